@@ -1,0 +1,90 @@
+# Everything a person or CI runs. `make demo` is the place to start.
+
+PYTHON ?= python3
+READY := .venv/.installed
+PACKAGES := setups benchmark baselines leaderboard audit
+TYPED := $(PACKAGES:%=build/types/prunemark/%)
+# One torch thread a process, and two processes: more threads are slower on networks this small.
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2
+
+.PHONY: help demo test test-slow lint leaderboard bench constraints clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo         judge an example method on the digits track (needs no GPU and no download of data)'
+	@echo 'make test         run the tests; make test-slow runs those that take longer'
+	@echo 'make lint         ruff and mypy --strict'
+	@echo 'make leaderboard  rebuild leaderboard/BOARD.md and the site in build/site from the records'
+	@echo 'make bench        measure how many trials an hour this machine runs'
+	@echo 'make constraints  pin the newest versions that work together in constraints.txt'
+	@echo 'make clean        remove what make built, the environment in .venv too (records are kept)'
+	@echo
+	@echo 'The first target that needs it makes .venv with $(PYTHON); choose another one with PYTHON=python3.12.'
+
+demo: $(READY)
+	.venv/bin/prunemark submit examples/geometric_median.py:GeometricMedian \
+	  --track digits-resnet8 --setup S3.2 --seeds 5
+
+test: $(READY)
+	$(PYTEST)
+
+test-slow: $(READY)
+	$(PYTEST) -m slow
+
+lint: $(READY) $(TYPED)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy --strict $(TYPED)
+
+leaderboard: $(READY)
+	.venv/bin/prunemark leaderboard --records leaderboard/records --output build/site --board leaderboard/BOARD.md
+
+bench: $(READY)
+	.venv/bin/python benchmarks/throughput.py
+
+# mypy finds the packages by their import names through these links.
+$(TYPED): build/types/prunemark/%:
+	@mkdir -p $(@D)
+	@ln -sfn ../../../$* $@
+
+# An install that was cut short goes on here. Pip takes a package that was only half unpacked for installed:
+# the loop makes it forget those. An environment half deleted, or made by another Python, is made anew.
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo 'There is no $(PYTHON) here. Prunemark needs Python 3.11, 3.12' \
+	  'or 3.13: name one, as in make PYTHON=python3.11 demo' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "Prunemark needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) -V 2>&1):" \
+	  'name another one, as in make PYTHON=python3.11 demo' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) cannot make environments:' \
+	  'on Debian and Ubuntu, sudo apt install python3-venv' >&2; exit 1; }
+	@echo 'Installing PyTorch, MLflow and the rest into .venv: the first time this takes minutes and up to 7 GB.'
+	@version=$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])'); \
+	  test -e .venv/pyvenv.cfg -a -d .venv/lib/$$version || { rm -f .venv/pyvenv.cfg; rm -rf .venv; }
+	$(PYTHON) -m venv .venv
+	@for package in .venv/lib/python*/site-packages/*.dist-info; do \
+	  test -e $$package/RECORD || rm -rf $$package; done
+	.venv/bin/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# Run this with the lowest Python supported: what is chosen there also installs on the later ones.
+constraints:
+	$(PYTHON) -m venv --clear build/resolve
+	build/resolve/bin/pip install -q --upgrade pip
+	build/resolve/bin/pip install -q --dry-run --ignore-installed --report build/resolve/report.json -e '.[dev]'
+	@build/resolve/bin/python -c "$$PIN" < build/resolve/report.json > build/resolve/constraints.txt
+	mv build/resolve/constraints.txt constraints.txt
+
+define PIN
+import json, sys
+print("# Written by `make constraints`: the versions Prunemark is tested with, on Python 3.11 to 3.13.")
+for package in sorted(json.load(sys.stdin)["install"], key=lambda package: package["metadata"]["name"].lower()):
+    name, version = package["metadata"]["name"], package["metadata"]["version"].partition("+")[0]
+    if name != "prunemark":
+        print(f"{name.lower()}=={version}")
+endef
+export PIN
+
+clean:
+	@rm -f $(READY) .venv/pyvenv.cfg
+	rm -rf build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find $(PACKAGES) benchmarks examples tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The field: pruning methods, each a submission like anyone else's, importing only the contract."""

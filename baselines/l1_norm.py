@@ -1,0 +1,21 @@
+"""L1-norm filter pruning: the anchor of the filter tracks, and the template to copy."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from prunemark.benchmark.method import FilterCriterion, OwnRecipe, PruningContext
+
+
+class L1Norm(FilterCriterion):
+    """Li et al., ICLR 2017, section 3.1: the filters with the smallest sum of absolute weights go first."""
+
+    retraining = OwnRecipe(
+        epochs=20, lr="0:1e-3", source="Li et al., ICLR 2017: 20 epochs at a constant 0.001"
+    )
+
+    def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
+        """The L1 norm of each filter, (filters,)."""
+        weight = layer.get_parameter("weight")  # (filters, in_channels, k, k), or (neurons, in)
+        return weight.flatten(1).abs().sum(dim=1)

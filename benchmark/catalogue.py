@@ -1,0 +1,119 @@
+"""What there is: setups, tracks and methods as rows for a listing. No torch is loaded for it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from prunemark.baselines.registry import METHODS
+from prunemark.benchmark.submission import locate
+from prunemark.setups.comparison import RUNNABLE, SETUPS, chain, find_setup
+from prunemark.setups.factors import FACTORS
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.track import TRACKS, Track, find_track
+
+
+def setups() -> list[dict[str, Any]]:
+    """One row a setup, in the order of their factor sets."""
+    return [
+        {"id": s.id, "held_equal": s.title, "runs": "yes" if s.id in RUNNABLE else "not yet"}
+        for s in SETUPS.values()
+    ]
+
+
+def setup(id: str) -> dict[str, Any]:
+    """Everything about one setup."""
+    found = find_setup(id)
+    implied = [other.id for other in SETUPS.values() if other is not found and found.implies(other)]
+    return {
+        "id": found.id,
+        "held equal": found.title,
+        "when run": found.when_run,
+        "can be run": "yes" if found.id in RUNNABLE else f"not yet (can be run: {', '.join(RUNNABLE)})",
+        "implies": ", ".join(implied) or "no other setup",
+        "chain": " < ".join(chain()),
+    } | {f"factor {f.id}": f"{f.title} ({f.source})" for f in FACTORS.values() if f.id in found.factors}
+
+
+def tracks() -> list[dict[str, Any]]:
+    """One row a track."""
+    return [
+        {
+            "id": t.id,
+            "title": t.title,
+            "granularity": t.granularity,
+            "levels": ", ".join(level.name for level in t.levels),
+        }
+        for t in TRACKS.values()
+    ]
+
+
+def track(name: str) -> dict[str, Any]:
+    """Everything a track fixes."""
+    found = find_track(name)
+    return {
+        "id": found.id,
+        "title": found.title,
+        "dataset": found.dataset,
+        "network": found.network,
+        "granularity": found.granularity,
+        "prunable layers": ", ".join(found.prunable),
+        "levels": "; ".join(_levels(found)),
+        "tolerance": f"{100 * found.tolerance:g} % of the target",
+        "pretraining": _recipe(found.pretraining),
+        "retraining": _recipe(found.retraining),
+        "anchor": found.anchor,
+        "equivalence margin": f"{found.margin_pp:g} percentage points",
+        "pruning stage": f"at most {found.pruning_seconds_limit:g} s and {found.pruning_epochs_limit} epochs",
+    }
+
+
+def _levels(track: Track) -> list[str]:
+    what = "filters" if track.granularity == "filter" else "weights"
+    return [
+        f"{level.name} of the {what}"
+        + (f" of each layer ({level.speedup:g}x in MACs)" if level.speedup else "")
+        for level in track.levels
+    ]
+
+
+def _recipe(recipe: Recipe) -> str:
+    return (
+        f"{recipe.epochs} epochs, LR {recipe.lr}, batch {recipe.batch_size}, SGD, momentum "
+        f"{recipe.momentum:g}, weight decay {recipe.weight_decay:g}, augmentation {recipe.augmentation}"
+    )
+
+
+def methods() -> list[dict[str, Any]]:
+    """One row a method that ships with Prunemark."""
+    return [{"name": name, "class": spec, "what": method(name)["what"]} for name, spec in METHODS.items()]
+
+
+def method(name: str) -> dict[str, Any]:
+    """What can be read off a method's source without running it."""
+    shown, source = locate(name, METHODS)
+    node = next(
+        n
+        for n in ast.parse(Path(source.path).read_bytes()).body
+        if isinstance(n, ast.ClassDef) and n.name == source.class_name
+    )
+    facts: dict[str, Any] = {
+        "name": shown,
+        "what": " ".join((ast.get_docstring(node) or "no description").split()),
+        "contract": ", ".join(ast.unparse(base) for base in node.bases),
+        "file": Path(source.path).name,
+        "source sha256": source.sha256,
+    }
+    for statement in node.body:
+        if (
+            isinstance(statement, ast.AnnAssign)
+            and isinstance(statement.value, ast.Call)
+            and statement.value.args
+        ):
+            default, *meaning = statement.value.args
+            words = ast.literal_eval(meaning[0]) if meaning and isinstance(meaning[0], ast.Constant) else ""
+            facts[f"setting {ast.unparse(statement.target)}"] = f"{ast.unparse(default)}: {words}"
+        elif isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "retraining":
+            facts["own retraining recipe"] = ast.unparse(statement.value)
+    return facts

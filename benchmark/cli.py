@@ -1,0 +1,269 @@
+"""The command line, and the composition root: the only module that knows every room of the house."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    name="prunemark",
+    help="A fairness-aware benchmark for neural-network pruning (arXiv:2301.05219).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+show_setups = typer.Typer(help="The comparison setups: what must be equal.", invoke_without_command=True)
+show_tracks = typer.Typer(help="The tracks: what is competed on.", invoke_without_command=True)
+show_methods = typer.Typer(help="The methods that ship with Prunemark.", invoke_without_command=True)
+app.add_typer(show_setups, name="setups")
+app.add_typer(show_tracks, name="tracks")
+app.add_typer(show_methods, name="methods")
+
+Format = Annotated[str, typer.Option("--format", help="table, json or csv")]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="folder of results [env: PRUNEMARK_HOME; default: ./prunemark-home]"),
+]
+UriOption = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow [env: MLFLOW_TRACKING_URI; default: SQLite in --home]"),
+]
+
+
+def console(stderr: bool = False) -> Console:
+    """A terminal, at least 100 columns wide when nobody is looking."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=max(made.width, 140))
+
+
+@app.command()
+def submit(
+    method: Annotated[
+        str, typer.Argument(help="path/to/file.py:Class, package.module:Class, or a name from `methods`")
+    ],
+    track: Annotated[str, typer.Option(help="see `prunemark tracks`")],
+    setup: Annotated[str, typer.Option(help="see `prunemark setups`")] = "S3.2",
+    seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
+    level: Annotated[
+        list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    pruning_seconds: Annotated[
+        float | None, typer.Option(help="stop a method's pruning stage after this")
+    ] = None,
+    home: HomeOption = None,
+    tracking_uri: UriOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
+    format: Format = "table",
+) -> None:
+    """Run a pruning method beside the controls, under exactly the same budget, and rank it."""
+    from prunemark.benchmark import requests
+    from prunemark.benchmark.executor import LocalProcesses
+    from prunemark.benchmark.home import home_at, open_home
+
+    request = requests.read(track, setup, level, seeds, device, pruning_seconds)
+    place = open_home(home_at(home))
+    executor = LocalProcesses(requests.worker_count(workers, device))
+    submission, trials = requests.plan(method, requests.read_settings(set_), request, place, executor)
+    if dry_run:
+        requests.print_plan(trials, place, format, console())
+        return
+    failures = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
+    _print_standings(
+        place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format
+    )
+    _write_page(place.records, place.page)
+    requests.say_where(place, tracking_uri, console(stderr=True))
+    if failures:
+        raise typer.Exit(1)
+
+
+def _print_standings(records: Path, track: str, setup: str, levels: list[str], format: str) -> None:
+    from prunemark.leaderboard import board, load, tables
+
+    found = board.make_board(load.read_records(records), track=track, setup=setup, levels=levels)
+    if format == "table":
+        tables.print_board(found, console())
+    else:
+        sys.stdout.write(tables.render(found, format))
+
+
+def _write_page(records: Path, page: Path) -> None:
+    from prunemark.benchmark.store import write_atomically
+    from prunemark.leaderboard import board, load
+    from prunemark.leaderboard.page import render_page
+
+    write_atomically(page, render_page(board.make_board(load.read_records(records))))
+
+
+@app.command()
+def leaderboard(
+    records: Annotated[Path | None, typer.Option(help="a folder of records, instead of MLflow")] = None,
+    track: Annotated[str | None, typer.Option(help="only this track")] = None,
+    setup: Annotated[str | None, typer.Option(help="only this setup")] = None,
+    format: Annotated[str, typer.Option(help="table, markdown, csv, json or latex")] = "table",
+    output: Annotated[
+        Path | None, typer.Option(help="also write index.html and the tables into this folder")
+    ] = None,
+    board: Annotated[Path | None, typer.Option(help="also write the Markdown tables to this file")] = None,
+    home: HomeOption = None,
+    tracking_uri: UriOption = None,
+) -> None:
+    """Regenerate the leaderboard: only what the evidence can separate."""
+    from prunemark.benchmark.home import home_at
+    from prunemark.benchmark.store import write_atomically
+    from prunemark.leaderboard import board as boards
+    from prunemark.leaderboard import load, tables
+    from prunemark.leaderboard.page import render_page
+    from prunemark.setups.comparison import find_setup
+    from prunemark.setups.track import find_track
+
+    track_id = find_track(track).id if track else None
+    setup_id = find_setup(setup).id if setup else None
+    loaded = load.read_records(records) if records else _from_mlflow(home_at(home), tracking_uri, track_id)
+    found = boards.make_board(loaded, track=track_id, setup=setup_id)
+    if board:
+        write_atomically(board, tables.render(found, "markdown"))
+    if output:
+        write_atomically(output / "index.html", render_page(found))
+        for name, extension in (("markdown", "md"), ("csv", "csv"), ("json", "json"), ("latex", "tex")):
+            write_atomically(output / f"board.{extension}", tables.render(found, name))
+    if format == "table":
+        tables.print_board(found, console())
+    else:
+        sys.stdout.write(tables.render(found, format))
+
+
+def _from_mlflow(home: Any, uri: str | None, track: str | None) -> Any:
+    from prunemark.benchmark.mlflow_store import read_runs, tracking_uri
+    from prunemark.leaderboard import load
+
+    return load.read_texts(read_runs(tracking_uri(uri, home), home, track))
+
+
+@app.command()
+def verify(record: Annotated[Path, typer.Argument(help="a record's JSON file")]) -> None:
+    """Check that a record is whole and has the content its name promises."""
+    from prunemark.benchmark.record import load_file
+
+    if not record.is_file():
+        raise InputError(f"no file {str(record)!r}. Records lie in the folder `records` of --home")
+    found = load_file(record).outcome
+    typer.echo(
+        f"{record.name}: sound. {found.method.name} on {found.track}, {found.setup}, seed {found.seed}"
+    )
+
+
+@app.command()
+def doctor(home: HomeOption = None, format: Format = "table") -> None:
+    """Look at this installation and say what is broken and what to do."""
+    from prunemark.benchmark import doctor as clinic
+    from prunemark.benchmark.home import home_at
+    from prunemark.benchmark.listing import print_rows
+
+    findings = clinic.examine(home_at(home).root)
+    rows = [{"what": f.what, "state": f.state, "found": f.found, "advice": f.advice} for f in findings]
+    print_rows(rows, format, console())
+    if any(f.state == "broken" for f in findings):
+        raise typer.Exit(1)
+
+
+@show_setups.callback()
+def list_setups(context: typer.Context, format: Format = "table") -> None:
+    """List the comparison setups."""
+    if context.invoked_subcommand is None:
+        from prunemark.benchmark import catalogue, listing
+
+        listing.print_rows(catalogue.setups(), format, console())
+
+
+@show_setups.command("show")
+def show_setup(id: str, format: Format = "table") -> None:
+    """Show one setup with its factors."""
+    from prunemark.benchmark import catalogue, listing
+
+    listing.print_facts(catalogue.setup(id), format, console())
+
+
+@show_tracks.callback()
+def list_tracks(context: typer.Context, format: Format = "table") -> None:
+    """List the tracks."""
+    if context.invoked_subcommand is None:
+        from prunemark.benchmark import catalogue, listing
+
+        listing.print_rows(catalogue.tracks(), format, console())
+
+
+@show_tracks.command("show")
+def show_track(name: str, format: Format = "table") -> None:
+    """Show one track with everything it fixes."""
+    from prunemark.benchmark import catalogue, listing
+
+    listing.print_facts(catalogue.track(name), format, console())
+
+
+@show_methods.callback()
+def list_methods(context: typer.Context, format: Format = "table") -> None:
+    """List the methods."""
+    if context.invoked_subcommand is None:
+        from prunemark.benchmark import catalogue, listing
+
+        listing.print_rows(catalogue.methods(), format, console())
+
+
+@show_methods.command("show")
+def show_method(name: str, format: Format = "table") -> None:
+    """Show one method: what it is, its settings, its own recipe. NAME may be file.py:Class."""
+    from prunemark.benchmark import catalogue, listing
+
+    listing.print_facts(catalogue.method(name), format, console())
+
+
+def main() -> None:
+    """The console script. An error is a line or two and a code: 1 failed, 2 wrong input, 3 rule broken."""
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    try:
+        app()
+    except (InputError, WorkFailed, RuleBroken) as problem:
+        if debug:
+            raise
+        code = {InputError: 2, WorkFailed: 1, RuleBroken: 3}[type(problem)]
+        _complain(str(problem.args[0]), code)
+    except KeyboardInterrupt:
+        _complain("interrupted. What is finished is kept; the same command goes on from there", 1)
+    except BrokenPipeError:  # `prunemark ... | head`
+        os._exit(0)
+    except Exception as problem:
+        if debug:
+            raise
+        _complain(
+            f"a fault in Prunemark: {type(problem).__name__}: {problem}\n"
+            "Run it again with --debug and report it",
+            1,
+        )
+
+
+def _complain(text: str, code: int) -> None:
+    print(f"prunemark: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What runs in the processes of an executor: the module that its fork server loads, torch and all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch_pruning  # noqa: F401 - loaded here once, so that no trial pays the seconds it takes
+
+from prunemark.benchmark.child import ChildFailed
+from prunemark.benchmark.plan import Trial
+from prunemark.benchmark.record import dump
+from prunemark.benchmark.store import Store
+from prunemark.benchmark.submission import MethodDescription, MethodSource
+from prunemark.benchmark.trial import describe_in_child, prepare_data, pretrain, run_trial
+
+Report = Callable[[Any], None]
+
+
+def describe_job(report: Report, source: MethodSource, name: str) -> MethodDescription | str:
+    """What a method declares, or in words why that cannot be found out."""
+    try:
+        return describe_in_child(source, name)
+    except ChildFailed as failure:
+        return failure.evidence
+
+
+def prepare_job(report: Report, trial: Trial, store: Path) -> None:
+    """Reads and splits the trial's dataset."""
+    prepare_data(trial, Store(store))
+
+
+def pretrain_job(report: Report, trial: Trial, store: Path) -> None:
+    """Trains the base model of the trial's seed."""
+    torch.set_num_threads(1)
+    pretrain(trial, Store(store), lambda stage, point: report((stage, point)))
+
+
+def trial_job(report: Report, trial: Trial, store: Path) -> str:
+    """Runs a trial; its record as JSON."""
+    torch.set_num_threads(1)
+    return dump(run_trial(trial, Store(store), lambda stage, point: report((stage, point))))

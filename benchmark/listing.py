@@ -1,0 +1,61 @@
+"""Listings on the terminal, as JSON and as CSV, from one table of plain rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from prunemark.setups.errors import unknown_name
+
+FORMATS = ("table", "json", "csv")
+Row = Mapping[str, Any]
+
+
+def print_rows(rows: Sequence[Row], format: str, console: Console, title: str = "") -> None:
+    """Prints rows of equal columns. Raises InputError for an unknown format."""
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    if format == "json":
+        console.file.write(json.dumps(list(rows), indent=2, ensure_ascii=False) + "\n")
+    elif format == "csv":
+        console.file.write(as_csv(rows))
+    else:
+        _print_table(rows, console, title)
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """RFC 4180, with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _print_table(rows: Sequence[Row], console: Console, title: str) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in rows[0] if rows else ():
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(value)) for value in row.values()))
+    console.print(table)
+
+
+def print_facts(facts: Row, format: str, console: Console) -> None:
+    """Prints one thing: a line a fact, or the JSON object; `csv` is one row."""
+    if format == "json":
+        console.file.write(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    elif format == "csv":
+        console.file.write(as_csv([facts]))
+    elif format == "table":
+        _print_table([{"": name, " ": value} for name, value in facts.items()], console, "")
+    else:
+        raise unknown_name("format", format, FORMATS)

@@ -1,0 +1,162 @@
+"""From the words of the command line to a plan, and from a plan to records. Mistakes are met here first."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from prunemark.benchmark import submit
+from prunemark.benchmark.executor import Executor
+from prunemark.benchmark.home import Home
+from prunemark.benchmark.listing import print_rows
+from prunemark.benchmark.mlflow_store import tracking_uri
+from prunemark.benchmark.plan import Competitor, Trial, as_plain, default_workers, expected_epochs
+from prunemark.benchmark.progress import MlflowWatcher, Progress
+from prunemark.benchmark.record import Record
+from prunemark.benchmark.submit import Request
+from prunemark.benchmark.tracking import Submission, Tracker
+from prunemark.setups.comparison import RUNNABLE, find_setup
+from prunemark.setups.errors import InputError
+from prunemark.setups.track import find_track
+
+MAX_SEEDS = 1000
+
+
+def read(
+    track: str,
+    setup: str,
+    levels: Sequence[str] | None,
+    seeds: str,
+    device: str,
+    pruning_seconds: float | None,
+) -> Request:
+    """Checks the request. Raises InputError with the valid choices."""
+    found_track, found_setup = find_track(track), find_setup(setup)
+    if found_setup.id not in RUNNABLE:
+        raise InputError(
+            f"setup {found_setup.id} can be assessed but not run yet. Can be run: {', '.join(RUNNABLE)}"
+        )
+    chosen = (
+        tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
+    )
+    if pruning_seconds is not None and not pruning_seconds > 0:
+        raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")
+    _check_device(device)
+    return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds)
+
+
+def _check_device(device: str) -> None:
+    """A GPU is looked for in the trials' processes; here only the word is checked, without torch."""
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise InputError(f"unknown device {device!r}. Valid: cpu, cuda, cuda:0, cuda:1, ...")
+
+
+def read_seeds(text: str) -> tuple[int, ...]:
+    """'5' is seeds 0 to 4; '0,3,7' is these. Raises InputError for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise InputError(f"--seeds is a number of seeds (5) or a list of them (0,1,7); given {text!r}")
+    seeds = tuple(range(int(parts[0]))) if len(parts) == 1 else tuple(int(part) for part in parts)
+    if not 1 <= len(seeds) <= MAX_SEEDS or len(set(seeds)) != len(seeds):
+        raise InputError(f"--seeds names 1 to {MAX_SEEDS} different seeds; given {text!r}")
+    return seeds
+
+
+def read_settings(given: Sequence[str] | None) -> dict[str, str]:
+    """name=value pairs. Raises InputError for anything else."""
+    settings = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(f"--set takes name=value; given {text!r}")
+        settings[name.strip()] = value.strip()
+    return settings
+
+
+def worker_count(given: int | None, device: str) -> int:
+    """How many trials run at once."""
+    if given is not None and given < 1:
+        raise InputError(f"--workers is at least 1; given {given}")
+    return given or default_workers(device)
+
+
+def plan(
+    method: str, settings: dict[str, str], request: Request, home: Home, executor: Executor
+) -> tuple[Competitor, tuple[Trial, ...]]:
+    """The submission and all trials, its own and its controls'."""
+    submission, controls = submit.competitors(method, settings, request.track, home, executor)
+    return submission, submit.plan(request, submission, controls)
+
+
+def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Console) -> None:
+    """What would run, what is stored, and how long it took before."""
+    stored = {trial: submit.stored_record(trial, home.store) for trial in trials}
+    rows = [as_plain(trial) | {"stored": "yes" if stored[trial] else "no"} for trial in trials]
+    print_rows(rows, format, console)
+    if format != "table":
+        return
+    todo = [trial for trial in trials if stored[trial] is None]
+    console.print(
+        f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {expected_epochs(todo)} epochs to train"
+    )
+    console.print(estimate([record for record in stored.values() if record], todo))
+
+
+def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
+    """How long the rest will take, judged by the trials of this plan that were timed here already."""
+    timed = [
+        (r.observed.retraining_seconds, r.outcome.retraining.epochs) for r in done if r.outcome.retraining
+    ]
+    epochs = sum(epochs for _, epochs in timed)
+    if not todo:
+        return "nothing to do"
+    if not epochs:
+        return "no trial of this plan has been timed here yet, so no time is estimated"
+    seconds = sum(seconds for seconds, _ in timed) / epochs * expected_epochs(todo)
+    return f"about {seconds / 60:.1f} minutes on one worker, judged by {len(timed)} trials timed here"
+
+
+def run(
+    request: Request, submission: Competitor, trials: Sequence[Trial], home: Home, executor: Executor,
+    uri: str | None, console: Console,
+) -> int:  # fmt: skip
+    """Runs what is missing, shows progress, mirrors to MLflow. Returns how many trials failed.
+
+    Raises WorkFailed when trials could not be run at all, or when MLflow stopped answering.
+    """
+    todo = [trial for trial in trials if submit.stored_record(trial, home.store) is None]
+    say = f"nothing to run: all {len(trials)} trials are stored" if not todo else (
+        f"{len(trials)} trials, {len(trials) - len(todo)} stored already; running {len(todo)}"
+    )  # fmt: skip
+    console.print(say)
+    parent = Submission(
+        request.track.id,
+        request.setup.id,
+        submission.name,
+        submission.summary,
+        submit.submission_key(trials, submission),
+    )
+    with contextlib.ExitStack() as stack:
+        tracker = stack.enter_context(Tracker(tracking_uri(uri, home), home, parent))
+        progress = stack.enter_context(Progress(console, len(todo), expected_epochs(todo)))
+        records = submit.execute(trials, home, executor, [progress, MlflowWatcher(tracker)])
+    tracker.raise_problem()
+    return sum(record.outcome.status != "ok" for record in records.values())
+
+
+def say_where(home: Home, uri: str | None, console: Console) -> None:
+    """Where the page, the records and MLflow are."""
+    address = tracking_uri(uri, home)
+    console.print(f"\nPage:    {home.page.as_uri()}", soft_wrap=True)
+    console.print(f"Records: {_short(home.records)}", soft_wrap=True)
+    console.print(f"MLflow:  mlflow ui --backend-store-uri {address}", soft_wrap=True)
+
+
+def _short(path: Path) -> str:
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)

@@ -1,0 +1,198 @@
+"""Finding a submitted method and learning what it declares, without running it in this process.
+
+A method is named by its registry name (`L1-norm`), by `path/to/file.py:Class`, or by `package.module:Class`.
+Its identity is the hash of its file and of every file beside it that it imports; what it reads at run time
+is not covered.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.recipe import OwnRecipe
+
+SettingValue = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class MethodSource:
+    """Where a method's code lies and what it is: file, class, and the hash of the file and its siblings."""
+
+    path: str
+    class_name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SettingDescription:
+    """One declared hyper-parameter."""
+
+    default: SettingValue
+    meaning: str
+
+
+@dataclass(frozen=True)
+class MethodDescription:
+    """What a method's class declares: plain data that crosses from the child process."""
+
+    name: str
+    granularity: str
+    settings: dict[str, SettingDescription] = field(default_factory=dict)
+    retraining: OwnRecipe | None = None
+    summary: str = ""
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> MethodDescription:
+        """The inverse of `dataclasses.asdict`, after a round trip through JSON."""
+        settings = {name: SettingDescription(**setting) for name, setting in data["settings"].items()}
+        recipe = OwnRecipe(**data["retraining"]) if data["retraining"] else None
+        return cls(**data | {"settings": settings, "retraining": recipe})
+
+    def with_settings(self, given: dict[str, str]) -> dict[str, SettingValue]:
+        """All settings, the given ones read by the type of their default.
+
+        Raises InputError for an unknown name or a value of another type.
+        """
+        values = {name: setting.default for name, setting in self.settings.items()}
+        for name, text in given.items():
+            if name not in values:
+                raise unknown_name(f"setting of {self.name}", name, values)
+            values[name] = read_setting(name, text, values[name])
+        return values
+
+
+def read_setting(name: str, text: str, default: SettingValue) -> SettingValue:
+    """Reads a setting as the type of its default. Raises InputError when it cannot be one."""
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    try:
+        if isinstance(default, bool):
+            return words[text.lower()]
+        return type(default)(text)
+    except (KeyError, ValueError):
+        raise InputError(
+            f"setting {name!r} is a {type(default).__name__} (default {default}); given {text!r}"
+        ) from None
+
+
+def locate(spec: str, registry: dict[str, str]) -> tuple[str, MethodSource]:
+    """The display name and the source of a method. Nothing of it is executed.
+
+    Raises InputError for an unknown name, a missing file or module, a syntax error, a missing class.
+    """
+    if spec in registry:
+        return spec, _source(_module_file(registry[spec].partition(":")[0]), registry[spec].partition(":")[2])
+    place, colon, class_name = spec.rpartition(":")
+    if not colon:
+        if spec.endswith(".py"):
+            raise InputError(f"{spec!r} names no class. Write {spec}:ClassName")
+        raise unknown_name("method", spec, registry)
+    path = Path(place) if place.endswith(".py") or "/" in place else _module_file(place)
+    return class_name, _source(path, class_name)
+
+
+def _module_file(module: str) -> Path:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or spec.origin is None:
+        raise InputError(f"no module {module!r} is installed here. Give a file: path/to/method.py:ClassName")
+    return Path(spec.origin)
+
+
+def _source(path: Path, class_name: str) -> MethodSource:
+    if not path.is_file():
+        raise InputError(
+            f"no file {str(path)!r}. Give path/to/method.py:ClassName, or a name from `prunemark methods`"
+        )
+    tree = _parse(path)
+    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    if class_name not in classes:
+        raise unknown_name(f"class in {path.name}", class_name, classes)
+    digest = hashlib.sha256()
+    for file in sorted(_closure(path.resolve())):
+        digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return MethodSource(str(path.resolve()), class_name, digest.hexdigest())
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path))
+    except (SyntaxError, ValueError) as problem:
+        line = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
+        raise InputError(
+            f"{path.name}{line} is not Python: {problem.args[0] if problem.args else problem}"
+        ) from None
+
+
+def _closure(path: Path) -> set[Path]:
+    """The file and every file or package beside it that it imports, directly or through another."""
+    found, waiting = {path}, [path]
+    while waiting:
+        current = waiting.pop()
+        for name in _imported(_parse(current)):
+            for candidate in _beside(current.parent, name):
+                if candidate not in found:
+                    found.add(candidate)
+                    waiting.append(candidate)
+    return found
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+    return names
+
+
+def _beside(folder: Path, name: str) -> list[Path]:
+    single = folder / f"{name}.py"
+    package = folder / name
+    return ([single] if single.is_file() else []) + (
+        sorted(package.rglob("*.py")) if package.is_dir() else []
+    )
+
+
+def load_class(source: MethodSource) -> type[Any]:
+    """Executes the method's file and returns its class. Only child processes call this.
+
+    Raises TypeError when the class is not a PruningMethod that can be made.
+    """
+    from prunemark.benchmark.method import PruningMethod
+
+    path = Path(source.path)
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location("submitted_method", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    found = getattr(module, source.class_name)
+    if not (isinstance(found, type) and issubclass(found, PruningMethod)):
+        raise TypeError(f"{source.class_name} is not a FilterCriterion, WeightCriterion or PruningMethod")
+    missing = getattr(found, "__abstractmethods__", None)
+    if missing:
+        raise TypeError(f"{source.class_name} does not implement {', '.join(sorted(missing))}")
+    return found
+
+
+def describe(source: MethodSource, name: str) -> MethodDescription:
+    """What the class declares. Executes the method's file: only child processes call this."""
+    found = load_class(source)
+    settings = {
+        f.name: SettingDescription(f.default, f.metadata.get("meaning", ""))
+        for f in fields(found)
+        if f.init and isinstance(f.default, bool | int | float | str)
+    }
+    summary = (found.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+    return MethodDescription(name, found.granularity, settings, found.retraining, " ".join(summary.split()))

@@ -1,0 +1,239 @@
+"""The first use: a method is submitted, run beside its controls under one setup, and recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from prunemark.baselines.registry import METHODS
+from prunemark.benchmark.executor import Event, Executor, Job
+from prunemark.benchmark.home import Home
+from prunemark.benchmark.plan import (
+    DECISION,
+    Competitor,
+    Trial,
+    environment,
+    make_trials,
+    resolved_keys,
+    stage_keys,
+)
+from prunemark.benchmark.record import EpochPoint, Record, dump, load
+from prunemark.benchmark.store import Store, key_of, write_atomically
+from prunemark.benchmark.submission import MethodDescription, MethodSource, locate
+from prunemark.setups.comparison import ComparisonSetup
+from prunemark.setups.errors import InputError
+from prunemark.setups.track import Level, Track
+
+RANDOM_CONTROL = {"filter": "Random", "weight": "Random-weights"}
+REFERENCES = (("Scratch", "scratch", True), ("Dense", "dense", False))
+SUMMARIES = {
+    "scratch": "the pruned architecture trained from random weights for all epochs together (Scratch-E)",
+    "dense": "the base model, nothing removed, retrained like the pruned ones",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, checked."""
+
+    track: Track
+    setup: ComparisonSetup
+    levels: tuple[Level, ...]
+    seeds: tuple[int, ...]
+    device: str
+    pruning_seconds_limit: float | None = None
+
+
+class Watcher(Protocol):
+    """Who is told how it goes: the progress display and MLflow."""
+
+    def started(self, trial: Trial) -> None: ...
+    def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None: ...
+    def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None: ...
+
+
+def describe_methods(
+    specs: dict[str, MethodSource], home: Home, executor: Executor
+) -> dict[str, MethodDescription]:
+    """What each method declares; from the store where its code is known already.
+
+    Finding it out executes the method's file, in a child process. Raises InputError when it cannot be used.
+    """
+    keys = {
+        name: key_of(
+            "describe",
+            {"sha256": s.sha256, "class": s.class_name, "name": name, "environment": environment()},
+        )
+        for name, s in specs.items()
+    }
+    found = {name: _stored_description(home.store, key) for name, key in keys.items()}
+    jobs = [
+        Job(name, "prunemark.benchmark.jobs:describe_job", (specs[name], name))
+        for name, d in found.items()
+        if d is None
+    ]
+
+    def listen(event: Event) -> None:
+        if event.kind == "failed" or (event.kind == "done" and isinstance(event.value, str)):
+            raise InputError(f"{event.job.id} ({specs[event.job.id].path}) cannot be used:\n{event.value}")
+        if event.kind == "done":
+            found[event.job.id] = event.value
+            with home.store.writing(keys[event.job.id]) as draft:
+                (draft / "description.json").write_text(json.dumps(asdict(event.value)))
+
+    if jobs:
+        executor.run(jobs, listen)
+    return {name: description for name, description in found.items() if description is not None}
+
+
+def _stored_description(store: Store, key: str) -> MethodDescription | None:
+    folder = store.read(key)
+    return (
+        MethodDescription.from_dict(json.loads((folder / "description.json").read_text())) if folder else None
+    )
+
+
+def competitors(
+    spec: str, given_settings: dict[str, str], track: Track, home: Home, executor: Executor
+) -> tuple[Competitor, tuple[Competitor, ...]]:
+    """The submission, and the controls that run beside it: anchor, random, scratch, dense."""
+    name, source = locate(spec, METHODS)
+    control = RANDOM_CONTROL[track.granularity]
+    sources = {name: source} | {n: locate(n, METHODS)[1] for n in (track.anchor, control)}
+    if name in (track.anchor, control) and source != locate(name, METHODS)[1]:
+        raise InputError(
+            f"{name!r} is the name of a method that ships with Prunemark. Give your class another name"
+        )
+    described = describe_methods(sources, home, executor)
+
+    def make(name: str, role: str, settings: dict[str, str], shares: bool = False) -> Competitor:
+        what = described[name]
+        return Competitor(
+            name, "pruned", role, sources[name], tuple(what.with_settings(settings).items()),  # type: ignore[arg-type]
+            what.granularity, what.retraining, what.summary, shares,
+        )  # fmt: skip
+
+    anchor = make(track.anchor, "anchor", {})
+    submission = make(name, "submission", given_settings)
+    if name == anchor.name and submission.settings == anchor.settings:
+        submission = anchor
+    controls = [] if submission == anchor else [anchor]
+    if name != control:
+        controls.append(make(control, "control", {}, shares=True))
+    controls += [
+        Competitor(n, kind, "reference", None, (), track.granularity, None, SUMMARIES[kind], shares)  # type: ignore[arg-type]
+        for n, kind, shares in REFERENCES
+    ]
+    return submission, tuple(controls)
+
+
+def plan(request: Request, submission: Competitor, controls: Sequence[Competitor]) -> tuple[Trial, ...]:
+    """All trials of the submission. See `plan.make_trials`."""
+    return make_trials(
+        request.track, request.setup, request.levels, request.seeds, submission, controls,
+        request.device, request.pruning_seconds_limit,
+    )  # fmt: skip
+
+
+def stored_record(trial: Trial, store: Store) -> Record | None:
+    """The record of a trial that has been run already."""
+    keys = resolved_keys(trial, store)
+    folder = store.read(keys.evaluate) if keys else None
+    return load((folder / "record.json").read_bytes()) if folder else None
+
+
+def trial_files(trial: Trial, store: Store) -> dict[str, Path]:
+    """What MLflow keeps beside the record: the decision and the predictions, where the trial has them."""
+    keys = resolved_keys(trial, store)
+    if keys is None:
+        return {}
+    places = {DECISION: store.path(keys.prune), "predictions.json": store.path(keys.evaluate)}
+    return {name: folder / name for name, folder in places.items() if (folder / name).is_file()}
+
+
+def execute(
+    trials: Sequence[Trial], home: Home, executor: Executor, watchers: Iterable[Watcher]
+) -> dict[Trial, Record]:
+    """Runs what is not stored yet; the record of every trial that has one in the end.
+
+    Records are written to the home's folder as they come. Raises WorkFailed when the store cannot be used.
+    """
+    watching = list(watchers)
+    records: dict[Trial, Record] = {}
+
+    def keep(trial: Trial, record: Record) -> None:
+        path = home.records / f"{record.record_sha256}.json"
+        if not path.exists():
+            write_atomically(path, dump(record))
+        records[trial] = record
+        for watcher in watching:
+            watcher.finished(trial, record, trial_files(trial, home.store))
+
+    stored = {trial: record for trial in trials if (record := stored_record(trial, home.store))}
+    for trial, record in stored.items():
+        keep(trial, record)
+    jobs, trial_of = make_jobs([trial for trial in trials if trial not in stored], home.store)
+
+    def listen(event: Event) -> None:
+        trial = trial_of[event.job.id]
+        is_trial = event.job.call.endswith(":trial_job")
+        if event.kind == "started" and is_trial:
+            for watcher in watching:
+                watcher.started(trial)
+        elif event.kind == "report":
+            for watcher in watching:
+                watcher.epoch(trial, *event.value)
+        elif event.kind == "done" and is_trial:
+            keep(trial, load(event.value))
+
+    executor.run(jobs, listen)
+    return records
+
+
+def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[str, Trial]]:
+    """Data first, then each seed's base, then its trials; a control after the submission it runs beside."""
+    jobs: dict[str, Job] = {}
+    trial_of: dict[str, Trial] = {}
+
+    def add(id: str, function: str, trial: Trial, needs: Iterable[str]) -> str:
+        if id not in jobs:
+            call = f"prunemark.benchmark.jobs:{function}"
+            jobs[id] = Job(id, call, (trial, store.root), frozenset(n for n in needs if n in jobs))
+            trial_of[id] = trial
+        return id
+
+    for trial in trials:
+        keys = stage_keys(trial, None)
+        data = f"data {trial.track.dataset}"
+        if not store.has(keys.data):
+            add(data, "prepare_job", trial, [])
+        base = f"base model of {trial.track.id}, seed {trial.seed}"
+        if trial.competitor.kind != "scratch" and not store.has(keys.pretrain):
+            add(base, "pretrain_job", trial, [data])
+        needs = [data] + ([base] if trial.competitor.kind != "scratch" else [])
+        beside = [_trial_id(trial.of(trial.beside))] if trial.beside else []
+        add(_trial_id(trial), "trial_job", trial, [*needs, *beside])
+    return list(jobs.values()), trial_of
+
+
+def _trial_id(trial: Trial) -> str:
+    return f"{trial.track.id} {trial.setup} {trial.label}"
+
+
+def run_summary(records: dict[Trial, Record]) -> dict[str, int]:
+    """How many trials ended how."""
+    counts: dict[str, int] = {}
+    for record in records.values():
+        counts[record.outcome.status] = counts.get(record.outcome.status, 0) + 1
+    return counts
+
+
+def submission_key(trials: Sequence[Trial], submission: Competitor) -> str:
+    """The identity of a submission in MLflow: the same method under the same setup is the same submission."""
+    first = trials[0]
+    source = submission.source.sha256 if submission.source else ""
+    identity: dict[str, Any] = {"track": first.track.id, "setup": first.setup, "name": submission.name}
+    return key_of("submission", identity | {"source": source, "settings": dict(submission.settings)})

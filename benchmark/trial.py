@@ -1,0 +1,226 @@
+"""One trial, top to bottom: pretrain, prune, retrain, evaluate. A result is looked up before it is made."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from prunemark.benchmark import stages
+from prunemark.benchmark.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.cost import measure_latency
+from prunemark.benchmark.data import load_split, pick_device, prepare
+from prunemark.benchmark.networks import ImageShape, build_network
+from prunemark.benchmark.plan import Keys, Trial, given_counts, stage_keys
+from prunemark.benchmark.pruned import (
+    WEIGHTS,
+    Pruned,
+    dense_model,
+    measure_compression,
+    pruned_model,
+    read_stage,
+    scratch_model,
+)
+from prunemark.benchmark.record import BaseModel, EpochPoint, Record, dump, load
+from prunemark.benchmark.report import failed_record, ok_record
+from prunemark.benchmark.store import Store
+from prunemark.benchmark.submission import MethodDescription, MethodSource
+from prunemark.benchmark.training import accuracy_percent
+
+RECORD, PREDICTIONS = "record.json", "predictions.json"
+TEST_ACCURACY, DESCRIPTION = "test_accuracy.json", "description.json"
+DESCRIBE_SECONDS = 60.0
+Listener = Callable[[str, EpochPoint], None]
+
+
+@dataclass
+class Run:
+    """A trial being run: where its inputs lie, what its stages are called, how long they took."""
+
+    trial: Trial
+    store: Store
+    listen: Listener
+    given: dict[str, int] | None
+    keys: Keys
+    predictions: dict[str, list[int]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("pruning", "retraining", "evaluation"), 0.0)
+    )
+
+    @property
+    def data(self) -> Path:
+        """The folder of the prepared dataset."""
+        return self.store.path(self.keys.data)
+
+    @property
+    def shape(self) -> ImageShape:
+        """What networks of this trial are built for."""
+        return load_split(self.trial.track.dataset, self.data, "validation", torch.device("cpu")).shape
+
+    @contextlib.contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds the block's seconds to the stage's; a stage found in the store costs next to none."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - begin
+
+
+def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
+    """Runs what is not in the store yet and returns the record; of a failed trial too.
+
+    `listen(stage, point)` hears every epoch. Submitted code runs in a child process only. Raises
+    WorkFailed when the store cannot be written.
+    """
+    given = given_counts(trial, store)
+    run = Run(trial, store, listen, given, stage_keys(trial, given))
+    with store.lock(run.keys.evaluate):
+        if found := read_record(store, run.keys.evaluate):
+            return found
+        prepare_data(trial, store)
+        try:
+            base = pretrain(trial, store, listen)
+            pruned = prune(run, base)
+            final = retrain(run, pruned)
+            record = evaluate(run, base, pruned, final)
+        except ChildFailed as failure:
+            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data))
+        with store.writing(run.keys.evaluate) as draft:
+            (draft / RECORD).write_text(dump(record))
+            stages.write_json(draft / PREDICTIONS, run.predictions)
+        return record
+
+
+def prepare_data(trial: Trial, store: Store) -> Path:
+    """The dataset's splits, read and cut once for all."""
+    key = stage_keys(trial, None).data
+    with store.lock(key):
+        if not store.read(key):
+            with store.writing(key) as draft:
+                prepare(trial.track.dataset, draft)
+    return store.path(key)
+
+
+def pretrain(trial: Trial, store: Store, listen: Listener) -> Path | None:
+    """The base model of this seed, shared by all methods; none for scratch training."""
+    if trial.competitor.kind == "scratch":
+        return None
+    key = stage_keys(trial, None).pretrain
+    with store.lock(key):
+        if not store.read(key):
+            data = prepare_data(trial, store)
+            with store.writing(key) as draft:
+                stages.pretrain(trial, data, draft, lambda point: listen("pretraining", point))
+    return store.path(key)
+
+
+def prune(run: Run, base: Path | None) -> Pruned:
+    """The pruned model: from the submitted method in a child process, or made here for the references."""
+    trial, store = run.trial, run.store
+    if trial.competitor.kind == "scratch":
+        return scratch_model(trial, run.given, run.shape)
+    assert base is not None
+    if trial.competitor.kind == "dense":
+        return dense_model(trial, base, run.shape)
+    with run.timed("pruning"), store.lock(run.keys.prune):
+        if not store.read(run.keys.prune):
+            _prune_in_child(run, base)
+    return pruned_model(trial, store.path(run.keys.prune), run.shape)
+
+
+def _prune_in_child(run: Run, base: Path) -> None:
+    """Lets the child write into a scratch folder, and takes into the store only the files it should leave."""
+    scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
+    try:
+        limits = Limits(run.trial.pruning_seconds_limit)
+        run_in_child(
+            stages.prune, run.trial, base, run.data, run.given, scratch, scratch=scratch, limits=limits
+        )
+        missing = [name for name in stages.PRUNED_FILES if not (scratch / name).is_file()]
+        if missing:
+            raise ChildFailed(
+                "failed", "the method's process ended", f"it ended early and left no {missing[0]}"
+            )
+        with run.store.writing(run.keys.prune) as draft:
+            for name in stages.PRUNED_FILES:
+                shutil.copyfile(scratch / name, draft / name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def retrain(run: Run, pruned: Pruned) -> Path:
+    """The final model and its curve."""
+    store, key = run.store, run.keys.retrain
+    with run.timed("retraining"), store.lock(key):
+        if not store.read(key):
+            with store.writing(key) as draft:
+                stages.retrain(
+                    run.trial, pruned, run.data, draft, lambda point: run.listen("retraining", point)
+                )
+    return store.path(key)
+
+
+def evaluate(run: Run, base: Path | None, pruned: Pruned, final: Path) -> Record:
+    """The record of a trial that went well. The only stage that opens the test split."""
+    with run.timed("evaluation"):
+        state, curve = load_file(final / WEIGHTS), stages.read_curve(final)
+        pruned.model.load_state_dict(state)
+        device = pick_device(run.trial.device)
+        result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
+        run.predictions = {"predicted": result.predicted.tolist(), "label": result.labels.tolist()}
+        latency = measure_latency(pruned.model, run.shape, time.perf_counter)
+        base_model = _base_model(run, base) if base else None
+        compression = measure_compression(run.trial, pruned, run.shape)
+    return ok_record(
+        run.trial, run.keys, run.seconds, data_sha256(run.data),
+        base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
+        curve=tuple(curve), accuracy=stages.summarise(result, curve), latency=latency,
+        weights_sha256=stages.weights_sha256(state),
+    )  # fmt: skip
+
+
+def _base_model(run: Run, base: Path) -> BaseModel:
+    """The base model's hash and measured accuracy; measured once for all methods that share it."""
+    store, key, track = run.store, run.keys.evaluate_base, run.trial.track
+    state = load_file(base / WEIGHTS)
+    with store.lock(key):
+        if not store.read(key):
+            model = build_network(track.network, run.shape, 0)
+            model.load_state_dict(state)
+            result = stages.on_test_split(model, track, run.data, pick_device(run.trial.device))
+            with store.writing(key) as draft:
+                stages.write_json(draft / TEST_ACCURACY, accuracy_percent(result.correct))
+    percent = json.loads((store.path(key) / TEST_ACCURACY).read_text())
+    return BaseModel(stages.weights_sha256(state), percent, read_stage(base))
+
+
+def read_record(store: Store, key: str) -> Record | None:
+    """The stored record of this trial key."""
+    folder = store.read(key)
+    return load((folder / RECORD).read_bytes(), f"the stored record {key}") if folder else None
+
+
+def data_sha256(folder: Path) -> str:
+    """The content hash of a prepared dataset, all splits."""
+    return stages.folder_sha256(folder)
+
+
+def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
+    """What a method's class declares, found out in a child process. Raises ChildFailed."""
+    scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
+    try:
+        run_in_child(
+            stages.describe_method, source, name, scratch, scratch=scratch, limits=Limits(DESCRIBE_SECONDS)
+        )
+        return MethodDescription.from_dict(json.loads((scratch / DESCRIPTION).read_text()))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

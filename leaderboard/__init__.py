@@ -1,0 +1,1 @@
+"""The verdicts: records to statistics, ranking and page."""

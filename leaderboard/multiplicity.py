@@ -1,0 +1,217 @@
+"""What depends on who else is in the field: Holm's correction, verdicts against the anchor, rank intervals.
+
+A family is the set of tests made together. Verdicts: each method against the track's frozen anchor. Ranks:
+every method against every other, both ways. An adjusted p, a verdict and a rank interval hold for one
+release's field; estimates, intervals and raw p-values (see `statistics`) do not change with the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from numpy.typing import ArrayLike
+
+from prunemark.leaderboard.statistics import (
+    FIRST_LOOK_SEEDS,
+    SECOND_LOOK_SEEDS,
+    Equivalence,
+    PairedComparison,
+    VariancePrior,
+    needed_seeds,
+    paired_t,
+    probability,
+    tost,
+    two_looks,
+)
+from prunemark.setups.errors import unknown_name
+
+Evidence = Literal["no test", "screening", "verdicts", "ranks"]
+Word = Literal["better", "worse", "equivalent", "undetermined"]
+
+SCREENING_SEEDS, VERDICT_SEEDS, RANK_SEEDS = 3, 5, 8
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What may be said of one method against the anchor, in the family it was judged with.
+
+    `p_holm` (two-sided, of a difference) and `p_equivalence_holm` are adjusted for `family` tests, and for
+    two looks if there were two; both are None when the evidence admits no verdict. `within_margin` says
+    that equivalence was shown, which can also be true of a method that is better or worse, by little.
+    `needed_seeds` is the number that would find a difference as large as the margin with power .8 in this
+    family, None if no reasonable number would. The interval of `equivalence` is not adjusted.
+    """
+
+    word: Word
+    evidence: Evidence
+    comparison: PairedComparison
+    equivalence: Equivalence
+    family: int
+    p_holm: float | None
+    p_equivalence_holm: float | None
+    within_margin: bool
+    needed_seeds: int | None
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values, in the order given (Holm, Scandinavian Journal of Statistics 1979).
+
+    Comparing them with alpha keeps the chance of any false rejection in the family at alpha, whatever the
+    dependence between the tests. Raises ValueError for a p outside [0, 1].
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    ascending = sorted(range(len(p_values)), key=lambda index: probability(p_values[index]))
+    for rank, index in enumerate(ascending):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def evidence_level(seeds: int) -> Evidence:
+    """What so many seeds admit: nothing (under 3), intervals only (3, 4), verdicts (5 on), ranks (8 on)."""
+    if seeds >= RANK_SEEDS:
+        return "ranks"
+    if seeds >= VERDICT_SEEDS:
+        return "verdicts"
+    return "screening" if seeds >= SCREENING_SEEDS else "no test"
+
+
+def against_anchor(
+    scores: Mapping[str, ArrayLike],
+    anchor: str,
+    *,
+    quantum_percent: float,
+    prior: VariancePrior | None = None,
+) -> dict[str, PairedComparison]:
+    """Every other method minus the anchor, in the order of `scores`.
+
+    `scores` gives each method's accuracies in percent, shape (seeds,), all on the same seeds in the same
+    order. Raises InputError if the anchor is not among them, and ValueError as `paired_t` does.
+    """
+    if anchor not in scores:
+        raise unknown_name("anchor", anchor, scores)
+    return {name: _compare(scores, name, anchor, quantum_percent, prior) for name in scores if name != anchor}
+
+
+def judge(
+    comparisons: Mapping[str, PairedComparison],
+    *,
+    margin_pp: float,
+    alpha: float = 0.05,
+    first_looks: Mapping[str, PairedComparison] | None = None,
+) -> dict[str, Verdict]:
+    """The verdict on each method, from its comparison with the anchor (method minus anchor).
+
+    better / worse: the difference is significant after Holm over the family. equivalent: it is not, and
+    both one-sided tests at the track's `margin_pp` (points) are, after Holm in their own family.
+    undetermined: neither was shown, or there are fewer than 5 seeds. The families are the comparisons
+    that have 5 seeds or more: the others are not tested, so they cost nobody anything.
+
+    `first_looks` holds, for methods that went on from 5 seeds to 10, the comparison on those first 5: both
+    looks then count, by `two_looks`, in the direction of the estimate on all 10. Leave a method out that
+    was planned with 10 seeds from the start.
+
+    Raises ValueError for a first look at other numbers of seeds than 5 and 10, a first look at a
+    method that is not in `comparisons`, or a margin that is not positive.
+    """
+    looks = dict(first_looks or {})
+    for name, look in looks.items():
+        _check_looks(name, look, comparisons)
+    tested = [name for name, c in comparisons.items() if c.seeds >= VERDICT_SEEDS]
+    equivalences = {name: tost(c, margin_pp, alpha=alpha) for name, c in comparisons.items()}
+    different = holm([_p_different(comparisons[name], looks.get(name)) for name in tested])
+    equal = holm([_p_equivalent(equivalences[name], looks.get(name)) for name in tested])
+    p_holm = dict(zip(tested, different, strict=True))
+    p_equivalence_holm = dict(zip(tested, equal, strict=True))
+    verdicts = {}
+    for name, comparison in comparisons.items():
+        p, p_equivalence = p_holm.get(name), p_equivalence_holm.get(name)
+        # a method with too few seeds would, with more of them, be one test more
+        family = len(tested) + (name not in p_holm)
+        within_margin = p_equivalence is not None and p_equivalence <= alpha
+        verdicts[name] = Verdict(
+            word=_word(comparison.difference_pp, p is not None and p <= alpha, within_margin),
+            evidence=evidence_level(comparison.seeds),
+            comparison=comparison,
+            equivalence=equivalences[name],
+            family=family,
+            p_holm=p,
+            p_equivalence_holm=p_equivalence,
+            within_margin=within_margin,
+            needed_seeds=needed_seeds(comparison.sd_pp, margin_pp, family, alpha=alpha),
+        )
+    return verdicts
+
+
+def rank_intervals(
+    scores: Mapping[str, ArrayLike],
+    quantum_percent: float,
+    alpha: float = 0.05,
+    prior: VariancePrior | None = None,
+) -> dict[str, tuple[int, int]]:
+    """The ranks (lowest, highest) that the evidence leaves open for each method; rank 1 is the best.
+
+    `scores` as in `against_anchor`. Holm over the m (m - 1) one-sided paired tests; L = 1 + the number of
+    methods significantly better, U = m - the number significantly worse, so that all intervals together
+    cover the true ranks with confidence 1 - alpha (Mogstad et al., Review of Economic Studies 2024, with
+    Holm for their step-down bootstrap). Methods with L = 1 are the top set. With one method, or one seed,
+    nothing is separated. Fewer than 8 seeds are computed all the same: whether to show the result
+    is for `evidence_level` to say. Raises ValueError as `paired_t` does.
+    """
+    pairs = list(combinations(scores, 2))
+    comparisons = [_compare(scores, a, b, quantum_percent, prior) for a, b in pairs]
+    adjusted = holm([p for c in comparisons for p in (c.p_greater, c.p_less)])
+    lowest, highest = dict.fromkeys(scores, 1), dict.fromkeys(scores, len(scores))
+    for (a, b), a_better, b_better in zip(pairs, adjusted[::2], adjusted[1::2], strict=True):
+        for winner, loser, p in ((a, b, a_better), (b, a, b_better)):
+            if p <= alpha:
+                highest[winner] -= 1
+                lowest[loser] += 1
+    return {name: (lowest[name], highest[name]) for name in scores}
+
+
+def _compare(
+    scores: Mapping[str, ArrayLike], a: str, b: str, quantum_percent: float, prior: VariancePrior | None
+) -> PairedComparison:
+    try:
+        return paired_t(scores[a], scores[b], quantum_percent=quantum_percent, prior=prior)
+    except ValueError as error:
+        raise ValueError(f"{a} (A) against {b} (B): {error}") from error
+
+
+def _check_looks(name: str, look: PairedComparison, comparisons: Mapping[str, PairedComparison]) -> None:
+    if name not in comparisons:
+        raise ValueError(f"{name} has a first look but no comparison; compared: {', '.join(comparisons)}")
+    seeds = (look.seeds, comparisons[name].seeds)
+    if seeds != (FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS):
+        raise ValueError(
+            f"{name} was looked at with {seeds[0]} and {seeds[1]} seeds: there are exactly two looks, "
+            f"at {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS}"
+        )
+
+
+def _p_different(comparison: PairedComparison, first: PairedComparison | None) -> float:
+    if first is None:
+        return comparison.p_two_sided
+    # each side by itself: a first look that pointed the other way must not count for this direction
+    if comparison.difference_pp >= 0:
+        one_sided = two_looks(first.p_greater, comparison.p_greater)
+    else:
+        one_sided = two_looks(first.p_less, comparison.p_less)
+    return min(1.0, 2 * one_sided)
+
+
+def _p_equivalent(equivalence: Equivalence, first: PairedComparison | None) -> float:
+    if first is None:
+        return equivalence.p
+    return two_looks(tost(first, equivalence.margin_pp).p, equivalence.p)
+
+
+def _word(difference_pp: float, significant: bool, within_margin: bool) -> Word:
+    if significant:
+        return "better" if difference_pp > 0 else "worse"
+    return "equivalent" if within_margin else "undetermined"

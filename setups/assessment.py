@@ -1,0 +1,86 @@
+"""Which comparison setups hold between pipelines, which are refuted, and which cannot be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from prunemark.setups.comparison import SETUPS, ComparisonSetup, chain
+from prunemark.setups.factors import FACTORS, Finding
+from prunemark.setups.pipeline import Pipeline
+from prunemark.setups.values import State
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What holds between two or more pipelines.
+
+    `findings` has one entry per factor and pair; `setups` one state per setup; `established` is the
+    highest setup of the chain up to which every one holds, `ceiling` the highest that is not refuted
+    (None when not even the first holds, or when it is refuted). `differing` names the refuted factors.
+    """
+
+    findings: tuple[Finding, ...]
+    setups: dict[str, State]
+    established: str | None
+    ceiling: str | None
+    differing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def assess(pipelines: Sequence[Pipeline], *, setups: dict[str, ComparisonSetup] | None = None) -> Assessment:
+    """Compares every pair of the pipelines by every factor and reads the setups off the findings.
+
+    Raises ValueError for fewer than two pipelines. Between more than two, a factor holds only if it
+    does for every pair, because equality within a tolerance is not transitive.
+    """
+    if len(pipelines) < 2:
+        raise ValueError("an assessment needs at least two pipelines")
+    registry = setups or SETUPS
+    findings = tuple(
+        factor.compare(left, right)
+        for left, right in combinations(pipelines, 2)
+        for factor in FACTORS.values()
+    )
+    by_factor = {id: combine(f.state for f in findings if f.factor == id) for id in FACTORS}
+    states = {id: combine(by_factor[f] for f in setup.factors) for id, setup in registry.items()}
+    established, ceiling = _interval(states, chain(registry))
+    return Assessment(
+        findings, states, established, ceiling,
+        differing=tuple(id for id, state in by_factor.items() if state is State.REFUTED),
+        unknown=tuple(id for id, state in by_factor.items() if state is State.UNDECIDABLE),
+    )  # fmt: skip
+
+
+_WEAKEST_FIRST = (State.REFUTED, State.NOT_APPLICABLE, State.UNDECIDABLE, State.HOLDS_A_FORTIORI, State.HOLDS)
+
+
+def combine(states: Iterable[State]) -> State:
+    """Three-valued AND: refuted beats undecidable beats holds. Nothing to combine holds.
+
+    A factor that does not apply makes the setup not applicable, unless another one refutes it.
+    """
+    return min(states, key=_WEAKEST_FIRST.index, default=State.HOLDS)
+
+
+def _interval(states: dict[str, State], row: tuple[str, ...]) -> tuple[str | None, str | None]:
+    established = ceiling = None
+    unbroken = True
+    for id in row:
+        if states[id] in (State.REFUTED, State.NOT_APPLICABLE):
+            break
+        ceiling = id
+        unbroken = unbroken and states[id].satisfied
+        established = id if unbroken else established
+    return established, ceiling
+
+
+def violations(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> list[Finding]:
+    """The findings that keep a setup from holding between the first pipeline and each of the others.
+
+    The first is the reference (the leaderboard's anchor); a pipeline that shares everything with it is fair.
+    """
+    first, *others = pipelines
+    found = [FACTORS[id].compare(first, other) for other in others for id in sorted(setup.factors)]
+    return [finding for finding in found if not finding.state.satisfied]

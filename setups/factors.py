@@ -1,0 +1,209 @@
+"""The factors: each is one thing that two pipelines can share, with the rule that decides whether they do.
+
+Table 2 of arXiv:2301.05219 names them; the tolerances are this project's and stand here once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from prunemark.setups.pipeline import Pipeline
+from prunemark.setups.schedule import LRSchedule
+from prunemark.setups.values import Leaf, NotReported, State, compare, known
+
+COMPRESSION_TOLERANCE = 0.02  # relative
+DENSE_MACS_TOLERANCE = (
+    0.03  # relative: one VGG-19 skips a pooling layer and is 28 % dearer under the same name
+)
+BASE_ACCURACY_TOLERANCE_PP = 0.10
+TOTAL_EPOCHS_TOLERANCE = 0.01
+TOTAL_FLOPS_TOLERANCE = 0.05
+LR_TOLERANCE_LOG10 = 0.02
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one factor says about two pipelines, with both values and the reason in words."""
+
+    factor: str
+    state: State
+    why: str
+    left: str
+    right: str
+
+
+Verdict = tuple[State, str]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One thing that two pipelines can share.
+
+    `extract` reads its value from a pipeline; `decide` compares two pipelines and gives the state and why.
+    `of_the_pruned` marks factors that have no meaning against scratch training.
+    """
+
+    id: str
+    title: str
+    source: str
+    extract: Callable[[Pipeline], Leaf[Any]]
+    decide: Callable[[Pipeline, Pipeline], Verdict]
+    of_the_pruned: bool = False
+
+    def compare(self, left: Pipeline, right: Pipeline) -> Finding:
+        """Decides this factor between two pipelines. Never raises."""
+        against_scratch = (left.kind == "scratch") != (right.kind == "scratch")
+        if self.of_the_pruned and against_scratch:
+            state, why = State.NOT_APPLICABLE, "scratch training has no such stage"
+        else:
+            state, why = self.decide(left, right)
+        return Finding(self.id, state, why, show(self.extract(left)), show(self.extract(right)))
+
+
+def show(leaf: Leaf[Any]) -> str:
+    """A value as people read it."""
+    if isinstance(leaf, float):
+        return f"{leaf:.6g}"
+    return str(leaf)
+
+
+def _relative(tolerance: float) -> Callable[[float, float], bool]:
+    return lambda a, b: abs(a - b) <= tolerance * max(abs(a), abs(b))
+
+
+def _by_value(
+    extract: Callable[[Pipeline], Leaf[Any]], equal: Callable[[Any, Any], bool], rule: str
+) -> Callable[[Pipeline, Pipeline], Verdict]:
+    """The common rule: compare one leaf of each side."""
+
+    def decide(left: Pipeline, right: Pipeline) -> Verdict:
+        a, b = extract(left), extract(right)
+        return (state := compare(a, b, equal)), _why(state, a, b, rule)
+
+    return decide
+
+
+def _why(state: State, a: Leaf[Any], b: Leaf[Any], rule: str) -> str:
+    if state is State.HOLDS:
+        return f"equal ({rule})" if known(a) is not None else f"both are {show(a)}: holds vacuously"
+    if state is State.UNDECIDABLE:
+        silent = [side for side, leaf in (("left", a), ("right", b)) if isinstance(leaf, NotReported)]
+        return f"not reported on the {' and '.join(silent)}" if silent else "what is reported leaves it open"
+    return f"{show(a)} against {show(b)} ({rule})"
+
+
+def _network(left: Pipeline, right: Pipeline) -> Verdict:
+    state = compare(left.network, right.network, lambda a, b: _plain(a) == _plain(b))
+    macs = compare(left.dense_macs, right.dense_macs, _relative(DENSE_MACS_TOLERANCE))
+    if state is State.HOLDS and macs is State.REFUTED:
+        a, b = show(left.dense_macs), show(right.dense_macs)
+        return State.REFUTED, f"one name, but {a} against {b} dense MACs: different networks"
+    return state, _why(state, left.network, right.network, "by name; dense MACs within 3 %")
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "").replace("_", "").replace(" ", "").lower()
+
+
+def compression(pipeline: Pipeline) -> Leaf[float]:
+    """Speed-up where one is stated, else dense weights over remaining ones: 1 / (1 - sparsity)."""
+    if not isinstance(pipeline.speedup, NotReported):
+        return pipeline.speedup
+    sparsity = known(pipeline.sparsity)
+    if sparsity is None or sparsity >= 1:
+        return pipeline.sparsity if sparsity is None else NotReported()
+    return 1.0 / (1.0 - sparsity)
+
+
+def _compression(left: Pipeline, right: Pipeline) -> Verdict:
+    """By the quantity that both sides state: a speed-up and a sparsity cannot be compared."""
+    same_quantity = isinstance(left.speedup, NotReported) == isinstance(right.speedup, NotReported)
+    if not same_quantity:
+        return State.UNDECIDABLE, "one side states a speed-up, the other a sparsity"
+    a, b = compression(left), compression(right)
+    return (state := compare(a, b, _relative(COMPRESSION_TOLERANCE))), _why(state, a, b, "within 2 %")
+
+
+def _base_accuracy(pipeline: Pipeline) -> Leaf[float]:
+    return pipeline.base.top1_percent
+
+
+def _within_base_tolerance(a: float, b: float) -> bool:
+    return abs(a - b) <= BASE_ACCURACY_TOLERANCE_PP + 1e-9  # 76.15 - 76.05 is 0.1 on paper, not in binary
+
+
+def _base_model(left: Pipeline, right: Pipeline) -> Verdict:
+    """Same id; else the same declared source. Accuracies too far apart refute it unless the ids are equal."""
+    a, b = left.base, right.base
+    by_id = compare(a.id, b.id, lambda x, y: x == y)
+    if by_id is not State.UNDECIDABLE:
+        return by_id, _why(by_id, a.id, b.id, "by id")
+    accuracy = compare(a.top1_percent, b.top1_percent, _within_base_tolerance)
+    if accuracy is State.REFUTED:
+        return State.REFUTED, f"base accuracy {show(a.top1_percent)} against {show(b.top1_percent)} %"
+    by_source = compare(a.source, b.source, lambda x, y: x == y)
+    return by_source, _why(by_source, a.source, b.source, "by declared source")
+
+
+def _base_id(pipeline: Pipeline) -> Leaf[str]:
+    return pipeline.base.source if isinstance(pipeline.base.id, NotReported) else pipeline.base.id
+
+
+def _close_schedules(a: LRSchedule, b: LRSchedule) -> bool:
+    return a.close_to(b, tolerance_log10=LR_TOLERANCE_LOG10)
+
+
+def _final_lr(pipeline: Pipeline) -> Leaf[float]:
+    """The LR of the last epoch of the whole pipeline."""
+    lr = pipeline.retraining.lr
+    value = known(lr)
+    return lr if value is None else value.final  # type: ignore[return-value]
+
+
+def _same_final_lr(a: float, b: float) -> bool:
+    return a == b or (a > 0 and b > 0 and abs(a - b) <= (10**LR_TOLERANCE_LOG10 - 1) * min(a, b))
+
+
+def _plain_factor(
+    id: str,
+    title: str,
+    source: str,
+    extract: Callable[[Pipeline], Leaf[Any]],
+    equal: Callable[[Any, Any], bool],
+    rule: str,
+    of_the_pruned: bool = False,
+) -> Factor:
+    return Factor(id, title, source, extract, _by_value(extract, equal, rule), of_the_pruned)
+
+
+def _same(a: object, b: object) -> bool:
+    return a == b
+
+
+_FACTORS = (
+    _plain_factor("dataset", "dataset", "Table 2, S1", lambda p: p.dataset,
+                  lambda a, b: _plain(a) == _plain(b), "by name"),
+    Factor("network", "network", "Table 2, S1", lambda p: p.network, _network),
+    Factor("compression", "compression or speed-up", "Table 2, S1", compression, _compression),
+    _plain_factor("base_accuracy", "accuracy of the base model", "this project", _base_accuracy,
+                  _within_base_tolerance, "within 0.10 points", True),
+    Factor("base_model", "base model", "Table 2, S2", _base_id, _base_model, True),
+    _plain_factor("retraining_epochs", "retraining epochs", "Table 2, S3.1", lambda p: p.retraining.epochs,
+                  _same, "same number", True),
+    _plain_factor("retraining_lr", "retraining LR schedule", "Table 2, S3.2", lambda p: p.retraining.lr,
+                  _close_schedules, "per-epoch vector, 0.02 in log10", True),
+    _plain_factor("pruning_epochs", "pruning epochs", "Table 2, S4.1", lambda p: p.pruning.epochs, _same,
+                  "same number", True),
+    _plain_factor("pruning_lr", "pruning LR schedule", "Table 2, S4.2", lambda p: p.pruning.lr,
+                  _close_schedules, "per-epoch vector, 0.02 in log10", True),
+    _plain_factor("total_epochs", "epochs of pretraining, pruning and retraining", "Table 2, SX-A",
+                  lambda p: p.total_epochs, _relative(TOTAL_EPOCHS_TOLERANCE), "within 1 %"),
+    _plain_factor("total_flops", "training FLOPs of the whole pipeline", "Table 2, SX-B",
+                  lambda p: p.training_flops, _relative(TOTAL_FLOPS_TOLERANCE), "within 5 %"),
+    _plain_factor("final_lr", "final LR (Rule 1)", "appendix A", _final_lr, _same_final_lr, "0.02 in log10"),
+    _plain_factor("overall_lr", "LR schedule of the whole pipeline", "section 4", lambda p: p.overall_lr,
+                  _close_schedules, "per-epoch vector, 0.02 in log10"),
+)  # fmt: skip
+FACTORS: dict[str, Factor] = {factor.id: factor for factor in _FACTORS}

@@ -1,0 +1,96 @@
+"""A recipe: everything that turns weights into trained weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from prunemark.setups.errors import InputError
+from prunemark.setups.schedule import LRSchedule, parse_schedule
+
+Augmentation = Literal["none", "shift1", "crop-flip"]
+AUGMENTATIONS = {
+    "none": "images as they are",
+    "shift1": "each image moved by at most one pixel in each direction, zeros moving in",
+    "crop-flip": "random crop after padding by 4 pixels, and a horizontal flip (He et al. 2016)",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """SGD over `lr.epochs` epochs; one LR per epoch. Raises InputError for values no training can have."""
+
+    lr: LRSchedule
+    batch_size: int = 128
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    augmentation: Augmentation = "none"
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise InputError(f"batch_size is at least 1; given {self.batch_size}")
+        for name, value, top in (
+            ("momentum", self.momentum, 1.0),
+            ("weight_decay", self.weight_decay, math.inf),
+            ("label_smoothing", self.label_smoothing, 1.0),
+        ):
+            if not 0 <= value < top:
+                raise InputError(f"{name} is a number from 0 to below {top:g}; given {value}")
+        if self.augmentation not in AUGMENTATIONS:
+            raise InputError(
+                f"augmentation is one of {', '.join(AUGMENTATIONS)}; given {self.augmentation!r}"
+            )
+
+    @property
+    def epochs(self) -> int:
+        """How many passes over the training split."""
+        return self.lr.epochs
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON; the LR in the paper's notation. `recipe_from_dict` reads it back, equal."""
+        return {"epochs": self.epochs, "lr": str(self.lr)} | {
+            key: value for key, value in asdict(self).items() if key != "lr"
+        }
+
+
+def recipe_from_dict(data: dict[str, Any]) -> Recipe:
+    """The inverse of `Recipe.as_dict`. Raises InputError on unknown or missing fields."""
+    rest = dict(data)
+    try:
+        lr = parse_schedule(str(rest.pop("lr")), int(rest.pop("epochs")))
+        return Recipe(lr=lr, **rest)
+    except (KeyError, TypeError) as problem:
+        raise InputError(f"a recipe needs epochs and lr, and knows {_names()}: {problem}") from None
+
+
+def _names() -> str:
+    return ", ".join(name for name in Recipe.__dataclass_fields__ if name != "lr")
+
+
+@dataclass(frozen=True)
+class OwnRecipe:
+    """The retraining recipe a method declares as its own; what it leaves out is the track's.
+
+    `lr` is in the paper's notation over `epochs` epochs. It is used under S2 as it is, under S3.1 stretched
+    over the imposed epochs, and not at all from S3.2 on. `source` says where the numbers come from.
+    """
+
+    epochs: int
+    lr: str
+    batch_size: int | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
+    source: str = ""
+
+    def over(self, reference: Recipe) -> Recipe:
+        """The full recipe: the reference with everything declared here put in its place."""
+        declared = {
+            name: getattr(self, name)
+            for name in ("batch_size", "momentum", "weight_decay", "label_smoothing")
+            if getattr(self, name) is not None
+        }
+        return replace(reference, lr=parse_schedule(self.lr, self.epochs), **declared)

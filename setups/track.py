@@ -1,0 +1,121 @@
+"""Tracks: dataset x network x granularity x compression levels, with everything a comparison on them fixes.
+
+A track is a frozen, versioned literal. What it states, no submission may change; a released version never
+changes, a change is a new version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.schedule import halving, parse_schedule
+
+Granularity = Literal["filter", "weight"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """One compression level: its name on the command line and the target it stands for.
+
+    For filters the target is a speed-up in MACs: the one that removing `ratio` of the prunable filters of
+    every layer gives. For weights it is `ratio` itself, the share of prunable weights set to zero.
+    """
+
+    name: str
+    ratio: float
+    speedup: float | None = None
+
+
+@dataclass(frozen=True)
+class Track:
+    """The terms of one competition. Sizes are in images, limits in seconds, `margin_pp` in points.
+
+    `prunable` names the layers that may lose filters (or weights); all others are spared. `margin_pp` is the
+    largest difference in accuracy that counts as none (equivalence). `tolerance` is relative, on the target.
+    """
+
+    name: str
+    version: int
+    title: str
+    dataset: str
+    network: str
+    granularity: Granularity
+    prunable: tuple[str, ...]
+    levels: tuple[Level, ...]
+    pretraining: Recipe
+    retraining: Recipe
+    anchor: str
+    margin_pp: float
+    tolerance: float = 0.01
+    pruning_seconds_limit: float = 60.0
+    pruning_epochs_limit: int = 60
+    allocations: tuple[str, ...] = ("uniform", "global")
+
+    @property
+    def id(self) -> str:
+        """`name@version`, which results are filed under."""
+        return f"{self.name}@{self.version}"
+
+    def level(self, name: str) -> Level:
+        """The level of this name. Raises InputError with the valid names."""
+        found = {level.name: level for level in self.levels}
+        if name not in found:
+            raise unknown_name(f"level of {self.id}", name, found)
+        return found[name]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON with every field: what stage keys and records hold of the track."""
+        plain = asdict(self)
+        return plain | {"pretraining": self.pretraining.as_dict(), "retraining": self.retraining.as_dict()}
+
+
+_BLOCKS = ("blocks.0.conv1", "blocks.1.conv1", "blocks.2.conv1")
+_BLOCK_CONVOLUTIONS = (
+    "blocks.0.conv1", "blocks.0.conv2",
+    "blocks.1.conv1", "blocks.1.conv2", "blocks.1.shortcut.0",
+    "blocks.2.conv1", "blocks.2.conv2", "blocks.2.shortcut.0",
+)  # fmt: skip
+_HIDDEN = tuple(f"layers.{index}" for index in range(6))
+_DIGITS_PRETRAINING = Recipe(lr=parse_schedule("0:1e-1,15:1e-2,22:1e-3", 30), augmentation="shift1")
+_DIGITS_RETRAINING = Recipe(lr=halving(1e-1, 1e-3, 20), augmentation="shift1")
+_MLP_RECIPE = Recipe(lr=halving(1e-1, 1e-3, 60), augmentation="shift1")
+
+_TRACKS = (
+    Track(
+        name="digits-resnet8", version=1,
+        title="handwritten digits (8x8), residual network of three blocks, filters pruned",
+        dataset="digits", network="resnet8", granularity="filter", prunable=_BLOCKS,
+        levels=(Level("50%", 0.5, 1.911), Level("90%", 0.9, 6.373), Level("95%", 0.95, 7.687)),
+        pretraining=_DIGITS_PRETRAINING, retraining=_DIGITS_RETRAINING, anchor="L1-norm", margin_pp=1.0,
+    ),
+    Track(
+        name="digits-mlp7", version=1,
+        title="handwritten digits (8x8), the founding paper's seven-layer MLP, neurons pruned",
+        dataset="digits", network="mlp7", granularity="filter", prunable=_HIDDEN,
+        levels=(Level("50%", 0.5, 3.543), Level("80%", 0.8, 16.494), Level("90%", 0.9, 46.29)),
+        pretraining=_MLP_RECIPE, retraining=_MLP_RECIPE, anchor="L1-norm", margin_pp=1.0,
+    ),
+    Track(
+        name="digits-resnet8-weights", version=1,
+        title="handwritten digits (8x8), residual network of three blocks, single weights pruned",
+        dataset="digits", network="resnet8", granularity="weight", prunable=_BLOCK_CONVOLUTIONS,
+        levels=(Level("90%", 0.9), Level("95%", 0.95), Level("98%", 0.98)),
+        pretraining=_DIGITS_PRETRAINING, retraining=_DIGITS_RETRAINING, anchor="Magnitude", margin_pp=1.0,
+    ),
+)  # fmt: skip
+TRACKS: dict[str, Track] = {track.id: track for track in _TRACKS}
+
+
+def find_track(name: str) -> Track:
+    """The track `name@version`, or the newest version of `name`. Raises InputError with the valid names."""
+    if name in TRACKS:
+        return TRACKS[name]
+    versions = [track for track in TRACKS.values() if track.name == name]
+    if versions:
+        return max(versions, key=lambda track: track.version)
+    if "@" in name and (known := [t.id for t in TRACKS.values() if t.name == name.split("@", maxsplit=1)[0]]):
+        raise InputError(f"track {name!r} has no such version. Valid: {', '.join(known)}")
+    raise unknown_name("track", name, {track.name for track in TRACKS.values()})

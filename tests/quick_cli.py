@@ -1,0 +1,21 @@
+"""The prunemark command with a track that trains for two epochs: for tests that start it as a process."""
+
+import dataclasses
+
+from prunemark.benchmark.cli import main
+from prunemark.setups import track
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.schedule import parse_schedule
+
+SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
+
+
+def quick_track(like="digits-resnet8@1", name="quick", **changes):
+    """A track like a released one, but short."""
+    changes = {"pretraining": SHORT, "retraining": SHORT, "pruning_epochs_limit": 3} | changes
+    return dataclasses.replace(track.TRACKS[like], name=name, **changes)
+
+
+if __name__ == "__main__":
+    track.TRACKS["quick@1"] = quick_track()
+    main()

@@ -1,0 +1,267 @@
+"""The command line as a newcomer and as a careless user meets it, on a track that trains for two epochs."""
+
+import csv
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prunemark.benchmark import cli
+from prunemark.setups import track
+
+HERE = Path(__file__).parent
+SUBMISSIONS = HERE / "submissions.py"
+EXAMPLE = HERE.parent / "examples" / "geometric_median.py"
+
+
+def _quick_track():
+    spec = importlib.util.spec_from_file_location("quick_cli", HERE / "quick_cli.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.quick_track
+
+
+quick_track = _quick_track()
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Runs `prunemark ...` in this process: (exit code, output, errors)."""
+    monkeypatch.setitem(track.TRACKS, "quick@1", quick_track())
+    monkeypatch.setitem(
+        track.TRACKS, "quick-weights@1", quick_track("digits-resnet8-weights@1", "quick-weights")
+    )
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("PRUNEMARK_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["prunemark", *map(str, words)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+def submit(command, method, home, *more, seeds="2", name="quick", level=("--level", "90%")):
+    return command("submit", method, "--track", name, "--seeds", seeds, "--home", home, *level, *more)
+
+
+def test_submit_runs_everything_and_ranks_it(command, home):
+    code, out, err = submit(command, f"{EXAMPLE}:GeometricMedian", home)
+    assert code == 0, err
+    for name in ("GeometricMedian", "L1-norm", "Random", "Scratch", "Dense"):
+        assert name in out
+    assert "index.html" in err and "mlflow" in err
+    assert len(list((home / "records").glob("*.json"))) == 10
+    assert (home / "leaderboard" / "index.html").stat().st_size > 1000
+
+
+def test_submitting_again_does_nothing_and_says_so(command, home):
+    before = sorted((home / "records").iterdir())
+    code, _, err = submit(command, f"{EXAMPLE}:GeometricMedian", home)
+    assert code == 0 and "nothing to run: all 10 trials are stored" in err
+    assert sorted((home / "records").iterdir()) == before
+
+
+def test_one_seed_more_runs_only_that_seed(command, home):
+    code, out, err = submit(
+        command, f"{EXAMPLE}:GeometricMedian", home, "--dry-run", "--format", "json", seeds="3"
+    )
+    rows = json.loads(out)
+    assert code == 0 and [row["stored"] for row in rows] == ["yes"] * 10 + ["no"] * 5
+    code, _, err = submit(command, f"{EXAMPLE}:GeometricMedian", home, seeds="3")
+    assert code == 0 and "15 trials, 10 stored already; running 5" in err
+
+
+def test_the_same_method_under_another_name_is_never_better(command, home):
+    submit(command, f"{SUBMISSIONS}:Fine", home, seeds="5")
+    code, out, _ = submit(command, f"{SUBMISSIONS}:SameAsFine", home, "--format", "csv", seeds="5")
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(out))}
+    assert code == 0
+    assert rows["Fine"]["accuracy_percent"] == rows["SameAsFine"]["accuracy_percent"]
+    assert rows["Fine"]["verdict"] == rows["SameAsFine"]["verdict"]
+    assert rows["Fine"]["rank_low"] == rows["SameAsFine"]["rank_low"]
+
+
+def test_a_failing_method_is_recorded_and_the_others_go_on(command, home):
+    code, out, err = submit(command, f"{SUBMISSIONS}:Raises", home)
+    assert code == 1
+    assert "Raises 90% seed 0: failed: RuntimeError: the Hessian is singular" in err
+    assert "Traceback" not in err and "L1-norm" in out and "Raises" in out
+
+
+def test_a_setting_is_part_of_the_identity(command, home):
+    code, out, _ = submit(
+        command, f"{SUBMISSIONS}:Fine", home, "--set", "power=1", "--dry-run", "--format", "json"
+    )
+    mine = [row for row in json.loads(out) if row["method"] == "Fine"]
+    assert code == 0 and {row["stored"] for row in mine} == {"no"}
+
+
+@pytest.mark.parametrize("setup", ["S2", "S3.1"])
+def test_the_other_runnable_setups_run(command, home, setup):
+    code, _, err = submit(command, "L1-norm", home, "--setup", setup)
+    assert code == 0, err
+    records = [json.loads(p.read_text())["outcome"] for p in (home / "records").glob("*.json")]
+    mine = [r for r in records if r["setup"] == setup and r["method"]["name"] == "L1-norm"]
+    lengths = {"S2": 20, "S3.1": 2}  # its own recipe, or that recipe over the imposed epochs
+    assert {tuple(r["retraining"]["lr"]) for r in mine} == {(1e-3,) * lengths[setup]}
+
+
+def test_a_weight_track_runs_with_its_own_anchor_and_controls(command, home):
+    code, out, err = submit(
+        command, f"{SUBMISSIONS}:FineWeights", home, name="quick-weights", level=("--level", "95%")
+    )
+    assert code == 0, err
+    assert "Magnitude" in out and "Random-weights" in out
+
+
+def test_leaderboard_from_mlflow_equals_leaderboard_from_records(command, home):
+    code, mine, err = command(
+        "leaderboard", "--home", home, "--format", "csv", "--track", "quick", "--setup", "S3.2"
+    )
+    assert code == 0, err
+    code, theirs, err = command(
+        "leaderboard", "--records", home / "records", "--format", "csv", "--track", "quick", "--setup", "S3.2"
+    )
+    assert code == 0 and mine == theirs
+
+
+def test_leaderboard_writes_every_form(command, home, tmp_path):
+    code, _, err = command(
+        "leaderboard",
+        "--records",
+        home / "records",
+        "--output",
+        tmp_path / "site",
+        "--board",
+        tmp_path / "BOARD.md",
+    )
+    assert code == 0, err
+    assert {p.name for p in (tmp_path / "site").iterdir()} == {
+        "index.html", "board.md", "board.csv", "board.json", "board.tex"
+    }  # fmt: skip
+    assert (tmp_path / "BOARD.md").read_text() == (tmp_path / "site" / "board.md").read_text()
+
+
+def test_verify_a_record_and_an_edited_one(command, home, tmp_path):
+    record = next((home / "records").glob("*.json"))
+    assert command("verify", record)[0] == 0
+    edited = tmp_path / record.name
+    edited.write_text(record.read_text().replace('"seed":0', '"seed":7').replace('"seed":1', '"seed":8'))
+    code, _, err = command("verify", edited)
+    assert code == 3 and "was edited" in err and err.count("\n") <= 2
+
+
+WRONG = [
+    (["submit", "L1-norm", "--track", "digit-resnet8"], ["Did you mean 'digits-resnet8'", "digits-mlp7"]),
+    (["submit", "L1-norm", "--track", "quick@7"], ["no such version", "quick@1"]),
+    (["submit", "L1-norm", "--track", "quick", "--setup", "S3"], ["unknown setup", "S3.1, S3.2"]),
+    (["submit", "L1-norm", "--track", "quick", "--setup", "SX-A"], ["not run yet", "S2, S3.1, S3.2"]),
+    (["submit", "L1-norm", "--track", "quick", "--level", "42%"], ["unknown level", "50%, 90%, 95%"]),
+    (["submit", "L1-norm", "--track", "quick", "--seeds", "many"], ["--seeds", "given 'many'"]),
+    (["submit", "L1-norm", "--track", "quick", "--seeds", "0"], ["--seeds"]),
+    (["submit", "L1-norm", "--track", "quick", "--workers", "0"], ["--workers is at least 1"]),
+    (["submit", "L1-norm", "--track", "quick", "--device", "tpu"], ["unknown device", "cpu, cuda"]),
+    (["submit", "L1-norm", "--track", "quick", "--pruning-seconds", "-1"], ["above 0"]),
+    (["submit", "L1-norm", "--track", "quick", "--set", "allocation"], ["name=value"]),
+    (["submit", "L1-norm", "--track", "quick", "--set", "colour=red"], ["unknown setting", "allocation"]),
+    (["submit", "L2-norm", "--track", "quick"], ["unknown method", "L1-norm"]),
+    (["submit", "no_such_file.py:Method", "--track", "quick"], ["no file 'no_such_file.py'"]),
+    (["submit", "no_such_file.py", "--track", "quick"], ["names no class"]),
+    (["submit", f"{SUBMISSIONS}:Fina", "--track", "quick"], ["unknown class", "Did you mean 'Fine'"]),
+    (["submit", f"{SUBMISSIONS}:NotAMethod", "--track", "quick"], ["is not a FilterCriterion"]),
+    (["submit", f"{SUBMISSIONS}:Abstract", "--track", "quick"], ["does not implement score"]),
+    (["submit", f"{SUBMISSIONS}:FineWeights", "--track", "quick"], ["prunes weights", "filters"]),
+    (
+        ["submit", "L1-norm", "--track", "quick", "--tracking-uri", "http://127.0.0.1:9"],
+        ["no MLflow server answers"],
+    ),
+    (["submit", "L1-norm", "--track", "quick", "--tracking-uri", "nonsense://x"], ["MLflow"]),
+    (["leaderboard", "--records", "nowhere"], ["nowhere"]),
+    (["leaderboard", "--home", "nowhere"], ["submit"]),
+    (["verify", "nowhere.json"], ["no file"]),
+    (["setups", "show", "S9"], ["unknown setup"]),
+    (["tracks", "show", "cifar"], ["unknown track"]),
+    (["methods", "show", "L0"], ["unknown method"]),
+    (["setups", "--format", "yaml"], ["unknown format", "csv, json, table"]),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), WRONG, ids=lambda value: " ".join(map(str, value))[:60])
+def test_wrong_input_is_answered_in_words(command, words, expected):
+    code, out, err = command(*words)
+    assert code == 2, (out, err)
+    assert "Traceback" not in err and len(err.strip().splitlines()) <= 3, err
+    for part in expected:
+        assert part in err
+
+
+def test_a_home_that_is_a_file_is_refused(command, tmp_path):
+    (tmp_path / "file").touch()
+    code, _, err = command("submit", "L1-norm", "--track", "quick", "--home", tmp_path / "file")
+    assert code == 2 and "is a file" in err
+
+
+def test_a_home_that_cannot_be_written_is_said(command):
+    code, _, err = command("submit", "L1-norm", "--track", "quick", "--home", "/proc/prunemark")
+    assert code == 1 and "cannot write" in err and "--home" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(command, tmp_path, monkeypatch):
+    from prunemark.benchmark import store
+
+    def full(folder):
+        with Path("/dev/full").open("w") as file:
+            file.write("x" * 100_000)
+
+    monkeypatch.setattr(store, "seal", full)
+    code, _, err = command(
+        "submit", "L1-norm", "--track", "quick", "--home", tmp_path / "full", "--seeds", "1"
+    )
+    assert code == 1 and "the disk is full" in err
+    assert not list((tmp_path / "full").rglob(".draft-*")) and not list(
+        (tmp_path / "full" / "records").iterdir()
+    )
+
+
+def test_listings_in_every_format(command):
+    for words in (
+        ["setups"],
+        ["tracks"],
+        ["methods"],
+        ["setups", "show", "S3.2"],
+        ["tracks", "show", "quick"],
+    ):
+        assert command(*words)[0] == 0
+        assert json.loads(command(*words, "--format", "json")[1])
+        assert list(csv.reader(io.StringIO(command(*words, "--format", "csv")[1])))
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported():
+    code = (
+        "import sys; sys.argv = ['prunemark', '--help']\n"
+        "from prunemark.benchmark.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'mlflow', 'scipy', 'pandas', 'sklearn', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment)

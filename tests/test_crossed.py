@@ -1,0 +1,246 @@
+"""New images, other tracks, mean ranks: known answers, peers, degenerate tables, type I error."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+
+from prunemark.leaderboard.crossed import (
+    CrossedComparison,
+    across_tracks,
+    correctness_difference,
+    critical_difference,
+    crossed_t,
+    friedman,
+    mcnemar,
+    two_way,
+)
+from prunemark.leaderboard.statistics import paired_t
+
+# Shrout and Fleiss (Psychological Bulletin 1979), table 2: six targets, four judges
+SHROUT_FLEISS = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+DEMSAR = np.array([44, 28, 40.5, 27.5]) / 14
+
+fixed = settings(derandomize=True, deadline=None, database=None)
+
+
+def table(generator: np.random.Generator, seeds: int, examples: int) -> NDArray[np.int8]:
+    return generator.integers(-1, 2, (seeds, examples)).astype(np.int8)
+
+
+def flat(result: CrossedComparison) -> NDArray[np.float64]:
+    return np.hstack(astuple(result))
+
+
+def test_mean_squares_known_answer() -> None:
+    parts = two_way(SHROUT_FLEISS)
+    assert parts.ms_rows == pytest.approx(11.2417, abs=5e-5)
+    assert parts.ms_columns == pytest.approx(32.4861, abs=5e-5)
+    assert parts.ms_residual == pytest.approx(1.01944, abs=5e-6)
+    assert parts.variance == pytest.approx(1.779514, abs=5e-7)
+    assert parts.df == pytest.approx(4.8366, abs=5e-5)
+
+
+def test_crossed_t_by_hand() -> None:
+    """Rows (1, 0), (1, 1), (0, 1): MS_S 1/6, MS_I 0, MS_E 1/2, so that MS_S alone makes V."""
+    result = crossed_t([[1, 0], [1, 1], [0, 1]])
+    assert result.difference_pp == pytest.approx(100 * 2 / 3)
+    assert result.standard_error_pp == pytest.approx(100 * math.sqrt(1 / 36))
+    assert result.t == pytest.approx(4)
+    assert result.df == pytest.approx((1 / 36) / (1 / 72 + 1 / 8))
+    assert result.p_two_sided == pytest.approx(2 * stats.t.sf(4, result.df))
+
+
+def test_the_same_difference_on_every_seed_is_a_t_test_over_images() -> None:
+    images = np.random.default_rng(0).integers(-1, 2, 200)
+    result, peer = crossed_t(np.tile(images, (5, 1))), stats.ttest_1samp(images, 0)
+    assert (result.t, result.df) == pytest.approx((peer.statistic, 199))
+    assert result.p_two_sided == pytest.approx(peer.pvalue)
+
+
+def test_the_same_difference_on_every_image_is_a_t_test_over_seeds() -> None:
+    seeds = np.array([1, 1, 0, 1, -1])
+    result, peer = crossed_t(np.tile(seeds[:, None], (1, 50))), stats.ttest_1samp(seeds, 0)
+    assert (result.t, result.df) == pytest.approx((peer.statistic, 4))
+    interval = peer.confidence_interval(0.95)
+    assert result.interval_pp == pytest.approx((100 * interval.low, 100 * interval.high))
+
+
+@given(st.integers(0, 2**32 - 1))
+@fixed
+def test_mean_squares_add_up_and_order_does_not_matter(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    k, n = generator.integers(2, 12, 2)
+    d = table(generator, k, n)
+    parts = two_way(d)
+    total = (k - 1) * parts.ms_rows + (n - 1) * parts.ms_columns + (k - 1) * (n - 1) * parts.ms_residual
+    assert total == pytest.approx(((d - d.mean()) ** 2).sum())
+    assert two_way(d.T).variance == pytest.approx(parts.variance)
+    shuffled = d[generator.permutation(k)][:, generator.permutation(n)]
+    assert flat(crossed_t(shuffled)) == pytest.approx(flat(crossed_t(d)))
+
+
+@given(st.integers(0, 2**32 - 1))
+@fixed
+def test_crossed_t_is_antisymmetric_and_wider_than_seeds_alone(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    d = table(generator, 5, 40)
+    forth, back = crossed_t(d), crossed_t(-d)
+    assert (forth.t, forth.p_greater, forth.p_less) == (-back.t, back.p_less, back.p_greater)
+    seeds_only = paired_t(100 * d.mean(axis=1), np.zeros(5), quantum_percent=1e-6)
+    assert forth.difference_pp == pytest.approx(seeds_only.difference_pp)
+    assert forth.standard_error_pp >= seeds_only.standard_error_pp * (1 - 1e-9)
+
+
+def test_models_that_agree_everywhere_are_not_told_apart() -> None:
+    result = crossed_t(np.zeros((5, 100), dtype=np.int8))
+    assert (result.t, result.p_two_sided, result.df) == (0, 1, 4)
+    # rounding in steps of one image in 100: sqrt(1 / 6) points, over the root of five seeds
+    assert result.standard_error_pp == pytest.approx(math.sqrt(1 / 30))
+    low, high = result.interval_pp
+    assert -1 < low < 0 < high < 1
+
+
+def test_a_constant_difference_is_finite() -> None:
+    result = crossed_t(np.ones((5, 100), dtype=np.int8))
+    assert result.difference_pp == 100 and 0 <= result.p_two_sided < 1e-6
+    assert np.isfinite(flat(result)).all()
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 3), (3, 2)])
+def test_no_table_gives_nan(shape: tuple[int, int]) -> None:
+    for entries in product((-1, 0, 1), repeat=shape[0] * shape[1]):
+        result = crossed_t(np.reshape(entries, shape))
+        assert not np.isnan(flat(result)).any()
+        assert 0 <= result.p_two_sided <= 1
+
+
+def test_a_table_whose_rows_and_columns_are_balanced_proves_nothing() -> None:
+    result = crossed_t([[1, 0], [0, 1]])
+    assert (result.df, result.p_two_sided, result.p_greater) == (0, 1, 1)
+    assert result.interval_pp == (-math.inf, math.inf)
+
+
+def test_correctness_difference() -> None:
+    d = correctness_difference([[True, False], [True, True]], [[True, True], [False, True]])
+    assert d.tolist() == [[0, -1], [1, 0]]
+    with pytest.raises(ValueError, match=r"A has shape \(1, 2\) and B \(2, 1\)"):
+        correctness_difference([[1, 0]], [[1], [0]])
+    with pytest.raises(ValueError, match="booleans"):
+        correctness_difference([[0.5, 1]], [[1, 0]])
+
+
+def test_wrong_tables_are_refused() -> None:
+    with pytest.raises(ValueError, match="differences must be -1, 0 or 1"):
+        crossed_t([[2, 0], [0, 1]])
+    with pytest.raises(ValueError, match=r"at least 2 rows \(seeds\) and 2 columns"):
+        crossed_t([[1, 0, 1]])
+    with pytest.raises(ValueError, match="at least 2 rows"):
+        crossed_t([1, 0, 1])
+    with pytest.raises(ValueError, match="not finite"):
+        two_way([[1.0, math.nan], [0.0, 1.0]])
+
+
+def test_across_tracks_with_one_track_is_the_paired_t() -> None:
+    one = paired_t([93.8, 93.7, 93.9], [93.5, 93.6, 93.6], quantum_percent=0.01)
+    result = across_tracks({"a": one}, {"a": 0.5})
+    assert (result.t, result.df) == pytest.approx((one.t, 2))
+    assert result.p_two_sided == pytest.approx(one.p_two_sided)
+    assert result.mean_margins == pytest.approx(2 * one.difference_pp)
+    assert result.interval == pytest.approx([2 * end for end in one.interval_pp])
+
+
+def test_across_two_tracks_is_welch_on_the_sum() -> None:
+    """The mean of d_1/u_1 and d_2/u_2 has the SE and df of Welch's test of x against -y, halved."""
+    generator = np.random.default_rng(4)
+    x, y = generator.normal(0.2, 0.1, 5), generator.normal(0.1, 0.3, 8)
+    comparisons = {
+        name: paired_t(d, np.zeros(len(d)), quantum_percent=1e-6) for name, d in (("x", x), ("y", y))
+    }
+    result = across_tracks(comparisons, {"x": 0.3, "y": 0.6})
+    peer = stats.ttest_ind(x / 0.3, -y / 0.6, equal_var=False)
+    assert (result.t, result.df) == pytest.approx((peer.statistic, peer.df))
+    assert result.p_greater + result.p_less == pytest.approx(1)
+    assert result.tracks == 2 and result.mean_margins == pytest.approx((x.mean() / 0.3 + y.mean() / 0.6) / 2)
+
+
+def test_nothing_is_imputed_across_tracks() -> None:
+    whole = paired_t([1.0, 2.0], [1.0, 1.0], quantum_percent=0.1)
+    lone = paired_t([1.0], [1.0], quantum_percent=0.1)
+    with pytest.raises(ValueError, match=r"compared on \['a'\], but margins are for \['a', 'b'\]"):
+        across_tracks({"a": whole}, {"a": 0.3, "b": 0.3})
+    with pytest.raises(ValueError, match="no variance is known on b"):
+        across_tracks({"a": whole, "b": lone}, {"a": 0.3, "b": 0.3})
+    with pytest.raises(ValueError, match="the margin of a in points must be positive"):
+        across_tracks({"a": whole}, {"a": 0})
+    with pytest.raises(ValueError, match="compared on"):
+        across_tracks({}, {})
+
+
+def test_mcnemar_known_answer() -> None:
+    result = mcnemar(86, 150)
+    assert result.statistic == pytest.approx(17.35593, abs=5e-6)
+    assert result.p_exact == pytest.approx(3.71594e-5, rel=2e-6)
+    assert mcnemar(150, 86).p_exact == result.p_exact
+    assert (mcnemar(0, 0).statistic, mcnemar(0, 0).p_exact) == (0, 1)
+    with pytest.raises(ValueError, match="cannot be negative"):
+        mcnemar(-1, 3)
+
+
+def test_friedman_known_answer() -> None:
+    result = friedman(DEMSAR, blocks=14)
+    assert result.chi_square == pytest.approx(9.27857, abs=5e-6)
+    assert result.p_chi_square == pytest.approx(0.025807, abs=5e-7)
+    assert result.f == pytest.approx(3.68631, abs=5e-6)
+    assert result.p_f == pytest.approx(0.019823, abs=5e-7)
+
+
+def test_friedman_agrees_with_scipy() -> None:
+    values = np.random.default_rng(6).normal(size=(4, 9))
+    peer = stats.friedmanchisquare(*values)
+    result = friedman(stats.rankdata(values, axis=0).mean(axis=1), blocks=9)
+    assert (result.chi_square, result.p_chi_square) == pytest.approx((peer.statistic, peer.pvalue))
+
+
+def test_friedman_where_all_agree_or_none_does() -> None:
+    unanimous = friedman([1, 2, 3], blocks=12)
+    assert (unanimous.f, unanimous.p_f) == (math.inf, 0)
+    assert friedman([2, 2, 2], blocks=12).p_f == 1
+    with pytest.raises(ValueError, match="mean ranks of 3 methods average 2"):
+        friedman([1, 1, 1], blocks=12)
+    with pytest.raises(ValueError, match="at least 2 methods and 2 blocks"):
+        friedman([1, 2], blocks=1)
+
+
+def test_critical_difference_known_answers() -> None:
+    assert critical_difference(4, 14) == pytest.approx(1.2536, abs=5e-5)
+    assert critical_difference(4, 14, alpha=0.1) == pytest.approx(1.1181, abs=5e-5)
+    published = [1.960, 2.344, 2.569, 2.728, 2.850, 2.948, 3.031, 3.102, 3.164]
+    # with 6 N = m (m + 1), the critical difference is q itself; blocks that are whole take a factor
+    for m, q in zip(range(2, 11), published, strict=True):
+        factor = math.sqrt(m * (m + 1) / (6 * 100))
+        assert critical_difference(m, 100) / factor == pytest.approx(q, abs=6e-4)
+    with pytest.raises(ValueError, match="alpha in"):
+        critical_difference(4, 14, alpha=5)
+
+
+def test_type_one_error_for_new_seeds_and_new_images() -> None:
+    """Equal methods, with images that favour one on every seed: the paired t takes them for its merit."""
+    generator = np.random.default_rng(8)
+    crossed, paired = 0, 0
+    for _ in range(600):
+        chance = generator.normal(0, 1, 300)  # which images favour A, on every seed
+        noise = generator.normal(0, 1, (5, 300)) + generator.normal(0, 0.05, (5, 1))
+        d = np.sign(chance + noise) * (np.abs(chance + noise) > 1)
+        crossed += crossed_t(d).p_two_sided <= 0.05
+        paired += paired_t(100 * d.mean(axis=1), np.zeros(5), quantum_percent=1 / 3).p_two_sided <= 0.05
+    assert 0.03 <= crossed / 600 <= 0.07
+    assert paired / 600 > 0.12
