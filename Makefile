@@ -5,7 +5,7 @@ READY := .venv/.installed
 PACKAGES := setups benchmark baselines leaderboard audit
 TYPED := $(PACKAGES:%=build/types/prunemark/%)
 # One torch thread a process, and two processes: more threads are slower on networks this small.
-PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile
 
 .PHONY: help demo test test-slow lint leaderboard bench constraints clean
 .DELETE_ON_ERROR:

@@ -11,9 +11,7 @@ from prunemark.benchmark.method import FilterCriterion, OwnRecipe, PruningContex
 class L1Norm(FilterCriterion):
     """Li et al., ICLR 2017, section 3.1: the filters with the smallest sum of absolute weights go first."""
 
-    retraining = OwnRecipe(
-        epochs=20, lr="0:1e-3", source="Li et al., ICLR 2017: 20 epochs at a constant 0.001"
-    )
+    retraining = OwnRecipe(epochs=20, lr="0:1e-3", source="Li et al., ICLR 2017: 20 epochs at a constant 0.001")
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
         """The L1 norm of each filter, (filters,)."""

@@ -1,11 +1,11 @@
-"""Magnitude pruning of single weights: the anchor of the weight tracks."""
+"""Magnitude pruning of single weights: over all layers together, the anchor of the weight tracks, or in each."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from prunemark.benchmark.method import PruningContext, WeightCriterion
+from prunemark.benchmark.method import PruningContext, WeightCriterion, setting
 
 
 class Magnitude(WeightCriterion):
@@ -14,3 +14,9 @@ class Magnitude(WeightCriterion):
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
         """The absolute value of each weight."""
         return layer.get_parameter("weight").abs()
+
+
+class LayerwiseMagnitude(Magnitude):
+    """Magnitude with the same sparsity in every layer."""
+
+    allocation: str = setting("uniform", "uniform: one ratio for all layers; global: one ranking of all weights")

@@ -17,8 +17,7 @@ from prunemark.setups.track import TRACKS, Track, find_track
 def setups() -> list[dict[str, Any]]:
     """One row a setup, in the order of their factor sets."""
     return [
-        {"id": s.id, "held_equal": s.title, "runs": "yes" if s.id in RUNNABLE else "not yet"}
-        for s in SETUPS.values()
+        {"id": s.id, "held_equal": s.title, "runs": "yes" if s.id in RUNNABLE else "not yet"} for s in SETUPS.values()
     ]
 
 
@@ -72,8 +71,7 @@ def track(name: str) -> dict[str, Any]:
 def _levels(track: Track) -> list[str]:
     what = "filters" if track.granularity == "filter" else "weights"
     return [
-        f"{level.name} of the {what}"
-        + (f" of each layer ({level.speedup:g}x in MACs)" if level.speedup else "")
+        f"{level.name} of the {what}" + (f" of each layer ({level.speedup:g}x in MACs)" if level.speedup else "")
         for level in track.levels
     ]
 
@@ -106,11 +104,7 @@ def method(name: str) -> dict[str, Any]:
         "source sha256": source.sha256,
     }
     for statement in node.body:
-        if (
-            isinstance(statement, ast.AnnAssign)
-            and isinstance(statement.value, ast.Call)
-            and statement.value.args
-        ):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.value, ast.Call) and statement.value.args:
             default, *meaning = statement.value.args
             words = ast.literal_eval(meaning[0]) if meaning and isinstance(meaning[0], ast.Constant) else ""
             facts[f"setting {ast.unparse(statement.target)}"] = f"{ast.unparse(default)}: {words}"

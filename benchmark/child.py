@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from prunemark.benchmark.record import Status
+from prunemark.benchmark.outcome import Status
 
 ISOLATION = "process"
 ERROR_FILE, LOG_FILE = "error.json", "output.log"
@@ -57,9 +57,7 @@ def run_in_child(
     Raises ChildFailed when it raises, is killed, or exceeds a limit. Fork before this process has used
     CUDA: a forked child cannot.
     """
-    process = multiprocessing.get_context("fork").Process(
-        target=_child, args=(work, arguments, scratch, os.getpid())
-    )
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(work, arguments, scratch, os.getpid()))
     process.start()
     deadline = clock() + limits.seconds
     try:
@@ -71,9 +69,7 @@ def run_in_child(
                 )
             if _resident_bytes(process.pid) > limits.memory_bytes:
                 granted = limits.memory_bytes / 2**30
-                raise ChildFailed(
-                    "out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants"
-                )
+                raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
     finally:
         _kill_group(process)
     _raise_what_it_said(scratch, process.exitcode)
@@ -85,9 +81,7 @@ def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
         error = json.loads(said.read_text())
         raise ChildFailed(error["status"], error["rule"], error["evidence"], error["traceback"])
     if exitcode != 0:
-        raise ChildFailed(
-            "failed", "the method's process ended", f"its process ended with exit code {exitcode}"
-        )
+        raise ChildFailed("failed", "the method's process ended", f"its process ended with exit code {exitcode}")
 
 
 def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path, parent: int) -> None:

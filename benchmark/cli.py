@@ -40,6 +40,9 @@ UriOption = Annotated[
 ]
 
 
+INTERRUPTED = 130  # what typer makes of Ctrl-C
+
+
 def console(stderr: bool = False) -> Console:
     """A terminal, at least 100 columns wide when nobody is looking."""
     from rich.console import Console
@@ -56,17 +59,11 @@ def submit(
     track: Annotated[str, typer.Option(help="see `prunemark tracks`")],
     setup: Annotated[str, typer.Option(help="see `prunemark setups`")] = "S3.2",
     seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
-    level: Annotated[
-        list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")
-    ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")
-    ] = None,
+    level: Annotated[list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
-    pruning_seconds: Annotated[
-        float | None, typer.Option(help="stop a method's pruning stage after this")
-    ] = None,
+    pruning_seconds: Annotated[float | None, typer.Option(help="stop a method's pruning stage after this")] = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
@@ -85,9 +82,7 @@ def submit(
         requests.print_plan(trials, place, format, console())
         return
     failures = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
-    _print_standings(
-        place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format
-    )
+    _print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     _write_page(place.records, place.page)
     requests.say_where(place, tracking_uri, console(stderr=True))
     if failures:
@@ -118,9 +113,7 @@ def leaderboard(
     track: Annotated[str | None, typer.Option(help="only this track")] = None,
     setup: Annotated[str | None, typer.Option(help="only this setup")] = None,
     format: Annotated[str, typer.Option(help="table, markdown, csv, json or latex")] = "table",
-    output: Annotated[
-        Path | None, typer.Option(help="also write index.html and the tables into this folder")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="also write index.html and the tables into this folder")] = None,
     board: Annotated[Path | None, typer.Option(help="also write the Markdown tables to this file")] = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
@@ -165,9 +158,25 @@ def verify(record: Annotated[Path, typer.Argument(help="a record's JSON file")])
     if not record.is_file():
         raise InputError(f"no file {str(record)!r}. Records lie in the folder `records` of --home")
     found = load_file(record).outcome
-    typer.echo(
-        f"{record.name}: sound. {found.method.name} on {found.track}, {found.setup}, seed {found.seed}"
-    )
+    typer.echo(f"{record.name}: sound. {found.method.name} on {found.track}, {found.setup}, seed {found.seed}")
+
+
+@app.command()
+def check(
+    method: Annotated[str, typer.Argument(help="path/to/file.py:Class, package.module:Class, or a name")],
+    track: Annotated[str | None, typer.Option(help="[default: a small track of the method's granularity]")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
+    format: Format = "table",
+) -> None:
+    """Is a submission well-formed? Runs the contract on an untrained network, in seconds."""
+    from prunemark.benchmark import requests, submit
+    from prunemark.benchmark.executor import LocalProcesses
+    from prunemark.benchmark.listing import print_rows
+
+    findings = submit.check(method, requests.read_settings(set_), track, LocalProcesses(1))
+    print_rows([f.as_row() for f in findings], format, console())
+    if any(f.state == "broken" for f in findings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -178,8 +187,7 @@ def doctor(home: HomeOption = None, format: Format = "table") -> None:
     from prunemark.benchmark.listing import print_rows
 
     findings = clinic.examine(home_at(home).root)
-    rows = [{"what": f.what, "state": f.state, "found": f.found, "advice": f.advice} for f in findings]
-    print_rows(rows, format, console())
+    print_rows([f.as_row() for f in findings], format, console())
     if any(f.state == "broken" for f in findings):
         raise typer.Exit(1)
 
@@ -246,16 +254,17 @@ def main() -> None:
             raise
         code = {InputError: 2, WorkFailed: 1, RuleBroken: 3}[type(problem)]
         _complain(str(problem.args[0]), code)
-    except KeyboardInterrupt:
-        _complain("interrupted. What is finished is kept; the same command goes on from there", 1)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            _complain("interrupted. What is finished is kept; the same command goes on from there", 1)
+        raise
     except BrokenPipeError:  # `prunemark ... | head`
         os._exit(0)
     except Exception as problem:
         if debug:
             raise
         _complain(
-            f"a fault in Prunemark: {type(problem).__name__}: {problem}\n"
-            "Run it again with --debug and report it",
+            f"a fault in Prunemark: {type(problem).__name__}: {problem}\nRun it again with --debug and report it",
             1,
         )
 

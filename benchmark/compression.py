@@ -53,9 +53,7 @@ def uniform_counts(sizes: Mapping[str, int], ratio: float) -> dict[str, int]:
     return {name: max(1, size - int(ratio * size + 0.5)) for name, size in sizes.items()}
 
 
-def check_scores(
-    scores: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, torch.Tensor]:
+def check_scores(scores: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
     """The scores as float64 on the CPU. Raises ValueError for a wrong shape, NaN, or a missing layer."""
     for name in scores:
         if name not in shapes:
@@ -66,9 +64,7 @@ def check_scores(
             raise ValueError(f"no scores for layer {name}; every group of context.groups needs some")
         given = scores[name]
         if not isinstance(given, torch.Tensor):
-            raise ValueError(
-                f"scores of layer {name} must be a tensor of shape {shape}; got {type(given).__name__}"
-            )
+            raise ValueError(f"scores of layer {name} must be a tensor of shape {shape}; got {type(given).__name__}")
         if tuple(given.shape) != shape:
             raise ValueError(f"scores of layer {name} must have shape {shape}; got {tuple(given.shape)}")
         values = given.detach().to("cpu", torch.float64)
@@ -140,9 +136,7 @@ def _exchange(counts: dict[str, int], cost: CostModel, goal: float, tolerance: f
     )
 
 
-def _by_distance(
-    counts: dict[str, int], sizes: Mapping[str, int], reach: int = 3
-) -> Iterator[dict[str, int]]:
+def _by_distance(counts: dict[str, int], sizes: Mapping[str, int], reach: int = 3) -> Iterator[dict[str, int]]:
     """The counts themselves, then those that differ in one or two layers by up to `reach` filters."""
     yield counts
     names = list(counts)
@@ -161,9 +155,7 @@ def _by_distance(
             yield moved
 
 
-def choose_weights(
-    scores: Mapping[str, torch.Tensor], sparsity: float, allocation: str
-) -> dict[str, torch.Tensor]:
+def choose_weights(scores: Mapping[str, torch.Tensor], sparsity: float, allocation: str) -> dict[str, torch.Tensor]:
     """Masks, True where a weight stays; the number of zeros is round(sparsity x weights), exactly."""
     total = sum(values.numel() for values in scores.values())
     gone = int(sparsity * total + 0.5)

@@ -71,17 +71,13 @@ class TrialContext:
             masks = compression.choose_weights(by_name, self.target.sparsity, allocation)
             return Decision({}, masks, allocation)
         assert self.cost is not None and self.target.speedup is not None
-        kept = compression.choose_filters(
-            by_name, self.cost, self.target.speedup, self.track.tolerance, allocation
-        )
+        kept = compression.choose_filters(by_name, self.cost, self.target.speedup, self.track.tolerance, allocation)
         return Decision(kept, {}, allocation)
 
     def _decide_given(self, scores: dict[str, torch.Tensor]) -> Decision:
         """The best-scored filters or weights of each layer, as many as another decision kept there."""
         assert self.given is not None
-        kept = {
-            name: compression.highest(scores[name].flatten(), count) for name, count in self.given.items()
-        }
+        kept = {name: compression.highest(scores[name].flatten(), count) for name, count in self.given.items()}
         if self.track.granularity == "filter":
             return Decision(kept, {}, "given")
         masks = {name: torch.zeros(self.shapes[name], dtype=torch.bool) for name in kept}

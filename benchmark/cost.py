@@ -11,7 +11,7 @@ from torch import nn
 
 from prunemark.benchmark.data import as_example
 from prunemark.benchmark.networks import ImageShape
-from prunemark.benchmark.record import Latency
+from prunemark.benchmark.outcome import Latency
 
 
 @dataclass(frozen=True)

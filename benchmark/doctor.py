@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from prunemark.benchmark.plan import package_versions
@@ -26,6 +26,10 @@ class Finding:
     state: str
     found: str
     advice: str = ""
+
+    def as_row(self) -> dict[str, str]:
+        """For a listing."""
+        return asdict(self)
 
 
 def examine(home: Path) -> list[Finding]:
@@ -51,9 +55,7 @@ def _python() -> Finding:
 
 def _try(code: str) -> tuple[bool, str]:
     """Runs a line of Python; whether it went well, and the last line it printed."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
     return done.returncode == 0, lines[-1] if lines else ""
 
@@ -79,9 +81,7 @@ def advice_for(error: str) -> str:
 
 
 def _gpu() -> Finding:
-    works, said = _try(
-        "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else 'none')"
-    )
+    works, said = _try("import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else 'none')")
     if not works or said == "none":
         return Finding("GPU", "note", "none seen by torch", "the digits tracks need none")
     return Finding("GPU", "fine", said, "use it with --device cuda")

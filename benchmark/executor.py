@@ -83,9 +83,7 @@ class LocalProcesses:
                 waiting = _drop_unreachable(waiting, failed, listen)
                 self._start_ready(context, waiting, done, listen)
                 if waiting and not self._running:
-                    raise ValueError(
-                        f"jobs that wait for what nobody makes: {', '.join(job.id for job in waiting)}"
-                    )
+                    raise ValueError(f"jobs that wait for what nobody makes: {', '.join(job.id for job in waiting)}")
                 for ended in self._listen(listen):
                     id = ended.job.id
                     if ended.finished:
@@ -99,9 +97,7 @@ class LocalProcesses:
         finally:
             self._stop_all()
 
-    def _start_ready(
-        self, context: Any, waiting: list[Job], done: set[str], listen: Callable[[Event], None]
-    ) -> None:
+    def _start_ready(self, context: Any, waiting: list[Job], done: set[str], listen: Callable[[Event], None]) -> None:
         for job in list(waiting):
             if len(self._running) >= self.workers:
                 return
@@ -155,9 +151,7 @@ def _drop_unreachable(waiting: list[Job], failed: set[str], listen: Callable[[Ev
     for job in waiting:
         if job.needs & failed:
             failed.add(job.id)
-            listen(
-                Event(job, "failed", f"{job.id} needs {', '.join(sorted(job.needs & failed))}, which failed")
-            )
+            listen(Event(job, "failed", f"{job.id} needs {', '.join(sorted(job.needs & failed))}, which failed"))
         else:
             kept.append(job)
     return kept

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 import torch_pruning  # noqa: F401 - loaded here once, so that no trial pays the seconds it takes
 
+from prunemark.benchmark.check import check_method
 from prunemark.benchmark.child import ChildFailed
+from prunemark.benchmark.doctor import Finding
 from prunemark.benchmark.plan import Trial
 from prunemark.benchmark.record import dump
 from prunemark.benchmark.store import Store
@@ -25,6 +27,14 @@ def describe_job(report: Report, source: MethodSource, name: str) -> MethodDescr
         return describe_in_child(source, name)
     except ChildFailed as failure:
         return failure.evidence
+
+
+def check_job(
+    report: Report, name: str, source: MethodSource, settings: dict[str, str], track: str | None
+) -> list[Finding]:
+    """Whether a submission is well-formed."""
+    torch.set_num_threads(1)
+    return check_method(name, source, settings, track)
 
 
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from prunemark.benchmark.record import Stage
+from prunemark.benchmark.outcome import Stage
 
 FLOPS_PER_MAC = 2
 PASSES_PER_TRAINING_STEP = 3  # one forward, and a backward that costs about two

@@ -162,9 +162,7 @@ class PruningMethod(ABC):
 class FilterCriterion(PruningMethod):
     """A score per filter; the lowest go first. Nothing is trained."""
 
-    allocation: str = setting(
-        "uniform", "uniform: one ratio for all layers; global: one ranking of all filters"
-    )
+    allocation: str = setting("uniform", "uniform: one ratio for all layers; global: one ranking of all filters")
 
     @abstractmethod
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
@@ -180,9 +178,7 @@ class WeightCriterion(PruningMethod):
     """A score per weight; the lowest go first. Nothing is trained."""
 
     granularity = "weight"
-    allocation: str = setting(
-        "global", "uniform: one ratio for all layers; global: one ranking of all weights"
-    )
+    allocation: str = setting("global", "uniform: one ratio for all layers; global: one ranking of all weights")
 
     @abstractmethod
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:

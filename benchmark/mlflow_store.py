@@ -20,11 +20,10 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-ADVICE = (
-    "Start the server, correct --tracking-uri or MLFLOW_TRACKING_URI, or leave both out for a local store"
-)
+ADVICE = "Start the server, correct --tracking-uri or MLFLOW_TRACKING_URI, or leave both out for a local store"
 
 
 def tracking_uri(given: str | None, home: Home) -> str:
@@ -55,6 +54,7 @@ def connect(uri: str, home: Home) -> Any:
 
 
 def first_line(problem: Exception) -> str:
+    """What an error says, as far as a person wants to read it."""
     return (str(problem).strip().splitlines() or [type(problem).__name__])[0][:160]
 
 
@@ -69,9 +69,7 @@ def _check_address(uri: str) -> None:
             with socket.create_connection((parts.hostname or "", port), timeout=PROBE_SECONDS):
                 return
         except (OSError, ValueError) as problem:
-            raise InputError(
-                f"no MLflow server answers at {uri!r}: {first_line(problem)}\n{ADVICE}"
-            ) from None
+            raise InputError(f"no MLflow server answers at {uri!r}: {first_line(problem)}\n{ADVICE}") from None
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from prunemark.benchmark.record import Kind, Role
+from prunemark.benchmark.outcome import Kind, Role
 from prunemark.benchmark.store import Store, key_of
 from prunemark.benchmark.submission import MethodSource, SettingValue
 from prunemark.setups.comparison import RUNNABLE, ComparisonSetup
@@ -30,7 +30,7 @@ DENSE_LEVEL = Level("dense", 0.0)
 NUMERIC_PACKAGES = ("torch", "numpy", "torch-pruning", "scikit-learn", "safetensors")
 NUMERIC_SOURCES = (
     "child.py", "compression.py", "context.py", "cost.py", "data.py", "meter.py", "method.py", "networks.py",
-    "plan.py", "pruned.py", "record.py", "report.py", "seeds.py",
+    "outcome.py", "plan.py", "pruned.py", "record.py", "report.py", "seeds.py",
     "stages.py", "surgery.py", "training.py", "trial.py",
     "../setups/recipe.py", "../setups/schedule.py",
 )  # fmt: skip
@@ -106,9 +106,7 @@ def make_trials(
     Every competitor is under the same setup on the same seeds: seed s gives base model s to all of them.
     """
     if setup.id not in RUNNABLE:
-        raise InputError(
-            f"setup {setup.id} can be assessed but not run yet. Can be run: {', '.join(RUNNABLE)}"
-        )
+        raise InputError(f"setup {setup.id} can be assessed but not run yet. Can be run: {', '.join(RUNNABLE)}")
     _check_granularity(track, submission)
     limit = track.pruning_seconds_limit if pruning_seconds_limit is None else pruning_seconds_limit
     trials = []
@@ -156,8 +154,7 @@ def stage_keys(trial: Trial, given: dict[str, int] | None) -> Keys:
     data = key_of("data", {"dataset": track.dataset} | where)
     pretrain = key_of(
         "pretrain",
-        {"data": data, "network": track.network, "recipe": track.pretraining.as_dict(), "seed": trial.seed}
-        | where,
+        {"data": data, "network": track.network, "recipe": track.pretraining.as_dict(), "seed": trial.seed} | where,
     )
     scratch = competitor.kind == "scratch"
     prune = key_of(

@@ -10,8 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
+from prunemark.benchmark.outcome import EpochPoint
 from prunemark.benchmark.plan import Trial
-from prunemark.benchmark.record import EpochPoint, Record
+from prunemark.benchmark.record import Record
 from prunemark.benchmark.tracking import Tracker
 
 LINE_SECONDS = 15.0

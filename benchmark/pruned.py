@@ -16,8 +16,8 @@ from torch import nn
 from prunemark.benchmark import compression, cost, surgery
 from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks import ImageShape, build_network, initialise
+from prunemark.benchmark.outcome import Compression, Stage
 from prunemark.benchmark.plan import DECISION, Trial
-from prunemark.benchmark.record import Compression, Stage
 from prunemark.benchmark.seeds import derive_seed
 
 WEIGHTS, MASKS, STAGE = "weights.safetensors", "masks.safetensors", "stage.json"

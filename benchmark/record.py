@@ -14,162 +14,15 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
+from prunemark.benchmark.outcome import Accuracy, Observed, Outcome, Stage
 from prunemark.setups.errors import InputError, RuleBroken
 from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
 from prunemark.setups.schedule import from_vector
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED
 
 SCHEMA = "prunemark-record/1"
-MACS_CONVENTION = (
-    "one multiply-add is one MAC; convolutions and linear layers; batch norm and bias not counted"
-)
-Status = Literal["ok", "failed", "timeout", "out_of_memory", "budget_exceeded", "noncompliant", "invalidated"]
-Role = Literal["submission", "anchor", "control", "reference"]
-Kind = Literal["pruned", "scratch", "dense"]
-
-
-@dataclass(frozen=True)
-class Method:
-    """Who competes: the code by its hash, the settings by their values."""
-
-    name: str
-    kind: Kind
-    role: Role
-    source_sha256: str
-    settings: dict[str, bool | int | float | str]
-    summary: str = ""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage as executed and metered. `lr` is the LR of each epoch; FLOPs are 2 x MACs x 3 per sample."""
-
-    epochs: int
-    lr: tuple[float, ...]
-    steps: int
-    samples: int
-    train_flops: int
-
-
-@dataclass(frozen=True)
-class EpochPoint:
-    """One point of a training curve; a value that was not finite is None."""
-
-    epoch: int
-    lr: float
-    train_loss: float | None
-    validation_accuracy_percent: float
-
-
-@dataclass(frozen=True)
-class Compression:
-    """What was asked for and what was reached. MACs are per example, in the convention of the record."""
-
-    target_speedup: float | None
-    target_sparsity: float | None
-    speedup_macs: float
-    sparsity: float
-    dense_macs: int
-    macs: int
-    dense_params: int
-    params: int
-    allocation: str
-    kept: dict[str, int]
-    total: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Of the final model on the test split, last epoch, opened once. `correct` is one bit per example."""
-
-    test_percent: float
-    test_examples: int
-    correct: str
-    validation_last_percent: float
-    validation_best_percent: float
-
-    def correctness(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Per-example correctness; shape (test_examples,)."""
-        bits = np.frombuffer(base64.b64decode(self.correct), dtype=np.uint8)
-        return np.unpackbits(bits, count=self.test_examples).astype(bool)
-
-
-def pack_correctness(correct: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
-    """The inverse of `Accuracy.correctness`."""
-    return base64.b64encode(np.packbits(correct).tobytes()).decode("ascii")
-
-
-@dataclass(frozen=True)
-class BaseModel:
-    """The checkpoint that was pruned: its content hash, how it was trained, its measured test accuracy."""
-
-    sha256: str
-    test_percent: float
-    pretraining: Stage
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why there is no result: the rule that ended the trial, and the evidence."""
-
-    rule: str
-    evidence: str
-    traceback: str = ""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the inputs determine. `trial_key` is the hash of all of them."""
-
-    trial_key: str
-    track: str
-    track_terms: dict[str, Any]
-    setup: str
-    level: str
-    seed: int
-    method: Method
-    status: Status
-    failure: Failure | None
-    base: BaseModel | None
-    pruning: Stage | None
-    retraining: Stage | None
-    retraining_recipe: dict[str, Any] | None
-    compression: Compression | None
-    curve: tuple[EpochPoint, ...]
-    accuracy: Accuracy | None
-    weights_sha256: str | None
-    data_sha256: str
-    macs_convention: str = MACS_CONVENTION
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Measured forward passes of the final model, in milliseconds per batch: median and quartiles."""
-
-    batch_size: int
-    repeats: int
-    median_ms: float
-    low_ms: float
-    high_ms: float
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What the clock and the machine say about the run."""
-
-    finished_at: str
-    pruning_seconds: float
-    retraining_seconds: float
-    evaluation_seconds: float
-    latency: Latency | None
-    device: str
-    hardware: str
-    versions: dict[str, str]
-    isolation: str
 
 
 @dataclass(frozen=True)
@@ -201,12 +54,16 @@ def dump(record: Record) -> str:
     return canonical_json(dataclasses.asdict(record))
 
 
-def load(text: str | bytes, where: str = "record") -> Record:
-    """Reads a record strictly. Raises InputError when it is not one: wrong schema, field or type."""
+def load(text: str | bytes, where: str = "record", sha256: str | None = None) -> Record:
+    """Reads a record strictly. Raises InputError when it is not one: wrong schema, field or type.
+
+    `sha256` is the name that it goes by: raises RuleBroken when its content has another.
+    """
     import pydantic
 
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=_no_such_number)
+        canonical_json(data)
     except (ValueError, RecursionError):
         raise InputError(f"{where} is not JSON: it is truncated or was not written by Prunemark") from None
     schema = data.get("schema") if isinstance(data, dict) else None
@@ -218,11 +75,35 @@ def load(text: str | bytes, where: str = "record") -> Record:
         first = problem.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise InputError(f"{where} is not a valid record: {place}: {first['msg']}") from None
-    if dump(record) != canonical_json(data):
-        raise InputError(
-            f"{where} is not a valid record: it has fields or values that {SCHEMA} does not know"
+    try:
+        same = dump(record) == canonical_json(data)
+    except RecursionError:
+        same = False
+    if not same:
+        raise InputError(f"{where} is not a valid record: it has fields or values that {SCHEMA} does not know")
+    if sha256 not in (None, record.record_sha256):
+        raise RuleBroken(
+            f"{where} does not have the content its name promises: it was edited.\nDelete it and run the trial again"
         )
+    _check_correctness(record.outcome.accuracy, where)
     return record
+
+
+def _no_such_number(word: str) -> float:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _check_correctness(accuracy: Accuracy | None, where: str) -> None:
+    """The bits have to be there for every example, and to agree with the accuracy that they are the detail of."""
+    if accuracy is None:
+        return
+    try:
+        whole = 0 < accuracy.test_examples <= 8 * len(base64.b64decode(accuracy.correct, validate=True))
+        right = int(accuracy.correctness().sum()) if whole else -1
+    except ValueError:
+        right = -1
+    if right < 0 or not math.isclose(100.0 * right / accuracy.test_examples, accuracy.test_percent, abs_tol=1e-9):
+        raise InputError(f"{where} is not a valid record: its correctness bits do not give its accuracy")
 
 
 _ADAPTERS: list[Any] = []
@@ -238,19 +119,8 @@ def _adapter() -> Any:
 
 
 def load_file(path: Path) -> Record:
-    """Reads `<sha256>.json` and checks the content against the name. Raises RuleBroken if they differ."""
-    record = load(path.read_bytes(), path.name)
-    if record.record_sha256 != path.stem:
-        raise RuleBroken(
-            f"{path.name} does not have the content its name promises: it was edited.\n"
-            "Delete it and run the trial again"
-        )
-    return record
-
-
-def finite(value: float) -> float | None:
-    """The value, or None for NaN and infinity, which JSON cannot hold."""
-    return value if math.isfinite(value) else None
+    """Reads `<sha256>.json`. Raises InputError for what is no record, RuleBroken when it was edited."""
+    return load(path.read_bytes(), path.name, path.stem)
 
 
 def pipeline_of(record: Record) -> Pipeline:

@@ -9,9 +9,7 @@ from typing import Any
 import torch
 
 from prunemark.benchmark.child import ISOLATION, ChildFailed
-from prunemark.benchmark.plan import Keys, Trial, package_versions
-from prunemark.benchmark.record import (
-    SCHEMA,
+from prunemark.benchmark.outcome import (
     Accuracy,
     BaseModel,
     Compression,
@@ -21,9 +19,10 @@ from prunemark.benchmark.record import (
     Method,
     Observed,
     Outcome,
-    Record,
     Stage,
 )
+from prunemark.benchmark.plan import Keys, Trial, package_versions
+from prunemark.benchmark.record import SCHEMA, Record
 
 VERSIONED = ("prunemark", "torch", "torchvision", "timm", "torch-pruning", "numpy", "scikit-learn", "mlflow")
 

@@ -36,12 +36,8 @@ def read(
     """Checks the request. Raises InputError with the valid choices."""
     found_track, found_setup = find_track(track), find_setup(setup)
     if found_setup.id not in RUNNABLE:
-        raise InputError(
-            f"setup {found_setup.id} can be assessed but not run yet. Can be run: {', '.join(RUNNABLE)}"
-        )
-    chosen = (
-        tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
-    )
+        raise InputError(f"setup {found_setup.id} can be assessed but not run yet. Can be run: {', '.join(RUNNABLE)}")
+    chosen = tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
     if pruning_seconds is not None and not pruning_seconds > 0:
         raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")
     _check_device(device)
@@ -60,7 +56,8 @@ def read_seeds(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
         raise InputError(f"--seeds is a number of seeds (5) or a list of them (0,1,7); given {text!r}")
-    seeds = tuple(range(int(parts[0]))) if len(parts) == 1 else tuple(int(part) for part in parts)
+    numbers = [int(part) for part in parts]
+    seeds = tuple(range(min(numbers[0], MAX_SEEDS + 1))) if len(numbers) == 1 else tuple(numbers)
     if not 1 <= len(seeds) <= MAX_SEEDS or len(set(seeds)) != len(seeds):
         raise InputError(f"--seeds names 1 to {MAX_SEEDS} different seeds; given {text!r}")
     return seeds
@@ -100,17 +97,13 @@ def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Consol
     if format != "table":
         return
     todo = [trial for trial in trials if stored[trial] is None]
-    console.print(
-        f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {expected_epochs(todo)} epochs to train"
-    )
+    console.print(f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {expected_epochs(todo)} epochs to train")
     console.print(estimate([record for record in stored.values() if record], todo))
 
 
 def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
     """How long the rest will take, judged by the trials of this plan that were timed here already."""
-    timed = [
-        (r.observed.retraining_seconds, r.outcome.retraining.epochs) for r in done if r.outcome.retraining
-    ]
+    timed = [(r.observed.retraining_seconds, r.outcome.retraining.epochs) for r in done if r.outcome.retraining]
     epochs = sum(epochs for _, epochs in timed)
     if not todo:
         return "nothing to do"

@@ -18,9 +18,9 @@ from prunemark.benchmark.data import Images, load_split, pick_device, tensor_dic
 from prunemark.benchmark.meter import Meter
 from prunemark.benchmark.method import Decision, Target
 from prunemark.benchmark.networks import ImageShape, build_network
+from prunemark.benchmark.outcome import Accuracy, EpochPoint, Stage, pack_correctness
 from prunemark.benchmark.plan import DECISION, Trial
 from prunemark.benchmark.pruned import MASKS, STAGE, WEIGHTS, Pruned, layer_weight
-from prunemark.benchmark.record import Accuracy, EpochPoint, Stage, pack_correctness
 from prunemark.benchmark.seeds import derive_seed
 from prunemark.benchmark.submission import MethodSource, describe, load_class
 from prunemark.benchmark.training import Hooks, accuracy_percent, predictions, train
@@ -60,13 +60,9 @@ def prune(trial: Trial, base: Path, data_folder: Path, given: dict[str, int] | N
     model.load_state_dict(load_file(base / WEIGHTS))
     context = _context(trial, model, data, given)
     torch.manual_seed(derive_seed(trial.seed, "method"))  # for methods that forget context.generator
-    decision = load_class(competitor.source)(**dict(competitor.settings)).prune(
-        model.to(device).eval(), context
-    )
+    decision = load_class(competitor.source)(**dict(competitor.settings)).prune(model.to(device).eval(), context)
     if not isinstance(decision, Decision):
-        raise TypeError(
-            f"prune must return the Decision that context.decide makes; got {type(decision).__name__}"
-        )
+        raise TypeError(f"prune must return the Decision that context.decide makes; got {type(decision).__name__}")
     decision = _on_cpu(decision)
     surgery.rebuild(track, data.shape, tensor_dict(model.state_dict()), decision, 0)
     _check_target(trial, decision, model, data.shape)
@@ -99,10 +95,7 @@ def _placed(model: nn.Module, device: torch.device) -> nn.Module:
 
 def _on_cpu(decision: Decision) -> Decision:
     return Decision(
-        {
-            name: torch.as_tensor(indices).detach().cpu().to(torch.int64)
-            for name, indices in decision.kept.items()
-        },
+        {name: torch.as_tensor(indices).detach().cpu().to(torch.int64) for name, indices in decision.kept.items()},
         {name: torch.as_tensor(mask).detach().cpu().contiguous() for name, mask in decision.masks.items()},
         str(decision.allocation)[:40],
     )
@@ -139,9 +132,7 @@ def _write_pruned(out: Path, weights: dict[str, torch.Tensor], decision: Decisio
     write_json(out / STAGE, asdict(stage))
 
 
-def retrain(
-    trial: Trial, pruned: Pruned, data_folder: Path, out: Path, listen: Listener | None = None
-) -> None:
+def retrain(trial: Trial, pruned: Pruned, data_folder: Path, out: Path, listen: Listener | None = None) -> None:
     """Trains the pruned model by the setup's recipe. Seed s gives every method the same data order."""
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, data_folder, "train", device)

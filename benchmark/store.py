@@ -29,9 +29,7 @@ def key_of(stage: str, inputs: Mapping[str, Any]) -> str:
 
     Inputs are plain JSON; raises TypeError for anything else, so that nothing is hashed by its address.
     """
-    text = json.dumps(
-        {"stage": stage, "inputs": inputs}, sort_keys=True, allow_nan=False, separators=(",", ":")
-    )
+    text = json.dumps({"stage": stage, "inputs": inputs}, sort_keys=True, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -90,10 +88,7 @@ class Store:
             with storage_errors(self.root):
                 yield draft
                 seal(draft)
-                draft.rename(target)
-        except WorkFailed as problem:
-            if not (isinstance(problem.__cause__, OSError) and problem.__cause__.errno in _ALREADY_THERE):
-                raise  # anything but: another process finished the same entry first, with the same content
+                _move(draft, target)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
@@ -109,7 +104,13 @@ class Store:
             yield
 
 
-_ALREADY_THERE = (errno.ENOTEMPTY, errno.EEXIST)
+def _move(draft: Path, target: Path) -> None:
+    """One step. Where another process finished the same entry first, its content is the same: let it stand."""
+    try:
+        draft.rename(target)
+    except OSError as problem:
+        if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def seal(folder: Path) -> None:

@@ -98,20 +98,25 @@ def locate(spec: str, registry: dict[str, str]) -> tuple[str, MethodSource]:
 
 
 def _module_file(module: str) -> Path:
+    """The file of an installed module, found without running the packages that it lies in."""
+    found, path = None, None
     try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or spec.origin is None:
+        parts = module.split(".")
+        for end in range(1, len(parts) + 1):
+            name = ".".join(parts[:end])
+            specs = (finder.find_spec(name, path) for finder in sys.meta_path)
+            found = next((spec for spec in specs if spec is not None), None)
+            path = list(found.submodule_search_locations or ()) if found else []
+    except (ImportError, ValueError, KeyError, AttributeError):
+        found = None
+    if found is None or found.origin is None or not found.origin.endswith(".py"):
         raise InputError(f"no module {module!r} is installed here. Give a file: path/to/method.py:ClassName")
-    return Path(spec.origin)
+    return Path(found.origin)
 
 
 def _source(path: Path, class_name: str) -> MethodSource:
     if not path.is_file():
-        raise InputError(
-            f"no file {str(path)!r}. Give path/to/method.py:ClassName, or a name from `prunemark methods`"
-        )
+        raise InputError(f"no file {str(path)!r}. Give path/to/method.py:ClassName, or a name from `prunemark methods`")
     tree = _parse(path)
     classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     if class_name not in classes:
@@ -125,11 +130,12 @@ def _source(path: Path, class_name: str) -> MethodSource:
 def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_bytes(), filename=str(path))
-    except (SyntaxError, ValueError) as problem:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         line = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
-        raise InputError(
-            f"{path.name}{line} is not Python: {problem.args[0] if problem.args else problem}"
-        ) from None
+        why = problem.args[0] if problem.args else type(problem).__name__
+        raise InputError(f"{path.name}{line} is not Python that can be read: {why}") from None
+    except OSError as problem:
+        raise InputError(f"{str(path)!r} cannot be read: {problem.strerror}") from None
 
 
 def _closure(path: Path) -> set[Path]:
@@ -137,30 +143,31 @@ def _closure(path: Path) -> set[Path]:
     found, waiting = {path}, [path]
     while waiting:
         current = waiting.pop()
-        for name in _imported(_parse(current)):
-            for candidate in _beside(current.parent, name):
+        for folder, name in _imported(_parse(current), current, path.parent):
+            for candidate in _beside(folder, name):
                 if candidate not in found:
                     found.add(candidate)
                     waiting.append(candidate)
     return found
 
 
-def _imported(tree: ast.Module) -> set[str]:
-    names: set[str] = set()
+def _imported(tree: ast.Module, current: Path, root: Path) -> set[tuple[Path, str]]:
+    """What a file imports, as (folder in which it would lie, name): of a relative import, the folder it names."""
+    names: set[tuple[Path, str]] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {(root, alias.name.split(".")[0]) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+            folder = (root, *current.parents)[min(node.level, len(current.parents))]
+            first = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
+            names |= {(folder, name) for name in first}
     return names
 
 
 def _beside(folder: Path, name: str) -> list[Path]:
     single = folder / f"{name}.py"
     package = folder / name
-    return ([single] if single.is_file() else []) + (
-        sorted(package.rglob("*.py")) if package.is_dir() else []
-    )
+    return ([single] if single.is_file() else []) + (sorted(package.rglob("*.py")) if package.is_dir() else [])
 
 
 def load_class(source: MethodSource) -> type[Any]:
@@ -171,11 +178,12 @@ def load_class(source: MethodSource) -> type[Any]:
     from prunemark.benchmark.method import PruningMethod
 
     path = Path(source.path)
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location("submitted_method", path)
+    name, root = _import_name(path)
+    sys.path[:0] = [str(path.parent), str(root)]
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     found = getattr(module, source.class_name)
     if not (isinstance(found, type) and issubclass(found, PruningMethod)):
@@ -184,6 +192,17 @@ def load_class(source: MethodSource) -> type[Any]:
     if missing:
         raise TypeError(f"{source.class_name} does not implement {', '.join(sorted(missing))}")
     return found
+
+
+def _import_name(path: Path) -> tuple[str, Path]:
+    """What the file is imported as, and the folder that is found from: in a package, relative imports work."""
+    root = path.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    if root == path.parent:
+        return "submitted_method", root
+    module = path.parent if path.name == "__init__.py" else path.with_suffix("")
+    return ".".join(module.relative_to(root).parts), root
 
 
 def describe(source: MethodSource, name: str) -> MethodDescription:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from prunemark.baselines.registry import METHODS
+from prunemark.benchmark.doctor import Finding
 from prunemark.benchmark.executor import Event, Executor, Job
 from prunemark.benchmark.home import Home
+from prunemark.benchmark.outcome import EpochPoint
 from prunemark.benchmark.plan import (
     DECISION,
     Competitor,
@@ -20,11 +22,11 @@ from prunemark.benchmark.plan import (
     resolved_keys,
     stage_keys,
 )
-from prunemark.benchmark.record import EpochPoint, Record, dump, load
+from prunemark.benchmark.record import Record, dump, load
 from prunemark.benchmark.store import Store, key_of, write_atomically
 from prunemark.benchmark.submission import MethodDescription, MethodSource, locate
 from prunemark.setups.comparison import ComparisonSetup
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Level, Track
 
 RANDOM_CONTROL = {"filter": "Random", "weight": "Random-weights"}
@@ -55,9 +57,7 @@ class Watcher(Protocol):
     def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None: ...
 
 
-def describe_methods(
-    specs: dict[str, MethodSource], home: Home, executor: Executor
-) -> dict[str, MethodDescription]:
+def describe_methods(specs: dict[str, MethodSource], home: Home, executor: Executor) -> dict[str, MethodDescription]:
     """What each method declares; from the store where its code is known already.
 
     Finding it out executes the method's file, in a child process. Raises InputError when it cannot be used.
@@ -91,9 +91,22 @@ def describe_methods(
 
 def _stored_description(store: Store, key: str) -> MethodDescription | None:
     folder = store.read(key)
-    return (
-        MethodDescription.from_dict(json.loads((folder / "description.json").read_text())) if folder else None
-    )
+    return MethodDescription.from_dict(json.loads((folder / "description.json").read_text())) if folder else None
+
+
+def check(spec: str, settings: dict[str, str], track: str | None, executor: Executor) -> list[Finding]:
+    """Whether a method is well-formed, found out in a process of its own. Raises InputError."""
+    name, source = locate(spec, METHODS)
+    found: list[Finding] = []
+
+    def listen(event: Event) -> None:
+        if event.kind == "failed":
+            raise WorkFailed(str(event.value))
+        if event.kind == "done":
+            found.extend(event.value)
+
+    executor.run([Job("check", "prunemark.benchmark.jobs:check_job", (name, source, settings, track))], listen)
+    return found
 
 
 def competitors(
@@ -104,9 +117,7 @@ def competitors(
     control = RANDOM_CONTROL[track.granularity]
     sources = {name: source} | {n: locate(n, METHODS)[1] for n in (track.anchor, control)}
     if name in (track.anchor, control) and source != locate(name, METHODS)[1]:
-        raise InputError(
-            f"{name!r} is the name of a method that ships with Prunemark. Give your class another name"
-        )
+        raise InputError(f"{name!r} is the name of a method that ships with Prunemark. Give your class another name")
     described = describe_methods(sources, home, executor)
 
     def make(name: str, role: str, settings: dict[str, str], shares: bool = False) -> Competitor:

@@ -39,9 +39,7 @@ def prunable_groups(model: nn.Module, track: Track, shape: ImageShape) -> tuple[
         members = _members(graph, model, name)
         for member in members["out"]:
             if owner.setdefault(member, name) != name:
-                raise InputError(
-                    f"layers {name} and {owner[member]} are coupled: they cannot be pruned apart"
-                )
+                raise InputError(f"layers {name} and {owner[member]} are coupled: they cannot be pruned apart")
         norms = [m for m in members["out"] if isinstance(model.get_submodule(m), nn.BatchNorm2d)]
         groups.append(Group(name, _filters(_layer(model, name)), norms[0] if norms else None))
     return tuple(groups)
@@ -70,9 +68,7 @@ def cut(model: nn.Module, kept: Mapping[str, torch.Tensor], shape: ImageShape) -
         layer = _layer(model, name)
         gone = sorted(set(range(_filters(layer))) - set(indices.tolist()))
         if gone:
-            graph = _dependencies(
-                model, shape
-            )  # built anew: indices in it are those of the model as it is now
+            graph = _dependencies(model, shape)  # built anew: indices in it are those of the model as it is now
             graph.get_pruning_group(layer, _out_function(layer), gone).prune()
     for parameter in model.parameters():
         parameter.grad = None
@@ -103,9 +99,7 @@ def check_decision(decision: Decision, model: nn.Module, track: Track) -> None:
     """Raises BadDecision unless the decision names prunable layers and filters or weights that exist."""
     wrong_kind = decision.masks if track.granularity == "filter" else decision.kept
     if wrong_kind:
-        raise BadDecision(
-            f"track {track.id} prunes {track.granularity}s; the decision is about something else"
-        )
+        raise BadDecision(f"track {track.id} prunes {track.granularity}s; the decision is about something else")
     for name in [*decision.kept, *decision.masks]:
         if name not in track.prunable:
             raise BadDecision(f"layer {name!r} may not be pruned. Prunable: {', '.join(track.prunable)}")
@@ -113,9 +107,7 @@ def check_decision(decision: Decision, model: nn.Module, track: Track) -> None:
         filters = _filters(_layer(model, name))
         values = indices.tolist()
         if not values or len(set(values)) != len(values) or min(values) < 0 or max(values) >= filters:
-            raise BadDecision(
-                f"layer {name}: kept filters must be 1 to {filters} different numbers below {filters}"
-            )
+            raise BadDecision(f"layer {name}: kept filters must be 1 to {filters} different numbers below {filters}")
     for name, mask in decision.masks.items():
         weight = _layer(model, name).weight
         if mask.shape != weight.shape or mask.dtype != torch.bool:
@@ -162,9 +154,7 @@ def _layer(model: nn.Module, name: str) -> Any:
     except AttributeError:
         raise InputError(f"the network has no layer {name!r}") from None
     if not isinstance(layer, nn.Conv2d | nn.Linear):
-        raise InputError(
-            f"layer {name!r} is a {type(layer).__name__}; only convolutions and linear layers are pruned"
-        )
+        raise InputError(f"layer {name!r} is a {type(layer).__name__}; only convolutions and linear layers are pruned")
     return layer
 
 

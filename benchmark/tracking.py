@@ -20,7 +20,8 @@ from typing import Any
 from prunemark.benchmark.home import Home
 from prunemark.benchmark.mlflow_fields import KEY_TAG, SETUP_TAG, filterable_tags, final_metrics, parameters
 from prunemark.benchmark.mlflow_store import KIND_TAG, SHA_TAG, connect, first_line, quiet_logs
-from prunemark.benchmark.record import EpochPoint, Record, dump
+from prunemark.benchmark.outcome import EpochPoint
+from prunemark.benchmark.record import Record, dump
 from prunemark.setups.errors import WorkFailed
 
 PROCESS_TAG = "prunemark.process"
@@ -134,9 +135,7 @@ class Tracker:
 
     def _close_orphans(self) -> None:
         """Marks runs whose process is gone (kill -9) as killed; their trials run again under a new run."""
-        for run in self._client.search_runs(
-            [self._experiment], "attributes.status = 'RUNNING'", max_results=1000
-        ):
+        for run in self._client.search_runs([self._experiment], "attributes.status = 'RUNNING'", max_results=1000):
             host, _, pid = run.data.tags.get(PROCESS_TAG, "").partition(":")
             if host == platform.node() and not Path(f"/proc/{pid}").exists():
                 self._client.set_terminated(run.info.run_id, "KILLED")

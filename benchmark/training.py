@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from prunemark.benchmark.data import Images, augment
 from prunemark.benchmark.meter import Meter
-from prunemark.benchmark.record import EpochPoint, finite
+from prunemark.benchmark.outcome import EpochPoint, finite
 from prunemark.benchmark.seeds import derive_seed
 from prunemark.setups.recipe import Recipe
 
@@ -58,9 +58,7 @@ def train(
         meter.begin_epoch(lr)
         for group in optimiser.param_groups:
             group["lr"] = lr
-        loss = _one_epoch(
-            model, optimiser, served(data, recipe, seed, stream, epoch, meter), recipe, meter, hooks
-        )
+        loss = _one_epoch(model, optimiser, served(data, recipe, seed, stream, epoch, meter), recipe, meter, hooks)
         accuracy = accuracy_percent(correctness(model, validation)) if validation is not None else 0.0
         points.append(EpochPoint(epoch, lr, finite(loss), accuracy))
         if hooks.on_epoch:
@@ -91,9 +89,7 @@ def _one_epoch(
 ) -> float:
     model.train()
     losses = []
-    masked = [
-        (parameter, hooks.masks[name]) for name, parameter in model.named_parameters() if name in hooks.masks
-    ]
+    masked = [(parameter, hooks.masks[name]) for name, parameter in model.named_parameters() if name in hooks.masks]
     for images, labels in batches:
         loss = F.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
         objective = loss + hooks.penalty() if hooks.penalty else loss
@@ -133,9 +129,7 @@ def predictions(model: nn.Module, data: Images) -> torch.Tensor:
     """The class predicted for each example, in evaluation mode: int64 (examples,), on the CPU."""
     model.eval()
     with torch.no_grad():
-        return torch.cat(
-            [model(images).argmax(dim=1) for images in data.images.split(EVALUATION_BATCH)]
-        ).cpu()
+        return torch.cat([model(images).argmax(dim=1) for images in data.images.split(EVALUATION_BATCH)]).cpu()
 
 
 def correctness(model: nn.Module, data: Images) -> torch.Tensor:

@@ -19,6 +19,7 @@ from prunemark.benchmark.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.cost import measure_latency
 from prunemark.benchmark.data import load_split, pick_device, prepare
 from prunemark.benchmark.networks import ImageShape, build_network
+from prunemark.benchmark.outcome import BaseModel, EpochPoint
 from prunemark.benchmark.plan import Keys, Trial, given_counts, stage_keys
 from prunemark.benchmark.pruned import (
     WEIGHTS,
@@ -29,7 +30,7 @@ from prunemark.benchmark.pruned import (
     read_stage,
     scratch_model,
 )
-from prunemark.benchmark.record import BaseModel, EpochPoint, Record, dump, load
+from prunemark.benchmark.record import Record, dump, load
 from prunemark.benchmark.report import failed_record, ok_record
 from prunemark.benchmark.store import Store
 from prunemark.benchmark.submission import MethodDescription, MethodSource
@@ -142,14 +143,10 @@ def _prune_in_child(run: Run, base: Path) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
     try:
         limits = Limits(run.trial.pruning_seconds_limit)
-        run_in_child(
-            stages.prune, run.trial, base, run.data, run.given, scratch, scratch=scratch, limits=limits
-        )
+        run_in_child(stages.prune, run.trial, base, run.data, run.given, scratch, scratch=scratch, limits=limits)
         missing = [name for name in stages.PRUNED_FILES if not (scratch / name).is_file()]
         if missing:
-            raise ChildFailed(
-                "failed", "the method's process ended", f"it ended early and left no {missing[0]}"
-            )
+            raise ChildFailed("failed", "the method's process ended", f"it ended early and left no {missing[0]}")
         with run.store.writing(run.keys.prune) as draft:
             for name in stages.PRUNED_FILES:
                 shutil.copyfile(scratch / name, draft / name)
@@ -163,9 +160,7 @@ def retrain(run: Run, pruned: Pruned) -> Path:
     with run.timed("retraining"), store.lock(key):
         if not store.read(key):
             with store.writing(key) as draft:
-                stages.retrain(
-                    run.trial, pruned, run.data, draft, lambda point: run.listen("retraining", point)
-                )
+                stages.retrain(run.trial, pruned, run.data, draft, lambda point: run.listen("retraining", point))
     return store.path(key)
 
 
@@ -218,9 +213,7 @@ def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
     """What a method's class declares, found out in a child process. Raises ChildFailed."""
     scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
     try:
-        run_in_child(
-            stages.describe_method, source, name, scratch, scratch=scratch, limits=Limits(DESCRIBE_SECONDS)
-        )
+        run_in_child(stages.describe_method, source, name, scratch, scratch=scratch, limits=Limits(DESCRIBE_SECONDS))
         return MethodDescription.from_dict(json.loads((scratch / DESCRIPTION).read_text()))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -160,9 +160,7 @@ def crossed_t(differences: ArrayLike) -> CrossedComparison:
     )
 
 
-def across_tracks(
-    comparisons: Mapping[str, PairedComparison], margins_pp: Mapping[str, float]
-) -> AcrossTracks:
+def across_tracks(comparisons: Mapping[str, PairedComparison], margins_pp: Mapping[str, float]) -> AcrossTracks:
     """The mean over tracks of one method's difference to the anchor, in units of the track's margin (E3).
 
     Both mappings are keyed by track; margins are in points and frozen by the track. SE^2 = T^-2 times the

@@ -39,9 +39,7 @@ def assess(pipelines: Sequence[Pipeline], *, setups: dict[str, ComparisonSetup] 
         raise ValueError("an assessment needs at least two pipelines")
     registry = setups or SETUPS
     findings = tuple(
-        factor.compare(left, right)
-        for left, right in combinations(pipelines, 2)
-        for factor in FACTORS.values()
+        factor.compare(left, right) for left, right in combinations(pipelines, 2) for factor in FACTORS.values()
     )
     by_factor = {id: combine(f.state for f in findings if f.factor == id) for id in FACTORS}
     states = {id: combine(by_factor[f] for f in setup.factors) for id, setup in registry.items()}

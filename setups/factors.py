@@ -5,18 +5,17 @@ Table 2 of arXiv:2301.05219 names them; the tolerances are this project's and st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.schedule import LRSchedule
-from prunemark.setups.values import Leaf, NotReported, State, compare, known
+from prunemark.setups.values import Leaf, NotReported, State, compare, known, mapped
 
 COMPRESSION_TOLERANCE = 0.02  # relative
-DENSE_MACS_TOLERANCE = (
-    0.03  # relative: one VGG-19 skips a pooling layer and is 28 % dearer under the same name
-)
+DENSE_MACS_TOLERANCE = 0.03  # relative: one VGG-19 skips a pooling layer and is 28 % dearer under the same name
 BASE_ACCURACY_TOLERANCE_PP = 0.10
 TOTAL_EPOCHS_TOLERANCE = 0.01
 TOTAL_FLOPS_TOLERANCE = 0.05
@@ -109,21 +108,30 @@ def _plain(name: str) -> str:
 
 def compression(pipeline: Pipeline) -> Leaf[float]:
     """Speed-up where one is stated, else dense weights over remaining ones: 1 / (1 - sparsity)."""
-    if not isinstance(pipeline.speedup, NotReported):
-        return pipeline.speedup
+    return _remaining(pipeline) if _silent(pipeline.speedup) else pipeline.speedup
+
+
+def _remaining(pipeline: Pipeline) -> Leaf[float]:
     sparsity = known(pipeline.sparsity)
-    if sparsity is None or sparsity >= 1:
-        return pipeline.sparsity if sparsity is None else NotReported()
-    return 1.0 / (1.0 - sparsity)
+    if sparsity is not None and sparsity >= 1:
+        return NotReported()
+    return mapped(pipeline.sparsity, lambda share: 1.0 / (1.0 - share) if share < 1 else math.inf)
+
+
+def _silent(leaf: Leaf[float]) -> bool:
+    """Whether nothing is said, not even that it is the same as elsewhere."""
+    return isinstance(leaf, NotReported) and leaf.token is None
 
 
 def _compression(left: Pipeline, right: Pipeline) -> Verdict:
-    """By the quantity that both sides state: a speed-up and a sparsity cannot be compared."""
-    same_quantity = isinstance(left.speedup, NotReported) == isinstance(right.speedup, NotReported)
-    if not same_quantity:
-        return State.UNDECIDABLE, "one side states a speed-up, the other a sparsity"
+    """By a quantity that both sides state, the speed-up first: a speed-up and a sparsity cannot be compared."""
+    for a, b in ((left.speedup, right.speedup), (_remaining(left), _remaining(right))):
+        if not (_silent(a) or _silent(b)):
+            return (state := compare(a, b, _relative(COMPRESSION_TOLERANCE))), _why(state, a, b, "within 2 %")
     a, b = compression(left), compression(right)
-    return (state := compare(a, b, _relative(COMPRESSION_TOLERANCE))), _why(state, a, b, "within 2 %")
+    if _silent(a) or _silent(b):
+        return State.UNDECIDABLE, _why(State.UNDECIDABLE, a, b, "within 2 %")
+    return State.UNDECIDABLE, "one side states a speed-up, the other a sparsity"
 
 
 def _base_accuracy(pipeline: Pipeline) -> Leaf[float]:
@@ -156,10 +164,9 @@ def _close_schedules(a: LRSchedule, b: LRSchedule) -> bool:
 
 
 def _final_lr(pipeline: Pipeline) -> Leaf[float]:
-    """The LR of the last epoch of the whole pipeline."""
-    lr = pipeline.retraining.lr
-    value = known(lr)
-    return lr if value is None else value.final  # type: ignore[return-value]
+    """The LR of the last epoch of the whole pipeline: of the last stage that trains."""
+    last = next((stage for stage in reversed(pipeline.stages) if known(stage.epochs) != 0), pipeline.retraining)
+    return mapped(last.lr, lambda lr: lr.final)
 
 
 def _same_final_lr(a: float, b: float) -> bool:

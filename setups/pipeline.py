@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from prunemark.setups.schedule import LRSchedule, from_vector
+from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, from_vector
 from prunemark.setups.values import NOT_REPORTED, Leaf, NotApplicable, NotReported, known
 
 Kind = Literal["pruned", "scratch", "pruned_at_init", "sparse_training", "dense"]
@@ -100,4 +100,6 @@ class Pipeline:
             if lr is None:
                 return NotReported()
             vector += lr.vector
+        if len(vector) > MAX_EPOCHS:  # more than any schedule here may last
+            return NotReported()
         return from_vector(tuple(vector))

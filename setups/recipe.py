@@ -30,8 +30,8 @@ class Recipe:
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise InputError(f"batch_size is at least 1; given {self.batch_size}")
+        if not isinstance(self.batch_size, int) or self.batch_size < 2:  # batch norm cannot train on one image
+            raise InputError(f"batch_size is a whole number, at least 2; given {self.batch_size}")
         for name, value, top in (
             ("momentum", self.momentum, 1.0),
             ("weight_decay", self.weight_decay, math.inf),
@@ -39,10 +39,10 @@ class Recipe:
         ):
             if not 0 <= value < top:
                 raise InputError(f"{name} is a number from 0 to below {top:g}; given {value}")
+        if self.nesterov and not self.momentum:
+            raise InputError("Nesterov's method needs a momentum above 0")
         if self.augmentation not in AUGMENTATIONS:
-            raise InputError(
-                f"augmentation is one of {', '.join(AUGMENTATIONS)}; given {self.augmentation!r}"
-            )
+            raise InputError(f"augmentation is one of {', '.join(AUGMENTATIONS)}; given {self.augmentation!r}")
 
     @property
     def epochs(self) -> int:
@@ -62,7 +62,7 @@ def recipe_from_dict(data: dict[str, Any]) -> Recipe:
     try:
         lr = parse_schedule(str(rest.pop("lr")), int(rest.pop("epochs")))
         return Recipe(lr=lr, **rest)
-    except (KeyError, TypeError) as problem:
+    except (KeyError, TypeError, ValueError, OverflowError) as problem:
         raise InputError(f"a recipe needs epochs and lr, and knows {_names()}: {problem}") from None
 
 

@@ -42,16 +42,14 @@ class LRSchedule:
             raise InputError(f"warm-up of {self.warmup_epochs} epochs does not fit into {self.epochs} epochs")
         if not self.points or self.points[0][0] != 0:
             raise InputError("an LR schedule starts at epoch 0, as in 0:1e-2,30:1e-3")
-        if any(not (math.isfinite(lr) and lr >= 0) for _, lr in self.points) or self.points[0][1] == 0:
-            raise InputError("an LR is a finite number, not negative, and the first is above 0")
+        if any(not (math.isfinite(lr) and lr >= 0) for _, lr in self.points):
+            raise InputError("an LR is a finite number, not negative")
         epochs = [epoch for epoch, _ in self.points]
         if any(later <= earlier for earlier, later in pairwise(epochs)):
             raise InputError(f"LR milestones must increase; given {', '.join(map(str, epochs))}")
         last_allowed = self.epochs - 1 if self.kind == "step" else self.epochs
         if epochs[-1] > max(last_allowed, 0):
-            raise InputError(
-                f"the LR milestone at epoch {epochs[-1]} lies past the end ({self.epochs} epochs)"
-            )
+            raise InputError(f"the LR milestone at epoch {epochs[-1]} lies past the end ({self.epochs} epochs)")
 
     @cached_property
     def vector(self) -> tuple[float, ...]:
@@ -146,7 +144,7 @@ def format_lr(lr: float) -> str:
     return f"{head}{'.' + tail if tail else ''}e{exponent + len(digits) - 1}"
 
 
-_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
 _POINT = re.compile(rf"\s*(\d{{1,6}})\s*:\s*({_NUMBER})\s*", re.ASCII)
 _CURVE = re.compile(rf"(cosine|one-cycle):({_NUMBER})(?:->({_NUMBER}))?", re.ASCII)
 _WARMUP = re.compile(r"\+warmup(\d{1,6})$", re.ASCII)
@@ -198,18 +196,14 @@ def from_vector(vector: tuple[float, ...]) -> LRSchedule:
     return LRSchedule("step", len(vector), tuple(points))
 
 
-def halving(
-    initial: float, final: float, epochs: int, *, factor: float = 0.1, cap: int | None = None
-) -> LRSchedule:
+def halving(initial: float, final: float, epochs: int, *, factor: float = 0.1, cap: int | None = None) -> LRSchedule:
     """The paper's Rule 2: each LR gets half of the epochs that are left, the last one all of them.
 
     The LR falls by `factor` from `initial` to `final` (Rule 1: equal final LR). `cap` bounds each stage
     but the last (Rule 3: 30 epochs on ImageNet). An odd rest gives its extra epoch to the larger LR.
     Raises InputError when there are fewer epochs than stages, or `final` is not initial * factor**n.
     """
-    drops = (
-        round(math.log(final / initial) / math.log(factor)) if 0 < final <= initial and 0 < factor < 1 else -1
-    )
+    drops = round(math.log(final / initial) / math.log(factor)) if 0 < final <= initial and 0 < factor < 1 else -1
     if drops < 0 or not math.isclose(initial * factor**drops, final, rel_tol=1e-6):
         raise InputError(f"the final LR {final} is not the initial LR {initial} times a power of {factor}")
     if cap is not None and cap < 1:

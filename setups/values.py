@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar, Union
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class State(StrEnum):
@@ -77,6 +78,19 @@ NOT_APPLICABLE = NotApplicable()
 def known(leaf: Leaf[T]) -> T | None:
     """The value if there is exactly one, else None."""
     return None if isinstance(leaf, NotReported | NotApplicable | Between | Conflict) else leaf
+
+
+def mapped(leaf: Leaf[T], function: Callable[[T], U]) -> Leaf[U]:
+    """The function of a known value, or of each choice of a conflict; what is not known stays as it is.
+
+    Of a range, the function of both ends: it has to be one that never decreases.
+    """
+    if isinstance(leaf, Conflict):
+        choices = tuple(mapped(choice, function) for choice in leaf.choices)
+        return Conflict(choices)  # type: ignore[arg-type]
+    if isinstance(leaf, Between):
+        return Between(*(float(function(end)) for end in (leaf.low, leaf.high)))  # type: ignore[arg-type]
+    return leaf if isinstance(leaf, NotReported | NotApplicable) else function(leaf)
 
 
 def compare(a: Leaf[T], b: Leaf[T], equal: Callable[[T, T], bool]) -> State:

@@ -33,9 +33,7 @@ quick_track = _quick_track()
 def command(monkeypatch, capsys, tmp_path):
     """Runs `prunemark ...` in this process: (exit code, output, errors)."""
     monkeypatch.setitem(track.TRACKS, "quick@1", quick_track())
-    monkeypatch.setitem(
-        track.TRACKS, "quick-weights@1", quick_track("digits-resnet8-weights@1", "quick-weights")
-    )
+    monkeypatch.setitem(track.TRACKS, "quick-weights@1", quick_track("digits-resnet8-weights@1", "quick-weights"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("PRUNEMARK_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -80,9 +78,7 @@ def test_submitting_again_does_nothing_and_says_so(command, home):
 
 
 def test_one_seed_more_runs_only_that_seed(command, home):
-    code, out, err = submit(
-        command, f"{EXAMPLE}:GeometricMedian", home, "--dry-run", "--format", "json", seeds="3"
-    )
+    code, out, err = submit(command, f"{EXAMPLE}:GeometricMedian", home, "--dry-run", "--format", "json", seeds="3")
     rows = json.loads(out)
     assert code == 0 and [row["stored"] for row in rows] == ["yes"] * 10 + ["no"] * 5
     code, _, err = submit(command, f"{EXAMPLE}:GeometricMedian", home, seeds="3")
@@ -107,9 +103,7 @@ def test_a_failing_method_is_recorded_and_the_others_go_on(command, home):
 
 
 def test_a_setting_is_part_of_the_identity(command, home):
-    code, out, _ = submit(
-        command, f"{SUBMISSIONS}:Fine", home, "--set", "power=1", "--dry-run", "--format", "json"
-    )
+    code, out, _ = submit(command, f"{SUBMISSIONS}:Fine", home, "--set", "power=1", "--dry-run", "--format", "json")
     mine = [row for row in json.loads(out) if row["method"] == "Fine"]
     assert code == 0 and {row["stored"] for row in mine} == {"no"}
 
@@ -125,17 +119,13 @@ def test_the_other_runnable_setups_run(command, home, setup):
 
 
 def test_a_weight_track_runs_with_its_own_anchor_and_controls(command, home):
-    code, out, err = submit(
-        command, f"{SUBMISSIONS}:FineWeights", home, name="quick-weights", level=("--level", "95%")
-    )
+    code, out, err = submit(command, f"{SUBMISSIONS}:FineWeights", home, name="quick-weights", level=("--level", "95%"))
     assert code == 0, err
     assert "Magnitude" in out and "Random-weights" in out
 
 
 def test_leaderboard_from_mlflow_equals_leaderboard_from_records(command, home):
-    code, mine, err = command(
-        "leaderboard", "--home", home, "--format", "csv", "--track", "quick", "--setup", "S3.2"
-    )
+    code, mine, err = command("leaderboard", "--home", home, "--format", "csv", "--track", "quick", "--setup", "S3.2")
     assert code == 0, err
     code, theirs, err = command(
         "leaderboard", "--records", home / "records", "--format", "csv", "--track", "quick", "--setup", "S3.2"
@@ -164,7 +154,7 @@ def test_verify_a_record_and_an_edited_one(command, home, tmp_path):
     record = next((home / "records").glob("*.json"))
     assert command("verify", record)[0] == 0
     edited = tmp_path / record.name
-    edited.write_text(record.read_text().replace('"seed":0', '"seed":7').replace('"seed":1', '"seed":8'))
+    edited.write_text(record.read_text().replace('"seed":', '"seed":1'))
     code, _, err = command("verify", edited)
     assert code == 3 and "was edited" in err and err.count("\n") <= 2
 
@@ -233,13 +223,9 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(command, tmp_path, 
             file.write("x" * 100_000)
 
     monkeypatch.setattr(store, "seal", full)
-    code, _, err = command(
-        "submit", "L1-norm", "--track", "quick", "--home", tmp_path / "full", "--seeds", "1"
-    )
+    code, _, err = command("submit", "L1-norm", "--track", "quick", "--home", tmp_path / "full", "--seeds", "1")
     assert code == 1 and "the disk is full" in err
-    assert not list((tmp_path / "full").rglob(".draft-*")) and not list(
-        (tmp_path / "full" / "records").iterdir()
-    )
+    assert not list((tmp_path / "full").rglob(".draft-*")) and not list((tmp_path / "full" / "records").iterdir())
 
 
 def test_listings_in_every_format(command):

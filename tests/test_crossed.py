@@ -162,9 +162,7 @@ def test_across_two_tracks_is_welch_on_the_sum() -> None:
     """The mean of d_1/u_1 and d_2/u_2 has the SE and df of Welch's test of x against -y, halved."""
     generator = np.random.default_rng(4)
     x, y = generator.normal(0.2, 0.1, 5), generator.normal(0.1, 0.3, 8)
-    comparisons = {
-        name: paired_t(d, np.zeros(len(d)), quantum_percent=1e-6) for name, d in (("x", x), ("y", y))
-    }
+    comparisons = {name: paired_t(d, np.zeros(len(d)), quantum_percent=1e-6) for name, d in (("x", x), ("y", y))}
     result = across_tracks(comparisons, {"x": 0.3, "y": 0.6})
     peer = stats.ttest_ind(x / 0.3, -y / 0.6, equal_var=False)
     assert (result.t, result.df) == pytest.approx((peer.statistic, peer.df))

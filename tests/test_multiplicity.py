@@ -29,15 +29,10 @@ fixed = settings(derandomize=True, deadline=None, database=None)
 p_values = st.lists(st.floats(0, 1), max_size=12)
 
 
-def field(
-    generator: np.random.Generator, means: Sequence[float], seeds: int
-) -> dict[str, NDArray[np.float64]]:
+def field(generator: np.random.Generator, means: Sequence[float], seeds: int) -> dict[str, NDArray[np.float64]]:
     """Accuracies in percent on 10,000 images; the seeds are shared, so that methods are paired."""
     base = generator.normal(0, 0.2, seeds)
-    return {
-        f"m{index}": np.round(mean + base + generator.normal(0, 0.1, seeds), 2)
-        for index, mean in enumerate(means)
-    }
+    return {f"m{index}": np.round(mean + base + generator.normal(0, 0.1, seeds), 2) for index, mean in enumerate(means)}
 
 
 def against_zero(differences: Sequence[float]) -> PairedComparison:
@@ -206,8 +201,7 @@ def test_seeds_permuted_jointly_change_no_verdict_and_no_rank(seed: int, order: 
     scores = field(np.random.default_rng(seed), [93, 93.1, 93.3], 8)
     shuffled = {name: values[order] for name, values in scores.items()}
     verdicts = [
-        judge(against_anchor(each, "m0", quantum_percent=QUANTUM), margin_pp=MARGIN)
-        for each in (scores, shuffled)
+        judge(against_anchor(each, "m0", quantum_percent=QUANTUM), margin_pp=MARGIN) for each in (scores, shuffled)
     ]
     assert verdicts[0] == verdicts[1]
     assert rank_intervals(scores, QUANTUM) == rank_intervals(shuffled, QUANTUM)
@@ -277,10 +271,7 @@ def test_family_wise_error_of_false_equivalence() -> None:
 def test_rank_intervals_cover_the_true_ranks(means: list[float]) -> None:
     generator = np.random.default_rng(13)
     # of equal methods, any order is a true ranking: the interval must cover all of their ranks
-    true = {
-        f"m{i}": (1 + sum(o > mean for o in means), sum(o >= mean for o in means))
-        for i, mean in enumerate(means)
-    }
+    true = {f"m{i}": (1 + sum(o > mean for o in means), sum(o >= mean for o in means)) for i, mean in enumerate(means)}
     missed = 0
     for _ in range(400):
         found = rank_intervals(field(generator, means, 8), QUANTUM)

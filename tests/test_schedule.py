@@ -53,9 +53,7 @@ def test_the_schedules_of_the_paper_come_out_of_halving(written: str, epochs: in
     ("pruned_at", "retraining"),
     [(30, "0:1e-2,30:1e-3,60:1e-4,75:1e-5"), (60, "0:1e-3,30:1e-4,45:1e-5"), (90, "0:1e-4,15:1e-5")],
 )
-def test_the_s42_rows_of_table_4_are_what_is_left_of_the_scratch_schedule(
-    pruned_at: int, retraining: str
-) -> None:
+def test_the_s42_rows_of_table_4_are_what_is_left_of_the_scratch_schedule(pruned_at: int, retraining: str) -> None:
     scratch = parse_schedule("0:0.1,30:0.01,60:0.001,90:1e-4,105:1e-5", 120)
     assert from_vector(scratch.vector[pruned_at:]) == parse_schedule(retraining, 120 - pruned_at)
 
@@ -130,7 +128,6 @@ def test_any_executed_vector_can_be_printed(vector: list[float], data: st.DataOb
     assert parse_schedule(str(schedule), len(repeated)) == schedule
 
 
-@pytest.mark.xfail(strict=True, raises=InputError, reason="epochs of context.batches() are metered at LR 0")
 def test_a_vector_that_begins_with_epochs_at_lr_zero_can_be_printed() -> None:
     assert from_vector((0.0, 0.0, 0.1)).vector == (0.0, 0.0, 0.1)
 
@@ -188,7 +185,6 @@ def test_any_text_is_read_or_refused(text: str, epochs: int) -> None:
     assert len(schedule.vector) == epochs and str(parse_schedule(str(schedule), epochs)) == str(schedule)
 
 
-@pytest.mark.xfail(strict=True, reason="backtracking in _NUMBER is quadratic: 16,000 digits take 7 s")
 @pytest.mark.parametrize("text", ["1" * 5000 + "x", "cosine:" + "1" * 5000 + "x"])
 def test_a_long_text_is_refused_quickly(text: str) -> None:
     begin = time.process_time()
@@ -205,7 +201,6 @@ def test_a_long_text_is_refused_quickly(text: str) -> None:
         ("5:1e-2", 10, "starts at epoch 0"),
         ("0:1e-2,5:1e-3,5:1e-4", 10, "milestones must increase; given 0, 5, 5"),
         ("0:1e-2,10:1e-3", 10, "the LR milestone at epoch 10 lies past the end \\(10 epochs\\)"),
-        ("0:0", 10, "the first is above 0"),
         ("0:-1e-2", 10, "cannot read"),
         ("1e-2+warmup11", 10, "warm-up of 11 epochs does not fit into 10"),
         ("1e-2", 100_001, "lasts 0 to 100000 epochs; given 100001"),
@@ -234,9 +229,7 @@ def sgd(lr: float) -> torch.optim.SGD:
 
 
 @pytest.mark.parametrize(("initial", "final", "epochs"), [(1e-2, 1e-4, 120), (0.1, 0.0, 7), (3e-3, 3e-3, 5)])
-def test_cosine_is_the_cosine_of_torch_and_of_the_half_angle(
-    initial: float, final: float, epochs: int
-) -> None:
+def test_cosine_is_the_cosine_of_torch_and_of_the_half_angle(initial: float, final: float, epochs: int) -> None:
     vector = cosine(initial, final, epochs).vector
     by_half_angle = [
         initial * math.cos(math.pi * t / epochs / 2) ** 2 + final * math.sin(math.pi * t / epochs / 2) ** 2
@@ -288,9 +281,7 @@ def test_the_last_lr_and_the_first_drop() -> None:
 
 
 def test_stretched_keeps_the_relative_places() -> None:
-    assert parse_schedule("0:1e-1,10:1e-2,15:1e-3", 20).stretched(40) == parse_schedule(
-        "0:1e-1,20:1e-2,30:1e-3", 40
-    )
+    assert parse_schedule("0:1e-1,10:1e-2,15:1e-3", 20).stretched(40) == parse_schedule("0:1e-1,20:1e-2,30:1e-3", 40)
     assert parse_schedule("0:1e-2,36:1e-3,48:1e-4,54:1e-5", 60).stretched(90).points == (
         (0, 1e-2), (54, 1e-3), (72, 1e-4), (81, 1e-5),
     )  # fmt: skip
@@ -299,7 +290,7 @@ def test_stretched_keeps_the_relative_places() -> None:
     )
     assert parse_schedule("one-cycle:1e-1", 30).stretched(7) == parse_schedule("one-cycle:1e-1", 7)
     with pytest.raises(InputError, match="must increase"):
-        parse_schedule("0:1e-1,10:1e-2,11:1e-3", 20).stretched(5)
+        parse_schedule("0:1e-1,10:1e-2,11:1e-3", 20).stretched(4)
 
 
 @fixed

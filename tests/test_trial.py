@@ -167,18 +167,14 @@ def test_random_control_takes_the_layer_ratios_of_the_submission(store):
     submission = competitor("Trains", epochs=1)
     mine = run(trial_of(submission), store).outcome.compression.kept
     _, source = locate("Random", {"Random": "prunemark.baselines.random_filters:RandomFilters"})
-    random = Competitor(
-        "Random", "pruned", "control", source, (("allocation", "uniform"),), shares_ratios=True
-    )
+    random = Competitor("Random", "pruned", "control", source, (("allocation", "uniform"),), shares_ratios=True)
     track = quick()
     trial = make_trials(track, SETUPS["S3.2"], [track.level("90%")], [0], submission, [random], "cpu")[1]
     assert run(trial, store).outcome.compression.kept == mine
 
 
 def test_weights_are_masked_exactly_and_stay_zero(store):
-    record = run(
-        trial_of(competitor("FineWeights"), track=quick("digits-resnet8-weights"), level="95%"), store
-    )
+    record = run(trial_of(competitor("FineWeights"), track=quick("digits-resnet8-weights"), level="95%"), store)
     compression = record.outcome.compression
     total = sum(compression.total.values())
     assert sum(compression.kept.values()) == total - int(0.95 * total + 0.5)

@@ -105,10 +105,7 @@ def test_known_is_the_one_value_there_is() -> None:
 
 
 def test_leaves_in_words() -> None:
-    words = [
-        str(leaf)
-        for leaf in (NotReported("B"), NOT_APPLICABLE, Between(1), Between(20, 30), Conflict((1, 2)))
-    ]
+    words = [str(leaf) for leaf in (NotReported("B"), NOT_APPLICABLE, Between(1), Between(20, 30), Conflict((1, 2)))]
     assert words == ["not reported", "n/a", "at least 1", "20 to 30", "1 or 2"]
 
 

@@ -1,0 +1,21 @@
+"""FPGM: filter pruning by geometric median."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from prunemark.benchmark.method import FilterCriterion, PruningContext
+
+
+class GeometricMedian(FilterCriterion):
+    """He et al., CVPR 2019, eq. 4: the filters with the smallest summed distance to all others go first.
+
+    On the weights themselves, as published; some libraries take distances of |w| to a power instead.
+    """
+
+    def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
+        """The sum of Euclidean distances from each filter to the others of its layer, (filters,)."""
+        filters = layer.get_parameter("weight").flatten(1)  # (filters, in_channels * k * k)
+        # not the faster way by matrix products: it loses the digits by which close filters differ
+        return torch.cdist(filters, filters, compute_mode="donot_use_mm_for_euclid_dist").sum(dim=1)

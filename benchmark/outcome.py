@@ -1,0 +1,160 @@
+"""What a record holds: frozen, plain data, one class a part. `record.py` reads, writes and names them."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+MACS_CONVENTION = "one multiply-add is one MAC; convolutions and linear layers; batch norm and bias not counted"
+Status = Literal["ok", "failed", "timeout", "out_of_memory", "budget_exceeded", "noncompliant", "invalidated"]
+Role = Literal["submission", "anchor", "control", "reference"]
+Kind = Literal["pruned", "scratch", "dense"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """Who competes: the code by its hash, the settings by their values."""
+
+    name: str
+    kind: Kind
+    role: Role
+    source_sha256: str
+    settings: dict[str, bool | int | float | str]
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage as executed and metered. `lr` is the LR of each epoch; FLOPs are 2 x MACs x 3 per sample."""
+
+    epochs: int
+    lr: tuple[float, ...]
+    steps: int
+    samples: int
+    train_flops: int
+
+
+@dataclass(frozen=True)
+class EpochPoint:
+    """One point of a training curve; a value that was not finite is None."""
+
+    epoch: int
+    lr: float
+    train_loss: float | None
+    validation_accuracy_percent: float
+
+
+@dataclass(frozen=True)
+class Compression:
+    """What was asked for and what was reached. MACs are per example, in the convention of the record."""
+
+    target_speedup: float | None
+    target_sparsity: float | None
+    speedup_macs: float
+    sparsity: float
+    dense_macs: int
+    macs: int
+    dense_params: int
+    params: int
+    allocation: str
+    kept: dict[str, int]
+    total: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Of the final model on the test split, last epoch, opened once. `correct` is one bit per example."""
+
+    test_percent: float
+    test_examples: int
+    correct: str
+    validation_last_percent: float
+    validation_best_percent: float
+
+    def correctness(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Per-example correctness; shape (test_examples,)."""
+        bits = np.frombuffer(base64.b64decode(self.correct), dtype=np.uint8)
+        return np.unpackbits(bits, count=self.test_examples).astype(bool)
+
+
+def pack_correctness(correct: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
+    """The inverse of `Accuracy.correctness`."""
+    return base64.b64encode(np.packbits(correct).tobytes()).decode("ascii")
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """The checkpoint that was pruned: its content hash, how it was trained, its measured test accuracy."""
+
+    sha256: str
+    test_percent: float
+    pretraining: Stage
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no result: the rule that ended the trial, and the evidence."""
+
+    rule: str
+    evidence: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the inputs determine. `trial_key` is the hash of all of them."""
+
+    trial_key: str
+    track: str
+    track_terms: dict[str, Any]
+    setup: str
+    level: str
+    seed: int
+    method: Method
+    status: Status
+    failure: Failure | None
+    base: BaseModel | None
+    pruning: Stage | None
+    retraining: Stage | None
+    retraining_recipe: dict[str, Any] | None
+    compression: Compression | None
+    curve: tuple[EpochPoint, ...]
+    accuracy: Accuracy | None
+    weights_sha256: str | None
+    data_sha256: str
+    macs_convention: str = MACS_CONVENTION
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Measured forward passes of the final model, in milliseconds per batch: median and quartiles."""
+
+    batch_size: int
+    repeats: int
+    median_ms: float
+    low_ms: float
+    high_ms: float
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the clock and the machine say about the run."""
+
+    finished_at: str
+    pruning_seconds: float
+    retraining_seconds: float
+    evaluation_seconds: float
+    latency: Latency | None
+    device: str
+    hardware: str
+    versions: dict[str, str]
+    isolation: str
+
+
+def finite(value: float) -> float | None:
+    """The value, or None for NaN and infinity, which JSON cannot hold."""
+    return value if math.isfinite(value) else None

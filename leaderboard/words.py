@@ -1,0 +1,168 @@
+"""What a board says in words: columns, captions and the statements that every table must carry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prunemark.leaderboard.board import SEEDS_FOR_RANKS, Row, Table
+
+COLUMNS = {
+    "method": "Method",
+    "accuracy": "Accuracy %",
+    "drop": "Drop pp",
+    "compression": "Speed-up",
+    "latency": "Latency ms",
+    "difference": "To anchor pp [95 % CI]",
+    "p": "p (Holm)",
+    "rank": "Rank",
+    "verdict": "Verdict",
+}
+MEANINGS = {
+    "Accuracy %": "of the final model on the test split, last epoch: mean and standard deviation over the seeds",
+    "Drop pp": "accuracy of the base model minus accuracy of the final model, mean over the seeds",
+    "Speed-up": "MACs of the dense network over MACs of the pruned one; on weight tracks the sparsity instead",
+    "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown",
+    "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval",
+    "p (Holm)": "of that difference being none, adjusted for all methods that are compared with the anchor here",
+    "Rank": "the places that the evidence allows, by Holm over all one-sided pairs; bold means none is shown better",
+    "better / worse": "the adjusted p is at most .05",
+    "equivalent": "the difference is shown to lie inside the track's margin (two one-sided tests)",
+    "undetermined": "neither is shown. It does not mean equal: more seeds are needed, at least as many as stated",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a table as text, column by column, and whether it belongs to the top set."""
+
+    cells: dict[str, str]
+    top: bool
+
+
+def line(row: Row, table: Table) -> Line:
+    """A ranked row as text."""
+    verdict = row.verdict
+    anchor = row.name == table.anchor
+    cells = {
+        "method": row.name,
+        "accuracy": _accuracy(row),
+        "drop": number(row.drop_pp, 2),
+        "compression": _compression(row),
+        "latency": number(row.latency_ms, 2),
+        "difference": "anchor" if anchor else _difference(row),
+        "p": "" if anchor or verdict is None or verdict.p_holm is None else p_value(verdict.p_holm),
+        "rank": f"{row.rank[0]}-{row.rank[1]}" if row.rank else "",
+        "verdict": "" if anchor else verdict_words(row, table),
+    }
+    return Line(cells, bool(row.rank and row.rank[0] == 1))
+
+
+def unranked_line(row: Row) -> dict[str, str]:
+    """A row that is not ranked: its numbers, and why."""
+    return {
+        "method": row.name,
+        "accuracy": _accuracy(row),
+        "drop": number(row.drop_pp, 2),
+        "compression": _compression(row),
+        "latency": number(row.latency_ms, 2),
+        "why": row.why,
+    }
+
+
+def verdict_words(row: Row, table: Table) -> str:
+    """The verdict, or why there is none."""
+    if row.verdict is None or table.evidence == "no test":
+        return f"no test ({len(table.seeds)} seeds)"
+    if table.evidence == "screening":
+        return "screening only"
+    if row.verdict.word == "undetermined":
+        needed = row.verdict.needed_seeds
+        enough = needed is not None and needed <= len(table.seeds)
+        return "undetermined" if enough else f"undetermined (needs n >= {needed or 'very many'})"
+    return row.verdict.word + (
+        " (within margin)" if row.verdict.within_margin and row.verdict.word != "equivalent" else ""
+    )
+
+
+def caption(table: Table) -> str:
+    """What the statements of a table rest on; printed with every form of it."""
+    seeds = ", ".join(map(str, table.seeds)) or "none"
+    family = max((row.verdict.family for row in table.ranked if row.verdict), default=0)
+    parts = [
+        f"{table.track}, level {table.level}, run under {table.setup}; "
+        + (f"{table.holds} verifiably holds among the ranked rows." if table.holds else "no setup is verified."),
+        f"Seeds {seeds}, paired. E1: about this test set and new seeds.",
+        f"Margin {table.margin_pp:g} pp; anchor {table.anchor}.",
+    ]
+    if family and table.evidence in ("verdicts", "ranks"):
+        parts.append(
+            f"Holm over {family} comparison{'s' if family > 1 else ''} with the anchor, "
+            f"in this field of {len(table.ranked)}."
+        )
+    if table.one_base:
+        parts.append("All statements are conditional on one base model.")
+    if 0 < len(table.seeds) < SEEDS_FOR_RANKS and any(row.rank for row in table.ranked):
+        parts.append(f"Ranks are provisional: {len(table.seeds)} seeds, {SEEDS_FOR_RANKS} are needed.")
+    return " ".join(parts)
+
+
+def number(value: float | None, digits: int) -> str:
+    """A number, or nothing."""
+    return "" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def p_value(p: float) -> str:
+    """A p-value with three significant digits."""
+    return "<.001" if p < 0.001 else f"{p:.3g}"
+
+
+def _accuracy(row: Row) -> str:
+    return number(row.accuracy_percent, 2) + (f" ± {row.sd_pp:.2f}" if row.sd_pp is not None else "")
+
+
+def _compression(row: Row) -> str:
+    if row.sparsity:
+        return f"{100 * row.sparsity:.1f} % zero"
+    return f"{row.speedup_macs:.2f}x" if row.speedup_macs is not None else ""
+
+
+def _difference(row: Row) -> str:
+    if row.verdict is None:
+        return ""
+    comparison = row.verdict.comparison
+    low, high = comparison.interval_pp
+    return f"{comparison.difference_pp:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def plain_row(row: Row, table: Table) -> dict[str, Any]:
+    """A row with real numbers, for CSV and JSON; None where there is none."""
+    comparison = row.verdict.comparison if row.verdict else None
+    tested = row.verdict is not None and table.evidence != "no test"
+    low, high = comparison.interval_pp if comparison else (None, None)
+    return {
+        "track": table.track, "setup": table.setup, "level": table.level, "method": row.name, "role": row.role,
+        "ranked": not row.why, "seeds": len(row.seeds), "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
+        "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
+        "latency_ms": row.latency_ms, "difference_pp": comparison.difference_pp if comparison else None,
+        "difference_low_pp": finite(low), "difference_high_pp": finite(high),
+        "p_raw": comparison.p_two_sided if comparison and tested else None,
+        "p_holm": row.verdict.p_holm if row.verdict else None,
+        "p_equivalence_holm": row.verdict.p_equivalence_holm if row.verdict else None,
+        "rank_low": row.rank[0] if row.rank else None, "rank_high": row.rank[1] if row.rank else None,
+        "verdict": "anchor" if row.name == table.anchor and not row.why else row.verdict and row.verdict.word,
+        "evidence": table.evidence, "needed_seeds": row.verdict.needed_seeds if row.verdict else None,
+        "holds": table.holds, "why_unranked": row.why or None,
+    }  # fmt: skip
+
+
+def finite(value: float | None) -> float | None:
+    """None for infinity, which JSON cannot hold."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def plain_rows(tables: Sequence[Table]) -> list[dict[str, Any]]:
+    """All rows of all tables, with real numbers."""
+    return [plain_row(row, table) for table in tables for row in (*table.ranked, *table.unranked)]

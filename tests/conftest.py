@@ -1,0 +1,77 @@
+"""Synthetic records, valid in every field, for tests of whatever reads records."""
+
+import numpy as np
+import pytest
+
+from prunemark.benchmark.outcome import (
+    Accuracy,
+    BaseModel,
+    Compression,
+    EpochPoint,
+    Latency,
+    Method,
+    Observed,
+    Outcome,
+    Stage,
+    pack_correctness,
+)
+from prunemark.benchmark.record import SCHEMA, Record
+from prunemark.setups.track import find_track
+
+LR = (0.1, 0.01)
+
+
+def _accuracy(percent, examples):
+    correct = np.zeros(examples, dtype=bool)
+    correct[: round(percent / 100 * examples)] = True
+    return Accuracy(100 * correct.sum() / examples, examples, pack_correctness(correct), 90.0, 91.0)
+
+
+@pytest.fixture
+def make_record():
+    """make_record(method=..., seed=..., percent=..., ...) -> Record; `role` and `kind` as in a real one."""
+
+    def make(
+        method="L1-norm", seed=0, percent=95.0, *, level="90%", setup="S3.2", kind="pruned", role="submission",
+        lr=LR, speedup=6.373, base="base", base_percent=98.0, settings=None, source="abc",
+        finished="2026-01-01T00:00:00",
+        track="digits-resnet8", examples=500, status="ok", failure=None, key="key",
+    ):  # fmt: skip
+        terms = find_track(track)
+        stage = Stage(len(lr), tuple(lr), 18, 2194, 10**9)
+        none = Stage(0, (), 0, 0, 0)
+        ok = status == "ok"
+        plain = _plain(terms.as_dict())
+        outcome = Outcome(
+            trial_key=f"{key}-{method}-{level}-{seed}", track=terms.id, track_terms=plain, setup=setup, level=level,
+            seed=seed, method=Method(method, kind, role, source, settings or {}, ""), status=status, failure=failure,
+            base=BaseModel(f"{base}{seed}", base_percent, stage) if ok and kind != "scratch" else None,
+            pruning=none if ok and kind != "scratch" else None, retraining=stage if ok else None,
+            retraining_recipe={"epochs": len(lr), "lr": "x", "batch_size": 128} if ok else None,
+            compression=Compression(
+                speedup, None, speedup, 0.0, 193_344, round(193_344 / speedup), 19_810, 4_000, "uniform",
+                {"a": 1}, {"a": 8},
+            ) if ok else None,
+            curve=tuple(EpochPoint(e, x, 0.5, 90.0) for e, x in enumerate(lr)) if ok else (),
+            accuracy=_accuracy(percent, examples) if ok else None, weights_sha256="w" if ok else None, data_sha256="d",
+        )  # fmt: skip
+        observed = Observed(
+            finished, 0.1, 2.0, 0.1, Latency(1, 60, 0.5, 0.4, 0.6), "cpu", "a processor", {"torch": "2.14.1"}, "process"
+        )
+        return Record(SCHEMA, outcome, observed)
+
+    return make
+
+
+@pytest.fixture
+def make_records(make_record):
+    """make_records(method, [accuracies...]) -> one record a seed."""
+    return lambda method, percents, **how: [
+        make_record(method, seed, percent, **how) for seed, percent in enumerate(percents)
+    ]
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

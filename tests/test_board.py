@@ -1,0 +1,158 @@
+"""Standings against numbers computed by hand, and rows that may not be ranked."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from prunemark.benchmark.outcome import Failure
+from prunemark.leaderboard.board import make_board
+from prunemark.leaderboard.load import Loaded
+from prunemark.setups.errors import InputError
+
+ANCHOR = [94.0, 95.0, 93.6, 94.8, 94.4]
+BETTER = [96.2, 96.8, 96.0, 97.0, 96.2]
+
+
+def table(*groups, **how):
+    records = tuple(record for group in groups for record in group)
+    return make_board(Loaded(records), **how).tables[0]
+
+
+def row(found, name):
+    return next(r for r in (*found.ranked, *found.unranked) if r.name == name)
+
+
+def test_numbers_equal_those_computed_by_hand(make_records):
+    found = table(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER))
+    mine = row(found, "Mine")
+    difference = np.subtract(BETTER, ANCHOR)
+    half = stats.t.ppf(0.975, 4) * difference.std(ddof=1) / np.sqrt(5)
+    assert mine.accuracy_percent == pytest.approx(np.mean(BETTER))
+    assert mine.sd_pp == pytest.approx(np.std(BETTER, ddof=1))
+    assert mine.drop_pp == pytest.approx(98 - np.mean(BETTER))
+    assert mine.verdict.comparison.difference_pp == pytest.approx(difference.mean())
+    assert mine.verdict.comparison.interval_pp == pytest.approx((difference.mean() - half, difference.mean() + half))
+    assert mine.verdict.comparison.p_two_sided == pytest.approx(stats.ttest_rel(BETTER, ANCHOR).pvalue)
+    assert mine.verdict.word == "better" and mine.rank == (1, 1) and row(found, "L1-norm").rank == (2, 2)
+    assert found.seeds == (0, 1, 2, 3, 4) and found.evidence == "verdicts"
+
+
+def test_the_same_results_under_two_names_are_never_better(make_records):
+    found = table(make_records("L1-norm", ANCHOR), make_records("One", BETTER), make_records("Two", BETTER))
+    assert row(found, "One").rank == row(found, "Two").rank == (1, 2)
+    same = table(make_records("L1-norm", ANCHOR), make_records("Same", ANCHOR))
+    assert row(same, "Same").verdict.word in ("equivalent", "undetermined") and row(same, "Same").rank == (1, 2)
+
+
+def test_a_row_with_another_retraining_lr_is_not_ranked_under_s32(make_records):
+    found = table(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER, lr=(0.2, 0.01)))
+    assert [r.name for r in found.ranked] == ["L1-norm"]
+    assert "S3.2 does not hold" in row(found, "Mine").why and "retraining lr" in row(found, "Mine").why
+
+
+def test_the_same_row_is_ranked_under_s31(make_records):
+    groups = [make_records("L1-norm", ANCHOR, setup="S3.1"), make_records("Mine", BETTER, setup="S3.1", lr=(0.2, 0.01))]
+    found = table(*groups)
+    assert len(found.ranked) == 2 and found.holds == "S3.1"
+
+
+@pytest.mark.parametrize(
+    ("how", "word"), [({"base": "other"}, "base model"), ({"speedup": 3.0}, "compression"), ({"lr": (0.1,)}, "epochs")]
+)
+def test_a_row_that_breaks_the_setup_on_one_seed_is_not_ranked(make_records, make_record, how, word):
+    mine = make_records("Mine", BETTER)
+    mine[3] = make_record("Mine", 3, 97.0, **how)
+    found = table(make_records("L1-norm", ANCHOR), mine)
+    assert word in row(found, "Mine").why and len(found.ranked) == 1
+
+
+def test_references_are_shown_and_not_ranked(make_records):
+    dense = make_records("Dense", BETTER, level="dense", kind="dense", role="reference", speedup=1.0)
+    scratch = make_records("Scratch", BETTER, kind="scratch", role="reference")
+    found = table(make_records("L1-norm", ANCHOR), dense, scratch)
+    assert [r.name for r in found.ranked] == ["L1-norm"]
+    assert "compression" in row(found, "Dense").why and "SX-A" in row(found, "Scratch").why
+
+
+def test_a_row_that_lacks_seeds_is_partial_and_the_others_keep_theirs(make_records):
+    found = table(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER[:3]), make_records("Full", BETTER))
+    assert found.seeds == (0, 1, 2, 3, 4)
+    assert row(found, "Mine").why == "partial: 3 of the anchor's 5 seeds"
+    assert row(found, "Full").verdict.word == "better"
+
+
+def test_more_seeds_than_the_anchor_has_are_not_used(make_records):
+    found = table(make_records("L1-norm", ANCHOR), make_records("Mine", [*BETTER, 10.0]))
+    assert row(found, "Mine").accuracy_percent == pytest.approx(np.mean(BETTER))
+
+
+def test_a_failed_method_is_shown_with_its_reason(make_records, make_record):
+    failure = Failure("the method raised an error", "ValueError: no")
+    all_failed = make_records("Bad", BETTER, status="failed", failure=failure)
+    some = make_records("Some", BETTER)
+    some[2] = make_record("Some", 2, status="failed", failure=failure)
+    found = table(make_records("L1-norm", ANCHOR), all_failed, some)
+    assert row(found, "Bad").why == "failed: ValueError: no" and row(found, "Bad").accuracy_percent is None
+    assert row(found, "Some").why == "partial: 4 of the anchor's 5 seeds; failed on seed 2"
+
+
+def test_without_the_anchor_nothing_is_ranked(make_records):
+    found = table(make_records("Mine", BETTER))
+    assert found.ranked == () and "anchor has no result" in row(found, "Mine").why
+
+
+def test_two_seeds_make_no_test(make_records):
+    found = table(make_records("L1-norm", ANCHOR[:2]), make_records("Mine", BETTER[:2]))
+    assert found.evidence == "no test" and row(found, "Mine").rank is None
+
+
+def test_one_name_with_two_settings_gives_two_rows_that_say_so(make_records):
+    found = table(
+        make_records("L1-norm", ANCHOR),
+        make_records("Mine", BETTER, settings={"p": 1.0, "q": 0}),
+        make_records("Mine", BETTER, settings={"p": 2.0, "q": 0}),
+        make_records("Other", BETTER, source="aaaaaaaaaaaa"),
+        make_records("Other", BETTER, source="bbbbbbbbbbbb"),
+    )
+    names = {r.name for r in found.ranked}
+    assert names == {"L1-norm", "Mine (p=1.0)", "Mine (p=2.0)", "Other (source aaaaaaaa)", "Other (source bbbbbbbb)"}
+
+
+def test_a_control_of_equal_ratios_is_one_row_whoever_it_ran_beside(make_records):
+    import dataclasses
+
+    def allocated(record, word, kept):
+        compression = dataclasses.replace(record.outcome.compression, allocation=word, kept=kept)
+        return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, compression=compression))
+
+    random = make_records("Random", BETTER, role="control")
+    first = [allocated(r, "given", {"a": 1}) for r in random[:2]]
+    rest = [allocated(r, "uniform", {"a": 1}) for r in random[2:]]
+    other = [allocated(r, "given", {"a": 2}) for r in random]
+    assert [r.name for r in table(make_records("L1-norm", ANCHOR), first, rest).ranked] == ["Random", "L1-norm"]
+    names = {r.name for r in table(make_records("L1-norm", ANCHOR), first, rest, other).ranked}
+    assert names == {"L1-norm", "Random (layer ratios 1)", "Random (layer ratios 2)"}
+
+
+def test_one_base_for_all_seeds_is_said(make_record):
+    import dataclasses
+
+    def one_base(record):
+        base = dataclasses.replace(record.outcome.base, sha256="the only one")
+        return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, base=base))
+
+    found = table(*[[one_base(make_record(m, s, 95.0)) for s in range(5)] for m in ("L1-norm", "Mine")])
+    assert found.one_base
+    assert not table([make_record("L1-norm", s, 95.0) for s in range(5)]).one_base
+
+
+def test_the_setup_that_holds_can_be_higher_than_the_one_asked_for(make_records):
+    found = table(make_records("L1-norm", ANCHOR, setup="S2"), make_records("Mine", BETTER, setup="S2"))
+    assert found.setup == "S2" and found.holds == "S4.2"
+
+
+def test_levels_are_in_the_tracks_order(make_records):
+    records = [r for level in ("95%", "50%", "90%") for r in make_records("L1-norm", ANCHOR, level=level)]
+    assert [t.level for t in make_board(Loaded(tuple(records))).tables] == ["50%", "90%", "95%"]
+    with pytest.raises(InputError, match="no records of"):
+        make_board(Loaded(tuple(records)), setup="S2")

@@ -1,0 +1,124 @@
+"""Costs: by hand, against torch's own counter, and the time of a forward pass by a clock that is passed in."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from prunemark.benchmark.cost import count, measure_latency
+from prunemark.benchmark.networks import NETWORKS, ImageShape, build_network
+
+DIGITS = ImageShape(1, 8, 8, 10)
+
+
+class Normalised(nn.Conv2d):
+    """A convolution that standardises its weights: counters that ask for the exact type miss it."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        weight = (self.weight - self.weight.mean()) / self.weight.std()
+        return nn.functional.conv2d(images, weight, self.bias, self.stride, self.padding)
+
+
+class Twice(nn.Module):
+    """One layer that is used twice costs twice and has its parameters once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1, bias=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.conv(self.conv(images))
+        return result
+
+
+def test_resnet8_by_hand() -> None:
+    """Output elements times inputs of each, layer by layer; 8x8, then 4x4, then 2x2 positions."""
+    by_hand = {
+        "stem": 64 * 8 * 9 * 1,
+        "blocks.0.conv1": 64 * 8 * 9 * 8,
+        "blocks.0.conv2": 64 * 8 * 9 * 8,
+        "blocks.1.conv1": 16 * 16 * 9 * 8,
+        "blocks.1.conv2": 16 * 16 * 9 * 16,
+        "blocks.1.shortcut.0": 16 * 16 * 8,
+        "blocks.2.conv1": 4 * 32 * 9 * 16,
+        "blocks.2.conv2": 4 * 32 * 9 * 32,
+        "blocks.2.shortcut.0": 4 * 32 * 16,
+        "classifier": 320,
+    }
+    cost = count(build_network("resnet8", DIGITS, 0), DIGITS)
+    assert cost.macs_of_layer == by_hand
+    assert cost.macs == sum(by_hand.values()) == 193_344
+
+
+def test_mlp7_by_hand() -> None:
+    """The founding paper's network: 64 inputs, six hidden layers of 100, ten classes."""
+    cost = count(build_network("mlp7", DIGITS, 0), DIGITS)
+    assert cost.macs == 64 * 100 + 5 * 100 * 100 + 100 * 10 == 57_400
+    assert cost.params == 57_400 + 6 * 100 + 10
+
+
+MODELS: dict[str, tuple[nn.Module, ImageShape]] = {
+    "grouped": (nn.Conv2d(8, 16, 3, groups=4, bias=False), ImageShape(8, 9, 7, 1)),
+    "depthwise": (nn.Conv2d(6, 12, 5, stride=2, groups=6), ImageShape(6, 11, 11, 1)),
+    "not square": (nn.Conv2d(3, 5, (1, 7), stride=(2, 3), padding=(0, 2), dilation=(1, 2)), ImageShape(3, 12, 31, 1)),
+    "a subclass": (Normalised(4, 6, 3), ImageShape(4, 8, 8, 1)),
+    "used twice": (Twice(), ImageShape(3, 8, 8, 1)),
+    "tokens": (nn.Sequential(nn.Flatten(2), nn.Linear(16, 5)), ImageShape(3, 4, 4, 1)),  # a linear layer on (3, 16)
+}
+MODELS |= {name: (build_network(name, DIGITS, 0), DIGITS) for name in NETWORKS}
+MODELS["resnet8, RGB"] = (build_network("resnet8", ImageShape(3, 32, 32, 100), 0), ImageShape(3, 32, 32, 100))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_macs_are_half_of_the_flops_torch_counts(name: str) -> None:
+    model, shape = MODELS[name]
+    image = torch.zeros(1, shape.channels, shape.height, shape.width)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.eval()(image)
+    cost = count(model, shape)
+    assert 2 * cost.macs == counter.get_total_flops() > 0
+    assert cost.params == sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_special_convolutions_by_hand() -> None:
+    assert count(*MODELS["grouped"]).macs == 16 * 7 * 5 * 9 * 2  # each output sums over 8 / 4 channels
+    assert count(*MODELS["depthwise"]).macs == 12 * 4 * 4 * 25
+    assert count(*MODELS["a subclass"]).macs == 6 * 6 * 6 * 9 * 4
+    assert count(*MODELS["used twice"]).macs == 2 * 3 * 64 * 9 * 3
+
+
+def test_counting_leaves_the_model_as_it_was() -> None:
+    model = build_network("resnet8", DIGITS, 0).train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    count(model, DIGITS)
+    assert model.training and all(torch.equal(before[n], t) for n, t in model.state_dict().items())
+    assert not any(module._forward_hooks for module in model.modules())
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no")
+
+    handle = model.register_forward_pre_hook(broken)
+    with pytest.raises(RuntimeError, match="no"):
+        count(model, DIGITS)
+    handle.remove()
+    assert model.training and not any(module._forward_hooks for module in model.modules())
+
+
+def test_latency_is_read_from_the_clock_after_a_warm_up() -> None:
+    model, batches = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), []
+    model.register_forward_pre_hook(lambda _, inputs: batches.append(inputs[0].shape))
+    model.train()
+    durations = [9.0] * 10 + [float(n) for n in range(1, 60 + 1)]  # the warm-up is slow; 1 to 60 s, then
+    times = itertools.chain.from_iterable((0.0, second) for second in durations[10:])
+    warm = itertools.chain([0.0] * 10, times)
+    latency = measure_latency(model, DIGITS, lambda: next(warm), batch_size=7)
+    assert set(batches) == {torch.Size([7, 1, 8, 8])} and len(batches) == 70
+    assert (latency.batch_size, latency.repeats) == (7, 60)
+    assert latency.median_ms == 30_500.0
+    assert (latency.low_ms, latency.high_ms) == (15_250.0, 45_750.0)  # quartiles at 15.25 and 45.75 of 1 to 60
+    assert not model.training

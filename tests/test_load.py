@@ -1,0 +1,109 @@
+"""Records are read, verified, and refused by name."""
+
+import dataclasses
+import json
+import lzma
+
+import pytest
+
+from prunemark.benchmark.record import dump
+from prunemark.leaderboard.load import pack_records, read_records, read_texts
+from prunemark.setups.errors import InputError
+
+
+def write(folder, record, text=None):
+    path = folder / f"{record.record_sha256}.json"
+    path.write_text(text or dump(record))
+    return path
+
+
+def test_sound_records_are_read(tmp_path, make_records):
+    records = make_records("L1-norm", [95.0, 96.0])
+    for record in records:
+        write(tmp_path, record)
+    found = read_records(tmp_path)
+    assert set(r.record_sha256 for r in found.records) == set(r.record_sha256 for r in records)
+    assert found.refused == ()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda text: text.replace('"seed":0', '"seed":4'), "edited"),
+        (lambda text: text[: len(text) // 2], "not JSON"),
+        (lambda text: text.replace("prunemark-record/1", "prunemark-record/2"), "prunemark-record/2"),
+        (lambda text: text.replace('"seed":0', '"seed":"0"'), "not a valid record"),
+        (lambda text: text.replace('"seed":0', '"seed":0,"extra":1'), "does not know"),
+        (lambda text: "[]", "schema None"),
+    ],
+)
+def test_a_spoiled_record_is_refused_by_name_and_the_rest_is_kept(tmp_path, make_records, spoil, why):
+    bad, good = make_records("L1-norm", [95.0, 96.0])
+    path = write(tmp_path, bad, spoil(dump(bad)))
+    write(tmp_path, good)
+    found = read_records(tmp_path)
+    assert [r.record_sha256 for r in found.records] == [good.record_sha256]
+    assert [r.name for r in found.refused] == [path.name] and why in found.refused[0].why
+
+
+def test_of_two_records_of_one_trial_the_later_counts(make_record):
+    old = make_record(finished="2026-01-01T00:00:00", percent=90.0, key="old harness")
+    new = make_record(finished="2026-02-01T00:00:00", percent=95.0)
+    for order in ([old, new], [new, old]):
+        found = read_texts([(r.record_sha256, r.record_sha256, dump(r)) for r in order])
+        assert found.records == (new,)
+        assert "superseded" in found.refused[0].why and old.record_sha256 in found.refused[0].name
+
+
+def test_another_setting_is_not_the_same_trial(make_record):
+    one, other = make_record(settings={"p": 1}), make_record(settings={"p": 2})
+    found = read_texts([(r.record_sha256, r.record_sha256, dump(r)) for r in (one, other)])
+    assert len(found.records) == 2
+
+
+def test_packing_keeps_every_byte(tmp_path, make_records):
+    records = make_records("L1-norm", [95.0, 96.0, 97.0])
+    pack_records(records, tmp_path / "digits.jsonl.xz")
+    first = (tmp_path / "digits.jsonl.xz").read_bytes()
+    pack_records(reversed(records), tmp_path / "digits.jsonl.xz")
+    assert (tmp_path / "digits.jsonl.xz").read_bytes() == first
+    assert {dump(r) for r in read_records(tmp_path).records} == {dump(r) for r in records}
+
+
+def test_a_packed_line_that_was_edited_is_refused(tmp_path, make_records):
+    pack_records(make_records("L1-norm", [95.0, 96.0]), tmp_path / "a.jsonl.xz")
+    lines = lzma.decompress((tmp_path / "a.jsonl.xz").read_bytes()).decode().splitlines()
+    entry = json.loads(lines[0])
+    entry["record"]["outcome"]["accuracy"]["test_percent"] = 99.9
+    (tmp_path / "a.jsonl.xz").write_bytes(lzma.compress("\n".join([json.dumps(entry), lines[1], "junk"]).encode()))
+    found = read_records(tmp_path)
+    assert len(found.records) == 1
+    assert {r.name for r in found.refused} == {"a.jsonl.xz, line 1", "a.jsonl.xz, line 3"}
+
+
+def test_a_truncated_pack_is_refused(tmp_path, make_records):
+    pack_records(make_records("L1-norm", [95.0, 96.0]), tmp_path / "a.jsonl.xz")
+    (tmp_path / "b.jsonl.xz").write_bytes((tmp_path / "a.jsonl.xz").read_bytes()[:100])
+    found = read_records(tmp_path)
+    assert len(found.records) == 2 and [r.name for r in found.refused] == ["b.jsonl.xz"]
+
+
+def test_the_same_record_twice_counts_once(tmp_path, make_records):
+    records = make_records("L1-norm", [95.0])
+    pack_records(records, tmp_path / "a.jsonl.xz")
+    write(tmp_path, records[0])
+    found = read_records(tmp_path)
+    assert len(found.records) == 1 and "twice" in found.refused[0].why
+
+
+def test_nothing_to_read_is_said(tmp_path):
+    with pytest.raises(InputError, match="no records in"):
+        read_records(tmp_path)
+    with pytest.raises(InputError, match="no folder"):
+        read_records(tmp_path / "nowhere")
+
+
+def test_observed_values_do_not_name_a_trial(make_record):
+    record = make_record()
+    other = dataclasses.replace(record, observed=dataclasses.replace(record.observed, finished_at="2027"))
+    assert record.outcome_sha256 == other.outcome_sha256 and record.record_sha256 != other.record_sha256

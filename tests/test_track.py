@@ -1,0 +1,121 @@
+"""Tracks: frozen literals. A released one cannot change silently, and its levels are what they say.
+
+After a new track or version: PYTHONPATH=<as in the tests> python tests/test_track.py refresh
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from prunemark.setups.errors import InputError
+from prunemark.setups.recipe import recipe_from_dict
+from prunemark.setups.track import TRACKS, Level, Track, find_track
+
+GOLDEN = Path(__file__).parent / "golden" / "tracks.json"
+tracks = pytest.mark.parametrize("track", TRACKS.values(), ids=lambda track: track.id)
+
+
+def fingerprint(track: Track) -> str:
+    """SHA-256 of everything the track states."""
+    text = json.dumps(track.as_dict(), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def refresh() -> None:
+    GOLDEN.parent.mkdir(exist_ok=True)
+    GOLDEN.write_text(json.dumps({id: fingerprint(track) for id, track in TRACKS.items()}, indent=2) + "\n")
+
+
+def test_released_tracks_are_as_they_were() -> None:
+    golden = json.loads(GOLDEN.read_text())
+    now = {id: fingerprint(track) for id, track in TRACKS.items()}
+    changed = [id for id in golden if now.get(id) != golden[id]]
+    assert not changed, (
+        f"{', '.join(changed)}: results are filed under this name, so what it states may not change.\n"
+        "Make a new version (another entry with version + 1) and put this one back as it was.\n"
+        "Only if it was never released: python tests/test_track.py refresh"
+    )
+    new = sorted(set(now) - set(golden))
+    assert not new, f"new: {', '.join(new)}. Freeze with: python tests/test_track.py refresh"
+
+
+@tracks
+def test_the_plain_form_is_json_and_complete(track: Track) -> None:
+    plain = json.loads(json.dumps(track.as_dict()))
+    assert set(plain) == set(Track.__dataclass_fields__)
+    assert recipe_from_dict(plain["retraining"]) == track.retraining
+    assert recipe_from_dict(plain["pretraining"]) == track.pretraining
+    assert [Level(**level) for level in plain["levels"]] == list(track.levels)
+
+
+@tracks
+def test_a_track_is_sound(track: Track) -> None:
+    assert track.id == f"{track.name}@{track.version}" and TRACKS[track.id] is track
+    assert track.pretraining.lr.final == track.retraining.lr.final  # Rule 1, against scratch too
+    assert track.margin_pp > 0 and 0 < track.tolerance <= 0.02
+    assert len(set(track.prunable)) == len(track.prunable) > 0
+    ratios = [level.ratio for level in track.levels]
+    assert ratios == sorted(set(ratios)) and ratios[0] > 0 and ratios[-1] < 1
+    assert [level.name for level in track.levels] == [f"{100 * ratio:g}%" for ratio in ratios]
+    speedups = [level.speedup for level in track.levels]
+    assert all(s is None for s in speedups) if track.granularity == "weight" else speedups == sorted(set(speedups))
+
+
+@tracks
+def test_a_level_is_what_removing_its_ratio_gives(track: Track) -> None:
+    """Counted on the network that is really cut. digits images are 8x8 with one channel and ten classes."""
+    if track.granularity == "weight":
+        return
+    import torch
+
+    from prunemark.benchmark.cost import count
+    from prunemark.benchmark.networks import ImageShape, build_network
+    from prunemark.benchmark.surgery import cut
+
+    assert track.dataset == "digits"
+    shape = ImageShape(1, 8, 8, 10)
+    for level in track.levels:
+        model = build_network(track.network, shape, 0)
+        dense = count(model, shape).macs
+        kept = {}
+        for name in track.prunable:
+            filters = len(model.get_submodule(name).get_parameter("weight"))
+            kept[name] = torch.arange(max(1, filters - int(level.ratio * filters + 0.5)))
+        assert dense / count(cut(model, kept, shape), shape).macs == pytest.approx(level.speedup, rel=1e-3)
+
+
+def test_a_track_is_found_by_its_id_or_by_name() -> None:
+    assert find_track("digits-resnet8@1").id == "digits-resnet8@1"
+    newest = find_track("digits-resnet8")
+    assert newest.version == max(track.version for track in TRACKS.values() if track.name == "digits-resnet8")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("digits-resnet", "unknown track 'digits-resnet'. Did you mean 'digits-resnet8'?"),
+        ("digits-resnet8@99", "track 'digits-resnet8@99' has no such version. Valid: digits-resnet8@1"),
+        ("imagenet@1", "unknown track 'imagenet@1'."),
+        ("", "unknown track ''."),
+    ],
+)
+def test_an_unknown_track_gets_the_valid_names(name: str, words: str) -> None:
+    with pytest.raises(InputError) as problem:
+        find_track(name)
+    assert str(problem.value).startswith(words)
+
+
+def test_an_unknown_level_gets_the_valid_names() -> None:
+    track = find_track("digits-resnet8")
+    assert [track.level(level.name) for level in track.levels] == list(track.levels)
+    with pytest.raises(InputError, match="unknown level of digits-resnet8@[0-9]+ '50'. Did you mean '50%'"):
+        track.level("50")
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["refresh"]:
+    refresh()
