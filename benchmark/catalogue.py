@@ -8,7 +8,7 @@ from typing import Any
 
 from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.submission import locate
-from prunemark.setups.comparison import RUNNABLE, SETUPS, chain, find_setup
+from prunemark.setups.comparison import SETUPS, chain, find_setup
 from prunemark.setups.factors import FACTORS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import TRACKS, Track, find_track
@@ -16,9 +16,7 @@ from prunemark.setups.track import TRACKS, Track, find_track
 
 def setups() -> list[dict[str, Any]]:
     """One row a setup, in the order of their factor sets."""
-    return [
-        {"id": s.id, "held_equal": s.title, "runs": "yes" if s.id in RUNNABLE else "not yet"} for s in SETUPS.values()
-    ]
+    return [{"id": s.id, "held_equal": s.title, "when_run": s.when_run} for s in SETUPS.values()]
 
 
 def setup(id: str) -> dict[str, Any]:
@@ -29,7 +27,6 @@ def setup(id: str) -> dict[str, Any]:
         "id": found.id,
         "held equal": found.title,
         "when run": found.when_run,
-        "can be run": "yes" if found.id in RUNNABLE else f"not yet (can be run: {', '.join(RUNNABLE)})",
         "implies": ", ".join(implied) or "no other setup",
         "chain": " < ".join(chain()),
     } | {f"factor {f.id}": f"{f.title} ({f.source})" for f in FACTORS.values() if f.id in found.factors}
@@ -64,7 +61,9 @@ def track(name: str) -> dict[str, Any]:
         "retraining": _recipe(found.retraining),
         "anchor": found.anchor,
         "equivalence margin": f"{found.margin_pp:g} percentage points",
-        "pruning stage": f"at most {found.pruning_seconds_limit:g} s and {found.pruning_epochs_limit} epochs",
+        "pruning stage": f"at most {found.pruning_seconds_limit:g} s, {found.pruning_epochs_limit} epochs and "
+        f"{found.scoring_epochs_limit} passes that train nothing",
+        "under S4.1, S4.2": f"exactly {_recipe(found.pruning)}",
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from prunemark.benchmark import stages
+from prunemark.benchmark import pruning
 from prunemark.benchmark.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.data import load_split, prepare, tensor_dict
 from prunemark.benchmark.doctor import Finding
@@ -20,11 +20,12 @@ from prunemark.benchmark.plan import DECISION, Competitor, Trial
 from prunemark.benchmark.pruned import WEIGHTS, read_stage
 from prunemark.benchmark.submission import MethodDescription, MethodSource
 from prunemark.benchmark.trial import describe_in_child
+from prunemark.setups.budget import budget_for
 from prunemark.setups.track import Level, Track, find_track
 
 SMALL_TRACK = {"filter": "digits-resnet8", "weight": "digits-resnet8-weights"}
 ADVICE = {
-    "failed": "correct the method at the place named; docs/writing-a-method.md has the contract",
+    "failed": "docs/writing-a-method.md has the contract",
     "noncompliant": "return what context.decide gives: it meets the target exactly",
     "timeout": "make it faster, or give submit --pruning-seconds",
     "budget_exceeded": "train for fewer epochs in the pruning stage; `prunemark tracks show` says how many are granted",
@@ -52,7 +53,7 @@ def check_method(name: str, source: MethodSource, settings: dict[str, str], trac
         )
         return [*findings, Finding("track", "broken", f"{found.id} prunes {found.granularity}s", advice)]
     competitor = Competitor(
-        name, "pruned", "submission", source, tuple(values.items()), description.granularity, description.retraining
+        name, "pruned", "submission", source, tuple(values.items()), description.granularity, description.own
     )
     return findings + _try_levels(competitor, found, source) + _remarks(description)
 
@@ -76,15 +77,15 @@ def _try_levels(competitor: Competitor, track: Track, source: MethodSource) -> l
 
 
 def _try_level(competitor: Competitor, track: Track, level: Level, base: Path, data: Path) -> Finding:
-    trial = Trial(
-        track, level, "S3.2", 0, competitor, track.retraining, "cpu", track.pruning_seconds_limit
-    )  # fmt: skip
+    budget = budget_for(track, "S3.2", level, "pruned")
+    trial = Trial(track, level, "S3.2", 0, competitor, budget, "cpu", track.pruning_seconds_limit)
     decisions = []
     for _ in range(2):
         out = Path(tempfile.mkdtemp(prefix="prunemark-"))
         try:
             limits = Limits(trial.pruning_seconds_limit)
-            run_in_child(stages.prune, trial, base, data, None, out, scratch=out, limits=limits)
+            pruning.hand_over(base, data, out)
+            run_in_child(pruning.prune, trial, None, out, scratch=out, limits=limits)
             decisions.append((json.loads((out / DECISION).read_text()), (out / WEIGHTS).read_bytes()))
             epochs = read_stage(out).epochs
         finally:
@@ -101,7 +102,10 @@ def _broken(what: str, failure: ChildFailed, source: MethodSource) -> Finding:
     """The failure with the line of the submitted file that it came from."""
     places = re.findall(rf'File "{re.escape(source.path)}", line (\d+), in (\w+)', failure.trace)
     place = f" (line {places[-1][0]}, in {places[-1][1]})" if places else ""
-    return Finding(what, "broken", f"{failure.rule}: {failure.evidence}{place}", ADVICE.get(failure.status, ""))
+    advice = ADVICE.get(failure.status, "")
+    if failure.status == "failed" and places:
+        advice = f"correct the method at the line named; {advice}"
+    return Finding(what, "broken", f"{failure.rule}: {failure.evidence}{place}", advice)
 
 
 def _remarks(description: MethodDescription) -> list[Finding]:

@@ -11,6 +11,7 @@ import ctypes
 import json
 import multiprocessing
 import os
+import secrets
 import signal
 import sys
 import time
@@ -24,7 +25,7 @@ from typing import Any
 from prunemark.benchmark.outcome import Status
 
 ISOLATION = "process"
-ERROR_FILE, LOG_FILE = "error.json", "output.log"
+ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 LOG_LIMIT = 20_000
 
@@ -57,7 +58,10 @@ def run_in_child(
     Raises ChildFailed when it raises, is killed, or exceeds a limit. Fork before this process has used
     CUDA: a forked child cannot.
     """
-    process = multiprocessing.get_context("fork").Process(target=_child, args=(work, arguments, scratch, os.getpid()))
+    token = secrets.token_hex(16)
+    process = multiprocessing.get_context("fork").Process(
+        target=_child, args=(work, arguments, scratch, os.getpid(), token)
+    )
     process.start()
     deadline = clock() + limits.seconds
     try:
@@ -73,6 +77,9 @@ def run_in_child(
     finally:
         _kill_group(process)
     _raise_what_it_said(scratch, process.exitcode)
+    finished = scratch / DONE_FILE
+    if not finished.is_file() or finished.read_text(errors="replace") != token:
+        raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
 
 
 def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
@@ -84,7 +91,7 @@ def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
         raise ChildFailed("failed", "the method's process ended", f"its process ended with exit code {exitcode}")
 
 
-def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path, parent: int) -> None:
+def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path, parent: int, token: str) -> None:
     os.setsid()
     _die_with_parent(parent)
     os.chdir(scratch)
@@ -95,6 +102,7 @@ def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path,
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     try:
         work(*arguments)
+        (scratch / DONE_FILE).write_text(token)
     except BaseException as problem:
         (scratch / ERROR_FILE).write_text(json.dumps(_explain(problem)))
     finally:

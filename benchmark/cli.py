@@ -64,6 +64,7 @@ def submit(
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     pruning_seconds: Annotated[float | None, typer.Option(help="stop a method's pruning stage after this")] = None,
+    prune_at: Annotated[int | None, typer.Option(help="epoch of the dense run to prune at (SX-A, SX-B)")] = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
@@ -74,7 +75,7 @@ def submit(
     from prunemark.benchmark.executor import LocalProcesses
     from prunemark.benchmark.home import home_at, open_home
 
-    request = requests.read(track, setup, level, seeds, device, pruning_seconds)
+    request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at)
     place = open_home(home_at(home))
     executor = LocalProcesses(requests.worker_count(workers, device))
     submission, trials = requests.plan(method, requests.read_settings(set_), request, place, executor)

@@ -75,22 +75,24 @@ def check_scores(scores: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[
 
 
 def choose_filters(
-    scores: Mapping[str, torch.Tensor], cost: CostModel, speedup: float, tolerance: float, allocation: str
+    scores: Mapping[str, torch.Tensor], cost: CostModel, speedup: float, tolerance: float | None, allocation: str
 ) -> dict[str, torch.Tensor]:
     """The indices that stay in each layer, sorted; MACs within `tolerance` of dense / speedup.
 
     `uniform` takes one ratio for all layers, `global` the lowest scores of all layers together. Where the
-    filters are too coarse for the target, single filters are exchanged between layers, as few as possible.
+    filters are too coarse for the target, single filters are exchanged between layers, as few as possible;
+    with a tolerance of None, the nearest without exchange is taken.
     Raises TargetMissed with the nearest that can be had, ValueError for an unknown allocation.
     """
     goal = cost.dense_macs / speedup
     if allocation == "uniform":
         counts = _nearest_uniform(cost, goal)
     elif allocation == "global":
-        counts = _greedy_global(scores, cost, goal, tolerance)
+        counts = _greedy_global(scores, cost, goal, tolerance or 0.0)
     else:
         raise ValueError(f"allocation is 'uniform' or 'global'; got {allocation!r}")
-    counts = _exchange(counts, cost, goal, tolerance)
+    if tolerance is not None:
+        counts = _exchange(counts, cost, goal, tolerance)
     return {name: highest(scores[name], count) for name, count in counts.items()}
 
 

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import nn
 
-from prunemark.benchmark import compression
+from prunemark.benchmark import compression, surgery
 from prunemark.benchmark.data import Images
 from prunemark.benchmark.meter import Meter
-from prunemark.benchmark.method import Allocation, Decision, Group, Scores, Target
+from prunemark.benchmark.method import Allocation, Decision, Group, PruningContext, Scores, Target
 from prunemark.benchmark.training import Hooks, served, train
+from prunemark.benchmark.watch import Watch
+from prunemark.setups.budget import Budget
 from prunemark.setups.recipe import Recipe
-from prunemark.setups.schedule import LRSchedule, parse_schedule
+from prunemark.setups.schedule import LRSchedule, from_vector, parse_schedule
 from prunemark.setups.track import Track
+
+DEFAULT_LR = "1e-2"
 
 
 @dataclass
 class TrialContext:
-    """Implements `PruningContext` for one trial. `given` imposes the filters kept per layer (controls)."""
+    """Does the work for one trial. `given` imposes the filters kept per layer (controls).
+
+    A submission never gets it: `view` makes the narrow thing that it does get.
+    """
 
     track: Track
+    budget: Budget
     target: Target
     groups: tuple[Group, ...]
     generator: torch.Generator
@@ -31,13 +41,25 @@ class TrialContext:
     cost: compression.CostModel | None
     shapes: dict[str, tuple[int, ...]]
     meter: Meter
+    watch: Watch
     given: dict[str, int] | None = None
     _passes: int = 0
 
+    def view(self) -> PruningContext:
+        """What a submission sees: the promised names and nothing else, neither the meter nor the data."""
+        names = ("batches", "train", "decide", "remove")
+        return SimpleNamespace(
+            target=self.target,
+            groups=self.groups,
+            generator=self.generator,
+            pruning_epochs=self.budget.pruning_epochs,
+            exact=self.budget.pruning_exact,
+            **{name: _plain_function(getattr(self, name)) for name in names},
+        )
+
     def batches(self, epochs: int = 1) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """See `PruningContext.batches`. The LR noted for such an epoch is 0: the harness trains nothing."""
+        """See `PruningContext.batches`."""
         for _ in range(_whole(epochs)):
-            self.meter.begin_epoch(0.0)
             yield from served(self.data, self._recipe(), self.seed, "pruning", self._next_pass(), self.meter)
 
     def train(
@@ -45,34 +67,65 @@ class TrialContext:
         model: nn.Module,
         *,
         epochs: int,
-        lr: str = "0:1e-2",
+        lr: str | None = None,
         penalty: Callable[[], torch.Tensor] | None = None,
         after_step: Callable[[int], None] | None = None,
+        keep: Decision | None = None,
     ) -> None:
         """See `PruningContext.train`."""
-        recipe = self._recipe(parse_schedule(lr, _whole(epochs)))
-        hooks = Hooks(penalty=penalty, after_step=after_step)
-        train(
-            model,
-            self.data,
-            recipe,
-            seed=self.seed,
-            stream=f"pruning/{self._next_pass()}",
-            meter=self.meter,
-            hooks=hooks,
+        recipe = self._recipe(self._schedule(_whole(epochs), lr))
+        hooks = Hooks(
+            penalty=self._watched(penalty), after_step=self._watched(after_step), masks=self._masks(model, keep)
         )
+        stream = f"pruning/{self._next_pass()}"
+        with self.watch.paused():
+            train(model, self.data, recipe, seed=self.seed, stream=stream, meter=self.meter, hooks=hooks)
 
-    def decide(self, scores: Scores, allocation: Allocation = "uniform") -> Decision:
+    def train_dense(self, model: nn.Module) -> None:
+        """Spends all imposed epochs on the dense model: what a one-shot method is given under S4.1 and S4.2."""
+        lr = None if self.budget.pruning_lr else str(self.track.pruning.lr)
+        self.train(model, epochs=self.budget.pruning_epochs, lr=lr)
+
+    def decide(self, scores: Scores, allocation: Allocation = "uniform", share: float = 1.0) -> Decision:
         """See `PruningContext.decide`."""
         by_name = compression.check_scores({group.name: s for group, s in scores.items()}, self.shapes)
+        if not 0 < share <= 1:
+            raise ValueError(f"share is above 0 and at most 1; got {share!r}")
         if self.given is not None:
             return self._decide_given(by_name)
         if self.target.sparsity is not None:
-            masks = compression.choose_weights(by_name, self.target.sparsity, allocation)
+            masks = compression.choose_weights(by_name, share * self.target.sparsity, allocation)
             return Decision({}, masks, allocation)
         assert self.cost is not None and self.target.speedup is not None
-        kept = compression.choose_filters(by_name, self.cost, self.target.speedup, self.track.tolerance, allocation)
+        # on the way to the target the gap closes in MACs, and as near as whole filters allow is near enough
+        speedup = 1 / (1 - share * (1 - 1 / self.target.speedup))
+        tolerance = self.track.tolerance if share == 1 else None
+        kept = compression.choose_filters(by_name, self.cost, speedup, tolerance, allocation)
         return Decision(kept, {}, allocation)
+
+    def remove(self, model: nn.Module, decision: Decision) -> None:
+        """See `PruningContext.remove`."""
+        masks = self._masks(model, decision)
+        with torch.no_grad(), self.watch.paused():
+            for name, parameter in model.named_parameters():
+                if name in masks:
+                    parameter.mul_(masks[name])
+
+    def _masks(self, model: nn.Module, decision: Decision | None) -> dict[str, torch.Tensor]:
+        """Of each parameter that a decision touches, where it stays: True or False, shaped to multiply it."""
+        if decision is None:
+            return {}
+        surgery.check_decision(decision, model, self.track)
+        device = next(model.parameters()).device
+        masks = {f"{name}.weight": mask.to(device) for name, mask in decision.masks.items()}
+        for group in self.groups:
+            if group.name in decision.kept:
+                stays = torch.zeros(group.size, dtype=torch.bool, device=device)
+                stays[decision.kept[group.name].to(device)] = True
+                for layer in filter(None, (group.name, group.batch_norm_name)):
+                    for part, parameter in model.get_submodule(layer).named_parameters(recurse=False):
+                        masks[f"{layer}.{part}"] = stays.reshape(-1, *[1] * (parameter.dim() - 1))
+        return masks
 
     def _decide_given(self, scores: dict[str, torch.Tensor]) -> Decision:
         """The best-scored filters or weights of each layer, as many as another decision kept there."""
@@ -85,12 +138,42 @@ class TrialContext:
             masks[name].view(-1)[indices] = True
         return Decision({}, masks, "given")
 
+    def _schedule(self, epochs: int, lr: str | None) -> LRSchedule:
+        imposed = self.budget.pruning_lr
+        if imposed is None:
+            return parse_schedule(DEFAULT_LR if lr is None else lr, epochs)
+        if lr is not None:
+            raise ValueError("the setup imposes the LR schedule of the pruning stage: call train without lr")
+        begun = len(self.meter.lr)
+        return from_vector((imposed.vector[begun:] + imposed.vector[-1:] * epochs)[:epochs])
+
     def _recipe(self, lr: LRSchedule | None = None) -> Recipe:
-        return replace(self.track.retraining, lr=lr) if lr else self.track.retraining
+        return replace(self.track.pruning, lr=lr) if lr else self.track.pruning
+
+    def _watched(self, hook: Callable[..., Any] | None) -> Callable[..., Any] | None:
+        """A submission's own code inside the harness's loop is counted like the rest of it."""
+        if hook is None:
+            return None
+
+        def watched(*arguments: Any) -> Any:
+            with self.watch.resumed():
+                return hook(*arguments)
+
+        return watched
 
     def _next_pass(self) -> int:
         self._passes += 1
         return self._passes
+
+
+def _plain_function(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method without its `__self__`, which would lead to the meter and the data."""
+
+    def function(*arguments: Any, **named: Any) -> Any:
+        return method(*arguments, **named)
+
+    function.__name__, function.__doc__ = method.__name__, method.__doc__
+    return function
 
 
 def _whole(epochs: int) -> int:

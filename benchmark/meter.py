@@ -1,4 +1,8 @@
-"""The meter: what training cost, counted by the harness and not by the submission."""
+"""The meter: what training cost, counted by the harness and not by the submission.
+
+A stage that the harness trains itself is counted as it goes (`Meter`); submitted code is watched besides
+(`watch.py`). What a setup grants is a `Grant`; overdrawing it ends the trial, even if the method catches the error.
+"""
 
 from __future__ import annotations
 
@@ -7,44 +11,137 @@ from dataclasses import dataclass, field
 from prunemark.benchmark.outcome import Stage
 
 FLOPS_PER_MAC = 2
-PASSES_PER_TRAINING_STEP = 3  # one forward, and a backward that costs about two
+BACKWARD_PER_FORWARD = 2  # gradients by inputs and by weights: each as dear as the forward pass
+SLACK = 1.01  # of FLOPs: the products a criterion makes of weights alone are small change
 
 
 class BudgetExceeded(Exception):
-    """A submission asked for more than its setup grants. The message says what was granted and asked."""
+    """A submission used more than its setup grants. The message says what was granted and what was used."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a pruning stage may use: epochs of training, passes that train nothing, and what these imply.
+
+    `steps_per_epoch` is at the track's batch size and `samples` is the size of the training split: a method
+    with smaller batches has no more steps. `exact` asks for all the epochs; `imposed_lr` for the harness's loop.
+    """
+
+    epochs: int
+    scoring_epochs: int
+    steps_per_epoch: int
+    samples: int
+    exact: bool = False
+    imposed_lr: bool = False
 
 
 @dataclass
 class Meter:
-    """Counts one stage. `macs_per_sample` is the forward cost of the network being trained.
-
-    Training FLOPs follow the usual estimate 2 x MACs x 3 per sample (forward, and backward twice as dear);
-    a method's own arithmetic beside the network (a Hessian, an SVD) is not covered: its seconds are.
-    """
+    """Counts one stage. `macs_per_sample` is the forward cost of the network being trained."""
 
     macs_per_sample: int
-    epochs_granted: int | None = None
+    grant: Grant | None = None
     lr: list[float] = field(default_factory=list)
     steps: int = 0
     samples: int = 0
+    forward_macs: int = 0
+    backward_macs: int = 0
+    passes: int = 0
+    foreign_steps: int = 0
+    seen_runs: int = 0
+    unseen_runs: int = 0
+    overdrawn: str = ""
 
     def begin_epoch(self, lr: float) -> None:
-        """Notes an epoch and its LR. Raises BudgetExceeded when it is one too many."""
-        if self.epochs_granted is not None and len(self.lr) >= self.epochs_granted:
-            raise BudgetExceeded(
-                f"{self.epochs_granted} epochs were granted; the method asked for epoch {len(self.lr) + 1}"
-            )
+        """Notes an epoch of training and its LR. Raises BudgetExceeded when it is one too many."""
+        if self.grant is not None and len(self.lr) >= self.grant.epochs:
+            self.refuse(f"{self.grant.epochs} pruning epochs were granted; the method began epoch {len(self.lr) + 1}")
         self.lr.append(lr)
 
+    def begin_pass(self) -> None:
+        """Notes that the training split is handed out once more. Raises BudgetExceeded."""
+        if self.grant is not None and self.passes >= (allowed := self.grant.epochs + self.grant.scoring_epochs):
+            self.refuse(
+                f"{self.grant.epochs} pruning epochs and {self.grant.scoring_epochs} passes for scores were granted, "
+                f"{allowed} passes over the training split in all; the method asked for pass {self.passes + 1}"
+            )
+        self.passes += 1
+
     def serve(self, samples: int) -> None:
-        """Notes that a training batch was handed out."""
+        """Notes that a batch was handed out."""
         self.samples += samples
 
-    def step(self) -> None:
-        """Notes one optimiser step."""
+    def trained(self, samples: int) -> None:
+        """Notes one optimiser step of the harness's own loop, on this many samples."""
         self.steps += 1
+        self.forward_macs += samples * self.macs_per_sample
+        self.backward_macs += BACKWARD_PER_FORWARD * samples * self.macs_per_sample
+
+    def foreign_step(self, lr: float) -> None:
+        """Notes a step of an optimiser that is not the harness's; so many make an epoch. Raises BudgetExceeded."""
+        if self.grant is None:
+            return
+        if self.grant.imposed_lr:
+            self.refuse(
+                "the LR schedule of the pruning stage is imposed: only context.train may step; an own optimiser did"
+            )
+        if self.foreign_steps % self.grant.steps_per_epoch == 0:
+            self.begin_epoch(lr)
+        self.foreign_steps += 1
+        self.steps += 1
+
+    def executed(self, forward_macs: int, backward_macs: int) -> None:
+        """Notes products that submitted code made. Raises BudgetExceeded when they cost more than was granted."""
+        self.forward_macs += forward_macs
+        self.backward_macs += backward_macs
+        if self.grant is None:
+            return
+        one_pass = (1 + BACKWARD_PER_FORWARD) * self.grant.samples * self.macs_per_sample
+        granted = SLACK * (self.grant.epochs + self.grant.scoring_epochs) * one_pass
+        used = self.forward_macs + self.backward_macs
+        if used > granted:
+            allowed = f"{self.grant.epochs} pruning epochs and {self.grant.scoring_epochs} passes for scores"
+            self.refuse(
+                f"the training FLOPs of {allowed} were granted, {FLOPS_PER_MAC * granted:.4g}; "
+                f"the method used {FLOPS_PER_MAC * used:.4g}"
+            )
+
+    def backward_run(self, seen: bool, batch: int) -> None:
+        """Notes a run of autograd; one in which no product was seen may hide one (a compiled network, say).
+
+        A penalty's own backward pass beside each real one is free. What goes beyond that is taken for a training
+        step on a whole batch.
+        """
+        self.seen_runs += seen
+        self.unseen_runs += not seen
+        if not seen and self.unseen_runs > self.seen_runs:
+            self.executed(batch * self.macs_per_sample, BACKWARD_PER_FORWARD * batch * self.macs_per_sample)
+
+    def refuse(self, why: str) -> None:
+        """Ends the trial. The reason is kept, so that a method that catches the error gains nothing."""
+        self.overdrawn = self.overdrawn or why
+        raise BudgetExceeded(why)
+
+    def settle(self) -> None:
+        """The reckoning when the pruning stage is over. Raises BudgetExceeded."""
+        if self.overdrawn:
+            raise BudgetExceeded(self.overdrawn)
+        if self.grant is not None and self.grant.exact and len(self.lr) != self.grant.epochs:
+            raise BudgetExceeded(
+                f"exactly {self.grant.epochs} pruning epochs are imposed on every method; {len(self.lr)} were used"
+            )
 
     def stage(self) -> Stage:
         """The stage as executed so far."""
-        flops = self.samples * self.macs_per_sample * FLOPS_PER_MAC * PASSES_PER_TRAINING_STEP
-        return Stage(len(self.lr), tuple(self.lr), self.steps, self.samples, flops)
+        scoring = max(self.passes - len(self.lr), 0)
+        flops = FLOPS_PER_MAC * (self.forward_macs + self.backward_macs)
+        return Stage(
+            len(self.lr),
+            tuple(self.lr),
+            self.steps,
+            self.samples,
+            flops,
+            self.forward_macs,
+            self.backward_macs,
+            scoring,
+        )

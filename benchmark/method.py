@@ -18,6 +18,7 @@ process of its own, once per trial; retraining and evaluation never load it.
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -103,11 +104,20 @@ class PruningContext(Protocol):
 
     target: Target
     groups: tuple[Group, ...]
+    pruning_epochs: int
+    """Training epochs granted; under S4.1 and S4.2 exactly so many are imposed. See `exact`."""
+    exact: bool
+    """Whether all of `pruning_epochs` must be used. A method that trains nothing need not care: the harness then
+    trains the dense model in them first."""
     generator: torch.Generator
     """Seeded for this trial; draw every random number from it (it lives on the CPU)."""
 
     def batches(self, epochs: int = 1) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Shuffled training batches: images (batch, channels, height, width), labels (batch,). Metered."""
+        """Shuffled training batches: images (batch, channels, height, width), labels (batch,). Metered.
+
+        An optimiser of the method's own may train on them where the LR is not imposed (S4.2): each as many steps
+        as an epoch has batches count as one epoch, at the optimiser's LR.
+        """
         ...
 
     def train(
@@ -115,24 +125,32 @@ class PruningContext(Protocol):
         model: nn.Module,
         *,
         epochs: int,
-        lr: str = "0:1e-2",
+        lr: str | None = None,
         penalty: Callable[[], torch.Tensor] | None = None,
         after_step: Callable[[int], None] | None = None,
+        keep: Decision | None = None,
     ) -> None:
-        """The harness's own training loop, in place; metered. `lr` is in the paper's notation.
+        """The harness's own training loop, in place; metered. `lr` is in the paper's notation [1e-2].
 
-        `penalty()` is added to the loss of every step; `after_step(step)` runs after each optimiser step
-        (to re-apply a mask, to raise a penalty). All else is the track's retraining recipe.
+        Where the setup imposes the LR (S4.2), calls follow its schedule one after another and `lr` may not be
+        given. `penalty()` is added to the loss of every step; `after_step(step)` runs after each optimiser step
+        (to raise a penalty, say). What `keep` does not keep is held at zero. All else is the track's retraining
+        recipe.
         """
         ...
 
-    def decide(self, scores: Scores, allocation: Allocation = "uniform") -> Decision:
+    def decide(self, scores: Scores, allocation: Allocation = "uniform", share: float = 1.0) -> Decision:
         """Turns scores into a decision that meets the target. The lowest scores go first.
 
         `uniform` removes the same ratio of every layer; `global` ranks all layers' filters together, so
-        scores must be comparable between layers. At least one filter stays in each layer. Raises
-        ValueError for scores of the wrong shape, for NaN, and for a group that has none.
+        scores must be comparable between layers. At least one filter stays in each layer. `share` below 1 asks
+        for so much of the way to the target: a step of a schedule. Raises ValueError for scores of the wrong
+        shape, for NaN, and for a group that has none.
         """
+        ...
+
+    def remove(self, model: nn.Module, decision: Decision) -> None:
+        """Sets to zero, in place, what the decision does not keep: filters with their batch norm, or weights."""
         ...
 
 
@@ -142,10 +160,14 @@ class PruningMethod(ABC):
 
     Declare hyper-parameters with `setting`. `granularity` says on which tracks the method can run.
     `retraining` is the method's own recipe: used under S1 and S2, stretched under S3.1, ignored from S3.2 on.
+    `pretraining` is used under S1 and S1-acc, `prune_at` (the epoch of the dense run at which the base model is
+    taken) under SX-A and SX-B.
     """
 
     granularity: ClassVar[Literal["filter", "weight"]] = "filter"
     retraining: ClassVar[OwnRecipe | None] = None
+    pretraining: ClassVar[OwnRecipe | None] = None
+    prune_at: ClassVar[int | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -159,32 +181,67 @@ class PruningMethod(ABC):
         """
 
 
-class FilterCriterion(PruningMethod):
-    """A score per filter; the lowest go first. Nothing is trained."""
+class _Criterion(PruningMethod):
+    """What both kinds of criterion share: scoring every layer, and the schedule by which the target is reached."""
 
-    allocation: str = setting("uniform", "uniform: one ratio for all layers; global: one ranking of all filters")
+    allocation: str = setting("uniform", "uniform: one ratio for all layers; global: one ranking over all layers")
+    schedule: str = setting("one-shot", "one-shot; rounds:K for K equal steps; agp:K for K steps of a cubic ramp")
+    epochs: int = setting(0, "training epochs in the pruning stage, spread over the steps [all that are imposed]")
 
     @abstractmethod
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
-        """Scores of one layer's filters, (filters,), from its weight (filters, ...)."""
+        """Scores of one layer."""
 
     def prune(self, model: nn.Module, context: PruningContext) -> Decision:
-        """Scores every layer and removes the lowest until the target is met."""
-        scores = {group: self.score(group.layer(model), context) for group in context.groups}
-        return context.decide(scores, allocation=self.allocation)  # type: ignore[arg-type]
+        """Scores every layer and removes the lowest, at once or step by step with training between the steps."""
+        kept: Decision | None = None
+        shares = shares_of(self.schedule)
+        epochs = context.pruning_epochs if context.exact and len(shares) > 1 else self.epochs
+        for step, share in enumerate(shares):
+            scores = {group: self._scored(group, model, context, kept) for group in context.groups}
+            kept = context.decide(scores, self.allocation, share)  # type: ignore[arg-type]
+            if granted := epochs * (step + 1) // len(shares) - epochs * step // len(shares):
+                context.remove(model, kept)
+                context.train(model, epochs=granted, keep=kept)
+        assert kept is not None
+        return kept
+
+    def _scored(self, group: Group, model: nn.Module, context: PruningContext, kept: Decision | None) -> torch.Tensor:
+        """The scores of a layer; what an earlier step removed stays removed, because it is last."""
+        scores = self.score(group.layer(model), context)
+        if kept is None or not isinstance(scores, torch.Tensor):
+            return scores
+        scores = scores.detach().clone().to(torch.float64)
+        if group.name in kept.masks:
+            scores[~kept.masks[group.name].to(scores.device)] = -math.inf
+        elif group.name in kept.kept:
+            gone = torch.ones(len(scores), dtype=torch.bool, device=scores.device)
+            gone[kept.kept[group.name].to(scores.device)] = False
+            scores[gone] = -math.inf
+        return scores
 
 
-class WeightCriterion(PruningMethod):
-    """A score per weight; the lowest go first. Nothing is trained."""
+class FilterCriterion(_Criterion):
+    """A score per filter, (filters,), from the layer's weight (filters, ...); the lowest go first."""
+
+
+class WeightCriterion(_Criterion):
+    """A score per weight, shaped like the layer's weight; the lowest go first."""
 
     granularity = "weight"
-    allocation: str = setting("global", "uniform: one ratio for all layers; global: one ranking of all weights")
+    allocation: str = setting("global", "uniform: one ratio for all layers; global: one ranking over all layers")
 
-    @abstractmethod
-    def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
-        """Scores of one layer's weights, shaped like its weight."""
 
-    def prune(self, model: nn.Module, context: PruningContext) -> Decision:
-        """Scores every layer and removes the lowest until the target is met."""
-        scores = {group: self.score(group.layer(model), context) for group in context.groups}
-        return context.decide(scores, allocation=self.allocation)  # type: ignore[arg-type]
+def shares_of(schedule: str) -> tuple[float, ...]:
+    """How far towards the target each step of a pruning schedule goes: increasing, the last one 1.
+
+    `agp:K` is the cubic ramp of Zhu & Gupta (2017), eq. 1, from zero. Raises ValueError for any other word.
+    """
+    kind, _, number = schedule.partition(":")
+    if kind == "one-shot" and not number:
+        return (1.0,)
+    if kind in ("rounds", "agp") and number.isascii() and number.isdigit() and 1 <= len(number) <= 3 and int(number):
+        steps = int(number)
+        linear = [step / steps for step in range(1, steps + 1)]
+        return tuple(linear if kind == "rounds" else [1 - (1 - t) ** 3 for t in linear])
+    raise ValueError(f"a schedule is one-shot, rounds:K or agp:K with K from 1 to 999; got {schedule!r}")

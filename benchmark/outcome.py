@@ -29,13 +29,21 @@ class Method:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage as executed and metered. `lr` is the LR of each epoch; FLOPs are 2 x MACs x 3 per sample."""
+    """One stage as executed and metered. `lr` is the LR of each epoch of training.
+
+    `samples` were handed out; `forward_macs` and `backward_macs` were executed on them, the latter twice the former
+    for every layer that a gradient goes through, and `train_flops` is two for each. `scoring_epochs` are passes
+    over the training split in which no optimiser stepped.
+    """
 
     epochs: int
     lr: tuple[float, ...]
     steps: int
     samples: int
     train_flops: int
+    forward_macs: int = 0
+    backward_macs: int = 0
+    scoring_epochs: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,25 @@ def pack_correctness(correct: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
 
 
 @dataclass(frozen=True)
+class Diagnostics:
+    """How well the pruned network could be trained, from the validation curve of its retraining.
+
+    `trainability_percent` is the mean accuracy over the first LR stage, of `first_stage_epochs`; `mean_jsv` the
+    mean singular value of the input-output Jacobian right after pruning. `immature_decay` says that the curve
+    was still rising, beyond noise (`slope_p` below .05), when the LR first dropped; None where that cannot be
+    told. `best_minus_last_pp` is what picking the best epoch would have added.
+    """
+
+    trainability_percent: float | None
+    first_stage_epochs: int
+    mean_jsv: float | None
+    immature_decay: bool | None
+    slope_pp_per_epoch: float | None
+    slope_p: float | None
+    best_minus_last_pp: float | None
+
+
+@dataclass(frozen=True)
 class BaseModel:
     """The checkpoint that was pruned: its content hash, how it was trained, its measured test accuracy."""
 
@@ -126,6 +153,7 @@ class Outcome:
     accuracy: Accuracy | None
     weights_sha256: str | None
     data_sha256: str
+    diagnostics: Diagnostics | None = None
     macs_convention: str = MACS_CONVENTION
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,20 +19,20 @@ from typing import Any
 from prunemark.benchmark.outcome import Kind, Role
 from prunemark.benchmark.store import Store, key_of
 from prunemark.benchmark.submission import MethodSource, SettingValue
-from prunemark.setups.comparison import RUNNABLE, ComparisonSetup
+from prunemark.setups.budget import OWN_NOTHING, Budget, Own, budget_for, notation, speedup_of
+from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError
-from prunemark.setups.recipe import OwnRecipe, Recipe
-from prunemark.setups.schedule import halving
+from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Level, Track
 
 DECISION = "decision.json"
 DENSE_LEVEL = Level("dense", 0.0)
 NUMERIC_PACKAGES = ("torch", "numpy", "torch-pruning", "scikit-learn", "safetensors")
 NUMERIC_SOURCES = (
-    "child.py", "compression.py", "context.py", "cost.py", "data.py", "meter.py", "method.py", "networks.py",
-    "outcome.py", "plan.py", "pruned.py", "record.py", "report.py", "seeds.py",
-    "stages.py", "surgery.py", "training.py", "trial.py",
-    "../setups/recipe.py", "../setups/schedule.py",
+    "child.py", "compression.py", "context.py", "cost.py", "data.py", "diagnostics.py", "meter.py", "method.py",
+    "networks.py", "outcome.py", "plan.py", "pruned.py", "pruning.py", "record.py", "report.py", "seeds.py",
+    "stages.py", "surgery.py", "training.py", "trial.py", "watch.py",
+    "../setups/budget.py", "../setups/recipe.py", "../setups/schedule.py",
 )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ class Competitor:
     source: MethodSource | None
     settings: tuple[tuple[str, SettingValue], ...]
     granularity: str = "filter"
-    retraining: OwnRecipe | None = None
+    own: Own = OWN_NOTHING
     summary: str = ""
     shares_ratios: bool = False
 
@@ -63,7 +63,7 @@ class Trial:
     setup: str
     seed: int
     competitor: Competitor
-    recipe: Recipe
+    budget: Budget
     device: str
     pruning_seconds_limit: float
     beside: Competitor | None = None
@@ -74,9 +74,16 @@ class Trial:
         level = "" if self.level == DENSE_LEVEL else f" {self.level.name}"
         return f"{self.competitor.name}{level} seed {self.seed}"
 
+    @property
+    def recipe(self) -> Recipe:
+        """The retraining recipe; under SX-A and SX-B, the one that a one-shot method at the level's speed-up gets."""
+        used = self.budget.pruning_epochs if self.budget.pruning_exact else 0
+        return self.budget.retraining_after(used, speedup_of(self.level))
+
     def of(self, competitor: Competitor) -> Trial:
         """The trial of another competitor on the same track, level, setup and seed."""
-        return replace(self, competitor=competitor, beside=None)
+        budget = budget_for(self.track, self.setup, self.level, competitor.kind, competitor.own)
+        return replace(self, competitor=competitor, budget=budget, beside=None)
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,6 @@ class Keys:
     data: str
     pretrain: str
     prune: str
-    retrain: str
     evaluate_base: str
     evaluate: str
 
@@ -105,8 +111,6 @@ def make_trials(
 
     Every competitor is under the same setup on the same seeds: seed s gives base model s to all of them.
     """
-    if setup.id not in RUNNABLE:
-        raise InputError(f"setup {setup.id} can be assessed but not run yet. Can be run: {', '.join(RUNNABLE)}")
     _check_granularity(track, submission)
     limit = track.pruning_seconds_limit if pruning_seconds_limit is None else pruning_seconds_limit
     trials = []
@@ -116,7 +120,7 @@ def make_trials(
                 trials.append(
                     Trial(
                         track, level, setup.id, seed, competitor,
-                        retraining_recipe(competitor, track, setup.id), device, limit,
+                        budget_for(track, setup.id, level, competitor.kind, competitor.own), device, limit,
                         submission if competitor.shares_ratios else None,
                     )
                 )  # fmt: skip
@@ -131,32 +135,37 @@ def _check_granularity(track: Track, method: Competitor) -> None:
         )
 
 
-def retraining_recipe(competitor: Competitor, track: Track, setup: str) -> Recipe:
-    """What the setup makes of a method's own recipe: kept (S2), stretched (S3.1), replaced (S3.2).
+def pretrain_key(trial: Trial, until: int | None = None) -> str:
+    """The key of the base model, or of an earlier checkpoint of its run.
 
-    Scratch-E trains for the epochs of pretraining and retraining together, from the first LR of
-    pretraining to the last of retraining by halving (Rules 1 and 2), whatever the setup.
+    It holds the LRs up to that epoch alone, so runs that begin alike share what they have in common.
     """
-    imposed = track.retraining
-    if competitor.kind == "scratch":
-        epochs = track.pretraining.epochs + imposed.epochs
-        return replace(imposed, lr=halving(track.pretraining.lr.initial, imposed.lr.final, epochs))
-    if competitor.retraining is None or setup not in ("S2", "S3.1"):
-        return imposed
-    own = competitor.retraining.over(imposed)
-    return own if setup == "S2" else replace(own, lr=own.lr.stretched(imposed.epochs))
+    budget = trial.budget
+    recipe = budget.pretraining.as_dict() | {"epochs": until if until is not None else budget.base_epochs}
+    lr = list(budget.pretraining.lr.vector[: recipe["epochs"]])
+    where = _where(trial)
+    data = key_of("data", {"dataset": trial.track.dataset} | where)
+    inputs = {"data": data, "network": trial.track.network, "recipe": recipe | {"lr": lr}, "seed": trial.seed}
+    return key_of("pretrain", inputs | where)
+
+
+def retrain_key(trial: Trial, start: str, recipe: Recipe) -> str:
+    """The key of a retrained model: what was retrained, and how."""
+    where = _where(trial)
+    data = key_of("data", {"dataset": trial.track.dataset} | where)
+    return key_of("retrain", {"start": start, "data": data, "recipe": recipe.as_dict(), "seed": trial.seed} | where)
+
+
+def _where(trial: Trial) -> dict[str, Any]:
+    return {"device": trial.device, "environment": environment()}
 
 
 def stage_keys(trial: Trial, given: dict[str, int] | None) -> Keys:
-    """The keys of all stages. `given`: filters (or weights) kept per layer, for a control."""
-    track, competitor = trial.track, trial.competitor
-    where = {"device": trial.device, "environment": environment()}
-    data = key_of("data", {"dataset": track.dataset} | where)
-    pretrain = key_of(
-        "pretrain",
-        {"data": data, "network": track.network, "recipe": track.pretraining.as_dict(), "seed": trial.seed} | where,
-    )
+    """The keys of a trial's stages. `given`: filters (or weights) kept per layer, for a control."""
+    track, competitor, where = trial.track, trial.competitor, _where(trial)
     scratch = competitor.kind == "scratch"
+    data, pretrain = key_of("data", {"dataset": track.dataset} | where), pretrain_key(trial)
+    terms = [track.dataset, track.granularity, track.prunable, track.tolerance, track.pruning.as_dict()]
     prune = key_of(
         "prune",
         {
@@ -167,43 +176,29 @@ def stage_keys(trial: Trial, given: dict[str, int] | None) -> Keys:
             "class": competitor.source.class_name if competitor.source else None,
             "settings": dict(competitor.settings),
             "level": asdict(trial.level),
-            "terms": [
-                track.dataset,
-                track.granularity,
-                track.prunable,
-                track.tolerance,
-                track.pruning_epochs_limit,
-            ],
-            "recipe": track.retraining.as_dict(),
+            "terms": terms,
+            "granted": trial.budget.pruning_terms(),
             "seconds": trial.pruning_seconds_limit,
             "seed": trial.seed,
             "given": given,
         }
         | where,
     )
-    retrain = key_of(
-        "retrain",
-        {"start": prune, "data": data, "recipe": trial.recipe.as_dict(), "seed": trial.seed} | where,
-    )
     evaluate_base = "" if scratch else key_of("evaluate-base", {"model": pretrain, "data": data} | where)
-    identity = {
-        "name": competitor.name,
-        "kind": competitor.kind,
-        "role": competitor.role,
-        "summary": competitor.summary,
-    }
+    identity = {name: getattr(competitor, name) for name in ("name", "kind", "role", "summary")}
     evaluate = key_of(
         "evaluate",
         {
-            "model": retrain,
+            "model": prune,
             "base": evaluate_base,
+            "budget": trial.budget.as_dict(),
             "track": track.as_dict(),
             "setup": trial.setup,
             "method": identity,
         }
         | where,
     )
-    return Keys(data, pretrain, prune, retrain, evaluate_base, evaluate)
+    return Keys(data, pretrain, prune, evaluate_base, evaluate)
 
 
 def given_counts(trial: Trial, store: Store) -> dict[str, int] | None:
@@ -251,10 +246,32 @@ def package_versions(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def expected_epochs(trials: Sequence[Trial]) -> int:
-    """Epochs that would be trained from an empty store: every base once, every retraining."""
-    bases = {(trial.track.id, trial.seed): trial.track.pretraining.epochs for trial in trials}
-    return sum(bases.values()) + sum(trial.recipe.epochs for trial in trials)
+def checkpoints(trials: Sequence[Trial]) -> dict[str, Trial]:
+    """The base models that the trials need, by key: the shorter ones first."""
+    needed = {pretrain_key(t): t for t in trials if t.competitor.kind != "scratch" and t.budget.base_epochs}
+    return dict(sorted(needed.items(), key=lambda item: item[1].budget.base_epochs))
+
+
+def longest_prefix(trial: Trial, keys: Collection[str]) -> tuple[str, int] | None:
+    """Of these checkpoints, the last one on the way to the trial's base model, with its epoch."""
+    for until in range(trial.budget.base_epochs - 1, 0, -1):
+        if (key := pretrain_key(trial, until)) in keys:
+            return key, until
+    return None
+
+
+def expected_epochs(trials: Sequence[Trial]) -> tuple[int, int]:
+    """Epochs that will be trained from an empty store, and that as many separate runs would train.
+
+    Every base once and its common beginnings once; every retraining. Pruning stages train what they need beside.
+    """
+    needed, shared = checkpoints(trials), 0
+    for trial in needed.values():
+        before = longest_prefix(trial, needed)
+        shared += trial.budget.base_epochs - (before[1] if before else 0)
+    retraining = {(t.label, t.setup, t.track.id): t.recipe.epochs for t in trials}
+    separate = sum(t.budget.base_epochs + t.recipe.epochs for t in trials)
+    return shared + sum(retraining.values()), separate
 
 
 def default_workers(device: str) -> int:
@@ -267,5 +284,5 @@ def as_plain(trial: Trial) -> dict[str, Any]:
     return {
         "method": trial.competitor.name, "role": trial.competitor.role, "track": trial.track.id,
         "level": trial.level.name, "setup": trial.setup, "seed": trial.seed,
-        "retraining": f"{trial.recipe.epochs} epochs, {trial.recipe.lr}",
+        "pipeline": notation(trial.budget.base_epochs, trial.recipe), "retraining_lr": str(trial.recipe.lr),
     }  # fmt: skip

@@ -49,6 +49,42 @@ def pruned_model(trial: Trial, folder: Path, shape: ImageShape) -> Pruned:
     return Pruned(model, _parameter_masks(decision), decision, Stage(**stage | {"lr": tuple(stage["lr"])}))
 
 
+def check_target(trial: Trial, decision: Decision, shape: ImageShape, given: dict[str, int] | None) -> None:
+    """A decision may be made by hand: the target holds for it all the same, or the counts that a control was given.
+
+    Raises TargetMissed with what was asked for and what was reached.
+    """
+    track, level = trial.track, trial.level
+    if given is not None:
+        if (counts := counts_of(decision)) != given:
+            raise compression.TargetMissed(f"the layer ratios of another method were given, {given}; kept are {counts}")
+        return
+    model = build_network(track.network, shape, 0)
+    if track.granularity == "weight":
+        total = sum(layer_weight(model, name).numel() for name in track.prunable)
+        reached = sum(int((~mask).sum()) for mask in decision.masks.values()) / total
+        if abs(reached - level.ratio) > 1 / total:
+            raise compression.TargetMissed(
+                f"a sparsity of {level.ratio:.4f} was asked for; the decision has {reached:.4f}"
+            )
+        return
+    dense = surgery.cost_model(model, track, shape)
+    kept = dense.sizes | {name: len(indices) for name, indices in decision.kept.items()}
+    assert level.speedup is not None
+    speedup = dense.dense_macs / dense.macs(kept)
+    if abs(speedup / level.speedup - 1) > track.tolerance:
+        raise compression.TargetMissed(
+            f"a speed-up of {level.speedup:.3f}x was asked for, within {100 * track.tolerance:g} %; "
+            f"the decision reaches {speedup:.3f}x"
+        )
+
+
+def counts_of(decision: Decision) -> dict[str, int]:
+    """Filters or weights kept in each layer that the decision touches."""
+    filters = {name: len(indices) for name, indices in decision.kept.items()}
+    return filters | {name: int(mask.sum()) for name, mask in decision.masks.items()}
+
+
 def dense_model(trial: Trial, base: Path, shape: ImageShape) -> Pruned:
     """The base model with nothing removed, to be retrained like the pruned ones: the dense reference."""
     model = build_network(trial.track.network, shape, 0)

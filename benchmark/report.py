@@ -13,6 +13,7 @@ from prunemark.benchmark.outcome import (
     Accuracy,
     BaseModel,
     Compression,
+    Diagnostics,
     EpochPoint,
     Failure,
     Latency,
@@ -23,6 +24,7 @@ from prunemark.benchmark.outcome import (
 )
 from prunemark.benchmark.plan import Keys, Trial, package_versions
 from prunemark.benchmark.record import SCHEMA, Record
+from prunemark.setups.recipe import Recipe
 
 VERSIONED = ("prunemark", "torch", "torchvision", "timm", "torch-pruning", "numpy", "scikit-learn", "mlflow")
 
@@ -30,13 +32,14 @@ VERSIONED = ("prunemark", "torch", "torchvision", "timm", "torch-pruning", "nump
 def ok_record(
     trial: Trial, keys: Keys, seconds: dict[str, float], data_sha256: str, *,
     base: BaseModel | None, pruning: Stage | None, retraining: Stage, compression: Compression,
-    curve: tuple[EpochPoint, ...], accuracy: Accuracy, latency: Latency, weights_sha256: str,
+    curve: tuple[EpochPoint, ...], accuracy: Accuracy, latency: Latency, weights_sha256: str, recipe: Recipe,
+    diagnostics: Diagnostics,
 ) -> Record:  # fmt: skip
     """The record of a trial that reached its end."""
     outcome = Outcome(
         **_identity(trial, keys, data_sha256), status="ok", failure=None, base=base, pruning=pruning,
-        retraining=retraining, retraining_recipe=trial.recipe.as_dict(), compression=compression, curve=curve,
-        accuracy=accuracy, weights_sha256=weights_sha256,
+        retraining=retraining, retraining_recipe=recipe.as_dict(), compression=compression, curve=curve,
+        accuracy=accuracy, weights_sha256=weights_sha256, diagnostics=diagnostics,
     )  # fmt: skip
     return Record(SCHEMA, outcome, _observed(trial, seconds, latency))
 

@@ -18,7 +18,8 @@ from prunemark.benchmark.progress import MlflowWatcher, Progress
 from prunemark.benchmark.record import Record
 from prunemark.benchmark.submit import Request
 from prunemark.benchmark.tracking import Submission, Tracker
-from prunemark.setups.comparison import RUNNABLE, find_setup
+from prunemark.setups.budget import Own, budget_for
+from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track
 
@@ -32,16 +33,17 @@ def read(
     seeds: str,
     device: str,
     pruning_seconds: float | None,
+    prune_at: int | None = None,
 ) -> Request:
     """Checks the request. Raises InputError with the valid choices."""
     found_track, found_setup = find_track(track), find_setup(setup)
-    if found_setup.id not in RUNNABLE:
-        raise InputError(f"setup {found_setup.id} can be assessed but not run yet. Can be run: {', '.join(RUNNABLE)}")
     chosen = tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
     if pruning_seconds is not None and not pruning_seconds > 0:
         raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")
     _check_device(device)
-    return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds)
+    for level in chosen:
+        budget_for(found_track, found_setup.id, level, "pruned", Own(prune_at=prune_at))
+    return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds, prune_at)
 
 
 def _check_device(device: str) -> None:
@@ -85,7 +87,7 @@ def plan(
     method: str, settings: dict[str, str], request: Request, home: Home, executor: Executor
 ) -> tuple[Competitor, tuple[Trial, ...]]:
     """The submission and all trials, its own and its controls'."""
-    submission, controls = submit.competitors(method, settings, request.track, home, executor)
+    submission, controls = submit.competitors(method, settings, request, home, executor)
     return submission, submit.plan(request, submission, controls)
 
 
@@ -97,7 +99,11 @@ def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Consol
     if format != "table":
         return
     todo = [trial for trial in trials if stored[trial] is None]
-    console.print(f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {expected_epochs(todo)} epochs to train")
+    shared, separate = expected_epochs(todo)
+    console.print(
+        f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {shared} epochs to train, "
+        f"where separate runs would train {separate} (pruning stages not counted)"
+    )
     console.print(estimate([record for record in stored.values() if record], todo))
 
 
@@ -109,7 +115,7 @@ def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
         return "nothing to do"
     if not epochs:
         return "no trial of this plan has been timed here yet, so no time is estimated"
-    seconds = sum(seconds for seconds, _ in timed) / epochs * expected_epochs(todo)
+    seconds = sum(seconds for seconds, _ in timed) / epochs * expected_epochs(todo)[0]
     return f"about {seconds / 60:.1f} minutes on one worker, judged by {len(timed)} trials timed here"
 
 
@@ -135,7 +141,7 @@ def run(
     )
     with contextlib.ExitStack() as stack:
         tracker = stack.enter_context(Tracker(tracking_uri(uri, home), home, parent))
-        progress = stack.enter_context(Progress(console, len(todo), expected_epochs(todo)))
+        progress = stack.enter_context(Progress(console, len(todo), expected_epochs(todo)[0]))
         records = submit.execute(trials, home, executor, [progress, MlflowWatcher(tracker)])
     tracker.raise_problem()
     return sum(record.outcome.status != "ok" for record in records.values())

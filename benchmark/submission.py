@@ -10,11 +10,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import math
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from prunemark.setups.budget import Own
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import OwnRecipe
 
@@ -46,14 +48,21 @@ class MethodDescription:
     granularity: str
     settings: dict[str, SettingDescription] = field(default_factory=dict)
     retraining: OwnRecipe | None = None
+    pretraining: OwnRecipe | None = None
+    prune_at: int | None = None
     summary: str = ""
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> MethodDescription:
         """The inverse of `dataclasses.asdict`, after a round trip through JSON."""
         settings = {name: SettingDescription(**setting) for name, setting in data["settings"].items()}
-        recipe = OwnRecipe(**data["retraining"]) if data["retraining"] else None
-        return cls(**data | {"settings": settings, "retraining": recipe})
+        recipes = {name: OwnRecipe(**data[name]) if data[name] else None for name in ("retraining", "pretraining")}
+        return cls(**data | {"settings": settings} | recipes)
+
+    @property
+    def own(self) -> Own:
+        """What the method brings itself, for `budget_for`."""
+        return Own(self.pretraining, self.retraining, self.prune_at)
 
     def with_settings(self, given: dict[str, str]) -> dict[str, SettingValue]:
         """All settings, the given ones read by the type of their default.
@@ -74,7 +83,10 @@ def read_setting(name: str, text: str, default: SettingValue) -> SettingValue:
     try:
         if isinstance(default, bool):
             return words[text.lower()]
-        return type(default)(text)
+        value = type(default)(text)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(text)
+        return value
     except (KeyError, ValueError):
         raise InputError(
             f"setting {name!r} is a {type(default).__name__} (default {default}); given {text!r}"
@@ -214,4 +226,19 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
         if f.init and isinstance(f.default, bool | int | float | str)
     }
     summary = (found.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-    return MethodDescription(name, found.granularity, settings, found.retraining, " ".join(summary.split()))
+    for recipe in (found.retraining, found.pretraining):
+        if not isinstance(recipe, OwnRecipe | None):
+            raise TypeError(
+                f"retraining and pretraining of {source.class_name} are OwnRecipe(...) or None; got {recipe!r}"
+            )
+    if isinstance(found.prune_at, bool) or not isinstance(found.prune_at, int | None):
+        raise TypeError(f"prune_at of {source.class_name} is a number of epochs or None; got {found.prune_at!r}")
+    return MethodDescription(
+        name,
+        found.granularity,
+        settings,
+        found.retraining,
+        found.pretraining,
+        found.prune_at,
+        " ".join(summary.split()),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,14 +17,18 @@ from prunemark.benchmark.plan import (
     DECISION,
     Competitor,
     Trial,
+    checkpoints,
     environment,
+    longest_prefix,
     make_trials,
+    pretrain_key,
     resolved_keys,
     stage_keys,
 )
 from prunemark.benchmark.record import Record, dump, load
 from prunemark.benchmark.store import Store, key_of, write_atomically
 from prunemark.benchmark.submission import MethodDescription, MethodSource, locate
+from prunemark.setups.budget import OWN_NOTHING, WHOLE
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Level, Track
@@ -47,6 +51,7 @@ class Request:
     seeds: tuple[int, ...]
     device: str
     pruning_seconds_limit: float | None = None
+    prune_at: int | None = None
 
 
 class Watcher(Protocol):
@@ -110,9 +115,13 @@ def check(spec: str, settings: dict[str, str], track: str | None, executor: Exec
 
 
 def competitors(
-    spec: str, given_settings: dict[str, str], track: Track, home: Home, executor: Executor
+    spec: str, given_settings: dict[str, str], request: Request, home: Home, executor: Executor
 ) -> tuple[Competitor, tuple[Competitor, ...]]:
-    """The submission, and the controls that run beside it: anchor, random, scratch, dense."""
+    """The submission, and the controls that run beside it: anchor, random, scratch, dense.
+
+    The submission's pruning epoch, where it has chosen one, is also that of the control with its layer ratios.
+    """
+    track = request.track
     name, source = locate(spec, METHODS)
     control = RANDOM_CONTROL[track.granularity]
     sources = {name: source} | {n: locate(n, METHODS)[1] for n in (track.anchor, control)}
@@ -120,22 +129,23 @@ def competitors(
         raise InputError(f"{name!r} is the name of a method that ships with Prunemark. Give your class another name")
     described = describe_methods(sources, home, executor)
 
-    def make(name: str, role: str, settings: dict[str, str], shares: bool = False) -> Competitor:
+    def make(name: str, role: str, settings: dict[str, str], shares: bool = False, at: int | None = None) -> Competitor:
         what = described[name]
+        own = what.own if request.setup.id in WHOLE else replace(what.own, prune_at=None)
         return Competitor(
             name, "pruned", role, sources[name], tuple(what.with_settings(settings).items()),  # type: ignore[arg-type]
-            what.granularity, what.retraining, what.summary, shares,
+            what.granularity, own if at is None else replace(own, prune_at=at), what.summary, shares,
         )  # fmt: skip
 
     anchor = make(track.anchor, "anchor", {})
-    submission = make(name, "submission", given_settings)
-    if name == anchor.name and submission.settings == anchor.settings:
+    submission = make(name, "submission", given_settings, at=request.prune_at)
+    if name == anchor.name and (submission.settings, submission.own) == (anchor.settings, anchor.own):
         submission = anchor
     controls = [] if submission == anchor else [anchor]
     if name != control:
-        controls.append(make(control, "control", {}, shares=True))
+        controls.append(make(control, "control", {}, shares=True, at=submission.own.prune_at))
     controls += [
-        Competitor(n, kind, "reference", None, (), track.granularity, None, SUMMARIES[kind], shares)  # type: ignore[arg-type]
+        Competitor(n, kind, "reference", None, (), track.granularity, OWN_NOTHING, SUMMARIES[kind], shares)  # type: ignore[arg-type]
         for n, kind, shares in REFERENCES
     ]
     return submission, tuple(controls)
@@ -216,18 +226,24 @@ def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[st
             trial_of[id] = trial
         return id
 
+    bases = checkpoints(trials)
     for trial in trials:
-        keys = stage_keys(trial, None)
-        data = f"data {trial.track.dataset}"
-        if not store.has(keys.data):
-            add(data, "prepare_job", trial, [])
-        base = f"base model of {trial.track.id}, seed {trial.seed}"
-        if trial.competitor.kind != "scratch" and not store.has(keys.pretrain):
-            add(base, "pretrain_job", trial, [data])
-        needs = [data] + ([base] if trial.competitor.kind != "scratch" else [])
+        if not store.has(stage_keys(trial, None).data):
+            add(f"data {trial.track.dataset}", "prepare_job", trial, [])
+    for key, trial in bases.items():
+        if not store.has(key):
+            before = longest_prefix(trial, bases)
+            needs = [f"data {trial.track.dataset}"] + ([_base_id(before[0])] if before else [])
+            add(_base_id(key), "pretrain_job", trial, needs)
+    for trial in trials:
         beside = [_trial_id(trial.of(trial.beside))] if trial.beside else []
-        add(_trial_id(trial), "trial_job", trial, [*needs, *beside])
+        base = [_base_id(pretrain_key(trial))]
+        add(_trial_id(trial), "trial_job", trial, [f"data {trial.track.dataset}", *base, *beside])
     return list(jobs.values()), trial_of
+
+
+def _base_id(key: str) -> str:
+    return f"base model {key[:16]}"
 
 
 def _trial_id(trial: Trial) -> str:

@@ -70,6 +70,7 @@ def served(
     data: Images, recipe: Recipe, seed: int, stream: str, epoch: int, meter: Meter
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """One epoch of augmented training batches, metered: images (batch, c, h, w), labels (batch,)."""
+    meter.begin_pass()
     generator = torch.Generator().manual_seed(derive_seed(seed, stream, "epoch", epoch))
     order = torch.randperm(len(data), generator=generator).to(data.labels.device)
     for chosen in order.split(recipe.batch_size):
@@ -96,7 +97,7 @@ def _one_epoch(
         optimiser.zero_grad(set_to_none=True)
         objective.backward()
         optimiser.step()
-        meter.step()
+        meter.trained(len(labels))
         with torch.no_grad():
             for parameter, mask in masked:
                 parameter.mul_(mask)

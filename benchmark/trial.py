@@ -13,17 +13,19 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
-from prunemark.benchmark import stages
+from prunemark.benchmark import cost, pruning, stages
 from prunemark.benchmark.child import ChildFailed, Limits, run_in_child
-from prunemark.benchmark.cost import measure_latency
 from prunemark.benchmark.data import load_split, pick_device, prepare
+from prunemark.benchmark.diagnostics import diagnose
 from prunemark.benchmark.networks import ImageShape, build_network
 from prunemark.benchmark.outcome import BaseModel, EpochPoint
-from prunemark.benchmark.plan import Keys, Trial, given_counts, stage_keys
+from prunemark.benchmark.plan import Keys, Trial, given_counts, pretrain_key, retrain_key, stage_keys
 from prunemark.benchmark.pruned import (
     WEIGHTS,
     Pruned,
+    check_target,
     dense_model,
     measure_compression,
     pruned_model,
@@ -35,10 +37,13 @@ from prunemark.benchmark.report import failed_record, ok_record
 from prunemark.benchmark.store import Store
 from prunemark.benchmark.submission import MethodDescription, MethodSource
 from prunemark.benchmark.training import accuracy_percent
+from prunemark.setups.errors import InputError
+from prunemark.setups.recipe import Recipe
 
 RECORD, PREDICTIONS = "record.json", "predictions.json"
 TEST_ACCURACY, DESCRIPTION = "test_accuracy.json", "description.json"
 DESCRIBE_SECONDS = 60.0
+UNLIMITED = Limits(float("inf"), 1 << 62)
 Listener = Callable[[str, EpochPoint], None]
 
 
@@ -91,8 +96,10 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
         try:
             base = pretrain(trial, store, listen)
             pruned = prune(run, base)
-            final = retrain(run, pruned)
-            record = evaluate(run, base, pruned, final)
+            record = evaluate(run, base, pruned, *retrain(run, pruned))
+        except InputError as problem:  # the method used so many epochs that less than one is left
+            failure = ChildFailed("budget_exceeded", "total budget", str(problem).splitlines()[0])
+            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data))
         except ChildFailed as failure:
             record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data))
         with store.writing(run.keys.evaluate) as draft:
@@ -112,16 +119,33 @@ def prepare_data(trial: Trial, store: Store) -> Path:
 
 
 def pretrain(trial: Trial, store: Store, listen: Listener) -> Path | None:
-    """The base model of this seed, shared by all methods; none for scratch training."""
+    """The base model of this seed, shared by all methods; none for scratch training.
+
+    It goes on from the longest stored beginning of the same run. On a GPU it runs in a child process, because
+    this one must not have used CUDA when it forks for the pruning stage.
+    """
     if trial.competitor.kind == "scratch":
         return None
     key = stage_keys(trial, None).pretrain
     with store.lock(key):
         if not store.read(key):
             data = prepare_data(trial, store)
+            start, epoch = stored_beginning(trial, store)
             with store.writing(key) as draft:
-                stages.pretrain(trial, data, draft, lambda point: listen("pretraining", point))
+                if trial.device == "cpu":
+                    heard: Callable[[EpochPoint], None] = lambda point: listen("pretraining", point)  # noqa: E731
+                    stages.pretrain(trial, data, start, epoch, draft, heard)
+                else:
+                    run_in_child(stages.pretrain, trial, data, start, epoch, draft, scratch=draft, limits=UNLIMITED)
     return store.path(key)
+
+
+def stored_beginning(trial: Trial, store: Store) -> tuple[Path | None, int]:
+    """The last stored checkpoint on the way to the trial's base model, and its epoch."""
+    for epoch in range(trial.budget.base_epochs - 1, 0, -1):
+        if found := store.read(pretrain_key(trial, epoch)):
+            return found, epoch
+    return None, 0
 
 
 def prune(run: Run, base: Path | None) -> Pruned:
@@ -139,32 +163,42 @@ def prune(run: Run, base: Path | None) -> Pruned:
 
 
 def _prune_in_child(run: Run, base: Path) -> None:
-    """Lets the child write into a scratch folder, and takes into the store only the files it should leave."""
+    """Lets the child write into a scratch folder, and takes into the store only what stands the test here too."""
     scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
     try:
+        pruning.hand_over(base, run.data, scratch)
         limits = Limits(run.trial.pruning_seconds_limit)
-        run_in_child(stages.prune, run.trial, base, run.data, run.given, scratch, scratch=scratch, limits=limits)
-        missing = [name for name in stages.PRUNED_FILES if not (scratch / name).is_file()]
-        if missing:
-            raise ChildFailed("failed", "the method's process ended", f"it ended early and left no {missing[0]}")
+        run_in_child(pruning.prune, run.trial, run.given, scratch, scratch=scratch, limits=limits)
+        try:
+            check_target(run.trial, pruned_model(run.trial, scratch, run.shape).decision, run.shape, run.given)
+        except Exception as problem:  # whatever is wrong with files that submitted code could have written
+            evidence = f"what it left is no decision: {type(problem).__name__}: {problem}"[:500]
+            raise ChildFailed("noncompliant", "a subnetwork of the base model", evidence) from None
         with run.store.writing(run.keys.prune) as draft:
-            for name in stages.PRUNED_FILES:
+            for name in pruning.PRUNED_FILES:
                 shutil.copyfile(scratch / name, draft / name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def retrain(run: Run, pruned: Pruned) -> Path:
-    """The final model and its curve."""
-    store, key = run.store, run.keys.retrain
+def retrain(run: Run, pruned: Pruned) -> tuple[Recipe, Path]:
+    """The recipe that the setup leaves the pruned model, and the final model with its curve."""
+    store, trial = run.store, run.trial
+    dense, now = (cost.count(model, run.shape).macs for model in (_dense_network(run), pruned.model))
+    recipe = trial.budget.retraining_after(pruned.stage.epochs if pruned.stage else 0, dense / now)
+    key = retrain_key(trial, run.keys.prune, recipe)
     with run.timed("retraining"), store.lock(key):
         if not store.read(key):
             with store.writing(key) as draft:
-                stages.retrain(run.trial, pruned, run.data, draft, lambda point: run.listen("retraining", point))
-    return store.path(key)
+                stages.retrain(trial, recipe, pruned, run.data, draft, lambda point: run.listen("retraining", point))
+    return recipe, store.path(key)
 
 
-def evaluate(run: Run, base: Path | None, pruned: Pruned, final: Path) -> Record:
+def _dense_network(run: Run) -> nn.Module:
+    return build_network(run.trial.track.network, run.shape, 0)
+
+
+def evaluate(run: Run, base: Path | None, pruned: Pruned, recipe: Recipe, final: Path) -> Record:
     """The record of a trial that went well. The only stage that opens the test split."""
     with run.timed("evaluation"):
         state, curve = load_file(final / WEIGHTS), stages.read_curve(final)
@@ -172,14 +206,15 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, final: Path) -> Record
         device = pick_device(run.trial.device)
         result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
         run.predictions = {"predicted": result.predicted.tolist(), "label": result.labels.tolist()}
-        latency = measure_latency(pruned.model, run.shape, time.perf_counter)
+        latency = cost.measure_latency(pruned.model, run.shape, time.perf_counter)
         base_model = _base_model(run, base) if base else None
         compression = measure_compression(run.trial, pruned, run.shape)
     return ok_record(
         run.trial, run.keys, run.seconds, data_sha256(run.data),
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
         curve=tuple(curve), accuracy=stages.summarise(result, curve), latency=latency,
-        weights_sha256=stages.weights_sha256(state),
+        weights_sha256=stages.weights_sha256(state), recipe=recipe,
+        diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())),
     )  # fmt: skip
 
 

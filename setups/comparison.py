@@ -80,9 +80,6 @@ _SETUPS = (
 )  # fmt: skip
 SETUPS: dict[str, ComparisonSetup] = {setup.id: setup for setup in _SETUPS}
 
-RUNNABLE = ("S2", "S3.1", "S3.2")
-"""The setups `submit` can run today; the others can be assessed."""
-
 
 def find_setup(id: str) -> ComparisonSetup:
     """The setup of this id, in any case. Raises InputError with the valid ids."""

@@ -35,6 +35,9 @@ class Track:
 
     `prunable` names the layers that may lose filters (or weights); all others are spared. `margin_pp` is the
     largest difference in accuracy that counts as none (equivalence). `tolerance` is relative, on the target.
+    `pruning` is what S4.1 and S4.2 impose on the pruning stage; `pruning_epochs_limit` bounds it under the
+    others, and `scoring_epochs_limit` the passes over the training split that train nothing. `lr_stage_cap` is
+    the longest that one LR of a generated schedule lasts, in epochs (the paper's Rule 3).
     """
 
     name: str
@@ -46,12 +49,15 @@ class Track:
     prunable: tuple[str, ...]
     levels: tuple[Level, ...]
     pretraining: Recipe
+    pruning: Recipe
     retraining: Recipe
     anchor: str
     margin_pp: float
     tolerance: float = 0.01
     pruning_seconds_limit: float = 60.0
     pruning_epochs_limit: int = 60
+    scoring_epochs_limit: int = 2
+    lr_stage_cap: int | None = None
     allocations: tuple[str, ...] = ("uniform", "global")
 
     @property
@@ -69,7 +75,8 @@ class Track:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON with every field: what stage keys and records hold of the track."""
         plain = asdict(self)
-        return plain | {"pretraining": self.pretraining.as_dict(), "retraining": self.retraining.as_dict()}
+        recipes = ("pretraining", "pruning", "retraining")
+        return plain | {name: getattr(self, name).as_dict() for name in recipes}
 
 
 _BLOCKS = ("blocks.0.conv1", "blocks.1.conv1", "blocks.2.conv1")
@@ -81,6 +88,7 @@ _BLOCK_CONVOLUTIONS = (
 _HIDDEN = tuple(f"layers.{index}" for index in range(6))
 _DIGITS_PRETRAINING = Recipe(lr=parse_schedule("0:1e-1,15:1e-2,22:1e-3", 30), augmentation="shift1")
 _DIGITS_RETRAINING = Recipe(lr=halving(1e-1, 1e-3, 20), augmentation="shift1")
+_DIGITS_PRUNING = Recipe(lr=parse_schedule("1e-2", 10), augmentation="shift1")
 _MLP_RECIPE = Recipe(lr=halving(1e-1, 1e-3, 60), augmentation="shift1")
 
 _TRACKS = (
@@ -89,21 +97,24 @@ _TRACKS = (
         title="handwritten digits (8x8), residual network of three blocks, filters pruned",
         dataset="digits", network="resnet8", granularity="filter", prunable=_BLOCKS,
         levels=(Level("50%", 0.5, 1.911), Level("90%", 0.9, 6.373), Level("95%", 0.95, 7.687)),
-        pretraining=_DIGITS_PRETRAINING, retraining=_DIGITS_RETRAINING, anchor="L1-norm", margin_pp=1.0,
+        pretraining=_DIGITS_PRETRAINING, pruning=_DIGITS_PRUNING, retraining=_DIGITS_RETRAINING,
+        anchor="L1-norm", margin_pp=1.0,
     ),
     Track(
         name="digits-mlp7", version=1,
         title="handwritten digits (8x8), the founding paper's seven-layer MLP, neurons pruned",
         dataset="digits", network="mlp7", granularity="filter", prunable=_HIDDEN,
         levels=(Level("50%", 0.5, 3.543), Level("80%", 0.8, 16.494), Level("90%", 0.9, 46.29)),
-        pretraining=_MLP_RECIPE, retraining=_MLP_RECIPE, anchor="L1-norm", margin_pp=1.0,
+        pretraining=_MLP_RECIPE, pruning=_DIGITS_PRUNING, retraining=_MLP_RECIPE,
+        anchor="L1-norm", margin_pp=1.0,
     ),
     Track(
         name="digits-resnet8-weights", version=1,
         title="handwritten digits (8x8), residual network of three blocks, single weights pruned",
         dataset="digits", network="resnet8", granularity="weight", prunable=_BLOCK_CONVOLUTIONS,
         levels=(Level("90%", 0.9), Level("95%", 0.95), Level("98%", 0.98)),
-        pretraining=_DIGITS_PRETRAINING, retraining=_DIGITS_RETRAINING, anchor="Magnitude", margin_pp=1.0,
+        pretraining=_DIGITS_PRETRAINING, pruning=_DIGITS_PRUNING, retraining=_DIGITS_RETRAINING,
+        anchor="Magnitude", margin_pp=1.0,
     ),
 )  # fmt: skip
 TRACKS: dict[str, Track] = {track.id: track for track in _TRACKS}

@@ -12,7 +12,7 @@ SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
 def quick_track(like="digits-resnet8@1", name="quick", **changes):
     """A track like a released one, but short."""
-    changes = {"pretraining": SHORT, "retraining": SHORT, "pruning_epochs_limit": 3} | changes
+    changes = {"pretraining": SHORT, "pruning": SHORT, "retraining": SHORT, "pruning_epochs_limit": 3} | changes
     return dataclasses.replace(track.TRACKS[like], name=name, **changes)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.data import Images
-from prunemark.benchmark.meter import BudgetExceeded, Meter
+from prunemark.benchmark.meter import BudgetExceeded, Grant, Meter
 from prunemark.benchmark.networks import ImageShape, build_network
 from prunemark.benchmark.outcome import EpochPoint
 from prunemark.benchmark.training import Hooks, accuracy_percent, correctness, predictions, served, train
@@ -201,8 +201,8 @@ def test_masked_weights_stay_zero_and_the_others_learn() -> None:
 
 
 def test_an_epoch_too_many_stops_the_training() -> None:
-    model, meter = build_network("mlp7", DIGITS, 1), Meter(1, epochs_granted=3)
-    with pytest.raises(BudgetExceeded, match="3 epochs were granted"):
+    model, meter = build_network("mlp7", DIGITS, 1), Meter(1, Grant(3, 0, 9, 100))
+    with pytest.raises(BudgetExceeded, match="3 pruning epochs were granted"):
         train(model, DATA, RECIPE, seed=0, stream="t", meter=meter)
     assert meter.stage().epochs == 3 and meter.steps == 12
 

@@ -21,7 +21,9 @@ SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
 
 def quick(name="digits-resnet8"):
-    return dataclasses.replace(find_track(name), pretraining=SHORT, retraining=SHORT, pruning_epochs_limit=3)
+    return dataclasses.replace(
+        find_track(name), pretraining=SHORT, pruning=SHORT, retraining=SHORT, pruning_epochs_limit=3
+    )
 
 
 def competitor(name, **settings):
@@ -99,9 +101,9 @@ def test_executed_pipelines_of_two_methods_satisfy_the_setup_they_ran_under(stor
         ("OtherLayer", "noncompliant", "may not be pruned"),
         ("ReturnsNothing", "failed", "got NoneType"),
         ("ReplacesTheModel", "noncompliant", "do not fit resnet8"),
-        ("Exits", "failed", "left no weights"),
+        ("Exits", "failed", "it ended before the harness"),
         ("Kills", "failed", "exit code -9"),
-        ("TooManyEpochs", "budget_exceeded", "3 epochs were granted"),
+        ("TooManyEpochs", "budget_exceeded", "3 pruning epochs were granted"),
     ],
 )
 def test_a_method_that_goes_wrong_is_recorded_with_its_reason(store, name, status, words):
@@ -202,4 +204,6 @@ def test_describing_a_method(tmp_path):
     described = describe_in_child(source, "Fine")
     assert described.summary == "L2 norm, with a setting."
     assert described.settings["power"].default == 2.0 and described.settings["power"].meaning == "which norm"
-    assert described.with_settings({"power": "1"}) == {"allocation": "uniform", "power": 1.0}
+    assert described.with_settings({"power": "1"}) == {
+        "allocation": "uniform", "schedule": "one-shot", "epochs": 0, "power": 1.0,
+    }  # fmt: skip

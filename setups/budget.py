@@ -1,0 +1,211 @@
+"""What a setup grants one competitor: the base model, the pruning stage, the retraining stage.
+
+Epochs and LR schedules of every stage follow here from the track's terms, the setup and what the method
+declares as its own (arXiv:2301.05219, Table 2 and appendix A). What cannot be run is refused here, before
+anything runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prunemark.setups.errors import InputError
+from prunemark.setups.recipe import OwnRecipe, Recipe
+from prunemark.setups.schedule import LRSchedule, format_lr, halving
+from prunemark.setups.track import Level, Track
+
+OWN_BASE = ("S1", "S1-acc")
+OWN_RETRAINING = ("S1", "S1-acc", "S2")
+EXACT_PRUNING = ("S4.1", "S4.2")
+WHOLE = ("SX-A", "SX-B")
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a method brings itself: recipes, and the epoch of the dense run at which it prunes."""
+
+    pretraining: OwnRecipe | None = None
+    retraining: OwnRecipe | None = None
+    prune_at: int | None = None
+
+
+OWN_NOTHING = Own()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The grant of one trial. Epochs are passes over the training split.
+
+    The base model is the dense run by `pretraining`, taken at epoch `base_epochs`. The pruning stage may train
+    for `pruning_epochs` (exactly so many where `pruning_exact`), at `pruning_lr` where that is not None, and look
+    at the data for `scoring_epochs` more. `retraining` is the recipe of the last stage; under SX-A and SX-B it is
+    None, because it gets what the pruning stage left of `total_epochs`, or of `total_dense_epochs`: training
+    FLOPs in units of one epoch of the dense network. `schedule` then says from which LR to which, with the cap.
+    """
+
+    pretraining: Recipe
+    base_epochs: int
+    pruning_epochs: int
+    pruning_exact: bool
+    pruning_lr: LRSchedule | None
+    scoring_epochs: int
+    reference: Recipe
+    retraining: Recipe | None
+    total_epochs: int | None = None
+    total_dense_epochs: float | None = None
+    schedule: tuple[float, float, int | None] | None = None
+
+    def retraining_after(self, pruning_epochs: int, speedup: float) -> Recipe:
+        """The retraining recipe, once the pruning stage has spent its epochs and reached its speed-up in MACs.
+
+        Raises InputError when less than one epoch is left.
+        """
+        if self.retraining is not None:
+            return self.retraining
+        assert self.schedule is not None
+        spent = self.base_epochs + pruning_epochs
+        if self.total_epochs is not None:
+            left: float = self.total_epochs - spent
+            granted = f"{self.total_epochs} epochs"
+        else:
+            assert self.total_dense_epochs is not None
+            left = (self.total_dense_epochs - spent) * speedup
+            granted = f"training FLOPs of {self.total_dense_epochs:.4g} epochs of the dense network"
+        if round(left) < 1:
+            raise InputError(
+                f"{granted} are granted in all; pruning at epoch {self.base_epochs} after {pruning_epochs} pruning "
+                f"epochs leaves {max(left, 0):.2g} epochs for retraining.\nPrune earlier: --prune-at"
+            )
+        first, last, cap = self.schedule
+        return replace(self.reference, lr=generated(first, last, round(left), cap))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON of everything in it: part of the identity of a result."""
+        return {
+            "pretraining": self.pretraining.as_dict(),
+            "base_epochs": self.base_epochs,
+            "retraining": self.retraining.as_dict() if self.retraining else self.reference.as_dict(),
+            "total_epochs": self.total_epochs,
+            "total_dense_epochs": self.total_dense_epochs,
+            "schedule": list(self.schedule) if self.schedule else None,
+        } | self.pruning_terms()
+
+    def pruning_terms(self) -> dict[str, Any]:
+        """What of it the pruning stage can feel."""
+        return {
+            "pruning_epochs": self.pruning_epochs,
+            "pruning_exact": self.pruning_exact,
+            "pruning_lr": list(self.pruning_lr.vector) if self.pruning_lr else None,
+            "scoring_epochs": self.scoring_epochs,
+        }
+
+
+def notation(base_epochs: int, retraining: Recipe) -> str:
+    """The paper's name of a pipeline: `P30F90, 1e-2` is pruned at epoch 30 and retrained for 90 from LR 0.01."""
+    return f"P{base_epochs}F{retraining.epochs}, {format_lr(retraining.lr.initial)}"
+
+
+def generated(first: float, last: float, epochs: int, cap: int | None) -> LRSchedule:
+    """Halving from one LR to another (Rule 2, Rule 3) that ends at the last one even if only few epochs are left.
+
+    With fewer epochs than LR stages, the stages in the middle are left out: Rule 1, equal final LR, goes first.
+    """
+    try:
+        return halving(first, last, epochs, cap=cap)
+    except InputError:
+        if epochs < 1 or not 0 < last <= first:
+            raise
+    stages = list(halving(first, last, 64).points)[: max(epochs - 1, 0)]
+    points = [(epoch, lr) for epoch, (_, lr) in enumerate(stages)] + [(len(stages), last)]
+    return LRSchedule("step", epochs, tuple(points[:epochs] if epochs > 1 else [(0, last)]))
+
+
+def budget_for(track: Track, setup: str, level: Level, kind: str, own: Own = OWN_NOTHING) -> Budget:
+    """What the setup grants a competitor of this kind ('pruned', 'dense' or 'scratch') at this level.
+
+    Raises InputError for what cannot be run: a pruning epoch outside the dense run, too few epochs left, a
+    recipe whose milestones lie past its end.
+    """
+    if own.prune_at is not None and setup not in WHOLE:
+        raise InputError(f"--prune-at is a choice under {' and '.join(WHOLE)}; setup {setup} fixes the base model")
+    budget = _whole(track, setup, level, own) if setup in WHOLE else _staged(track, setup, own)
+    if kind == "scratch":
+        return _scratch(track, setup, level, budget)
+    if kind == "pruned":
+        budget.retraining_after(budget.pruning_epochs if budget.pruning_exact else 0, speedup_of(level))
+    return budget
+
+
+def speedup_of(level: Level) -> float:
+    """The speed-up in MACs that a level asks for. Masked weights save none: their networks stay dense."""
+    return level.speedup or 1.0
+
+
+def _staged(track: Track, setup: str, own: Own) -> Budget:
+    """S1 to S4.2: each stage has its own terms, imposed or the method's."""
+    pretraining = track.pretraining
+    if own.pretraining is not None and setup in OWN_BASE:
+        pretraining = own.pretraining.over(track.pretraining)
+    retraining = track.retraining
+    if own.retraining is not None and setup in OWN_RETRAINING:
+        retraining = own.retraining.over(track.retraining)
+    elif own.retraining is not None and setup == "S3.1":
+        declared = own.retraining.over(track.retraining)
+        retraining = replace(declared, lr=_stretched(declared.lr, track.retraining.epochs))
+    exact = setup in EXACT_PRUNING
+    return Budget(
+        pretraining, pretraining.epochs,
+        pruning_epochs=track.pruning.epochs if exact else track.pruning_epochs_limit,
+        pruning_exact=exact,
+        pruning_lr=track.pruning.lr if setup == "S4.2" else None,
+        scoring_epochs=track.scoring_epochs_limit,
+        reference=track.retraining, retraining=retraining,
+    )  # fmt: skip
+
+
+def _stretched(lr: LRSchedule, epochs: int) -> LRSchedule:
+    try:
+        return lr.stretched(epochs)
+    except InputError as problem:
+        raise InputError(
+            f"the method's own LR schedule {lr} over {lr.epochs} epochs cannot be laid over the {epochs} epochs that "
+            f"S3.1 imposes: {problem}.\nDeclare one with milestones further apart, or use S2 or S3.2"
+        ) from None
+
+
+def _whole(track: Track, setup: str, level: Level, own: Own) -> Budget:
+    """SX-A and SX-B: the sum is imposed, and the first and the final LR; when to prune is the method's choice."""
+    total = track.pretraining.epochs + track.retraining.epochs
+    last, cap = track.retraining.lr.final, track.lr_stage_cap
+    dense_run = replace(track.pretraining, lr=generated(track.pretraining.lr.initial, last, total, cap))
+    prune_at = track.pretraining.epochs if own.prune_at is None else own.prune_at
+    if not 0 <= prune_at < total:
+        raise InputError(f"--prune-at is an epoch of the dense run, 0 to {total - 1}; given {prune_at}")
+    flops = setup == "SX-B"
+    in_dense_epochs = track.pretraining.epochs + track.retraining.epochs / speedup_of(level)
+    return Budget(
+        dense_run, prune_at,
+        pruning_epochs=min(track.pruning_epochs_limit, max(total - prune_at - 1, 0)),
+        pruning_exact=False, pruning_lr=None, scoring_epochs=track.scoring_epochs_limit,
+        reference=track.retraining, retraining=None,
+        total_epochs=None if flops else total,
+        total_dense_epochs=in_dense_epochs if flops else None,
+        schedule=(track.retraining.lr.initial, last, cap),
+    )  # fmt: skip
+
+
+def _scratch(track: Track, setup: str, level: Level, budget: Budget) -> Budget:
+    """Scratch-E: as many epochs as the pipeline. Scratch-B: as many FLOPs, K1 * k + K2 epochs (section 2).
+
+    The final LR is the pipelines' own (Rule 1), without which Tables 6 and 7 compare a trap.
+    """
+    k1, k2 = track.pretraining.epochs, track.retraining.epochs
+    pruning = track.pruning.epochs if setup in EXACT_PRUNING else 0
+    epochs = round(k1 * speedup_of(level) + k2) if setup == "SX-B" else k1 + pruning + k2
+    lr = generated(track.pretraining.lr.initial, track.retraining.lr.final, epochs, track.lr_stage_cap)
+    recipe = replace(track.retraining, lr=lr)
+    return replace(
+        budget, base_epochs=0, pruning_epochs=0, pruning_exact=False, pruning_lr=None, scoring_epochs=0,
+        retraining=recipe, total_epochs=None, total_dense_epochs=None, schedule=None,
+    )  # fmt: skip

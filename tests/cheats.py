@@ -1,0 +1,235 @@
+"""Submissions that try to train more than they are granted, each in its own way."""
+
+import contextlib
+import copy
+import os
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from prunemark.benchmark.method import Decision, FilterCriterion, PruningMethod
+
+
+def l1(context, model):
+    return context.decide({g: g.layer(model).weight.flatten(1).abs().sum(1) for g in context.groups})
+
+
+class _Cheat(PruningMethod):
+    """Trains as far as it gets, and looks innocent."""
+
+    def prune(self, model, context):
+        with contextlib.suppress(Exception):  # the oldest trick: go on as if nothing had been said
+            self.train_more(model, context)
+        return l1(context, model.eval())
+
+
+class CachesBatches(_Cheat):
+    """One pass over the data, forty epochs of training on it."""
+
+    def train_more(self, model, context):
+        cached = list(context.batches())
+        optimiser = torch.optim.SGD(model.parameters(), 0.01)
+        model.train()
+        for _ in range(40):
+            for images, labels in cached:
+                optimiser.zero_grad()
+                F.cross_entropy(model(images), labels).backward()
+                optimiser.step()
+
+
+class StepsByHand(_Cheat):
+    """No optimiser at all: the gradient is subtracted from `.data`."""
+
+    def train_more(self, model, context):
+        cached = list(context.batches())
+        model.train()
+        for _ in range(40):
+            for images, labels in cached:
+                model.zero_grad()
+                F.cross_entropy(model(images), labels).backward()
+                for parameter in model.parameters():
+                    parameter.data -= 0.01 * parameter.grad
+
+
+class AccumulatesGradients(_Cheat):
+    """Few steps, many backward passes."""
+
+    def train_more(self, model, context):
+        cached = list(context.batches())
+        optimiser = torch.optim.SGD(model.parameters(), 0.001)
+        model.train()
+        for _ in range(3):
+            for _ in range(40):
+                for images, labels in cached:
+                    F.cross_entropy(model(images), labels).backward()
+            optimiser.step()
+
+
+class TrainsACopy(_Cheat):
+    """The model that it was given stays untouched until the end."""
+
+    def train_more(self, model, context):
+        twin = copy.deepcopy(model)
+        CachesBatches().train_more(twin, context)
+        model.load_state_dict(twin.state_dict())
+
+
+class FunctionalLayers(_Cheat):
+    """Its own module that calls the functions of torch, and gradients by torch.autograd.grad."""
+
+    def train_more(self, model, context):
+        cached = list(context.batches())
+        weights = [p for p in model.parameters() if p.dim() > 1]
+        model.train()
+        for _ in range(40):
+            for images, labels in cached:
+                loss = F.cross_entropy(model(images), labels)
+                for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+                    weight.data.sub_(gradient, alpha=0.01)
+
+
+class HidesInAHook(_Cheat):
+    """Trains inside the callback of the harness's own loop."""
+
+    def train_more(self, model, context):
+        cached = list(context.batches())
+
+        def more(step):
+            for images, labels in cached * 5:
+                model.zero_grad()
+                F.cross_entropy(model(images), labels).backward()
+                for parameter in model.parameters():
+                    parameter.data -= 0.01 * parameter.grad
+
+        context.train(model, epochs=1, after_step=more)
+
+
+class CompiledNetwork(_Cheat):
+    """A traced network runs outside Python, where no function of torch is seen."""
+
+    def train_more(self, model, context):
+        cached = list(context.batches())
+        with torch._C.DisableTorchFunction():
+            for _ in range(60):
+                for images, labels in cached:
+                    model.zero_grad()
+                    F.cross_entropy(model(images), labels).backward()
+                    for parameter in model.parameters():
+                        parameter.data -= 0.01 * parameter.grad
+
+
+class SmallBatches(_Cheat):
+    """One epoch by number of images, sixteen times the steps."""
+
+    def train_more(self, model, context):
+        optimiser = torch.optim.Adam(model.parameters(), 0.001)
+        model.train()
+        for images, labels in context.batches(3):
+            for part, answers in zip(images.split(2), labels.split(2), strict=True):
+                optimiser.zero_grad()
+                F.cross_entropy(model(part), answers).backward()
+                optimiser.step()
+
+
+class AsksForMore(_Cheat):
+    """Simply calls train too often."""
+
+    def train_more(self, model, context):
+        for _ in range(100):
+            context.train(model, epochs=1)
+
+
+class ReadsForever(_Cheat):
+    """Every pass over the data is another look at it."""
+
+    def train_more(self, model, context):
+        for _ in context.batches(100):
+            pass
+
+
+class LooksForTheMeter(FilterCriterion):
+    """The context has neither the meter nor the data among its attributes."""
+
+    def score(self, layer, context):
+        for name in ("meter", "data", "budget", "seed", "watch", "_passes"):
+            if hasattr(context, name):
+                raise RuntimeError(f"the context has {name}")
+        if hasattr(context.train, "__self__") or hasattr(context.batches, "__self__"):
+            raise RuntimeError("a bound method leads to the context")
+        return layer.weight.flatten(1).abs().sum(dim=1)
+
+
+class OwnOptimiser(PruningMethod):
+    """Honest: one epoch with Adam on metered batches."""
+
+    def prune(self, model, context):
+        optimiser = torch.optim.Adam(model.parameters(), 0.002)
+        model.train()
+        for images, labels in context.batches():
+            optimiser.zero_grad()
+            F.cross_entropy(model(images), labels).backward()
+            optimiser.step()
+        return l1(context, model.eval())
+
+
+class Taylor(PruningMethod):
+    """Honest: one pass for gradients, nothing trained."""
+
+    def prune(self, model, context):
+        for images, labels in context.batches():
+            F.cross_entropy(model(images), labels).backward()
+        scores = {}
+        for group in context.groups:
+            weight = group.layer(model).weight
+            scores[group] = (weight.grad * weight).flatten(1).sum(1).abs().detach()
+        return context.decide(scores)
+
+
+class TrainsHalf(PruningMethod):
+    """Uses some of the epochs that are imposed, not all."""
+
+    def prune(self, model, context):
+        context.train(model, epochs=1)
+        return l1(context, model)
+
+
+class TrainsAll(PruningMethod):
+    """Sparse training for exactly the imposed epochs, in two calls."""
+
+    def prune(self, model, context):
+        norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+        first = context.pruning_epochs // 2
+        for epochs in (first, context.pruning_epochs - first):
+            context.train(model, epochs=epochs, penalty=lambda: 1e-4 * sum(n.weight.abs().sum() for n in norms))
+        return l1(context, model)
+
+
+class ClaimsGiven(PruningMethod):
+    """Calls its decision one that it was given, in the hope that no target holds for it."""
+
+    def prune(self, model, context):
+        return Decision({g.name: torch.arange(g.size) for g in context.groups}, {}, "given")
+
+
+class ForgesItsFiles(PruningMethod):
+    """Writes the files of the harness itself and leaves before it can."""
+
+    def prune(self, model, context):
+        Path("decision.json").write_text('{"kept": {}, "counts": {}, "allocation": "uniform"}')
+        Path("stage.json").write_text("{}")
+        for name in ("weights.safetensors", "masks.safetensors"):
+            Path(name).write_bytes(b"")
+        Path("done").write_text("")
+        os._exit(0)
+
+
+class LooksForTheTestSplit(FilterCriterion):
+    """Reads what lies where it works."""
+
+    def score(self, layer, context):
+        found = {path.name for path in Path.cwd().rglob("*")} - {"given", "output.log"}
+        if found != {"weights.safetensors", "train.safetensors"}:
+            raise RuntimeError(f"found {sorted(found)}")
+        return layer.weight.flatten(1).abs().sum(dim=1)

@@ -1,0 +1,131 @@
+"""What every setup grants, worked out by hand from the track's terms."""
+
+import dataclasses
+
+import pytest
+
+from prunemark.setups.budget import Own, budget_for, generated, notation, speedup_of
+from prunemark.setups.comparison import SETUPS
+from prunemark.setups.errors import InputError
+from prunemark.setups.recipe import OwnRecipe, Recipe
+from prunemark.setups.schedule import parse_schedule
+from prunemark.setups.track import Level, find_track
+
+TRACK = find_track("digits-resnet8")  # K1 = 30 epochs of pretraining, K2 = 20 of retraining, 10 of pruning
+LEVEL = TRACK.level("90%")
+OWN = Own(OwnRecipe(40, "0:5e-2,20:5e-3"), OwnRecipe(10, "0:1e-2,5:1e-3", weight_decay=1e-4))
+
+
+def granted(setup, kind="pruned", own=Own(), track=TRACK, level=LEVEL):  # noqa: B008 - frozen
+    return budget_for(track, setup, level, kind, own)
+
+
+def final(budget, pruning_epochs=0, speedup=LEVEL.speedup):
+    return budget.retraining_after(pruning_epochs, speedup)
+
+
+@pytest.mark.parametrize("setup", ["S1", "S1-acc"])
+def test_s1_admits_the_methods_own_base_and_retraining(setup):
+    budget = granted(setup, own=OWN)
+    assert (budget.base_epochs, str(budget.pretraining.lr)) == (40, "0:5e-2,20:5e-3")
+    assert (str(final(budget).lr), final(budget).weight_decay) == ("0:1e-2,5:1e-3", 1e-4)
+
+
+def test_s2_shares_the_base_and_admits_its_own_retraining():
+    budget = granted("S2", own=OWN)
+    assert budget.pretraining == TRACK.pretraining and budget.base_epochs == 30
+    assert final(budget).epochs == 10
+
+
+def test_s31_stretches_the_own_schedule_over_the_imposed_epochs():
+    assert str(final(granted("S3.1", own=OWN)).lr) == "0:1e-2,10:1e-3"
+    assert final(granted("S3.1", own=OWN)).epochs == 20
+
+
+@pytest.mark.parametrize("setup", ["S3.2", "S4.1", "S4.2"])
+def test_from_s32_on_retraining_is_imposed(setup):
+    assert final(granted(setup, own=OWN), 10) == TRACK.retraining
+
+
+def test_s41_imposes_the_pruning_epochs_and_s42_their_lr_too():
+    s32, s41, s42 = (granted(setup) for setup in ("S3.2", "S4.1", "S4.2"))
+    assert (s32.pruning_epochs, s32.pruning_exact, s32.pruning_lr) == (60, False, None)
+    assert (s41.pruning_epochs, s41.pruning_exact, s41.pruning_lr) == (10, True, None)
+    assert s42.pruning_lr == TRACK.pruning.lr and s42.pruning_exact
+
+
+@pytest.mark.parametrize(("at", "used", "left"), [(30, 0, 20), (15, 0, 35), (15, 10, 25), (0, 0, 50), (49, 0, 1)])
+def test_sxa_gives_what_is_left_of_the_epochs(at, used, left):
+    recipe = final(granted("SX-A", own=Own(prune_at=at)), used)
+    assert recipe.epochs == left and recipe.lr.final == TRACK.retraining.lr.final
+
+
+def test_sxb_gives_what_is_left_of_the_flops():
+    """K1 F1 + K2 F2 in all: pruned at P, (K1 - P) k + K2 epochs of the small network are left."""
+    k = LEVEL.speedup
+    assert final(granted("SX-B")).epochs == 20
+    assert final(granted("SX-B", own=Own(prune_at=15))).epochs == round(15 * k + 20)
+    assert final(granted("SX-B", own=Own(prune_at=15)), 5).epochs == round(10 * k + 20)
+
+
+def test_the_dense_run_of_sx_is_one_for_all_pruning_epochs():
+    runs = {str(granted("SX-A", own=Own(prune_at=at)).pretraining.lr) for at in (0, 10, 30, 49)}
+    assert runs == {"0:1e-1,25:1e-2,38:1e-3"}
+
+
+def test_scratch_e_has_the_epochs_and_scratch_b_the_flops_of_the_pipeline():
+    assert final(granted("SX-A", "scratch")).epochs == 50
+    assert final(granted("S4.2", "scratch")).epochs == 60
+    assert final(granted("SX-B", "scratch")).epochs == round(30 * LEVEL.speedup + 20)  # K1 k + K2
+    for setup in SETUPS:
+        assert final(granted(setup, "scratch")).lr.final == TRACK.retraining.lr.final  # Rule 1: Tables 6 and 7
+
+
+def test_masked_weights_save_no_flops():
+    track = find_track("digits-resnet8-weights")
+    level = track.level("98%")
+    assert speedup_of(level) == 1.0
+    assert final(granted("SX-B", "scratch", track=track, level=level), 0, 1.0).epochs == 50
+
+
+@pytest.mark.parametrize(
+    ("epochs", "schedule"),
+    [(1, "0:1e-3"), (2, "0:1e-1,1:1e-3"), (3, "0:1e-1,1:1e-2,2:1e-3"), (20, "0:1e-1,10:1e-2,15:1e-3")],
+)
+def test_a_generated_schedule_ends_at_the_final_lr_however_short(epochs, schedule):
+    assert generated(1e-1, 1e-3, epochs, None) == parse_schedule(schedule, epochs)
+
+
+def test_the_cap_of_rule_3_bounds_every_stage_but_the_last():
+    assert str(generated(1e-1, 1e-5, 120, 30)) == "0:1e-1,30:1e-2,60:1e-3,90:1e-4,105:1e-5"
+
+
+def test_the_papers_notation():
+    assert notation(30, Recipe(parse_schedule("0:1e-2,30:1e-3", 90))) == "P30F90, 1e-2"
+
+
+@pytest.mark.parametrize(
+    ("setup", "own", "words"),
+    [
+        ("SX-A", Own(prune_at=50), "0 to 49; given 50"),
+        ("SX-A", Own(prune_at=-1), "given -1"),
+        ("SX-B", Own(prune_at=34), "leaves 0 epochs for retraining"),
+        ("S3.2", Own(prune_at=10), "SX-A and SX-B"),
+        ("S2", Own(retraining=OwnRecipe(10, "0:1e-2,20:1e-3")), "lies past the end"),
+        ("S1", Own(pretraining=OwnRecipe(-3, "1e-2")), "0 to 100000 epochs; given -3"),
+        (
+            "S3.1",
+            Own(retraining=OwnRecipe(200, "0:1e-1,1:1e-2,2:1e-3")),
+            "cannot be laid over the 20 epochs that S3.1 imposes",
+        ),
+    ],
+)
+def test_a_bad_budget_is_refused_before_anything_runs(setup, own, words):
+    with pytest.raises(InputError, match=words):
+        granted(setup, own=own)
+
+
+def test_a_budget_that_differs_has_another_plain_form():
+    seen = [str(granted(setup, own=OWN).as_dict()) for setup in SETUPS if setup != "S1-acc"]
+    assert len(set(seen)) == len(seen)
+    assert dataclasses.asdict(Level("x", 0.5))["speedup"] is None
