@@ -1,0 +1,193 @@
+"""Every command in README.md and docs/*.md is executed, every example run, every link and name looked up.
+
+The convention: in a ```console block, a line that starts with `$ ` is a command and every other line is output, which
+is not compared. `# exit code N` behind a command says that it fails on purpose. A ```python block starts with the
+comment `# name.py`; it is written to that file, which later commands of the page use. ```text holds output alone. A
+fenced block of another kind fails the test, and so does a command of an unknown kind.
+
+`prunemark` runs in this process, on the released tracks with trainings cut to two epochs and, unless the command names
+levels, at the first level only; `make` runs as `make -n`. `prunemark doctor` does not import the libraries anew, which
+takes longer than all the rest: test_doctor.py is about that.
+"""
+
+import dataclasses
+import importlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from prunemark.benchmark import cli, doctor
+from prunemark.leaderboard import words
+from prunemark.setups import track
+from prunemark.setups.comparison import SETUPS
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.schedule import parse_schedule
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
+
+FENCE = re.compile(r"^```(.*?)$\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXIT_CODE = re.compile(r"#\s*exit code (\d)\s*$")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FUNCTION = re.compile(r"`(statistics|multiplicity|crossed|record|assessment)\.(\w+)`")
+ROOM = {"record": "benchmark", "assessment": "setups"}
+
+
+def blocks(page):
+    """(language, text) of every fenced block of a page."""
+    return FENCE.findall(page.read_text())
+
+
+def commands_of(text):
+    """The commands of a console block, in order: (command, the exit code it should have)."""
+    found = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            code = EXIT_CODE.search(line)
+            found.append((EXIT_CODE.sub("", line[2:]).strip(), int(code[1]) if code else 0))
+    return found
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A folder with what the commands use of a clone. All pages share it, and so the store of trained stages."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def execute(monkeypatch, capsys, clone):
+    """Executes one command in the clone and returns its exit code and what it printed."""
+    for name, released in track.TRACKS.items():
+        short = dataclasses.replace(released, pretraining=SHORT, retraining=SHORT)
+        monkeypatch.setitem(track.TRACKS, name, short)
+    monkeypatch.setattr(doctor, "_try", lambda code: (True, "installed"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("PRUNEMARK_HOME", raising=False)
+    monkeypatch.chdir(clone)
+
+    def run(command):
+        command = re.sub(r"\$\((.*?)\)", lambda inner: shell(inner[1], clone), command)
+        arguments = shlex.split(command)
+        with monkeypatch.context() as patch:
+            while re.fullmatch(r"[A-Z_]+=.*", arguments[0]):
+                name, _, value = arguments.pop(0).partition("=")
+                patch.setenv(name, value)
+            code = KINDS.get(arguments[0], unknown_kind)(arguments, patch)
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
+
+    return run
+
+
+def shell(command, folder):
+    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def run_prunemark(arguments, patch):
+    if "submit" in arguments and "--level" not in arguments and "--dry-run" not in arguments:
+        name = arguments[arguments.index("--track") + 1]
+        levels = track.find_track(name).levels if name in TRACK_NAMES else track.find_track("digits-resnet8").levels
+        arguments = [*arguments, "--level", levels[0].name]
+    patch.setattr(sys, "argv", arguments)
+    try:
+        cli.main()
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+def run_make(arguments, patch):
+    done = subprocess.run(["make", "-n", *arguments[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    print(done.stdout + done.stderr)
+    return done.returncode
+
+
+def run_activation(arguments, patch):
+    """`. .venv/bin/activate`: right as long as the Makefile makes the environment there."""
+    assert arguments == [".", ".venv/bin/activate"]
+    assert "-m venv .venv\n" in (ROOT / "Makefile").read_text()
+    return 0
+
+
+def unknown_kind(arguments, patch):
+    pytest.fail(f"a command of a kind that no test executes: {shlex.join(arguments)}")
+
+
+KINDS = {"prunemark": run_prunemark, "make": run_make, ".": run_activation}
+TRACK_NAMES = {name for t in track.TRACKS.values() for name in (t.name, t.id)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_and_example_of_a_page_works(page, execute, clone):
+    for kind, text in blocks(page):
+        if kind == "python":
+            name = re.match(r"# (\w+\.py)\n", text)
+            assert name, f"a python block has to start with its file's name, as in `# method.py`:\n{text[:80]}"
+            (clone / name[1]).write_text(text)
+        elif kind == "console":
+            found = commands_of(text)
+            assert found, f"a console block without a command: lines with commands start with `$ `:\n{text[:80]}"
+            for command, expected in found:
+                code, printed = execute(command)
+                assert code == expected, f"{command}\nended with exit code {code}, not {expected}:\n{printed}"
+        else:
+            assert kind == "text", f"a fenced block of unknown kind {kind!r}:\n{text[:80]}"
+
+
+def test_the_pages_have_commands_at_all():
+    found = [c for page in PAGES for kind, text in blocks(page) if kind == "console" for c in commands_of(text)]
+    assert {shlex.split(c)[0] for c, _ in found} >= {"make", "prunemark"}
+    told = {shlex.split(c)[1] for c, _ in found if c.startswith("prunemark")}
+    existing = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    existing |= {group.name for group in cli.app.registered_groups}
+    assert told <= existing
+    assert existing - told == set(), "a command that no page shows"
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_relative_links_lead_to_files(page):
+    for target in LINK.findall(FENCE.sub("", page.read_text())):
+        if not target.startswith(("http://", "https://", "#")):
+            assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
+
+
+def test_every_column_of_the_board_is_explained():
+    quickstart = (ROOT / "docs" / "quickstart.md").read_text()
+    for column in words.COLUMNS.values():
+        assert f"| {column} |" in quickstart, column
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_functions_that_are_named_exist(page):
+    for module, name in FUNCTION.findall(page.read_text()):
+        assert hasattr(importlib.import_module(f"prunemark.{ROOM.get(module, 'leaderboard')}.{module}"), name), name
+
+
+def test_the_picture_shows_the_factor_sets_of_the_rulebook():
+    shown = {}
+    for element in ElementTree.parse(ROOT / "docs" / "picture.svg").iter():
+        if setup := element.get("data-setup"):
+            shown.setdefault(setup, set()).update(element.get("data-factors").split())
+    assert shown == {id: set(s.factors) for id, s in SETUPS.items() if id != "S1-acc"}
+
+
+def test_no_page_names_a_place_of_one_machine():
+    for page in PAGES:
+        assert not re.search(r"(?<![\w.])/(work|tmp|home|root)/", page.read_text()), page.name
+
+
+def test_a_broken_command_is_noticed(execute):
+    assert execute("prunemark submit L1-norm --track digits-resnet8 --sedes 5")[0] == 2
+    assert execute("make no-such-target")[0] != 0
+    with pytest.raises(pytest.fail.Exception, match="no test executes"):
+        execute("pip install prunemark")
