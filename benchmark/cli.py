@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from prunemark.benchmark import cli_listings as listings
+from prunemark.benchmark.cli_listings import Format, console
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 app = typer.Typer(
     name="prunemark",
@@ -22,14 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-show_setups = typer.Typer(help="The comparison setups: what must be equal.", invoke_without_command=True)
-show_tracks = typer.Typer(help="The tracks: what is competed on.", invoke_without_command=True)
-show_methods = typer.Typer(help="The methods that ship with Prunemark.", invoke_without_command=True)
-app.add_typer(show_setups, name="setups")
-app.add_typer(show_tracks, name="tracks")
-app.add_typer(show_methods, name="methods")
+app.add_typer(listings.show_setups, name="setups")
+app.add_typer(listings.show_tracks, name="tracks")
+app.add_typer(listings.show_methods, name="methods")
 
-Format = Annotated[str, typer.Option("--format", help="table, json or csv")]
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="folder of results [env: PRUNEMARK_HOME; default: ./prunemark-home]"),
@@ -41,14 +36,6 @@ UriOption = Annotated[
 
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
-
-
-def console(stderr: bool = False) -> Console:
-    """A terminal, at least 100 columns wide when nobody is looking."""
-    from rich.console import Console
-
-    made = Console(stderr=stderr, highlight=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=max(made.width, 140))
 
 
 @app.command()
@@ -82,11 +69,11 @@ def submit(
     if dry_run:
         requests.print_plan(trials, place, format, console())
         return
-    failures = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
+    records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
     _print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     _write_page(place.records, place.page)
     requests.say_where(place, tracking_uri, console(stderr=True))
-    if failures:
+    if any(record.outcome.status != "ok" for record in records):
         raise typer.Exit(1)
 
 
@@ -163,6 +150,50 @@ def verify(record: Annotated[Path, typer.Argument(help="a record's JSON file")])
 
 
 @app.command()
+def reproduce(
+    table: Annotated[str, typer.Argument(help="m1, m2, table4, table5 or table6")],
+    track: Annotated[str, typer.Option(help="see `prunemark tracks`")] = "digits-resnet8",
+    seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
+    workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    output: Annotated[Path | None, typer.Option(help="also write the table and its packed records here")] = None,
+    home: HomeOption = None,
+    tracking_uri: UriOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
+    format: Format = "table",
+) -> None:
+    """Run one of the founding paper's experiments and say which of its findings hold here."""
+    from prunemark.benchmark import reproduce as grids
+    from prunemark.benchmark import requests, submit
+    from prunemark.benchmark.executor import LocalProcesses
+    from prunemark.benchmark.home import home_at, open_home
+    from prunemark.leaderboard import reproduction
+    from prunemark.leaderboard.load import pack_records
+    from prunemark.setups.comparison import find_setup
+    from prunemark.setups.grid import find_grid
+    from prunemark.setups.track import find_track
+
+    grid, found = find_grid(table), find_track(track)
+    place = open_home(home_at(home, f"reproductions/{grid.id}"))
+    executor = LocalProcesses(requests.worker_count(workers, device))
+    trials = grids.grid_trials(grid, found, requests.read_seeds(seeds), device, place, executor)
+    if dry_run:
+        requests.print_plan(trials, place, format, console())
+        return
+    request = submit.Request(found, find_setup("SX-A"), (), requests.read_seeds(seeds), device)
+    records = requests.run(request, trials[0].competitor, trials, place, executor, tracking_uri, console(stderr=True))
+    if failed := [record for record in records if record.outcome.status != "ok"]:
+        raise WorkFailed(f"{len(failed)} of {len(trials)} trials failed, so there is no table; see {place.records}")
+    text = reproduction.markdown(reproduction.reproduce(grid, records))
+    sys.stdout.write(text)
+    if output:
+        from prunemark.benchmark.store import write_atomically
+
+        write_atomically(output / f"{grid.id}.md", text)
+        pack_records(records, output / f"{grid.id}.jsonl.xz")
+
+
+@app.command()
 def check(
     method: Annotated[str, typer.Argument(help="path/to/file.py:Class, package.module:Class, or a name")],
     track: Annotated[str | None, typer.Option(help="[default: a small track of the method's granularity]")] = None,
@@ -191,57 +222,6 @@ def doctor(home: HomeOption = None, format: Format = "table") -> None:
     print_rows([f.as_row() for f in findings], format, console())
     if any(f.state == "broken" for f in findings):
         raise typer.Exit(1)
-
-
-@show_setups.callback()
-def list_setups(context: typer.Context, format: Format = "table") -> None:
-    """List the comparison setups."""
-    if context.invoked_subcommand is None:
-        from prunemark.benchmark import catalogue, listing
-
-        listing.print_rows(catalogue.setups(), format, console())
-
-
-@show_setups.command("show")
-def show_setup(id: str, format: Format = "table") -> None:
-    """Show one setup with its factors."""
-    from prunemark.benchmark import catalogue, listing
-
-    listing.print_facts(catalogue.setup(id), format, console())
-
-
-@show_tracks.callback()
-def list_tracks(context: typer.Context, format: Format = "table") -> None:
-    """List the tracks."""
-    if context.invoked_subcommand is None:
-        from prunemark.benchmark import catalogue, listing
-
-        listing.print_rows(catalogue.tracks(), format, console())
-
-
-@show_tracks.command("show")
-def show_track(name: str, format: Format = "table") -> None:
-    """Show one track with everything it fixes."""
-    from prunemark.benchmark import catalogue, listing
-
-    listing.print_facts(catalogue.track(name), format, console())
-
-
-@show_methods.callback()
-def list_methods(context: typer.Context, format: Format = "table") -> None:
-    """List the methods."""
-    if context.invoked_subcommand is None:
-        from prunemark.benchmark import catalogue, listing
-
-        listing.print_rows(catalogue.methods(), format, console())
-
-
-@show_methods.command("show")
-def show_method(name: str, format: Format = "table") -> None:
-    """Show one method: what it is, its settings, its own recipe. NAME may be file.py:Class."""
-    from prunemark.benchmark import catalogue, listing
-
-    listing.print_facts(catalogue.method(name), format, console())
 
 
 def main() -> None:

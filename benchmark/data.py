@@ -55,6 +55,7 @@ class Dataset:
     validation_examples: int
     test_examples: int
     split_seed: int
+    shape: ImageShape
 
 
 def _read_digits() -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,7 +69,14 @@ def _read_digits() -> tuple[torch.Tensor, torch.Tensor]:
 
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset(
-        _read_digits, 10, mean=0.3053, sd=0.3761, validation_examples=200, test_examples=500, split_seed=1
+        _read_digits,
+        10,
+        mean=0.3053,
+        sd=0.3761,
+        validation_examples=200,
+        test_examples=500,
+        split_seed=1,
+        shape=ImageShape(1, 8, 8, 10),
     ),
 }
 

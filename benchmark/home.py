@@ -15,9 +15,13 @@ DEFAULT = "prunemark-home"
 
 @dataclass(frozen=True)
 class Home:
-    """The folders of one user's results. Nothing is made until `open_home`."""
+    """The folders of one user's results. Nothing is made until `open_home`.
+
+    A `collection`, such as the records of one reproduced table, has records of its own and shares the store.
+    """
 
     root: Path
+    collection: str = ""
 
     @property
     def store(self) -> Store:
@@ -26,8 +30,8 @@ class Home:
 
     @property
     def records(self) -> Path:
-        """One JSON file a trial, named by its content."""
-        return self.root / "records"
+        """One JSON file a trial, named by its content; those of a named collection stay apart from the board's."""
+        return self.root / self.collection / "records"
 
     @property
     def mlflow_uri(self) -> str:
@@ -45,9 +49,9 @@ class Home:
         return self.root / "leaderboard" / "index.html"
 
 
-def home_at(given: Path | None) -> Home:
+def home_at(given: Path | None, collection: str = "") -> Home:
     """The folder given, or $PRUNEMARK_HOME, or ./prunemark-home; as an absolute path."""
-    return Home((given or Path(os.environ.get(VARIABLE) or DEFAULT)).absolute())
+    return Home((given or Path(os.environ.get(VARIABLE) or DEFAULT)).absolute(), collection)
 
 
 def open_home(home: Home) -> Home:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -244,34 +244,6 @@ def package_versions(names: Sequence[str]) -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "missing"
     return found
-
-
-def checkpoints(trials: Sequence[Trial]) -> dict[str, Trial]:
-    """The base models that the trials need, by key: the shorter ones first."""
-    needed = {pretrain_key(t): t for t in trials if t.competitor.kind != "scratch" and t.budget.base_epochs}
-    return dict(sorted(needed.items(), key=lambda item: item[1].budget.base_epochs))
-
-
-def longest_prefix(trial: Trial, keys: Collection[str]) -> tuple[str, int] | None:
-    """Of these checkpoints, the last one on the way to the trial's base model, with its epoch."""
-    for until in range(trial.budget.base_epochs - 1, 0, -1):
-        if (key := pretrain_key(trial, until)) in keys:
-            return key, until
-    return None
-
-
-def expected_epochs(trials: Sequence[Trial]) -> tuple[int, int]:
-    """Epochs that will be trained from an empty store, and that as many separate runs would train.
-
-    Every base once and its common beginnings once; every retraining. Pruning stages train what they need beside.
-    """
-    needed, shared = checkpoints(trials), 0
-    for trial in needed.values():
-        before = longest_prefix(trial, needed)
-        shared += trial.budget.base_epochs - (before[1] if before else 0)
-    retraining = {(t.label, t.setup, t.track.id): t.recipe.epochs for t in trials}
-    separate = sum(t.budget.base_epochs + t.recipe.epochs for t in trials)
-    return shared + sum(retraining.values()), separate
 
 
 def default_workers(device: str) -> int:

@@ -13,11 +13,12 @@ from prunemark.benchmark.executor import Executor
 from prunemark.benchmark.home import Home
 from prunemark.benchmark.listing import print_rows
 from prunemark.benchmark.mlflow_store import tracking_uri
-from prunemark.benchmark.plan import Competitor, Trial, as_plain, default_workers, expected_epochs
+from prunemark.benchmark.plan import Competitor, Trial, as_plain, default_workers
 from prunemark.benchmark.progress import MlflowWatcher, Progress
 from prunemark.benchmark.record import Record
 from prunemark.benchmark.submit import Request
 from prunemark.benchmark.tracking import Submission, Tracker
+from prunemark.benchmark.work import Work, expected_work
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError
@@ -99,12 +100,18 @@ def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Consol
     if format != "table":
         return
     todo = [trial for trial in trials if stored[trial] is None]
-    shared, separate = expected_epochs(todo)
-    console.print(
-        f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {shared} epochs to train, "
-        f"where separate runs would train {separate} (pruning stages not counted)"
-    )
+    console.print(f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {say_work(expected_work(todo))}")
     console.print(estimate([record for record in stored.values() if record], todo))
+
+
+def say_work(work: Work) -> str:
+    """What will be trained, beside what separate runs would train."""
+    share = work.epochs / work.separate_epochs if work.separate_epochs else 1.0
+    flops = work.dense_epochs / work.separate_dense_epochs if work.separate_dense_epochs else 1.0
+    return (
+        f"{work.epochs} epochs to train, {share:.2f} of the {work.separate_epochs} that separate runs would "
+        f"({flops:.2f} of the training FLOPs); pruning stages not counted"
+    )
 
 
 def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
@@ -115,15 +122,15 @@ def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
         return "nothing to do"
     if not epochs:
         return "no trial of this plan has been timed here yet, so no time is estimated"
-    seconds = sum(seconds for seconds, _ in timed) / epochs * expected_epochs(todo)[0]
+    seconds = sum(seconds for seconds, _ in timed) / epochs * expected_work(todo).epochs
     return f"about {seconds / 60:.1f} minutes on one worker, judged by {len(timed)} trials timed here"
 
 
 def run(
     request: Request, submission: Competitor, trials: Sequence[Trial], home: Home, executor: Executor,
     uri: str | None, console: Console,
-) -> int:  # fmt: skip
-    """Runs what is missing, shows progress, mirrors to MLflow. Returns how many trials failed.
+) -> list[Record]:  # fmt: skip
+    """Runs what is missing, shows progress, mirrors to MLflow. Returns the records, of failed trials too.
 
     Raises WorkFailed when trials could not be run at all, or when MLflow stopped answering.
     """
@@ -141,10 +148,10 @@ def run(
     )
     with contextlib.ExitStack() as stack:
         tracker = stack.enter_context(Tracker(tracking_uri(uri, home), home, parent))
-        progress = stack.enter_context(Progress(console, len(todo), expected_epochs(todo)[0]))
+        progress = stack.enter_context(Progress(console, len(todo), expected_work(todo).epochs))
         records = submit.execute(trials, home, executor, [progress, MlflowWatcher(tracker)])
     tracker.raise_problem()
-    return sum(record.outcome.status != "ok" for record in records.values())
+    return [records[trial] for trial in trials if trial in records]
 
 
 def say_where(home: Home, uri: str | None, console: Console) -> None:

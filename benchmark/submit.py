@@ -17,9 +17,7 @@ from prunemark.benchmark.plan import (
     DECISION,
     Competitor,
     Trial,
-    checkpoints,
     environment,
-    longest_prefix,
     make_trials,
     pretrain_key,
     resolved_keys,
@@ -28,6 +26,7 @@ from prunemark.benchmark.plan import (
 from prunemark.benchmark.record import Record, dump, load
 from prunemark.benchmark.store import Store, key_of, write_atomically
 from prunemark.benchmark.submission import MethodDescription, MethodSource, locate
+from prunemark.benchmark.work import checkpoints, longest_prefix
 from prunemark.setups.budget import OWN_NOTHING, WHOLE
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError, WorkFailed
