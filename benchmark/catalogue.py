@@ -8,28 +8,28 @@ from typing import Any
 
 from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.submission import locate
-from prunemark.setups.comparison import SETUPS, chain, find_setup
-from prunemark.setups.factors import FACTORS
+from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup
+from prunemark.setups.factors import HARNESS_FACTORS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import TRACKS, Track, find_track
 
 
 def setups() -> list[dict[str, Any]]:
     """One row a setup, in the order of their factor sets."""
-    return [{"id": s.id, "held_equal": s.title, "when_run": s.when_run} for s in SETUPS.values()]
+    return [{"id": s.id, "held_equal": s.title, "when_run": s.when_run} for s in HARNESS_SETUPS.values()]
 
 
 def setup(id: str) -> dict[str, Any]:
     """Everything about one setup."""
     found = find_setup(id)
-    implied = [other.id for other in SETUPS.values() if other is not found and found.implies(other)]
+    implied = [other.id for other in HARNESS_SETUPS.values() if other is not found and found.implies(other)]
     return {
         "id": found.id,
         "held equal": found.title,
         "when run": found.when_run,
         "implies": ", ".join(implied) or "no other setup",
         "chain": " < ".join(chain()),
-    } | {f"factor {f.id}": f"{f.title} ({f.source})" for f in FACTORS.values() if f.id in found.factors}
+    } | {f"factor {f.id}": f"{f.title} ({f.source})" for f in HARNESS_FACTORS.values() if f.id in found.factors}
 
 
 def tracks() -> list[dict[str, Any]]:

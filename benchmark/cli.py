@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from prunemark.benchmark import cli_experiments as experiments
 from prunemark.benchmark import cli_listings as listings
-from prunemark.benchmark.cli_listings import Format, console
+from prunemark.benchmark.cli_experiments import print_standings
+from prunemark.benchmark.cli_options import Format, HomeOption, UriOption, console
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 app = typer.Typer(
@@ -24,18 +26,6 @@ app = typer.Typer(
 app.add_typer(listings.show_setups, name="setups")
 app.add_typer(listings.show_tracks, name="tracks")
 app.add_typer(listings.show_methods, name="methods")
-
-HomeOption = Annotated[
-    Path | None,
-    typer.Option("--home", help="folder of results [env: PRUNEMARK_HOME; default: ./prunemark-home]"),
-]
-UriOption = Annotated[
-    str | None,
-    typer.Option("--tracking-uri", help="MLflow [env: MLFLOW_TRACKING_URI; default: SQLite in --home]"),
-]
-
-
-INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 
 @app.command()
@@ -70,21 +60,11 @@ def submit(
         requests.print_plan(trials, place, format, console())
         return
     records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
-    _print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
+    print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     _write_page(place.records, place.page)
     requests.say_where(place, tracking_uri, console(stderr=True))
     if any(record.outcome.status != "ok" for record in records):
         raise typer.Exit(1)
-
-
-def _print_standings(records: Path, track: str, setup: str, levels: list[str], format: str) -> None:
-    from prunemark.leaderboard import board, load, tables
-
-    found = board.make_board(load.read_records(records), track=track, setup=setup, levels=levels)
-    if format == "table":
-        tables.print_board(found, console())
-    else:
-        sys.stdout.write(tables.render(found, format))
 
 
 def _write_page(records: Path, page: Path) -> None:
@@ -150,50 +130,6 @@ def verify(record: Annotated[Path, typer.Argument(help="a record's JSON file")])
 
 
 @app.command()
-def reproduce(
-    table: Annotated[str, typer.Argument(help="m1, m2, table4, table5 or table6")],
-    track: Annotated[str, typer.Option(help="see `prunemark tracks`")] = "digits-resnet8",
-    seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
-    workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
-    output: Annotated[Path | None, typer.Option(help="also write the table and its packed records here")] = None,
-    home: HomeOption = None,
-    tracking_uri: UriOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
-    format: Format = "table",
-) -> None:
-    """Run one of the founding paper's experiments and say which of its findings hold here."""
-    from prunemark.benchmark import reproduce as grids
-    from prunemark.benchmark import requests, submit
-    from prunemark.benchmark.executor import LocalProcesses
-    from prunemark.benchmark.home import home_at, open_home
-    from prunemark.leaderboard import reproduction
-    from prunemark.leaderboard.load import pack_records
-    from prunemark.setups.comparison import find_setup
-    from prunemark.setups.grid import find_grid
-    from prunemark.setups.track import find_track
-
-    grid, found = find_grid(table), find_track(track)
-    place = open_home(home_at(home, f"reproductions/{grid.id}"))
-    executor = LocalProcesses(requests.worker_count(workers, device))
-    trials = grids.grid_trials(grid, found, requests.read_seeds(seeds), device, place, executor)
-    if dry_run:
-        requests.print_plan(trials, place, format, console())
-        return
-    request = submit.Request(found, find_setup("SX-A"), (), requests.read_seeds(seeds), device)
-    records = requests.run(request, trials[0].competitor, trials, place, executor, tracking_uri, console(stderr=True))
-    if failed := [record for record in records if record.outcome.status != "ok"]:
-        raise WorkFailed(f"{len(failed)} of {len(trials)} trials failed, so there is no table; see {place.records}")
-    text = reproduction.markdown(reproduction.reproduce(grid, records))
-    sys.stdout.write(text)
-    if output:
-        from prunemark.benchmark.store import write_atomically
-
-        write_atomically(output / f"{grid.id}.md", text)
-        pack_records(records, output / f"{grid.id}.jsonl.xz")
-
-
-@app.command()
 def check(
     method: Annotated[str, typer.Argument(help="path/to/file.py:Class, package.module:Class, or a name")],
     track: Annotated[str | None, typer.Option(help="[default: a small track of the method's granularity]")] = None,
@@ -222,6 +158,12 @@ def doctor(home: HomeOption = None, format: Format = "table") -> None:
     print_rows([f.as_row() for f in findings], format, console())
     if any(f.state == "broken" for f in findings):
         raise typer.Exit(1)
+
+
+INTERRUPTED = 130  # what typer makes of Ctrl-C
+app.command("reproduce")(experiments.reproduce)
+app.command("cross-validate")(experiments.cross_validate)
+app.command("tune")(experiments.tune)
 
 
 def main() -> None:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from prunemark.benchmark.cli_options import Format, console
 
-Format = Annotated[str, typer.Option("--format", help="table, json or csv")]
 show_setups = typer.Typer(help="The comparison setups: what must be equal.", invoke_without_command=True)
 show_tracks = typer.Typer(help="The tracks: what is competed on.", invoke_without_command=True)
 show_methods = typer.Typer(help="The methods that ship with Prunemark.", invoke_without_command=True)
-
-
-def console(stderr: bool = False) -> Console:
-    """A terminal, at least 100 columns wide when nobody is looking."""
-    from rich.console import Console
-
-    made = Console(stderr=stderr, highlight=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=max(made.width, 140))
 
 
 @show_setups.callback()

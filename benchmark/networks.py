@@ -23,17 +23,33 @@ class ImageShape:
     classes: int
 
 
-class BasicBlock(nn.Module):
-    """conv-BN-ReLU-conv-BN plus a shortcut (He et al. 2016, Fig. 2); 1x1 where shapes change."""
+class PaddedShortcut(nn.Module):
+    """Option A of He et al. 2016: every second pixel, and zeros for the new channels; it has no parameters."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+        super().__init__()
+        self.new_channels, self.stride = channels_out - channels_in, stride
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(batch, channels_in, height, width) -> (batch, channels_out, height/stride, width/stride)."""
+        before = self.new_channels // 2
+        pad = (0, 0, 0, 0, before, self.new_channels - before)
+        return F.pad(images[:, :, :: self.stride, :: self.stride], pad)
+
+
+class BasicBlock(nn.Module):
+    """conv-BN-ReLU-conv-BN plus a shortcut (He et al. 2016, Fig. 2); where shapes change, 1x1 or padded."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int, padded: bool = False) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels_out)
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels_out)
         self.shortcut = nn.Sequential()
-        if stride != 1 or channels_in != channels_out:
+        if padded and (stride != 1 or channels_in != channels_out):
+            self.shortcut = nn.Sequential(PaddedShortcut(channels_in, channels_out, stride))
+        elif stride != 1 or channels_in != channels_out:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(channels_in, channels_out, 1, stride, bias=False), nn.BatchNorm2d(channels_out)
             )
@@ -48,14 +64,14 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     """A stem of one 3x3 convolution, residual blocks, average pooling and a linear classifier."""
 
-    def __init__(self, shape: ImageShape, widths: tuple[int, ...], blocks_per_width: int) -> None:
+    def __init__(self, shape: ImageShape, widths: tuple[int, ...], blocks_per_width: int, padded: bool = False) -> None:
         super().__init__()
         self.stem = nn.Conv2d(shape.channels, widths[0], 3, padding=1, bias=False)
         self.stem_bn = nn.BatchNorm2d(widths[0])
         blocks, channels = [], widths[0]
         for stage, width in enumerate(widths):
             for index in range(blocks_per_width):
-                blocks.append(BasicBlock(channels, width, stride=2 if stage and not index else 1))
+                blocks.append(BasicBlock(channels, width, 2 if stage and not index else 1, padded))
                 channels = width
         self.blocks = nn.Sequential(*blocks)
         self.classifier = nn.Linear(channels, shape.classes)
@@ -64,6 +80,32 @@ class ResNet(nn.Module):
         """(batch, channels, height, width) -> logits (batch, classes)."""
         features = self.blocks(F.relu(self.stem_bn(self.stem(images))))
         logits: torch.Tensor = self.classifier(F.adaptive_avg_pool2d(features, 1).flatten(1))
+        return logits
+
+
+VGG19_WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512)
+
+
+class VGG(nn.Module):
+    """VGG with batch norm for 32x32 images: 3x3 convolutions, pooling at the zeros of `widths`, one linear layer."""
+
+    def __init__(self, shape: ImageShape, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = shape.channels
+        for width in widths:
+            if not width:
+                layers.append(nn.MaxPool2d(2))
+                continue
+            convolution = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
+            channels = width
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Linear(channels, shape.classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(batch, channels, height, width) -> logits (batch, classes)."""
+        logits: torch.Tensor = self.classifier(F.adaptive_avg_pool2d(self.features(images), 1).flatten(1))
         return logits
 
 
@@ -86,6 +128,8 @@ class MLP(nn.Module):
 
 NETWORKS: dict[str, Callable[[ImageShape], nn.Module]] = {
     "resnet8": lambda shape: ResNet(shape, widths=(8, 16, 32), blocks_per_width=1),
+    "resnet56": lambda shape: ResNet(shape, widths=(16, 32, 64), blocks_per_width=9, padded=True),
+    "vgg19": lambda shape: VGG(shape, VGG19_WIDTHS),
     "mlp7": lambda shape: MLP(shape, hidden=100, depth=7),
 }
 

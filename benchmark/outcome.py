@@ -114,6 +114,14 @@ class Diagnostics:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """One LR configuration of a tuned trial, and the validation accuracy at its last epoch."""
+
+    lr: str
+    validation_last_percent: float
+
+
+@dataclass(frozen=True)
 class BaseModel:
     """The checkpoint that was pruned: its content hash, how it was trained, its measured test accuracy."""
 
@@ -154,6 +162,7 @@ class Outcome:
     weights_sha256: str | None
     data_sha256: str
     diagnostics: Diagnostics | None = None
+    tuning: tuple[Tried, ...] = ()
     macs_convention: str = MACS_CONVENTION
 
 

@@ -56,7 +56,10 @@ class Competitor:
 
 @dataclass(frozen=True)
 class Trial:
-    """method x track x level x setup x seed. `beside` is the submission whose layer ratios are shared."""
+    """method x track x level x setup x seed. `beside` is the submission whose layer ratios are shared.
+
+    `tuning` lists the retraining recipes that are all tried; the one with the best validation accuracy counts.
+    """
 
     track: Track
     level: Level
@@ -67,6 +70,7 @@ class Trial:
     device: str
     pruning_seconds_limit: float
     beside: Competitor | None = None
+    tuning: tuple[Recipe, ...] = ()
 
     @property
     def label(self) -> str:
@@ -111,7 +115,7 @@ def make_trials(
 
     Every competitor is under the same setup on the same seeds: seed s gives base model s to all of them.
     """
-    _check_granularity(track, submission)
+    check_granularity(track, submission.name, submission.granularity)
     limit = track.pruning_seconds_limit if pruning_seconds_limit is None else pruning_seconds_limit
     trials = []
     for seed in seeds:
@@ -127,11 +131,12 @@ def make_trials(
     return tuple(trials)
 
 
-def _check_granularity(track: Track, method: Competitor) -> None:
-    if method.granularity != track.granularity:
+def check_granularity(track: Track, name: str, granularity: str) -> None:
+    """Raises InputError unless a method of this granularity can run on the track."""
+    if granularity != track.granularity:
         raise InputError(
-            f"{method.name} prunes {method.granularity}s, but track {track.id} prunes {track.granularity}s.\n"
-            f"See `prunemark tracks` for tracks of granularity {method.granularity}"
+            f"{name} prunes {granularity}s, but track {track.id} prunes {track.granularity}s.\n"
+            f"See `prunemark tracks` for tracks of granularity {granularity}"
         )
 
 
@@ -192,6 +197,7 @@ def stage_keys(trial: Trial, given: dict[str, int] | None) -> Keys:
             "model": prune,
             "base": evaluate_base,
             "budget": trial.budget.as_dict(),
+            "tuning": [recipe.as_dict() for recipe in trial.tuning],
             "track": track.as_dict(),
             "setup": trial.setup,
             "method": identity,

@@ -149,6 +149,7 @@ def pipeline_of(record: Record) -> Pipeline:
         pretraining=_training(stages[0], scratch),
         pruning=_training(stages[1], scratch),
         retraining=_training(stages[2], False),
+        tuning_configurations=max(len(outcome.tuning), 1),
         training_flops=float(sum(stage.train_flops for stage in stages if stage)),
         details=Details(
             batch_size=recipe.get("batch_size", NOT_REPORTED),

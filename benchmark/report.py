@@ -21,6 +21,7 @@ from prunemark.benchmark.outcome import (
     Observed,
     Outcome,
     Stage,
+    Tried,
 )
 from prunemark.benchmark.plan import Keys, Trial, package_versions
 from prunemark.benchmark.record import SCHEMA, Record
@@ -33,13 +34,13 @@ def ok_record(
     trial: Trial, keys: Keys, seconds: dict[str, float], data_sha256: str, *,
     base: BaseModel | None, pruning: Stage | None, retraining: Stage, compression: Compression,
     curve: tuple[EpochPoint, ...], accuracy: Accuracy, latency: Latency, weights_sha256: str, recipe: Recipe,
-    diagnostics: Diagnostics,
+    diagnostics: Diagnostics, tuning: tuple[Tried, ...],
 ) -> Record:  # fmt: skip
     """The record of a trial that reached its end."""
     outcome = Outcome(
         **_identity(trial, keys, data_sha256), status="ok", failure=None, base=base, pruning=pruning,
         retraining=retraining, retraining_recipe=recipe.as_dict(), compression=compression, curve=curve,
-        accuracy=accuracy, weights_sha256=weights_sha256, diagnostics=diagnostics,
+        accuracy=accuracy, weights_sha256=weights_sha256, diagnostics=diagnostics, tuning=tuning,
     )  # fmt: skip
     return Record(SCHEMA, outcome, _observed(trial, seconds, latency))
 

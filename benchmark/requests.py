@@ -20,7 +20,7 @@ from prunemark.benchmark.submit import Request
 from prunemark.benchmark.tracking import Submission, Tracker
 from prunemark.benchmark.work import Work, expected_work
 from prunemark.setups.budget import Own, budget_for
-from prunemark.setups.comparison import find_setup
+from prunemark.setups.comparison import TUNED, find_setup
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track
 
@@ -38,6 +38,8 @@ def read(
 ) -> Request:
     """Checks the request. Raises InputError with the valid choices."""
     found_track, found_setup = find_track(track), find_setup(setup)
+    if found_setup is TUNED:
+        raise InputError(f"setup {TUNED.id} is run by `prunemark tune`, which takes the same options")
     chosen = tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
     if pruning_seconds is not None and not pruning_seconds > 0:
         raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ from prunemark.benchmark.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.data import load_split, pick_device, prepare
 from prunemark.benchmark.diagnostics import diagnose
 from prunemark.benchmark.networks import ImageShape, build_network
-from prunemark.benchmark.outcome import BaseModel, EpochPoint
+from prunemark.benchmark.outcome import BaseModel, EpochPoint, Tried
 from prunemark.benchmark.plan import Keys, Trial, given_counts, pretrain_key, retrain_key, stage_keys
 from prunemark.benchmark.pruned import (
     WEIGHTS,
@@ -96,7 +97,7 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
         try:
             base = pretrain(trial, store, listen)
             pruned = prune(run, base)
-            record = evaluate(run, base, pruned, *retrain(run, pruned))
+            record = evaluate(run, base, pruned, retrain(run, pruned))
         except InputError as problem:  # the method used so many epochs that less than one is left
             failure = ChildFailed("budget_exceeded", "total budget", str(problem).splitlines()[0])
             record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data))
@@ -181,25 +182,48 @@ def _prune_in_child(run: Run, base: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def retrain(run: Run, pruned: Pruned) -> tuple[Recipe, Path]:
-    """The recipe that the setup leaves the pruned model, and the final model with its curve."""
+@dataclass(frozen=True)
+class Retrained:
+    """A final model: its recipe, the folder it lies in, and what else was tried."""
+
+    recipe: Recipe
+    folder: Path
+    tuning: tuple[Tried, ...] = ()
+
+
+def retrain(run: Run, pruned: Pruned) -> Retrained:
+    """Retrains by the recipe that the setup leaves; of a tuned trial by each, and the best on validation counts.
+
+    Of equally good ones, the first. The test split has no part in it.
+    """
+    if not run.trial.tuning:
+        dense, now = (cost.count(model, run.shape).macs for model in (_dense_network(run), pruned.model))
+        recipe = run.trial.budget.retraining_after(pruned.stage.epochs if pruned.stage else 0, dense / now)
+        return Retrained(recipe, _retrained(run, pruned, recipe))
+    folders = [_retrained(run, copy.deepcopy(pruned), recipe) for recipe in run.trial.tuning]
+    last = [stages.read_curve(folder)[-1].validation_accuracy_percent for folder in folders]
+    tried = tuple(Tried(str(recipe.lr), value) for recipe, value in zip(run.trial.tuning, last, strict=True))
+    best = last.index(max(last))
+    return Retrained(run.trial.tuning[best], folders[best], tried)
+
+
+def _retrained(run: Run, pruned: Pruned, recipe: Recipe) -> Path:
     store, trial = run.store, run.trial
-    dense, now = (cost.count(model, run.shape).macs for model in (_dense_network(run), pruned.model))
-    recipe = trial.budget.retraining_after(pruned.stage.epochs if pruned.stage else 0, dense / now)
     key = retrain_key(trial, run.keys.prune, recipe)
     with run.timed("retraining"), store.lock(key):
         if not store.read(key):
             with store.writing(key) as draft:
                 stages.retrain(trial, recipe, pruned, run.data, draft, lambda point: run.listen("retraining", point))
-    return recipe, store.path(key)
+    return store.path(key)
 
 
 def _dense_network(run: Run) -> nn.Module:
     return build_network(run.trial.track.network, run.shape, 0)
 
 
-def evaluate(run: Run, base: Path | None, pruned: Pruned, recipe: Recipe, final: Path) -> Record:
+def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) -> Record:
     """The record of a trial that went well. The only stage that opens the test split."""
+    recipe, final = retrained.recipe, retrained.folder
     with run.timed("evaluation"):
         state, curve = load_file(final / WEIGHTS), stages.read_curve(final)
         pruned.model.load_state_dict(state)
@@ -214,7 +238,7 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, recipe: Recipe, final:
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
         curve=tuple(curve), accuracy=stages.summarise(result, curve), latency=latency,
         weights_sha256=stages.weights_sha256(state), recipe=recipe,
-        diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())),
+        diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
     )  # fmt: skip
 
 

@@ -45,8 +45,13 @@ def expected_work(trials: Sequence[Trial]) -> Work:
     distinct = {(t.label, t.setup, t.track.id): t for t in trials}.values()
     cost = {t.level: 1 / speedup_of(t.level) for t in trials}
     return Work(
-        shared + sum(t.recipe.epochs for t in distinct),
-        sum(t.budget.base_epochs + t.recipe.epochs for t in trials),
-        shared + sum(t.recipe.epochs * cost[t.level] for t in distinct),
-        sum(t.budget.base_epochs + t.recipe.epochs * cost[t.level] for t in trials),
+        shared + sum(_retraining(t) for t in distinct),
+        sum(t.budget.base_epochs + _retraining(t) for t in trials),
+        shared + sum(_retraining(t) * cost[t.level] for t in distinct),
+        sum(t.budget.base_epochs + _retraining(t) * cost[t.level] for t in trials),
     )
+
+
+def _retraining(trial: Trial) -> int:
+    """Epochs of retraining: of a tuned trial, of all that it tries."""
+    return sum(recipe.epochs for recipe in trial.tuning) or trial.recipe.epochs

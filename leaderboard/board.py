@@ -11,7 +11,7 @@ from prunemark.leaderboard import field
 from prunemark.leaderboard.field import Competitor
 from prunemark.leaderboard.load import Loaded, Refused
 from prunemark.leaderboard.multiplicity import Verdict, against_anchor, evidence_level, judge, rank_intervals
-from prunemark.setups.comparison import SETUPS
+from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
 
 MINIMUM_SEEDS, SEEDS_FOR_RANKS = 3, 8
@@ -84,7 +84,7 @@ def make_board(
     for record in chosen:
         places.setdefault((record.outcome.track, record.outcome.setup), []).append(record)
     tables = []
-    for place in sorted(places, key=lambda p: (p[0], list(SETUPS).index(p[1]))):
+    for place in sorted(places, key=lambda p: (p[0], list(HARNESS_SETUPS).index(p[1]))):
         for level in _levels(places[place]):
             if levels is None or level in levels:
                 inside = [r for r in places[place] if r.outcome.level in (level, field.DENSE_LEVEL)]

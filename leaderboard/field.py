@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prunemark.benchmark.record import Record, canonical_json, pipeline_of
 from prunemark.leaderboard.load import competitor
 from prunemark.setups.assessment import assess, violations
-from prunemark.setups.comparison import SETUPS, chain
+from prunemark.setups.comparison import HARNESS_SETUPS, chain
 from prunemark.setups.values import State
 
 DENSE_LEVEL = "dense"
@@ -75,7 +75,7 @@ def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence
     """
     for seed in seeds:
         pair = [pipeline_of(anchor.records[seed]), pipeline_of(other.records[seed])]
-        if found := violations(pair, SETUPS[setup]):
+        if found := violations(pair, HARNESS_SETUPS[setup]):
             if all(finding.state is State.NOT_APPLICABLE for finding in found):
                 return "scratch training has no base model and no pruning stage: it is compared under SX-A and SX-B"
             reasons = "; ".join(f"{finding.factor.replace('_', ' ')}: {finding.why}" for finding in found)

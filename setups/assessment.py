@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from prunemark.setups.comparison import SETUPS, ComparisonSetup, chain
-from prunemark.setups.factors import FACTORS, Finding
+from prunemark.setups.factors import FACTORS, HARNESS_FACTORS, Finding
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.values import State
 
@@ -80,5 +80,5 @@ def violations(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> list[Fi
     The first is the reference (the leaderboard's anchor); a pipeline that shares everything with it is fair.
     """
     first, *others = pipelines
-    found = [FACTORS[id].compare(first, other) for other in others for id in sorted(setup.factors)]
+    found = [HARNESS_FACTORS[id].compare(first, other) for other in others for id in sorted(setup.factors)]
     return [finding for finding in found if not finding.state.satisfied]

@@ -214,3 +214,8 @@ _FACTORS = (
                   _close_schedules, "per-epoch vector, 0.02 in log10"),
 )  # fmt: skip
 FACTORS: dict[str, Factor] = {factor.id: factor for factor in _FACTORS}
+
+_TUNING = _plain_factor("tuning_configurations", "LR configurations tried", "this project",
+                        lambda p: p.tuning_configurations, _same, "same number", True)  # fmt: skip
+HARNESS_FACTORS: dict[str, Factor] = FACTORS | {_TUNING.id: _TUNING}
+"""The factors of the paper's setups, and those of the setups that only a harness can grant."""

@@ -75,6 +75,7 @@ class Pipeline:
     pruning: Training = field(default_factory=Training)
     retraining: Training = field(default_factory=Training)
     training_flops: Leaf[float] = NOT_REPORTED
+    tuning_configurations: Leaf[int] = NOT_REPORTED
     details: Details = field(default_factory=Details)
     result: Result = field(default_factory=Result)
 

@@ -162,7 +162,7 @@ def test_verify_a_record_and_an_edited_one(command, home, tmp_path):
 WRONG = [
     (["submit", "L1-norm", "--track", "digit-resnet8"], ["Did you mean 'digits-resnet8'", "digits-mlp7"]),
     (["submit", "L1-norm", "--track", "quick@7"], ["no such version", "quick@1"]),
-    (["submit", "L1-norm", "--track", "quick", "--setup", "S3"], ["unknown setup", "S3.1, S3.2"]),
+    (["submit", "L1-norm", "--track", "quick", "--setup", "S3"], ["unknown setup", "S3.1, S3.1-tuned, S3.2"]),
     (
         ["submit", "L1-norm", "--track", "quick", "--setup", "SX-A", "--prune-at", "4"],
         ["an epoch", "0 to 3", "given 4"],
@@ -257,3 +257,69 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment)
+
+
+def test_every_setup_can_be_planned(command, tmp_path):
+    for setup in ("S1", "S1-acc", "S2", "S3.1", "S3.2", "S4.1", "S4.2", "SX-A", "SX-B"):
+        words = ["submit", "L1-norm", "--track", "digits-resnet8", "--setup", setup, "--dry-run", "--home", tmp_path]
+        code, out, err = command(*words, "--seeds", "1", "--format", "json")
+        rows = json.loads(out)
+        assert code == 0, err
+        assert {row["pipeline"][0] for row in rows} == {"P"} and all("F" in row["pipeline"] for row in rows)
+
+
+def test_sxa_ranks_scratch_training_too(command, home):
+    code, out, err = submit(command, f"{SUBMISSIONS}:Fine", home, "--setup", "SX-A", "--format", "csv")
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(out))}
+    assert code == 0, err
+    assert rows["Scratch"]["ranked"] == "True" and rows["Dense"]["ranked"] == "False"
+    assert rows["Fine"]["ranked"] == "True"
+
+
+def test_cross_validate_gives_the_four_pairs_and_a_verdict(command, home):
+    words = ["L1-norm", f"{SUBMISSIONS}:Fine", "--track", "quick", "--level", "90%", "--seeds", "2", "--home", home]
+    code, out, err = command("cross-validate", *words)
+    assert code == 0, err
+    for expected in ("FT(L1-norm): 20 epochs, 0:1e-3", "FT(Fine): 2 epochs", "## 90%: ", "change with the recipe"):
+        assert expected in out
+    assert "nothing to run" in command("cross-validate", *words)[2]
+    pruned = [p for p in (home / "store").glob("*/*/decision.json")]
+    assert len({p.read_text() for p in pruned}) <= len(pruned)
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [(("L1-norm", "L1-norm"), "two different methods"), (("L2-norm", "FPGM"), "same recipe"),
+     (("L1-norm", "Magnitude"), "prunes weights")],
+)  # fmt: skip
+def test_what_cannot_be_crossed_is_refused(command, home, pair, words):
+    code, _, err = command("cross-validate", *pair, "--track", "quick", "--home", home)
+    assert code == 2 and words in err and "Traceback" not in err
+
+
+def test_tune_gives_every_method_the_same_configurations(command, home):
+    words = [f"{SUBMISSIONS}:Fine", "--track", "quick", "--level", "90%", "--seeds", "2", "--home", home]
+    code, out, err = command("tune", *words, "--configurations", "3")
+    assert code == 0, err
+    assert "S3.1-tuned" in out and "Expected best validation accuracy" in out and "n=3" in out
+    records = [json.loads(p.read_text())["outcome"] for p in (home / "tuning" / "records").glob("*.json")]
+    assert {len(r["tuning"]) for r in records} == {3}
+    for record in records:
+        best = max(tried["validation_last_percent"] for tried in record["tuning"])
+        chosen = next(t["lr"] for t in record["tuning"] if t["validation_last_percent"] == best)
+        assert record["retraining_recipe"]["lr"] == chosen
+        assert record["accuracy"]["validation_last_percent"] == best
+    assert command("tune", *words, "--configurations", "1")[0] == 2
+    assert "prunemark tune" in command("submit", "L1-norm", "--track", "quick", "--setup", "S3.1-tuned")[2]
+
+
+def test_reproduce_prints_the_table_beside_the_papers(command, home, tmp_path):
+    words = ["m2", "--track", "quick", "--seeds", "2", "--home", home]
+    code, out, err = command("reproduce", *words, "--dry-run")
+    assert code == 0 and "36 trials" in out and "of the training FLOPs" in out, err
+    code, out, err = command("reproduce", *words, "--output", tmp_path / "out")
+    assert code == 0, err
+    assert "[85.27]" in out and "SX-A between scratch" in out and "M2: under SX-B" in out
+    assert (tmp_path / "out" / "m2.md").read_text() == out
+    assert (tmp_path / "out" / "m2.jsonl.xz").stat().st_size > 1000
+    assert command("reproduce", "table9", "--home", home)[0] == 2

@@ -20,6 +20,8 @@ names = pytest.mark.parametrize("name", NETWORKS)
 @names
 @pytest.mark.parametrize("shape", [DIGITS, ImageShape(3, 32, 32, 100)])
 def test_images_in_logits_out(name: str, shape: ImageShape) -> None:
+    if name == "vgg19" and shape == DIGITS:
+        pytest.skip("four poolings leave nothing of 8x8")
     model = build_network(name, shape, 0)
     images = torch.randn(5, shape.channels, shape.height, shape.width, generator=torch.Generator().manual_seed(0))
     assert model(images).shape == (5, shape.classes)

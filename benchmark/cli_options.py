@@ -1,0 +1,29 @@
+"""Options that several commands share, and the terminal that they print to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Format = Annotated[str, typer.Option("--format", help="table, json or csv")]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="folder of results [env: PRUNEMARK_HOME; default: ./prunemark-home]"),
+]
+UriOption = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow [env: MLFLOW_TRACKING_URI; default: SQLite in --home]"),
+]
+
+
+def console(stderr: bool = False) -> Console:
+    """A terminal, at least 100 columns wide when nobody is looking."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=max(made.width, 140))
