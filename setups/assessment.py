@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -29,18 +29,23 @@ class Assessment:
     unknown: tuple[str, ...]
 
 
-def assess(pipelines: Sequence[Pipeline], *, setups: dict[str, ComparisonSetup] | None = None) -> Assessment:
+def assess(
+    pipelines: Sequence[Pipeline],
+    *,
+    setups: dict[str, ComparisonSetup] | None = None,
+    revise: Callable[[dict[str, Finding]], dict[str, Finding]] | None = None,
+) -> Assessment:
     """Compares every pair of the pipelines by every factor and reads the setups off the findings.
 
-    Raises ValueError for fewer than two pipelines. Between more than two, a factor holds only if it
+    `revise` is given the findings of each pair, by factor, and gives them back with what only the caller
+    knows: who claims to win, how good the evidence is. Raises ValueError for fewer than two pipelines. Between more than two, a factor holds only if it
     does for every pair, because equality within a tolerance is not transitive.
     """
     if len(pipelines) < 2:
         raise ValueError("an assessment needs at least two pipelines")
     registry = setups or SETUPS
-    findings = tuple(
-        factor.compare(left, right) for left, right in combinations(pipelines, 2) for factor in FACTORS.values()
-    )
+    pairs = [{id: factor.compare(*pair) for id, factor in FACTORS.items()} for pair in combinations(pipelines, 2)]
+    findings = tuple(finding for pair in pairs for finding in (revise(pair) if revise else pair).values())
     by_factor = {id: combine(f.state for f in findings if f.factor == id) for id in FACTORS}
     states = {id: combine(by_factor[f] for f in setup.factors) for id, setup in registry.items()}
     established, ceiling = _interval(states, chain(registry))
