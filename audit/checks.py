@@ -59,7 +59,9 @@ def _macs(entry: Entry) -> list[str]:
                 f"{entry.name}: prints a speed-up of {speedup:g}, but {dense:g} / {kept:g} M MACs = {dense / kept:.3g}"
             )
     if part and speedup is not None and not _agree(speedup, 1 / part, entry, ("macs_kept",), part):
-        found.append(f"{entry.name}: prints a speed-up of {speedup:g}, but keeps {part:.1%} of the MACs: {1 / part:.3g}")
+        found.append(
+            f"{entry.name}: prints a speed-up of {speedup:g}, but keeps {part:.1%} of the MACs: {1 / part:.3g}"
+        )
     if part and kept is not None and dense is not None and abs(kept / dense - part) > COMPRESSION_TOLERANCE * part:
         found.append(f"{entry.name}: keeps {part:.1%} of the MACs, but {kept:g} of {dense:g} M is {kept / dense:.1%}")
     return found[:1]

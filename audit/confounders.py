@@ -10,7 +10,8 @@ from typing import Any, Literal
 from prunemark.audit.entry import Entry
 from prunemark.audit.leaves import Reported
 from prunemark.audit.noise import selection_of
-from prunemark.audit.pair import Pair, counts_flops
+from prunemark.audit.pair import Pair
+from prunemark.audit.pipelines import counts_flops
 from prunemark.setups.factors import Finding, plain_name, show
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.schedule import LRSchedule

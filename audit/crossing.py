@@ -25,7 +25,9 @@ class CrossFinding:
     why: str
 
 
-def judge(comparison: Comparison, pair: Pair, own: tuple[Arm, Arm], arm_of: Callable[[Crossed], Arm]) -> CrossFinding | None:
+def judge(
+    comparison: Comparison, pair: Pair, own: tuple[Arm, Arm], arm_of: Callable[[Crossed], Arm]
+) -> CrossFinding | None:
     """What the crossed results say; None unless there is one of each method. `own` are (winner, loser)."""
     a = _result(comparison, pair.winner.name, pair.loser.name)
     b = _result(comparison, pair.loser.name, pair.winner.name)

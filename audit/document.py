@@ -98,7 +98,9 @@ def _entries(root: Node) -> dict[str, Node]:
 def _claim(root: Node, entries: Mapping[str, Node]) -> Claim:
     node = root.entries.get("claim")
     if node is None or node.kind != "mapping":
-        raise InputError(f"{(node or root).where}: a claim is wanted, as in claim: {{winner: A, loser: B, kind: better}}")
+        raise InputError(
+            f"{(node or root).where}: a claim is wanted, as in claim: {{winner: A, loser: B, kind: better}}"
+        )
     winner, loser = (_entry_name(node, key, entries) for key in ("winner", "loser"))
     if winner == loser:
         raise InputError(f"{node.where}: the winner and the loser are one entry, {winner!r}")

@@ -55,7 +55,7 @@ class Arm:
 class Reading:
     """One way to read the printed numbers: the difference in points and its interval.
 
-    `decisive` readings all have to agree with a claim; the others are shown.
+    `decisive` readings all have to agree with a claim; the others are only shown. `p` is two-sided.
     """
 
     name: str
@@ -74,11 +74,19 @@ class Gap:
     readings: tuple[Reading, ...]
     sd_source: str
     sd: float | None
+    arms: tuple[Arm, Arm] | None = None
 
     @property
     def main(self) -> Reading | None:
         """The plain reading, which is shown first."""
         return self.readings[0] if self.readings else None
+
+    @property
+    def asides(self) -> tuple[Reading, ...]:
+        """What the interval would be if a printed sd were something else: shown, but it decides nothing."""
+        if self.arms is None or self.main is None or any(arm.ambiguous_sd for arm in self.arms):
+            return ()
+        return tuple(_spread_readings((self.main.name, self.main.points), *self.arms))
 
     def position(self, threshold: float = 0.0) -> Position:
         """Where the difference lies from a threshold in points, by all decisive readings together."""
@@ -173,11 +181,14 @@ def gap(winner: Arm, loser: Arm, by_drop: bool) -> Gap:
         return Gap(quantities[0][1], (), "unknown", None)
     pooled = math.sqrt((winner.sd**2 + loser.sd**2) / 2)
     readings = [_reading(name, points, winner, loser) for name, points in quantities]
-    readings += _spread_readings(quantities[0], winner, loser)
+    if winner.ambiguous_sd or loser.ambiguous_sd:
+        readings += _spread_readings(quantities[0], winner, loser)
     if (inflation := _inflation(winner, loser)) > 0:
         name, points = quantities[0]
-        readings.append(_reading(f"{name}, less what selection adds ({inflation:.2f})", points - inflation, winner, loser))
-    return Gap(quantities[0][1], tuple(readings), source, pooled)
+        readings.append(
+            _reading(f"{name}, less what selection adds ({inflation:.2f})", points - inflation, winner, loser)
+        )
+    return Gap(quantities[0][1], tuple(readings), source, pooled, (winner, loser))
 
 
 def _quantities(winner: Arm, loser: Arm, by_drop: bool) -> list[tuple[str, float]]:

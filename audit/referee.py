@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from prunemark.audit.checks import drop_fault, faults
 from prunemark.audit.confounders import Confounder, confounders
-from prunemark.audit.crossing import CrossFinding, judge
+from prunemark.audit.crossing import judge
 from prunemark.audit.document import Claim, Comparison, Crossed
 from prunemark.audit.entry import Entry
 from prunemark.audit.noise import Arm, Gap, OwnRepeats, gap, make_arm
@@ -24,16 +26,40 @@ WHOLE = ("total_epochs", "overall_lr", "final_lr", "total_flops")
 class Audit:
     """Everything that is found about one claim."""
 
-    claim: Claim
-    pair: Pair
-    faults: tuple[str, ...]
-    gap: Gap
-    cross: CrossFinding | None
-    confounders: tuple[Confounder, ...]
-    unknown: tuple[str, ...]
+    evidence: Evidence
     verdict: Verdict
-    settle: tuple[str, ...]
-    notes: tuple[str, ...]
+    unknown: tuple[str, ...]
+    comparison: Comparison | None = None
+
+    @property
+    def claim(self) -> Claim:
+        """Who is said to beat whom."""
+        return self.evidence.claim
+
+    @property
+    def pair(self) -> Pair:
+        """Both sides, and what the rulebook says of them."""
+        return self.evidence.pair
+
+    @property
+    def gap(self) -> Gap:
+        """Winner minus loser, against noise."""
+        return self.evidence.gap
+
+    @property
+    def confounders(self) -> Sequence[Confounder]:
+        """What differs, and of what nobody can say."""
+        return self.evidence.confounders
+
+    @property
+    def settle(self) -> tuple[str, ...]:
+        """The smallest experiments that would settle the claim."""
+        return tuple(experiments(self.evidence))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should see beside the verdict."""
+        return _notes(self.pair, self.comparison)
 
     @property
     def differing(self) -> tuple[Confounder, ...]:
@@ -60,7 +86,7 @@ def audit_entries(
     arms = (_arm(winner, own), _arm(loser, own))
     found_gap = gap(*arms, by_drop=_bases_differ(pair))
     cross = None
-    wrong = [*faults(winner), *faults(loser)]
+    wrong = [*_faults(winner), *_faults(loser)]
     if comparison is not None and comparison.cross:
         cross = judge(comparison, pair, arms, lambda crossed: _crossed_arm(crossed, pair, own))
         for crossed in comparison.cross:
@@ -68,11 +94,12 @@ def audit_entries(
             wrong += drop_fault(f"{crossed.method} retrained as {crossed.retraining}", crossed.result, base)
     others = tuple(confounders(pair))
     evidence = Evidence(claim, pair, wrong, found_gap, cross, others)
-    verdict = decide(evidence)
-    return Audit(
-        claim, pair, tuple(wrong), found_gap, cross, others, unknown(pair, arms), verdict,
-        tuple(experiments(evidence)), _notes(pair, comparison),
-    )  # fmt: skip
+    return Audit(evidence, decide(evidence), unknown(pair, arms), comparison)
+
+
+@lru_cache(maxsize=4096)
+def _faults(entry: Entry) -> tuple[str, ...]:
+    return tuple(faults(entry))
 
 
 def _arm(entry: Entry, own: OwnRepeats | None) -> Arm:

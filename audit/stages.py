@@ -65,7 +65,9 @@ def sorted_into_slots(stages: Sequence[Stage], kind: str, entry: str) -> dict[st
         "retraining": _joined(retraining, f"{entry}.stages.retraining#0"),
     }
     if kind in ("pruned_at_init", "sparse_training"):
-        slots["pretraining"] = slots["pretraining"] if _has(listed, "pretraining") else _none(f"{entry}.stages.pretraining#0")
+        slots["pretraining"] = (
+            slots["pretraining"] if _has(listed, "pretraining") else _none(f"{entry}.stages.pretraining#0")
+        )
     if kind == "sparse_training" and not retraining:
         slots["retraining"] = _none(f"{entry}.stages.retraining#0")
     return slots
@@ -126,8 +128,9 @@ def _joined(stages: Sequence[Stage], root: str) -> Slot:
     epochs, first = _sum([_times(s.epochs.value, s.repeat) for s in stages]), stages[0]
     return Slot(
         replace(first.epochs, value=epochs, root=f"{first.epochs.root}+{len(stages)}", evidence=_weakest(stages)),
-        replace(first.lr, value=_laid_end_to_end(stages), root=f"{first.lr.root}+{len(stages)}",
-                evidence=_weakest(stages)),
+        replace(
+            first.lr, value=_laid_end_to_end(stages), root=f"{first.lr.root}+{len(stages)}", evidence=_weakest(stages)
+        ),
     )
 
 
@@ -154,7 +157,8 @@ def _times(epochs: Leaf[float], repeat: int) -> Leaf[float]:
     if isinstance(epochs, Between):
         return Between(epochs.low * repeat, epochs.high * repeat)
     if isinstance(epochs, Conflict):
-        return Conflict(tuple(_times(choice, repeat) for choice in epochs.choices))  # type: ignore[arg-type]
+        choices: tuple[Any, ...] = tuple(_times(choice, repeat) for choice in epochs.choices)
+        return Conflict(choices)
     value = known(epochs)
     return epochs if value is None else value * repeat
 

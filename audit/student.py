@@ -1,7 +1,7 @@
 """Student's t without scipy, which alone would take most of the time that one document may take.
 
 The distribution by the continued fraction of the incomplete beta function (Lentz's method; DLMF 8.17.22),
-the quantile by bisection on it. The tests compare both with scipy.
+the quantile by Newton's steps on it. The tests compare both with scipy.
 """
 
 from __future__ import annotations
@@ -36,16 +36,19 @@ def quantile(confidence: float, df: float) -> float:
         return math.inf
     if math.isinf(df):
         return normal
-    low, high = normal, 2 * normal + 1
-    while two_sided_p(high, df) > 1 - confidence and high < 1e12:
-        low, high = high, 4 * high
-    for _ in range(60):
-        middle = (low + high) / 2
-        if two_sided_p(middle, df) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+    # the tail is convex and falls: Newton's steps from below never pass the root
+    t, target = normal, 1 - confidence
+    for _ in range(200):
+        step = (two_sided_p(t, df) - target) / (2 * _density(t, df))
+        t += step
+        if step <= 1e-13 * t:
+            break
+    return t
+
+
+def _density(t: float, df: float) -> float:
+    scale = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
+    return float(scale * (1 + t * t / df) ** (-(df + 1) / 2))
 
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:

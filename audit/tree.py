@@ -43,7 +43,9 @@ def read_file(path: Path) -> bytes:
     """The bytes of a document. Raises InputError when there are none, or too many of them to be one."""
     try:
         if path.is_dir():
-            raise InputError(f"{path} is a folder. Give a comparison document (`prunemark audit --template` writes one)")
+            raise InputError(
+                f"{path} is a folder. Give a comparison document (`prunemark audit --template` writes one)"
+            )
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:

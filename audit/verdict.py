@@ -52,7 +52,6 @@ NEEDED: dict[str, frozenset[str]] = {
 For pruning that is S3.2, the least the founding paper recommends; the cost of pruning itself may differ."""
 
 
-
 @dataclass(frozen=True)
 class Verdict:
     """A word of `WORDS` and the reason, for a reader."""
@@ -147,13 +146,17 @@ def _attributable(e: Evidence) -> Verdict | None:
 
 
 def _confounded(e: Evidence) -> Verdict | None:
-    against = [c for c in _differing(e) if c.favours != e.pair.loser.name]
+    """Something may favour the winner. Who ran the loser (`quoted`) is shown, but by itself explains no gap."""
+    against = [c for c in _differing(e) if c.favours != e.pair.loser.name and c.name != "quoted"]
     return Verdict("confounded", _list(against)) if against else None
 
 
 def _a_fortiori(e: Evidence) -> Verdict | None:
-    differing = _differing(e)
-    if position(e) != "above" or not differing:
+    """The winner wins in spite of all that differs; silence about what the claim needs might hide the opposite."""
+    differing = [c for c in _differing(e) if c.name != "quoted"]
+    needed = ("overall_lr", "total_epochs", "final_lr") if e.pair.through_sx else NEEDED[e.claim.credited_to]
+    silent = any(e.pair.findings[factor].state is State.UNDECIDABLE for factor in needed)
+    if position(e) != "above" or not differing or silent:
         return None
     return Verdict("a-fortiori", f"{_interval(e.gap)} excludes 0, against the odds: {_list(differing)}")
 
@@ -267,5 +270,3 @@ def _span(low: float, high: float) -> str:
 
 def _list(found: Sequence[Confounder]) -> str:
     return "; ".join(f"{c.name} ({c.why}; favours {c.favours or 'nobody knows whom'})" for c in found)
-
-
