@@ -38,13 +38,15 @@ class Confounder:
 
 
 def confounders(pair: Pair) -> list[Confounder]:
-    """All of them, by name; what a method owns is none. Totals are named only where no stage explains them."""
+    """All of them, by name; what a method owns is none. Totals are named only where no stage or
+    compression explains them."""
     found = [c for name in OF_FACTORS if (c := _of_factor(pair, name))]
     found += [c for name in OF_DETAILS if (c := _of_detail(pair, name))]
     found += [c for c in (_selection(pair), _quoted(pair), _convention(pair)) if c]
     owned = pair.winner.method_owned | pair.loser.method_owned
     found = [c for c in found if c.name not in owned]
     explained = any(c.state == "differs" for c in found if c.name in OF_FACTORS and c.name not in TOTALS)
+    explained |= pair.findings["compression"].state is not State.HOLDS
     if explained and not pair.through_sx:
         found = [c for c in found if c.name not in TOTALS]
     return sorted(found, key=lambda c: c.name)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from prunemark.audit.leaves import Reported, number, percent, read_leaf, share, word
+from prunemark.audit.leaves import Reported, is_silent, number, percent, read_leaf, share, word
 from prunemark.audit.schedules import read_lr
-from prunemark.audit.scope import Scope
+from prunemark.audit.scope import Found, Scope
 from prunemark.audit.stages import MAX_REPEAT, ROLES, Slot, Stage, sorted_into_slots
 from prunemark.audit.tree import Node
 from prunemark.setups.errors import InputError, unknown_name
@@ -133,17 +133,22 @@ def _leaf(scope: Scope, name: str, leaf: str, convert: Callable[[Node], Any]) ->
         found = scope.find(name, spelling.split("."))
         if found.node is not None:
             return read_leaf(found.node, found.root, convert, found.evidence)
+    part, _, inner = leaf.partition(".")
+    whole = scope.find(name, (part,)) if inner else None
+    if whole is not None and whole.node is not None and whole.node.kind != "mapping" and not is_silent(whole.node):
+        return _short(whole, leaf, convert)
     found = scope.find(name, leaf.split("."))
-    _is_mapping(scope, name, leaf)
     return Reported(root=found.root, evidence=found.evidence)
 
 
-def _is_mapping(scope: Scope, name: str, leaf: str) -> None:
-    """`network: ResNet-50` is short for a name; any other part has to be a mapping, or it would be lost."""
+def _short(whole: Found, leaf: str, convert: Callable[[Node], Any]) -> Reported:
+    """`network: ResNet-50` is short for its name; any other part has to be a mapping, or it would be lost."""
     part, _, inner = leaf.partition(".")
-    node = scope.find(name, (part,)).node if inner else None
-    if node is not None and node.kind != "mapping" and node.text.strip():
-        raise InputError(f"{node.where}: {part} of {name} is a mapping, as in {part}: {{{inner}: ...}}")
+    if whole.node is None or part != "network" or whole.node.kind != "scalar":
+        where = whole.node.where if whole.node else ""
+        raise InputError(f"{where}: {part} is a mapping, as in {part}: {{{inner}: ...}}")
+    root = f"{whole.root}.{inner}"
+    return read_leaf(whole.node, root, convert, whole.evidence) if inner == "name" else Reported(root=root)
 
 
 def _stage(scope: Scope, name: str, role: str, key: str, faults: list[str]) -> Stage:

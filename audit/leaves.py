@@ -22,7 +22,7 @@ EVIDENCE: dict[str, str] = {
 FORMS = "a value, n/a, {min: 1}, {range: [20, 30]}, {conflict: [x, y]}, {same_as: B} or {value: x, evidence: log}"
 MAX_CHOICES = 20
 _SILENT = {"", "~", "null", "none reported", "not reported", "not_reported", "nan", "?"}
-_NOT_APPLICABLE = {"n/a", "not applicable", "not_applicable"}
+NOT_APPLICABLE_WORDS = {"n/a", "not applicable", "not_applicable"}
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 
 Convert = Callable[[Node], Any]
@@ -58,10 +58,15 @@ def read_leaf(node: Node | None, root: str, convert: Convert, evidence: Evidence
     return Reported(value, root, evidence, decimals, node.where)
 
 
+def is_silent(node: Node) -> bool:
+    """Whether a scalar says nothing, or that the question does not apply."""
+    return node.kind == "scalar" and node.text.strip().lower() in _SILENT | NOT_APPLICABLE_WORDS
+
+
 def _value(node: Node, convert: Convert) -> Leaf[Any]:
     if node.kind == "scalar":
         plain = node.text.strip().lower()
-        if plain in _NOT_APPLICABLE:
+        if plain in NOT_APPLICABLE_WORDS:
             return NOT_APPLICABLE
         if plain in _SILENT and (not node.quoted or plain != "null"):
             return NOT_REPORTED

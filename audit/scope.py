@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prunemark.audit.leaves import Evidence, read_evidence
+from prunemark.audit.leaves import NOT_APPLICABLE_WORDS, Evidence, is_silent, read_evidence
 from prunemark.audit.stages import ROLES
 from prunemark.audit.tree import Node
 from prunemark.setups.errors import InputError, unknown_name
@@ -35,6 +35,8 @@ class Scope:
     def _find(self, entry: str, path: Path, seen: tuple[tuple[str, Path], ...]) -> Found:
         node, evidence = self.entries[entry], _evidence_of(self.entries[entry], path, "stated")
         for depth, key in enumerate(path):
+            if node.kind == "scalar" and node.text.strip().lower() in NOT_APPLICABLE_WORDS:
+                return Found(node, _name(entry, path), evidence)  # `base: n/a` says so of everything in it
             child = _child(node, key)
             if child is None:
                 return Found(None, _name(entry, path), evidence)
@@ -63,7 +65,7 @@ class Scope:
     def stages(self, entry: str) -> list[tuple[str, str]]:
         """(role, key) of every stage in order, where the key finds it again: `retraining`, `retraining#1`."""
         listed = self.find(entry, ("stages",)).node
-        if listed is None or (listed.kind == "scalar" and not listed.text.strip()):
+        if listed is None or is_silent(listed):
             return []
         if listed.kind != "sequence":
             raise InputError(f"{listed.where}: stages is a list, as in [{{stage: pruning, epochs: 0}}, ...]")

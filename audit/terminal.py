@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 STYLES = {0: "bold green", 3: "bold red", 4: "bold yellow"}
 MOST_LINES = 200
+NARROW = 110
 
 
 def print_audit(audit: Audit, console: Console) -> None:
@@ -42,12 +43,24 @@ def _factors(shown: View, console: Console) -> None:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("factor", *shown.names, "state", "why"):
-        table.add_column(title[:40], overflow="ellipsis" if title == "why" else "fold", no_wrap=title == "why")
+    widths = _widths(console)
+    for title, width in zip(("factor", *shown.names, "state", "why"), widths, strict=False):
+        table.add_column(title[:width], overflow="ellipsis", no_wrap=True, width=width)
     for row in shown.factors:
         style = {"refuted": "red", "undecidable": "yellow"}.get(row[3], "")
-        table.add_row(*(Text(cell, style=style if n == 3 else "") for n, cell in enumerate(row)))
+        cells = [Text(cell, style=style if n == 3 else "") for n, cell in enumerate(row)]
+        table.add_row(*cells[: len(widths)])
     console.print(table)
+
+
+def _widths(console: Console) -> tuple[int, ...]:
+    """Of the columns, in characters. On a narrow terminal the reasons are left to the other formats."""
+    factor, state, gaps = 17, 16, 8
+    rest = console.width - factor - state - gaps
+    if console.width < NARROW:
+        return factor, max(10, rest // 2), max(10, rest // 2), state
+    side = min(32, rest // 3)
+    return factor, side, side, state, rest - 2 * side - 2
 
 
 def _confounders(shown: View, console: Console) -> None:

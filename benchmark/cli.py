@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prunemark.audit.cli import audit
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ show_methods = typer.Typer(help="The methods that ship with Prunemark.", invoke_
 app.add_typer(show_setups, name="setups")
 app.add_typer(show_tracks, name="tracks")
 app.add_typer(show_methods, name="methods")
+app.command()(audit)
 
 Format = Annotated[str, typer.Option("--format", help="table, json or csv")]
 HomeOption = Annotated[
@@ -148,43 +150,6 @@ def _from_mlflow(home: Any, uri: str | None, track: str | None) -> Any:
     from prunemark.leaderboard import load
 
     return load.read_texts(read_runs(tracking_uri(uri, home), home, track))
-
-
-@app.command()
-def audit(
-    files: Annotated[list[Path] | None, typer.Argument(help="comparison documents (.yaml), or tables (.csv)")] = None,
-    claim: Annotated[list[str] | None, typer.Option(help="'WINNER>LOSER', methods or row ids of a table")] = None,
-    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="every pair of one dataset and network")] = False,
-    format: Annotated[str, typer.Option(help="text, json, markdown or html")] = "text",
-    output: Annotated[Path | None, typer.Option(help="write to this file instead")] = None,
-    published: Annotated[bool, typer.Option("--published", help="the literature that ships with Prunemark")] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="with --published: write the page of the literature")
-    ] = False,
-    network: Annotated[str | None, typer.Option(help="with --published: only this network")] = None,
-    dataset: Annotated[str | None, typer.Option(help="with --published: only this dataset")] = None,
-    method: Annotated[str | None, typer.Option(help="with --published: only methods of this name")] = None,
-    runs: Annotated[str | None, typer.Option(help="a folder of records, or an MLflow experiment")] = None,
-    mapping: Annotated[Path | None, typer.Option(help="with --runs: which logged parameter is what")] = None,
-    tracking_uri: Annotated[str | None, typer.Option("--tracking-uri", help="MLflow, for --runs")] = None,
-    repeats: Annotated[Path | None, typer.Option(help="a folder of records whose seeds give the noise")] = None,
-    template: Annotated[bool, typer.Option("--template", help="write a commented document to fill in")] = False,
-    from_row: Annotated[str | None, typer.Option("--from-row", help="with --template: a published row")] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="write the JSON Schema of the document")] = False,
-    explain: Annotated[
-        str | None, typer.Option(metavar="FACTOR", help="what a factor is, and how it is decided")
-    ] = None,
-) -> None:
-    """Was a published comparison fair? Exit code 0 supported, 3 not, 4 undecided."""
-    from prunemark.audit.command import Options, run
-
-    options = Options(
-        tuple(files or ()), tuple(claim or ()), all_pairs, format, output, published, report, network, dataset, method,
-        runs, mapping, tracking_uri, repeats, template, from_row, schema, explain,
-    )  # fmt: skip
-    code = run(options, console())
-    if code:
-        raise typer.Exit(code)
 
 
 @app.command()
