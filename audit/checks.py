@@ -90,7 +90,8 @@ def _params(entry: Entry) -> list[str]:
     if kept is not None and share is not None:
         readings = [share if share <= 1 else share / 100]
         if all(abs(kept / total - reading) > PARAMS_TOLERANCE * max(reading, kept / total) for reading in readings):
-            return [f"{entry.name}: keeps {kept:g} of {total:g} M parameters, {kept / total:.1%}, but prints {share:g}"]
+            part = kept / total
+            return [f"{entry.name}: keeps {kept:g} of {total:g} M parameters, {part:.1%}, but prints {readings[0]:.1%}"]
     return []
 
 

@@ -23,6 +23,9 @@ def audit(
     report: Annotated[
         bool, typer.Option("--report", help="with --published: write the page of the literature")
     ] = False,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="with --published: records that contradict themselves")
+    ] = False,
     network: Annotated[str | None, typer.Option(help="with --published: only this network")] = None,
     dataset: Annotated[str | None, typer.Option(help="with --published: only this dataset")] = None,
     method: Annotated[str | None, typer.Option(help="with --published: only methods of this name")] = None,
@@ -41,8 +44,8 @@ def audit(
     from prunemark.audit.command import Options, run
 
     options = Options(
-        tuple(files or ()), tuple(claim or ()), all_pairs, format, output, published, report, network, dataset, method,
-        runs, mapping, tracking_uri, repeats, template, from_row, schema, explain,
+        tuple(files or ()), tuple(claim or ()), all_pairs, format, output, published, report, errors, network, dataset,
+        method, runs, mapping, tracking_uri, repeats, template, from_row, schema, explain,
     )  # fmt: skip
     code = run(options, _console())
     if code:

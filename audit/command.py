@@ -37,6 +37,7 @@ class Options:
     output: Path | None = None
     published: bool = False
     report: bool = False
+    errors: bool = False
     network: str | None = None
     dataset: str | None = None
     method: str | None = None
@@ -118,6 +119,11 @@ def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | Non
 def _published(options: Options, console: Console) -> int:
     from prunemark.audit import literature
 
+    if options.errors:
+        from prunemark.audit.errors import record_errors
+
+        _list([dict(vars(error)) for error in record_errors()], options, console)
+        return 0
     rows = literature.select(options.network, options.dataset, options.method)
     if options.report:
         from prunemark.audit.literature_page import report
@@ -149,14 +155,14 @@ def _list(rows: list[dict[str, object]], options: Options, console: Console) -> 
     from rich.table import Table
     from rich.text import Text
 
-    shown = ("row", "dataset", "network", "paper", "method", "variant", "speedup", "base", "top1", "sd", "source")
+    shown = [column for column in (rows[0] if rows else ()) if column not in ("kind", "runs")]
     table = Table(box=None, padding=(0, 1, 0, 0))
     for column in shown:
         table.add_column(column, overflow="ellipsis", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(str(row[column])) for column in shown))
     console.print(table)
-    console.print(f"{len(rows)} results. Audit two of them: prunemark audit --published --claim 'R011>R007'")
+    console.print(f"{len(rows)} lines")
 
 
 def _of_runs(options: Options, own: OwnRepeats | None) -> list[Audit]:
