@@ -11,7 +11,7 @@ from prunemark.audit.entry import Entry
 from prunemark.audit.leaves import Reported
 from prunemark.audit.noise import selection_of
 from prunemark.audit.pair import Pair
-from prunemark.audit.pipelines import counts_flops
+from prunemark.audit.pipelines import counts_flops, reported
 from prunemark.setups.factors import Finding, plain_name, show
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.schedule import LRSchedule
@@ -98,6 +98,8 @@ def _whom(pair: Pair, name: str, finding: Finding) -> str | None:
     if size is None:
         return None
     a, b = _bounds(size(pair.left)), _bounds(size(pair.right))
+    if name in ("retraining_lr", "pruning_lr") and (a is None or b is None):
+        a, b = (_bounds(reported(entry, name.replace("_", ".")).first) for entry in (pair.winner, pair.loser))
     if a is None or b is None:
         return None
     if a[0] > b[1]:

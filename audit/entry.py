@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from prunemark.audit.leaves import Reported, is_silent, number, percent, read_leaf, share, word
+from prunemark.audit.leaves import Reported, is_silent, number, number_or_none, percent, read_leaf, share, times, word
 from prunemark.audit.schedules import read_lr
 from prunemark.audit.scope import Found, Scope
 from prunemark.audit.stages import MAX_REPEAT, ROLES, Slot, Stage, sorted_into_slots
@@ -18,7 +18,6 @@ from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED
 KINDS = get_args(Kind)
 NUMBER = number(0, what="a number that is not negative")
 POSITIVE = number(0, above=True, what="a number above 0")
-SPEEDUP = number(0, above=True, what="dense MACs over pruned MACs, above 0, as in 2.31")
 COUNT = number(1, 1e6, what="a number of runs, at least 1")
 
 LEAVES: dict[str, Callable[[Node], Any]] = {
@@ -27,7 +26,7 @@ LEAVES: dict[str, Callable[[Node], Any]] = {
     "network.dense_macs_millions": POSITIVE,
     "network.dense_params_millions": POSITIVE,
     "granularity": word,
-    "speedup": SPEEDUP,
+    "speedup": times,
     "params_kept": POSITIVE,
     "params_kept_millions": POSITIVE,
     "sparsity": share,
@@ -38,8 +37,8 @@ LEAVES: dict[str, Callable[[Node], Any]] = {
     "base.source": word,
     "base.top1": percent,
     "recipe.batch_size": POSITIVE,
-    "recipe.weight_decay": NUMBER,
-    "recipe.label_smoothing": NUMBER,
+    "recipe.weight_decay": number_or_none,
+    "recipe.label_smoothing": number_or_none,
     "recipe.distillation": word,
     "recipe.augmentation": word,
     "result.top1": percent,

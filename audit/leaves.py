@@ -33,7 +33,8 @@ class Reported:
     """What one entry says of one thing.
 
     `root` names the leaf it comes from, so that two leaves declared to be the same have one root;
-    `decimals` is how many a printed number has, when it is one number.
+    `decimals` is how many a printed number has, when it is one number; `first` is the LR that a schedule
+    starts from, known even where its length is not.
     """
 
     value: Leaf[Any] = NOT_REPORTED
@@ -41,6 +42,7 @@ class Reported:
     evidence: Evidence = "stated"
     decimals: int | None = None
     where: str = ""
+    first: float | None = None
 
 
 def read_leaf(node: Node | None, root: str, convert: Convert, evidence: Evidence = "stated") -> Reported:
@@ -70,6 +72,8 @@ def _value(node: Node, convert: Convert) -> Leaf[Any]:
             return NOT_APPLICABLE
         if plain in _SILENT and (not node.quoted or plain != "null"):
             return NOT_REPORTED
+        if plain.startswith((">=", "≥")):  # as tables print it
+            return Between(_bound(Node("scalar", node.where, plain.lstrip(">=≥").strip())))
         return convert(node)
     forms = {"min", "range", "conflict"} & set(node.entries)
     if node.kind == "mapping" and len(forms) == 1:
@@ -147,6 +151,20 @@ def number(
         return value
 
     return read
+
+
+def number_or_none(node: Node) -> float:
+    """A number that is not negative; `none` is 0, as for a recipe without label smoothing."""
+    if node.kind == "scalar" and node.text.strip().lower() in ("none", "no", "off", "false"):
+        return 0.0
+    return number(0, what="a number that is not negative, or none")(node)
+
+
+def times(node: Node) -> float:
+    """A ratio above 0, as 2.31 or 2.31x."""
+    text = node.text.strip().removesuffix("x").removesuffix("×").strip()
+    plain = Node(node.kind, node.where, text, node.quoted, node.entries, node.items)
+    return number(0, above=True, what="dense MACs over pruned MACs, above 0, as in 2.31")(plain)
 
 
 def percent(node: Node) -> float:

@@ -6,6 +6,7 @@ claims to win, how good the evidence is, what was declared to be the same, and F
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,7 +14,7 @@ from functools import lru_cache
 from prunemark.audit.entry import Entry
 from prunemark.audit.pipelines import counts_flops, make_pipeline, reported, states_macs
 from prunemark.setups.assessment import Assessment, assess
-from prunemark.setups.factors import Finding
+from prunemark.setups.factors import LR_TOLERANCE_LOG10, Finding
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.values import (
     NOT_APPLICABLE,
@@ -114,6 +115,11 @@ def _revised(
         why = "dense costs differ by a factor of two: one side may print FLOPs. State flops_convention"
         found["network"] = replace(found["network"], state=State.UNDECIDABLE, why=why)
     found |= {f: replace(found[f], state=State.REFUTED, why=why) for f, why in _structural(found, left, right).items()}
+    for stage in ("retraining", "pruning"):
+        first = [reported(entry, f"{stage}.lr").first for entry in (winner, loser)]
+        if found[f"{stage}_lr"].state is State.UNDECIDABLE and _start_apart(*first):
+            why = f"the LR starts from {first[0]:g} against {first[1]:g}, however many epochs there were"
+            found[f"{stage}_lr"] = replace(found[f"{stage}_lr"], state=State.REFUTED, why=why)
     for factor, leaves in FACTOR_LEAVES.items():
         decided = found[factor].state in (State.HOLDS, State.REFUTED)
         if decided and (side := _default_only(leaves, winner, loser)):
@@ -138,6 +144,12 @@ def _structural(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -
         why = "structural: sparse training has neither a base model nor a retraining stage"
         factors = ("base_model", "retraining_epochs", "retraining_lr")
     return {factor: why for factor in factors if found[factor].state is State.UNDECIDABLE}
+
+
+def _start_apart(a: float | None, b: float | None) -> bool:
+    if a is None or b is None or a <= 0 or b <= 0:
+        return False
+    return abs(math.log10(a / b)) > LR_TOLERANCE_LOG10
 
 
 def _more_compressed(left: Pipeline, right: Pipeline) -> bool:

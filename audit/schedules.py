@@ -18,6 +18,7 @@ from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, halving
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Conflict, Leaf, NotApplicable, known
 
 KINDS = ("constant", "step", "cosine", "one-cycle", "halving")
+_SYNONYMS = {"gamma": "factor", "decay": "factor", "warmup_epochs": "warmup", "peak": "initial"}
 _FIELDS = {"kind", "initial", "final", "milestones", "factor", "warmup", "notation", "evidence", "note"}
 _MILESTONE = re.compile(r"(\d{1,9})\s*:")
 
@@ -40,6 +41,7 @@ def read_notation(node: Node) -> Notation:
         return _of_text(node.text.strip(), node)
     if node.kind != "mapping":
         raise InputError(f"{node.where}: an LR is 0:1e-2,30:1e-3 or {{kind: cosine, initial: 0.01, final: 0}}")
+    node = Node(node.kind, node.where, entries={_SYNONYMS.get(key, key): value for key, value in node.entries.items()})
     strange = sorted(set(node.entries) - _FIELDS)
     if strange:
         problem = unknown_name("field of an LR schedule", strange[0][:60], _FIELDS)
@@ -132,7 +134,16 @@ def read_lr(node: Node | None, epochs: Reported, root: str, evidence: Any, fault
         value: Leaf[Any] = NOT_APPLICABLE if trains_not else notation.value
     else:
         value = _stretched(notation.value, epochs.value, faults, stage)
-    return Reported(value, root, notation.evidence, where=notation.where)
+    return Reported(value, root, notation.evidence, where=notation.where, first=_first(notation.value))
+
+
+def _first(notation: Leaf[Any]) -> float | None:
+    """The LR of the first epoch where it does not depend on how many epochs there are."""
+    one = known(notation)
+    if not isinstance(one, Notation) or "warmup" in one.text or one.text.startswith("one-cycle"):
+        return None
+    lr = _over(one, float(max(one.last_milestone + 1, 1000)))
+    return lr.initial if isinstance(lr, LRSchedule) else None
 
 
 def _stretched(notation: Leaf[Any], epochs: Leaf[Any], faults: list[str], stage: str) -> Leaf[Any]:

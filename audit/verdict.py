@@ -227,7 +227,7 @@ def _at_equal_cost(e: Evidence) -> str:
     if cost.satisfied:
         return ", at equal pruning cost" if e.pair.assessment.setups["S4.1"].satisfied else ""
     differs = "differs" if cost is State.REFUTED else "is not reported"
-    return f"; not at equal pruning cost: it {differs}. Methods whose point is longer pruning: see SX-A and SX-B"
+    return f"; what pruning cost {differs} (S4.1). Methods whose point is longer pruning: see SX-A and SX-B"
 
 
 def _basis(e: Evidence) -> str:

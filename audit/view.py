@@ -49,7 +49,7 @@ def view(audit: Audit) -> View:
     row = chain()
     return View(
         word=audit.verdict.word,
-        sentence=f"{_claim(audit, names)}: {WORDS[audit.verdict.word]}. {_capital(audit.verdict.why)}.",
+        sentence=f"{_claim(audit, names)}: {WORDS[audit.verdict.word]} ({audit.verdict.why}).",
         setups="  ".join(f"{id} {MARKS[found.setups[id]]}" for id in order),
         interval=_interval(found.established, found.ceiling, row, {id: found.setups[id] for id in row}),
         factors=tuple(_factor_row(audit, id) for id in FACTORS),
@@ -69,10 +69,6 @@ def _claim(audit: Audit, names: tuple[str, ...]) -> str:
     kind = "is better than" if audit.claim.kind == "better" else f"is within {audit.claim.margin_pp:g} points of"
     credit = "" if audit.claim.credited_to == "pruning" else f", credited to the {audit.claim.credited_to}"
     return f"{names[0]} {kind} {names[1]}{credit}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _interval(established: str | None, ceiling: str | None, row: tuple[str, ...], states: dict[str, State]) -> str:

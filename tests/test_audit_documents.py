@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from prunemark.audit import checks, explain, json_schema, template
 from prunemark.audit.confounders import NAMES
 from prunemark.audit.document import loads
-from prunemark.audit.leaves import number, percent, printed_decimals, read_leaf, read_number, share, word
+from prunemark.audit.leaves import (
+    number,
+    number_or_none,
+    percent,
+    printed_decimals,
+    read_leaf,
+    read_number,
+    share,
+    times,
+    word,
+)
 from prunemark.audit.pipelines import counts_flops
 from prunemark.audit.schedules import read_notation
 from prunemark.audit.tree import Node, node_of, parse
@@ -37,6 +47,8 @@ def leaf(text, convert=read_number):
         (".5", 0.5),
         ("1E2", 100.0),
         ("+3", 3.0),
+        ("'>=3'", Between(3.0)),
+        ("≥ 3", Between(3.0)),
         ("", NOT_REPORTED),
         ("null", NOT_REPORTED),
         ("~", NOT_REPORTED),
@@ -89,6 +101,7 @@ def test_percent_against_fraction():
 
 
 def test_words_and_limits():
+    assert (times(scalar("2.31x")), times(scalar("2")), number_or_none(scalar("none"))) == (2.31, 2.0, 0.0)
     assert word(scalar(" two\n words ")) == "two words"
     with pytest.raises(InputError, match="t: a count is wanted; given 0"):
         number(1, 5, what="a count")(scalar("0"))
@@ -105,6 +118,7 @@ def test_words_and_limits():
             {"kind": "step", "initial": 0.01, "milestones": [30, 60, 75], "final": "1e-5"},
             "0:1e-2,30:1e-3,60:1e-4,75:1e-5",
         ),
+        ({"kind": "step", "initial": 0.01, "milestones": [30], "gamma": 0.1}, "0:1e-2,30:1e-3"),
         ({"kind": "cosine", "initial": 0.01, "final": 0}, "cosine:1e-2"),
         ({"kind": "cosine", "initial": 0.1, "final": 1e-4, "warmup": 5}, "cosine:1e-1->1e-4+warmup5"),
         ({"kind": "constant", "initial": "4e-4"}, "4e-4"),
@@ -125,7 +139,7 @@ def test_schedules_as_mappings(written, same):
         ({"kind": "step", "initial": 1}, "needs `milestones`"),
         ({"kind": "step", "initial": 1, "milestones": [3]}, "needs `factor`"),
         ({"kind": "constant", "initial": -1}, "not negative"),
-        ({"kind": "constant", "initial": 1, "peak": 2}, "unknown field of an LR schedule 'peak'"),
+        ({"kind": "constant", "initial": 1, "top": 2}, "unknown field of an LR schedule 'top'"),
         ([1], "an LR is 0:1e-2,30:1e-3 or"),
     ],
 )

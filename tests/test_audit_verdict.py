@@ -147,7 +147,7 @@ def test_conflicts_ranges_and_minima() -> None:
     assert "S3.1:refuted" in setups(judge(GREG, entry("x", 74.0, retraining__epochs={"range": [20, 30]})))
     least = judge(entry("GReg-2", 76.0, pruning__epochs={"min": 1}), L1)
     assert "S4.1:refuted" in setups(least) and least.verdict.word == "attributable"
-    assert names(least) == {"pruning_epochs": "A"} and "not at equal pruning cost" in least.verdict.why
+    assert names(least) == {"pruning_epochs": "A"} and "at equal pruning cost" not in least.verdict.why
 
 
 def test_what_does_not_apply_is_vacuous_or_structural() -> None:
@@ -336,3 +336,12 @@ def test_every_verdict_has_a_meaning_and_a_code() -> None:
     assert set(EXIT_CODES) == set(WORDS) and set(EXIT_CODES.values()) == {0, 3, 4}
     assert {w for w, c in EXIT_CODES.items() if c == 0} == {"attributable", "attributable-cross-validated", "supported"}
     assert {w for w, c in EXIT_CODES.items() if c == 4} == {"undecided", "within-noise"}
+
+
+def test_an_lr_that_starts_elsewhere_is_another_one_however_long_it_lasts() -> None:
+    """Table 3: SSL states an LR of 0.01 and no epochs, L1-norm 0.001 for 20 epochs."""
+    ssl = entry("SSL", 74.0, retraining__epochs=None, retraining__lr=0.01)
+    found = judge(entry("L1-norm", 75.0, retraining__epochs=20, retraining__lr=0.001), ssl)
+    assert "S3.1:undecidable S3.2:refuted" in setups(found) and names(found) == {"retraining_lr": "B"}
+    same = judge(entry("L1-norm", 75.0, retraining__epochs=20, retraining__lr=0.01), ssl)
+    assert "S3.1:undecidable S3.2:undecidable" in setups(same)
