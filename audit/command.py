@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class Options:
 
 def run(options: Options, console: Console) -> int:
     """Does what was asked for; gives the exit code. Raises InputError for what cannot be done."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no ● shows a ? instead of failing
+        sys.stdout.reconfigure(errors="replace")
     if options.format not in FORMATS:
         raise unknown_name("format", options.format, FORMATS)
     if options.explain is not None:

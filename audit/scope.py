@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prunemark.audit.leaves import NOT_APPLICABLE_WORDS, Evidence, is_silent, read_evidence
 from prunemark.audit.stages import ROLES
@@ -11,6 +11,7 @@ from prunemark.audit.tree import Node
 from prunemark.setups.errors import InputError, unknown_name
 
 Path = Sequence[str]
+MAX_STAGES = 1_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Scope:
     """All entries of a document, by name."""
 
     entries: Mapping[str, Node]
+    _stages_of: dict[int, dict[str, Node]] = field(default_factory=dict, repr=False, compare=False)
 
     def find(self, entry: str, path: Path) -> Found:
         """The node at this path of an entry, through every `same_as`. Raises InputError for a cycle."""
@@ -37,7 +39,7 @@ class Scope:
         for depth, key in enumerate(path):
             if node.kind == "scalar" and node.text.strip().lower() in NOT_APPLICABLE_WORDS:
                 return Found(node, _name(entry, path), evidence)  # `base: n/a` says so of everything in it
-            child = _child(node, key)
+            child = self._child(node, key)
             if child is None:
                 return Found(None, _name(entry, path), evidence)
             node = child
@@ -49,6 +51,15 @@ class Scope:
                 return self._find(target, path, (*seen, here))
             evidence = _evidence_of(node, path[depth + 1 :], evidence)
         return Found(node, _name(entry, path), evidence)
+
+    def _child(self, node: Node, key: str) -> Node | None:
+        if node.kind == "mapping":
+            return node.entries.get(key)
+        if node.kind != "sequence" or "#" not in key:
+            return None
+        if id(node) not in self._stages_of:
+            self._stages_of[id(node)] = _by_key(node)
+        return self._stages_of[id(node)].get(key)
 
     def _target(self, node: Node) -> str | None:
         if node.kind != "mapping" or "same_as" not in node.entries:
@@ -69,12 +80,20 @@ class Scope:
             return []
         if listed.kind != "sequence":
             raise InputError(f"{listed.where}: stages is a list, as in [{{stage: pruning, epochs: 0}}, ...]")
-        found, count = [], dict.fromkeys(ROLES, 0)
-        for stage in listed.items:
-            name = _role_name(stage)
-            found.append((name, f"{ROLES[name]}#{count[ROLES[name]]}"))
-            count[ROLES[name]] += 1
-        return found
+        return [(key.partition("#")[0], key) for key in _by_key(listed)]
+
+
+def _by_key(listed: Node) -> dict[str, Node]:
+    """The stages of a list by `retraining#1`: the second one that is a retraining, whatever it is called."""
+    if len(listed.items) > MAX_STAGES:
+        raise InputError(f"{listed.where}: {len(listed.items)} stages; at most {MAX_STAGES} are read. See `repeat`")
+    found: dict[str, Node] = {}
+    count = dict.fromkeys(ROLES.values(), 0)
+    for stage in listed.items:
+        role = ROLES[_role_name(stage)]
+        found[f"{role}#{count[role]}"] = stage
+        count[role] += 1
+    return found
 
 
 def _chain(steps: Sequence[tuple[str, Path]]) -> str:
@@ -93,16 +112,6 @@ def _role_name(stage: Node) -> str:
         problem = unknown_name("stage", name[:60], ROLES)
         raise InputError(f"{stage.entries['stage'].where}: {problem.args[0]}")
     return name
-
-
-def _child(node: Node, key: str) -> Node | None:
-    if node.kind == "mapping":
-        return node.entries.get(key)
-    if node.kind == "sequence" and "#" in key:
-        role, _, number = key.partition("#")
-        alike = [item for item in node.items if ROLES[_role_name(item)] == role]
-        return alike[int(number)] if int(number) < len(alike) else None
-    return None
 
 
 def _evidence_of(node: Node, rest: Path, inherited: Evidence) -> Evidence:

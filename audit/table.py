@@ -15,7 +15,7 @@ from typing import Any
 
 from prunemark.audit.entry import Entry, read_entry
 from prunemark.audit.scope import Scope
-from prunemark.audit.tree import MAX_BYTES, node_of
+from prunemark.audit.tree import decoded, node_of
 from prunemark.setups.errors import InputError
 
 Row = Mapping[str, str]
@@ -41,12 +41,7 @@ def read_table(data: bytes, name: str) -> list[TableEntry]:
 
 def read_rows(data: bytes, name: str) -> Iterator[tuple[int, Row]]:
     """(line, row) of a CSV with the columns it needs. Raises InputError for anything else."""
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{name} has more than {MAX_BYTES:,} bytes: split it")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise InputError(f"{name}:{data[: problem.start].count(10) + 1}: not UTF-8 text: is it a CSV?") from None
+    text = decoded(data, name)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = list(reader.fieldnames or ())

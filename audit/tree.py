@@ -60,7 +60,7 @@ def parse(data: bytes, name: str) -> Node:
     """The one document in these bytes. Raises InputError with the place for anything else."""
     import yaml
 
-    text = _decoded(data, name)
+    text = decoded(data, name)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return _Builder(name).document(yaml.parse(text, Loader=loader))
@@ -70,7 +70,8 @@ def parse(data: bytes, name: str) -> Node:
         raise InputError(f"{name}: nested deeper than {MAX_DEPTH} levels") from None
 
 
-def _decoded(data: bytes, name: str) -> str:
+def decoded(data: bytes, name: str) -> str:
+    """The text of a file. Raises InputError, with the line, for what is too long or no text."""
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} has more than {MAX_BYTES:,} bytes: that is no comparison document. Split it")
     try:
@@ -81,7 +82,7 @@ def _decoded(data: bytes, name: str) -> str:
     for line, row in enumerate(text.split("\n"), 1):
         bad = next((c for c in row if (c < " " and c not in "\t\r") or "\ud800" <= c <= "\udfff"), None)
         if bad is not None:
-            raise InputError(f"{name}:{line}: the character {bad!r} cannot stand in YAML. Is it a binary file?")
+            raise InputError(f"{name}:{line}: the character {bad!r} cannot stand in a text. Is it a binary file?")
     return text
 
 
@@ -126,6 +127,7 @@ class _Builder:
         if event.anchor:
             self.anchors[event.anchor] = None  # not complete yet: an alias to it now would be a cycle
         if kind == "ScalarEvent":
+            self._printable(event)
             made = Node("scalar", self.where(event), event.value, quoted=event.style in ("'", '"'))
         elif kind == "MappingStartEvent":
             made = self._mapping(event, events, depth)
@@ -135,6 +137,12 @@ class _Builder:
         if event.anchor:
             self.anchors[event.anchor] = made
         return made
+
+    def _printable(self, event: Any) -> None:
+        """An escape such as "\\e[2J" would reach the reader's terminal."""
+        bad = next((c for c in event.value if c not in "\n\t\r" and (c < " " or "\x7f" <= c <= "\x9f")), None)
+        if bad is not None:
+            raise InputError(f"{self.where(event)}: a value with the control character {bad!r}. Take it out")
 
     def _count(self, more: int, event: Any) -> None:
         self.count += more

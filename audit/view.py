@@ -158,4 +158,4 @@ def _number(value: float | None) -> float | None:
 def as_json(audits: list[Audit]) -> str:
     """One object for one claim, a list for several."""
     data: Any = [as_dict(audit) for audit in audits]
-    return json.dumps(data[0] if len(data) == 1 else data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(data[0] if len(data) == 1 else data, indent=1, allow_nan=False) + "\n"

@@ -114,7 +114,7 @@ def test_claims_by_method_and_by_row():
         (b"method,dataset,network\na,b\n", "t.csv:2: this row has not as many cells"),
         (b"method,dataset,network,pruned_top1\na,b,c,high\n", "t.csv:2: a number is wanted"),
         (b"method,dataset,network,pruned_top1\na,b,c,0.75\n", "t.csv:2: 0.75 looks like a fraction"),
-        (b"\xff\n", "t.csv:1: not UTF-8"),
+        (b"\xff\n", "t.csv:1: byte 0 is not UTF-8"),
         (b'method,dataset,network\n"a', "t.csv:1: not a CSV"),
     ],
 )

@@ -198,6 +198,7 @@ def test_any_truncation_and_insertion(at: int, junk: bytes) -> None:
         ("? [a]\n: 1\n", "document:1:3: a key is a plain word"),
         (b"\xff\xfe\x00\x01", "document:1: byte 0 is not UTF-8"),
         (b"a: \x00\n", "document:1: the character '\\x00'"),
+        ('a: "\\e[2J"\n', "document:1:4: a value with the control character"),
         ("schema: other/1\n", "document:1:9: schema 'other/1'"),
         ("!!python/object/apply:os.system [echo]\n", "document:1:1: a comparison document is a mapping"),
     ],
@@ -249,6 +250,13 @@ def test_huge_inputs_end_soon() -> None:
     bounded("a: " + "1" * 1_000_000)
     bounded("x" * 100_000 + ": 1\n")
     assert "500" in bounded(GOOD.replace("entries:\n", "entries:\n" + "".join(f"  e{n}: {{}}\n" for n in range(600))))
+
+
+def test_many_stages_end_soon() -> None:
+    start = "schema: prunemark-comparison/1\nclaim: {winner: A, loser: B}\nentries:\n  B: {}\n  A:\n    stages:\n"
+    cycle = "    - {stage: pruning, epochs: 0}\n    - {stage: retraining, epochs: 90, lr: 1e-2}\n"
+    assert "1002 stages; at most 1000 are read" in bounded(start + cycle * 501)
+    assert '"verdict"' in bounded(start + cycle * 500)
 
 
 def test_long_schedules_end_soon() -> None:
