@@ -19,6 +19,7 @@ from prunemark.benchmark import cli
 HOUSE = Path(__file__).parent.parent
 EXAMPLES = HOUSE / "tests" / "audit_examples"
 AUDIT = (HOUSE / "docs" / "audit.md").read_text()
+LONG = ("--all-pairs", "--report")
 COMMANDS = [line for line in re.findall(r"^prunemark audit .*$", AUDIT, re.M) if "--runs" not in line]
 
 
@@ -30,7 +31,9 @@ def test_the_errors_page_lists_what_is_found():
     assert len(rows) == 20 and len(board_errors()) == 10
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize(
+    "line", [pytest.param(c, marks=pytest.mark.slow) if any(word in c for word in LONG) else c for c in COMMANDS]
+)
 def test_a_command_of_the_page_works(line, tmp_path, monkeypatch, capsys):
     for name in ("audit", "tests"):
         (tmp_path / name).symlink_to(HOUSE / name)
