@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from prunemark.audit.cli import audit
 from prunemark.benchmark import cli_experiments as experiments
 from prunemark.benchmark import cli_listings as listings
 from prunemark.benchmark.cli_experiments import print_standings
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(listings.show_setups, name="setups")
 app.add_typer(listings.show_tracks, name="tracks")
 app.add_typer(listings.show_methods, name="methods")
+app.command()(audit)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -29,19 +29,26 @@ class Assessment:
     unknown: tuple[str, ...]
 
 
-def assess(pipelines: Sequence[Pipeline], *, setups: dict[str, ComparisonSetup] | None = None) -> Assessment:
+def assess(
+    pipelines: Sequence[Pipeline],
+    *,
+    setups: dict[str, ComparisonSetup] | None = None,
+    revise: Callable[[dict[str, Finding]], dict[str, Finding]] | None = None,
+) -> Assessment:
     """Compares every pair of the pipelines by every factor and reads the setups off the findings.
 
-    Raises ValueError for fewer than two pipelines. Between more than two, a factor holds only if it
-    does for every pair, because equality within a tolerance is not transitive.
+    `revise` is given the findings of each pair, by factor, and gives them back with what only the caller
+    knows: who claims to win, how good the evidence is. Raises ValueError for fewer than two pipelines.
+    Between more than two, a factor holds only if it does for every pair, because equality within a
+    tolerance is not transitive.
     """
     if len(pipelines) < 2:
         raise ValueError("an assessment needs at least two pipelines")
     registry = setups or SETUPS
-    findings = tuple(
-        factor.compare(left, right) for left, right in combinations(pipelines, 2) for factor in FACTORS.values()
-    )
-    by_factor = {id: combine(f.state for f in findings if f.factor == id) for id in FACTORS}
+    pairs = [{id: factor.compare(*pair) for id, factor in FACTORS.items()} for pair in combinations(pipelines, 2)]
+    pairs = [revise(pair) for pair in pairs] if revise else pairs
+    findings = tuple(finding for pair in pairs for finding in pair.values())
+    by_factor = {id: combine([pair[id].state for pair in pairs]) for id in FACTORS}
     states = {id: combine(by_factor[f] for f in setup.factors) for id, setup in registry.items()}
     established, ceiling = _interval(states, chain(registry))
     return Assessment(
@@ -52,6 +59,7 @@ def assess(pipelines: Sequence[Pipeline], *, setups: dict[str, ComparisonSetup] 
 
 
 _WEAKEST_FIRST = (State.REFUTED, State.NOT_APPLICABLE, State.UNDECIDABLE, State.HOLDS_A_FORTIORI, State.HOLDS)
+_RANK = {state: rank for rank, state in enumerate(_WEAKEST_FIRST)}
 
 
 def combine(states: Iterable[State]) -> State:
@@ -59,7 +67,7 @@ def combine(states: Iterable[State]) -> State:
 
     A factor that does not apply makes the setup not applicable, unless another one refutes it.
     """
-    return min(states, key=_WEAKEST_FIRST.index, default=State.HOLDS)
+    return min(states, key=_RANK.__getitem__, default=State.HOLDS)
 
 
 def _interval(states: dict[str, State], row: tuple[str, ...]) -> tuple[str | None, str | None]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.schedule import LRSchedule
-from prunemark.setups.values import Leaf, NotReported, State, compare, known, mapped
+from prunemark.setups.values import Leaf, NotApplicable, NotReported, State, compare, known, mapped
 
 COMPRESSION_TOLERANCE = 0.02  # relative
 DENSE_MACS_TOLERANCE = 0.03  # relative: one VGG-19 skips a pooling layer and is 28 % dearer under the same name
@@ -86,15 +86,18 @@ def _by_value(
 
 def _why(state: State, a: Leaf[Any], b: Leaf[Any], rule: str) -> str:
     if state is State.HOLDS:
+        if isinstance(a, NotReported):
+            return "not reported, but declared to be the same on both sides"
         return f"equal ({rule})" if known(a) is not None else f"both are {show(a)}: holds vacuously"
     if state is State.UNDECIDABLE:
         silent = [side for side, leaf in (("left", a), ("right", b)) if isinstance(leaf, NotReported)]
         return f"not reported on the {' and '.join(silent)}" if silent else "what is reported leaves it open"
-    return f"{show(a)} against {show(b)} ({rule})"
+    structural = isinstance(a, NotApplicable) or isinstance(b, NotApplicable)
+    return f"{show(a)} against {show(b)} ({'structural: one side has no such thing' if structural else rule})"
 
 
 def _network(left: Pipeline, right: Pipeline) -> Verdict:
-    state = compare(left.network, right.network, lambda a, b: _plain(a) == _plain(b))
+    state = compare(left.network, right.network, lambda a, b: plain_name(a) == plain_name(b))
     macs = compare(left.dense_macs, right.dense_macs, _relative(DENSE_MACS_TOLERANCE))
     if state is State.HOLDS and macs is State.REFUTED:
         a, b = show(left.dense_macs), show(right.dense_macs)
@@ -102,7 +105,8 @@ def _network(left: Pipeline, right: Pipeline) -> Verdict:
     return state, _why(state, left.network, right.network, "by name; dense MACs within 3 %")
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name without what people spell differently: case, hyphens, spaces and underscores."""
     return name.replace("-", "").replace("_", "").replace(" ", "").lower()
 
 
@@ -165,7 +169,8 @@ def _close_schedules(a: LRSchedule, b: LRSchedule) -> bool:
 
 def _final_lr(pipeline: Pipeline) -> Leaf[float]:
     """The LR of the last epoch of the whole pipeline: of the last stage that trains."""
-    last = next((stage for stage in reversed(pipeline.stages) if known(stage.epochs) != 0), pipeline.retraining)
+    trains = (s for s in reversed(pipeline.stages) if known(s.epochs) != 0 and not isinstance(s.epochs, NotApplicable))
+    last = next(trains, pipeline.retraining)
     return mapped(last.lr, lambda lr: lr.final)
 
 
@@ -191,7 +196,7 @@ def _same(a: object, b: object) -> bool:
 
 _FACTORS = (
     _plain_factor("dataset", "dataset", "Table 2, S1", lambda p: p.dataset,
-                  lambda a, b: _plain(a) == _plain(b), "by name"),
+                  lambda a, b: plain_name(a) == plain_name(b), "by name"),
     Factor("network", "network", "Table 2, S1", lambda p: p.network, _network),
     Factor("compression", "compression or speed-up", "Table 2, S1", compression, _compression),
     _plain_factor("base_accuracy", "accuracy of the base model", "this project", _base_accuracy,

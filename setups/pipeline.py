@@ -7,6 +7,7 @@ judges both. Every leaf may be not reported or not applicable (arXiv:2301.05219,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, from_vector
@@ -84,13 +85,13 @@ class Pipeline:
         """In the order in which they run."""
         return self.pretraining, self.pruning, self.retraining
 
-    @property
+    @cached_property
     def total_epochs(self) -> Leaf[float]:
         """Epochs of all stages together; not reported as soon as one of them is not one known number."""
         counts = [0.0 if isinstance(s.epochs, NotApplicable) else known(s.epochs) for s in self.stages]
         return NotReported() if None in counts else sum(c for c in counts if c is not None)
 
-    @property
+    @cached_property
     def overall_lr(self) -> Leaf[LRSchedule]:
         """The per-epoch LRs of all stages laid end to end; not reported unless every stage's are known."""
         vector: list[float] = []

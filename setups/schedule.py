@@ -82,6 +82,10 @@ class LRSchedule:
         return hash(self.vector)
 
     def __str__(self) -> str:
+        return self._notation
+
+    @cached_property
+    def _notation(self) -> str:
         if self.kind == "step":
             text = ",".join(f"{epoch}:{format_lr(lr)}" for epoch, lr in self.points)
         elif self.kind == "cosine":
@@ -94,6 +98,8 @@ class LRSchedule:
         """Whether both last as long and no epoch's LR differs by more than the tolerance in log10."""
         if self.epochs != other.epochs:
             return False
+        if self.vector == other.vector:
+            return True
         return all(_close(a, b, tolerance_log10) for a, b in zip(self.vector, other.vector, strict=True))
 
     def stretched(self, epochs: int) -> LRSchedule:

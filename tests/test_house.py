@@ -87,7 +87,16 @@ def test_the_rulebook_is_pure_python() -> None:
             assert top == "prunemark" or top in sys.stdlib_module_names, f"{name(path)} imports {module}"
 
 
-LIGHT = ("--help", "setups", "tracks", "methods", "setups show S3.2", "tracks show digits-resnet8", "submit --help")
+LIGHT = (
+    "--help",
+    "setups",
+    "tracks",
+    "methods",
+    "setups show S3.2",
+    "tracks show digits-resnet8",
+    "submit --help",
+    "audit --help",
+)
 
 
 @pytest.mark.parametrize("words", LIGHT)
