@@ -112,6 +112,7 @@ def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path,
 def _explain(problem: BaseException) -> dict[str, str]:
     """The error as data: the place in the submission, the type and the message."""
     from prunemark.benchmark.compression import TargetMissed
+    from prunemark.benchmark.confine import NotAllowed
     from prunemark.benchmark.meter import BudgetExceeded
     from prunemark.benchmark.surgery import BadDecision
 
@@ -120,6 +121,7 @@ def _explain(problem: BaseException) -> dict[str, str]:
         (BudgetExceeded, "budget_exceeded", "pruning budget"),
         (TargetMissed, "noncompliant", "matched compression"),
         (BadDecision, "noncompliant", "a subnetwork of the base model"),
+        (NotAllowed, "noncompliant", "one process, no network"),
         (MemoryError, "out_of_memory", "memory"),
     ):
         if isinstance(problem, kind):

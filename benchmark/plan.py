@@ -29,9 +29,9 @@ DECISION = "decision.json"
 DENSE_LEVEL = Level("dense", 0.0)
 NUMERIC_PACKAGES = ("torch", "numpy", "torch-pruning", "scikit-learn", "safetensors")
 NUMERIC_SOURCES = (
-    "child.py", "compression.py", "context.py", "cost.py", "data.py", "diagnostics.py", "meter.py", "method.py",
-    "networks.py", "outcome.py", "plan.py", "pruned.py", "pruning.py", "record.py", "report.py", "seeds.py",
-    "stages.py", "surgery.py", "training.py", "trial.py", "watch.py",
+    "child.py", "compression.py", "confine.py", "context.py", "cost.py", "data.py", "diagnostics.py", "meter.py",
+    "method.py", "networks.py", "outcome.py", "plan.py", "pruned.py", "pruning.py", "record.py", "report.py",
+    "seeds.py", "stages.py", "surgery.py", "training.py", "trial.py", "watch.py",
     "../setups/budget.py", "../setups/recipe.py", "../setups/schedule.py",
 )  # fmt: skip
 

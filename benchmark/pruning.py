@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from prunemark.benchmark import cost, surgery
+from prunemark.benchmark.confine import confine, harness_hidden
 from prunemark.benchmark.context import TrialContext
 from prunemark.benchmark.data import Images, load_split, pick_device, tensor_dict
 from prunemark.benchmark.meter import Grant, Meter
@@ -45,6 +46,7 @@ def prune(trial: Trial, given: dict[str, int] | None, out: Path) -> None:
     folder in which `hand_over` has laid what it is given.
     Raises whatever the method raises, and BudgetExceeded, TargetMissed, BadDecision, TypeError, ValueError.
     """
+    confine()
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, out / GIVEN, "train", device)
     weights = load_file(out / GIVEN / WEIGHTS)
@@ -71,7 +73,9 @@ def _run_method(
             model = model.to(data.images.device)
             if train_first:
                 context.train_dense(model)
-        decision = load_class(competitor.source)(**dict(competitor.settings)).prune(model.eval(), context.view())
+        with harness_hidden():
+            method = load_class(competitor.source)(**dict(competitor.settings))
+            decision = method.prune(model.eval(), context.view())
     if meter.overdrawn or not trial.budget.pruning_exact or meter.lr:  # else it is run again, with training first
         meter.settle()
     if not isinstance(decision, Decision):

@@ -3,6 +3,9 @@
 import contextlib
 import copy
 import os
+import socket
+import sys
+import threading
 from pathlib import Path
 
 import torch
@@ -233,3 +236,78 @@ class LooksForTheTestSplit(FilterCriterion):
         if found != {"weights.safetensors", "train.safetensors"}:
             raise RuntimeError(f"found {sorted(found)}")
         return layer.weight.flatten(1).abs().sum(dim=1)
+
+
+class TurnsTheMeterOff(_Cheat):
+    """Imports the harness and replaces what counts."""
+
+    def train_more(self, model, context):
+        import prunemark.benchmark.context
+        import prunemark.benchmark.meter
+
+        def nothing(self, *arguments):
+            return None
+
+        for name in ("begin_epoch", "begin_pass", "executed", "foreign_step", "refuse"):
+            setattr(prunemark.benchmark.meter.Meter, name, nothing)
+        sys.modules["prunemark.benchmark.context"].TrialContext.decide = None
+        for _ in range(100):
+            context.train(model, epochs=1)
+
+
+class TrainsInAThread(_Cheat):
+    """What watches the functions of torch belongs to one thread."""
+
+    def train_more(self, model, context):
+        cached = list(context.batches())
+        problems = []
+
+        def work():
+            try:
+                for _ in range(60):
+                    for images, labels in cached:
+                        model.zero_grad()
+                        F.cross_entropy(model(images), labels).backward()
+                        for parameter in model.parameters():
+                            parameter.data -= 0.01 * parameter.grad
+            except Exception as problem:
+                problems.append(problem)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+
+class SearchesWithoutGradients(_Cheat):
+    """An evolution strategy: forward passes alone."""
+
+    def train_more(self, model, context):
+        images, labels = next(iter(context.batches()))
+        with torch.no_grad():
+            best = F.cross_entropy(model(images), labels)
+            for _ in range(3000):
+                step = [0.001 * torch.randn_like(p) for p in model.parameters()]
+                for parameter, change in zip(model.parameters(), step, strict=True):
+                    parameter.add_(change)
+                loss = F.cross_entropy(model(images), labels)
+                if loss > best:
+                    for parameter, change in zip(model.parameters(), step, strict=True):
+                        parameter.sub_(change)
+                best = min(best, loss)
+
+
+class ForksAway(PruningMethod):
+    """Trains in a process of its own, where nobody counts."""
+
+    def prune(self, model, context):
+        if os.fork() == 0:
+            os._exit(0)
+        return l1(context, model)
+
+
+class CallsHome(PruningMethod):
+    """Fetches weights that were trained elsewhere."""
+
+    def prune(self, model, context):
+        socket.create_connection(("127.0.0.1", 9), timeout=1)
+        return l1(context, model)

@@ -178,6 +178,9 @@ CHEATS = {
     "SmallBatches": "began epoch",
     "AsksForMore": "began epoch",
     "ReadsForever": "asked for pass",
+    "TurnsTheMeterOff": "began epoch",
+    "TrainsInAThread": "training FLOPs",
+    "SearchesWithoutGradients": "training FLOPs",
 }
 
 
@@ -194,7 +197,12 @@ def test_the_meter_and_the_data_are_not_handed_over(run):
 
 @pytest.mark.parametrize(
     ("name", "status", "words"),
-    [("ClaimsGiven", "noncompliant", "the decision reaches 1.000x"), ("ForgesItsFiles", "failed", "it ended before")],
+    [
+        ("ClaimsGiven", "noncompliant", "the decision reaches 1.000x"),
+        ("ForgesItsFiles", "failed", "it ended before"),
+        ("ForksAway", "noncompliant", "may not start a process"),
+        ("CallsHome", "noncompliant", "may not use the network"),
+    ],
 )
 def test_what_a_submission_leaves_is_not_taken_at_its_word(run, name, status, words):
     outcome = run("S3.2", name, "cheats.py").outcome

@@ -1,0 +1,64 @@
+"""What submitted code may not do in its process: start others, talk to the network, reach into the harness.
+
+Python's own means, so it keeps out what a submission does by mistake or by a plain trick, not a hostile program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+CONTRACT = ("prunemark.benchmark.method", "prunemark.setups")
+FORBIDDEN = {
+    "os.fork": "start a process", "os.forkpty": "start a process", "os.posix_spawn": "start a process",
+    "os.spawn": "start a process", "os.system": "start a process", "os.exec": "start a process",
+    "subprocess.Popen": "start a process", "socket.connect": "use the network", "socket.bind": "use the network",
+    "socket.sendto": "use the network",
+}  # fmt: skip
+
+
+class NotAllowed(Exception):
+    """A submission tried what it may not do. The message says what."""
+
+
+def confine() -> None:
+    """From now on, for as long as this process lives. Raises NotAllowed in whoever tries."""
+
+    def hook(event: str, _arguments: tuple[Any, ...]) -> None:
+        if event in FORBIDDEN:
+            raise NotAllowed(f"a submission may not {FORBIDDEN[event]} ({event}): only its own process is metered")
+
+    sys.addaudithook(hook)
+
+
+@contextlib.contextmanager
+def harness_hidden() -> Iterator[None]:
+    """Inside, the harness's modules are not the ones that an import finds: changing those changes nothing here.
+
+    The contract stays, so that a submission's classes are the harness's own.
+    """
+    hidden = {name: module for name, module in sys.modules.items() if _internal(name)}
+    for name in hidden:
+        del sys.modules[name]
+    parents = {name: sys.modules[name] for name in ("prunemark.benchmark",) if name in sys.modules}
+    for name in hidden:  # `prunemark.benchmark.meter` is also an attribute of its package
+        parent, _, child = name.rpartition(".")
+        if parent in parents:
+            parents[parent].__dict__.pop(child, None)
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if _internal(name)]:
+            del sys.modules[name]
+        sys.modules.update(hidden)
+        for name, module in hidden.items():
+            parent, _, child = name.rpartition(".")
+            if parent in parents:
+                setattr(parents[parent], child, module)
+
+
+def _internal(name: str) -> bool:
+    allowed = any(name == kept or name.startswith(f"{kept}.") for kept in CONTRACT)
+    return name.startswith("prunemark.") and name.count(".") > 1 and not allowed
