@@ -59,7 +59,7 @@ def grid_trials(
                     None if row.scratch else source, () if row.scratch else settings, track.granularity,
                     summary=SUMMARIES["scratch"] if row.scratch else what.summary,
                 )  # fmt: skip
-                setup = row.setup if row.setup not in ("all", "none") else "SX-A"
+                setup = {"all": "SX-A", "none": "S1"}.get(row.setup, row.setup)
                 budget = row_budget(row, grid, track, level, factor)
                 trials.append(Trial(track, level, setup, seed, competitor, budget, device, track.pruning_seconds_limit))
     return tuple(trials)

@@ -130,6 +130,7 @@ def write_atomically(path: Path, text: str) -> None:
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+        os.fchmod(handle, 0o644)  # a temporary file is private; a record is for everybody who may see the folder
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)

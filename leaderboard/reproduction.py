@@ -133,8 +133,8 @@ def claims(grid: Grid, levels: Sequence[str]) -> list[Claim]:
             for level, ratio in zip(levels, grid.ratios, strict=True):
                 pair = (names[f"L1 (1e-2), {kind}"], names[f"scratch, {kind}"])
                 if ratio == 0.9:
-                    out.append((f"at {level}, scratch beats L1 (1e-2), {kind}", level, pair[1], pair[0], False))
-                elif kind == "step" or ratio < 0.9:
+                    out.append((f"scratch beats L1 (1e-2), {kind}", level, pair[1], pair[0], False))
+                else:
                     out.append((f"L1 (1e-2) comes as far as scratch, {kind}", level, *pair, True))
     return out
 

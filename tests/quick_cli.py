@@ -1,6 +1,7 @@
 """The prunemark command with a track that trains for two epochs: for tests that start it as a process."""
 
 import dataclasses
+import signal
 
 from prunemark.benchmark.cli import main
 from prunemark.setups import track
@@ -17,5 +18,6 @@ def quick_track(like="digits-resnet8@1", name="quick", **changes):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     track.TRACKS["quick@1"] = quick_track()
     main()

@@ -20,7 +20,7 @@ HOUSE = Path(__file__).parent.parent
 EXAMPLES = HOUSE / "tests" / "audit_examples"
 AUDIT = (HOUSE / "docs" / "audit.md").read_text()
 LONG = ("--all-pairs", "--report")
-COMMANDS = [line for line in re.findall(r"^prunemark audit .*$", AUDIT, re.M) if "--runs" not in line]
+COMMANDS = [line for line in re.findall(r"^\$ (prunemark audit .*)$", AUDIT, re.M) if "--runs" not in line]
 
 
 def test_the_errors_page_lists_what_is_found():

@@ -73,7 +73,7 @@ def test_setups_are_found_in_any_case_and_unknown_ones_named() -> None:
         find_setup("S32")
     assert str(problem.value).splitlines() == [
         "unknown setup 'S32'. Did you mean 'S3.2'?",
-        "Valid: S1, S1-acc, S2, S3.1, S3.2, S4.1, S4.2, SX-A, SX-B",
+        "Valid: S1, S1-acc, S2, S3.1, S3.1-tuned, S3.2, S4.1, S4.2, SX-A, SX-B",
     ]
     with pytest.raises(InputError, match="unknown setup ''"):
         find_setup("")
