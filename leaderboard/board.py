@@ -89,6 +89,9 @@ def make_board(
             if levels is None or level in levels:
                 inside = [r for r in places[place] if r.outcome.level in (level, field.DENSE_LEVEL)]
                 tables.append(make_table(inside, level))
+    if not loaded.records and loaded.refused:
+        first = loaded.refused[0]
+        raise InputError(f"none of {len(loaded.refused)} records can be used. The first, {first.name}, {first.why}")
     if not tables:
         raise InputError(f"no records of {' '.join(filter(None, (track, setup, *(levels or ()))))} to rank here")
     return Board(tuple(tables), loaded.refused, len(loaded.records))

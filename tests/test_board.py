@@ -6,7 +6,7 @@ from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
 from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.load import Loaded, Refused
 from prunemark.setups.errors import InputError
 
 ANCHOR = [94.0, 95.0, 93.6, 94.8, 94.4]
@@ -156,3 +156,9 @@ def test_levels_are_in_the_tracks_order(make_records):
     assert [t.level for t in make_board(Loaded(tuple(records))).tables] == ["50%", "90%", "95%"]
     with pytest.raises(InputError, match="no records of"):
         make_board(Loaded(tuple(records)), setup="S2")
+
+
+def test_records_that_are_all_refused_are_said_to_be():
+    refused = (Refused("a.json", "was edited"), Refused("b.json", "was edited"))
+    with pytest.raises(InputError, match=r"none of 2 records can be used. The first, a.json, was edited"):
+        make_board(Loaded((), refused))
