@@ -38,17 +38,14 @@ class Confounder:
 
 
 def confounders(pair: Pair) -> list[Confounder]:
-    """All of them, by name; what a method owns is none. Totals are named only where no stage or
-    compression explains them."""
+    """All of them, by name; what a method owns is none. The overall LR is one only over whole pipelines."""
     found = [c for name in OF_FACTORS if (c := _of_factor(pair, name))]
     found += [c for name in OF_DETAILS if (c := _of_detail(pair, name))]
     found += [c for c in (_selection(pair), _quoted(pair), _convention(pair)) if c]
     owned = pair.winner.method_owned | pair.loser.method_owned
     found = [c for c in found if c.name not in owned]
-    explained = any(c.state == "differs" for c in found if c.name in OF_FACTORS and c.name not in TOTALS)
-    explained |= pair.findings["compression"].state is not State.HOLDS
-    if explained and not pair.through_sx:
-        found = [c for c in found if c.name not in TOTALS]
+    if not pair.through_sx:
+        found = [c for c in found if c.name != "overall_lr"]
     return sorted(found, key=lambda c: c.name)
 
 
@@ -100,6 +97,9 @@ def _whom(pair: Pair, name: str, finding: Finding) -> str | None:
     a, b = _bounds(size(pair.left)), _bounds(size(pair.right))
     if name in ("retraining_lr", "pruning_lr") and (a is None or b is None):
         a, b = (_bounds(reported(entry, name.replace("_", ".")).first) for entry in (pair.winner, pair.loser))
+        if a is not None and a == b:  # they start alike: the longer one has more of it
+            stage = name.partition("_")[0]
+            a, b = (_bounds(getattr(side, stage).epochs) for side in (pair.left, pair.right))
     if a is None or b is None:
         return None
     if a[0] > b[1]:

@@ -41,6 +41,13 @@ FACTOR_LEAVES: dict[str, tuple[str, ...]] = {
 }
 """The leaves whose evidence decides how much a factor's finding is worth."""
 
+_LENGTHS = {
+    "retraining_lr": "retraining_epochs",
+    "pruning_lr": "pruning_epochs",
+    "overall_lr": "total_epochs",
+}
+"""The epochs over which a schedule lasts: schedules of different length differ, whatever their length exactly is."""
+
 _TWICE = (1.94, 2.06)
 
 
@@ -120,6 +127,14 @@ def _revised(
         if found[f"{stage}_lr"].state is State.UNDECIDABLE and _start_apart(*first):
             why = f"the LR starts from {first[0]:g} against {first[1]:g}, however many epochs there were"
             found[f"{stage}_lr"] = replace(found[f"{stage}_lr"], state=State.REFUTED, why=why)
+    for lr, epochs in _LENGTHS.items():
+        apart = found[lr].state is State.UNDECIDABLE and found[epochs].state is State.REFUTED
+        if apart and all(_written(entry, lr) for entry in (winner, loser)):
+            why = f"schedules over {found[epochs].left} and {found[epochs].right} epochs are not one"
+            found[lr] = replace(found[lr], state=State.REFUTED, why=why)
+    if found["network"].state is State.UNDECIDABLE and found["total_flops"].state in (State.HOLDS, State.REFUTED):
+        why = "what an epoch costs depends on the network, and that is left open"
+        found["total_flops"] = replace(found["total_flops"], state=State.UNDECIDABLE, why=why)
     for factor, leaves in FACTOR_LEAVES.items():
         decided = found[factor].state in (State.HOLDS, State.REFUTED)
         if decided and (side := _default_only(leaves, winner, loser)):
@@ -144,6 +159,14 @@ def _structural(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -
         why = "structural: sparse training has neither a base model nor a retraining stage"
         factors = ("base_model", "retraining_epochs", "retraining_lr")
     return {factor: why for factor in factors if found[factor].state is State.UNDECIDABLE}
+
+
+def _written(entry: Entry, factor: str) -> bool:
+    """Whether the source gives every LR that the factor is about, where there is training."""
+    stage = factor.removesuffix("_lr")
+    slots = [slot for name, slot in entry.slots.items() if stage in (name, "overall")]
+    trains = [s for s in slots if known(s.epochs.value) != 0 and not isinstance(s.epochs.value, NotApplicable)]
+    return bool(trains) and all(s.lr.first is not None or known(s.lr.value) is not None for s in trains)
 
 
 def _start_apart(a: float | None, b: float | None) -> bool:

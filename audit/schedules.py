@@ -15,7 +15,7 @@ from prunemark.audit.leaves import Reported, read_leaf, read_number
 from prunemark.audit.tree import Node
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, halving, parse_schedule
-from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Conflict, Leaf, NotApplicable, known
+from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, known
 
 KINDS = ("constant", "step", "cosine", "one-cycle", "halving")
 _SYNONYMS = {"gamma": "factor", "decay": "factor", "warmup_epochs": "warmup", "peak": "initial"}
@@ -155,11 +155,12 @@ def _stretched(notation: Leaf[Any], epochs: Leaf[Any], faults: list[str], stage:
     wrong: list[str] = []
     for one in written:
         for count in counts:
-            if not isinstance(one, Notation) or known(count) is None:
-                found.append(one if isinstance(one, NotApplicable) else NOT_REPORTED)
-            elif one.last_milestone >= count:
-                wrong.append(f"{stage}: the LR changes at epoch {one.last_milestone}, but it lasts {count:g} epochs")
+            longest = count.high if isinstance(count, Between) else count
+            if isinstance(one, Notation) and isinstance(longest, float) and one.last_milestone >= longest:
+                wrong.append(f"{stage}: the LR changes at epoch {one.last_milestone}, but it lasts {count} epochs")
                 found.append(NOT_REPORTED)
+            elif not isinstance(one, Notation) or known(count) is None:
+                found.append(one if isinstance(one, NotApplicable) else NOT_REPORTED)
             else:
                 found.append(_over(one, float(count)))
     if len(wrong) == len(found):

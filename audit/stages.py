@@ -68,7 +68,9 @@ def sorted_into_slots(stages: Sequence[Stage], kind: str, entry: str) -> dict[st
         slots["pretraining"] = (
             slots["pretraining"] if _has(listed, "pretraining") else _none(f"{entry}.stages.pretraining#0")
         )
-    if kind == "sparse_training" and not retraining:
+    if kind == "dense" and not _has(listed, "pruning"):
+        slots["pruning"] = _none(f"{entry}.stages.pruning#0")
+    if kind in ("sparse_training", "dense") and not retraining:
         slots["retraining"] = _none(f"{entry}.stages.retraining#0")
     return slots
 

@@ -67,6 +67,11 @@ def setups(found: Audit) -> str:
     return " ".join(f"{id}:{found.pair.assessment.setups[id]}" for id in ("S1", "S2", "S3.1", "S3.2", "S4.1", "S4.2"))
 
 
+RETRAINING_OF_A: dict[str, str | None] = dict.fromkeys(
+    ("retraining_epochs", "retraining_lr", "total_epochs", "total_flops"), "A"
+)
+LESS_OF_A: dict[str, str | None] = dict.fromkeys(("retraining_epochs", "retraining_lr", "total_epochs"), "B")
+PRUNING_OF_A: dict[str, str | None] = dict.fromkeys(("pruning_epochs", "total_epochs", "total_flops"), "A")
 GREG, L1 = entry("GReg-2", 76.0), entry("L1-norm", 75.0)
 
 
@@ -80,19 +85,19 @@ def test_everything_equal_is_attributable_at_equal_pruning_cost() -> None:
 @pytest.mark.parametrize(
     ("change", "word", "favours"),
     [
-        ({"retraining__epochs": 120}, "confounded", {"retraining_epochs": "A", "retraining_lr": "A"}),
+        ({"retraining__epochs": 120}, "confounded", RETRAINING_OF_A),
         ({"retraining__lr": "0:2e-2,30:2e-3,60:2e-4,75:1e-5"}, "confounded", {"retraining_lr": "A"}),
-        ({"retraining__epochs": 80}, "a-fortiori", {"retraining_epochs": "B", "retraining_lr": "B"}),
+        ({"retraining__epochs": 80}, "a-fortiori", LESS_OF_A),
         ({"base__id": "other", "base__top1": 76.3}, "confounded", {"base_model": "A"}),
         ({"base__id": "other", "base__top1": 75.5}, "a-fortiori", {"base_model": "B"}),
-        ({"pruning__epochs": 10, "pruning__lr": "1e-3"}, "attributable", {"pruning_epochs": "A"}),
+        ({"pruning__epochs": 10, "pruning__lr": "1e-3"}, "attributable", PRUNING_OF_A),
         ({"recipe__distillation": "teacher"}, "confounded", {"distillation": "A"}),
         ({"recipe__batch_size": 128}, "confounded", {"batch_size": None}),
         ({"recipe__weight_decay": "1.0e-4"}, "attributable", {}),
         ({"speedup": 2.0}, "compression-mismatch", {}),
-        ({"speedup": 3.0}, "attributable", {}),
+        ({"speedup": 3.0}, "attributable", {"total_flops": "B"}),
         ({"dataset": "CIFAR-10"}, "not-comparable", {}),
-        ({"network__dense_macs_millions": 4800}, "not-comparable", {"network": None}),
+        ({"network__dense_macs_millions": 4800}, "not-comparable", {"network": None, "total_flops": "A"}),
         ({"method": "l1 norm"}, "not-a-pruning-effect", {}),
         ({"source": {"quoted": True}}, "attributable", {"quoted": "B"}),
         ({"result__top1": 75.02}, "within-noise", {}),
@@ -345,3 +350,83 @@ def test_an_lr_that_starts_elsewhere_is_another_one_however_long_it_lasts() -> N
     assert "S3.1:undecidable S3.2:refuted" in setups(found) and names(found) == {"retraining_lr": "B"}
     same = judge(entry("L1-norm", 75.0, retraining__epochs=20, retraining__lr=0.01), ssl)
     assert "S3.1:undecidable S3.2:undecidable" in setups(same)
+
+
+def test_a_range_decides_what_every_number_in_it_decides_within_the_tolerance() -> None:
+    near = judge(entry("x", 76.0, speedup={"range": [2.28, 2.30]}), L1)
+    assert near.pair.findings["compression"].state == "holds"
+    source = {"id": None, "source": "torchvision"}
+    winner = entry("x", 76.0, base=source | {"top1": {"range": [76.05, 76.10]}})
+    found = judge(winner, entry("y", 75.0, base=source | {"top1": 76.13}))
+    assert found.pair.findings["base_accuracy"].state == "holds" and found.pair.assessment.established == "S4.2"
+    partly = judge(entry("x", 76.0, speedup={"range": [2.1, 2.30]}), L1)
+    assert partly.pair.findings["compression"].state == "undecidable"
+    apart = judge(entry("x", 76.0, speedup={"range": [1.9, 2.1]}), L1)
+    assert apart.verdict.word == "compression-mismatch"
+    assert judge(entry("x", 76.0, dataset={"range": [1, 2]}), entry("y", 75.0, dataset={"range": [3, 4]})).verdict.word
+
+
+def test_schedules_of_different_length_differ_even_if_a_length_is_not_one_number() -> None:
+    """Table 3: Taylor-FO retrains for about 25 epochs, 0.01 step 10/20."""
+    taylor = {"retraining__epochs": {"range": [20, 30]}, "retraining__lr": "0:1e-2,10:1e-3,20:1e-4"}
+    found = judge(L1, entry("Taylor-FO", 74.0, **taylor))
+    assert "S3.1:refuted S3.2:refuted" in setups(found)
+    assert names(found) == {"retraining_epochs": "A", "retraining_lr": "A"}
+    silent = judge(L1, entry("GAL", 74.0, retraining__epochs=30, retraining__lr=None))
+    assert silent.pair.findings["retraining_lr"].state == "undecidable"
+
+
+def test_part_epochs_of_a_pretraining_do_not_hide_another_overall_schedule() -> None:
+    """Table 4, SX-B: 30/k epochs at 70 % are 9.7."""
+    winner = pruned_early(84.0)
+    winner["stages"][0].update(epochs=9.7)
+    found = judge(winner | {"speedup": 3.09}, scratch(83.0) | {"speedup": 3.09})
+    assert (found.pair.findings["overall_lr"].state, found.pair.assessment.setups["SX-B"]) == ("refuted", "holds")
+    assert found.verdict.word == "confounded" or names(found)["overall_lr"] == "B"
+
+
+def test_what_a_whole_pipeline_costs_is_named_where_it_is_known_to_differ() -> None:
+    found = judge(entry("GReg-2", 76.0, retraining__epochs=120), L1)
+    assert names(found) == RETRAINING_OF_A
+    dearer = judge(entry("GReg-2", 76.0, pruning__epochs=30, pruning__lr="1e-3"), L1)
+    assert names(dearer) == PRUNING_OF_A
+    assert dearer.verdict.word == "attributable"
+
+
+def test_a_source_is_one_however_its_name_is_written() -> None:
+    a, b = ({"source": name} for name in ("torchvision", "Torchvision"))
+    assert judge(entry("x", 76.0, base=a), entry("y", 75.0, base=b)).pair.assessment.established == "S4.2"
+
+
+@pytest.mark.parametrize("words", ["best_of_3_runs", "best of 3", "best-of-3"])
+def test_the_best_of_so_many_runs_is_inflated(words: str) -> None:
+    winner = entry("x", 75.2, result={"top1": 75.2, "top1_sd": 0.1, "selection": words})
+    readings = judge(winner, L1).gap.readings
+    assert readings[-1].points == pytest.approx(0.2 - 0.085, abs=0.001)
+
+
+def test_dense_costs_in_doubt_leave_the_training_flops_in_doubt() -> None:
+    unclear = judge(entry("x", 76.0, network__dense_macs_millions=8178), L1)
+    assert unclear.pair.findings["total_flops"].state == "undecidable" and "total_flops" not in names(unclear)
+
+
+def test_runs_that_are_not_reported_are_missing_once() -> None:
+    silent = {"result": {"top1": 93.0}, "network": {"name": "VGG-16"}}
+    assert judge(entry("x", 93.0, **silent), entry("y", 92.0, **silent)).unknown == ("runs",)
+
+
+def test_an_accuracy_that_sources_dispute_decides_what_every_choice_decides() -> None:
+    disputed = judge(entry("x", {"conflict": [76.0, 75.6]}), L1)
+    assert disputed.verdict.word == "attributable" and disputed.unknown == ()
+    assert judge(entry("x", {"conflict": [76.0, 75.05]}), L1).verdict.word == "within-noise"
+    assert judge(entry("x", {"range": [74.0, 76.0]}), L1).verdict.word not in ("attributable", "claim-contradicted")
+    assert judge(entry("x", {"conflict": [74.0, 73.0]}), L1).verdict.word == "claim-contradicted"
+    assert judge(entry("x", {"min": 76.0}), L1).verdict.word == "undecided"
+
+
+def test_a_dense_network_was_neither_pruned_nor_retrained() -> None:
+    dense = entry("dense", 76.13, kind="dense", speedup=None)
+    dense["stages"] = dense["stages"][:1]
+    found = judge(entry("x", 76.1), dense, kind="at_least_as_good", margin=0.3)
+    assert found.verdict.word == "supported-not-attributable" and found.unknown == ()
+    assert found.pair.findings["retraining_epochs"].state == "refuted"
