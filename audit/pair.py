@@ -25,6 +25,7 @@ from prunemark.setups.values import (
     NotApplicable,
     NotReported,
     State,
+    compare,
     known,
 )
 
@@ -132,6 +133,10 @@ def _revised(
         if apart and all(_written(entry, lr) for entry in (winner, loser)):
             why = f"schedules over {found[epochs].left} and {found[epochs].right} epochs are not one"
             found[lr] = replace(found[lr], state=State.REFUTED, why=why)
+    for total in _equal_stage_by_stage(found, left, right):
+        if found[total].state is State.UNDECIDABLE:
+            why = "not known as a number, but every stage is the same on both sides"
+            found[total] = replace(found[total], state=State.HOLDS, why=why)
     if found["network"].state is State.UNDECIDABLE and found["total_flops"].state in (State.HOLDS, State.REFUTED):
         why = "what an epoch costs depends on the network, and that is left open"
         found["total_flops"] = replace(found["total_flops"], state=State.UNDECIDABLE, why=why)
@@ -159,6 +164,20 @@ def _structural(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -
         why = "structural: sparse training has neither a base model nor a retraining stage"
         factors = ("base_model", "retraining_epochs", "retraining_lr")
     return {factor: why for factor in factors if found[factor].state is State.UNDECIDABLE}
+
+
+def _equal_stage_by_stage(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -> list[str]:
+    """The totals that are equal because every stage was declared to be, whatever it is."""
+    stages = list(zip(left.stages, right.stages, strict=True))
+    if left.kind != right.kind or any(compare(a.epochs, b.epochs, _same) is not State.HOLDS for a, b in stages):
+        return []
+    one_network = all(found[factor].state is State.HOLDS for factor in ("network", "compression"))
+    one_schedule = all(compare(a.lr, b.lr, _same) is State.HOLDS for a, b in stages)
+    return ["total_epochs", *(["total_flops"] if one_network else []), *(["overall_lr"] if one_schedule else [])]
+
+
+def _same(a: object, b: object) -> bool:
+    return a == b
 
 
 def _written(entry: Entry, factor: str) -> bool:

@@ -430,3 +430,33 @@ def test_a_dense_network_was_neither_pruned_nor_retrained() -> None:
     found = judge(entry("x", 76.1), dense, kind="at_least_as_good", margin=0.3)
     assert found.verdict.word == "supported-not-attributable" and found.unknown == ()
     assert found.pair.findings["retraining_epochs"].state == "refuted"
+
+
+def test_one_recipe_for_all_covers_the_stages_that_nobody_lists() -> None:
+    """PruningBench lists no retraining at all; `stages: {same_as: B}` says that there is one, and only one."""
+    silent = entry("OBD-C", 75.0, stages=[{"stage": "pruning", "epochs": 0}])
+    assert judge(entry("FPGM", 76.0, stages={"same_as": "B"}), silent).pair.assessment.established == "S4.2"
+    assert judge(silent, entry("FPGM", 74.0, stages={"same_as": "A"})).verdict.word == "attributable"
+    one_stage = [{"stage": "pruning", "epochs": 0}, {"stage": "retraining", "same_as": "B"}]
+    assert judge(entry("FPGM", 76.0, stages=one_stage), L1).pair.assessment.established == "S4.2"
+
+
+def test_the_runs_to_settle_are_those_of_the_reading_that_drowns_in_noise() -> None:
+    found = judge(entry("x", 75.6, base__id="other", base__top1=76.7), L1)  # +0.6 in accuracy, +0.03 in drop
+    assert found.verdict.word == "within-noise" and found.settle[0].startswith("175 runs per arm (a gap of 0.03")
+
+
+def test_pipelines_whose_every_stage_is_declared_the_same_cost_the_same() -> None:
+    silent = entry("OBD-C", 75.0, stages=[{"stage": "pruning", "epochs": 0}])
+    states = judge(entry("FPGM", 76.0, stages={"same_as": "B"}), silent).pair.assessment.setups
+    assert (states["SX-A"], states["SX-B"]) == ("holds", "holds")
+    more = judge(entry("FPGM", 76.0, stages={"same_as": "B"}, speedup=3.0), silent).pair.assessment.setups
+    assert (more["SX-A"], more["SX-B"]) == ("holds_a_fortiori", "undecidable")
+    states = judge(entry("FPGM", 76.0, stages=silent["stages"]), silent).pair.assessment.setups
+    assert (states["SX-A"], states["SX-B"]) == ("undecidable", "undecidable")
+
+
+def test_without_an_accuracy_nothing_is_said_about_noise() -> None:
+    found = judge(entry("x", None), L1)
+    assert (found.verdict.word, found.unknown) == ("undecided", ("top1",))
+    assert found.settle == ("report the accuracy of A and B",)
