@@ -112,13 +112,13 @@ def make_arm(
     """What a result says of its own noise, or what stands in for it."""
     runs = _runs(result["result.runs"].value)
     selection = selection_of(result["result.selection"].value)
-    spread, ambiguous = known(result["result.top1_sd"].value), False
-    if spread is None and (spread := known(result["result.top1_plus_minus"].value)) is not None:
+    spread, ambiguous = _highest(result["result.top1_sd"].value), False
+    if spread is None and (spread := _highest(result["result.top1_plus_minus"].value)) is not None:
         ambiguous = True
     count = 1.0 if selection == "best_of_runs" else (runs or 1.0)
     best_of = _best_of(_counted(result["result.selection"].value) or runs) if selection == "best_of_runs" else 0.0
     if spread is not None:
-        sd, source = max(float(spread), _half_unit(result)), "stated"
+        sd, source = max(spread, _half_unit(result)), "stated"
         df = count - 1 if count >= 2 else math.inf
     else:
         sd_or_none, source = _stand_in(dataset, network, own or {})
@@ -131,16 +131,21 @@ def make_arm(
     )  # fmt: skip
 
 
-def _ends(top1: Any) -> tuple[float, float] | None:
-    """The lowest and the highest accuracy that is reported; None where one end is open."""
-    if isinstance(top1, Conflict):
-        choices = [_ends(choice) for choice in top1.choices]
+def _highest(leaf: Any) -> float | None:
+    ends = _ends(leaf)
+    return ends[1] if ends else None
+
+
+def _ends(leaf: Any) -> tuple[float, float] | None:
+    """The lowest and the highest number that is reported; None where one end is open."""
+    if isinstance(leaf, Conflict):
+        choices = [_ends(choice) for choice in leaf.choices]
         known_ones = [ends for ends in choices if ends is not None]
         whole = len(known_ones) == len(choices)
         return (min(low for low, _ in known_ones), max(high for _, high in known_ones)) if whole else None
-    if isinstance(top1, Between):
-        return (top1.low, top1.high) if math.isfinite(top1.high) else None
-    value = known(top1)
+    if isinstance(leaf, Between):
+        return (leaf.low, leaf.high) if math.isfinite(leaf.high) else None
+    value = known(leaf)
     return None if value is None else (float(value), float(value))
 
 

@@ -169,7 +169,9 @@ def _structural(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -
 def _equal_stage_by_stage(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -> list[str]:
     """The totals that are equal because every stage was declared to be, whatever it is."""
     stages = list(zip(left.stages, right.stages, strict=True))
-    if left.kind != right.kind or any(compare(a.epochs, b.epochs, _same) is not State.HOLDS for a, b in stages):
+    if any(NOT_REPORTED in (a.epochs, b.epochs) for a, b in stages) or left.kind != right.kind:
+        return []
+    if any(compare(a.epochs, b.epochs, _same) is not State.HOLDS for a, b in stages):
         return []
     one_network = all(found[factor].state is State.HOLDS for factor in ("network", "compression"))
     one_schedule = all(compare(a.lr, b.lr, _same) is State.HOLDS for a, b in stages)

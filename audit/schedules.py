@@ -157,7 +157,9 @@ def _stretched(notation: Leaf[Any], epochs: Leaf[Any], faults: list[str], stage:
         for count in counts:
             longest = count.high if isinstance(count, Between) else count
             if isinstance(one, Notation) and isinstance(longest, float) and one.last_milestone >= longest:
-                wrong.append(f"{stage}: the LR changes at epoch {one.last_milestone}, but it lasts {count} epochs")
+                wrong.append(
+                    f"{stage}: the LR changes at epoch {one.last_milestone}, but it lasts {_plain(count)} epochs"
+                )
                 found.append(NOT_REPORTED)
             elif not isinstance(one, Notation) or known(count) is None:
                 found.append(one if isinstance(one, NotApplicable) else NOT_REPORTED)
@@ -166,6 +168,10 @@ def _stretched(notation: Leaf[Any], epochs: Leaf[Any], faults: list[str], stage:
     if len(wrong) == len(found):
         faults += wrong[:1]
     return found[0] if len(found) == 1 else Conflict(tuple(found))
+
+
+def _plain(count: Leaf[Any]) -> str:
+    return f"{count:g}" if isinstance(count, float) else str(count)
 
 
 def _over(notation: Notation, count: float) -> Leaf[Any]:

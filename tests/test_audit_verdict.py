@@ -460,3 +460,18 @@ def test_without_an_accuracy_nothing_is_said_about_noise() -> None:
     found = judge(entry("x", None), L1)
     assert (found.verdict.word, found.unknown) == ("undecided", ("top1",))
     assert found.settle == ("report the accuracy of A and B",)
+
+
+def test_a_spread_given_as_a_range_counts_by_its_worse_end() -> None:
+    wide = judge(entry("x", 75.3, result__top1_sd={"range": [0.1, 0.6]}), L1)
+    assert (wide.verdict.word, wide.gap.sd_source, wide.unknown) == ("within-noise", "stated", ())
+    assert judge(entry("x", 75.3, result__top1_sd={"conflict": [0.1, 0.12]}), L1).verdict.word == "attributable"
+    least = judge(entry("x", 75.3, result__top1_sd={"min": 0.1}), L1)
+    assert least.gap.sd_source == "prior and stated"
+
+
+def test_a_fault_of_a_schedule_is_told_in_plain_numbers() -> None:
+    late = judge(entry("x", 76.0, retraining__epochs=60), L1)
+    assert late.verdict.word == "inconsistent-record" and "at epoch 75, but it lasts 60 epochs" in late.verdict.why
+    ranged = judge(entry("x", 76.0, retraining__epochs={"range": [20, 30]}), L1)
+    assert ranged.verdict.word == "inconsistent-record" and "lasts 20 to 30 epochs" in ranged.verdict.why
