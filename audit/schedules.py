@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prunemark.audit.leaves import Reported, read_leaf, read_number
 from prunemark.audit.tree import Node
 from prunemark.setups.errors import InputError, unknown_name
-from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, halving, parse_schedule
+from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, from_vector, halving, parse_schedule
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, known
 
-KINDS = ("constant", "step", "cosine", "one-cycle", "halving")
+KINDS = ("constant", "step", "cosine", "one-cycle", "halving", "linear")
 _SYNONYMS = {"gamma": "factor", "decay": "factor", "warmup_epochs": "warmup", "peak": "initial"}
 _FIELDS = {"kind", "initial", "final", "milestones", "factor", "warmup", "notation", "evidence", "note"}
 _MILESTONE = re.compile(r"(\d{1,9})\s*:")
@@ -81,6 +81,8 @@ def _of_mapping(node: Node) -> Notation:
         if final is None or final <= 0:
             raise InputError(f"{node.where}: a halving schedule (Rule 2) needs `final`, above 0")
         return _by_halving(node, initial, final)
+    if kind == "linear":
+        return _linear(initial, final or 0.0, warmup)
     if kind == "constant":
         return _of_text(format_lr(initial) + tail, node)
     end = f"->{format_lr(final or 0.0)}" if kind == "cosine" else ""
@@ -115,6 +117,15 @@ def _steps(node: Node, initial: float) -> str:
     points = [f"0:{format_lr(initial)}"]
     points += [f"{epoch}:{format_lr(float(f'{initial * factor**n:.9g}'))}" for n, epoch in enumerate(epochs, 1)]
     return ",".join(points)
+
+
+def _linear(initial: float, final: float, warmup: int) -> Notation:
+    def over(epochs: int) -> LRSchedule:
+        fall = from_vector(tuple(initial + (final - initial) * epoch / epochs for epoch in range(epochs)))
+        return replace(fall, warmup_epochs=warmup)
+
+    tail = f"+warmup{warmup}" if warmup else ""
+    return Notation(f"linear:{format_lr(initial)}->{format_lr(final)}{tail}", 0, over)
 
 
 def _by_halving(node: Node, initial: float, final: float) -> Notation:
