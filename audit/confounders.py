@@ -72,9 +72,9 @@ def _structural(pair: Pair, name: str) -> bool:
 
 _SIZES: dict[str, Callable[[Pipeline], Any]] = {
     "base_model": lambda p: p.base.top1_percent,
-    "retraining_epochs": lambda p: p.retraining.epochs,
+    "retraining_epochs": lambda p: _length(p.retraining.epochs),
     "retraining_lr": lambda p: _strength(p.retraining.lr),
-    "pruning_epochs": lambda p: p.pruning.epochs,
+    "pruning_epochs": lambda p: _length(p.pruning.epochs),
     "pruning_lr": lambda p: _strength(p.pruning.lr),
     "overall_lr": lambda p: _strength(p.overall_lr),
     "total_epochs": lambda p: p.total_epochs,
@@ -83,8 +83,15 @@ _SIZES: dict[str, Callable[[Pipeline], Any]] = {
 """Of which there is more on the favoured side: a better base, longer training, a larger LR (mystery 1)."""
 
 
+def _length(epochs: Leaf[float]) -> Any:
+    """A stage that there is not lasts no epochs."""
+    return 0.0 if isinstance(epochs, NotApplicable) else epochs
+
+
 def _strength(lr: Leaf[LRSchedule]) -> Any:
-    """The LR summed over the epochs; for a conflict, the range of its choices."""
+    """The LR summed over the epochs; for a conflict, the range of its choices; without training 0."""
+    if isinstance(lr, NotApplicable):
+        return 0.0
     choices = lr.choices if isinstance(lr, Conflict) else (lr,)
     sums = [sum(choice.vector) for choice in choices if isinstance(choice, LRSchedule)]
     return sums if len(sums) == len(choices) and sums else None
@@ -141,7 +148,12 @@ def _word(value: Any) -> str:
 
 
 def _richer(pair: Pair, name: str, a: Any, b: Any) -> str | None:
-    """A teacher, or more augmentation than the plain one, favours the side that has it; of numbers nobody knows."""
+    """A teacher, label smoothing, or more augmentation than the plain one favours the side that has it.
+
+    Of batch size and weight decay nobody knows.
+    """
+    if name == "label_smoothing" and 0 in (known(a), known(b)):
+        return pair.loser.name if known(a) == 0 else pair.winner.name
     plain = {"distillation": ("none",), "augmentation": ("none", "standard")}.get(name)
     if plain is None or known(a) is None or known(b) is None:
         return None

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Literal
 
 from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, from_vector
-from prunemark.setups.values import NOT_REPORTED, Between, Leaf, NotApplicable, NotReported, known
+from prunemark.setups.values import NOT_REPORTED, Leaf, NotApplicable, NotReported, known
 
 Kind = Literal["pruned", "scratch", "pruned_at_init", "sparse_training", "dense"]
 
@@ -87,18 +87,9 @@ class Pipeline:
 
     @cached_property
     def total_epochs(self) -> Leaf[float]:
-        """Epochs of all stages together, from the least to the most; not reported as soon as one of them is not."""
-        low = high = 0.0
-        for stage in self.stages:
-            if isinstance(stage.epochs, NotApplicable):
-                continue
-            if isinstance(stage.epochs, Between):
-                low, high = low + stage.epochs.low, high + stage.epochs.high
-            elif (count := known(stage.epochs)) is not None:
-                low, high = low + count, high + count
-            else:
-                return NotReported()
-        return low if low == high else Between(low, high)
+        """Epochs of all stages together; not reported as soon as one of them is not one known number."""
+        counts = [0.0 if isinstance(s.epochs, NotApplicable) else known(s.epochs) for s in self.stages]
+        return NotReported() if None in counts else sum(c for c in counts if c is not None)
 
     @cached_property
     def overall_lr(self) -> Leaf[LRSchedule]:

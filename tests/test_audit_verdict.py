@@ -371,7 +371,7 @@ def test_schedules_of_different_length_differ_even_if_a_length_is_not_one_number
     taylor = {"retraining__epochs": {"range": [20, 30]}, "retraining__lr": "0:1e-2,10:1e-3,20:1e-4"}
     found = judge(L1, entry("Taylor-FO", 74.0, **taylor))
     assert "S3.1:refuted S3.2:refuted" in setups(found)
-    assert names(found) == {"retraining_epochs": "A", "retraining_lr": "A", "total_epochs": "A"}
+    assert names(found) == {"retraining_epochs": "A", "retraining_lr": "A"}
     silent = judge(L1, entry("GAL", 74.0, retraining__epochs=30, retraining__lr=None))
     assert silent.pair.findings["retraining_lr"].state == "undecidable"
 
@@ -477,16 +477,21 @@ def test_a_fault_of_a_schedule_is_told_in_plain_numbers() -> None:
     assert ranged.verdict.word == "inconsistent-record" and "lasts 20 to 30 epochs" in ranged.verdict.why
 
 
-def test_a_range_of_pruning_epochs_is_enough_to_refute_a_total() -> None:
-    long = judge(entry("GReg-2", 76.0, pruning__epochs={"min": 100}), L1)
-    assert long.pair.assessment.setups["SX-A"] == "refuted" and names(long)["total_epochs"] == "A"
-    short = judge(entry("GReg-2", 76.0, pruning__epochs={"min": 1}), L1)  # 181 epochs or more: 1 % is 1.8
-    assert short.pair.assessment.setups["SX-A"] == "undecidable"
-
-
 def test_a_linear_decay_is_read() -> None:
     linear = {"kind": "linear", "initial": "1e-2", "final": 0}
     found = judge(entry("x", 76.0, retraining__lr=linear), entry("y", 75.0, retraining__lr=dict(linear)))
     assert found.pair.assessment.established == "S4.2"
     other = judge(entry("x", 76.0, retraining__lr=linear), L1)
     assert other.pair.findings["retraining_lr"].state == "refuted"
+
+
+def test_a_winner_that_was_not_even_retrained_wins_a_fortiori() -> None:
+    for epochs in (0, "n/a"):
+        found = judge(entry("OBC", 76.0, retraining__epochs=epochs, retraining__lr="n/a"), L1)
+        assert found.verdict.word == "a-fortiori" and set(names(found).values()) == {"B"}
+
+
+def test_label_smoothing_favours_the_side_that_has_it() -> None:
+    assert names(judge(entry("x", 76.0, recipe__label_smoothing=0.1), L1)) == {"label_smoothing": "A"}
+    less = judge(GREG, entry("y", 75.0, recipe__label_smoothing=0.1))
+    assert (less.verdict.word, names(less)) == ("attributable", {"label_smoothing": "B"})
