@@ -38,17 +38,14 @@ class Confounder:
 
 
 def confounders(pair: Pair) -> list[Confounder]:
-    """All of them, by name; what a method owns is none. Totals are named only where no stage or
-    compression explains them."""
+    """All of them, by name; what a method owns is none. The overall LR is one only over whole pipelines."""
     found = [c for name in OF_FACTORS if (c := _of_factor(pair, name))]
     found += [c for name in OF_DETAILS if (c := _of_detail(pair, name))]
     found += [c for c in (_selection(pair), _quoted(pair), _convention(pair)) if c]
     owned = pair.winner.method_owned | pair.loser.method_owned
     found = [c for c in found if c.name not in owned]
-    explained = any(c.state == "differs" for c in found if c.name in OF_FACTORS and c.name not in TOTALS)
-    explained |= pair.findings["compression"].state is not State.HOLDS
-    if explained and not pair.through_sx:
-        found = [c for c in found if c.name not in TOTALS]
+    if not pair.through_sx:
+        found = [c for c in found if c.name != "overall_lr"]
     return sorted(found, key=lambda c: c.name)
 
 
@@ -75,9 +72,9 @@ def _structural(pair: Pair, name: str) -> bool:
 
 _SIZES: dict[str, Callable[[Pipeline], Any]] = {
     "base_model": lambda p: p.base.top1_percent,
-    "retraining_epochs": lambda p: p.retraining.epochs,
+    "retraining_epochs": lambda p: _length(p.retraining.epochs),
     "retraining_lr": lambda p: _strength(p.retraining.lr),
-    "pruning_epochs": lambda p: p.pruning.epochs,
+    "pruning_epochs": lambda p: _length(p.pruning.epochs),
     "pruning_lr": lambda p: _strength(p.pruning.lr),
     "overall_lr": lambda p: _strength(p.overall_lr),
     "total_epochs": lambda p: p.total_epochs,
@@ -86,8 +83,15 @@ _SIZES: dict[str, Callable[[Pipeline], Any]] = {
 """Of which there is more on the favoured side: a better base, longer training, a larger LR (mystery 1)."""
 
 
+def _length(epochs: Leaf[float]) -> Any:
+    """A stage that there is not lasts no epochs."""
+    return 0.0 if isinstance(epochs, NotApplicable) else epochs
+
+
 def _strength(lr: Leaf[LRSchedule]) -> Any:
-    """The LR summed over the epochs; for a conflict, the range of its choices."""
+    """The LR summed over the epochs; for a conflict, the range of its choices; without training 0."""
+    if isinstance(lr, NotApplicable):
+        return 0.0
     choices = lr.choices if isinstance(lr, Conflict) else (lr,)
     sums = [sum(choice.vector) for choice in choices if isinstance(choice, LRSchedule)]
     return sums if len(sums) == len(choices) and sums else None
@@ -100,6 +104,9 @@ def _whom(pair: Pair, name: str, finding: Finding) -> str | None:
     a, b = _bounds(size(pair.left)), _bounds(size(pair.right))
     if name in ("retraining_lr", "pruning_lr") and (a is None or b is None):
         a, b = (_bounds(reported(entry, name.replace("_", ".")).first) for entry in (pair.winner, pair.loser))
+        if a is not None and a == b:  # they start alike: the longer one has more of it
+            stage = name.partition("_")[0]
+            a, b = (_bounds(getattr(side, stage).epochs) for side in (pair.left, pair.right))
     if a is None or b is None:
         return None
     if a[0] > b[1]:
@@ -141,7 +148,12 @@ def _word(value: Any) -> str:
 
 
 def _richer(pair: Pair, name: str, a: Any, b: Any) -> str | None:
-    """A teacher, or more augmentation than the plain one, favours the side that has it; of numbers nobody knows."""
+    """A teacher, label smoothing, or more augmentation than the plain one favours the side that has it.
+
+    Of batch size and weight decay nobody knows.
+    """
+    if name == "label_smoothing" and 0 in (known(a), known(b)):
+        return pair.loser.name if known(a) == 0 else pair.winner.name
     plain = {"distillation": ("none",), "augmentation": ("none", "standard")}.get(name)
     if plain is None or known(a) is None or known(b) is None:
         return None

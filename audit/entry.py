@@ -100,7 +100,7 @@ def read_entry(name: str, scope: Scope) -> Entry:
         method=_plain_text(node, "method", name),
         kind=kind,
         leaves=_for_kind(leaves, kind, name),
-        slots=sorted_into_slots(stages, kind, name),
+        slots=sorted_into_slots(stages, kind, name, scope.find(name, ("stages",)).root),
         quoted=_quoted(source),
         method_owned=_owned(node),
         tuning=_tuning(node.entries.get("tuning")),

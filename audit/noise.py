@@ -7,6 +7,7 @@ what repeated published runs of the same network showed (`PRIORS`, labelled so),
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -37,7 +38,11 @@ OwnRepeats = Mapping[tuple[str, str], float]
 
 @dataclass(frozen=True)
 class Arm:
-    """One side's accuracy (percent) and noise: `sd` in points of `runs` runs; `df` infinite for a prior."""
+    """One side's accuracy (percent) and noise: `sd` in points of `runs` runs; `df` infinite for a prior.
+
+    Where sources dispute the accuracy, or give a range, `top1` is the highest and `spread` says how far below
+    it the lowest lies.
+    """
 
     top1: float | None
     base: float | None
@@ -49,6 +54,7 @@ class Arm:
     best_of: float = 0.0
     best_epoch: bool = False
     ambiguous_sd: bool = False
+    spread: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,22 +112,41 @@ def make_arm(
     """What a result says of its own noise, or what stands in for it."""
     runs = _runs(result["result.runs"].value)
     selection = selection_of(result["result.selection"].value)
-    spread, ambiguous = known(result["result.top1_sd"].value), False
-    if spread is None and (spread := known(result["result.top1_plus_minus"].value)) is not None:
+    spread, ambiguous = _highest(result["result.top1_sd"].value), False
+    if spread is None and (spread := _highest(result["result.top1_plus_minus"].value)) is not None:
         ambiguous = True
     count = 1.0 if selection == "best_of_runs" else (runs or 1.0)
-    best_of = _best_of(runs) if selection == "best_of_runs" else 0.0
+    best_of = _best_of(_counted(result["result.selection"].value) or runs) if selection == "best_of_runs" else 0.0
     if spread is not None:
-        sd, source = max(float(spread), _half_unit(result)), "stated"
+        sd, source = max(spread, _half_unit(result)), "stated"
         df = count - 1 if count >= 2 else math.inf
     else:
         sd_or_none, source = _stand_in(dataset, network, own or {})
         sd, df = sd_or_none if sd_or_none is not None else math.nan, math.inf
+    lowest, highest = _ends(result["result.top1"].value) or (None, None)
     return Arm(
-        known(result["result.top1"].value), known(base.value) if base else None,
+        highest, known(base.value) if base else None,
         None if math.isnan(sd) else sd, count, df, source, result["result.runs"].value != NOT_REPORTED,
-        best_of, selection == "best_epoch_on_test", ambiguous,
+        best_of, selection == "best_epoch_on_test", ambiguous, (highest or 0.0) - (lowest or 0.0),
     )  # fmt: skip
+
+
+def _highest(leaf: Any) -> float | None:
+    ends = _ends(leaf)
+    return ends[1] if ends else None
+
+
+def _ends(leaf: Any) -> tuple[float, float] | None:
+    """The lowest and the highest number that is reported; None where one end is open."""
+    if isinstance(leaf, Conflict):
+        choices = [_ends(choice) for choice in leaf.choices]
+        known_ones = [ends for ends in choices if ends is not None]
+        whole = len(known_ones) == len(choices)
+        return (min(low for low, _ in known_ones), max(high for _, high in known_ones)) if whole else None
+    if isinstance(leaf, Between):
+        return (leaf.low, leaf.high) if math.isfinite(leaf.high) else None
+    value = known(leaf)
+    return None if value is None else (float(value), float(value))
 
 
 def _runs(leaf: Any) -> float | None:
@@ -159,7 +184,16 @@ def selection_of(leaf: Any) -> str | None:
     if text is None:
         return None
     plain = str(text).strip().lower().replace("-", "_").replace(" ", "_")
-    return _SELECTIONS.get(plain, plain)
+    return "best_of_runs" if _BEST_OF_K.fullmatch(plain) else _SELECTIONS.get(plain, plain)
+
+
+def _counted(leaf: Any) -> float | None:
+    """The k of a selection that is called best of k."""
+    match = _BEST_OF_K.fullmatch(str(known(leaf) or "").strip().lower().replace("-", "_").replace(" ", "_"))
+    return float(match.group(1)) if match else None
+
+
+_BEST_OF_K = re.compile(r"best_of_(\d{1,4})(?:_(?:runs|seeds|trials))?", re.ASCII)
 
 
 _SELECTIONS = {
@@ -197,6 +231,9 @@ def _quantities(winner: Arm, loser: Arm, by_drop: bool) -> list[tuple[str, float
         found.append(("accuracy", winner.top1 - loser.top1))
         if by_drop and winner.base is not None and loser.base is not None:
             found.append(("drop", (winner.top1 - winner.base) - (loser.top1 - loser.base)))
+    if winner.spread or loser.spread:  # the claim has to hold for all that is reported
+        worst = [(f"{name}, at the least", points - winner.spread) for name, points in found]
+        return worst + [(f"{name}, at the most", points + loser.spread) for name, points in found]
     return found
 
 

@@ -25,6 +25,7 @@ from prunemark.setups.values import (
     NotApplicable,
     NotReported,
     State,
+    compare,
     known,
 )
 
@@ -40,6 +41,13 @@ FACTOR_LEAVES: dict[str, tuple[str, ...]] = {
     "final_lr": ("retraining.lr",),
 }
 """The leaves whose evidence decides how much a factor's finding is worth."""
+
+_LENGTHS = {
+    "retraining_lr": "retraining_epochs",
+    "pruning_lr": "pruning_epochs",
+    "overall_lr": "total_epochs",
+}
+"""The epochs over which a schedule lasts: schedules of different length differ, whatever their length exactly is."""
 
 _TWICE = (1.94, 2.06)
 
@@ -120,6 +128,18 @@ def _revised(
         if found[f"{stage}_lr"].state is State.UNDECIDABLE and _start_apart(*first):
             why = f"the LR starts from {first[0]:g} against {first[1]:g}, however many epochs there were"
             found[f"{stage}_lr"] = replace(found[f"{stage}_lr"], state=State.REFUTED, why=why)
+    for lr, epochs in _LENGTHS.items():
+        apart = found[lr].state is State.UNDECIDABLE and found[epochs].state is State.REFUTED
+        if apart and all(_written(entry, lr) for entry in (winner, loser)):
+            why = f"schedules over {found[epochs].left} and {found[epochs].right} epochs are not one"
+            found[lr] = replace(found[lr], state=State.REFUTED, why=why)
+    for total in _equal_stage_by_stage(found, left, right):
+        if found[total].state is State.UNDECIDABLE:
+            why = "not known as a number, but every stage is the same on both sides"
+            found[total] = replace(found[total], state=State.HOLDS, why=why)
+    if found["network"].state is State.UNDECIDABLE and found["total_flops"].state in (State.HOLDS, State.REFUTED):
+        why = "what an epoch costs depends on the network, and that is left open"
+        found["total_flops"] = replace(found["total_flops"], state=State.UNDECIDABLE, why=why)
     for factor, leaves in FACTOR_LEAVES.items():
         decided = found[factor].state in (State.HOLDS, State.REFUTED)
         if decided and (side := _default_only(leaves, winner, loser)):
@@ -144,6 +164,30 @@ def _structural(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -
         why = "structural: sparse training has neither a base model nor a retraining stage"
         factors = ("base_model", "retraining_epochs", "retraining_lr")
     return {factor: why for factor in factors if found[factor].state is State.UNDECIDABLE}
+
+
+def _equal_stage_by_stage(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -> list[str]:
+    """The totals that are equal because every stage was declared to be, whatever it is."""
+    stages = list(zip(left.stages, right.stages, strict=True))
+    if any(NOT_REPORTED in (a.epochs, b.epochs) for a, b in stages) or left.kind != right.kind:
+        return []
+    if any(compare(a.epochs, b.epochs, _same) is not State.HOLDS for a, b in stages):
+        return []
+    one_network = all(found[factor].state is State.HOLDS for factor in ("network", "compression"))
+    one_schedule = all(compare(a.lr, b.lr, _same) is State.HOLDS for a, b in stages)
+    return ["total_epochs", *(["total_flops"] if one_network else []), *(["overall_lr"] if one_schedule else [])]
+
+
+def _same(a: object, b: object) -> bool:
+    return a == b
+
+
+def _written(entry: Entry, factor: str) -> bool:
+    """Whether the source gives every LR that the factor is about, where there is training."""
+    stage = factor.removesuffix("_lr")
+    slots = [slot for name, slot in entry.slots.items() if stage in (name, "overall")]
+    trains = [s for s in slots if known(s.epochs.value) != 0 and not isinstance(s.epochs.value, NotApplicable)]
+    return bool(trains) and all(s.lr.first is not None or known(s.lr.value) is not None for s in trains)
 
 
 def _start_apart(a: float | None, b: float | None) -> bool:

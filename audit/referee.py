@@ -130,11 +130,11 @@ def unknown(pair: Pair, arms: tuple[Arm, Arm]) -> tuple[str, ...]:
     if pair.through_sx and states["total_epochs"] is not State.REFUTED and states["final_lr"] is not State.REFUTED:
         fields |= {"total_epochs", "final_lr", "overall_lr"}
     missing = {factor for factor in fields if states[factor] is State.UNDECIDABLE}
-    if not all(arm.runs_reported for arm in arms):
-        missing.add("runs")
     if any(arm.top1 is None for arm in arms):
         missing.add("top1")
-    if any(arm.sd is None for arm in arms):
+    if not all(arm.runs_reported for arm in arms):
+        missing.add("runs")
+    elif any(arm.sd is None for arm in arms):
         missing.add("top1_sd")
     return tuple(sorted(missing))
 

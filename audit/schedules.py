@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prunemark.audit.leaves import Reported, read_leaf, read_number
 from prunemark.audit.tree import Node
 from prunemark.setups.errors import InputError, unknown_name
-from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, halving, parse_schedule
-from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Conflict, Leaf, NotApplicable, known
+from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, from_vector, halving, parse_schedule
+from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, known
 
-KINDS = ("constant", "step", "cosine", "one-cycle", "halving")
+KINDS = ("constant", "step", "cosine", "one-cycle", "halving", "linear")
 _SYNONYMS = {"gamma": "factor", "decay": "factor", "warmup_epochs": "warmup", "peak": "initial"}
 _FIELDS = {"kind", "initial", "final", "milestones", "factor", "warmup", "notation", "evidence", "note"}
 _MILESTONE = re.compile(r"(\d{1,9})\s*:")
@@ -81,6 +81,8 @@ def _of_mapping(node: Node) -> Notation:
         if final is None or final <= 0:
             raise InputError(f"{node.where}: a halving schedule (Rule 2) needs `final`, above 0")
         return _by_halving(node, initial, final)
+    if kind == "linear":
+        return _linear(initial, final or 0.0, warmup)
     if kind == "constant":
         return _of_text(format_lr(initial) + tail, node)
     end = f"->{format_lr(final or 0.0)}" if kind == "cosine" else ""
@@ -115,6 +117,15 @@ def _steps(node: Node, initial: float) -> str:
     points = [f"0:{format_lr(initial)}"]
     points += [f"{epoch}:{format_lr(float(f'{initial * factor**n:.9g}'))}" for n, epoch in enumerate(epochs, 1)]
     return ",".join(points)
+
+
+def _linear(initial: float, final: float, warmup: int) -> Notation:
+    def over(epochs: int) -> LRSchedule:
+        fall = from_vector(tuple(initial + (final - initial) * epoch / epochs for epoch in range(epochs)))
+        return replace(fall, warmup_epochs=warmup)
+
+    tail = f"+warmup{warmup}" if warmup else ""
+    return Notation(f"linear:{format_lr(initial)}->{format_lr(final)}{tail}", 0, over)
 
 
 def _by_halving(node: Node, initial: float, final: float) -> Notation:
@@ -155,16 +166,23 @@ def _stretched(notation: Leaf[Any], epochs: Leaf[Any], faults: list[str], stage:
     wrong: list[str] = []
     for one in written:
         for count in counts:
-            if not isinstance(one, Notation) or known(count) is None:
-                found.append(one if isinstance(one, NotApplicable) else NOT_REPORTED)
-            elif one.last_milestone >= count:
-                wrong.append(f"{stage}: the LR changes at epoch {one.last_milestone}, but it lasts {count:g} epochs")
+            longest = count.high if isinstance(count, Between) else count
+            if isinstance(one, Notation) and isinstance(longest, float) and one.last_milestone >= longest:
+                wrong.append(
+                    f"{stage}: the LR changes at epoch {one.last_milestone}, but it lasts {_plain(count)} epochs"
+                )
                 found.append(NOT_REPORTED)
+            elif not isinstance(one, Notation) or known(count) is None:
+                found.append(one if isinstance(one, NotApplicable) else NOT_REPORTED)
             else:
                 found.append(_over(one, float(count)))
     if len(wrong) == len(found):
         faults += wrong[:1]
     return found[0] if len(found) == 1 else Conflict(tuple(found))
+
+
+def _plain(count: Leaf[Any]) -> str:
+    return f"{count:g}" if isinstance(count, float) else str(count)
 
 
 def _over(notation: Notation, count: float) -> Leaf[Any]:

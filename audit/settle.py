@@ -23,11 +23,14 @@ def experiments(e: Evidence) -> list[str]:
 
 def _noise(e: Evidence) -> list[str]:
     main = e.gap.main
+    if e.gap.points is None:
+        return [f"report the accuracy of {e.pair.winner.name} and {e.pair.loser.name}"]
     if main is None or e.gap.sd is None:
         return ["three or more runs per arm with their standard deviation: the noise of this network is unknown"]
     if position(e) != "within":
         return []
-    points = main.points - threshold(e.claim)
+    least = threshold(e.claim)
+    points = min((r.points - least for r in e.gap.readings if r.decisive and r.low <= least <= r.high), key=abs)
     needed = runs_needed(e.gap.sd, points)
     if needed is None:
         return [f"a gap of {points:+.2f} points needs no experiment: it is too small for any number of runs"]

@@ -49,27 +49,29 @@ class Slot:
     of_cycles: float = 0.0
 
 
-def sorted_into_slots(stages: Sequence[Stage], kind: str, entry: str) -> dict[str, Slot]:
+def sorted_into_slots(stages: Sequence[Stage], kind: str, entry: str, root: str) -> dict[str, Slot]:
     """The three slots of an entry of this kind. Nothing is made up: what is not listed is not reported.
+
+    `root` names the list itself, so that what is not listed is the same for two entries that share one list.
 
     Raises InputError for stages that this kind of method cannot have.
     """
     if kind == "scratch":
-        return _scratch(stages, entry)
+        return _scratch(stages, entry, root)
     listed = [replace(s, role=_role_of_training(s, n, stages, kind)) for n, s in enumerate(stages)]
     cycles, retraining = _last_retraining(listed)
     pruning = [s for s in listed if s.role == "pruning"]
     slots = {
-        "pretraining": _joined([s for s in listed if s.role == "pretraining"], f"{entry}.stages.pretraining#0"),
-        "pruning": _pruning(pruning, cycles, f"{entry}.stages.pruning#0"),
-        "retraining": _joined(retraining, f"{entry}.stages.retraining#0"),
+        "pretraining": _joined([s for s in listed if s.role == "pretraining"], f"{root}.pretraining#0"),
+        "pruning": _pruning(pruning, cycles, f"{root}.pruning#0"),
+        "retraining": _joined(retraining, f"{root}.retraining#0"),
     }
     if kind in ("pruned_at_init", "sparse_training"):
-        slots["pretraining"] = (
-            slots["pretraining"] if _has(listed, "pretraining") else _none(f"{entry}.stages.pretraining#0")
-        )
-    if kind == "sparse_training" and not retraining:
-        slots["retraining"] = _none(f"{entry}.stages.retraining#0")
+        slots["pretraining"] = slots["pretraining"] if _has(listed, "pretraining") else _none(f"{root}.pretraining#0")
+    if kind == "dense" and not _has(listed, "pruning"):
+        slots["pruning"] = _none(f"{root}.pruning#0")
+    if kind in ("sparse_training", "dense") and not retraining:
+        slots["retraining"] = _none(f"{root}.retraining#0")
     return slots
 
 
@@ -81,7 +83,7 @@ def _none(root: str) -> Slot:
     return Slot(Reported(NOT_APPLICABLE, f"{root}.epochs"), Reported(NOT_APPLICABLE, f"{root}.lr"))
 
 
-def _scratch(stages: Sequence[Stage], entry: str) -> dict[str, Slot]:
+def _scratch(stages: Sequence[Stage], entry: str, root: str) -> dict[str, Slot]:
     pruning = [s for s in stages if s.role == "pruning" and known(s.epochs.value) not in (0, None)]
     if pruning:
         raise InputError(
@@ -90,9 +92,9 @@ def _scratch(stages: Sequence[Stage], entry: str) -> dict[str, Slot]:
         )
     training = [s for s in stages if s.role != "pruning"]
     return {
-        "pretraining": _none(f"{entry}.stages.pretraining#0"),
-        "pruning": _none(f"{entry}.stages.pruning#0"),
-        "retraining": _joined(training, f"{entry}.stages.retraining#0"),
+        "pretraining": _none(f"{root}.pretraining#0"),
+        "pruning": _none(f"{root}.pruning#0"),
+        "retraining": _joined(training, f"{root}.retraining#0"),
     }
 
 

@@ -155,7 +155,7 @@ def _base_model(left: Pipeline, right: Pipeline) -> Verdict:
     accuracy = compare(a.top1_percent, b.top1_percent, _within_base_tolerance)
     if accuracy is State.REFUTED:
         return State.REFUTED, f"base accuracy {show(a.top1_percent)} against {show(b.top1_percent)} %"
-    by_source = compare(a.source, b.source, lambda x, y: x == y)
+    by_source = compare(a.source, b.source, lambda x, y: plain_name(x) == plain_name(y))
     return by_source, _why(by_source, a.source, b.source, "by declared source")
 
 

@@ -109,7 +109,7 @@ def compare(a: Leaf[T], b: Leaf[T], equal: Callable[[T, T], bool]) -> State:
     if isinstance(a, NotReported) or isinstance(b, NotReported):
         declared_same = a == b and isinstance(a, NotReported) and a.token is not None
         return State.HOLDS if declared_same else State.UNDECIDABLE
-    return _about_ranges(a, b)
+    return _about_ranges(a, b, equal)
 
 
 def _agreed(states: list[State]) -> State:
@@ -123,16 +123,27 @@ def _about_not_applicable(a: Leaf[Any], b: Leaf[Any]) -> State:
     return State.UNDECIDABLE if silent else State.REFUTED
 
 
-def _about_ranges(a: Leaf[Any], b: Leaf[Any]) -> State:
-    """Ranges that overlap leave it open; ranges that do not refute it."""
+def _about_ranges(a: Leaf[Any], b: Leaf[Any], equal: Callable[[Any, Any], bool]) -> State:
+    """What every number in the ranges decides alike: equal even at the ends furthest apart, or not even at the nearest.
+
+    Equality within a tolerance is meant; a range of what is no number leaves it open.
+    """
     (a_low, a_high), (b_low, b_high) = _bounds(a), _bounds(b)
-    return State.UNDECIDABLE if a_low <= b_high and b_low <= a_high else State.REFUTED
+    furthest = ((a_low, b_high), (a_high, b_low))
+    try:
+        if all(math.isfinite(x) and math.isfinite(y) and equal(x, y) for x, y in furthest):
+            return State.HOLDS
+        if a_low <= b_high and b_low <= a_high:
+            return State.UNDECIDABLE
+        nearest = (a_high, b_low) if a_high < b_low else (a_low, b_high)
+        return State.UNDECIDABLE if equal(*nearest) else State.REFUTED
+    except (TypeError, AttributeError):  # compared as names
+        return State.UNDECIDABLE
 
 
 def _bounds(leaf: Leaf[Any]) -> tuple[float, float]:
     if isinstance(leaf, Between):
         return leaf.low, leaf.high
-    try:
-        return float(leaf), float(leaf)  # type: ignore[arg-type]
-    except (TypeError, ValueError):  # a schedule against a range of numbers: nothing is refuted by that
-        return -math.inf, math.inf
+    if isinstance(leaf, int | float):
+        return float(leaf), float(leaf)
+    return -math.inf, math.inf  # a schedule or a name against a range of numbers: nothing is refuted by that
