@@ -85,10 +85,29 @@ def run_in_child(
 def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
     said = scratch / ERROR_FILE
     if said.is_file():
-        error = json.loads(said.read_text())
-        raise ChildFailed(error["status"], error["rule"], error["evidence"], error["traceback"])
+        raise _read_error(said)
     if exitcode != 0:
         raise ChildFailed("failed", "the method's process ended", f"its process ended with exit code {exitcode}")
+
+
+ERROR_STATUSES: tuple[Status, ...] = ("failed", "out_of_memory", "budget_exceeded", "noncompliant")
+
+
+def _read_error(path: Path) -> ChildFailed:
+    """The error that the child wrote; submitted code may have written it instead, so nothing in it is trusted."""
+    try:
+        error = json.loads(path.read_text(encoding="utf-8", errors="replace")[: 10 * LOG_LIMIT])
+        status = next(known for known in ERROR_STATUSES if known == error["status"])
+        texts = [printable(str(error[part])) for part in ("rule", "evidence", "traceback")]
+    except (ValueError, KeyError, TypeError, StopIteration, OSError, RecursionError):
+        return ChildFailed("failed", "the method's process ended", "it left no error that can be read")
+    return ChildFailed(status, texts[0][:200], texts[1][:500], texts[2][-LOG_LIMIT:])
+
+
+def printable(text: str) -> str:
+    """Without what UTF-8 or a terminal cannot take: lone surrogates and control characters."""
+    sound = text.encode("utf-8", errors="replace").decode()
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in sound)
 
 
 def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path, parent: int, token: str) -> None:
@@ -104,7 +123,7 @@ def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path,
         work(*arguments)
         (scratch / DONE_FILE).write_text(token)
     except BaseException as problem:
-        (scratch / ERROR_FILE).write_text(json.dumps(_explain(problem)))
+        (scratch / ERROR_FILE).write_text(json.dumps(_explain(problem)), encoding="utf-8")
     finally:
         sys.stdout.flush()
 
@@ -127,8 +146,8 @@ def _explain(problem: BaseException) -> dict[str, str]:
         if isinstance(problem, kind):
             status, rule = its_status, its_rule
     trace = "".join(traceback.format_exception(problem))
-    evidence = f"{type(problem).__name__}: {problem}"[:500]
-    return {"status": status, "rule": rule, "evidence": evidence, "traceback": trace[-LOG_LIMIT:]}
+    evidence = printable(f"{type(problem).__name__}: {problem}")[:500]
+    return {"status": status, "rule": rule, "evidence": evidence, "traceback": printable(trace)[-LOG_LIMIT:]}
 
 
 def _die_with_parent(parent: int) -> None:

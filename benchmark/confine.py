@@ -35,28 +35,24 @@ def confine() -> None:
 
 @contextlib.contextmanager
 def harness_hidden() -> Iterator[None]:
-    """Inside, the harness's modules are not the ones that an import finds: changing those changes nothing here.
+    """Inside, the harness's modules cannot be imported: neither what counts nor what reads the test split.
 
     The contract stays, so that a submission's classes are the harness's own.
     """
     hidden = {name: module for name, module in sys.modules.items() if _internal(name)}
+    package = sys.modules["prunemark.benchmark"].__dict__
+    shown = {name: value for name, value in package.items() if f"prunemark.benchmark.{name}" in hidden}
     for name in hidden:
-        del sys.modules[name]
-    parents = {name: sys.modules[name] for name in ("prunemark.benchmark",) if name in sys.modules}
-    for name in hidden:  # `prunemark.benchmark.meter` is also an attribute of its package
-        parent, _, child = name.rpartition(".")
-        if parent in parents:
-            parents[parent].__dict__.pop(child, None)
+        sys.modules[name] = None  # type: ignore[assignment] # an import of it fails, as of a module that is not there
+    for name in shown:
+        del package[name]
     try:
         yield
     finally:
         for name in [name for name in sys.modules if _internal(name)]:
             del sys.modules[name]
         sys.modules.update(hidden)
-        for name, module in hidden.items():
-            parent, _, child = name.rpartition(".")
-            if parent in parents:
-                setattr(parents[parent], child, module)
+        package.update(shown)
 
 
 def _internal(name: str) -> bool:

@@ -78,8 +78,17 @@ class TrialContext:
             penalty=self._watched(penalty), after_step=self._watched(after_step), masks=self._masks(model, keep)
         )
         stream = f"pruning/{self._next_pass()}"
-        with self.watch.paused():
+        watch, before = self.watch, (self.watch.paused_runs, self.watch.paused_steps, self.meter.steps)
+        foreign = self.meter.foreign_steps
+        with watch.paused():
             train(model, self.data, recipe, seed=self.seed, stream=stream, meter=self.meter, hooks=hooks)
+        steps = self.meter.steps - before[2] - (self.meter.foreign_steps - foreign)
+        runs, stepped = watch.paused_runs - before[0], watch.paused_steps - before[1]
+        if (runs, stepped) != (steps, steps):  # hooks on modules, parameters or optimisers can hide training
+            self.meter.refuse(
+                f"the harness's loop made {steps} steps, and inside it autograd ran {runs} times and optimisers "
+                f"stepped {stepped} times: something else trained in it"
+            )
 
     def train_dense(self, model: nn.Module) -> None:
         """Spends all imposed epochs on the dense model: what a one-shot method is given under S4.1 and S4.2."""

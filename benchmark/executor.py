@@ -178,6 +178,11 @@ def _fork_server() -> Any:
 
 def _work(job: Job, pipe: Connection) -> None:
     """The body of a job's process. Errors cross as words, never as a traceback on the user's screen."""
+    with contextlib.suppress(BrokenPipeError):  # whoever listened has gone: an interrupted run
+        _run_job(job, pipe)
+
+
+def _run_job(job: Job, pipe: Connection) -> None:
     module, _, name = job.call.partition(":")
     try:
         result = getattr(importlib.import_module(module), name)(
@@ -188,6 +193,8 @@ def _work(job: Job, pipe: Connection) -> None:
         pipe.send(("error", type(problem)(*problem.args)))
     except KeyboardInterrupt:
         os._exit(1)
+    except BrokenPipeError:
+        raise
     except BaseException as problem:
         trace = "".join(traceback.format_exception(problem))
         pipe.send(

@@ -12,6 +12,7 @@ from prunemark.benchmark.outcome import Stage
 
 FLOPS_PER_MAC = 2
 BACKWARD_PER_FORWARD = 2  # gradients by inputs and by weights: each as dear as the forward pass
+PASSES_PER_STEP = 1 + BACKWARD_PER_FORWARD
 SLACK = 1.01  # of FLOPs: the products a criterion makes of weights alone are small change
 
 
@@ -33,6 +34,25 @@ class Grant:
     samples: int
     exact: bool = False
     imposed_lr: bool = False
+
+
+def check_stage(stage: Stage, grant: Grant, macs_per_sample: int) -> None:
+    """Whether what a child reports of its stage can be true under its grant. Raises BudgetExceeded if not."""
+    one_pass = FLOPS_PER_MAC * PASSES_PER_STEP * grant.samples * macs_per_sample
+    passes = grant.epochs + grant.scoring_epochs
+    sound = (
+        stage.epochs == len(stage.lr) <= grant.epochs
+        and (stage.epochs == grant.epochs or not grant.exact)
+        and 0 <= stage.steps <= stage.epochs * grant.steps_per_epoch
+        and 0 <= stage.samples <= passes * grant.samples
+        and stage.train_flops == FLOPS_PER_MAC * (stage.forward_macs + stage.backward_macs)
+        and 0 <= stage.train_flops <= SLACK * passes * one_pass
+    )
+    if not sound:
+        raise BudgetExceeded(
+            f"the stage reports {stage.epochs} epochs, {stage.steps} steps, {stage.samples} samples and "
+            f"{stage.train_flops:.4g} training FLOPs, which its grant does not allow together"
+        )
 
 
 @dataclass

@@ -10,6 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 MACS_CONVENTION = "one multiply-add is one MAC; convolutions and linear layers; batch norm and bias not counted"
+RATIOS_OF = "layer_ratios_of"
+"""The setting of a control that names the submission whose layer ratios it was given, where they are its own."""
+
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "budget_exceeded", "noncompliant", "invalidated"]
 Role = Literal["submission", "anchor", "control", "reference"]
 Kind = Literal["pruned", "scratch", "dense"]

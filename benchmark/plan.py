@@ -165,8 +165,8 @@ def _where(trial: Trial) -> dict[str, Any]:
     return {"device": trial.device, "environment": environment()}
 
 
-def stage_keys(trial: Trial, given: dict[str, int] | None) -> Keys:
-    """The keys of a trial's stages. `given`: filters (or weights) kept per layer, for a control."""
+def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") -> Keys:
+    """The keys of a trial's stages. `given`: filters (or weights) kept per layer, for a control; and by whom."""
     track, competitor, where = trial.track, trial.competitor, _where(trial)
     scratch = competitor.kind == "scratch"
     data, pretrain = key_of("data", {"dataset": track.dataset} | where), pretrain_key(trial)
@@ -191,6 +191,7 @@ def stage_keys(trial: Trial, given: dict[str, int] | None) -> Keys:
     )
     evaluate_base = "" if scratch else key_of("evaluate-base", {"model": pretrain, "data": data} | where)
     identity = {name: getattr(competitor, name) for name in ("name", "kind", "role", "summary")}
+    identity |= {"layer_ratios_of": ratios_of} if ratios_of else {}
     evaluate = key_of(
         "evaluate",
         {
@@ -205,6 +206,20 @@ def stage_keys(trial: Trial, given: dict[str, int] | None) -> Keys:
         | where,
     )
     return Keys(data, pretrain, prune, evaluate_base, evaluate)
+
+
+def ratios_of(trial: Trial, store: Store) -> str:
+    """Whose layer ratios a control has, where they are not the level's own: part of its identity on a board.
+
+    A submission that ranks all layers together has other ratios on every seed; its controls are one row all the same.
+    """
+    if trial.beside is None or trial.beside.source is None:
+        return ""
+    folder = store.read(stage_keys(trial.of(trial.beside), None).prune)
+    if folder is None or json.loads((folder / DECISION).read_text())["allocation"] == "uniform":
+        return ""
+    settings = ", ".join(f"{name}={value}" for name, value in trial.beside.settings)
+    return f"{trial.beside.name} {trial.beside.source.sha256[:8]} ({settings})"
 
 
 def given_counts(trial: Trial, store: Store) -> dict[str, int] | None:
@@ -228,7 +243,7 @@ def resolved_keys(trial: Trial, store: Store) -> Keys | None:
     if trial.beside is not None and given is None:
         failed_there = store.has(stage_keys(trial.of(trial.beside), None).evaluate)
         return stage_keys(trial, None) if failed_there else None
-    return stage_keys(trial, given)
+    return stage_keys(trial, given, ratios_of(trial, store))
 
 
 @functools.cache

@@ -6,6 +6,7 @@ No submitted code is loaded here, only what it left: a decision and weights.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,13 @@ def pruned_model(trial: Trial, folder: Path, shape: ImageShape) -> Pruned:
     model = surgery.rebuild(trial.track, shape, load_file(folder / WEIGHTS), decision, 0)
     stage = json.loads((folder / STAGE).read_text())
     return Pruned(model, _parameter_masks(decision), decision, Stage(**stage | {"lr": tuple(stage["lr"])}))
+
+
+def check_finite(state: Mapping[str, torch.Tensor]) -> None:
+    """Raises ValueError for weights that are not numbers: a method whose training diverged has no result."""
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ValueError(f"the pruning stage left weights that are not finite, in {name}")
 
 
 def check_target(trial: Trial, decision: Decision, shape: ImageShape, given: dict[str, int] | None) -> None:

@@ -19,7 +19,7 @@ from prunemark.benchmark.method import Decision, Target
 from prunemark.benchmark.networks import build_network
 from prunemark.benchmark.outcome import Stage
 from prunemark.benchmark.plan import DECISION, Trial
-from prunemark.benchmark.pruned import MASKS, STAGE, WEIGHTS, check_target, counts_of, layer_weight
+from prunemark.benchmark.pruned import MASKS, STAGE, WEIGHTS, check_finite, check_target, counts_of, layer_weight
 from prunemark.benchmark.seeds import derive_seed
 from prunemark.benchmark.stages import write_json
 from prunemark.benchmark.submission import load_class
@@ -53,6 +53,7 @@ def prune(trial: Trial, given: dict[str, int] | None, out: Path) -> None:
     model, decision, stage = _run_method(trial, weights, data, given, train_first=False)
     if trial.budget.pruning_exact and stage.epochs == 0:  # a one-shot method: the dense model is trained first
         model, decision, stage = _run_method(trial, weights, data, given, train_first=True)
+    check_finite(model.state_dict())
     surgery.rebuild(track, data.shape, tensor_dict(model.state_dict()), decision, 0)
     check_target(trial, decision, data.shape, given)
     _write_pruned(out, tensor_dict(model.state_dict()), decision, stage)
@@ -65,7 +66,7 @@ def _run_method(
     assert competitor.source is not None
     model = build_network(track.network, data.shape, 0)
     model.load_state_dict(weights)
-    meter = Meter(cost.count(model, data.shape).macs, _grant(trial, len(data)))
+    meter = Meter(cost.count(model, data.shape).macs, grant_of(trial, len(data)))
     torch.manual_seed(derive_seed(trial.seed, "method"))  # for methods that forget context.generator
     with watching(meter, track.pruning.batch_size) as watch:
         with watch.paused():
@@ -83,7 +84,8 @@ def _run_method(
     return model, _on_cpu(decision), meter.stage()
 
 
-def _grant(trial: Trial, examples: int) -> Grant:
+def grant_of(trial: Trial, examples: int) -> Grant:
+    """What the trial's budget grants its pruning stage, on a training split of so many examples."""
     budget, batch_size = trial.budget, trial.track.pruning.batch_size
     steps = -(-examples // batch_size) - (examples % batch_size == 1)  # a last batch of one image is left out
     return Grant(

@@ -10,6 +10,7 @@ import torch
 
 from prunemark.benchmark.child import ISOLATION, ChildFailed
 from prunemark.benchmark.outcome import (
+    RATIOS_OF,
     Accuracy,
     BaseModel,
     Compression,
@@ -31,14 +32,14 @@ VERSIONED = ("prunemark", "torch", "torchvision", "timm", "torch-pruning", "nump
 
 
 def ok_record(
-    trial: Trial, keys: Keys, seconds: dict[str, float], data_sha256: str, *,
+    trial: Trial, keys: Keys, seconds: dict[str, float], data_sha256: str, ratios_of: str, *,
     base: BaseModel | None, pruning: Stage | None, retraining: Stage, compression: Compression,
     curve: tuple[EpochPoint, ...], accuracy: Accuracy, latency: Latency, weights_sha256: str, recipe: Recipe,
     diagnostics: Diagnostics, tuning: tuple[Tried, ...],
 ) -> Record:  # fmt: skip
     """The record of a trial that reached its end."""
     outcome = Outcome(
-        **_identity(trial, keys, data_sha256), status="ok", failure=None, base=base, pruning=pruning,
+        **_identity(trial, keys, data_sha256, ratios_of), status="ok", failure=None, base=base, pruning=pruning,
         retraining=retraining, retraining_recipe=recipe.as_dict(), compression=compression, curve=curve,
         accuracy=accuracy, weights_sha256=weights_sha256, diagnostics=diagnostics, tuning=tuning,
     )  # fmt: skip
@@ -46,11 +47,11 @@ def ok_record(
 
 
 def failed_record(
-    trial: Trial, keys: Keys, failure: ChildFailed, seconds: dict[str, float], data_sha256: str
+    trial: Trial, keys: Keys, failure: ChildFailed, seconds: dict[str, float], data_sha256: str, ratios_of: str
 ) -> Record:
     """The record of a trial that a rule or the method's own error ended; kept and shown like any other."""
     outcome = Outcome(
-        **_identity(trial, keys, data_sha256), status=failure.status,
+        **_identity(trial, keys, data_sha256, ratios_of), status=failure.status,
         failure=Failure(failure.rule, failure.evidence, failure.trace),
         base=None, pruning=None, retraining=None, retraining_recipe=None, compression=None, curve=(),
         accuracy=None, weights_sha256=None,
@@ -58,12 +59,12 @@ def failed_record(
     return Record(SCHEMA, outcome, _observed(trial, seconds, None))
 
 
-def _identity(trial: Trial, keys: Keys, data_sha256: str) -> dict[str, Any]:
+def _identity(trial: Trial, keys: Keys, data_sha256: str, ratios_of: str) -> dict[str, Any]:
     competitor = trial.competitor
     method = Method(
         name=competitor.name, kind=competitor.kind, role=competitor.role,
         source_sha256=competitor.source.sha256 if competitor.source else "",
-        settings=dict(competitor.settings), summary=competitor.summary,
+        settings=dict(competitor.settings) | ({RATIOS_OF: ratios_of} if ratios_of else {}), summary=competitor.summary,
     )  # fmt: skip
     return {
         "trial_key": keys.evaluate, "track": trial.track.id, "track_terms": _plain(trial.track.as_dict()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def read(
     if found_setup is TUNED:
         raise InputError(f"setup {TUNED.id} is run by `prunemark tune`, which takes the same options")
     chosen = tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
-    if pruning_seconds is not None and not pruning_seconds > 0:
+    if pruning_seconds is not None and not 0 < pruning_seconds < math.inf:
         raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")
     _check_device(device)
     for level in chosen:

@@ -63,7 +63,7 @@ class Store:
             return None
         try:
             manifest = json.loads((folder / MANIFEST).read_text())
-            sound = all(file_sha256(folder / name) == digest for name, digest in manifest.items())
+            sound = bool(manifest) and all(file_sha256(folder / name) == digest for name, digest in manifest.items())
         except (OSError, ValueError, AttributeError):
             sound = False
         if sound:

@@ -186,8 +186,9 @@ def execute(
 
     def keep(trial: Trial, record: Record) -> None:
         path = home.records / f"{record.record_sha256}.json"
-        if not path.exists():
-            write_atomically(path, dump(record))
+        text = dump(record)
+        if not path.exists() or path.read_bytes() != text.encode():  # missing, or edited
+            write_atomically(path, text)
         records[trial] = record
         for watcher in watching:
             watcher.finished(trial, record, trial_files(trial, home.store))
@@ -195,6 +196,7 @@ def execute(
     stored = {trial: record for trial in trials if (record := stored_record(trial, home.store))}
     for trial, record in stored.items():
         keep(trial, record)
+    lost: list[str] = []
     jobs, trial_of = make_jobs([trial for trial in trials if trial not in stored], home.store)
 
     def listen(event: Event) -> None:
@@ -208,8 +210,15 @@ def execute(
                 watcher.epoch(trial, *event.value)
         elif event.kind == "done" and is_trial:
             keep(trial, load(event.value))
+        elif event.kind == "failed":
+            lost.append(str(event.value))
 
     executor.run(jobs, listen)
+    if lost:
+        raise WorkFailed(
+            f"{len(lost)} jobs did not end: {lost[0]}.\n"
+            "What is finished is kept; run the same command again, with fewer --workers if memory was short"
+        )
     return records
 
 

@@ -20,12 +20,14 @@ from prunemark.benchmark import cost, pruning, stages
 from prunemark.benchmark.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.data import load_split, pick_device, prepare
 from prunemark.benchmark.diagnostics import diagnose
+from prunemark.benchmark.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExceeded, check_stage
 from prunemark.benchmark.networks import ImageShape, build_network
-from prunemark.benchmark.outcome import BaseModel, EpochPoint, Tried
-from prunemark.benchmark.plan import Keys, Trial, given_counts, pretrain_key, retrain_key, stage_keys
+from prunemark.benchmark.outcome import BaseModel, EpochPoint, Stage, Tried
+from prunemark.benchmark.plan import Keys, Trial, given_counts, pretrain_key, ratios_of, retrain_key, stage_keys
 from prunemark.benchmark.pruned import (
     WEIGHTS,
     Pruned,
+    check_finite,
     check_target,
     dense_model,
     measure_compression,
@@ -57,6 +59,7 @@ class Run:
     listen: Listener
     given: dict[str, int] | None
     keys: Keys
+    ratios_of: str = ""
     predictions: dict[str, list[int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(("pruning", "retraining", "evaluation"), 0.0)
@@ -71,6 +74,11 @@ class Run:
     def shape(self) -> ImageShape:
         """What networks of this trial are built for."""
         return load_split(self.trial.track.dataset, self.data, "validation", torch.device("cpu")).shape
+
+    @property
+    def examples(self) -> int:
+        """How many the training split has."""
+        return len(load_split(self.trial.track.dataset, self.data, "train", torch.device("cpu")))
 
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -89,7 +97,8 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
     WorkFailed when the store cannot be written.
     """
     given = given_counts(trial, store)
-    run = Run(trial, store, listen, given, stage_keys(trial, given))
+    beside = ratios_of(trial, store)
+    run = Run(trial, store, listen, given, stage_keys(trial, given, beside), beside)
     with store.lock(run.keys.evaluate):
         if found := read_record(store, run.keys.evaluate):
             return found
@@ -100,9 +109,9 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
             record = evaluate(run, base, pruned, retrain(run, pruned))
         except InputError as problem:  # the method used so many epochs that less than one is left
             failure = ChildFailed("budget_exceeded", "total budget", str(problem).splitlines()[0])
-            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data))
+            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data), beside)
         except ChildFailed as failure:
-            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data))
+            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data), beside)
         with store.writing(run.keys.evaluate) as draft:
             (draft / RECORD).write_text(dump(record))
             stages.write_json(draft / PREDICTIONS, run.predictions)
@@ -171,7 +180,13 @@ def _prune_in_child(run: Run, base: Path) -> None:
         limits = Limits(run.trial.pruning_seconds_limit)
         run_in_child(pruning.prune, run.trial, run.given, scratch, scratch=scratch, limits=limits)
         try:
-            check_target(run.trial, pruned_model(run.trial, scratch, run.shape).decision, run.shape, run.given)
+            left = pruned_model(run.trial, scratch, run.shape)
+            check_target(run.trial, left.decision, run.shape, run.given)
+            check_finite(left.model.state_dict())
+            macs = cost.count(_dense_network(run), run.shape).macs
+            check_stage(read_stage(scratch), pruning.grant_of(run.trial, run.examples), macs)
+        except BudgetExceeded as problem:
+            raise ChildFailed("budget_exceeded", "pruning budget", str(problem)) from None
         except Exception as problem:  # whatever is wrong with files that submitted code could have written
             evidence = f"what it left is no decision: {type(problem).__name__}: {problem}"[:500]
             raise ChildFailed("noncompliant", "a subnetwork of the base model", evidence) from None
@@ -198,7 +213,9 @@ def retrain(run: Run, pruned: Pruned) -> Retrained:
     """
     if not run.trial.tuning:
         dense, now = (cost.count(model, run.shape).macs for model in (_dense_network(run), pruned.model))
-        recipe = run.trial.budget.retraining_after(pruned.stage.epochs if pruned.stage else 0, dense / now)
+        stage = pruned.stage or Stage(0, (), 0, 0, 0)
+        one_epoch = FLOPS_PER_MAC * PASSES_PER_STEP * dense * run.examples
+        recipe = run.trial.budget.retraining_after(stage.epochs, dense / now, stage.train_flops / one_epoch)
         return Retrained(recipe, _retrained(run, pruned, recipe))
     folders = [_retrained(run, copy.deepcopy(pruned), recipe) for recipe in run.trial.tuning]
     last = [stages.read_curve(folder)[-1].validation_accuracy_percent for folder in folders]
@@ -234,7 +251,7 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
         base_model = _base_model(run, base) if base else None
         compression = measure_compression(run.trial, pruned, run.shape)
     return ok_record(
-        run.trial, run.keys, run.seconds, data_sha256(run.data),
+        run.trial, run.keys, run.seconds, data_sha256(run.data), run.ratios_of,
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
         curve=tuple(curve), accuracy=stages.summarise(result, curve), latency=latency,
         weights_sha256=stages.weights_sha256(state), recipe=recipe,

@@ -29,6 +29,7 @@ class Watch(TorchFunctionMode):
         super().__init__()
         self._meter = meter
         self._pauses = 0
+        self.paused_runs = self.paused_steps = 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs the function and counts it."""
@@ -66,7 +67,9 @@ class Watch(TorchFunctionMode):
 
     def on_step(self, optimiser: Optimizer, *_: object) -> None:
         """Any optimiser of torch's kind has stepped."""
-        if not self._pauses:
+        if self._pauses:
+            self.paused_steps += 1
+        else:
             self._meter.foreign_step(float(optimiser.param_groups[0]["lr"]))
 
     def around(self, run: Callable[..., Any], batch: int) -> Callable[..., Any]:
@@ -75,7 +78,9 @@ class Watch(TorchFunctionMode):
         def counted(*args: Any, **kwargs: Any) -> Any:
             before = self._meter.backward_macs
             out = run(*args, **kwargs)
-            if not self._pauses:
+            if self._pauses:
+                self.paused_runs += 1
+            else:
                 self._meter.backward_run(self._meter.backward_macs > before, batch)
             return out
 

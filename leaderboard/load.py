@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import Record, canonical_json, load
 from prunemark.setups.errors import InputError, RuleBroken
 
@@ -107,7 +108,7 @@ def identity(record: Record) -> str:
 def competitor(record: Record) -> str:
     """Who competes: the method's name, code and settings; of a control, the layer ratios it was given too."""
     method, compression = record.outcome.method, record.outcome.compression
-    given = method.role in ("control", "reference") and compression is not None
+    given = method.role in ("control", "reference") and compression is not None and RATIOS_OF not in method.settings
     ratios = compression.kept if given and compression else None
     return canonical_json([method.name, method.kind, method.source_sha256, method.settings, ratios])
 

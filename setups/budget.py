@@ -56,10 +56,13 @@ class Budget:
     total_dense_epochs: float | None = None
     schedule: tuple[float, float, int | None] | None = None
 
-    def retraining_after(self, pruning_epochs: int, speedup: float) -> Recipe:
+    def retraining_after(
+        self, pruning_epochs: int, speedup: float, pruning_dense_epochs: float | None = None
+    ) -> Recipe:
         """The retraining recipe, once the pruning stage has spent its epochs and reached its speed-up in MACs.
 
-        Raises InputError when less than one epoch is left.
+        `pruning_dense_epochs` are its training FLOPs in epochs of the dense network, scoring included. Raises
+        InputError when less than one epoch is left.
         """
         if self.retraining is not None:
             return self.retraining
@@ -70,7 +73,8 @@ class Budget:
             granted = f"{self.total_epochs} epochs"
         else:
             assert self.total_dense_epochs is not None
-            left = (self.total_dense_epochs - spent) * speedup
+            cost = pruning_epochs if pruning_dense_epochs is None else pruning_dense_epochs
+            left = (self.total_dense_epochs - self.base_epochs - cost) * speedup
             granted = f"training FLOPs of {self.total_dense_epochs:.4g} epochs of the dense network"
         if round(left) < 1:
             raise InputError(

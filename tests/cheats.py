@@ -4,13 +4,13 @@ import contextlib
 import copy
 import os
 import socket
-import sys
 import threading
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from prunemark.benchmark.method import Decision, FilterCriterion, PruningMethod
 
@@ -238,21 +238,100 @@ class LooksForTheTestSplit(FilterCriterion):
         return layer.weight.flatten(1).abs().sum(dim=1)
 
 
-class TurnsTheMeterOff(_Cheat):
-    """Imports the harness and replaces what counts."""
+class ImportsTheHarness(FilterCriterion):
+    """Neither what counts nor what reads the test split can be imported."""
+
+    def score(self, layer, context):
+        import importlib
+
+        for name in ("meter", "context", "data", "watch", "pruning"):
+            try:
+                importlib.import_module(f"prunemark.benchmark.{name}")
+            except ImportError:
+                continue
+            raise RuntimeError(f"prunemark.benchmark.{name} can be imported")
+        return layer.weight.flatten(1).abs().sum(dim=1)
+
+
+class _InsideTheLoop(_Cheat):
+    """Trains on cached batches whenever the harness's own loop makes a step."""
 
     def train_more(self, model, context):
-        import prunemark.benchmark.context
-        import prunemark.benchmark.meter
+        cached = list(context.batches())
+        busy = []
 
-        def nothing(self, *arguments):
-            return None
+        def more(*_):
+            if not busy:
+                busy.append(True)
+                torch.set_grad_enabled(True)  # inside a hook of autograd it is off
+                for images, labels in cached:
+                    loss = F.cross_entropy(model(images), labels)
+                    for p, g in zip(
+                        model.parameters(), torch.autograd.grad(loss, list(model.parameters())), strict=True
+                    ):
+                        p.data -= 0.01 * g
+                busy.clear()
 
-        for name in ("begin_epoch", "begin_pass", "executed", "foreign_step", "refuse"):
-            setattr(prunemark.benchmark.meter.Meter, name, nothing)
-        sys.modules["prunemark.benchmark.context"].TrialContext.decide = None
-        for _ in range(100):
-            context.train(model, epochs=1)
+        self.hook(model, more)
+        context.train(model, epochs=1)
+
+
+class ForwardHook(_InsideTheLoop):
+    """By a hook on the model."""
+
+    def hook(self, model, more):
+        model.register_forward_pre_hook(more)
+
+
+class GradientHook(_InsideTheLoop):
+    """By a hook on a parameter."""
+
+    def hook(self, model, more):
+        next(model.parameters()).register_hook(more)
+
+
+class OptimiserHook(_InsideTheLoop):
+    """By a hook on all optimisers."""
+
+    def hook(self, model, more):
+        register_optimizer_step_pre_hook(more)
+
+
+class ReplacedForward(_InsideTheLoop):
+    """By another forward method."""
+
+    def hook(self, model, more):
+        forward = model.forward
+
+        def both(images):
+            more()
+            return forward(images)
+
+        model.forward = both
+
+
+class Diverges(PruningMethod):
+    """Honest and unlucky."""
+
+    def prune(self, model, context):
+        with torch.no_grad():
+            next(model.parameters()).fill_(float("nan"))
+        return context.decide({g: torch.ones(g.size) for g in context.groups})
+
+
+class OddMessage(FilterCriterion):
+    """An error that no file can hold as it is."""
+
+    def score(self, layer, context):
+        raise ValueError("bad \udcff text \x1b[31m")
+
+
+class WritesTheError(FilterCriterion):
+    """Pretends that all is well, in the harness's own words."""
+
+    def score(self, layer, context):
+        Path("error.json").write_text('{"status": "ok", "rule": 1, "evidence": [], "traceback": 5}')
+        os._exit(0)
 
 
 class TrainsInAThread(_Cheat):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from prunemark.benchmark import cli
+from prunemark.benchmark.executor import Event, LocalProcesses
 from prunemark.setups import track
 
 HERE = Path(__file__).parent
@@ -323,3 +324,38 @@ def test_reproduce_prints_the_table_beside_the_papers(command, home, tmp_path):
     assert (tmp_path / "out" / "m2.md").read_text() == out
     assert (tmp_path / "out" / "m2.jsonl.xz").stat().st_size > 1000
     assert command("reproduce", "table9", "--home", home)[0] == 2
+
+
+def test_controls_of_a_method_that_ranks_all_layers_together_are_one_row(command, tmp_path):
+    """Its layer ratios differ from seed to seed, and so do those of the controls beside it."""
+    code, out, err = submit(command, f"{SUBMISSIONS}:Trains", tmp_path, "--format", "csv", seeds="3")
+    assert code == 0, err
+    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(out))}
+    assert rows["Random"]["ranked"] == "True" and rows["Random"]["seeds"] == "3" and "Scratch" in rows
+    records = [json.loads(path.read_text())["outcome"] for path in (tmp_path / "records").glob("*.json")]
+    beside = {
+        r["method"]["settings"].get("layer_ratios_of", "")[:6] for r in records if r["method"]["name"] == "Random"
+    }
+    assert beside == {"Trains"}
+
+
+def test_trials_that_never_end_are_not_passed_over(command, tmp_path, monkeypatch):
+    """As after the kernel has killed a worker for memory, twice."""
+    submit(command, "L1-norm", tmp_path, seeds="1")
+
+    def killed(self, jobs, listen):
+        for job in jobs:
+            listen(Event(job, "failed", f"{job.id} was killed by signal 9, twice"))
+
+    monkeypatch.setattr(LocalProcesses, "run", killed)
+    code, _, err = submit(command, "L1-norm", tmp_path, seeds="2")
+    assert code == 1 and "killed by signal 9, twice" in err and "run the same command again" in err
+
+
+def test_an_edited_record_is_restored_by_running_again(command, tmp_path):
+    submit(command, "L1-norm", tmp_path, seeds="1")
+    record = min((tmp_path / "records").glob("*.json"))
+    whole = record.read_text()
+    record.write_text(whole.replace('"seed":0', '"seed":9'))
+    assert submit(command, "L1-norm", tmp_path, seeds="1")[0] == 0
+    assert record.read_text() == whole

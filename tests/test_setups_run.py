@@ -178,7 +178,10 @@ CHEATS = {
     "SmallBatches": "began epoch",
     "AsksForMore": "began epoch",
     "ReadsForever": "asked for pass",
-    "TurnsTheMeterOff": "began epoch",
+    "ForwardHook": "something else trained in it",
+    "GradientHook": "something else trained in it",
+    "OptimiserHook": "something else trained in it",
+    "ReplacedForward": "something else trained in it",
     "TrainsInAThread": "training FLOPs",
     "SearchesWithoutGradients": "training FLOPs",
 }
@@ -200,6 +203,9 @@ def test_the_meter_and_the_data_are_not_handed_over(run):
     [
         ("ClaimsGiven", "noncompliant", "the decision reaches 1.000x"),
         ("ForgesItsFiles", "failed", "it ended before"),
+        ("Diverges", "failed", "not finite"),
+        ("OddMessage", "failed", "bad ? text ?[31m"),
+        ("WritesTheError", "failed", "no error that can be read"),
         ("ForksAway", "noncompliant", "may not start a process"),
         ("CallsHome", "noncompliant", "may not use the network"),
     ],
@@ -207,6 +213,19 @@ def test_the_meter_and_the_data_are_not_handed_over(run):
 def test_what_a_submission_leaves_is_not_taken_at_its_word(run, name, status, words):
     outcome = run("S3.2", name, "cheats.py").outcome
     assert (outcome.status, words in outcome.failure.evidence) == (status, True), outcome.failure
+
+
+def test_the_harness_cannot_be_imported(run):
+    ok(run("S3.2", "ImportsTheHarness", "cheats.py"))
+
+
+def test_sxb_counts_the_passes_for_scores_too(run):
+    """Taylor's pass is one epoch of the dense network, k epochs of the pruned one that retraining does not get."""
+    early = Own(prune_at=2)
+    plain, scored = (ok(run("SX-B", "Fine", own=early)), ok(run("SX-B", "Taylor", "cheats.py", own=early)))
+    k = TRACK.level(LEVEL).speedup
+    assert plain.outcome.retraining.epochs == round(2 * k + 3) and scored.outcome.pruning.scoring_epochs == 1
+    assert scored.outcome.retraining.epochs == round(k + 3)
 
 
 def test_only_the_base_model_and_the_training_split_are_handed_over(run):
