@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import scipy.stats  # noqa: F401 - loaded here once, so that no trial pays the time it takes
 import torch
-import torch_pruning  # noqa: F401 - loaded here once, so that no trial pays the seconds it takes
+import torch_pruning  # noqa: F401
 
 from prunemark.benchmark.check import check_method
 from prunemark.benchmark.child import ChildFailed

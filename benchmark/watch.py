@@ -33,8 +33,10 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs the function and counts it."""
-        out = func(*args, **(kwargs or {}))
-        count = None if self._pauses else _COUNTED.get(func)
+        out = func(*args, **kwargs) if kwargs else func(*args)
+        if func not in _COUNTED:  # nearly all of them: this line is what the watch costs
+            return out
+        count = None if self._pauses else _COUNTED[func]
         if count is not None and isinstance(out, torch.Tensor):
             with torch._C.DisableTorchFunction():
                 self._note(out, int(count(out, args, kwargs or {})))
