@@ -51,10 +51,14 @@ def read(
 
 
 def _check_device(device: str) -> None:
-    """A GPU is looked for in the trials' processes; here only the word is checked, without torch."""
+    """The word, and whether there is such a GPU; for the CPU, torch is not loaded to find that out."""
     kind, _, index = device.partition(":")
     if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
         raise InputError(f"unknown device {device!r}. Valid: cpu, cuda, cuda:0, cuda:1, ...")
+    if kind == "cuda":
+        from prunemark.benchmark.data import pick_device
+
+        pick_device(device)
 
 
 def read_seeds(text: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from prunemark.benchmark import cli
 from prunemark.benchmark.executor import Event, LocalProcesses
@@ -359,3 +360,9 @@ def test_an_edited_record_is_restored_by_running_again(command, tmp_path):
     record.write_text(whole.replace('"seed":0', '"seed":9'))
     assert submit(command, "L1-norm", tmp_path, seeds="1")[0] == 0
     assert record.read_text() == whole
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_wrong_input(command, tmp_path):
+    code, _, err = submit(command, "L1-norm", tmp_path, "--device", "cuda")
+    assert code == 2 and "torch sees no GPU here. Use --device cpu" in err and not list(tmp_path.iterdir())
