@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from prunemark.benchmark.method import PruningContext, WeightCriterion, setting
+from prunemark.benchmark.method import ALLOCATIONS, PruningContext, WeightCriterion, setting
 
 
 class Magnitude(WeightCriterion):
@@ -19,4 +19,6 @@ class Magnitude(WeightCriterion):
 class LayerwiseMagnitude(Magnitude):
     """Magnitude with the same sparsity in every layer."""
 
-    allocation: str = setting("uniform", "uniform: one ratio for all layers; global: one ranking of all weights")
+    allocation: str = setting(
+        "uniform", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS
+    )

@@ -45,13 +45,17 @@ Allocation = Literal["uniform", "global"]
 Scores = Mapping["Group", torch.Tensor]
 
 
-def setting(default: Any, meaning: str) -> Any:
+def setting(default: Any, meaning: str, allowed: str = "") -> Any:
     """A hyper-parameter of a method: its default and what it means.
 
     Users set it with ``--set name=value``; its value is part of every result's identity. The type is the
-    annotation's: bool, int, float or str.
+    annotation's: bool, int, float or str. `allowed` is a regular expression that the whole value as it is
+    written has to match: anything else is refused before a trial is run.
     """
-    return dataclasses.field(default=default, metadata={"meaning": meaning})
+    return dataclasses.field(default=default, metadata={"meaning": meaning, "allowed": allowed})
+
+
+ALLOCATIONS, SCHEDULES, WHOLE_NUMBER = "uniform|global", "one-shot|(rounds|agp):[1-9][0-9]{0,2}", "[0-9]+"
 
 
 @dataclass(frozen=True)
@@ -184,9 +188,15 @@ class PruningMethod(ABC):
 class _Criterion(PruningMethod):
     """What both kinds of criterion share: scoring every layer, and the schedule by which the target is reached."""
 
-    allocation: str = setting("uniform", "uniform: one ratio for all layers; global: one ranking over all layers")
-    schedule: str = setting("one-shot", "one-shot; rounds:K for K equal steps; agp:K for K steps of a cubic ramp")
-    epochs: int = setting(0, "training epochs in the pruning stage, spread over the steps [all that are imposed]")
+    allocation: str = setting(
+        "uniform", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS
+    )
+    schedule: str = setting(
+        "one-shot", "one-shot; rounds:K for K equal steps; agp:K for K steps of a cubic ramp", SCHEDULES
+    )
+    epochs: int = setting(
+        0, "training epochs in the pruning stage, spread over the steps [all that are imposed]", WHOLE_NUMBER
+    )
 
     @abstractmethod
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
@@ -229,7 +239,9 @@ class WeightCriterion(_Criterion):
     """A score per weight, shaped like the layer's weight; the lowest go first."""
 
     granularity = "weight"
-    allocation: str = setting("global", "uniform: one ratio for all layers; global: one ranking over all layers")
+    allocation: str = setting(
+        "global", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS
+    )
 
 
 def shares_of(schedule: str) -> tuple[float, ...]:

@@ -100,6 +100,8 @@ def read_runs(uri: str, home: Home, track: str | None = None) -> list[tuple[str,
 
     Raises InputError when there is none.
     """
+    if uri == home.mlflow_uri and not (home.root / "mlflow.db").is_file():  # connecting would make one
+        raise InputError(f"no results in {str(home.root)!r}. Run `prunemark submit` first, or say where with --home")
     client = connect(uri, home)
     with quiet_logs(), tempfile.TemporaryDirectory() as scratch:
         experiments = [e for e in client.search_experiments() if track is None or e.name == track]

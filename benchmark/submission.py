@@ -11,6 +11,7 @@ import ast
 import hashlib
 import importlib.util
 import math
+import re
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -38,6 +39,7 @@ class SettingDescription:
 
     default: SettingValue
     meaning: str
+    allowed: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class MethodDescription:
             if name not in values:
                 raise unknown_name(f"setting of {self.name}", name, values)
             values[name] = read_setting(name, text, values[name])
+            allowed = self.settings[name].allowed
+            if allowed and not re.fullmatch(allowed, text):
+                raise InputError(f"setting {name!r} is {allowed}; given {text!r}.\n{self.settings[name].meaning}")
         return values
 
 
@@ -221,7 +226,7 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
     """What the class declares. Executes the method's file: only child processes call this."""
     found = load_class(source)
     settings = {
-        f.name: SettingDescription(f.default, f.metadata.get("meaning", ""))
+        f.name: SettingDescription(f.default, f.metadata.get("meaning", ""), f.metadata.get("allowed", ""))
         for f in fields(found)
         if f.init and isinstance(f.default, bool | int | float | str)
     }

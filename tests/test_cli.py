@@ -180,6 +180,9 @@ WRONG = [
     (["submit", "L1-norm", "--track", "quick", "--pruning-seconds", "-1"], ["above 0"]),
     (["submit", "L1-norm", "--track", "quick", "--set", "allocation"], ["name=value"]),
     (["submit", "L1-norm", "--track", "quick", "--set", "colour=red"], ["unknown setting", "allocation"]),
+    (["submit", "L1-norm", "--track", "quick", "--set", "allocation=foo"], ["uniform|global", "given 'foo'"]),
+    (["submit", "L1-norm", "--track", "quick", "--set", "schedule=agp:0"], ["one-shot", "given 'agp:0'"]),
+    (["submit", "L1-norm", "--track", "quick", "--set", "epochs=-3"], ["'epochs'", "given '-3'"]),
     (["submit", "L3-norm", "--track", "quick"], ["unknown method", "L1-norm"]),
     (["submit", "no_such_file.py:Method", "--track", "quick"], ["no file 'no_such_file.py'"]),
     (["submit", "no_such_file.py", "--track", "quick"], ["names no class"]),
@@ -366,3 +369,8 @@ def test_an_edited_record_is_restored_by_running_again(command, tmp_path):
 def test_a_gpu_that_is_not_there_is_wrong_input(command, tmp_path):
     code, _, err = submit(command, "L1-norm", tmp_path, "--device", "cuda")
     assert code == 2 and "torch sees no GPU here. Use --device cpu" in err and not list(tmp_path.iterdir())
+
+
+def test_looking_for_results_makes_no_folder(command, tmp_path):
+    code, _, err = command("leaderboard", "--home", tmp_path / "nowhere")
+    assert code == 2 and "no results in" in err and not (tmp_path / "nowhere").exists()
