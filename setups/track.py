@@ -17,6 +17,19 @@ Granularity = Literal["filter", "weight"]
 
 
 @dataclass(frozen=True)
+class SeedPrior:
+    """What is known beforehand of the noise between seeds, for tracks where a run costs days.
+
+    `sd_pp` is 1.25 times the standard deviation, in points, of the difference of two methods on one seed, as measured
+    by `source`; `df` is its weight in degrees of freedom. The leaderboard then uses the moderated t.
+    """
+
+    sd_pp: float
+    source: str
+    df: float = 4.0
+
+
+@dataclass(frozen=True)
 class Level:
     """One compression level: its name on the command line and the target it stands for.
 
@@ -33,6 +46,9 @@ class Level:
 class Track:
     """The terms of one competition. Sizes are in images, limits in seconds, `margin_pp` in points.
 
+    `classes` is their number (chance accuracy is one of them). `family` is the dataset x network family: tracks of one
+    family are no independent evidence (E4).
+
     `prunable` names the layers that may lose filters (or weights); all others are spared. `margin_pp` is the
     largest difference in accuracy that counts as none (equivalence). `tolerance` is relative, on the target.
     `pruning` is what S4.1 and S4.2 impose on the pruning stage; `pruning_epochs_limit` bounds it under the
@@ -44,7 +60,9 @@ class Track:
     version: int
     title: str
     dataset: str
+    classes: int
     network: str
+    family: str
     granularity: Granularity
     prunable: tuple[str, ...]
     levels: tuple[Level, ...]
@@ -59,6 +77,7 @@ class Track:
     scoring_epochs_limit: int = 2
     lr_stage_cap: int | None = None
     allocations: tuple[str, ...] = ("uniform", "global")
+    prior: SeedPrior | None = None
 
     @property
     def id(self) -> str:
@@ -73,8 +92,11 @@ class Track:
         return found[name]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON with every field: what stage keys and records hold of the track."""
-        plain = asdict(self)
+        """Plain JSON with every field that is set: what stage keys and records hold of the track.
+
+        What a track does not state (None) is left out, so that an optional field added later changes no released track.
+        """
+        plain = {name: value for name, value in asdict(self).items() if value is not None}
         recipes = ("pretraining", "pruning", "retraining")
         return plain | {name: getattr(self, name).as_dict() for name in recipes}
 
@@ -95,7 +117,8 @@ _TRACKS = (
     Track(
         name="digits-resnet8", version=1,
         title="handwritten digits (8x8), residual network of three blocks, filters pruned",
-        dataset="digits", network="resnet8", granularity="filter", prunable=_BLOCKS,
+        dataset="digits", classes=10, network="resnet8", family="digits x ResNet",
+        granularity="filter", prunable=_BLOCKS,
         levels=(Level("50%", 0.5, 1.911), Level("90%", 0.9, 6.373), Level("95%", 0.95, 7.687)),
         pretraining=_DIGITS_PRETRAINING, pruning=_DIGITS_PRUNING, retraining=_DIGITS_RETRAINING,
         anchor="L1-norm", margin_pp=1.0,
@@ -103,7 +126,8 @@ _TRACKS = (
     Track(
         name="digits-mlp7", version=1,
         title="handwritten digits (8x8), the founding paper's seven-layer MLP, neurons pruned",
-        dataset="digits", network="mlp7", granularity="filter", prunable=_HIDDEN,
+        dataset="digits", classes=10, network="mlp7", family="digits x MLP",
+        granularity="filter", prunable=_HIDDEN,
         levels=(Level("50%", 0.5, 3.543), Level("80%", 0.8, 16.494), Level("90%", 0.9, 46.29)),
         pretraining=_MLP_RECIPE, pruning=_DIGITS_PRUNING, retraining=_MLP_RECIPE,
         anchor="L1-norm", margin_pp=1.0,
@@ -111,7 +135,8 @@ _TRACKS = (
     Track(
         name="digits-resnet8-weights", version=1,
         title="handwritten digits (8x8), residual network of three blocks, single weights pruned",
-        dataset="digits", network="resnet8", granularity="weight", prunable=_BLOCK_CONVOLUTIONS,
+        dataset="digits", classes=10, network="resnet8", family="digits x ResNet",
+        granularity="weight", prunable=_BLOCK_CONVOLUTIONS,
         levels=(Level("90%", 0.9), Level("95%", 0.95), Level("98%", 0.98)),
         pretraining=_DIGITS_PRETRAINING, pruning=_DIGITS_PRUNING, retraining=_DIGITS_RETRAINING,
         anchor="Magnitude", margin_pp=1.0,
