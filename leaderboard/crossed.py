@@ -36,7 +36,8 @@ class TwoWay:
 class CrossedComparison:
     """Method A minus method B for new seeds and new images (E2), in points: positive is in favour of A.
 
-    `interval_pp` is the 95 % interval; the p-values are as in `PairedComparison`.
+    `interval_pp` is the 95 % interval; the p-values are as in `PairedComparison`. `p_holm` is the two-sided p adjusted
+    for its family, None until there is one (see `standings.generalising`).
     """
 
     seeds: int
@@ -49,6 +50,12 @@ class CrossedComparison:
     p_greater: float
     p_less: float
     interval_pp: tuple[float, float]
+    p_holm: float | None = None
+
+    @property
+    def generalises(self) -> bool:
+        """Whether the difference is shown to hold for new seeds and new images."""
+        return self.p_holm is not None and self.p_holm <= 0.05
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,39 @@
-"""Who is compared with whom: the competitors of one table, and whether the setup verifiably holds between them."""
+"""Who is compared with whom: the competitors of one table, what counts, and whether the setup verifiably holds.
+
+A method that failed counts at chance accuracy on that seed: leaving the seed out would reward failing. A method
+that broke a rule is disqualified. A record that was invalidated counts for nothing, and its row says so.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from prunemark.benchmark.record import Record, canonical_json, pipeline_of
 from prunemark.leaderboard.load import competitor
 from prunemark.setups.assessment import assess, violations
 from prunemark.setups.comparison import HARNESS_SETUPS, chain
+from prunemark.setups.track import TRACKS
 from prunemark.setups.values import State
 
 DENSE_LEVEL = "dense"
+FAILED = {"failed": "failed", "timeout": "timed out", "out_of_memory": "ran out of memory"}
+DISQUALIFIED = {"budget_exceeded": "budget exceeded", "noncompliant": "noncompliant"}
 
 
 @dataclass(frozen=True)
 class Competitor:
-    """One row to be: all trials of one method with one set of settings. `records` by seed."""
+    """One row to be: all trials of one method with one set of settings.
+
+    `records` by seed, `invalid` the reasons why some of them do not count. `chance_percent` is what a failed trial
+    counts, None if the track does not say how many classes there are.
+    """
 
     name: str
     records: Mapping[int, Record]
+    chance_percent: float | None = None
+    invalid: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def any(self) -> Record:
@@ -28,27 +42,83 @@ class Competitor:
 
     @property
     def ok(self) -> dict[int, Record]:
-        """The trials that reached their end, by seed."""
-        return {seed: r for seed, r in sorted(self.records.items()) if r.outcome.status == "ok"}
+        """The trials that reached their end and count, by seed."""
+        return self._with_status({"ok": ""})
+
+    @property
+    def failed(self) -> dict[int, Record]:
+        """The trials in which the method failed, by seed."""
+        return self._with_status(FAILED)
+
+    @property
+    def disqualified(self) -> dict[int, Record]:
+        """The trials in which a rule was broken, by seed."""
+        return self._with_status(DISQUALIFIED)
+
+    @property
+    def counted(self) -> tuple[int, ...]:
+        """The seeds with an accuracy: measured, or that of chance. A reference that failed is no competitor."""
+        at_chance = self.chance_percent is not None and (self.any.outcome.method.kind == "pruned" or bool(self.ok))
+        return tuple(sorted([*self.ok, *(self.failed if at_chance else ())]))
 
     def scores(self, seeds: Sequence[int]) -> list[float]:
-        """Test accuracies in percent on the given seeds; shape (seeds,)."""
-        return [r.outcome.accuracy.test_percent for s in seeds if (r := self.records[s]).outcome.accuracy]
+        """Test accuracies in percent on the given seeds, all of them counted; shape (seeds,)."""
+        accuracies = [self.records[seed].outcome.accuracy for seed in seeds]
+        return [a.test_percent if a else float(self.chance_percent or 0.0) for a in accuracies]
+
+    def flags(self, seeds: Sequence[int]) -> tuple[str, ...]:
+        """What a reader must know about its trials on these seeds, in words; and which do not count."""
+        diverged = [s for s, r in self.ok.items() if s in seeds and any(p.train_loss is None for p in r.outcome.curve)]
+        found = [f"diverged on {seeds_in_words(diverged)}"] if diverged else []
+        at_chance = {seed: r for seed, r in self.failed.items() if seed in seeds}
+        for (status, evidence), on in _by_reason(at_chance).items():
+            words = f"{FAILED[status]} on {seeds_in_words(on)}: counted at chance, {self.chance_percent or 0.0:.3g} %"
+            found.append(f"{words} ({evidence})")
+        return (*found, *(f"invalidated on seed {seed}: {why}" for seed, why in sorted(self.invalid.items())))
+
+    def _with_status(self, statuses: Mapping[str, str]) -> dict[int, Record]:
+        return {
+            seed: r
+            for seed, r in sorted(self.records.items())
+            if r.outcome.status in statuses and seed not in self.invalid
+        }
 
 
-def gather(records: Sequence[Record]) -> list[Competitor]:
-    """Groups the records of one table into competitors; equal names get a distinguishing suffix."""
+def terms_of(record: Record) -> dict[str, Any]:
+    """The terms of a record's track; what records did not yet carry when it was written comes from the track."""
+    terms = record.outcome.track_terms
+    known = TRACKS.get(record.outcome.track)
+    return ({"classes": known.classes, "family": known.family} if known else {}) | terms
+
+
+def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) -> list[Competitor]:
+    """Groups the records of one table into competitors; equal names get a distinguishing suffix.
+
+    `invalid` gives the reasons why records of these hashes do not count.
+    """
     groups: dict[str, dict[int, Record]] = {}
     for record in records:
         groups.setdefault(competitor(record), {})[record.outcome.seed] = record
     by_name: dict[str, list[str]] = {}
     for key in sorted(groups):
         by_name.setdefault(next(iter(groups[key].values())).outcome.method.name, []).append(key)
+    classes = terms_of(records[0]).get("classes") if records else None
     return [
-        Competitor(name if len(keys) == 1 else f"{name} ({_difference(groups, keys, key)})", groups[key])
+        Competitor(
+            name if len(keys) == 1 else f"{name} ({_difference(groups, keys, key)})",
+            groups[key],
+            100.0 / classes if classes else None,
+            _invalid(groups[key], invalid or {}),
+        )
         for name, keys in by_name.items()
         for key in keys
     ]
+
+
+def _invalid(group: Mapping[int, Record], invalid: Mapping[str, str]) -> dict[int, str]:
+    found = {seed: invalid[sha] for seed, r in group.items() if invalid and (sha := r.record_sha256) in invalid}
+    by_itself = {seed: _evidence(r) for seed, r in group.items() if r.outcome.status == "invalidated"}
+    return by_itself | found
 
 
 def _difference(groups: Mapping[str, Mapping[int, Record]], keys: Sequence[str], key: str) -> str:
@@ -68,6 +138,38 @@ def _difference(groups: Mapping[str, Mapping[int, Record]], keys: Sequence[str],
     return f"layer ratios {'/'.join(map(str, kept.values()))}"
 
 
+def find_anchor(competitors: Sequence[Competitor], name: str) -> Competitor | None:
+    """The track's anchor: the competitor of this name with results, rather that which ran as the anchor."""
+    found = [c for c in competitors if c.any.outcome.method.name == name and c.ok]
+    as_anchor = [c for c in found if any(r.outcome.method.role == "anchor" for r in c.records.values())]
+    return next(iter(as_anchor or found), None)
+
+
+def why_unranked(c: Competitor, anchor: Competitor | None, setup: str, seeds: Sequence[int]) -> str | None:
+    """Why a competitor is not ranked on the anchor's seeds, in words; None if it is."""
+    if c is anchor:
+        return None
+    if broken := c.disqualified:
+        (status, evidence), on = next(iter(_by_reason(broken).items()))
+        failure = broken[on[0]].outcome.failure
+        rule = f" ({failure.rule})" if failure else ""
+        return f"disqualified on {seeds_in_words(on)}: {DISQUALIFIED[status]}{rule}: {evidence}"
+    if not c.counted:
+        if c.failed:
+            (status, evidence), _ = next(iter(_by_reason(c.failed).items()))
+            return f"{FAILED[status]}: {evidence}"
+        return "; ".join(dict.fromkeys(f"invalidated: {why}" for why in c.invalid.values())) or "no result"
+    if anchor is None:
+        return "the anchor has no result here, so nothing is compared"
+    shared = [seed for seed in seeds if seed in c.ok]
+    if shared and (found := objection(anchor, c, setup, shared)):
+        return found
+    there = [seed for seed in seeds if seed in c.counted]
+    if len(there) < len(seeds):
+        return f"partial: {len(there)} of the anchor's {len(seeds)} seeds"
+    return None
+
+
 def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence[int]) -> str | None:
     """Why the setup does not hold between the anchor and a competitor on these seeds, in words; None if it does.
 
@@ -84,11 +186,27 @@ def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence
 
 
 def holding_setup(ranked: Sequence[Competitor], seeds: Sequence[int]) -> str | None:
-    """The highest setup that verifiably holds among all ranked competitors, on every seed."""
-    if len(ranked) < 2:
-        return None
+    """The highest setup that verifiably holds among all ranked competitors, on every seed that they finished."""
     row = chain()
-    found = [assess([pipeline_of(c.records[seed]) for c in ranked]).established for seed in seeds]
+    fields = [[pipeline_of(r) for c in ranked if (r := c.ok.get(seed))] for seed in seeds]
+    found = [assess(pipelines).established for pipelines in fields if len(pipelines) > 1]
     if not found or None in found:
         return None
     return min((id for id in found if id), key=row.index)
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """seed 3, or seeds 3, 4."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _by_reason(records: Mapping[int, Record]) -> dict[tuple[str, str], list[int]]:
+    """Seeds by status and evidence."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for seed, record in records.items():
+        found.setdefault((record.outcome.status, _evidence(record)), []).append(seed)
+    return found
+
+
+def _evidence(record: Record) -> str:
+    return record.outcome.failure.evidence if record.outcome.failure else "no reason is recorded"

@@ -7,24 +7,25 @@ release's field; estimates, intervals and raw p-values (see `statistics`) do not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, two_looks
+from prunemark.leaderboard.power import needed_seeds
 from prunemark.leaderboard.statistics import (
-    FIRST_LOOK_SEEDS,
-    SECOND_LOOK_SEEDS,
     Equivalence,
+    Floats,
     PairedComparison,
     VariancePrior,
-    needed_seeds,
+    accuracies,
+    moments,
     paired_t,
     probability,
     tost,
-    two_looks,
 )
 from prunemark.setups.errors import unknown_name
 
@@ -103,6 +104,7 @@ def judge(
     margin_pp: float,
     alpha: float = 0.05,
     first_looks: Mapping[str, PairedComparison] | None = None,
+    withheld: Collection[str] = (),
 ) -> dict[str, Verdict]:
     """The verdict on each method, from its comparison with the anchor (method minus anchor).
 
@@ -113,7 +115,8 @@ def judge(
 
     `first_looks` holds, for methods that went on from 5 seeds to 10, the comparison on those first 5: both
     looks then count, by `two_looks`, in the direction of the estimate on all 10. Leave a method out that
-    was planned with 10 seeds from the start.
+    was planned with 10 seeds from the start. Methods that are `withheld` were looked at in other ways: they
+    are screened, not tested (see `looks.withheld`).
 
     Raises ValueError for a first look at other numbers of seeds than 5 and 10, a first look at a
     method that is not in `comparisons`, or a margin that is not positive.
@@ -121,7 +124,7 @@ def judge(
     looks = dict(first_looks or {})
     for name, look in looks.items():
         _check_looks(name, look, comparisons)
-    tested = [name for name, c in comparisons.items() if c.seeds >= VERDICT_SEEDS]
+    tested = [name for name, c in comparisons.items() if c.seeds >= VERDICT_SEEDS and name not in withheld]
     equivalences = {name: tost(c, margin_pp, alpha=alpha) for name, c in comparisons.items()}
     different = holm([_p_different(comparisons[name], looks.get(name)) for name in tested])
     equal = holm([_p_equivalent(equivalences[name], looks.get(name)) for name in tested])
@@ -130,12 +133,12 @@ def judge(
     verdicts = {}
     for name, comparison in comparisons.items():
         p, p_equivalence = p_holm.get(name), p_equivalence_holm.get(name)
-        # a method with too few seeds would, with more of them, be one test more
+        # a method that is not tested would be one test more
         family = len(tested) + (name not in p_holm)
         within_margin = p_equivalence is not None and p_equivalence <= alpha
         verdicts[name] = Verdict(
             word=_word(comparison.difference_pp, p is not None and p <= alpha, within_margin),
-            evidence=evidence_level(comparison.seeds),
+            evidence="screening" if name in withheld else evidence_level(comparison.seeds),
             comparison=comparison,
             equivalence=equivalences[name],
             family=family,
@@ -152,6 +155,9 @@ def rank_intervals(
     quantum_percent: float,
     alpha: float = 0.05,
     prior: VariancePrior | None = None,
+    *,
+    looks: bool = False,
+    withheld: Collection[str] = (),
 ) -> dict[str, tuple[int, int]]:
     """The ranks (lowest, highest) that the evidence leaves open for each method; rank 1 is the best.
 
@@ -160,18 +166,42 @@ def rank_intervals(
     cover the true ranks with confidence 1 - alpha (Mogstad et al., Review of Economic Studies 2024, with
     Holm for their step-down bootstrap). Methods with L = 1 are the top set. With one method, or one seed,
     nothing is separated. Fewer than 8 seeds are computed all the same: whether to show the result
-    is for `evidence_level` to say. Raises ValueError as `paired_t` does.
+    is for `evidence_level` to say.
+
+    With `looks`, each one-sided p is that of two looks, at the first 5 seeds and at all 10. Methods that are
+    `withheld` are compared with none, so that any place is left open for them. Raises ValueError as `paired_t`
+    does, and for looks at other numbers of seeds.
     """
-    pairs = list(combinations(scores, 2))
-    comparisons = [_compare(scores, a, b, quantum_percent, prior) for a, b in pairs]
-    adjusted = holm([p for c in comparisons for p in (c.p_greater, c.p_less)])
-    lowest, highest = dict.fromkeys(scores, 1), dict.fromkeys(scores, len(scores))
-    for (a, b), a_better, b_better in zip(pairs, adjusted[::2], adjusted[1::2], strict=True):
-        for winner, loser, p in ((a, b, a_better), (b, a, b_better)):
-            if p <= alpha:
-                highest[winner] -= 1
-                lowest[loser] += 1
-    return {name: (lowest[name], highest[name]) for name in scores}
+    names = list(scores)
+    lowest, highest = dict.fromkeys(names, 1), dict.fromkeys(names, len(names))
+    pairs = [(a, b) for a in range(len(names)) for b in range(a) if not {names[a], names[b]} & set(withheld)]
+    if not pairs:
+        return {name: (1, len(names)) for name in names}
+    table = _table(scores)
+    first, second = np.array(pairs).T
+    differences = table[first] - table[second]  # (pairs, seeds)
+    sides = moments(differences, quantum_percent=quantum_percent, prior=prior).one_sided()
+    if looks:
+        if table.shape[1] != SECOND_LOOK_SEEDS:
+            raise ValueError(f"two looks are at {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS} seeds, not {table.shape[1]}")
+        early = moments(differences[:, :FIRST_LOOK_SEEDS], quantum_percent=quantum_percent, prior=prior).one_sided()
+        combined = [[two_looks(*p) for p in zip(*side, strict=True)] for side in zip(early, sides, strict=True)]
+    adjusted = holm([*sides[0].tolist(), *sides[1].tolist()] if not looks else [*combined[0], *combined[1]])
+    for (winner, loser), p in zip([*pairs, *((b, a) for a, b in pairs)], adjusted, strict=True):
+        if p <= alpha:
+            highest[names[winner]] -= 1
+            lowest[names[loser]] += 1
+    return {name: (lowest[name], highest[name]) for name in names}
+
+
+def _table(scores: Mapping[str, ArrayLike]) -> Floats:  # (methods, seeds)
+    """All accuracies, or a ValueError that names the two methods that do not fit."""
+    rows = {name: accuracies(values, name) for name, values in scores.items()}
+    (first, row), *others = rows.items()
+    for name, other in others:
+        if len(row) != len(other):
+            raise ValueError(f"{first} has {len(row)} seeds and {name} has {len(other)}: give both on those they share")
+    return np.array(list(rows.values()))
 
 
 def _compare(

@@ -1,4 +1,4 @@
-"""Two methods on the same seeds: difference, interval, test, equivalence, and how many seeds it takes.
+"""Two methods on the same seeds: difference, interval, test, equivalence.
 
 Accuracies are in percent, differences in percentage points (pp). A p-value here is about this test set and
 new seeds (E1), and about one base model if all seeds share one. Nothing here depends on which other
@@ -16,10 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS = 5, 10
-"""The two numbers of seeds at which a comparison that adds seeds may be tested; see `two_looks`."""
-
-_FIRST_LOOK_SHARE, _SECOND_LOOK_SHARE = 0.2, 0.8
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -104,25 +101,14 @@ def paired_t(
     Raises ValueError for no seeds, unequal lengths, numbers that are not finite, or a quantum that is
     not positive.
     """
-    positive(quantum_percent, "the quantum of accuracy in percent")
     differences = _differences(a_percent, b_percent)
-    seeds = len(differences)
-    # fsum rounds once, so that the order of the seeds cannot matter, not even in the last bit
-    mean = math.fsum(differences) / seeds
-    floor = quantum_percent**2 / 6
-    spread = math.fsum((differences - mean) ** 2) / (seeds - 1) if seeds > 1 else math.inf
-    variance, df = max(spread, floor), float(seeds - 1)
-    if prior is not None:
-        from_seeds = (seeds - 1) * variance if seeds > 1 else 0.0
-        df = prior.df + seeds - 1
-        variance = (prior.df * prior.sd_pp**2 + from_seeds) / df
-    sd = math.sqrt(variance)
-    standard_error = sd / math.sqrt(seeds)
+    found = moments(differences[None, :], quantum_percent=quantum_percent, prior=prior)
+    mean, sd, standard_error, df = float(found.mean[0]), float(found.sd[0]), float(found.standard_error[0]), found.df
     t = mean / standard_error
     two_sided, greater, less = student_p(t, df)
     ahead = np.abs(differences) >= quantum_percent / 2
     return PairedComparison(
-        seeds=seeds,
+        seeds=len(differences),
         difference_pp=mean,
         sd_pp=sd,
         standard_error_pp=standard_error,
@@ -135,8 +121,52 @@ def paired_t(
         wins=int(np.sum(ahead & (differences > 0))),
         ties=int(np.sum(~ahead)),
         effect=mean / sd,
-        floored=spread < floor,
+        floored=bool(found.floored[0]),
     )
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of many comparisons on the same seeds: arrays of shape (comparisons,), in points. See `paired_t`."""
+
+    mean: Floats
+    sd: Floats
+    standard_error: Floats
+    floored: NDArray[np.bool_]
+    df: float
+
+    def one_sided(self) -> tuple[Floats, Floats]:
+        """The p of "A is better" and of "A is worse", each of shape (comparisons,)."""
+        from scipy.special import stdtr
+
+        if self.df == 0:
+            return np.ones_like(self.mean), np.ones_like(self.mean)
+        t = self.mean / self.standard_error
+        return np.asarray(stdtr(self.df, -t), dtype=np.float64), np.asarray(stdtr(self.df, t), dtype=np.float64)
+
+
+def moments(differences: Floats, *, quantum_percent: float, prior: VariancePrior | None = None) -> Moments:
+    """Mean and standard deviation of each row of `differences` in points, shape (comparisons, seeds).
+
+    With the variance floor and the prior of `paired_t`, which is this with one row. Raises ValueError for a quantum
+    that is not positive.
+    """
+    positive(quantum_percent, "the quantum of accuracy in percent")
+    seeds = differences.shape[1]
+    # fsum rounds once, so that the order of the seeds cannot matter, not even in the last bit
+    mean = np.array([math.fsum(row) for row in differences.tolist()]) / seeds
+    spread = np.full_like(mean, math.inf)
+    if seeds > 1:
+        squares = (differences - mean[:, None]) ** 2
+        spread = np.array([math.fsum(row) for row in squares.tolist()]) / (seeds - 1)
+    floor = quantum_percent**2 / 6
+    variance, df = np.maximum(spread, floor), float(seeds - 1)
+    if prior is not None:
+        from_seeds = (seeds - 1) * variance if seeds > 1 else np.zeros_like(mean)
+        df = prior.df + seeds - 1
+        variance = (prior.df * prior.sd_pp**2 + from_seeds) / df
+    sd = np.sqrt(variance)
+    return Moments(mean, sd, sd / math.sqrt(seeds), spread < floor, df)
 
 
 def tost(comparison: PairedComparison, margin_pp: float, *, alpha: float = 0.05) -> Equivalence:
@@ -153,86 +183,6 @@ def tost(comparison: PairedComparison, margin_pp: float, *, alpha: float = 0.05)
     above_lower = student_p((comparison.difference_pp + margin_pp) / scale, comparison.df)[1]
     below_upper = student_p((comparison.difference_pp - margin_pp) / scale, comparison.df)[2]
     return Equivalence(margin_pp, max(above_lower, below_upper), comparison.interval(1 - 2 * alpha))
-
-
-def two_looks(p_at_5: float, p_at_10: float | None = None) -> float:
-    """One p-value for a comparison looked at with 5 seeds and, if that did not settle it, with 10.
-
-    p = min(1, p5 / .2, p10 / .8): a fifth of alpha is spent on the first look. Without the second p it is
-    the first look's own. Testing after every seed from 3 to 10 instead has a type I error of .17.
-    Raises ValueError for a p outside [0, 1].
-    """
-    probability(p_at_5)
-    second = 1.0 if p_at_10 is None else probability(p_at_10) / _SECOND_LOOK_SHARE
-    return min(1.0, p_at_5 / _FIRST_LOOK_SHARE, second)
-
-
-def paired_power(seeds: float, effect: float, alpha: float = 0.05) -> float:
-    """The chance that the two-sided paired t-test is significant when the true difference is `effect` sds.
-
-    `effect` is the difference over the standard deviation of the differences, of either sign. `seeds` need
-    not be whole. By the noncentral t (Cohen 1988, chapter 2).
-    Raises ValueError for fewer than two seeds or alpha outside (0, 1).
-    """
-    from scipy.special import nctdtr, stdtrit
-
-    if not seeds >= 2:
-        raise ValueError(f"a paired test needs at least 2 seeds, not {seeds}")
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
-    df, shift = seeds - 1, abs(effect) * math.sqrt(seeds)
-    critical = stdtrit(df, 1 - alpha / 2)
-    # the wrong side takes a normal below -shift: under 1e-15 beyond 8, where scipy can return nan for it
-    wrong_side = 1 - nctdtr(df, -shift, critical) if shift < 8 else 0.0
-    return float(1 - nctdtr(df, shift, critical) + wrong_side)
-
-
-def needed_seeds(
-    sd_pp: float,
-    margin_pp: float,
-    tests: int,
-    *,
-    alpha: float = 0.05,
-    power: float = 0.8,
-    max_seeds: int = 10_000,
-) -> int | None:
-    """The fewest seeds with which a true difference as large as the margin is found with this power.
-
-    `sd_pp` is the standard deviation of the per-seed differences in points, `tests` the size of the family:
-    the test is made at alpha / tests, its first Holm level. None if `max_seeds` do not suffice (or if the
-    sd is infinite). Raises ValueError for an sd or margin that is not positive, fewer than one test,
-    a power outside (alpha, 1) or fewer than two `max_seeds`.
-    """
-    if not sd_pp > 0:
-        raise ValueError(f"the standard deviation in points must be positive, not {sd_pp}")
-    positive(margin_pp, "the margin in points")
-    level = _first_level(alpha, tests, power)
-    effect = margin_pp / sd_pp
-    if paired_power(max_seeds, effect, level) < power:
-        return None
-    too_few, enough = 1, max_seeds
-    while enough - too_few > 1:
-        middle = (too_few + enough) // 2
-        if paired_power(middle, effect, level) < power:
-            too_few = middle
-        else:
-            enough = middle
-    return enough
-
-
-def detectable_difference(seeds: int, tests: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest true difference found with this power, in standard deviations of the per-seed differences.
-
-    `tests` is the size of the family, as in `needed_seeds`; the result times `sd_pp` is in points.
-    Raises ValueError for fewer than two seeds, fewer than one test, or a power outside (alpha, 1).
-    """
-    from scipy.optimize import brentq
-
-    level = _first_level(alpha, tests, power)
-    high = 1.0
-    while paired_power(seeds, high, level) < power:
-        high *= 2
-    return float(brentq(lambda effect: paired_power(seeds, effect, level) - power, 0.0, high))
 
 
 def student_p(t: float, df: float) -> tuple[float, float, float]:
@@ -274,22 +224,15 @@ def probability(value: float) -> float:
     return value
 
 
-def _first_level(alpha: float, tests: int, power: float) -> float:
-    if tests < 1:
-        raise ValueError(f"a family has at least 1 test, not {tests}")
-    if not alpha < power < 1:
-        raise ValueError(f"power must lie between alpha ({alpha}) and 1, not {power}")
-    return alpha / tests
-
-
-def _differences(a_percent: ArrayLike, b_percent: ArrayLike) -> NDArray[np.float64]:  # (seeds,)
-    a, b = _accuracies(a_percent, "A"), _accuracies(b_percent, "B")
+def _differences(a_percent: ArrayLike, b_percent: ArrayLike) -> Floats:  # (seeds,)
+    a, b = accuracies(a_percent, "A"), accuracies(b_percent, "B")
     if len(a) != len(b):
         raise ValueError(f"A has {len(a)} seeds and B has {len(b)}: give both on the seeds they share")
     return a - b
 
 
-def _accuracies(values: ArrayLike, name: str) -> NDArray[np.float64]:
+def accuracies(values: ArrayLike, name: str) -> Floats:
+    """The accuracies as an array, or a ValueError that names whose they are: one finite number a seed."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) == 0:
         raise ValueError(f"{name} needs one accuracy a seed, shape (seeds,), not shape {array.shape}")

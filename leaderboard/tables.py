@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from prunemark.leaderboard import words
-from prunemark.leaderboard.board import Board, Table
+from prunemark.leaderboard.board import Board
+from prunemark.leaderboard.table import Table
 from prunemark.setups.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def as_markdown(board: Board) -> str:
             cells = [[_pipe(cell) for cell in words.unranked_line(row).values()] for row in table.unranked]
             parts.append(_markdown_table(head, cells))
         parts.append(f"{_pipe(words.caption(table))}\n")
+        if flags := words.flag_lines(table):
+            parts.append("\n".join(f"- {_pipe(flag)}" for flag in flags) + "\n")
     if board.refused:
         parts.append("## Left out\n")
         parts.append("\n".join(f"- `{refused.name}`: {_pipe(refused.why)}" for refused in board.refused) + "\n")
@@ -97,7 +100,7 @@ def _latex_table(table: Table) -> str:
     return (
         "\\begin{table}\n"
         f"\\caption{{{_tex(words.caption(table))}}}\n"
-        f"\\begin{{tabular}}{{l{'r' * 4}lrrl}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n"
+        f"\\begin{{tabular}}{{l{'r' * 4}lrrll}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n"
         "\\end{tabular}\n\\end{table}\n"
     )
 
@@ -130,15 +133,19 @@ def print_board(board: Board, console: Console) -> None:
         console.print(f"\n[bold]{table.track}[/bold]  level {table.level}  setup {table.setup}")
         grid = Grid(box=None, padding=(0, 2, 0, 0), show_edge=False)
         for key, name in words.COLUMNS.items():
-            grid.add_column(name, justify="left" if key in ("method", "verdict", "difference") else "right")
+            grid.add_column(
+                name, justify="left" if key in ("method", "verdict", "difference", "new_images") else "right"
+            )
         for row in table.ranked:
             line = words.line(row, table)
             style = "bold" if line.top else ""
             grid.add_row(*(Text(cell, style=style) for cell in line.cells.values()))
         for row in table.unranked:
             cells = list(words.unranked_line(row).values())[:-1]
-            grid.add_row(*(Text(cell, style="dim") for cell in cells), Text("not ranked", style="dim"), "", "", "")
+            grid.add_row(*(Text(cell, style="dim") for cell in cells), Text("not ranked", style="dim"), "", "", "", "")
         console.print(grid)
+        for flag in words.flag_lines(table):
+            console.print(Padding(Text(flag, style="dim"), (0, 0, 0, 2)))
         for row in table.unranked:
             console.print(Padding(Text(f"{row.name}: {row.why}", style="dim"), (0, 0, 0, 2)))
         console.print(Text(words.caption(table), style="italic"))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prunemark.leaderboard.board import SEEDS_FOR_RANKS, Row, Table
+from prunemark.leaderboard.multiplicity import RANK_SEEDS
+from prunemark.leaderboard.table import Row, Table
 
 COLUMNS = {
     "method": "Method",
@@ -19,6 +20,7 @@ COLUMNS = {
     "p": "p (Holm)",
     "rank": "Rank",
     "verdict": "Verdict",
+    "new_images": "New images",
 }
 MEANINGS = {
     "Accuracy %": "of the final model on the test split, last epoch: mean and standard deviation over the seeds",
@@ -27,6 +29,7 @@ MEANINGS = {
     "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown",
     "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval",
     "p (Holm)": "of that difference being none, adjusted for all methods that are compared with the anchor here",
+    "New images": "whether a difference to the anchor is shown for new seeds and new images at once, by the crossed t",
     "Rank": "the places that the evidence allows, by Holm over all one-sided pairs; bold means none is shown better",
     "better / worse": "the adjusted p is at most .05",
     "equivalent": "the difference is shown to lie inside the track's margin (two one-sided tests)",
@@ -56,6 +59,7 @@ def line(row: Row, table: Table) -> Line:
         "p": "" if anchor or verdict is None or verdict.p_holm is None else p_value(verdict.p_holm),
         "rank": f"{row.rank[0]}-{row.rank[1]}" if row.rank else "",
         "verdict": "" if anchor else verdict_words(row, table),
+        "new_images": "" if anchor else new_images(row),
     }
     return Line(cells, bool(row.rank and row.rank[0] == 1))
 
@@ -76,7 +80,7 @@ def verdict_words(row: Row, table: Table) -> str:
     """The verdict, or why there is none."""
     if row.verdict is None or table.evidence == "no test":
         return f"no test ({len(table.seeds)} seeds)"
-    if table.evidence == "screening":
+    if row.verdict.evidence == "screening":
         return "screening only"
     if row.verdict.word == "undetermined":
         needed = row.verdict.needed_seeds
@@ -87,26 +91,51 @@ def verdict_words(row: Row, table: Table) -> str:
     )
 
 
+def new_images(row: Row) -> str:
+    """Whether the difference is shown to hold for new images too (E2), by its own test and no other."""
+    comparison = row.generalises
+    if comparison is None or comparison.p_holm is None:
+        return ""
+    word = "generalises" if comparison.generalises else "not shown"
+    return f"{word} (p {p_value(comparison.p_holm)})"
+
+
 def caption(table: Table) -> str:
     """What the statements of a table rest on; printed with every form of it."""
     seeds = ", ".join(map(str, table.seeds)) or "none"
-    family = max((row.verdict.family for row in table.ranked if row.verdict), default=0)
+    holds = f"{table.holds} verifiably holds among the ranked rows" if table.holds else "no setup is verified"
+    bases = " and on one base model, which all seeds share" if table.one_base else ""
     parts = [
-        f"{table.track}, level {table.level}, run under {table.setup}; "
-        + (f"{table.holds} verifiably holds among the ranked rows." if table.holds else "no setup is verified."),
-        f"Seeds {seeds}, paired. E1: about this test set and new seeds.",
+        f"{table.track}, level {table.level}, run under {table.setup}; {holds}.",
+        f"Seeds {seeds}, paired.",
+        f"Conditional on this test set{bases}: differences, p and ranks are about new seeds (E1).",
         f"Margin {table.margin_pp:g} pp; anchor {table.anchor}.",
+        *_families(table),
+        *filter(None, (table.looks, table.prior)),
+        *table.notes,
     ]
-    if family and table.evidence in ("verdicts", "ranks"):
-        parts.append(
-            f"Holm over {family} comparison{'s' if family > 1 else ''} with the anchor, "
-            f"in this field of {len(table.ranked)}."
-        )
-    if table.one_base:
-        parts.append("All statements are conditional on one base model.")
-    if 0 < len(table.seeds) < SEEDS_FOR_RANKS and any(row.rank for row in table.ranked):
-        parts.append(f"Ranks are provisional: {len(table.seeds)} seeds, {SEEDS_FOR_RANKS} are needed.")
+    if 0 < len(table.seeds) < RANK_SEEDS and any(row.rank for row in table.ranked):
+        parts.append(f"Ranks are provisional: {len(table.seeds)} seeds, {RANK_SEEDS} are needed.")
     return " ".join(parts)
+
+
+def _families(table: Table) -> list[str]:
+    """How many tests were corrected for together, and in whose field."""
+    family = max((row.verdict.family for row in table.ranked if row.verdict), default=0)
+    if not family or table.evidence not in ("verdicts", "ranks"):
+        return []
+    crossed = sum(row.generalises is not None and row.generalises.p_holm is not None for row in table.ranked)
+    release = f" of release {table.release}" if table.release else ""
+    count = f"{family} comparison{'s' if family > 1 else ''} with the anchor"
+    parts = [f"p and ranks by Holm, in the field{release} of {len(table.ranked)}: {count}."]
+    if crossed:
+        parts.append(f"New images: crossed t over seeds and {table.examples} images (E2), Holm over {crossed}.")
+    return parts
+
+
+def flag_lines(table: Table) -> list[str]:
+    """What a reader must know about single rows, one sentence each."""
+    return [f"{row.name}: {flag}" for row in (*table.ranked, *table.unranked) for flag in row.flags]
 
 
 def number(value: float | None, digits: int) -> str:
@@ -140,21 +169,31 @@ def _difference(row: Row) -> str:
 def plain_row(row: Row, table: Table) -> dict[str, Any]:
     """A row with real numbers, for CSV and JSON; None where there is none."""
     comparison = row.verdict.comparison if row.verdict else None
-    tested = row.verdict is not None and table.evidence != "no test"
+    tested = row.verdict is not None and row.verdict.p_holm is not None
     low, high = comparison.interval_pp if comparison else (None, None)
+    lowest, highest = row.interval_percent or (None, None)
+    crossed = row.generalises
     return {
         "track": table.track, "setup": table.setup, "level": table.level, "method": row.name, "role": row.role,
         "ranked": not row.why, "seeds": len(row.seeds), "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
+        "accuracy_low_percent": finite(lowest), "accuracy_high_percent": finite(highest),
         "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
-        "latency_ms": row.latency_ms, "difference_pp": comparison.difference_pp if comparison else None,
+        "latency_ms": row.latency_ms, "trainability_percent": row.trainability_percent,
+        "difference_pp": comparison.difference_pp if comparison else None,
         "difference_low_pp": finite(low), "difference_high_pp": finite(high),
         "p_raw": comparison.p_two_sided if comparison and tested else None,
         "p_holm": row.verdict.p_holm if row.verdict else None,
         "p_equivalence_holm": row.verdict.p_equivalence_holm if row.verdict else None,
+        "p_new_images_raw": crossed.p_two_sided if crossed and crossed.p_holm is not None else None,
+        "p_new_images_holm": crossed.p_holm if crossed else None,
+        "generalises": crossed.generalises if crossed and crossed.p_holm is not None else None,
+        "effect_sd": comparison.effect if comparison and tested else None,
+        "wins": comparison.wins if comparison else None, "ties": comparison.ties if comparison else None,
         "rank_low": row.rank[0] if row.rank else None, "rank_high": row.rank[1] if row.rank else None,
         "verdict": "anchor" if row.name == table.anchor and not row.why else row.verdict and row.verdict.word,
-        "evidence": table.evidence, "needed_seeds": row.verdict.needed_seeds if row.verdict else None,
-        "holds": table.holds, "why_unranked": row.why or None,
+        "evidence": row.verdict.evidence if row.verdict else table.evidence,
+        "needed_seeds": row.verdict.needed_seeds if row.verdict else None,
+        "holds": table.holds, "flags": "; ".join(row.flags) or None, "why_unranked": row.why or None,
     }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Standings against numbers computed by hand, and rows that may not be ranked."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -86,14 +88,69 @@ def test_more_seeds_than_the_anchor_has_are_not_used(make_records):
     assert row(found, "Mine").accuracy_percent == pytest.approx(np.mean(BETTER))
 
 
-def test_a_failed_method_is_shown_with_its_reason(make_records, make_record):
+def test_a_failed_method_counts_at_chance_and_says_so(make_records, make_record):
     failure = Failure("the method raised an error", "ValueError: no")
     all_failed = make_records("Bad", BETTER, status="failed", failure=failure)
     some = make_records("Some", BETTER)
-    some[2] = make_record("Some", 2, status="failed", failure=failure)
-    found = table(make_records("L1-norm", ANCHOR), all_failed, some)
-    assert row(found, "Bad").why == "failed: ValueError: no" and row(found, "Bad").accuracy_percent is None
-    assert row(found, "Some").why == "partial: 4 of the anchor's 5 seeds; failed on seed 2"
+    some[2] = make_record("Some", 2, status="out_of_memory", failure=failure)
+    found = table(make_records("L1-norm", ANCHOR), all_failed, some, make_records("Fine", BETTER))
+    bad, mixed = row(found, "Bad"), row(found, "Some")
+    assert bad.why == mixed.why == "" and bad.scores == (10.0,) * 5 and bad.accuracy_percent == 10.0
+    assert bad.flags == ("failed on seeds 0, 1, 2, 3, 4: counted at chance, 10 % (ValueError: no)",)
+    assert bad.verdict.word == "worse" and bad.rank[1] == 4
+    assert mixed.scores == (96.2, 96.8, 10.0, 97.0, 96.2) and mixed.verdict.word == "undetermined"
+    assert mixed.flags == ("ran out of memory on seed 2: counted at chance, 10 % (ValueError: no)",)
+    assert mixed.drop_pp is None and mixed.generalises is None and len(mixed.records) == 5
+    assert row(found, "Fine").verdict.p_holm < 0.05 and row(found, "Fine").generalises is not None
+
+
+def test_a_method_that_broke_a_rule_is_disqualified(make_records, make_record):
+    failure = Failure("a subnetwork of the base model", "layer 3 has other weights")
+    mine = make_records("Mine", BETTER)
+    mine[1] = make_record("Mine", 1, status="noncompliant", failure=failure)
+    late = [*make_records("Late", BETTER), make_record("Late", 9, status="budget_exceeded", failure=failure)]
+    found = table(make_records("L1-norm", ANCHOR), mine, late)
+    assert [r.name for r in found.ranked] == ["L1-norm"]
+    reason = "a subnetwork of the base model): layer 3 has other weights"
+    assert row(found, "Mine").why == f"disqualified on seed 1: noncompliant ({reason}"
+    assert row(found, "Late").why == f"disqualified on seed 9: budget exceeded ({reason}"
+    assert row(found, "Mine").seeds == (0, 2, 3, 4) and row(found, "Mine").uncounted == ((1, mine[1].record_sha256),)
+
+
+def test_a_run_that_diverged_counts_and_is_flagged(make_records):
+    mine = make_records("Mine", BETTER)
+    bad = dataclasses.replace(mine[3].outcome.curve[1], train_loss=None)
+    outcome = dataclasses.replace(mine[3].outcome, curve=(mine[3].outcome.curve[0], bad))
+    mine[3] = dataclasses.replace(mine[3], outcome=outcome)
+    found = row(table(make_records("L1-norm", ANCHOR), mine), "Mine")
+    assert found.flags == ("diverged on seed 3",) and found.accuracy_percent == pytest.approx(np.mean(BETTER))
+
+
+def test_an_invalidated_record_does_not_count_and_the_row_says_so(make_records):
+    anchor, mine, other = (make_records(m, BETTER) for m in ("L1-norm", "Mine", "Other"))
+    reasons = {r.record_sha256: "wrong data" for r in (mine[2], *other)}
+    board = make_board(Loaded((*anchor, *mine, *other), invalid=reasons))
+    assert row(board.tables[0], "Mine").why == "partial: 4 of the anchor's 5 seeds"
+    assert row(board.tables[0], "Mine").flags == ("invalidated on seed 2: wrong data",)
+    assert row(board.tables[0], "Other").why == "invalidated: wrong data" and row(board.tables[0], "Other").seeds == ()
+    assert board.invalid == reasons
+
+
+def test_a_seed_on_which_the_anchor_failed_compares_nothing(make_records, make_record):
+    failure = Failure("the method raised an error", "ValueError: no")
+    anchor, mine = make_records("L1-norm", ANCHOR, role="anchor"), make_records("Mine", BETTER)
+    anchor[4] = make_record("L1-norm", 4, status="failed", failure=failure, role="anchor")
+    mine[4] = make_record("Mine", 4, status="failed", failure=failure)
+    found = table(anchor, mine)
+    assert found.seeds == (0, 1, 2, 3) and row(found, "Mine").why == "" and row(found, "Mine").flags == ()
+    assert found.notes == ("The anchor has no result on seed 4: left out for all.",)
+    assert row(found, "L1-norm").why == "" and row(found, "Mine").verdict.evidence == "screening"
+
+
+def test_the_anchor_is_the_one_that_ran_as_the_anchor(make_records):
+    impostor = make_records("L1-norm", BETTER, source="aaaa")
+    found = table(impostor, make_records("L1-norm", ANCHOR, role="anchor", source="bbbb"))
+    assert found.anchor == "L1-norm (source bbbb)" and row(found, "L1-norm (source aaaa)").verdict.word == "better"
 
 
 def test_without_the_anchor_nothing_is_ranked(make_records):
@@ -119,8 +176,6 @@ def test_one_name_with_two_settings_gives_two_rows_that_say_so(make_records):
 
 
 def test_a_control_of_equal_ratios_is_one_row_whoever_it_ran_beside(make_records):
-    import dataclasses
-
     def allocated(record, word, kept):
         compression = dataclasses.replace(record.outcome.compression, allocation=word, kept=kept)
         return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, compression=compression))
@@ -135,8 +190,6 @@ def test_a_control_of_equal_ratios_is_one_row_whoever_it_ran_beside(make_records
 
 
 def test_one_base_for_all_seeds_is_said(make_record):
-    import dataclasses
-
     def one_base(record):
         base = dataclasses.replace(record.outcome.base, sha256="the only one")
         return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, base=base))

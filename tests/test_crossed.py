@@ -37,7 +37,7 @@ def table(generator: np.random.Generator, seeds: int, examples: int) -> NDArray[
 
 
 def flat(result: CrossedComparison) -> NDArray[np.float64]:
-    return np.hstack(astuple(result))
+    return np.hstack([value for value in astuple(result) if value is not None])
 
 
 def test_mean_squares_known_answer() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from prunemark.leaderboard.looks import two_looks
 from prunemark.leaderboard.multiplicity import (
     Verdict,
     against_anchor,
@@ -21,7 +22,7 @@ from prunemark.leaderboard.multiplicity import (
     judge,
     rank_intervals,
 )
-from prunemark.leaderboard.statistics import PairedComparison, VariancePrior, paired_t, two_looks
+from prunemark.leaderboard.statistics import PairedComparison, VariancePrior, paired_t
 from prunemark.setups.errors import InputError
 
 QUANTUM, MARGIN = 0.01, 0.3

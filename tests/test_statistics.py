@@ -11,17 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
+from prunemark.leaderboard.looks import two_looks
+from prunemark.leaderboard.power import detectable_difference, needed_seeds, paired_power
 from prunemark.leaderboard.statistics import (
     PairedComparison,
     VariancePrior,
-    detectable_difference,
-    needed_seeds,
-    paired_power,
     paired_t,
     student_interval,
     student_p,
     tost,
-    two_looks,
 )
 
 A = [93.82, 93.71, 93.95, 93.60, 93.88]

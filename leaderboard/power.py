@@ -1,0 +1,83 @@
+"""How many seeds it takes: the power of the paired t-test, planned at the first Holm level of a family."""
+
+from __future__ import annotations
+
+import math
+
+from prunemark.leaderboard.statistics import positive
+
+
+def paired_power(seeds: float, effect: float, alpha: float = 0.05) -> float:
+    """The chance that the two-sided paired t-test is significant when the true difference is `effect` sds.
+
+    `effect` is the difference over the standard deviation of the differences, of either sign. `seeds` need
+    not be whole. By the noncentral t (Cohen 1988, chapter 2).
+    Raises ValueError for fewer than two seeds or alpha outside (0, 1).
+    """
+    from scipy.special import nctdtr, stdtrit
+
+    if not seeds >= 2:
+        raise ValueError(f"a paired test needs at least 2 seeds, not {seeds}")
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
+    df, shift = seeds - 1, abs(effect) * math.sqrt(seeds)
+    critical = stdtrit(df, 1 - alpha / 2)
+    # the wrong side takes a normal below -shift: under 1e-15 beyond 8, where scipy can return nan for it
+    wrong_side = 1 - nctdtr(df, -shift, critical) if shift < 8 else 0.0
+    return float(1 - nctdtr(df, shift, critical) + wrong_side)
+
+
+def needed_seeds(
+    sd_pp: float,
+    margin_pp: float,
+    tests: int,
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    max_seeds: int = 10_000,
+) -> int | None:
+    """The fewest seeds with which a true difference as large as the margin is found with this power.
+
+    `sd_pp` is the standard deviation of the per-seed differences in points, `tests` the size of the family:
+    the test is made at alpha / tests, its first Holm level. None if `max_seeds` do not suffice (or if the
+    sd is infinite). Raises ValueError for an sd or margin that is not positive, fewer than one test,
+    a power outside (alpha, 1) or fewer than two `max_seeds`.
+    """
+    if not sd_pp > 0:
+        raise ValueError(f"the standard deviation in points must be positive, not {sd_pp}")
+    positive(margin_pp, "the margin in points")
+    level = _first_level(alpha, tests, power)
+    effect = margin_pp / sd_pp
+    if paired_power(max_seeds, effect, level) < power:
+        return None
+    too_few, enough = 1, max_seeds
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        if paired_power(middle, effect, level) < power:
+            too_few = middle
+        else:
+            enough = middle
+    return enough
+
+
+def detectable_difference(seeds: int, tests: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The smallest true difference found with this power, in standard deviations of the per-seed differences.
+
+    `tests` is the size of the family, as in `needed_seeds`; the result times `sd_pp` is in points.
+    Raises ValueError for fewer than two seeds, fewer than one test, or a power outside (alpha, 1).
+    """
+    from scipy.optimize import brentq
+
+    level = _first_level(alpha, tests, power)
+    high = 1.0
+    while paired_power(seeds, high, level) < power:
+        high *= 2
+    return float(brentq(lambda effect: paired_power(seeds, effect, level) - power, 0.0, high))
+
+
+def _first_level(alpha: float, tests: int, power: float) -> float:
+    if tests < 1:
+        raise ValueError(f"a family has at least 1 test, not {tests}")
+    if not alpha < power < 1:
+        raise ValueError(f"power must lie between alpha ({alpha}) and 1, not {power}")
+    return alpha / tests

@@ -1,0 +1,91 @@
+"""What the evidence of one table says: verdicts against the anchor, rank intervals, and whether they generalise."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prunemark.leaderboard.crossed import CrossedComparison, correctness_difference, crossed_t
+from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, two_looks
+from prunemark.leaderboard.multiplicity import VERDICT_SEEDS, Verdict, against_anchor, holm, judge, rank_intervals
+from prunemark.leaderboard.statistics import VariancePrior
+
+Correctness = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Standings:
+    """By method, the anchor left out of `verdicts` and `generalises`: all of it holds for one release's field."""
+
+    verdicts: Mapping[str, Verdict]
+    ranks: Mapping[str, tuple[int, int]]
+    generalises: Mapping[str, CrossedComparison]
+
+
+def stand(
+    scores: Mapping[str, Sequence[float]],
+    correct: Mapping[str, Correctness],
+    anchor: str,
+    *,
+    quantum_percent: float,
+    margin_pp: float,
+    prior: VariancePrior | None = None,
+    withheld: Collection[str] = (),
+) -> Standings:
+    """The standings of one field.
+
+    `scores` are accuracies in percent, shape (seeds,), of every method, in order of the seeds; `correct` is shape
+    (seeds, examples), of those with results on all seeds. With exactly ten seeds both looks are charged for: the first
+    five seeds and all ten. Methods that are `withheld` get no verdict, no rank and cost nobody anything.
+    """
+    seeds = len(scores[anchor])
+    looks = seeds == SECOND_LOOK_SEEDS
+    if seeds < 2 or len(scores) < 2:
+        return Standings({}, {}, {})
+    first = None
+    if looks:
+        early = {name: values[:FIRST_LOOK_SEEDS] for name, values in scores.items()}
+        first = against_anchor(early, anchor, quantum_percent=quantum_percent, prior=prior)
+    verdicts = judge(
+        against_anchor(scores, anchor, quantum_percent=quantum_percent, prior=prior),
+        margin_pp=margin_pp,
+        first_looks=first,
+        withheld=withheld,
+    )
+    ranks: dict[str, tuple[int, int]] = {}
+    if seeds >= VERDICT_SEEDS:
+        ranks = rank_intervals(scores, quantum_percent, prior=prior, looks=looks, withheld=withheld)
+    return Standings(verdicts, ranks, generalising(correct, anchor, looks=looks, withheld=withheld))
+
+
+def generalising(
+    correct: Mapping[str, Correctness], anchor: str, *, looks: bool = False, withheld: Collection[str] = ()
+) -> dict[str, CrossedComparison]:
+    """Every method against the anchor for new seeds and new images (E2), with Holm over this family.
+
+    `p_holm` stays None with fewer than 5 seeds and for methods that are `withheld`. With `looks`, both looks are
+    charged for, in the direction of the estimate on all seeds.
+    """
+    if anchor not in correct or min(correct[anchor].shape) < 2:
+        return {}
+    found = {
+        name: crossed_t(correctness_difference(values, correct[anchor]))
+        for name, values in correct.items()
+        if name != anchor and values.shape == correct[anchor].shape
+    }
+    tested = [name for name, c in found.items() if c.seeds >= VERDICT_SEEDS and name not in withheld]
+    raw = [_p(found[name], correct[name], correct[anchor], looks) for name in tested]
+    adjusted = dict(zip(tested, holm(raw), strict=True))
+    return {name: replace(comparison, p_holm=adjusted.get(name)) for name, comparison in found.items()}
+
+
+def _p(comparison: CrossedComparison, values: Correctness, anchor: Correctness, looks: bool) -> float:
+    if not looks:
+        return comparison.p_two_sided
+    first = crossed_t(correctness_difference(values[:FIRST_LOOK_SEEDS], anchor[:FIRST_LOOK_SEEDS]))
+    if comparison.difference_pp >= 0:
+        return min(1.0, 2 * two_looks(first.p_greater, comparison.p_greater))
+    return min(1.0, 2 * two_looks(first.p_less, comparison.p_less))

@@ -1,0 +1,234 @@
+"""One table: the standings of one track, setup and level, ranked by what the evidence separates."""
+
+from __future__ import annotations
+
+import math
+import statistics as plain_statistics
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from prunemark.benchmark.record import Record
+from prunemark.leaderboard import field
+from prunemark.leaderboard.crossed import CrossedComparison
+from prunemark.leaderboard.field import Competitor, seeds_in_words
+from prunemark.leaderboard.looks import looks_in_words, withheld
+from prunemark.leaderboard.multiplicity import Verdict, evidence_level
+from prunemark.leaderboard.standings import Correctness, Standings, stand
+from prunemark.leaderboard.statistics import VariancePrior, student_interval
+
+Shown = Mapping[tuple[str, str, str, str], Collection[int]]
+"""The numbers of seeds that earlier releases showed, by (track, setup, level, name of the competitor)."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One competitor. Accuracies in percent, differences in percentage points, latency in milliseconds.
+
+    `seeds`, `scores` (accuracy in percent) and `records` (hashes) belong together, seed by seed; `uncounted` are its
+    other records, (seed, hash). `verdict` is about the difference to the anchor on this test set (E1), `generalises`
+    about new images too (E2); both are None for the anchor and for rows that are not ranked. `rank` is [low, high].
+    `flags` is what a reader must know of some seeds; `why` says why a row is not ranked, "" if it is.
+    """
+
+    name: str
+    role: str
+    kind: str
+    seeds: tuple[int, ...]
+    scores: tuple[float, ...]
+    records: tuple[str, ...]
+    source_sha256: str
+    settings: tuple[tuple[str, bool | int | float | str], ...]
+    accuracy_percent: float | None
+    sd_pp: float | None
+    interval_percent: tuple[float, float] | None
+    drop_pp: float | None
+    speedup_macs: float | None
+    sparsity: float | None
+    params: int | None
+    latency_ms: float | None
+    trainability_percent: float | None
+    verdict: Verdict | None = None
+    generalises: CrossedComparison | None = None
+    rank: tuple[int, int] | None = None
+    flags: tuple[str, ...] = ()
+    uncounted: tuple[tuple[int, str], ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The standings of one track, setup and level, with what its statements rest on.
+
+    `levels` are all levels of the track, `family` its dataset x network family. `looks`, `prior` and `notes` are
+    sentences for the caption, `release` is whose field it is; each is "" (or empty) where there is nothing to say.
+    """
+
+    track: str
+    title: str
+    granularity: str
+    family: str
+    levels: tuple[str, ...]
+    setup: str
+    level: str
+    anchor: str
+    margin_pp: float
+    seeds: tuple[int, ...]
+    ranked: tuple[Row, ...]
+    unranked: tuple[Row, ...]
+    holds: str | None
+    one_base: bool
+    examples: int
+    looks: str = ""
+    prior: str = ""
+    notes: tuple[str, ...] = ()
+    release: str = ""
+
+    @property
+    def evidence(self) -> str:
+        """no test, screening, verdicts or ranks: what this many seeds allow to be said."""
+        return evidence_level(len(self.seeds))
+
+
+def make_table(
+    records: Sequence[Record],
+    level: str,
+    *,
+    invalid: Mapping[str, str] | None = None,
+    earlier: Shown | None = None,
+    release: str = "",
+) -> Table:
+    """The standings at one level. `records` are of one track and setup; dense ones go beside every level.
+
+    Ranked are the competitors between whom and the anchor the setup verifiably holds, on the seeds on which the
+    anchor has a result. A seed on which the anchor failed compares nothing and is left out for all. A method that
+    failed counts at chance there; one that broke a rule or lacks seeds is shown with the reason. Nothing is
+    imputed. `invalid` and `earlier` as in `make_board`.
+    """
+    first = records[0].outcome
+    terms = field.terms_of(records[0])
+    competitors = field.gather(records, invalid)
+    anchor = field.find_anchor(competitors, terms["anchor"])
+    seeds = tuple(anchor.ok) if anchor else ()
+    reasons = {c.name: field.why_unranked(c, anchor, first.setup, seeds) for c in competitors}
+    ranked = [c for c in competitors if reasons[c.name] is None]
+    peeked = {
+        c.name: why
+        for c in ranked
+        if (why := withheld(len(seeds), (earlier or {}).get((first.track, first.setup, level, c.name), ())))
+    }
+    prior = prior_of(terms)
+    found = _stand(ranked, anchor, seeds, terms["margin_pp"], prior, peeked) if anchor else Standings({}, {}, {})
+    rows = [_row(c, seeds, found, flag=peeked.get(c.name, "")) for c in ranked]
+    others = [_row(c, c.counted, why=reason) for c in competitors if (reason := reasons[c.name])]
+    bases = {base.sha256 for c in ranked for seed in seeds if seed in c.ok and (base := c.ok[seed].outcome.base)}
+    return Table(
+        first.track, str(terms["title"]), str(terms["granularity"]), str(terms.get("family", "")),
+        tuple(each["name"] for each in terms["levels"]), first.setup, level, anchor.name if anchor else terms["anchor"],
+        float(terms["margin_pp"]), seeds,
+        tuple(sorted(rows, key=lambda row: (-(row.accuracy_percent or 0.0), row.name))),
+        tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
+        field.holding_setup(ranked, seeds), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
+        looks_in_words(len(seeds)), _prior_in_words(prior), _notes(anchor), release,
+    )  # fmt: skip
+
+
+def prior_of(terms: Mapping[str, Any]) -> VariancePrior | None:
+    """What a track has frozen of the variance between seeds, if it has."""
+    stated = terms.get("prior")
+    return VariancePrior(float(stated["df"]), float(stated["sd_pp"])) if stated else None
+
+
+def _prior_in_words(prior: VariancePrior | None) -> str:
+    if prior is None:
+        return ""
+    return f"Moderated t: the track expects an sd of {prior.sd_pp:g} pp, with {prior.df:g} degrees of freedom."
+
+
+def _notes(anchor: Competitor | None) -> tuple[str, ...]:
+    """Seeds that the anchor lacks, though they were run: nothing is compared on them."""
+    lacking = sorted(set(anchor.records) - set(anchor.ok)) if anchor else []
+    if not lacking:
+        return ()
+    return (f"The anchor has no result on {seeds_in_words(lacking)}: left out for all.",)
+
+
+def _examples(c: Competitor | None) -> int:
+    accuracies = [r.outcome.accuracy for r in c.ok.values()] if c else []
+    return next((a.test_examples for a in accuracies if a), 0)
+
+
+def _stand(
+    ranked: Sequence[Competitor],
+    anchor: Competitor,
+    seeds: tuple[int, ...],
+    margin_pp: float,
+    prior: VariancePrior | None,
+    peeked: Collection[str],
+) -> Standings:
+    # what failed has no images that were right or wrong: nothing is said of new images there
+    whole = [c for c in ranked if all(seed in c.ok for seed in seeds)]
+    return stand(
+        {c.name: c.scores(seeds) for c in ranked},
+        {c.name: _correct(c, seeds) for c in whole},
+        anchor.name,
+        quantum_percent=100.0 / _examples(anchor),
+        margin_pp=margin_pp,
+        prior=prior,
+        withheld=peeked,
+    )
+
+
+def _correct(c: Competitor, seeds: Sequence[int]) -> Correctness:
+    """Per-example correctness; shape (seeds, examples)."""
+    accuracies = [c.ok[seed].outcome.accuracy for seed in seeds]
+    return np.array([a.correctness() for a in accuracies if a])
+
+
+def _row(
+    c: Competitor, seeds: tuple[int, ...], found: Standings | None = None, *, flag: str = "", why: str = ""
+) -> Row:
+    method, scores = c.any.outcome.method, c.scores(seeds)
+    records = [c.records[seed] for seed in seeds]
+    outcomes = [record.outcome for record in records]
+    whole = all(seed in c.ok for seed in seeds)
+    drops = [o.base.test_percent - o.accuracy.test_percent for o in outcomes if o.base and o.accuracy]
+    costs = [o.compression for o in outcomes if o.compression]
+    latencies = [latency.median_ms for record in records if (latency := record.observed.latency)]
+    trainability = [
+        d.trainability_percent for o in outcomes if (d := o.diagnostics) and d.trainability_percent is not None
+    ]
+    flags = (*c.flags(seeds), *([flag] if flag else []))
+    return Row(
+        name=c.name, role=method.role, kind=method.kind, seeds=seeds, scores=tuple(scores),
+        records=tuple(record.record_sha256 for record in records), source_sha256=method.source_sha256,
+        settings=tuple(sorted(method.settings.items())),
+        accuracy_percent=_mean(scores), sd_pp=plain_statistics.stdev(scores) if len(scores) > 1 else None,
+        interval_percent=_interval(scores, _examples(c)), drop_pp=_mean(drops) if whole else None,
+        speedup_macs=_mean([x.speedup_macs for x in costs]), sparsity=_mean([x.sparsity for x in costs]),
+        params=round(plain_statistics.fmean(x.params for x in costs)) if costs else None,
+        latency_ms=plain_statistics.median(latencies) if latencies else None,
+        trainability_percent=_mean(trainability),
+        verdict=found.verdicts.get(c.name) if found else None,
+        generalises=found.generalises.get(c.name) if found else None,
+        rank=found.ranks.get(c.name) if found else None, flags=flags,
+        uncounted=tuple((s, r.record_sha256) for s, r in sorted(c.records.items()) if s not in seeds), why=why,
+    )  # fmt: skip
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return plain_statistics.fmean(values) if values else None
+
+
+def _interval(scores: Sequence[float], examples: int) -> tuple[float, float] | None:
+    """The 95 % interval of the mean accuracy over new seeds, in percent; None for fewer than two seeds.
+
+    As for differences, equal accuracies do not mean that there is no noise: the variance is at least that of rounding.
+    """
+    if len(scores) < 2:
+        return None
+    rounding = 100.0 / examples / math.sqrt(12) if examples else 0.0
+    error = max(plain_statistics.stdev(scores), rounding) / math.sqrt(len(scores))
+    return student_interval(plain_statistics.fmean(scores), error, len(scores) - 1, 0.95)
