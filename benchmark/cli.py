@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from prunemark.audit.cli import audit
+from prunemark.benchmark import cli_contribution
 from prunemark.benchmark import cli_experiments as experiments
 from prunemark.benchmark import cli_listings as listings
 from prunemark.benchmark.cli_experiments import print_standings
@@ -46,6 +47,7 @@ def submit(
     prune_at: Annotated[int | None, typer.Option(help="epoch of the dense run to prune at (SX-A, SX-B)")] = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
+    contribute: Annotated[Path | None, typer.Option(help="also add the results to this board's folder")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
     format: Format = "table",
 ) -> None:
@@ -61,10 +63,14 @@ def submit(
     if dry_run:
         requests.print_plan(trials, place, format, console())
         return
+    if contribute:
+        cli_contribution.check_before_running(submission.source, contribute)
     records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
     print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     _write_page(place.records, place.page)
     requests.say_where(place, tracking_uri, console(stderr=True))
+    if contribute:
+        cli_contribution.contribute(trials, place, contribute, console(stderr=True))
     if any(record.outcome.status != "ok" for record in records):
         raise typer.Exit(1)
 

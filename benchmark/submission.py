@@ -13,6 +13,7 @@ import importlib.util
 import math
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -138,10 +139,21 @@ def _source(path: Path, class_name: str) -> MethodSource:
     classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     if class_name not in classes:
         raise unknown_name(f"class in {path.name}", class_name, classes)
+    named = [(file.name, file.read_bytes()) for file in covered_files(path.resolve())]
+    return MethodSource(str(path.resolve()), class_name, source_sha256(named))
+
+
+def covered_files(path: Path) -> list[Path]:
+    """The method's file and those beside it that it imports, in the order in which they are hashed."""
+    return sorted(_closure(path))
+
+
+def source_sha256(named: Iterable[tuple[str, bytes]]) -> str:
+    """The identity of a method's code: of each file its name, without folders, and its content."""
     digest = hashlib.sha256()
-    for file in sorted(_closure(path.resolve())):
-        digest.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
-    return MethodSource(str(path.resolve()), class_name, digest.hexdigest())
+    for name, content in named:
+        digest.update(f"{name}\0".encode() + hashlib.sha256(content).digest())
+    return digest.hexdigest()
 
 
 def _parse(path: Path) -> ast.Module:
