@@ -62,12 +62,14 @@ def _check_device(device: str) -> None:
 
 
 def read_seeds(text: str) -> tuple[int, ...]:
-    """'5' is seeds 0 to 4; '0,3,7' is these. Raises InputError for anything else."""
+    """'5' is seeds 0 to 4; '0,3,7' is these, and '3,' this one. Raises InputError for anything else."""
     parts = [part.strip() for part in text.split(",")]
+    listed = len(parts) > 1
+    parts = parts[:-1] if listed and not parts[-1] else parts
     if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
         raise InputError(f"--seeds is a number of seeds (5) or a list of them (0,1,7); given {text!r}")
     numbers = [int(part) for part in parts]
-    seeds = tuple(range(min(numbers[0], MAX_SEEDS + 1))) if len(numbers) == 1 else tuple(numbers)
+    seeds = tuple(range(min(numbers[0], MAX_SEEDS + 1))) if not listed else tuple(numbers)
     if not 1 <= len(seeds) <= MAX_SEEDS or len(set(seeds)) != len(seeds):
         raise InputError(f"--seeds names 1 to {MAX_SEEDS} different seeds; given {text!r}")
     return seeds
