@@ -45,7 +45,7 @@ def reproduce(
     from prunemark.benchmark.executor import LocalProcesses
     from prunemark.benchmark.home import home_at, open_home
     from prunemark.leaderboard import reproduction
-    from prunemark.leaderboard.load import pack_records
+    from prunemark.leaderboard.packs import pack_records
     from prunemark.setups.comparison import find_setup
     from prunemark.setups.grid import find_grid
     from prunemark.setups.track import find_track

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -13,13 +13,20 @@ MACS_CONVENTION = "one multiply-add is one MAC; convolutions and linear layers; 
 RATIOS_OF = "layer_ratios_of"
 """The setting of a control that names the submission whose layer ratios it was given, where they are its own."""
 
+
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "budget_exceeded", "noncompliant", "invalidated"]
 Role = Literal["submission", "anchor", "control", "reference"]
 Kind = Literal["pruned", "scratch", "dense"]
 
 
+class Part:
+    """A part of a record: what it does not know is refused when it is read, and so are NaN and infinity."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
+
+
 @dataclass(frozen=True)
-class Method:
+class Method(Part):
     """Who competes: the code by its hash, the settings by their values."""
 
     name: str
@@ -31,7 +38,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Part):
     """One stage as executed and metered. `lr` is the LR of each epoch of training.
 
     `samples` were handed out; `forward_macs` and `backward_macs` were executed on them, the latter twice the former
@@ -50,7 +57,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class EpochPoint:
+class EpochPoint(Part):
     """One point of a training curve; a value that was not finite is None."""
 
     epoch: int
@@ -60,7 +67,7 @@ class EpochPoint:
 
 
 @dataclass(frozen=True)
-class Compression:
+class Compression(Part):
     """What was asked for and what was reached. MACs are per example, in the convention of the record."""
 
     target_speedup: float | None
@@ -77,7 +84,7 @@ class Compression:
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class Accuracy(Part):
     """Of the final model on the test split, last epoch, opened once. `correct` is one bit per example."""
 
     test_percent: float
@@ -98,7 +105,7 @@ def pack_correctness(correct: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
 
 
 @dataclass(frozen=True)
-class Diagnostics:
+class Diagnostics(Part):
     """How well the pruned network could be trained, from the validation curve of its retraining.
 
     `trainability_percent` is the mean accuracy over the first LR stage, of `first_stage_epochs`; `mean_jsv` the
@@ -117,7 +124,7 @@ class Diagnostics:
 
 
 @dataclass(frozen=True)
-class Tried:
+class Tried(Part):
     """One LR configuration of a tuned trial, and the validation accuracy at its last epoch."""
 
     lr: str
@@ -125,7 +132,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class BaseModel:
+class BaseModel(Part):
     """The checkpoint that was pruned: its content hash, how it was trained, its measured test accuracy."""
 
     sha256: str
@@ -134,7 +141,7 @@ class BaseModel:
 
 
 @dataclass(frozen=True)
-class Failure:
+class Failure(Part):
     """Why there is no result: the rule that ended the trial, and the evidence."""
 
     rule: str
@@ -143,7 +150,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Part):
     """What the inputs determine. `trial_key` is the hash of all of them."""
 
     trial_key: str
@@ -170,7 +177,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Latency:
+class Latency(Part):
     """Measured forward passes of the final model, in milliseconds per batch: median and quartiles."""
 
     batch_size: int
@@ -181,7 +188,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Observed:
+class Observed(Part):
     """What the clock and the machine say about the run."""
 
     finished_at: str

@@ -7,16 +7,18 @@ covers both, so an edited record no longer answers to its name. Records are writ
 
 from __future__ import annotations
 
-import base64
+import binascii
 import dataclasses
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from prunemark.benchmark.outcome import Accuracy, Observed, Outcome, Stage
+from prunemark.benchmark.outcome import Accuracy, Observed, Outcome, Part, Stage
 from prunemark.setups.errors import InputError, RuleBroken
 from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
 from prunemark.setups.schedule import from_vector
@@ -26,7 +28,7 @@ SCHEMA = "prunemark-record/1"
 
 
 @dataclass(frozen=True)
-class Record:
+class Record(Part):
     """One trial, whole."""
 
     schema: str
@@ -36,74 +38,135 @@ class Record:
     @property
     def outcome_sha256(self) -> str:
         """The name of everything that is reproducible in this record."""
-        return hashlib.sha256(canonical_json(dataclasses.asdict(self.outcome)).encode()).hexdigest()
+        return hashlib.sha256(canonical_json(self.outcome).encode()).hexdigest()
 
-    @property
+    @cached_property
     def record_sha256(self) -> str:
         """The name of the record: its file is called so, and its MLflow run carries it as a tag."""
         return hashlib.sha256(dump(self).encode()).hexdigest()
 
 
+def _fields(part: object) -> dict[str, Any]:
+    """The fields of a part, for the encoder: `dataclasses.asdict` would copy everything first, five times as slow."""
+    if not dataclasses.is_dataclass(part):
+        raise TypeError(f"{type(part).__name__} is not JSON")
+    return {name: getattr(part, name) for name in part.__dataclass_fields__}
+
+
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False, default=_fields
+)
+
+
 def canonical_json(data: object) -> str:
     """Sorted keys, no spaces, no NaN: one text for one value. Raises ValueError on NaN and infinity."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return _CANONICAL.encode(data)
 
 
 def dump(record: Record) -> str:
     """The record as canonical JSON."""
-    return canonical_json(dataclasses.asdict(record))
+    return canonical_json(record)
 
 
 def load(text: str | bytes, where: str = "record", sha256: str | None = None) -> Record:
     """Reads a record strictly. Raises InputError when it is not one: wrong schema, field or type.
 
-    `sha256` is the name that it goes by: raises RuleBroken when its content has another.
+    `sha256` is the name that it goes by: raises RuleBroken when its content has another. A text that hashes to its
+    name is what was named, so it is not written out again to compare: `load_exactly` also refuses a text that is
+    not canonical.
     """
-    import pydantic
-
-    try:
-        data = json.loads(text, parse_constant=_no_such_number)
-        canonical_json(data)
-    except (ValueError, RecursionError):
-        raise InputError(f"{where} is not JSON: it is truncated or was not written by Prunemark") from None
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != SCHEMA:
-        raise InputError(f"{where} has schema {schema!r}; this version reads {SCHEMA!r}")
-    try:
-        record: Record = _adapter().validate_python(data)
-    except pydantic.ValidationError as problem:
-        first = problem.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{where} is not a valid record: {place}: {first['msg']}") from None
-    try:
-        same = dump(record) == canonical_json(data)
-    except RecursionError:
-        same = False
-    if not same:
-        raise InputError(f"{where} is not a valid record: it has fields or values that {SCHEMA} does not know")
+    if sha256 is not None:
+        content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        if hashlib.sha256(content).hexdigest() == sha256 and (record := _read_named(content, sha256)):
+            return record
+    record = _read_with_words(text, where)
     if sha256 not in (None, record.record_sha256):
         raise RuleBroken(
             f"{where} does not have the content its name promises: it was edited.\nDelete it and run the trial again"
         )
-    _check_correctness(record.outcome.accuracy, where)
+    if not _accuracy_is_that_of_its_bits(record.outcome.accuracy):
+        raise InputError(f"{where} is not a valid record: its correctness bits do not give its accuracy")
     return record
+
+
+def load_exactly(text: str | bytes, where: str, sha256: str) -> Record:
+    """Reads a record as `load` does, and refuses (RuleBroken) a text that is not the one this record is written as."""
+    record = load(text, where, sha256)
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if dump(record).encode() != content:
+        raise RuleBroken(f"{where} is not written canonically: it is not as Prunemark wrote it")
+    return record
+
+
+def _read_named(content: bytes, sha256: str) -> Record | None:
+    """The record in a text that hashes to its name, which it remembers; None where there is anything to explain."""
+    try:
+        record: Record = _adapter().validate_json(content, strict=True)
+        canonical_json([record.outcome.track_terms, record.outcome.retraining_recipe])  # of free form: NaN, depth
+    except (ValueError, RecursionError):
+        return None
+    if record.schema != SCHEMA or not _accuracy_is_that_of_its_bits(record.outcome.accuracy):
+        return None
+    record.__dict__["record_sha256"] = sha256
+    return record
+
+
+def _read_with_words(text: str | bytes, where: str) -> Record:
+    """The record, whatever its spelling, or what is wrong with it in words (InputError)."""
+    import pydantic
+
+    try:
+        data = json.loads(text, parse_constant=_no_such_number)
+        canonical = canonical_json(data)
+    except (ValueError, RecursionError):
+        raise InputError(f"{where} is not JSON: it is truncated or was not written by Prunemark") from None
+    _check_schema(data.get("schema") if isinstance(data, dict) else None, where)
+    unknown = f"{where} is not a valid record: it has fields or values that {SCHEMA} does not know"
+    try:
+        record: Record = _adapter().validate_json(canonical, strict=True)
+        same = dump(record) == canonical
+    except pydantic.ValidationError as problem:
+        first = problem.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        if first["type"] == "unexpected_keyword_argument":
+            raise InputError(f"{unknown} ({place})") from None
+        raise InputError(f"{where} is not a valid record: {place}: {first['msg']}") from None
+    except (UnicodeEncodeError, RecursionError):
+        same = False
+    if not same:
+        raise InputError(unknown)
+    return record
+
+
+def _check_schema(schema: object, where: str) -> None:
+    if schema == SCHEMA:
+        return
+    family, _, version = SCHEMA.partition("/")
+    if re.fullmatch(rf"{family}/[1-9][0-9]{{0,5}}", str(schema)) and int(str(schema).partition("/")[2]) > int(version):
+        raise InputError(
+            f"{where} was written by a newer Prunemark: it has schema {schema!r}, and this one reads {SCHEMA!r}.\n"
+            "Update Prunemark"
+        )
+    raise InputError(f"{where} has schema {schema!r}; this version reads {SCHEMA!r}")
 
 
 def _no_such_number(word: str) -> float:
     raise ValueError(f"{word} is not JSON")
 
 
-def _check_correctness(accuracy: Accuracy | None, where: str) -> None:
+def _accuracy_is_that_of_its_bits(accuracy: Accuracy | None) -> bool:
     """The bits have to be there for every example, and to agree with the accuracy that they are the detail of."""
     if accuracy is None:
-        return
+        return True
     try:
-        whole = 0 < accuracy.test_examples <= 8 * len(base64.b64decode(accuracy.correct, validate=True))
-        right = int(accuracy.correctness().sum()) if whole else -1
+        bits = binascii.a2b_base64(accuracy.correct, strict_mode=True)
     except ValueError:
-        right = -1
-    if right < 0 or not math.isclose(100.0 * right / accuracy.test_examples, accuracy.test_percent, abs_tol=1e-9):
-        raise InputError(f"{where} is not a valid record: its correctness bits do not give its accuracy")
+        return False
+    spare = 8 * len(bits) - accuracy.test_examples
+    if spare < 0 or accuracy.test_examples <= 0:
+        return False
+    right = (int.from_bytes(bits, "big") >> spare).bit_count()
+    return math.isclose(100.0 * right / accuracy.test_examples, accuracy.test_percent, abs_tol=1e-9)
 
 
 _ADAPTERS: list[Any] = []

@@ -1,22 +1,25 @@
 """Reading records and refusing, by name, whatever cannot be trusted.
 
-A folder holds `<sha256>.json` files as `submit` writes them, or packed `*.jsonl.xz` files: one line a record,
-`{"sha256": ..., "record": {...}}`.
+A folder holds `<sha256>.json` files as `submit` writes them, packs of a track in a folder each (see `packs`), or
+packed `*.jsonl.xz` files of any name; and `invalidations.jsonl`.
 """
 
 from __future__ import annotations
 
-import json
-import lzma
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import contextlib
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import Record, canonical_json, load
+from prunemark.leaderboard import versions
+from prunemark.leaderboard.invalidations import read_invalidations
+from prunemark.leaderboard.packs import PACKED, Line, packs_of, read_pack
 from prunemark.setups.errors import InputError, RuleBroken
-
-PACKED = ".jsonl.xz"
 
 
 @dataclass(frozen=True)
@@ -29,74 +32,128 @@ class Refused:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What was read: sound records, sorted by content, and what was refused."""
+    """What was read: sound records, sorted by content, what was refused, and what does not count.
+
+    `invalid` gives the reason for each record that was invalidated, by its hash: it is among `records`, to be shown.
+    """
 
     records: tuple[Record, ...]
     refused: tuple[Refused, ...] = ()
+    invalid: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_records(folder: Path) -> Loaded:
-    """All records of a folder. Raises InputError when it is missing or holds none."""
+def read_records(folder: Path, track: str | None = None) -> Loaded:
+    """All records of a folder. Raises InputError when it is missing or holds none.
+
+    Of several versions of one track the newest counts, or `track` where that names a version.
+    """
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}. Records lie in the folder `records` of --home")
-    named: list[tuple[str, str, str]] = []
     refused: list[Refused] = []
-    for path in sorted(folder.iterdir()):
-        if path.name.endswith(PACKED):
-            _unpack(path, named, refused)
-        elif path.suffix == ".json" and not path.name.startswith("."):
-            named.append((path.name, path.stem, path.read_text(encoding="utf-8", errors="replace")))
-    if not named and not refused:
+    entries, wrong = read_invalidations(folder)
+    refused += [Refused(place, why) for place, why in wrong]
+    found = _sift(chain(_loose(folder), _packed(folder, refused)), refused)
+    if not found and not refused:
         raise InputError(f"no records in {str(folder)!r}. Run `prunemark submit` first")
-    return _sift(named, refused)
+    return _that_count(found, refused, {entry.record_sha256: entry.reason for entry in entries}, track)
 
 
-def read_texts(named: Iterable[tuple[str, str, str]]) -> Loaded:
+def read_texts(
+    named: Iterable[tuple[str, str, str | bytes]], invalid: Mapping[str, str] | None = None, track: str | None = None
+) -> Loaded:
     """Records from elsewhere: (name, hash it should have, JSON text)."""
-    return _sift(named, [])
+    refused: list[Refused] = []
+    return _that_count(_sift(named, refused), refused, invalid or {}, track)
 
 
-def _unpack(path: Path, named: list[tuple[str, str, str]], refused: list[Refused]) -> None:
-    try:
-        lines = lzma.decompress(path.read_bytes()).decode("utf-8").splitlines()
-    except (lzma.LZMAError, UnicodeDecodeError, EOFError):
-        refused.append(Refused(path.name, "is truncated or not a packed file"))
-        return
-    for number, line in enumerate(lines, 1):
-        place = f"{path.name}, line {number}"
-        try:
-            entry = json.loads(line)
-            named.append((place, str(entry["sha256"]), canonical_json(entry["record"])))
-        except (ValueError, KeyError, TypeError):
-            refused.append(Refused(place, "is not a packed record"))
+def _loose(folder: Path) -> Iterator[Line]:
+    for path in sorted(folder.glob("*.json")):
+        if not path.name.startswith("."):
+            yield Line(path.name, path.stem, path.read_bytes())
 
 
-def _sift(named: Iterable[tuple[str, str, str]], refused: list[Refused]) -> Loaded:
+def _packed(folder: Path, refused: list[Refused]) -> Iterator[Line]:
+    """The lines of all packs; what cannot be unpacked is refused. The next pack is unpacked meanwhile."""
+    flat = [(path, False) for path in sorted(folder.glob(f"*{PACKED}"))]
+    packs = flat + [(path, True) for path in packs_of(folder)]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = [pool.submit(read_pack, path, named=named) for path, named in packs[:2]]
+        for index, (path, _) in enumerate(packs):
+            try:
+                yield from waiting.pop(0).result()
+            except (InputError, RuleBroken) as problem:
+                refused.append(_refusal(path.name, problem))
+            if index + 2 < len(packs):
+                following, named = packs[index + 2]
+                waiting.append(pool.submit(read_pack, following, named=named))
+
+
+def _sift(named: Iterable[tuple[str, str, str | bytes]], refused: list[Refused]) -> list[Record]:
+    """The sound records, each once, sorted by content."""
     sound: dict[str, Record] = {}
-    for name, sha256, text in named:
-        try:
-            record = load(text, name, sha256)
-        except (InputError, RuleBroken) as problem:
-            refused.append(Refused(name, str(problem).splitlines()[0].removeprefix(f"{name} ")))
-            continue
-        if sha256 in sound:
-            refused.append(Refused(name, "is here twice"))
-        else:
-            sound[sha256] = record
-    return _latest([sound[sha256] for sha256 in sorted(sound)], refused)
+    with _collecting_no_garbage():
+        for name, sha256, text in named:
+            if not text:
+                refused.append(Refused(name, "is not a packed record"))
+            elif sha256 in sound:
+                refused.append(Refused(name, "is here twice"))
+            else:
+                try:
+                    sound[sha256] = load(text, name, sha256)
+                except (InputError, RuleBroken) as problem:
+                    refused.append(_refusal(name, problem))
+    return [sound[sha256] for sha256 in sorted(sound)]
 
 
-def _latest(records: Sequence[Record], refused: list[Refused]) -> Loaded:
-    """Of several records of one trial, as after a change of the harness, the one that finished last counts."""
+def _refusal(name: str, problem: Exception) -> Refused:
+    return Refused(name, str(problem).splitlines()[0].removeprefix(f"{name} "))
+
+
+@contextlib.contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """Records have no cycles: looking for some among millions of new objects takes longer than reading them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _that_count(
+    records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str], track: str | None
+) -> Loaded:
+    alike, others = versions.on_the_same_terms(records)
+    ranked, older = versions.newest(alike, track)
+    refused += [Refused(f"{record.record_sha256}.json", why) for record, why in (*others, *older)]
+    kept = _latest(ranked, refused, invalid)
+    present = {record.record_sha256 for record in kept}
+    return Loaded(
+        tuple(kept),
+        tuple(sorted(refused, key=lambda r: r.name)),
+        {sha256: reason for sha256, reason in sorted(invalid.items()) if sha256 in present},
+    )
+
+
+def _latest(records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str]) -> list[Record]:
+    """Of several records of one trial, as after a change of the harness, the one that finished last counts.
+
+    One that was invalidated counts only where there is no other.
+    """
     newest: dict[str, Record] = {}
     for record in records:
         other = newest.setdefault(identity(record), record)
-        old, new = sorted((other, record), key=lambda r: (r.observed.finished_at, r.record_sha256))
+        if other is record:
+            continue
+        old, new = sorted(
+            (other, record), key=lambda r: (r.record_sha256 not in invalid, r.observed.finished_at, r.record_sha256)
+        )
         newest[identity(record)] = new
-        if old is not new:
-            refused.append(Refused(f"{old.record_sha256}.json", f"superseded by {new.record_sha256[:12]}"))
-    kept = sorted(newest.values(), key=lambda r: r.record_sha256)
-    return Loaded(tuple(kept), tuple(sorted(refused, key=lambda r: r.name)))
+        why = invalid.get(old.record_sha256)
+        words = f"does not count: {why}" if why else f"superseded by {new.record_sha256[:12]}"
+        refused.append(Refused(f"{old.record_sha256}.json", words))
+    return sorted(newest.values(), key=lambda r: r.record_sha256)
 
 
 def identity(record: Record) -> str:
@@ -111,13 +168,3 @@ def competitor(record: Record) -> str:
     given = method.role in ("control", "reference") and compression is not None and RATIOS_OF not in method.settings
     ratios = compression.kept if given and compression else None
     return canonical_json([method.name, method.kind, method.source_sha256, method.settings, ratios])
-
-
-def pack_records(records: Iterable[Record], path: Path) -> None:
-    """Writes records into one packed file: the same records give the same bytes."""
-    import dataclasses
-
-    lines = sorted(
-        canonical_json({"sha256": record.record_sha256, "record": dataclasses.asdict(record)}) for record in records
-    )
-    path.write_bytes(lzma.compress("".join(f"{line}\n" for line in lines).encode("utf-8"), preset=9))

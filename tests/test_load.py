@@ -7,7 +7,8 @@ import lzma
 import pytest
 
 from prunemark.benchmark.record import dump
-from prunemark.leaderboard.load import pack_records, read_records, read_texts
+from prunemark.leaderboard.load import read_records, read_texts
+from prunemark.leaderboard.packs import pack_records
 from prunemark.setups.errors import InputError
 
 

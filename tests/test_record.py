@@ -174,7 +174,7 @@ def changed(**change: Any) -> str:
     [
         (
             changed(schema="prunemark-record/2"),
-            "has schema 'prunemark-record/2'; this version reads 'prunemark-record/1'",
+            "newer Prunemark: it has schema 'prunemark-record/2', and this one reads 'prunemark-record/1'.\nUpdate",
         ),
         (changed(schema=None), "has schema None"),
         ("[1]", "has schema None"),
@@ -183,9 +183,11 @@ def changed(**change: Any) -> str:
         ("[" * 100_000, "is not JSON"),
         ("1" * 5000, "is not JSON"),
         (changed(extra=1), "it has fields or values that prunemark-record/1 does not know"),
-        (changed(outcome=dataclasses.asdict(OUTCOME) | {"note": "x"}), "it has fields or values"),
-        (changed(outcome=dataclasses.asdict(OUTCOME) | {"seed": "3"}), "it has fields or values"),
-        (changed(outcome=dataclasses.asdict(OUTCOME) | {"seed": 3.0}), "it has fields or values"),
+        (changed(outcome=dataclasses.asdict(OUTCOME) | {"note": "x"}), r"does not know \(outcome.note\)"),
+        (changed(outcome=dataclasses.asdict(OUTCOME) | {"seed": "3"}), "outcome.seed: Input should be a valid integer"),
+        (changed(outcome=dataclasses.asdict(OUTCOME) | {"seed": 3.0}), "outcome.seed: Input should be a valid integer"),
+        (changed(observed=dataclasses.asdict(OBSERVED) | {"pruning_seconds": 1}), "it has fields or values"),
+        (changed(schema="prunemark-record/0"), "has schema 'prunemark-record/0'; this version"),
         (changed(outcome=dataclasses.asdict(OUTCOME) | {"status": "great"}), "is not a valid record: outcome.status"),
         (changed(observed=None), "is not a valid record: observed"),
         (json.dumps({"schema": SCHEMA}), "is not a valid record: outcome: Field required"),

@@ -1,0 +1,60 @@
+"""Writing for good: a whole file or nothing, and what is written is never written over."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from prunemark.setups.errors import WorkFailed
+
+
+def write_once(path: Path, content: bytes) -> Path:
+    """Writes a file that is not there yet; one that is there is left as it is.
+
+    Raises WorkFailed when the disk refuses.
+    """
+    with _disk(path.parent):
+        if path.exists():
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+        os.fchmod(handle, 0o644)  # a temporary file is private; a result is for everybody who may see the folder
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(draft).rename(path)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    return path
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds one line, in one write, after what is there; a line that was cut short before is closed first.
+
+    Raises WorkFailed when the disk refuses.
+    """
+    with _disk(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_bytes() if path.exists() else b""
+        gap = "" if not before or before.endswith(b"\n") else "\n"
+        with path.open("ab") as file:
+            file.write(f"{gap}{line}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _disk(where: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        reason = {errno.ENOSPC: "the disk is full", errno.EROFS: "the disk is read-only"}.get(
+            problem.errno or 0, problem.strerror or str(problem)
+        )
+        raise WorkFailed(f"cannot write to {where}: {reason}.\nNothing half-written was kept") from problem

@@ -1,0 +1,78 @@
+"""One track, one set of terms: records that ran on other terms than the rest are left out by name.
+
+A released track never changes, so what a record says of it has to be what `setups.track` says. Of a user's own
+track the terms that were stated first stand. Of several versions of one track the newest is ranked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from prunemark.benchmark.record import Record, canonical_json
+from prunemark.setups.track import TRACKS
+
+STATED_LATER = frozenset({"classes", "family", "prior"})
+"""Fields that tracks state since records were first written: a record without them ran on the same terms."""
+
+Objection = tuple[Record, str]
+
+
+def on_the_same_terms(records: Sequence[Record]) -> tuple[list[Record], list[Objection]]:
+    """The records whose track is the one they say, in the order given; and the others, with the reason in words."""
+    stated = _stated_terms(records)
+    kept: list[Record] = []
+    others: list[Objection] = []
+    for record in records:
+        track, terms = record.outcome.track, record.outcome.track_terms
+        if terms == stated[track] or not (fields := _differing(terms, stated[track])):
+            kept.append(record)
+            continue
+        known = "the released track" if track in TRACKS else "the first records of this track"
+        others.append((record, f"ran on other terms of {track} than {known}: {', '.join(fields)}"))
+    return kept, others
+
+
+def _stated_terms(records: Iterable[Record]) -> dict[str, Mapping[str, Any]]:
+    """By track: its terms as released, or else as the record that finished first states them."""
+    found: dict[str, Mapping[str, Any]] = {}
+    first: dict[str, Record] = {}
+    for record in records:
+        track = record.outcome.track
+        if track in TRACKS:
+            if track not in found:
+                found[track] = json.loads(canonical_json(TRACKS[track].as_dict()))
+            continue
+        other = first.setdefault(track, record)
+        first[track] = min(other, record, key=lambda r: (r.observed.finished_at, r.record_sha256))
+    return found | {track: record.outcome.track_terms for track, record in first.items()}
+
+
+def _differing(terms: Mapping[str, Any], stated: Mapping[str, Any]) -> list[str]:
+    """The fields in which two sets of terms differ."""
+    names = (terms.keys() | stated.keys()) - (STATED_LATER - terms.keys())
+    return sorted(name for name in names if name not in terms or terms[name] != stated.get(name))
+
+
+def newest(records: Sequence[Record], track: str | None = None) -> tuple[list[Record], list[Objection]]:
+    """The records of the newest version of each track, or of the version `track` where that is asked for."""
+    versions: dict[str, tuple[int, str]] = {}
+    for id in sorted({record.outcome.track for record in records}):
+        name, number = _parted(id)
+        versions[name] = max(versions.get(name, (-1, id)), (number, id))
+    ranked = {name: id for name, (_, id) in versions.items()}
+    if track is not None:
+        ranked[_parted(track)[0]] = track
+    kept = [r for r in records if r.outcome.track == ranked[_parted(r.outcome.track)[0]]]
+    others = [
+        (r, f"of {r.outcome.track}; ranked are the records of {ranked[_parted(r.outcome.track)[0]]}")
+        for r in records
+        if r.outcome.track != ranked[_parted(r.outcome.track)[0]]
+    ]
+    return kept, others
+
+
+def _parted(id: str) -> tuple[str, int]:
+    name, _, version = id.rpartition("@")
+    return (name, int(version)) if name and version.isascii() and version.isdigit() and len(version) < 9 else (id, 0)
