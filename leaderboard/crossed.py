@@ -63,7 +63,8 @@ class AcrossTracks:
     """The mean over tracks of difference / margin (E3): 1 is an advantage as large as the margin.
 
     `standard_error` and the 95 % `interval` are in margins too. The p-values are about these tracks and new
-    seeds; they say nothing of other data sets or networks.
+    seeds; they say nothing of other data sets or networks. `p_equivalent` is that of the two one-sided tests that
+    the mean lies within one margin.
     """
 
     tracks: int
@@ -74,6 +75,7 @@ class AcrossTracks:
     p_two_sided: float
     p_greater: float
     p_less: float
+    p_equivalent: float
     interval: tuple[float, float]
 
 
@@ -188,8 +190,9 @@ def across_tracks(comparisons: Mapping[str, PairedComparison], margins_pp: Mappi
     df = total**2 / math.fsum(variances[track] ** 2 / c.df for track, c in comparisons.items())
     standard_error = math.sqrt(total) / tracks
     t = mean / standard_error
+    equivalent = max(student_p(t + 1 / standard_error, df)[1], student_p(t - 1 / standard_error, df)[2])
     interval = student_interval(mean, standard_error, df, 0.95)
-    return AcrossTracks(tracks, mean, standard_error, df, t, *student_p(t, df), interval=interval)
+    return AcrossTracks(tracks, mean, standard_error, df, t, *student_p(t, df), equivalent, interval)
 
 
 def mcnemar(only_a: int, only_b: int) -> McNemar:

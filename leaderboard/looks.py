@@ -8,6 +8,7 @@ seeds is judged at both looks, whoever saw the first one.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Protocol
 
 from prunemark.leaderboard.statistics import probability
 
@@ -27,6 +28,31 @@ def two_looks(p_at_5: float, p_at_10: float | None = None) -> float:
     probability(p_at_5)
     second = 1.0 if p_at_10 is None else probability(p_at_10) / SECOND_LOOK_SHARE
     return min(1.0, p_at_5 / FIRST_LOOK_SHARE, second)
+
+
+class Sided(Protocol):
+    """A test of "greater" and of "less": of Student's paired t, the crossed t, or a mean over tracks."""
+
+    @property
+    def p_two_sided(self) -> float: ...
+
+    @property
+    def p_greater(self) -> float: ...
+
+    @property
+    def p_less(self) -> float: ...
+
+
+def p_over_looks(last: Sided, first: Sided | None) -> float:
+    """The two-sided p of a difference, over two looks if there was a first one.
+
+    Each side by itself, in the direction of the last look: a first look that pointed the other way must not count.
+    """
+    if first is None:
+        return last.p_two_sided
+    greater = last.p_greater <= last.p_less
+    side = two_looks(first.p_greater, last.p_greater) if greater else two_looks(first.p_less, last.p_less)
+    return min(1.0, 2 * side)
 
 
 def withheld(seeds: int, shown: Collection[int], *, least: int = FIRST_LOOK_SEEDS) -> str:

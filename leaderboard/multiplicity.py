@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, two_looks
+from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks, two_looks
 from prunemark.leaderboard.power import needed_seeds
 from prunemark.leaderboard.statistics import (
     Equivalence,
@@ -126,7 +126,7 @@ def judge(
         _check_looks(name, look, comparisons)
     tested = [name for name, c in comparisons.items() if c.seeds >= VERDICT_SEEDS and name not in withheld]
     equivalences = {name: tost(c, margin_pp, alpha=alpha) for name, c in comparisons.items()}
-    different = holm([_p_different(comparisons[name], looks.get(name)) for name in tested])
+    different = holm([p_over_looks(comparisons[name], looks.get(name)) for name in tested])
     equal = holm([_p_equivalent(equivalences[name], looks.get(name)) for name in tested])
     p_holm = dict(zip(tested, different, strict=True))
     p_equivalence_holm = dict(zip(tested, equal, strict=True))
@@ -222,17 +222,6 @@ def _check_looks(name: str, look: PairedComparison, comparisons: Mapping[str, Pa
             f"{name} was looked at with {seeds[0]} and {seeds[1]} seeds: there are exactly two looks, "
             f"at {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS}"
         )
-
-
-def _p_different(comparison: PairedComparison, first: PairedComparison | None) -> float:
-    if first is None:
-        return comparison.p_two_sided
-    # each side by itself: a first look that pointed the other way must not count for this direction
-    if comparison.difference_pp >= 0:
-        one_sided = two_looks(first.p_greater, comparison.p_greater)
-    else:
-        one_sided = two_looks(first.p_less, comparison.p_less)
-    return min(1.0, 2 * one_sided)
 
 
 def _p_equivalent(equivalence: Equivalence, first: PairedComparison | None) -> float:

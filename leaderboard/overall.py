@@ -1,20 +1,33 @@
-"""Over tracks: the mean difference to the anchor in margins (E3), and over dataset x network families (E4)."""
+"""Over tracks: every method's mean difference to the anchor in margins (E3), for each setup and granularity.
+
+A method counts on a track when it is ranked at every level of it; one that lacks a track is partial and not ranked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from prunemark.leaderboard import families
+from prunemark.leaderboard.crossed import AcrossTracks, across_tracks
+from prunemark.leaderboard.families import FamilyField, OverFamilies
+from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, p_over_looks, two_looks
+from prunemark.leaderboard.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm
+from prunemark.leaderboard.statistics import PairedComparison
 from prunemark.leaderboard.table import Table
+from prunemark.leaderboard.tracks import Contender, Unit, contenders, unit
+
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
 class OverallRow:
     """One method over tracks, in margins: 1 is an advantage over the anchor as large as the track's margin.
 
-    `interval` is the 95 % interval of the mean; `p_holm` is adjusted for the methods that are complete. `present` is
-    "3/4" tracks; a method that lacks one is not ranked, and `why` says so. `per_track` gives the differences in points,
-    means over the levels.
+    `interval` is the 95 % interval of the mean; `p_holm` is adjusted for the methods that are complete, and for two
+    looks if there were two. `present` is "3/4" tracks; a method that lacks one has no mean and is not ranked, and
+    `why` says what it lacks. `per_track` gives the differences in points, means over the levels. `e4` is about new
+    families, None where they are too few.
     """
 
     name: str
@@ -26,6 +39,8 @@ class OverallRow:
     present: str
     why: str
     per_track: Mapping[str, float]
+    flags: tuple[str, ...] = ()
+    e4: OverFamilies | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,129 @@ class Overall:
     e4: str
 
 
+@dataclass(frozen=True)
+class _Tested:
+    """A method over tracks: at the last look, at the first one if there were two, and why it gets no verdict if so."""
+
+    method: Contender
+    per_track: Mapping[str, PairedComparison]
+    lacks: str
+    last: AcrossTracks | None
+    first: AcrossTracks | None
+    screened: str
+
+
 def make_overall(tables: Sequence[Table]) -> tuple[Overall, ...]:
-    """One for every setup and granularity."""
-    return ()
+    """One for every setup and granularity, in the order of the tables."""
+    groups: dict[tuple[str, str], dict[str, list[Table]]] = {}
+    for table in tables:
+        groups.setdefault((table.setup, table.granularity), {}).setdefault(table.track, []).append(table)
+    return tuple(_overall(*place, [unit(each) for each in group.values()]) for place, group in groups.items())
+
+
+def _overall(setup: str, granularity: str, found: Sequence[Unit]) -> Overall:
+    tracks = [track for track in found if track.complete]
+    left_out = [track.id for track in found if not track.complete]
+    kinds = [track.family for track in tracks]
+    anchors = dict.fromkeys(track.tables[0].anchor for track in (tracks or found))
+    tested = [_test(method, tracks) for method in contenders(tracks)] if len(tracks) > 1 else []
+    over = _over_families(tested, tracks)
+    rows = _rows(tested, len(tracks), over)
+    return Overall(
+        setup, granularity, " or ".join(anchors), tuple(track.id for track in tracks), tuple(sorted(set(kinds))), rows,
+        _statement(tracks, left_out, rows),
+        families.in_words(over, kinds) if len(tracks) > 1 else "",
+    )  # fmt: skip
+
+
+def _test(method: Contender, tracks: Sequence[Unit]) -> _Tested:
+    lacks = "; ".join(filter(None, (method.lacking(track) for track in tracks)))
+    per_track = {t.id: t.compare(method.rows[t.id].values()) for t in tracks if not method.lacking(t)}
+    margins = {track.id: track.margin_pp for track in tracks}
+    if lacks:
+        return _Tested(method, per_track, lacks, None, None, "")
+    first = None
+    if any(track.two_looks for track in tracks):
+        # of a track with other numbers of seeds, all of them: both looks are sound, whatever they share
+        early = {t.id: t.compare(method.rows[t.id].values(), FIRST_LOOK_SEEDS if t.two_looks else None) for t in tracks}
+        first = across_tracks(early, margins)
+    return _Tested(method, per_track, "", across_tracks(per_track, margins), first, _screened(method, tracks))
+
+
+def _screened(method: Contender, tracks: Sequence[Unit]) -> str:
+    """Why there is no verdict, in words; "" if there may be one."""
+    fewest = min(len(track.seeds) for track in tracks)
+    if fewest < SCREENING_SEEDS:
+        return f"no test ({fewest} seeds)"
+    verdicts = [row.verdict for levels in method.rows.values() for row in levels.values() if row.verdict]
+    peeked = any(verdict.evidence == "screening" for verdict in verdicts)
+    return "screening only" if fewest < VERDICT_SEEDS or peeked else ""
+
+
+def _rows(tested: Sequence[_Tested], tracks: int, over: FamilyField | None) -> tuple[OverallRow, ...]:
+    judged = {each.method.name: (each.last, each.first) for each in tested if each.last and not each.screened}
+    different = holm([p_over_looks(*looks) for looks in judged.values()])
+    equal = holm([_p_equivalent(*looks) for looks in judged.values()])
+    p_values = dict(zip(judged, zip(different, equal, strict=True), strict=True))
+    rows = []
+    for each in tested:
+        name, last, present = each.method.name, each.last, f"{len(each.per_track)}/{tracks}"
+        p, p_equal = p_values.get(name, (None, None))
+        row = OverallRow(
+            name, last.mean_margins if last else None, last.interval if last else None,
+            last.p_two_sided if last and p is not None else None, p, each.screened or _word(last, p, p_equal), present,
+            f"partial {present}: lacks {each.lacks}" if each.lacks else "",
+            {track: comparison.difference_pp for track, comparison in each.per_track.items()},
+            each.method.flags, over.methods.get(name) if over else None,
+        )  # fmt: skip
+        rows.append(row)
+    return tuple(sorted(rows, key=lambda row: (bool(row.why), -(row.mean_margins or 0.0), row.name)))
+
+
+def _p_equivalent(last: AcrossTracks, first: AcrossTracks | None) -> float:
+    return two_looks(first.p_equivalent, last.p_equivalent) if first else last.p_equivalent
+
+
+def _word(last: AcrossTracks | None, p: float | None, p_equal: float | None) -> str:
+    if last is None or p is None or p_equal is None:
+        return ""
+    if p <= ALPHA:
+        word = "better" if last.mean_margins > 0 else "worse"
+        return f"{word} (within margin)" if p_equal <= ALPHA else word
+    return "equivalent" if p_equal <= ALPHA else "undetermined"
+
+
+def _over_families(tested: Sequence[_Tested], tracks: Sequence[Unit]) -> FamilyField | None:
+    """E4 where the families suffice for it and a method is complete on them."""
+    family_of = {track.id: track.family for track in tracks}
+    whole = [each for each in tested if each.last and not each.screened]
+    if not whole or families.refusal(list(family_of.values())):
+        return None
+    margins = {track.id: track.margin_pp for track in tracks}
+    means = {
+        each.method.name: families.family_means(
+            {track: c.difference_pp / margins[track] for track, c in each.per_track.items()}, family_of
+        )
+        for each in whole
+    }
+    quantum = max(track.quantum_percent / track.margin_pp for track in tracks)
+    return families.over_families(means, tracks[0].tables[0].anchor, quantum)
+
+
+def _statement(tracks: Sequence[Unit], left_out: Sequence[str], rows: Sequence[OverallRow]) -> str:
+    """What the rows rest on; of a single track, that nothing is over tracks."""
+    missing = f" Left out, because the anchor lacks a level or seeds there: {', '.join(left_out)}." if left_out else ""
+    names = ", ".join(track.id for track in tracks)
+    if len(tracks) < 2:
+        return f"Nothing is said over tracks: there is {f'one, {names}' if tracks else 'none'}.{missing}"
+    tested = sum(row.p_holm is not None for row in rows)
+    one_base = [track.id for track in tracks if all(table.one_base for table in track.tables)]
+    release = tracks[0].tables[0].release
+    parts = [
+        f"About these {len(tracks)} tracks and new seeds (E3), not about others: {names}.",
+        "Means over tracks of the difference to the anchor, over all levels, in units of each track's margin.",
+        f"Holm over {tested} methods{f', in the field of release {release}' if release else ''}." if tested else "",
+        f"Conditional on one base model on {', '.join(one_base)}." if one_base else "",
+        "Judged at two looks, with 5 and 10 seeds." if any(track.two_looks for track in tracks) else "",
+    ]
+    return " ".join(filter(None, parts)) + missing

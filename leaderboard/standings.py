@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunemark.leaderboard.crossed import CrossedComparison, correctness_difference, crossed_t
-from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, two_looks
+from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks
 from prunemark.leaderboard.multiplicity import VERDICT_SEEDS, Verdict, against_anchor, holm, judge, rank_intervals
 from prunemark.leaderboard.statistics import VariancePrior
 
@@ -77,15 +77,10 @@ def generalising(
         if name != anchor and values.shape == correct[anchor].shape
     }
     tested = [name for name, c in found.items() if c.seeds >= VERDICT_SEEDS and name not in withheld]
-    raw = [_p(found[name], correct[name], correct[anchor], looks) for name in tested]
+    raw = [p_over_looks(found[name], _first(correct[name], correct[anchor]) if looks else None) for name in tested]
     adjusted = dict(zip(tested, holm(raw), strict=True))
     return {name: replace(comparison, p_holm=adjusted.get(name)) for name, comparison in found.items()}
 
 
-def _p(comparison: CrossedComparison, values: Correctness, anchor: Correctness, looks: bool) -> float:
-    if not looks:
-        return comparison.p_two_sided
-    first = crossed_t(correctness_difference(values[:FIRST_LOOK_SEEDS], anchor[:FIRST_LOOK_SEEDS]))
-    if comparison.difference_pp >= 0:
-        return min(1.0, 2 * two_looks(first.p_greater, comparison.p_greater))
-    return min(1.0, 2 * two_looks(first.p_less, comparison.p_less))
+def _first(values: Correctness, anchor: Correctness) -> CrossedComparison:
+    return crossed_t(correctness_difference(values[:FIRST_LOOK_SEEDS], anchor[:FIRST_LOOK_SEEDS]))

@@ -64,6 +64,7 @@ class Table:
 
     `levels` are all levels of the track, `family` its dataset x network family. `looks`, `prior` and `notes` are
     sentences for the caption, `release` is whose field it is; each is "" (or empty) where there is nothing to say.
+    `variance_prior` is the prior that the tests used.
     """
 
     track: str
@@ -83,6 +84,7 @@ class Table:
     examples: int
     looks: str = ""
     prior: str = ""
+    variance_prior: VariancePrior | None = None
     notes: tuple[str, ...] = ()
     release: str = ""
 
@@ -131,7 +133,7 @@ def make_table(
         tuple(sorted(rows, key=lambda row: (-(row.accuracy_percent or 0.0), row.name))),
         tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
         field.holding_setup(ranked, seeds), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
-        looks_in_words(len(seeds)), _prior_in_words(prior), _notes(anchor), release,
+        looks_in_words(len(seeds)), _prior_in_words(prior), prior, _notes(anchor), release,
     )  # fmt: skip
 
 

@@ -1,0 +1,125 @@
+"""Tracks as units: which methods are complete on them, and how far each is from the anchor, over all levels.
+
+A method is complete on a track when it is ranked at every level of it, on every seed that the anchor has there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from prunemark.leaderboard.looks import SECOND_LOOK_SEEDS
+from prunemark.leaderboard.statistics import Floats, PairedComparison, paired_t
+from prunemark.leaderboard.table import Row, Table
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One track under one setup: its tables, a level each, and the seeds that all of them have."""
+
+    tables: tuple[Table, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def id(self) -> str:
+        """Of the track."""
+        return self.tables[0].track
+
+    @property
+    def complete(self) -> bool:
+        """Whether the anchor has every level, on two seeds or more."""
+        return {t.level for t in self.tables} == set(self.tables[0].levels) and len(self.seeds) > 1
+
+    @property
+    def two_looks(self) -> bool:
+        """Whether it is judged at two looks."""
+        return len(self.seeds) == SECOND_LOOK_SEEDS
+
+    @property
+    def margin_pp(self) -> float:
+        """The track's frozen margin, the unit of differences over tracks."""
+        return self.tables[0].margin_pp
+
+    @property
+    def family(self) -> str:
+        """The track's dataset x network family; "" if its records do not state it."""
+        return self.tables[0].family
+
+    @property
+    def quantum_percent(self) -> float:
+        """The step of accuracy whose rounding error is that of a mean over the levels."""
+        return 100.0 / self.tables[0].examples / math.sqrt(len(self.tables))
+
+    def scores(self, rows: Iterable[Row], seeds: int | None) -> Floats:  # (seeds,)
+        """Accuracies in percent, means over the rows, one a level; on all seeds, or on the first so many."""
+        by_seed = [dict(zip(row.seeds, row.scores, strict=True)) for row in rows]
+        return np.array([fmean(scores[seed] for scores in by_seed) for seed in self.seeds[:seeds]])
+
+    def compare(self, rows: Iterable[Row], seeds: int | None = None) -> PairedComparison:
+        """A method, by its rows at every level, minus the anchor. The prior is of one level: a mean varies less."""
+        anchors = [next(row for row in table.ranked if row.name == table.anchor) for table in self.tables]
+        return paired_t(
+            self.scores(rows, seeds),
+            self.scores(anchors, seeds),
+            quantum_percent=self.quantum_percent,
+            prior=self.tables[0].variance_prior,
+        )
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One method: its ranked rows by track and level."""
+
+    name: str
+    rows: Mapping[str, Mapping[str, Row]]
+
+    def lacking(self, track: Unit) -> str:
+        """What it lacks of a track, in words; "" if nothing."""
+        present = self.rows.get(track.id, {})
+        missing = [table.level for table in track.tables if table.level not in present]
+        levels = f"level {', '.join(missing)} of " if present else ""
+        return f"{levels}{track.id}" if missing else ""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags of all its rows."""
+        return tuple(
+            f"{track}, {level}: {flag}"
+            for track, levels in self.rows.items()
+            for level, row in levels.items()
+            for flag in row.flags
+        )
+
+
+def unit(tables: Sequence[Table]) -> Unit:
+    """The tables of one track under one setup, with the seeds that all levels share."""
+    shared = set.intersection(*(set(table.seeds) for table in tables))
+    return Unit(tuple(tables), tuple(sorted(shared)))
+
+
+def contenders(tracks: Sequence[Unit]) -> list[Contender]:
+    """Methods are the same when code and settings are; rows that these do not tell apart keep their names."""
+    tables = [table for track in tracks for table in track.tables]
+    entries = [(table, row) for table in tables for row in table.ranked if row.name != table.anchor]
+    seen = Counter((table.track, table.level, _code(row)) for table, row in entries)
+    ambiguous = {code for (*_, code), count in seen.items() if count > 1}
+    rows: dict[object, dict[str, dict[str, Row]]] = {}
+    names: dict[object, str] = {}
+    for table, row in entries:
+        key = (_code(row), row.name if _code(row) in ambiguous else "")
+        rows.setdefault(key, {}).setdefault(table.track, {})[table.level] = row
+        names[key] = max(names.get(key, ""), row.name, key=len)
+    taken = Counter(names.values())
+    return [
+        Contender(name if taken[name] == 1 else f"{name} (on {', '.join(rows[key])})", rows[key])
+        for key, name in names.items()
+    ]
+
+
+def _code(row: Row) -> tuple[object, ...]:
+    return row.kind, row.source_sha256, row.settings
