@@ -12,7 +12,8 @@ from typing import Any
 from prunemark.benchmark.outcome import Observed, Outcome
 from prunemark.benchmark.record import canonical_json
 
-BUILD_FIELDS = ("trial_key",)  # the hash of all inputs: the harness's own code and the versions are among them
+UNCOMPARED = ("trial_key", "failure.traceback")
+"""The hash of all inputs, among which are the harness's own code and the versions; and where files lay."""
 NUMERIC_PACKAGES = ("python", "torch", "torchvision", "timm", "torch-pruning", "numpy", "scikit-learn")
 SHOWN = 24  # characters of a long value
 
@@ -30,15 +31,17 @@ class Difference:
 
 
 def first_difference(recorded: Outcome, here: Outcome) -> Difference | None:
-    """Where two outcomes differ first, apart from what names the build of the harness; None for the same bits."""
-    plain = [json.loads(canonical_json(asdict(outcome))) for outcome in (recorded, here)]
-    for name in asdict(recorded):
-        if name not in BUILD_FIELDS and (found := _compare(name, plain[0][name], plain[1][name])):
+    """Where two outcomes differ first, apart from what names the build and the place; None for the same bits."""
+    plain = [json.loads(json.dumps(asdict(outcome))) for outcome in (recorded, here)]  # tuples as lists
+    for name in plain[0]:
+        if found := _compare(name, plain[0][name], plain[1][name]):
             return found
     return None
 
 
 def _compare(field: str, recorded: Any, here: Any) -> Difference | None:
+    if field in UNCOMPARED:
+        return None
     if isinstance(recorded, dict) and isinstance(here, dict):
         for key in [*recorded, *(key for key in here if key not in recorded)]:
             if found := _compare(f"{field}.{key}", recorded.get(key), here.get(key)):

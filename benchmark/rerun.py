@@ -108,10 +108,10 @@ def run_again(record: Record, board: Contribution, code: Code, executor: Executo
             return Rerun(record, "undecided", f"cannot be run here: {problem}")
         needed = [trial.of(trial.beside), trial] if trial.beside else [trial]
         again = submit.execute(needed, home, executor, [])[trial]
-        return _compared(record, again, board.decisions.get(record.record_sha256), decided_by(trial, home.store))
+        return compared(record, again, board.decisions.get(record.record_sha256), decided_by(trial, home.store))
 
 
-def _compared(record: Record, again: Record, decided: object, decided_again: object) -> Rerun:
+def compared(record: Record, again: Record, decided: object, decided_again: object) -> Rerun:
     """The verdict. Equal bits need no machine to be equal; unequal ones are held against the record only if it is."""
     if again.outcome.status in MACHINE_STATUSES:
         return Rerun(record, "undecided", f"ended here as {again.outcome.status}, which says nothing about the record")

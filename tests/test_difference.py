@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prunemark.benchmark.difference import first_difference, other_machine
+from prunemark.benchmark.outcome import Failure
 from prunemark.benchmark.record import dump, load
 
 
@@ -42,6 +43,13 @@ def test_the_same_bits_are_no_difference_whatever_the_clock_and_the_build_say(ma
 def test_the_first_field_is_named_with_both_values(make_record, change, said):
     outcome = make_record().outcome
     assert str(first_difference(outcome, dataclasses.replace(outcome, **change(outcome)))).startswith(said)
+
+
+def test_where_the_files_of_a_failed_method_lay_is_no_difference(make_record):
+    one, two = (make_record(status="failed", failure=Failure("rule", "why", f"in {f}/x.py")).outcome for f in "ab")
+    assert one != two and first_difference(one, two) is None
+    other = dataclasses.replace(two, failure=Failure("rule", "another", ""))
+    assert first_difference(one, other).field == "failure.evidence"
 
 
 def test_of_several_the_earlier_stage_is_named(make_record):
