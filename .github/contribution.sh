@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# What a pull request that brings results has to stand: contribution.sh MERGED BASE
+#
+# MERGED is a checkout of the pull request merged, BASE one of the commit that it is merged into. All code that runs is
+# BASE's, and of MERGED only data is read. The one thing of a stranger's that is executed is the method of a trial that
+# is run again, in the harness's child process. Exit codes: 0 accepted; 1 the board is stale; 3 a rule is broken;
+# 4 undecided, a maintainer has to look. SALT has a part in which trial is drawn, RERUN is how many are.
+set -euo pipefail
+
+merged=$(cd "$1" && pwd)
+base=$(cd "$2" && pwd)
+data='^leaderboard/((records|methods|decisions)/|BOARD\.md$)'
+maintainers='^leaderboard/records/invalidations\.jsonl$'
+
+say() { printf '%s\n' "$*" | tee -a "${GITHUB_STEP_SUMMARY:-/dev/null}"; }
+
+changed=$(git -C "$merged" diff --name-only --no-renames "$(git -C "$base" rev-parse HEAD)" HEAD)
+others=$(grep -Ev "$data" <<< "$changed" || true)
+others+=$(grep -E "$maintainers" <<< "$changed" || true)
+if [ -n "$others" ]; then
+  say 'Results come in a pull request of their own: records, methods, decisions and BOARD.md. This one also changes'
+  say "$others"
+  exit 3
+fi
+
+make -s -C "$base" .venv/.installed
+verdict=0
+"$base/.venv/bin/prunemark" verify "$merged/leaderboard" --against "$base/leaderboard" \
+  --rerun "${RERUN:-1}" --salt "${SALT:-}" 2>&1 | tee -a "${GITHUB_STEP_SUMMARY:-/dev/null}" || verdict=$?
+[ "$verdict" -eq 0 ] || [ "$verdict" -eq 4 ] || exit "$verdict"
+
+for part in records methods decisions; do
+  rm -rf "$base/leaderboard/$part"
+  [ ! -d "$merged/leaderboard/$part" ] || cp -R "$merged/leaderboard/$part" "$base/leaderboard/$part"
+done
+make -s -C "$base" leaderboard > /dev/null
+if ! diff -u "$merged/leaderboard/BOARD.md" "$base/leaderboard/BOARD.md"; then
+  say 'leaderboard/BOARD.md is not that of the records. Run `make leaderboard` and commit what it changed'
+  exit 1
+fi
+say 'leaderboard/BOARD.md is that of the records'
+[ "$verdict" -eq 0 ] || say 'Undecided: a maintainer has to run the method on the machine of the board'
+exit "$verdict"
