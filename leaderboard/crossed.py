@@ -115,14 +115,35 @@ def two_way(table: ArrayLike) -> TwoWay:
     k, n = values.shape
     mean, rows, columns = values.mean(), values.mean(axis=1), values.mean(axis=0)
     residual = values - rows[:, None] - columns + mean
-    ms_rows = n * float(((rows - mean) ** 2).sum()) / (k - 1)
-    ms_columns = k * float(((columns - mean) ** 2).sum()) / (n - 1)
-    ms_residual = float((residual**2).sum()) / ((k - 1) * (n - 1))
+    return _mean_squares(
+        n * float(((rows - mean) ** 2).sum()),
+        k * float(((columns - mean) ** 2).sum()),
+        float((residual**2).sum()),
+        k,
+        n,
+    )
+
+
+def _mean_squares(ss_rows: float, ss_columns: float, ss_residual: float, k: int, n: int) -> TwoWay:
+    """From the sums of squares of a table of k rows and n columns."""
+    ms_rows, ms_columns, ms_residual = ss_rows / (k - 1), ss_columns / (n - 1), ss_residual / ((k - 1) * (n - 1))
     # a component of variance may be estimated below zero; the mean varies at least as with one factor fixed
     total = max(ms_rows + ms_columns - ms_residual, ms_rows, ms_columns)
     weights = ms_rows**2 / (k - 1) + ms_columns**2 / (n - 1) + ms_residual**2 / ((k - 1) * (n - 1))
     df = total**2 / weights if weights > 0 else float(min(k, n) - 1)
     return TwoWay(ms_rows, ms_columns, ms_residual, total / (k * n), df)
+
+
+def _whole_numbers(table: NDArray[np.int8]) -> TwoWay:
+    """`two_way` of a table of -1, 0 and 1: all sums are whole numbers, so that nothing is rounded but at the end."""
+    k, n = table.shape
+    rows, columns = table.sum(axis=1, dtype=np.int64), table.sum(axis=0, dtype=np.int64)
+    whole = int(rows.sum())
+    # each times k n
+    ss_rows = k * int((rows * rows).sum()) - whole**2
+    ss_columns = n * int((columns * columns).sum()) - whole**2
+    ss_residual = k * n * int(np.count_nonzero(table)) - whole**2 - ss_rows - ss_columns
+    return _mean_squares(ss_rows / (k * n), ss_columns / (k * n), ss_residual / (k * n), k, n)
 
 
 def correctness_difference(a_correct: ArrayLike, b_correct: ArrayLike) -> NDArray[np.int8]:
@@ -133,7 +154,7 @@ def correctness_difference(a_correct: ArrayLike, b_correct: ArrayLike) -> NDArra
     a, b = np.asarray(a_correct), np.asarray(b_correct)
     if a.shape != b.shape:
         raise ValueError(f"A has shape {a.shape} and B {b.shape}: give both on the same seeds and examples")
-    if not (np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all()):
+    if not all(each.dtype == bool or np.isin(each, (0, 1)).all() for each in (a, b)):
         raise ValueError("correctness must be booleans, or 0 and 1")
     return a.astype(np.int8) - b.astype(np.int8)
 
@@ -148,13 +169,15 @@ def crossed_t(differences: ArrayLike) -> CrossedComparison:
     Raises ValueError for other entries, and unless there are two seeds and two examples.
     """
     table = np.asarray(differences)
-    if not np.isin(table, (-1, 0, 1)).all():
+    if table.ndim != 2 or min(table.shape) < 2:
+        raise ValueError(f"needs at least 2 rows (seeds) and 2 columns (examples), not shape {table.shape}")
+    if not ((table == 0) | (abs(table) == 1)).all():
         raise ValueError("differences must be -1, 0 or 1, as correctness_difference gives them")
-    parts = two_way(table)
+    parts = _whole_numbers(table.astype(np.int8))
     seeds, examples = table.shape
     variance = max(parts.variance, 1 / (6 * seeds * examples**2))
     # the sum of integers is exact, so that neither the order of seeds nor of examples matters
-    difference_pp = 100 * int(table.astype(np.int64).sum()) / (seeds * examples)
+    difference_pp = 100 * int(table.sum(dtype=np.int64)) / (seeds * examples)
     standard_error = 100 * math.sqrt(variance)
     t = difference_pp / standard_error
     return CrossedComparison(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from prunemark.benchmark.record import Record, canonical_json, pipeline_of
 from prunemark.leaderboard.load import competitor
-from prunemark.setups.assessment import assess, violations
+from prunemark.setups.assessment import established, violations
 from prunemark.setups.comparison import HARNESS_SETUPS, chain
+from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.track import TRACKS
 from prunemark.setups.values import State
 
@@ -40,22 +42,27 @@ class Competitor:
         """One of its records, for what all have in common."""
         return self.records[min(self.records)]
 
-    @property
+    @cached_property
     def ok(self) -> dict[int, Record]:
         """The trials that reached their end and count, by seed."""
         return self._with_status({"ok": ""})
 
-    @property
+    @cached_property
+    def pipelines(self) -> dict[int, Pipeline]:
+        """What was executed in those trials, by seed."""
+        return {seed: pipeline_of(record) for seed, record in self.ok.items()}
+
+    @cached_property
     def failed(self) -> dict[int, Record]:
         """The trials in which the method failed, by seed."""
         return self._with_status(FAILED)
 
-    @property
+    @cached_property
     def disqualified(self) -> dict[int, Record]:
         """The trials in which a rule was broken, by seed."""
         return self._with_status(DISQUALIFIED)
 
-    @property
+    @cached_property
     def counted(self) -> tuple[int, ...]:
         """The seeds with an accuracy: measured, or that of chance. A reference that failed is no competitor."""
         at_chance = self.chance_percent is not None and (self.any.outcome.method.kind == "pruned" or bool(self.ok))
@@ -84,11 +91,11 @@ class Competitor:
         }
 
 
-def terms_of(record: Record) -> dict[str, Any]:
-    """The terms of a record's track; what records did not yet carry when it was written comes from the track."""
-    terms = record.outcome.track_terms
-    known = TRACKS.get(record.outcome.track)
-    return ({"classes": known.classes, "family": known.family} if known else {}) | terms
+def terms_of(records: Sequence[Record]) -> dict[str, Any]:
+    """The terms of the track that all records are of; what the first records did not state yet, others or it does."""
+    fullest = max(records, key=lambda record: len(record.outcome.track_terms)).outcome
+    known = TRACKS.get(fullest.track)
+    return ({"classes": known.classes, "family": known.family} if known else {}) | fullest.track_terms
 
 
 def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) -> list[Competitor]:
@@ -102,7 +109,7 @@ def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) 
     by_name: dict[str, list[str]] = {}
     for key in sorted(groups):
         by_name.setdefault(next(iter(groups[key].values())).outcome.method.name, []).append(key)
-    classes = terms_of(records[0]).get("classes") if records else None
+    classes = terms_of(records).get("classes") if records else None
     return [
         Competitor(
             name if len(keys) == 1 else f"{name} ({_difference(groups, keys, key)})",
@@ -176,7 +183,7 @@ def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence
     Judged by what was executed, seed by seed.
     """
     for seed in seeds:
-        pair = [pipeline_of(anchor.records[seed]), pipeline_of(other.records[seed])]
+        pair = [anchor.pipelines[seed], other.pipelines[seed]]
         if found := violations(pair, HARNESS_SETUPS[setup]):
             if all(finding.state is State.NOT_APPLICABLE for finding in found):
                 return "scratch training has no base model and no pruning stage: it is compared under SX-A and SX-B"
@@ -188,8 +195,8 @@ def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence
 def holding_setup(ranked: Sequence[Competitor], seeds: Sequence[int]) -> str | None:
     """The highest setup that verifiably holds among all ranked competitors, on every seed that they finished."""
     row = chain()
-    fields = [[pipeline_of(r) for c in ranked if (r := c.ok.get(seed))] for seed in seeds]
-    found = [assess(pipelines).established for pipelines in fields if len(pipelines) > 1]
+    fields = [[c.pipelines[seed] for c in ranked if seed in c.pipelines] for seed in seeds]
+    found = [established(pipelines) for pipelines in fields if len(pipelines) > 1]
     if not found or None in found:
         return None
     return min((id for id in found if id), key=row.index)

@@ -43,14 +43,22 @@ def needed_seeds(
     sd is infinite). Raises ValueError for an sd or margin that is not positive, fewer than one test,
     a power outside (alpha, 1) or fewer than two `max_seeds`.
     """
+    from scipy.special import ndtri
+
     if not sd_pp > 0:
         raise ValueError(f"the standard deviation in points must be positive, not {sd_pp}")
     positive(margin_pp, "the margin in points")
     level = _first_level(alpha, tests, power)
     effect = margin_pp / sd_pp
-    if paired_power(max_seeds, effect, level) < power:
+    # the normal approximation falls short by a few seeds: from there up in growing steps, then by halves
+    guess = ((ndtri(1 - level / 2) + ndtri(power)) / effect) ** 2 if effect > 0 else math.inf
+    if guess > max_seeds:
         return None
-    too_few, enough = 1, max_seeds
+    too_few, enough, step = 1, max(2, math.floor(guess)), 1
+    while paired_power(enough, effect, level) < power:
+        if enough == max_seeds:
+            return None
+        too_few, enough, step = enough, min(enough + step, max_seeds), 2 * step
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
         if paired_power(middle, effect, level) < power:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import statistics as plain_statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ def make_table(
     imputed. `invalid` and `earlier` as in `make_board`.
     """
     first = records[0].outcome
-    terms = field.terms_of(records[0])
+    terms = field.terms_of(records)
     competitors = field.gather(records, invalid)
     anchor = field.find_anchor(competitors, terms["anchor"])
     seeds = tuple(anchor.ok) if anchor else ()
@@ -207,11 +207,11 @@ def _row(
         name=c.name, role=method.role, kind=method.kind, seeds=seeds, scores=tuple(scores),
         records=tuple(record.record_sha256 for record in records), source_sha256=method.source_sha256,
         settings=tuple(sorted(method.settings.items())),
-        accuracy_percent=_mean(scores), sd_pp=plain_statistics.stdev(scores) if len(scores) > 1 else None,
+        accuracy_percent=_mean(scores), sd_pp=_sd(scores) if len(scores) > 1 else None,
         interval_percent=_interval(scores, _examples(c)), drop_pp=_mean(drops) if whole else None,
         speedup_macs=_mean([x.speedup_macs for x in costs]), sparsity=_mean([x.sparsity for x in costs]),
-        params=round(plain_statistics.fmean(x.params for x in costs)) if costs else None,
-        latency_ms=plain_statistics.median(latencies) if latencies else None,
+        params=round(fmean(x.params for x in costs)) if costs else None,
+        latency_ms=median(latencies) if latencies else None,
         trainability_percent=_mean(trainability),
         verdict=found.verdicts.get(c.name) if found else None,
         generalises=found.generalises.get(c.name) if found else None,
@@ -221,7 +221,13 @@ def _row(
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    return plain_statistics.fmean(values) if values else None
+    return fmean(values) if values else None
+
+
+def _sd(values: Sequence[float]) -> float:
+    """As `statistics.stdev`, which takes a hundred times as long to be exact to the last bit."""
+    mean = fmean(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def _interval(scores: Sequence[float], examples: int) -> tuple[float, float] | None:
@@ -232,5 +238,5 @@ def _interval(scores: Sequence[float], examples: int) -> tuple[float, float] | N
     if len(scores) < 2:
         return None
     rounding = 100.0 / examples / math.sqrt(12) if examples else 0.0
-    error = max(plain_statistics.stdev(scores), rounding) / math.sqrt(len(scores))
-    return student_interval(plain_statistics.fmean(scores), error, len(scores) - 1, 0.95)
+    error = max(_sd(scores), rounding) / math.sqrt(len(scores))
+    return student_interval(fmean(scores), error, len(scores) - 1, 0.95)

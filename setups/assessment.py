@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from prunemark.setups.comparison import SETUPS, ComparisonSetup, chain
-from prunemark.setups.factors import FACTORS, HARNESS_FACTORS, Finding
+from prunemark.setups.factors import FACTORS, HARNESS_FACTORS, Factor, Finding
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.values import State
 
@@ -82,11 +82,43 @@ def _interval(states: dict[str, State], row: tuple[str, ...]) -> tuple[str | Non
     return established, ceiling
 
 
+def established(pipelines: Sequence[Pipeline], *, setups: dict[str, ComparisonSetup] | None = None) -> str | None:
+    """`assess(...).established`, without the findings: what a field of many asks for.
+
+    Of pipelines that are alike to a factor one is compared with the others, so that its cost does not grow with the
+    square of the field. Raises ValueError for fewer than two pipelines.
+    """
+    if len(pipelines) < 2:
+        raise ValueError("an assessment needs at least two pipelines")
+    registry = setups or SETUPS
+    row = chain(registry)
+    factors = {id for setup in row for id in registry[setup].factors}
+    by_factor = {id: _among(FACTORS[id], pipelines) for id in factors}
+    states = {id: combine(by_factor[f] for f in registry[id].factors) for id in row}
+    return _interval(states, row)[0]
+
+
+def _among(factor: Factor, pipelines: Sequence[Pipeline]) -> State:
+    """The state of one factor between all pairs."""
+    alike: dict[Hashable, list[Pipeline]] = {}
+    for pipeline in pipelines:
+        alike.setdefault(factor.reading(pipeline), []).append(pipeline)
+    firsts = [group[0] for group in alike.values()]
+    # not even those that are alike need agree: not reported never equals not reported
+    pairs = [*combinations(firsts, 2), *((group[0], group[1]) for group in alike.values() if len(group) > 1)]
+    return combine(factor.judge(*pair)[0] for pair in pairs)
+
+
 def violations(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> list[Finding]:
     """The findings that keep a setup from holding between the first pipeline and each of the others.
 
     The first is the reference (the leaderboard's anchor); a pipeline that shares everything with it is fair.
     """
     first, *others = pipelines
-    found = [HARNESS_FACTORS[id].compare(first, other) for other in others for id in sorted(setup.factors)]
-    return [finding for finding in found if not finding.state.satisfied]
+    factors = [HARNESS_FACTORS[id] for id in sorted(setup.factors)]
+    return [
+        factor.compare(first, other)
+        for other in others
+        for factor in factors
+        if not factor.judge(first, other)[0].satisfied
+    ]

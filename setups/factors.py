@@ -6,7 +6,7 @@ Table 2 of arXiv:2301.05219 names them; the tolerances are this project's and st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,8 @@ class Factor:
     """One thing that two pipelines can share.
 
     `extract` reads its value from a pipeline; `decide` compares two pipelines and gives the state and why.
-    `of_the_pruned` marks factors that have no meaning against scratch training.
+    `of_the_pruned` marks factors that have no meaning against scratch training. `reads` gives all that `decide`
+    looks at, where that is more than the value.
     """
 
     id: str
@@ -50,14 +51,21 @@ class Factor:
     extract: Callable[[Pipeline], Leaf[Any]]
     decide: Callable[[Pipeline, Pipeline], Verdict]
     of_the_pruned: bool = False
+    reads: Callable[[Pipeline], Hashable] | None = None
+
+    def reading(self, pipeline: Pipeline) -> Hashable:
+        """All that this factor looks at: pipelines of one reading are alike to it."""
+        return pipeline.kind == "scratch", (self.reads or self.extract)(pipeline)
+
+    def judge(self, left: Pipeline, right: Pipeline) -> Verdict:
+        """Decides this factor between two pipelines: the state and why. Never raises."""
+        if self.of_the_pruned and (left.kind == "scratch") != (right.kind == "scratch"):
+            return State.NOT_APPLICABLE, "scratch training has no such stage"
+        return self.decide(left, right)
 
     def compare(self, left: Pipeline, right: Pipeline) -> Finding:
-        """Decides this factor between two pipelines. Never raises."""
-        against_scratch = (left.kind == "scratch") != (right.kind == "scratch")
-        if self.of_the_pruned and against_scratch:
-            state, why = State.NOT_APPLICABLE, "scratch training has no such stage"
-        else:
-            state, why = self.decide(left, right)
+        """As `judge`, with both values as people read them."""
+        state, why = self.judge(left, right)
         return Finding(self.id, state, why, show(self.extract(left)), show(self.extract(right)))
 
 
@@ -197,11 +205,13 @@ def _same(a: object, b: object) -> bool:
 _FACTORS = (
     _plain_factor("dataset", "dataset", "Table 2, S1", lambda p: p.dataset,
                   lambda a, b: plain_name(a) == plain_name(b), "by name"),
-    Factor("network", "network", "Table 2, S1", lambda p: p.network, _network),
-    Factor("compression", "compression or speed-up", "Table 2, S1", compression, _compression),
+    Factor("network", "network", "Table 2, S1", lambda p: p.network, _network,
+           reads=lambda p: (p.network, p.dense_macs)),
+    Factor("compression", "compression or speed-up", "Table 2, S1", compression, _compression,
+           reads=lambda p: (p.speedup, p.sparsity)),
     _plain_factor("base_accuracy", "accuracy of the base model", "this project", _base_accuracy,
                   _within_base_tolerance, "within 0.10 points", True),
-    Factor("base_model", "base model", "Table 2, S2", _base_id, _base_model, True),
+    Factor("base_model", "base model", "Table 2, S2", _base_id, _base_model, True, reads=lambda p: p.base),
     _plain_factor("retraining_epochs", "retraining epochs", "Table 2, S3.1", lambda p: p.retraining.epochs,
                   _same, "same number", True),
     _plain_factor("retraining_lr", "retraining LR schedule", "Table 2, S3.2", lambda p: p.retraining.lr,

@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -193,8 +193,12 @@ def cosine(initial: float, final: float, epochs: int, *, warmup_epochs: int = 0)
     )
 
 
+@lru_cache(maxsize=1024)
 def from_vector(vector: tuple[float, ...]) -> LRSchedule:
-    """The step schedule that has these per-epoch LRs: how an executed vector is printed."""
+    """The step schedule that has these per-epoch LRs: how an executed vector is printed.
+
+    Thousands of records share a few schedules: each is made once.
+    """
     if not vector:
         return LRSchedule("step", 0, ((0, 1.0),))
     points = [(0, vector[0])]
