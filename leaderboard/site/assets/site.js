@@ -1,0 +1,221 @@
+// What the pages do beyond being read: draw figures when they come into view, sort and filter tables, switch the
+// setup, open a record. Vega (figures) and DataTables (tables) do the work; texts of records are only ever set as text.
+"use strict";
+
+const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+const json = (element) => JSON.parse(element.textContent);
+const escaped = (text) => element("i", text).innerHTML;
+
+function element(name, text, attributes = {}) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+// Figures ------------------------------------------------------------------------------------------------------------
+
+const views = new Map();
+
+function draw(figure) {
+  if (views.has(figure)) return;
+  const spec = json(figure.querySelector("script"));
+  const plot = figure.querySelector(".plot");
+  plot.replaceChildren();
+  const view = new vega.View(vega.parse(spec), { renderer: "svg", container: plot, hover: true });
+  views.set(figure, view.tooltip(showTip));
+  for (const [name, value] of Object.entries(chosen)) set(view, name, value);
+  view.run();
+}
+
+function showTip(handler, event, item, text) {
+  const tip = document.querySelector(".tip") || document.body.appendChild(element("div", "", { class: "tip", role: "tooltip" }));
+  tip.hidden = !text;
+  tip.textContent = text || "";
+  const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
+  const above = event.clientY + 18 + tip.offsetHeight > innerHeight;
+  tip.style.left = `${Math.max(left, 8)}px`;
+  tip.style.top = `${above ? event.clientY - tip.offsetHeight - 10 : event.clientY + 18}px`;
+}
+
+function figures() {
+  const inView = new IntersectionObserver(
+    (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+      inView.unobserve(entry.target);
+      draw(entry.target);
+    }),
+    { rootMargin: "300px" },
+  );
+  all("figure.chart").forEach((figure) => inView.observe(figure));
+  addEventListener("beforeprint", () => all("figure.chart").forEach(draw));
+}
+
+// The switch of setups -----------------------------------------------------------------------------------------------
+
+const chosen = {};
+
+function set(view, name, value) {
+  if (name in view.getState({ signals: () => true, data: () => false }).signals) view.signal(name, value);
+}
+
+function setupSwitch(section) {
+  const form = section.querySelector("form");
+  const change = () => {
+    for (const name of ["setup", "level"]) chosen[name] = form.elements[name].value;
+    for (const part of all("[data-level]", section)) {
+      const { setup = chosen.setup, level } = part.dataset;
+      part.hidden = setup !== chosen.setup || level !== chosen.level;
+    }
+    for (const [figure, view] of views) {
+      if (!section.contains(figure)) continue;
+      for (const [name, value] of Object.entries(chosen)) set(view, name, value);
+      view.run();
+    }
+  };
+  form.addEventListener("change", change);
+  change();
+}
+
+// Tables -------------------------------------------------------------------------------------------------------------
+
+function tables() {
+  for (const table of all("table.sortable")) {
+    new DataTable(table, {
+      paging: false, info: false, order: [], autoWidth: false, orderMulti: false,
+      layout: { topStart: table.rows.length > 4 ? "search" : null, topEnd: null, bottomStart: null, bottomEnd: null },
+      language: { search: "Filter", zeroRecords: "No row has this text" },
+    });
+  }
+}
+
+// Records ------------------------------------------------------------------------------------------------------------
+
+const shards = {};
+
+// Every shard calls this with its records, by hash.
+function prunemarkRecords(records) {
+  Object.assign(shards, records);
+}
+
+function recordList(table) {
+  const index = json(document.getElementById("record-index"));
+  const words = (kind) => (number, type) => (type === "display" ? escaped(index[kind][number]) : index[kind][number]);
+  new DataTable(table, {
+    data: index.rows, order: [], autoWidth: false, pageLength: 25, lengthMenu: [25, 100, 500],
+    columns: [
+      { data: 0, render: (hash, type) => (type === "display" ? `<a href="#${hash}"><code>${hash}</code></a>` : hash) },
+      { data: 1, render: words("methods") },
+      { data: 2, render: words("setups") },
+      { data: 3, render: words("levels") },
+      { data: 4 },
+      { data: 5, render: words("statuses") },
+      { data: 6, render: (number, type) => (type === "display" ? (number === null ? "" : number.toFixed(2)) : number) },
+    ],
+    layout: { topStart: "search", topEnd: "pageLength", bottomStart: "info", bottomEnd: "paging" },
+    language: { search: "Filter", zeroRecords: "No record has this text", lengthMenu: "_MENU_ a page" },
+  });
+  const open = () => openRecord(index, decodeURIComponent(location.hash.slice(1)));
+  addEventListener("hashchange", open);
+  open();
+}
+
+function openRecord(index, hash) {
+  const place = document.getElementById("record");
+  const row = hash.length >= 8 && index.rows.find((row) => hash.startsWith(row[0]) || row[0].startsWith(hash));
+  place.hidden = !row;
+  if (!row) return;
+  const show = () => {
+    const sha256 = Object.keys(shards).find((known) => known.startsWith(row[0]));
+    showRecord(place, sha256, shards[sha256], index.pages[row[1]]);
+  };
+  if (Object.keys(shards).some((known) => known.startsWith(row[0]))) return show();
+  const script = element("script", undefined, { src: `${index.folder}/${String(row[7]).padStart(3, "0")}.js` });
+  script.addEventListener("load", show);
+  script.addEventListener("error", () => place.replaceChildren(element("p", `${script.src} is missing: the site is not whole.`)));
+  document.head.append(script);
+}
+
+function showRecord(place, sha256, { command, note, record }, page) {
+  const { outcome, observed } = record;
+  const invalid = json(document.getElementById("record-invalid"))[sha256.slice(0, 12)];
+  const heading = element("h2", `${outcome.method.name}, ${outcome.setup}, level ${outcome.level}, seed ${outcome.seed}`, { tabindex: "-1" });
+  const links = element("p");
+  links.append(element("a", "About the method", { href: page }), " · ", element("a", "Close", { href: "#" }));
+  place.replaceChildren(
+    heading,
+    element("p", sha256, { class: "identifier caption" }),
+    facts(outcome, observed),
+    ...(invalid ? [element("p", `Invalidated: ${invalid}. It does not count.`)] : []),
+    ...(outcome.failure ? [element("p", `${outcome.status}: ${outcome.failure.evidence}`)] : []),
+    element("h3", "Run it again"), element("pre", command, { tabindex: "0", "aria-label": "Command" }),
+    ...(note ? [element("p", note, { class: "caption" })] : []),
+    element("h3", "What was determined"), definitions(outcome),
+    element("h3", "What was observed"), definitions(observed),
+    details("The whole record as JSON", JSON.stringify(record, null, 1)),
+    links,
+  );
+  heading.focus({ preventScroll: true });
+  place.scrollIntoView({ block: "start" });
+}
+
+function facts({ status, accuracy, base, compression }, { finished_at: finished }) {
+  const list = element("ul", undefined, { class: "facts" });
+  const add = (number, what) => {
+    const item = element("li", ` ${what}`);
+    item.prepend(element("strong", number));
+    list.append(item);
+  };
+  add(status, finished.slice(0, 10));
+  if (accuracy) add(`${accuracy.test_percent.toFixed(2)} %`, "test accuracy");
+  if (base) add(`${base.test_percent.toFixed(2)} %`, "of the base model");
+  if (compression && compression.sparsity) add(`${(100 * compression.sparsity).toFixed(1)} %`, "weights zero");
+  else if (compression) add(`${compression.speedup_macs.toFixed(2)}×`, "fewer MACs");
+  return list;
+}
+
+function details(title, text) {
+  const made = element("details");
+  made.append(element("summary", title), element("pre", text, { tabindex: "0", "aria-label": title }));
+  return made;
+}
+
+// Any JSON object as a list of terms. Long lists are folded, equal neighbours counted.
+function definitions(object) {
+  const list = element("dl");
+  for (const [name, value] of Object.entries(object)) {
+    const item = element("div");
+    const body = element("dd");
+    body.append(shown(value));
+    item.append(element("dt", name.replaceAll("_", " ")), body);
+    list.append(item);
+  }
+  return list;
+}
+
+function shown(value) {
+  if (Array.isArray(value)) {
+    const text = value.every((each) => typeof each !== "object") ? runs(value) : value.map((each) => JSON.stringify(each)).join("\n");
+    return text.length > 200 ? details(`${value.length} entries`, text) : document.createTextNode(text || "none");
+  }
+  if (value !== null && typeof value === "object") return Object.keys(value).length ? definitions(value) : document.createTextNode("none");
+  return document.createTextNode(value === null || value === "" ? "none" : String(value));
+}
+
+function runs(values) {
+  const counted = [];
+  for (const value of values) {
+    const last = counted.at(-1);
+    if (last && last[0] === value) last[1] += 1;
+    else counted.push([value, 1]);
+  }
+  return counted.map(([value, times]) => (times > 1 ? `${value} × ${times}` : String(value))).join(", ");
+}
+
+// Everything at its place --------------------------------------------------------------------------------------------
+
+all("[data-switch]").forEach(setupSwitch);
+if (window.vega) figures();
+if (window.DataTable) {
+  tables();
+  all("table.records").forEach(recordList);
+}

@@ -1,0 +1,120 @@
+"""Builds the whole site: pages, figures, records and downloads, the same bytes for the same board."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from prunemark.leaderboard.board import Board
+from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.site import places
+from prunemark.leaderboard.site.material import Material, gather
+from prunemark.leaderboard.site.meaning_page import meaning_page
+from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
+from prunemark.leaderboard.site.overview_page import overview_page
+from prunemark.leaderboard.site.record_pages import records_index_page, records_page, shard_name, write_shards
+from prunemark.leaderboard.site.standings_page import standings_page
+from prunemark.leaderboard.site.switch_page import switch_page
+from prunemark.leaderboard.tables import render
+from prunemark.setups.errors import InputError, WorkFailed
+
+HERE = Path(__file__).parent
+DOWNLOADS = {"board.md": "markdown", "board.csv": "csv", "board.json": "json", "board.tex": "latex"}
+MARKER = "written-by-prunemark.txt"
+MARKER_TEXT = "`prunemark leaderboard` wrote this folder and replaces it as a whole. Keep nothing of your own in it.\n"
+
+
+def build_site(
+    board: Board,
+    loaded: Loaded,
+    folder: Path,
+    *,
+    methods: Mapping[str, MethodFiles] | None = None,
+    citation: str = "",
+    identifier: str = "",
+) -> None:
+    """Writes the site into `folder`, which appears whole or stays as it was.
+
+    `methods` are the sources to show, by hash; `citation` is a BibTeX entry and `identifier` the name of this state of
+    the board. Raises InputError when the folder has other content, WorkFailed when the disk refuses.
+    """
+    material = gather(board, loaded, methods or {}, citation, identifier)
+    _check_replaceable(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+        try:
+            for name, text in files(material):
+                (draft / name).parent.mkdir(parents=True, exist_ok=True)
+                (draft / name).write_text(text, encoding="utf-8", newline="\n")
+            for part in ("assets", "vendor"):
+                shutil.copytree(HERE / part, draft / part, copy_function=shutil.copyfile)
+            draft.chmod(0o755)
+            _replace(folder, draft)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as problem:
+        raise WorkFailed(
+            f"cannot write the site to {folder}: {problem.strerror or problem}.\nNothing half-written was kept"
+        ) from problem
+
+
+def files(material: Material) -> Iterator[tuple[str, str]]:
+    """Every file that is written, by name: pages, shards of records, downloads."""
+    yield places.INDEX, overview_page(material)
+    yield places.MEANING, meaning_page(material)
+    yield places.METHODS, methods_page(material)
+    yield places.RECORDS, records_index_page(material)
+    for name, rows in rows_by_method(material).items():
+        yield material.places.method(name), method_page(material, name, rows)
+    for track, setups in material.by_track.items():
+        yield material.places.track(track), switch_page(material, track)
+        for setup in setups:
+            yield material.places.standings(track, setup), standings_page(material, track, setup)
+        yield from record_files(material, track)
+    for name, format in DOWNLOADS.items():
+        yield name, render(material.board, format)
+    refused = "".join(f"{refused.name}\t{refused.why}\n" for refused in material.board.refused)
+    yield "left-out.txt", refused or "nothing\n"
+    yield MARKER, MARKER_TEXT
+
+
+def record_files(material: Material, track: str) -> Iterator[tuple[str, str]]:
+    """The page of a track's records and their shards."""
+    shards = []
+    for number, (hashes, text) in enumerate(write_shards(material.records_by_track[track], material.methods)):
+        shards.append(hashes)
+        yield f"{material.places.shards(track)}/{shard_name(number)}", text
+    yield material.places.records(track), records_page(material, track, shards)
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Only a folder that this module wrote, or one as earlier versions did, is replaced."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder} is not a folder. Give one that is new, empty, or an earlier site")
+    if not folder.is_dir() or (folder / MARKER).is_file():
+        return
+    if foreign := sorted(path.name for path in folder.iterdir() if path.name not in {places.INDEX, *DOWNLOADS}):
+        raise InputError(
+            f"{folder} has content of its own ({foreign[0]}), which a site would replace.\n"
+            "Give a folder that is new, empty, or an earlier site"
+        )
+
+
+def _replace(folder: Path, draft: Path) -> None:
+    """Puts the draft in the place of the folder; an earlier one is kept until the new one stands there."""
+    if not folder.exists():
+        draft.rename(folder)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
+    folder.rename(aside / folder.name)
+    try:
+        draft.rename(folder)
+    except OSError:
+        (aside / folder.name).rename(folder)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

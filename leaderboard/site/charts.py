@@ -1,0 +1,191 @@
+"""Figures of one track and setup: differences to the anchor, and accuracy against speed-up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prunemark.leaderboard import words
+from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.site import vega
+from prunemark.leaderboard.site.look import Look
+from prunemark.leaderboard.site.vega import Spec, at, mark
+
+VERDICT_LOOKS = {
+    "better": Look("var(--better)", "M0,-1L1,.8H-1Z"),
+    "worse": Look("var(--worse)", "M0,1L-1,-.8H1Z"),
+    "equivalent": Look("var(--ink)", "M-.8,-.8H.8V.8H-.8Z"),
+    "undetermined": Look("var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
+}
+"""Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
+ROW_PIXELS = 30
+SHA_SHOWN = 12
+
+
+def forest(table: Table) -> Spec | None:
+    """Every method's difference to the anchor in points, with its intervals, and the margin as a band.
+
+    None where nothing is compared or every interval is infinite.
+    """
+    rows = [
+        {
+            "name": row.name, "d": round(c.difference_pp, 3), "low": round(c.interval_pp[0], 3),
+            "high": round(c.interval_pp[1], 3), "word": word(row), "tip": tip_of_difference(row, table),
+            "wide": [round(end, 3) for end in row.generalises.interval_pp] if row.generalises else None,
+        }
+        for row in table.ranked
+        if row.verdict and all(map(math.isfinite, (c := row.verdict.comparison).interval_pp))
+    ]  # fmt: skip
+    if not rows:
+        return None
+    ends = [end for row in rows for end in (row["low"], row["high"], *(row["wide"] or ()))]
+    domain = [min(*ends, -table.margin_pp), max(*ends, table.margin_pp)]
+    named = list(VERDICT_LOOKS)
+    middle = at("y", "name", band=0.5)
+    colour = at("colour", "word")
+    return vega.figure(
+        f"Differences to {table.anchor} in percentage points, with 95 % intervals. "
+        + "; ".join(str(row["tip"]).replace("\n", ", ") for row in rows),
+        height=ROW_PIXELS * len(rows),
+        data=[vega.values("rows", rows), vega.values("wide", [row for row in rows if row["wide"]])],
+        scales=[
+            vega.linear("x", domain, "width"),
+            {"name": "y", "type": "band", "domain": [row["name"] for row in rows], "range": "height"},
+            {"name": "colour", "type": "ordinal", "domain": named, "range": [v.colour for v in VERDICT_LOOKS.values()]},
+            {"name": "shape", "type": "ordinal", "domain": named, "range": [v.shape for v in VERDICT_LOOKS.values()]},
+        ],
+        axes=[
+            vega.x_axis(f"difference to {table.anchor}, pp", grid=True, encode=vega.SIGNED),
+            {"orient": "left", "scale": "y", "labelLimit": 150, "labelColor": "var(--ink)"},
+        ],
+        marks=[
+            mark("rect", None, x={"scale": "x", "value": -table.margin_pp}, x2={"scale": "x", "value": table.margin_pp},
+                 y=0, y2={"signal": "height"}, fill="var(--band)"),
+            mark("rule", None, x={"scale": "x", "value": 0}, y=0, y2={"signal": "height"}, stroke="var(--ink)"),
+            mark("rule", "wide", x=at("x", "wide[0]"), x2=at("x", "wide[1]"), y=middle, stroke=colour, strokeWidth=1),
+            mark("rule", "rows", x=at("x", "low"), x2=at("x", "high"), y=middle, stroke=colour, strokeWidth=3),
+            mark("symbol", "rows", seen=True, x=at("x", "d"), y=middle, shape=at("shape", "word"), stroke=colour,
+                 size=90, fill=[{"test": "datum.word === 'undetermined'", "value": "var(--paper)"}, colour],
+                 strokeWidth=2, tooltip={"field": "tip"}),
+        ],
+    )  # fmt: skip
+
+
+def word(row: Row) -> str:
+    """The verdict as far as this many seeds allow one."""
+    judged = row.verdict is not None and row.verdict.evidence in ("verdicts", "ranks")
+    return row.verdict.word if row.verdict and judged else "undetermined"
+
+
+def tip_of_difference(row: Row, table: Table) -> str:
+    """What the mouse is told about a difference: lines of text."""
+    assert row.verdict is not None
+    c = row.verdict.comparison
+    low, high = c.interval_pp
+    return (
+        f"{row.name}\n{c.difference_pp:+.2f} pp [{low:+.2f}, {high:+.2f}]\n{words.verdict_words(row, table)}"
+        f"\nahead on {c.wins} of {c.seeds} seeds"
+    )
+
+
+def cost(row: Row, table: Table) -> float | None:
+    """What was saved: the speed-up in MACs, or on weight tracks the percentage of weights that are zero."""
+    if table.granularity == "weight":
+        return None if row.sparsity is None else 100 * row.sparsity
+    return row.speedup_macs
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Of (cost, accuracy) pairs those that no other pair reaches in both, from low cost to high."""
+    front: list[tuple[float, float]] = []
+    for saved, accuracy in sorted(points, reverse=True):
+        if not front or accuracy > front[-1][1]:
+            front.append((saved, accuracy))
+    return front[::-1]
+
+
+def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> Spec | None:
+    """Accuracy against speed-up over all levels: means with intervals, every seed's record, and the Pareto front.
+
+    `page` has the records, which a click opens. Methods of one level are drawn side by side. None without a result.
+    """
+    names = list(dict.fromkeys(row.name for table in tables for row in table.ranked))
+    means, seeds = _points(tables, names)
+    if not means:
+        return None
+    front = [{"x": x, "y": y} for x, y in pareto([(point["x"], point["y"]) for point in means])]
+    dense = [row.accuracy_percent for t in tables for row in t.unranked if row.kind == "dense" and row.accuracy_percent]
+    weights = tables[0].granularity == "weight"
+    ends = [y for point in means for y in (point["low"], point["high"])] + [p["y"] for p in seeds] + dense[:1]
+    xs = [point["x"] for point in means]
+    place = at("x", "x", offset={"signal": "datum.shift * min(9, width / 100)"})
+    colour = at("colour", "m")
+    title = "weights that are zero, %" if weights else "speed-up in MACs"
+    return vega.figure(
+        f"Test accuracy against {title}. "
+        + "; ".join(f"{names[p['m']]} {p['y']:.2f} % at {p['x']:.3g}" for p in means),
+        height=360, right="16",
+        data=[vega.values("means", means), vega.values("seeds", seeds), vega.values("front", front),
+              vega.values("dense", [{"y": round(y, 3)} for y in dense[:1]])],
+        signals=[{"name": "page", "value": page}],
+        scales=[
+            vega.linear("x", [min(xs), max(xs)], "width", padding=40)
+            | ({"type": "linear", "nice": False} if weights else {"type": "log", "nice": False}),
+            vega.linear("y", [min(ends), max(ends)], "height"),
+            *vega.look_scales(names, looks),
+        ],
+        axes=[
+            vega.x_axis(title, values=sorted({round(x, 2) for x in xs}), labelOverlap="greedy",
+                        format=".3~r" if weights else ".2~f"),
+            vega.y_axis("test accuracy, %"),
+        ],
+        marks=[
+            mark("rule", "dense", x=0, x2={"signal": "width"}, y=at("y", "y"), stroke="var(--faint)", strokeDash=[1, 3]),
+            mark("text", "dense", x={"signal": "width"}, y=at("y", "y", offset=-5), text="dense", align="right",
+                 fill="var(--faint)"),
+            mark("line", "front", x=at("x", "x"), y=at("y", "y"), stroke="var(--accent)", strokeWidth=6,
+                 strokeOpacity=0.22, interpolate="step-before"),
+            vega.by_method(
+                mark("line", "method", x=place, y=at("y", "y"), stroke=colour, strokeOpacity=0.45,
+                     strokeDash=at("dash", "m")),
+                source="means",
+            ),
+            mark("symbol", "seeds", seen=True, x=place, y=at("y", "y"), size=22, fill=colour, fillOpacity=0.4,
+                 stroke=None, cursor="pointer", tooltip={"signal": _SEED_TIP}, href={"signal": "page + '#' + datum.r"}),
+            mark("rule", "means", x=place, y=at("y", "low"), y2=at("y", "high"), stroke=colour, strokeWidth=2),
+            mark("symbol", "means", seen=True, x=place, y=at("y", "y"), size=80, shape=at("shape", "m"), fill=colour,
+                 stroke=colour, strokeWidth=2, tooltip={"signal": _MEAN_TIP}),
+        ],
+    )  # fmt: skip
+
+
+_SEED_TIP = (
+    "scale('name', datum.m) + ', seed ' + datum.s + '\\n' + format(datum.y, '.2f') + ' %'"
+    " + '\\nrecord ' + datum.r + '\\nclick to open it'"
+)
+_MEAN_TIP = (
+    "scale('name', datum.m) + '\\nmean ' + format(datum.y, '.2f') + ' % [' + format(datum.low, '.2f') + ', '"
+    " + format(datum.high, '.2f') + ']'"
+)
+
+
+def _points(tables: Sequence[Table], names: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Means and single seeds of the ranked rows, with the methods' numbers."""
+    means, seeds = [], []
+    for table in tables:
+        for row in table.ranked:
+            saved = cost(row, table)
+            if row.accuracy_percent is None or saved is None:
+                continue
+            number = names.index(row.name)
+            low, high = row.interval_percent or (row.accuracy_percent, row.accuracy_percent)
+            where = {"m": number, "x": round(saved, 3), "shift": number - (len(names) - 1) / 2}
+            means.append(
+                where | {"y": round(row.accuracy_percent, 3), "low": round(low, 3), "high": round(min(high, 100.0), 3)}
+            )
+            seeds += [
+                where | {"y": round(score, 3), "s": seed, "r": sha256[:SHA_SHOWN]}
+                for seed, score, sha256 in zip(row.seeds, row.scores, row.records, strict=True)
+            ]
+    return means, seeds

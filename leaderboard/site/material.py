@@ -1,0 +1,79 @@
+"""What all pages are made of: the board, its records by hash, and how they are called and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from prunemark.benchmark.record import Record
+from prunemark.leaderboard.board import Board
+from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.site.look import Look, assign
+from prunemark.leaderboard.site.places import Places, make_places
+from prunemark.leaderboard.table import Row, Table
+from prunemark.setups.comparison import HARNESS_SETUPS
+
+
+@dataclass(frozen=True)
+class Material:
+    """A board and everything that its pages show. `records` and `methods` by hash; `looks` by name of a row."""
+
+    board: Board
+    records: Mapping[str, Record]
+    methods: Mapping[str, MethodFiles]
+    places: Places
+    looks: Mapping[str, Look]
+    citation: str
+    identifier: str
+
+    @cached_property
+    def by_track(self) -> dict[str, dict[str, list[Table]]]:
+        """The tables by track and setup, setups in the order of the rulebook, levels in that of the track."""
+        found: dict[str, dict[str, list[Table]]] = {}
+        for table in self.board.tables:
+            found.setdefault(table.track, {}).setdefault(table.setup, []).append(table)
+        return found
+
+    @cached_property
+    def setups(self) -> list[str]:
+        """The setups that have tables, in the order of the rulebook."""
+        there = {table.setup for table in self.board.tables}
+        return [setup for setup in HARNESS_SETUPS if setup in there]
+
+    @cached_property
+    def records_by_track(self) -> dict[str, dict[str, Record]]:
+        """All records of each track by hash, in order."""
+        found: dict[str, dict[str, Record]] = {track: {} for track in self.by_track}
+        for sha256, record in sorted(self.records.items()):
+            found[record.outcome.track][sha256] = record
+        return found
+
+    @cached_property
+    def records_by_method(self) -> dict[str, dict[str, Record]]:
+        """All records of each method by hash, methods by name."""
+        found: dict[str, dict[str, Record]] = {}
+        for sha256, record in sorted(self.records.items(), key=lambda item: (item[1].outcome.method.name, item[0])):
+            found.setdefault(record.outcome.method.name, {})[sha256] = record
+        return found
+
+    def method_of(self, row: Row) -> str | None:
+        """The name that the records of a row give; the row's own may have settings behind it."""
+        hashes = (*row.records, *(sha256 for _, sha256 in row.uncounted))
+        return next((self.records[h].outcome.method.name for h in hashes if h in self.records), None)
+
+
+def gather(
+    board: Board, loaded: Loaded, methods: Mapping[str, MethodFiles], citation: str, identifier: str
+) -> Material:
+    """Names and looks for everything on the board. Records of places that the board does not show are left out."""
+    shown = {(table.track, table.setup) for table in board.tables}
+    records = {r.record_sha256: r for r in loaded.records if (r.outcome.track, r.outcome.setup) in shown}
+    places = make_places(
+        (track for track, _ in shown),
+        (setup for _, setup in shown),
+        (table.level for table in board.tables),
+        (record.outcome.method.name for record in records.values()),
+    )
+    return Material(board, records, methods, places, assign(board.tables), citation, identifier)

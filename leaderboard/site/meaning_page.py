@@ -1,0 +1,72 @@
+"""The page that says in plain words what every column, verdict, setup, flag and figure means."""
+
+from __future__ import annotations
+
+from prunemark.leaderboard import words
+from prunemark.leaderboard.multiplicity import RANK_SEEDS, SCREENING_SEEDS, VERDICT_SEEDS
+from prunemark.leaderboard.site import places
+from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site.rendering import render
+from prunemark.setups.comparison import HARNESS_SETUPS
+from prunemark.setups.factors import HARNESS_FACTORS
+
+STATEMENTS = {
+    "E1": "Differences, p-values and ranks of a table: about new seeds, on this very test set.",
+    "E2, new images": "About new seeds and new images of the same kind, by a test that counts both as samples.",
+    "E3": "The tables over tracks: about these tracks and new seeds, not about others.",
+    "E4": "About new families, which are pairs of a dataset and a kind of network. It takes at least five of them.",
+    "Conditional on one base": "All seeds started from one base model, so nothing is said of another one.",
+    "p (Holm)": "Adjusted for the other methods in the field. It changes when the field does; estimates, intervals and "
+    "needed seeds do not.",
+}
+ROWS = {
+    "anchor": "The track's fixed reference method. Every other method is compared with it, seed by seed.",
+    "control": "Run beside every submission under the same budget, such as random pruning with the same layer ratios.",
+    "reference": "The dense network and training from scratch: shown beside the methods, ranked where the setup admits.",
+    "partial": "A method that lacks some of the anchor's seeds is shown and not ranked. No missing value is filled in.",
+    "failed": "A method that failed on a seed counts there with the accuracy of chance, and a flag says so.",
+    "diverged": "A run whose loss became infinite counts with the accuracy it ended with, and a flag says so.",
+    "disqualified": "A rule was broken: the budget was overdrawn, or the result is not what the contract allows.",
+    "invalidated": "A record withdrawn after the fact, with a reason. It is not deleted, and it does not count.",
+    "refused": "A record that is not what its name promises, or cannot be read. It is named on the overview.",
+}
+FIGURES = {
+    "Difference to the anchor": "A mark for each method, thick line: 95 % interval for new seeds, thin line: for new "
+    "images too. The band is the track's margin: a difference inside it counts as none. A hollow mark is undetermined.",
+    "Setup by setup": "A line for each method from setup to setup. A filled mark is a difference that is shown under "
+    "that setup, a hollow mark one that is not. A shown difference can be small, and a hollow one large.",
+    "Places open": "The places from first to last; the coloured part are those that the evidence leaves open.",
+    "Accuracy against speed-up": "Means over the seeds with their 95 % intervals, single seeds smaller. The front joins "
+    "the means that no other mean beats in both; it is a picture of the means and no verdict.",
+    "Retraining": "Validation accuracy after each epoch, mean over the seeds, with their lowest and highest.",
+    "Trainability": "Mean validation accuracy over the epochs before the LR first drops, against final accuracy. Pruning "
+    "damages trainability, and a small LR does not repair it in time: that explains much of what looks like a better "
+    "method. Compare it only between runs of one LR schedule.",
+}
+
+
+def meaning_page(material: Material) -> str:
+    """The page as HTML."""
+    return render(
+        "meaning",
+        here=places.MEANING,
+        meanings=words.MEANINGS,
+        statements=STATEMENTS,
+        evidence=evidence(),
+        setups=list(HARNESS_SETUPS.values()),
+        factors={id: factor.title for id, factor in HARNESS_FACTORS.items()},
+        rows=ROWS,
+        figures=FIGURES,
+        identifier=material.identifier,
+        count=material.board.records,
+    )
+
+
+def evidence() -> list[tuple[str, str]]:
+    """What a number of seeds allows, as the statistics decide it."""
+    return [
+        (f"below {SCREENING_SEEDS}", "no test"),
+        (f"{SCREENING_SEEDS} to {VERDICT_SEEDS - 1}", "a screening: intervals only"),
+        (f"from {VERDICT_SEEDS}", "verdicts against the anchor; ranks are provisional"),
+        (f"from {RANK_SEEDS}", "ranks"),
+    ]

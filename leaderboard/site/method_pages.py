@@ -1,0 +1,135 @@
+"""A page for each method: what it is, its paper, its results everywhere, its settings, its source as it ran."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from prunemark.benchmark.record import Record, canonical_json
+from prunemark.leaderboard import words
+from prunemark.leaderboard.site import charts, places
+from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.table import Row, Table
+
+ROLES = {
+    "anchor": "anchor of a track",
+    "submission": "submission",
+    "control": "control, run beside every submission",
+    "reference": "reference, run beside every submission",
+}
+PAPER = re.compile(r"[A-Z][^\s,;:()]*(?: et al\.| (?:and|&) [A-Z][^\s,;:()]*)?,? (?:[A-Z][\w-]+,? ){1,4}(?:19|20)\d\d")
+ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
+
+
+def methods_page(material: Material) -> str:
+    """The list of all methods."""
+    return render(
+        "methods",
+        here=places.METHODS,
+        methods=[
+            {
+                "name": name,
+                "page": material.places.method(name),
+                "summary": _summary(records),
+                "roles": ", ".join(roles(records)),
+                "tracks": len({record.outcome.track for record in records.values()}),
+                "records": len(records),
+            }
+            for name, records in material.records_by_method.items()
+        ],
+        identifier=material.identifier,
+        count=material.board.records,
+    )
+
+
+def method_page(material: Material, name: str, rows: list[tuple[Table, Row]]) -> str:
+    """The page of one method; `rows` are all rows of tables that its records stand behind."""
+    records = material.records_by_method[name]
+    summary = _summary(records)
+    return render(
+        "method",
+        here=material.places.method(name),
+        name=name,
+        summary=summary,
+        paper=paper(summary),
+        arxiv=ARXIV.findall(summary),
+        roles=[ROLES[role] for role in roles(records)],
+        results=[result_view(material, row, table) for table, row in rows],
+        settings=settings(records),
+        sources=sources(records, material),
+        tracks=[
+            (track, material.places.records(track), number)
+            for track, number in sorted(Counter(record.outcome.track for record in records.values()).items())
+        ],
+        identifier=material.identifier,
+        count=material.board.records,
+    )
+
+
+def rows_by_method(material: Material) -> dict[str, list[tuple[Table, Row]]]:
+    """All rows of all tables by the name that their records give, in the order of the tables."""
+    found: dict[str, list[tuple[Table, Row]]] = {name: [] for name in material.records_by_method}
+    for table in material.board.tables:
+        for row in (*table.ranked, *table.unranked):
+            if method := material.method_of(row):
+                found[method].append((table, row))
+    return found
+
+
+def paper(summary: str) -> str:
+    """The publication that a method's docstring names, such as "Li et al., ICLR 2017"; "" for none."""
+    found = PAPER.search(summary)
+    return found[0] if found else ""
+
+
+def roles(records: Mapping[str, Record]) -> list[str]:
+    """In which roles a method ran, the anchor's first."""
+    there = {record.outcome.method.role for record in records.values()}
+    return [role for role in ROLES if role in there]
+
+
+def _summary(records: Mapping[str, Record]) -> str:
+    """What the newest record says of the method."""
+    newest = max(records.values(), key=lambda r: (r.observed.finished_at, r.outcome.trial_key))
+    return newest.outcome.method.summary
+
+
+def settings(records: Mapping[str, Record]) -> list[tuple[str, int]]:
+    """The settings that ran, as name=value, and in how many records."""
+    found = Counter(canonical_json(record.outcome.method.settings) for record in records.values())
+    texts = {
+        canonical_json(s): ", ".join(f"{name}={value}" for name, value in sorted(s.items())) or "none"
+        for s in (record.outcome.method.settings for record in records.values())
+    }
+    return [(texts[key], number) for key, number in sorted(found.items())]
+
+
+def sources(records: Mapping[str, Record], material: Material) -> list[dict[str, Any]]:
+    """Each source that ran, by its hash; `files` is empty where it is not published with the board."""
+    found = Counter(record.outcome.method.source_sha256 for record in records.values())
+    return [
+        {"sha256": sha256, "records": number, "files": known.files if (known := material.methods.get(sha256)) else ()}
+        for sha256, number in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        if sha256
+    ]
+
+
+def result_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
+    """One result as texts, with what the columns are sorted by."""
+    line = words.line(row, table)
+    difference = row.verdict.comparison.difference_pp if row.verdict else None
+    return {
+        "track": table.track,
+        "setup": table.setup,
+        "level": table.level,
+        "page": material.places.standings(table.track, table.setup, table.level),
+        "name": row.name,
+        "cells": line.cells,
+        "accuracy": row.accuracy_percent,
+        "difference": difference,
+        "word": charts.word(row) if row.verdict else "",
+        "why": row.why,
+    }

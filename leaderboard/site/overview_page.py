@@ -1,0 +1,138 @@
+"""The first page: what this is, what is settled and what is not, why setups matter, and how to cite it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prunemark.leaderboard import words
+from prunemark.leaderboard.overall import Overall, OverallRow
+from prunemark.leaderboard.site import lesson, places
+from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.slope_chart import slopes
+from prunemark.leaderboard.site.standings_page import tally
+from prunemark.leaderboard.site.switch_page import tally_words
+from prunemark.leaderboard.table import Table
+from prunemark.setups.comparison import HARNESS_SETUPS
+
+MOST_LEFT_OUT = 50
+"""So many of the refused records stand on the page; all of them are in left-out.txt."""
+
+
+def overview_page(material: Material) -> str:
+    """The page as HTML."""
+    board = material.board
+    return render(
+        "overview",
+        here=places.INDEX,
+        matrix=[track_view(material, track) for track in material.by_track],
+        setups=[HARNESS_SETUPS[setup] for setup in material.setups],
+        total=tally(board.tables),
+        total_words=tally_words(tally(board.tables)),
+        telling=telling_view(material),
+        overall=[overall_view(material, each) for each in board.overall if each.rows],
+        alone=[each for each in board.overall if not each.rows],
+        refused=board.refused[:MOST_LEFT_OUT],
+        refused_count=len(board.refused),
+        invalid=[
+            (sha256, why, record and material.places.records(record.outcome.track, sha256))
+            for sha256, why in sorted(board.invalid.items())
+            for record in (material.records.get(sha256),)
+        ],
+        facts=facts(material),
+        release=board.release,
+        citation=material.citation,
+        identifier=material.identifier,
+        count=board.records,
+    )
+
+
+def facts(material: Material) -> list[tuple[str, str]]:
+    """How large the board is: pairs of a number and what it counts."""
+    submitted = {r.outcome.method.name for r in material.records.values() if r.outcome.method.kind == "pruned"}
+    seeds = {len(table.seeds) for table in material.board.tables if table.seeds}
+    return [
+        (f"{len(material.by_track)}", "tracks"),
+        (f"{len(material.setups)}", "setups"),
+        (f"{len(submitted)}", "pruning methods"),
+        ("–".join(str(n) for n in sorted({min(seeds, default=0), max(seeds, default=0)})), "seeds a comparison"),
+        (f"{material.board.records}", "records"),
+    ]
+
+
+def track_view(material: Material, track: str) -> dict[str, Any]:
+    """One row of the matrix: for each setup what is settled, None where nothing was run."""
+    by_setup = material.by_track[track]
+    return {
+        "track": track,
+        "page": material.places.track(track),
+        "title": next(iter(by_setup.values()))[0].title,
+        "cells": [cell_view(material, by_setup.get(setup)) for setup in material.setups],
+    }
+
+
+def cell_view(material: Material, tables: list[Table] | None) -> dict[str, Any] | None:
+    """Counts of verdicts against the anchor over the levels of one track and setup."""
+    if not tables:
+        return None
+    counts = tally(tables)
+    return {
+        "page": material.places.standings(tables[0].track, tables[0].setup),
+        "counts": counts,
+        "words": tally_words(counts),
+        "total": sum(counts.values()),
+        "settled": sum(counts.values()) - counts["undetermined"],
+    }
+
+
+def telling_view(material: Material) -> dict[str, Any] | None:
+    """The track and level where a verdict depends most on the setup; None where no setup changes one."""
+    best: tuple[float, str, str, list[lesson.Change]] | None = None
+    for track, by_setup in material.by_track.items():
+        tables = [table for tables in by_setup.values() for table in tables]
+        for level in dict.fromkeys(table.level for table in tables):
+            found = lesson.changes([table for table in tables if table.level == level])
+            if found and (best is None or found[0].size_pp > best[0]):
+                best = (found[0].size_pp, track, level, found)
+    if best is None:
+        return None
+    _, track, level, found = best
+    tables = [table for tables in material.by_track[track].values() for table in tables if table.level == level]
+    return {
+        "track": track,
+        "level": level,
+        "page": material.places.track(track),
+        "sentence": found[0].sentence,
+        "others": len(found) - 1,
+        "anchor": tables[0].anchor,
+        "slopes": slopes(tables, material.looks, found[0].stricter[0], level),
+    }
+
+
+def overall_view(material: Material, overall: Overall) -> dict[str, Any]:
+    """The standings of one setup over tracks, as texts."""
+    return {
+        "setup": overall.setup,
+        "granularity": overall.granularity,
+        "anchor": overall.anchor,
+        "tracks": [(track, material.places.track(track)) for track in overall.tracks],
+        "statement": overall.statement,
+        "e4": overall.e4,
+        "rows": [_overall_row(row, overall) for row in overall.rows],
+    }
+
+
+def _overall_row(row: OverallRow, overall: Overall) -> dict[str, Any]:
+    low, high = row.interval or (None, None)
+    return {
+        "name": row.name,
+        "mean": "" if row.mean_margins is None else f"{row.mean_margins:+.2f}",
+        "interval": "" if low is None or high is None else f"[{low:+.2f}, {high:+.2f}]",
+        "p": "" if row.p_holm is None else words.p_value(row.p_holm),
+        "verdict": row.verdict,
+        "present": row.present,
+        "why": row.why,
+        "per_track": [
+            "" if row.per_track.get(track) is None else f"{row.per_track[track]:+.2f}" for track in overall.tracks
+        ],
+    }

@@ -1,0 +1,79 @@
+"""Where every page of the site lies. All pages lie side by side, so a link is a file's name.
+
+Names of tracks and methods come from strangers: what becomes part of a file's name is reduced to a few letters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+INDEX, METHODS, RECORDS, MEANING = "index.html", "methods.html", "records.html", "meaning.html"
+LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Places:
+    """Names of files, by track id, setup id and method name. A slug has no underscore, so no two pages collide."""
+
+    tracks: Mapping[str, str]
+    setups: Mapping[str, str]
+    levels: Mapping[str, str]
+    methods: Mapping[str, str]
+
+    def track(self, track: str) -> str:
+        """The page on which the setup is switched."""
+        return f"track_{self.tracks[track]}.html"
+
+    def standings(self, track: str, setup: str, level: str | None = None) -> str:
+        """The tables of one track and setup, or of one level there."""
+        page = f"track_{self.tracks[track]}_{self.setups[setup]}.html"
+        return page if level is None else f"{page}#{self.level(level)}"
+
+    def level(self, level: str) -> str:
+        """The fragment of a level's section."""
+        return f"level-{self.levels[level]}"
+
+    def method(self, name: str) -> str:
+        """The page of a method, by the name that its records give."""
+        return f"method_{self.methods[name]}.html"
+
+    def records(self, track: str, sha256: str | None = None) -> str:
+        """All records of a track, or one of them."""
+        page = f"records_{self.tracks[track]}.html"
+        return page if sha256 is None else f"{page}#{sha256}"
+
+    def shards(self, track: str) -> str:
+        """The folder with the full records of a track."""
+        return f"data/{self.tracks[track]}"
+
+
+def make_places(
+    tracks: Iterable[str], setups: Iterable[str], levels: Iterable[str], methods: Iterable[str]
+) -> Places:
+    """One name for each; the same names whatever the order."""
+    return Places(slugs(tracks), slugs(setups), slugs(levels), slugs(methods))
+
+
+def slug(text: str) -> str:
+    """Small letters, digits, dots and single hyphens; behind two hyphens a digest, where little or much would be left."""
+    plain = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
+    return plain if plain and len(plain) <= LONGEST else f"{plain[:LONGEST].strip('-.') or 'x'}--{_digest(text)}"
+
+
+def slugs(texts: Iterable[str]) -> dict[str, str]:
+    """A slug for each text. Texts that would get the same one all carry a digest of themselves."""
+    unique = sorted(set(texts))
+    plain = [slug(text) for text in unique]
+    counts = Counter(plain)
+    return {
+        text: name if counts[name] == 1 else f"{name}--{_digest(text)}"
+        for text, name in zip(unique, plain, strict=True)
+    }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -1,0 +1,114 @@
+"""Every record with everything in it: one searchable page a track, and the records themselves in shards.
+
+A page opened from a folder may not fetch data, but it may load scripts: a shard is a script that hands over some
+records, and is loaded when one of them is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prunemark.benchmark.record import Record, canonical_json, dump
+from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.site import places
+from prunemark.leaderboard.site.command import reproduce
+from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site.rendering import render
+
+SHARD_CHARACTERS = 250_000
+SHA_SHOWN = 12
+Shards = list[list[str]]
+"""The hashes in each shard, in order."""
+
+
+def write_shards(records: Mapping[str, Record], methods: Mapping[str, MethodFiles]) -> Iterator[tuple[list[str], str]]:
+    """Shards of at most about 250,000 characters (or one record): the hashes in each, and its text.
+
+    Each entry is `"<sha256>":{"command":...,"note":...,"record":<the record's own canonical JSON>}`.
+    """
+    hashes: list[str] = []
+    entries: list[str] = []
+    size = 0
+    for sha256, record in records.items():
+        command = reproduce(record, methods)
+        told = canonical_json({"command": command.line, "note": command.note})
+        entry = f'"{sha256}":{told[:-1]},"record":{dump(record)}}}'
+        if entries and size + len(entry) > SHARD_CHARACTERS:
+            yield hashes, _shard(entries)
+            hashes, entries, size = [], [], 0
+        hashes.append(sha256)
+        entries.append(entry)
+        size += len(entry)
+    if entries:
+        yield hashes, _shard(entries)
+
+
+def _shard(entries: list[str]) -> str:
+    return "prunemarkRecords({\n" + ",\n".join(entries) + "\n});\n"
+
+
+def shard_name(number: int) -> str:
+    """The file of a shard, within its track's folder."""
+    return f"{number:03d}.js"
+
+
+def records_page(material: Material, track: str, shards: Shards) -> str:
+    """The page of one track: a table of all its records, and room for one of them."""
+    index = index_of(material.records_by_track[track], shards)
+    return render(
+        "records",
+        here=material.places.records(track),
+        track=track,
+        track_page=material.places.track(track),
+        index=index | {"folder": material.places.shards(track), "pages": method_pages(material, index["methods"])},
+        invalid={sha256[:SHA_SHOWN]: why for sha256, why in material.board.invalid.items()},
+        number=len(index["rows"]),
+        identifier=material.identifier,
+        count=material.board.records,
+    )
+
+
+def method_pages(material: Material, names: list[str]) -> list[str]:
+    """The pages of methods, in the same order."""
+    return [material.places.method(name) for name in names]
+
+
+def index_of(records: Mapping[str, Record], shards: Shards) -> dict[str, Any]:
+    """A line a record, as small as it gets: words that repeat are numbers into lists.
+
+    Rows are [hash (its first 12 characters), method, setup, level, seed, status, test accuracy in percent, shard].
+    """
+    where = {sha256: number for number, hashes in enumerate(shards) for sha256 in hashes}
+    lists: dict[str, dict[str, int]] = {"methods": {}, "setups": {}, "levels": {}, "statuses": {}}
+
+    def number(kind: str, word: str) -> int:
+        return lists[kind].setdefault(word, len(lists[kind]))
+
+    rows = []
+    for sha256, record in sorted(records.items(), key=_in_order):
+        o = record.outcome
+        accuracy = round(o.accuracy.test_percent, 2) if o.accuracy else None
+        rows.append(
+            [sha256[:SHA_SHOWN], number("methods", o.method.name), number("setups", o.setup), number("levels", o.level),
+             o.seed, number("statuses", o.status), accuracy, where[sha256]]
+        )  # fmt: skip
+    return {"rows": rows} | {kind: list(words) for kind, words in lists.items()}
+
+
+def _in_order(item: tuple[str, Record]) -> tuple[str, str, str, int, str]:
+    o = item[1].outcome
+    return (o.method.name, o.setup, o.level, o.seed, item[0])
+
+
+def records_index_page(material: Material) -> str:
+    """The list of the tracks' record pages."""
+    return render(
+        "records_index",
+        here=places.RECORDS,
+        tracks=[
+            (track, material.places.records(track), len(records)) for track, records in material.records_by_track.items()
+        ],
+        identifier=material.identifier,
+        count=material.board.records,
+    )

@@ -1,0 +1,156 @@
+"""The founding paper's lesson as a figure: the differences between the same methods, from setup to setup."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prunemark.leaderboard.table import Table
+from prunemark.leaderboard.site import vega
+from prunemark.leaderboard.site.charts import tip_of_difference, word
+from prunemark.leaderboard.site.look import Look
+from prunemark.leaderboard.site.vega import Spec, at, mark
+from prunemark.setups.budget import WHOLE
+
+HEIGHT, LABEL_LINE, LONGEST_LABEL = 380, 15, 16
+GAP = " "
+"""A place on the axis between the setups that imply one another and those that admit scratch training."""
+
+
+def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str, level: str) -> Spec | None:
+    """Mean differences to the anchor, in points, over the setups of one track; a filled mark is a shown difference.
+
+    The page sets the signals `setup` (its interval is drawn) and `level`. None where nothing is compared.
+    """
+    setups = list(dict.fromkeys(table.setup for table in tables))
+    names = sorted({row.name for table in tables for row in table.ranked})
+    points = [point for table in tables for point in _points(table, names)]
+    if not points:
+        return None
+    margin = tables[0].margin_pp
+    domains = {table.level: _domain([p for p in points if p["level"] == table.level], margin) for table in tables}
+    anchors = {table.level: names.index(table.anchor) for table in tables if table.anchor in names}
+    labels = [label for each, domain in domains.items() for label in _labels(points, each, domain, anchors, names)]
+    colour = at("colour", "m")
+    shown = {"type": "filter", "expr": "datum.level === level"}
+    filled = {"test": "datum.word === 'better' || datum.word === 'worse'", **colour}
+    dim = {"signal": "active < 0 || active === datum.m ? 1 : 0.18"}
+    line = dict(strokeWidth=2, stroke=colour, strokeDash=at("dash", "m"), opacity=dim)
+    return vega.figure(
+        f"Differences to {tables[0].anchor} in percentage points under {', '.join(setups)}, a line for each method. "
+        "The tables on this page have the numbers.",
+        height=HEIGHT, right="space < 480 ? 84 : 118",
+        data=[
+            vega.values("points", points, shown), vega.values("labels", labels, shown),
+            {"name": "steps", "source": "points", "transform": [{"type": "filter", "expr": "!datum.whole"}]},
+            {"name": "whole", "source": "points", "transform": [{"type": "filter", "expr": "datum.whole"}]},
+            {"name": "chosen", "source": "points", "transform": [{"type": "filter", "expr": "datum.setup === setup"}]},
+        ],
+        signals=[
+            {"name": "setup", "value": setup}, {"name": "level", "value": level}, {"name": "domains", "value": domains},
+            {"name": "setups", "value": setups}, {"name": "spaced", "value": _axis_of(setups)},
+            {"name": "active", "value": -1, "on": [
+                {"events": "symbol:pointerover, line:pointerover, text:pointerover", "update": "datum ? datum.m : -1"},
+                {"events": "symbol:pointerout, line:pointerout, text:pointerout", "update": "-1"},
+            ]},
+        ],
+        scales=[
+            {"name": "x", "type": "point", "domain": {"signal": "width < 280 ? setups : spaced"}, "range": "width",
+             "padding": 0.5},
+            vega.linear("y", {"signal": "domains[level]"}, "height", nice=False),
+            *vega.look_scales(names, looks),
+        ],
+        axes=[
+            {"orient": "bottom", "scale": "x", "labelColor": "var(--ink)", "labelOverlap": False,
+             "labelFontSize": {"signal": "width < 300 ? 10.5 : 13"},
+             "labelFontWeight": {"condition": {"test": "datum.value === setup", "value": "bold"}, "value": "normal"}},
+            vega.y_axis(f"difference to {tables[0].anchor}, pp", encode=vega.SIGNED, tickCount=8),
+        ],
+        marks=[
+            mark("rect", None, x={"scale": "x", "signal": "setup", "offset": {"signal": "-min(26, width / 18)"}},
+                 width={"signal": "2 * min(26, width / 18)"}, y=-8, y2={"signal": "height + 8"}, fill="var(--chosen)",
+                 cornerRadius=4),
+            mark("rect", None, x=0, x2={"signal": "width"}, y={"scale": "y", "value": -margin},
+                 y2={"scale": "y", "value": margin}, fill="var(--band)"),
+            mark("rule", None, x=0, x2={"signal": "width"}, y={"scale": "y", "value": 0}, stroke="var(--ink)",
+                 strokeWidth=1.5),
+            *(vega.by_method(mark("line", "method", seen=True, x=at("x", "setup"), y=at("y", "d"), **line), source=part)
+              for part in ("steps", "whole")),
+            mark("rule", "chosen", clip=True, x=at("x", "setup", offset={"signal": "datum.shift * min(7, width / 60)"}),
+                 y=at("y", "low"), y2=at("y", "high"), stroke=colour, strokeWidth=1.5, opacity=dim),
+            mark("symbol", "points", seen=True, x=at("x", "setup", offset={"signal":
+                 "datum.setup === setup ? datum.shift * min(7, width / 60) : 0"}), y=at("y", "d"), size=85,
+                 shape=at("shape", "m"), stroke=colour, strokeWidth=2, opacity=dim,
+                 fill=[filled, {"value": "var(--paper)"}], tooltip={"field": "tip"}),
+            mark("rule", "labels", x={"signal": "width"}, x2={"signal": "width + 12"}, y=at("y", "d"), y2={"field": "at"},
+                 stroke=colour, strokeOpacity=0.5, opacity=dim),
+            mark("text", "labels", seen=True, x={"signal": "width + 16"}, y={"field": "at"}, text={"field": "label"},
+                 fontSize={"signal": "space < 480 ? 11 : 12"},
+                 baseline="middle", fill=colour, opacity=dim, fontWeight="bold"),
+        ],
+    )  # fmt: skip
+
+
+def _axis_of(setups: Sequence[str]) -> list[str]:
+    """The setups in order, with a gap before those over whole pipelines."""
+    first = next((index for index, setup in enumerate(setups) if setup in WHOLE), None)
+    return [*setups[:first], GAP, *setups[first:]] if first else list(setups)
+
+
+def _points(table: Table, names: Sequence[str]) -> list[dict[str, Any]]:
+    rows = [
+        row for row in table.ranked
+        if row.verdict and all(map(math.isfinite, row.verdict.comparison.interval_pp))
+    ]  # fmt: skip
+    return [
+        {
+            "setup": table.setup, "level": table.level, "m": names.index(row.name), "whole": table.setup in WHOLE,
+            "d": round(c.difference_pp, 3), "low": round(c.interval_pp[0], 3), "high": round(c.interval_pp[1], 3),
+            "shift": place - (len(rows) - 1) / 2, "word": word(row),
+            "tip": f"{table.setup}: {tip_of_difference(row, table)}",
+        }
+        for place, row in enumerate(rows)
+        if row.verdict and (c := row.verdict.comparison)
+    ]  # fmt: skip
+
+
+def _domain(points: Sequence[Mapping[str, Any]], margin_pp: float) -> list[float]:
+    """Room for all means, and for intervals as far as three times the range of the means."""
+    means = [point["d"] for point in points] or [0.0]
+    reach = max(max(map(abs, means)), 2 * margin_pp)
+    low = max(min(point["low"] for point in points), min(means) - reach) if points else -reach
+    high = min(max(point["high"] for point in points), max(means) + reach) if points else reach
+    low, high = min(low, -2 * margin_pp), max(high, 2 * margin_pp)
+    return [round(low - 0.04 * (high - low), 3), round(high + 0.04 * (high - low), 3)]
+
+
+def _labels(
+    points: Sequence[Mapping[str, Any]], level: str, domain: Sequence[float], anchors: Mapping[str, int],
+    names: Sequence[str],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A name at the end of each line, moved apart where two would overlap; `at` in pixels from the top."""
+    last = {point["m"]: point["d"] for point in points if point["level"] == level}
+    ends = sorted((*last.items(), (anchors[level], 0.0)) if level in anchors else last.items(), key=lambda e: -e[1])
+    low, high = domain
+    wanted = [(high - d) / (high - low) * HEIGHT for _, d in ends]
+    return [
+        {"level": level, "m": m, "d": d, "at": round(y, 1), "label": _short(names[m])}
+        for (m, d), y in zip(ends, spread(wanted, LABEL_LINE, HEIGHT), strict=True)
+    ]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
+
+
+def spread(wanted: Sequence[float], gap: float, height: float) -> list[float]:
+    """Ascending positions moved as little as needed to be `gap` apart, and within the height if they fit into it."""
+    placed: list[float] = []
+    for position in wanted:
+        placed.append(max(position, placed[-1] + gap) if placed else max(position, 0.0))
+    limit = height
+    for index in range(len(placed) - 1, -1, -1):
+        placed[index] = min(placed[index], limit)
+        limit = placed[index] - gap
+    return placed

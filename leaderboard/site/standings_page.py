@@ -1,0 +1,126 @@
+"""The page of one track and setup: for each level the ranked table and its figures, and all levels in one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from prunemark.leaderboard import words
+from prunemark.leaderboard.site import charts, places, training_charts
+from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.table import Row, Table
+from prunemark.setups.budget import OWN_RETRAINING
+from prunemark.setups.comparison import HARNESS_SETUPS, TUNED
+
+
+def standings_page(material: Material, track: str, setup: str) -> str:
+    """The page as HTML."""
+    tables = material.by_track[track][setup]
+    records_page = material.places.records(track)
+    ranked = list(dict.fromkeys(row.name for table in tables for row in table.ranked))
+    return render(
+        "standings",
+        here=material.places.standings(track, setup),
+        track=track,
+        title=tables[0].title,
+        setup=HARNESS_SETUPS[setup],
+        trail=((places.INDEX, "Overview"), (material.places.track(track), track)),
+        setups=[(id, material.places.standings(track, id)) for id in material.by_track[track]],
+        records_page=records_page,
+        columns=columns(tables[0]),
+        levels=[level_view(material, table) for table in tables],
+        frontier=charts.frontier(tables, material.looks, records_page),
+        frontier_names=ranked,
+        looks=material.looks,
+        one_lr=setup not in (*OWN_RETRAINING, "S3.1", TUNED.id),
+        identifier=material.identifier,
+        count=material.board.records,
+    )
+
+
+def columns(table: Table) -> dict[str, str]:
+    """Heads of the table by key; where weights are pruned, sparsity stands for speed-up."""
+    return words.COLUMNS | ({"compression": "Sparsity"} if table.granularity == "weight" else {})
+
+
+def level_view(material: Material, table: Table) -> dict[str, Any]:
+    """One level as its template needs it."""
+    page = material.places.records(table.track)
+    drawn = training_charts.shown_in_curves(table)
+    return {
+        "level": table.level,
+        "anchor_id": material.places.level(table.level),
+        "rows": [row_view(material, row, table) for row in table.ranked],
+        "unranked": [unranked_view(material, row, table) for row in table.unranked],
+        "caption": words.caption(table),
+        "field": len(table.ranked),
+        "forest": charts.forest(table),
+        "curves": training_charts.curves(table, material.looks, material.records),
+        "trainability": training_charts.trainability(table, material.looks, material.records, page),
+        "drawn": [row.name for row in drawn],
+        "drawn_all": len(drawn) == len(table.ranked),
+        "anchor": table.anchor,
+        "margin_pp": table.margin_pp,
+    }
+
+
+def row_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
+    """A ranked row: its texts, what its columns are sorted by, and where its links lead."""
+    line = words.line(row, table)
+    low, high = row.interval_percent or (None, None)
+    return common_view(material, row, table) | {
+        "cells": {key: cell for key, cell in line.cells.items() if key != "method"},
+        "interval": f"{low:.2f} to {min(high, 100.0):.2f}" if low is not None and high is not None else "",
+        "sort": sort_keys(row),
+        "top": line.top,
+        "rank": row.rank,
+        "word": charts.word(row) if row.verdict else "",
+        "is_anchor": row.name == table.anchor,
+    }
+
+
+def unranked_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
+    """A row that is not ranked, with its reason."""
+    cells = {key: cell for key, cell in words.unranked_line(row).items() if key not in ("method", "why")}
+    return common_view(material, row, table) | {"cells": cells, "sort": sort_keys(row), "why": row.why}
+
+
+def common_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
+    """Name, page, flags and the records of a row."""
+    method = material.method_of(row)
+    return {
+        "name": row.name,
+        "page": material.places.method(method) if method else None,
+        "flags": row.flags,
+        "role": {"control": "control", "reference": "reference"}.get(row.role, ""),
+        "look": material.looks[row.name],
+        "records": [
+            (seed, material.places.records(table.track, sha256))
+            for seed, sha256 in sorted([*zip(row.seeds, row.records, strict=True), *row.uncounted])
+        ],
+    }
+
+
+def sort_keys(row: Row) -> dict[str, float | None]:
+    """The numbers behind the texts, by column; None where there is none."""
+    verdict = row.verdict
+    return {
+        "accuracy": row.accuracy_percent,
+        "drop": row.drop_pp,
+        "compression": row.sparsity or row.speedup_macs,
+        "latency": row.latency_ms,
+        "difference": verdict.comparison.difference_pp if verdict else None,
+        "p": verdict.p_holm if verdict else None,
+        "rank": sum(row.rank) / 2 if row.rank else None,
+    }
+
+
+def tally(tables: Sequence[Table]) -> dict[str, int]:
+    """How many comparisons with the anchor ended with which verdict."""
+    found = dict.fromkeys(charts.VERDICT_LOOKS, 0)
+    for table in tables:
+        for row in table.ranked:
+            if row.verdict:
+                found[charts.word(row)] += 1
+    return found

@@ -1,0 +1,124 @@
+"""The page of a track: the same methods under one setup after another. The founding paper's lesson as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from prunemark.leaderboard import words
+from prunemark.leaderboard.site import charts, lesson
+from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.slope_chart import slopes
+from prunemark.leaderboard.site.standings_page import tally
+from prunemark.leaderboard.table import Table
+from prunemark.setups.comparison import HARNESS_SETUPS
+
+FIRST_SHOWN = ("S3.2", "S4.2")
+"""The setup that a page opens with: the least that the founding paper recommends, or else the last there is."""
+
+
+def switch_page(material: Material, track: str) -> str:
+    """The page as HTML."""
+    by_setup = material.by_track[track]
+    tables = [table for tables in by_setup.values() for table in tables]
+    levels = [level for level in tables[0].levels if any(table.level == level for table in tables)]
+    setup = next((setup for setup in FIRST_SHOWN if setup in by_setup), list(by_setup)[-1])
+    level = most_telling(tables, levels)
+    first = next(iter(material.records_by_track[track].values()))
+    return render(
+        "switch",
+        here=material.places.track(track),
+        track=track,
+        title=tables[0].title,
+        terms=terms_view(first.outcome.track_terms),
+        setups=[setup_view(material, track, id) for id in by_setup],
+        setup=setup,
+        levels=levels,
+        level=level,
+        panels=[panel_view(material, table) for table in tables],
+        lessons=[(each, lesson_view([t for t in tables if t.level == each], by_setup)) for each in levels],
+        slopes=slopes(tables, material.looks, setup, level) if len(by_setup) > 1 else None,
+        anchor=tables[0].anchor,
+        margin_pp=tables[0].margin_pp,
+        records_page=material.places.records(track),
+        identifier=material.identifier,
+        count=material.board.records,
+    )
+
+
+def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
+    """The level at which a verdict changes most between setups; the first one where none does."""
+    moved = {
+        level: max((c.size_pp for c in lesson.changes([t for t in tables if t.level == level])), default=0.0)
+        for level in levels
+    }
+    return max(levels, key=lambda level: moved[level])
+
+
+def lesson_view(tables: Sequence[Table], setups: Any) -> list[str]:
+    """What changes at one level, in sentences: at most three methods."""
+    found = lesson.changes(tables)
+    more = [f"{len(found) - 3} more methods get another verdict as well."] if len(found) > 3 else []
+    if found:
+        return [change.sentence for change in found[:3]] + more
+    if len(setups) < 2:
+        return [f"Run under {next(iter(setups))} only, so far: no other setup to compare with."]
+    return ["No verdict against the anchor turns from or into better or worse between the setups at this level."]
+
+
+def panel_view(material: Material, table: Table) -> dict[str, Any]:
+    """The ranking under one setup and level."""
+    return {
+        "setup": table.setup,
+        "level": table.level,
+        "page": material.places.standings(table.track, table.setup, table.level),
+        "when_run": HARNESS_SETUPS[table.setup].when_run,
+        "seeds": len(table.seeds),
+        "of": len(table.ranked),
+        "rows": [
+            {
+                "name": row.name,
+                "look": material.looks[row.name],
+                "rank": row.rank,
+                "difference": words.line(row, table).cells["difference"],
+                "word": charts.word(row) if row.verdict else "",
+                "top": bool(row.rank and row.rank[0] == 1),
+            }
+            for row in table.ranked
+        ],
+        "unranked": [row.name for row in table.unranked],
+    }
+
+
+def setup_view(material: Material, track: str, setup: str) -> dict[str, Any]:
+    """A setup with what it holds equal and what is settled under it."""
+    tables = material.by_track[track][setup]
+    counts = tally(tables)
+    return {
+        "id": setup,
+        "page": material.places.standings(track, setup),
+        "title": HARNESS_SETUPS[setup].title,
+        "counts": counts,
+        "words": tally_words(counts),
+    }
+
+
+def tally_words(counts: dict[str, int]) -> str:
+    """2 better, 1 equivalent, 3 undetermined."""
+    return ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing compared"
+
+
+def terms_view(terms: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the track fixes, as its records say: pairs of a name and a text."""
+    levels = [f"{level['name']} ({_target(level)})" for level in terms["levels"]]
+    recipes = [(stage, terms[stage]) for stage in ("pretraining", "pruning", "retraining")]
+    return [
+        ("Data", str(terms["dataset"])), ("Network", str(terms["network"])), ("Pruned are", f"{terms['granularity']}s"),
+        ("Levels", ", ".join(levels)), ("Anchor", str(terms["anchor"])), ("Margin", f"{terms['margin_pp']:g} pp"),
+        *((stage.capitalize(), f"{recipe['epochs']} epochs, LR {recipe['lr']}") for stage, recipe in recipes),
+    ]  # fmt: skip
+
+
+def _target(level: dict[str, Any]) -> str:
+    return f"{level['speedup']:g}x" if level.get("speedup") else f"{100 * level['ratio']:g} % zero"
