@@ -14,7 +14,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +101,7 @@ def load_exactly(text: str | bytes, where: str, sha256: str) -> Record:
 def _read_named(content: bytes, sha256: str) -> Record | None:
     """The record in a text that hashes to its name, which it remembers; None where there is anything to explain."""
     try:
-        record: Record = _adapter().validate_json(content, strict=True)
-        canonical_json([record.outcome.track_terms, record.outcome.retraining_recipe])  # of free form: NaN, depth
+        record: Record = _reader().read(content)
     except (ValueError, RecursionError):
         return None
     if record.schema != SCHEMA or not _accuracy_is_that_of_its_bits(record.outcome.accuracy):
@@ -123,7 +122,7 @@ def _read_with_words(text: str | bytes, where: str) -> Record:
     _check_schema(data.get("schema") if isinstance(data, dict) else None, where)
     unknown = f"{where} is not a valid record: it has fields or values that {SCHEMA} does not know"
     try:
-        record: Record = _adapter().validate_json(canonical, strict=True)
+        record: Record = _reader().read(canonical)
         same = dump(record) == canonical
     except pydantic.ValidationError as problem:
         first = problem.errors()[0]
@@ -169,16 +168,31 @@ def _accuracy_is_that_of_its_bits(accuracy: Accuracy | None) -> bool:
     return math.isclose(100.0 * right / accuracy.test_examples, accuracy.test_percent, abs_tol=1e-9)
 
 
-_ADAPTERS: list[Any] = []
+class _Reader:
+    """Reads JSON text into a Record, strictly: unknown fields, other types, NaN and infinity raise ValueError."""
 
-
-def _adapter() -> Any:
-    """Built on first use: building it takes longer than reading a thousand records."""
-    if not _ADAPTERS:
+    def __init__(self) -> None:
         import pydantic
 
-        _ADAPTERS.append(pydantic.TypeAdapter(Record))
-    return _ADAPTERS[0]
+        self._validate = pydantic.TypeAdapter(Record).validator.validate_json
+        self._terms: dict[str, object] = {}
+
+    def read(self, content: str | bytes) -> Record:
+        """Raises pydantic's ValidationError, which is a ValueError."""
+        record: Record = self._validate(content, strict=True)
+        outcome = record.outcome
+        # pydantic lets infinity through where any JSON may stand; most records of a track have equal terms
+        if outcome.track_terms != self._terms.get(outcome.track):
+            canonical_json(outcome.track_terms)
+            self._terms[outcome.track] = outcome.track_terms
+        canonical_json(outcome.retraining_recipe)
+        return record
+
+
+@cache
+def _reader() -> _Reader:
+    """Made on first use: that takes longer than reading a thousand records."""
+    return _Reader()
 
 
 def load_file(path: Path) -> Record:

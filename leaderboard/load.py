@@ -143,13 +143,14 @@ def _latest(records: Sequence[Record], refused: list[Refused], invalid: Mapping[
     """
     newest: dict[str, Record] = {}
     for record in records:
-        other = newest.setdefault(identity(record), record)
+        trial = identity(record)
+        other = newest.setdefault(trial, record)
         if other is record:
             continue
         old, new = sorted(
             (other, record), key=lambda r: (r.record_sha256 not in invalid, r.observed.finished_at, r.record_sha256)
         )
-        newest[identity(record)] = new
+        newest[trial] = new
         why = invalid.get(old.record_sha256)
         words = f"does not count: {why}" if why else f"superseded by {new.record_sha256[:12]}"
         refused.append(Refused(f"{old.record_sha256}.json", words))
@@ -157,9 +158,9 @@ def _latest(records: Sequence[Record], refused: list[Refused], invalid: Mapping[
 
 
 def identity(record: Record) -> str:
-    """What one trial is: the same track, setup, level, competitor and seed."""
+    """What one trial is: the same track, setup, level, seed and competitor."""
     o = record.outcome
-    return canonical_json([o.track, o.setup, o.level, o.seed, competitor(record)])
+    return repr((o.track, o.setup, o.level, o.seed, competitor(record)))
 
 
 def competitor(record: Record) -> str:
