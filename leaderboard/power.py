@@ -14,17 +14,27 @@ def paired_power(seeds: float, effect: float, alpha: float = 0.05) -> float:
     not be whole. By the noncentral t (Cohen 1988, chapter 2).
     Raises ValueError for fewer than two seeds or alpha outside (0, 1).
     """
-    from scipy.special import nctdtr, stdtrit
+    from scipy.special import stdtrit
 
     if not seeds >= 2:
         raise ValueError(f"a paired test needs at least 2 seeds, not {seeds}")
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
     df, shift = seeds - 1, abs(effect) * math.sqrt(seeds)
-    critical = stdtrit(df, 1 - alpha / 2)
-    # the wrong side takes a normal below -shift: under 1e-15 beyond 8, where scipy can return nan for it
-    wrong_side = 1 - nctdtr(df, -shift, critical) if shift < 8 else 0.0
-    return float(1 - nctdtr(df, shift, critical) + wrong_side)
+    critical = float(stdtrit(df, 1 - alpha / 2))
+    return _beyond(critical, df, shift) + _beyond(critical, df, -shift)
+
+
+def _beyond(critical: float, df: float, shift: float) -> float:
+    """The chance that a noncentral t lies above the critical value."""
+    from scipy.special import nctdtr
+
+    below = float(nctdtr(df, shift, critical))
+    if math.isnan(below):  # as for one in a hundred; the survival function is a hundred times slower, and sound there
+        from scipy.stats import nct
+
+        return float(nct.sf(critical, df, shift))
+    return 1 - below
 
 
 def needed_seeds(
@@ -52,9 +62,7 @@ def needed_seeds(
     effect = margin_pp / sd_pp
     # the normal approximation falls short by a few seeds: from there up in growing steps, then by halves
     guess = ((ndtri(1 - level / 2) + ndtri(power)) / effect) ** 2 if effect > 0 else math.inf
-    if guess > max_seeds:
-        return None
-    too_few, enough, step = 1, max(2, math.floor(guess)), 1
+    too_few, enough, step = 1, math.floor(max(2, min(guess, max_seeds))), 1
     while paired_power(enough, effect, level) < power:
         if enough == max_seeds:
             return None

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from prunemark.leaderboard.crossed import CrossedComparison, correctness_difference, crossed_t
 from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks
-from prunemark.leaderboard.multiplicity import VERDICT_SEEDS, Verdict, against_anchor, holm, judge, rank_intervals
+from prunemark.leaderboard.multiplicity import VERDICT_SEEDS, Verdict, against_anchor, holm, judge
+from prunemark.leaderboard.ranks import rank_intervals
 from prunemark.leaderboard.statistics import VariancePrior
 
 Correctness = NDArray[np.bool_]

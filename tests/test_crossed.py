@@ -100,6 +100,17 @@ def test_crossed_t_is_antisymmetric_and_wider_than_seeds_alone(seed: int) -> Non
     assert forth.standard_error_pp >= seeds_only.standard_error_pp * (1 - 1e-9)
 
 
+@given(st.integers(0, 2**32 - 1))
+@fixed
+def test_whole_numbers_give_the_mean_squares_of_the_table(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    d = table(generator, *generator.integers(2, 12, 2))
+    plain, ours = two_way(d), crossed_t(d)
+    scale = d.size * max(plain.variance, 1 / (6 * d.shape[0] * d.shape[1] ** 2))
+    assert (ours.standard_error_pp / 100) ** 2 * d.size == pytest.approx(scale)
+    assert ours.df == pytest.approx(plain.df)
+
+
 def test_models_that_agree_everywhere_are_not_told_apart() -> None:
     result = crossed_t(np.zeros((5, 100), dtype=np.int8))
     assert (result.t, result.p_two_sided, result.df) == (0, 1, 4)

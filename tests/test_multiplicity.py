@@ -20,7 +20,6 @@ from prunemark.leaderboard.multiplicity import (
     evidence_level,
     holm,
     judge,
-    rank_intervals,
 )
 from prunemark.leaderboard.statistics import PairedComparison, VariancePrior, paired_t
 from prunemark.setups.errors import InputError
@@ -198,49 +197,25 @@ def test_a_newcomer_changes_no_estimate_interval_or_raw_p(seed: int, seeds: int)
 
 @given(st.integers(0, 2**32 - 1), st.permutations(range(8)))
 @fixed
-def test_seeds_permuted_jointly_change_no_verdict_and_no_rank(seed: int, order: list[int]) -> None:
+def test_seeds_permuted_jointly_change_no_verdict(seed: int, order: list[int]) -> None:
     scores = field(np.random.default_rng(seed), [93, 93.1, 93.3], 8)
     shuffled = {name: values[order] for name, values in scores.items()}
     verdicts = [
         judge(against_anchor(each, "m0", quantum_percent=QUANTUM), margin_pp=MARGIN) for each in (scores, shuffled)
     ]
     assert verdicts[0] == verdicts[1]
-    assert rank_intervals(scores, QUANTUM) == rank_intervals(shuffled, QUANTUM)
 
 
-def test_ranks_of_a_clear_order() -> None:
-    scores = field(np.random.default_rng(1), [93, 91, 95, 92], 8)
-    assert rank_intervals(scores, QUANTUM) == {"m0": (2, 2), "m1": (4, 4), "m2": (1, 1), "m3": (3, 3)}
-
-
-def test_ranks_where_two_cannot_be_told_apart() -> None:
-    scores = field(np.random.default_rng(2), [95, 95, 93, 93], 8)
-    assert rank_intervals(scores, QUANTUM) == {"m0": (1, 2), "m1": (1, 2), "m2": (3, 4), "m3": (3, 4)}
-
-
-def test_ranks_that_nothing_separates() -> None:
-    assert rank_intervals({}, QUANTUM) == {}
-    assert rank_intervals({"only": [93.0, 94.0]}, QUANTUM) == {"only": (1, 1)}
-    equal = {name: [93.0, 93.5, 94.0] for name in "abc"}
-    assert rank_intervals(equal, QUANTUM) == dict.fromkeys("abc", (1, 3))
-    assert rank_intervals({"a": [99.0], "b": [1.0]}, QUANTUM) == {"a": (1, 2), "b": (1, 2)}
-
-
-def test_ranks_pay_for_all_pairs_both_ways() -> None:
-    """One-sided p is .02 here: six tests want .05 / 6, so three methods are not separated and two are."""
-    differences = np.array([0.55, 0.1, 0.5, 0.05, 0.3])
-    low = np.full(5, 90.0)
-    assert 0.05 / 6 < against_zero(differences.tolist()).p_greater < 0.05 / 2
-    assert rank_intervals({"a": low + differences, "b": low}, QUANTUM) == {"a": (1, 1), "b": (2, 2)}
-    three = {"a": low + differences, "b": low, "c": low + differences / 2}
-    assert rank_intervals(three, QUANTUM)["a"] == (1, 3)
+def test_what_is_withheld_is_screened_and_costs_nobody_anything() -> None:
+    comparisons = against_anchor(field(np.random.default_rng(1), [93, 91, 95], 8), "m0", quantum_percent=QUANTUM)
+    verdicts = judge(comparisons, margin_pp=MARGIN, withheld={"m2"})
+    assert (verdicts["m2"].evidence, verdicts["m2"].word, verdicts["m2"].p_holm) == ("screening", "undetermined", None)
+    assert verdicts["m1"] == judge({"m1": comparisons["m1"]}, margin_pp=MARGIN)["m1"]
 
 
 def test_a_prior_reaches_every_comparison() -> None:
     scores = field(np.random.default_rng(3), [93, 94], 5)
     vague = VariancePrior(df=100, sd_pp=50)
-    assert rank_intervals(scores, QUANTUM) == {"m0": (2, 2), "m1": (1, 1)}
-    assert rank_intervals(scores, QUANTUM, prior=vague) == {"m0": (1, 2), "m1": (1, 2)}
     assert against_anchor(scores, "m0", quantum_percent=QUANTUM, prior=vague)["m1"].df == 104
 
 
@@ -266,15 +241,3 @@ def test_family_wise_error_of_false_equivalence() -> None:
         verdicts = judge(against_anchor(scores, "m0", quantum_percent=QUANTUM), margin_pp=MARGIN)
         errors += any(verdict.within_margin for verdict in verdicts.values())
     assert errors / 300 <= 0.08
-
-
-@pytest.mark.parametrize("means", [[93.0] * 4, [93.0, 93.0, 93.2, 93.6]])
-def test_rank_intervals_cover_the_true_ranks(means: list[float]) -> None:
-    generator = np.random.default_rng(13)
-    # of equal methods, any order is a true ranking: the interval must cover all of their ranks
-    true = {f"m{i}": (1 + sum(o > mean for o in means), sum(o >= mean for o in means)) for i, mean in enumerate(means)}
-    missed = 0
-    for _ in range(400):
-        found = rank_intervals(field(generator, means, 8), QUANTUM)
-        missed += any(found[name][0] > low or found[name][1] < high for name, (low, high) in true.items())
-    assert missed / 400 <= 0.06
