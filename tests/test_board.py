@@ -215,3 +215,41 @@ def test_records_that_are_all_refused_are_said_to_be():
     refused = (Refused("a.json", "was edited"), Refused("b.json", "was edited"))
     with pytest.raises(InputError, match=r"none of 2 records can be used. The first, a.json, was edited"):
         make_board(Loaded((), refused))
+
+
+def test_earlier_looks_are_paid_for_or_there_is_no_verdict(make_records):
+    longer = [*ANCHOR, 94.2, 94.6, 94.0], [*BETTER, 96.0, 97.2, 96.6]
+    records = Loaded((*make_records("L1-norm", longer[0]), *make_records("Mine", longer[1])))
+    place = ("digits-resnet8@1", "S3.2", "90%", "Mine")
+    fresh = row(make_board(records).tables[0], "Mine")
+    peeked = row(make_board(records, earlier={place: {5}}).tables[0], "Mine")
+    assert fresh.verdict.word == "better" and fresh.generalises.p_holm is not None and fresh.rank == (1, 1)
+    assert peeked.verdict.evidence == "screening" and peeked.verdict.p_holm is None and peeked.rank == (1, 2)
+    assert peeked.flags == ("looked at with 5 and 8 seeds, which are not the two looks 5 and 10: no verdict",)
+    assert peeked.verdict.comparison == fresh.verdict.comparison and peeked.generalises.p_holm is None
+
+
+def test_ten_seeds_are_two_looks_and_the_table_says_so(make_records):
+    mine = [x + shift for x, shift in zip(2 * ANCHOR, [0.4, 0.2, 0.8, 0, 0.6] * 2, strict=True)]
+    found = table(make_records("L1-norm", 2 * ANCHOR), make_records("Mine", mine))
+    verdict = row(found, "Mine").verdict
+    assert verdict.comparison.p_two_sided < verdict.p_holm and "two looks, 5 and 10 seeds" in found.looks
+    assert table(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER)).looks == ""
+
+
+def test_the_prior_of_a_track_moderates_its_tests(make_records):
+    def declared(records):
+        terms = records[0].outcome.track_terms | {"prior": {"sd_pp": 0.5, "df": 4.0, "source": "calibration"}}
+        return [
+            dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, track="dear@1", track_terms=terms))
+            for r in records
+        ]
+
+    groups = make_records("L1-norm", ANCHOR), make_records("Mine", BETTER)
+    plain, moderated = table(*groups), table(*map(declared, groups))
+    d = np.subtract(BETTER, ANCHOR)
+    t = d.mean() / np.sqrt((4 * 0.5**2 + 4 * d.var(ddof=1)) / 8 / 5)
+    comparison = row(moderated, "Mine").verdict.comparison
+    assert (comparison.df, comparison.t) == pytest.approx((8, t)) and row(plain, "Mine").verdict.comparison.df == 4
+    assert moderated.prior == "Moderated t: the track expects an sd of 0.5 pp, with 4 degrees of freedom."
+    assert plain.prior == ""
