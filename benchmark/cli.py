@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from prunemark.audit.cli import audit
 from prunemark.benchmark import cli_contribution
 from prunemark.benchmark import cli_experiments as experiments
 from prunemark.benchmark import cli_listings as listings
+from prunemark.benchmark import cli_results as results
 from prunemark.benchmark.cli_experiments import print_standings
 from prunemark.benchmark.cli_options import Format, HomeOption, UriOption, console
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
@@ -76,65 +77,10 @@ def submit(
 
 
 def _write_page(records: Path, page: Path) -> None:
-    from prunemark.benchmark.store import write_atomically
     from prunemark.leaderboard import board, load
-    from prunemark.leaderboard.page import render_page
 
-    write_atomically(page, render_page(board.make_board(load.read_records(records))))
-
-
-@app.command()
-def leaderboard(
-    records: Annotated[Path | None, typer.Option(help="a folder of records, instead of MLflow")] = None,
-    track: Annotated[str | None, typer.Option(help="only this track")] = None,
-    setup: Annotated[str | None, typer.Option(help="only this setup")] = None,
-    format: Annotated[str, typer.Option(help="table, markdown, csv, json or latex")] = "table",
-    output: Annotated[Path | None, typer.Option(help="also write index.html and the tables into this folder")] = None,
-    board: Annotated[Path | None, typer.Option(help="also write the Markdown tables to this file")] = None,
-    home: HomeOption = None,
-    tracking_uri: UriOption = None,
-) -> None:
-    """Regenerate the leaderboard: only what the evidence can separate."""
-    from prunemark.benchmark.home import home_at
-    from prunemark.benchmark.store import write_atomically
-    from prunemark.leaderboard import board as boards
-    from prunemark.leaderboard import load, tables
-    from prunemark.leaderboard.page import render_page
-    from prunemark.setups.comparison import find_setup
-    from prunemark.setups.track import find_track
-
-    track_id = find_track(track).id if track else None
-    setup_id = find_setup(setup).id if setup else None
-    loaded = load.read_records(records) if records else _from_mlflow(home_at(home), tracking_uri, track_id)
-    found = boards.make_board(loaded, track=track_id, setup=setup_id)
-    if board:
-        write_atomically(board, tables.render(found, "markdown"))
-    if output:
-        write_atomically(output / "index.html", render_page(found))
-        for name, extension in (("markdown", "md"), ("csv", "csv"), ("json", "json"), ("latex", "tex")):
-            write_atomically(output / f"board.{extension}", tables.render(found, name))
-    if format == "table":
-        tables.print_board(found, console())
-    else:
-        sys.stdout.write(tables.render(found, format))
-
-
-def _from_mlflow(home: Any, uri: str | None, track: str | None) -> Any:
-    from prunemark.benchmark.mlflow_store import read_runs, tracking_uri
-    from prunemark.leaderboard import load
-
-    return load.read_texts(read_runs(tracking_uri(uri, home), home, track))
-
-
-@app.command()
-def verify(record: Annotated[Path, typer.Argument(help="a record's JSON file")]) -> None:
-    """Check that a record is whole and has the content its name promises."""
-    from prunemark.benchmark.record import load_file
-
-    if not record.is_file():
-        raise InputError(f"no file {str(record)!r}. Records lie in the folder `records` of --home")
-    found = load_file(record).outcome
-    typer.echo(f"{record.name}: sound. {found.method.name} on {found.track}, {found.setup}, seed {found.seed}")
+    loaded = load.read_records(records)
+    results.write_site(board.make_board(loaded), loaded, page.parent, records)
 
 
 @app.command()
@@ -169,6 +115,9 @@ def doctor(home: HomeOption = None, format: Format = "table") -> None:
 
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
+app.command("leaderboard")(results.leaderboard)
+app.command("verify")(results.verify)
+app.command("invalidate")(results.invalidate)
 app.command("reproduce")(experiments.reproduce)
 app.command("cross-validate")(experiments.cross_validate)
 app.command("tune")(experiments.tune)

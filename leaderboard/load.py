@@ -47,15 +47,28 @@ def read_records(folder: Path, track: str | None = None) -> Loaded:
 
     Of several versions of one track the newest counts, or `track` where that names a version.
     """
+    entries, wrong = read_invalidations(folder)
+    refused = [Refused(place, why) for place, why in wrong]
+    found = read_sound(folder, refused)
+    return _that_count(found, refused, {entry.record_sha256: entry.reason for entry in entries}, track)
+
+
+def read_sound(folder: Path, refused: list[Refused]) -> list[Record]:
+    """All sound records of a folder, each once, whether they count or not; what is not sound goes to `refused`.
+
+    Raises InputError when the folder is missing or holds nothing.
+    """
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}. Records lie in the folder `records` of --home")
-    refused: list[Refused] = []
-    entries, wrong = read_invalidations(folder)
-    refused += [Refused(place, why) for place, why in wrong]
     found = _sift(chain(_loose(folder), _packed(folder, refused)), refused)
     if not found and not refused:
         raise InputError(f"no records in {str(folder)!r}. Run `prunemark submit` first")
-    return _that_count(found, refused, {entry.record_sha256: entry.reason for entry in entries}, track)
+    return found
+
+
+def record_names(folder: Path) -> set[str]:
+    """The hashes of all records that a folder names, sound or not."""
+    return {line.sha256 for line in chain(_loose(folder), _packed(folder, []))}
 
 
 def read_texts(

@@ -1,0 +1,43 @@
+"""How a board is cited: a BibTeX entry and an identifier that only this state of it has."""
+
+from __future__ import annotations
+
+import hashlib
+
+from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.release import Release
+
+RULES = "Comparison setups of arXiv:2301.05219"
+
+
+def digest_of(loaded: Loaded) -> str:
+    """The digest of a board that is not released: SHA-256 over the hashes of the records that count, in order."""
+    counting = sorted(r.record_sha256 for r in loaded.records if r.record_sha256 not in loaded.invalid)
+    return hashlib.sha256("".join(f"{sha256}\n" for sha256 in counting).encode()).hexdigest()
+
+
+def as_of(loaded: Loaded) -> str:
+    """The ISO date of the newest record, for a board without a release; "" for one without records."""
+    return max((record.observed.finished_at[:10] for record in loaded.records), default="")
+
+
+def identifier(release: Release | None, digest: str) -> str:
+    """prunemark-2026.1-1a2b3c4d5e6f: the release, or `unreleased`, and the beginning of the digest."""
+    return f"prunemark-{release.id if release else 'unreleased'}-{(release.digest if release else digest)[:12]}"
+
+
+def bibtex(release: Release | None, digest: str, as_of: str = "") -> str:
+    """A BibTeX entry. `digest` and `as_of`, the date of the newest record, are for a board without a release."""
+    name = identifier(release, digest)
+    date = release.date if release else as_of
+    title = f"Prunemark leaderboard, release {release.id}" if release else "Prunemark leaderboard, not released"
+    fields = {
+        "title": f"{{{title}}}",
+        "author": "{The Prunemark authors}",
+        "year": date[:4],
+        "month": date[5:7].lstrip("0"),
+        "version": release.id if release else "",
+        "note": f"Identifier {name}. {RULES}",
+    }
+    lines = [f"  {field} = {{{value}}}," for field, value in fields.items() if value]
+    return "\n".join([f"@misc{{{name},", *lines, "}"]) + "\n"
