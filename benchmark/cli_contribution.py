@@ -84,6 +84,13 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     from prunemark.benchmark.growth import growth
     from prunemark.leaderboard.load import identity
 
+    for given in (folder, base):
+        if not given.is_dir():
+            raise InputError(
+                f"no folder {str(given)!r}. Give two folders of a board, such as leaderboard in two clones"
+            )
+    if reruns < 0:
+        raise InputError(f"--rerun is a number of trials; given {reruns}")
     grown = growth(folder, base)
     broken = list(grown.broken)
     held, new = _held(base), _added(folder, grown.added, broken)
