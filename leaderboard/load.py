@@ -130,6 +130,8 @@ def _collecting_no_garbage() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # and back: what was read now counts as old, and is not looked through as if it were new
+        gc.unfreeze()
         if was:
             gc.enable()
 
