@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prunemark.leaderboard import words
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.field import FAILED
 from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.look import Look
+from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
+from prunemark.leaderboard.table import Row, Table
 
 VERDICT_LOOKS = {
     "better": Look("var(--better)", "M0,-1L1,.8H-1Z"),
@@ -19,23 +21,23 @@ VERDICT_LOOKS = {
     "undetermined": Look("var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
 }
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
-ROW_PIXELS = 30
-SHA_SHOWN = 12
+ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 30, 8, 20
+"""A figure of more methods refers to its table in words, and shows no single seeds: that keeps a page small."""
 
 
 def forest(table: Table) -> Spec | None:
     """Every method's difference to the anchor in points, with its intervals, and the margin as a band.
 
-    None where nothing is compared or every interval is infinite.
+    Left out are methods that failed on a seed. None where nothing is compared or every interval is infinite.
     """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": row.name, "d": round(c.difference_pp, 3), "low": round(c.interval_pp[0], 3),
             "high": round(c.interval_pp[1], 3), "word": word(row), "tip": tip_of_difference(row, table),
             "wide": [round(end, 3) for end in row.generalises.interval_pp] if row.generalises else None,
         }
         for row in table.ranked
-        if row.verdict and all(map(math.isfinite, (c := row.verdict.comparison).interval_pp))
+        if row.verdict and comparable(row) and (c := row.verdict.comparison)
     ]  # fmt: skip
     if not rows:
         return None
@@ -46,7 +48,7 @@ def forest(table: Table) -> Spec | None:
     colour = at("colour", "word")
     return vega.figure(
         f"Differences to {table.anchor} in percentage points, with 95 % intervals. "
-        + "; ".join(str(row["tip"]).replace("\n", ", ") for row in rows),
+        + described([row["tip"].replace("\n", ", ") for row in rows]),
         height=ROW_PIXELS * len(rows),
         data=[vega.values("rows", rows), vega.values("wide", [row for row in rows if row["wide"]])],
         scales=[
@@ -70,6 +72,20 @@ def forest(table: Table) -> Spec | None:
                  strokeWidth=2, tooltip={"field": "tip"}),
         ],
     )  # fmt: skip
+
+
+def comparable(row: Row) -> bool:
+    """Whether a difference is worth drawing: it has an interval, and no seed counts at chance because it failed.
+
+    Next to the accuracy of chance every other difference would be a dot; the tables show such rows and say why.
+    """
+    finite = row.verdict is None or all(map(math.isfinite, row.verdict.comparison.interval_pp))
+    return finite and not any(flag.startswith(tuple(FAILED.values())) for flag in row.flags)
+
+
+def described(parts: Sequence[str]) -> str:
+    """The content of a figure in words, as long as it is short enough to be listened to."""
+    return "; ".join(parts) if len(parts) <= MOST_DESCRIBED else "The tables of this page have the numbers."
 
 
 def word(row: Row) -> str:
@@ -124,7 +140,7 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
     title = "weights that are zero, %" if weights else "speed-up in MACs"
     return vega.figure(
         f"Test accuracy against {title}. "
-        + "; ".join(f"{names[p['m']]} {p['y']:.2f} % at {p['x']:.3g}" for p in means),
+        + described([f"{names[p['m']]} {p['y']:.2f} % at {p['x']:.3g}" for p in means]),
         height=360, right="16",
         data=[vega.values("means", means), vega.values("seeds", seeds), vega.values("front", front),
               vega.values("dense", [{"y": round(y, 3)} for y in dense[:1]])],
@@ -141,7 +157,8 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
             vega.y_axis("test accuracy, %"),
         ],
         marks=[
-            mark("rule", "dense", x=0, x2={"signal": "width"}, y=at("y", "y"), stroke="var(--faint)", strokeDash=[1, 3]),
+            mark("rule", "dense", x=0, x2={"signal": "width"}, y=at("y", "y"), stroke="var(--faint)",
+                 strokeDash=[1, 3]),
             mark("text", "dense", x={"signal": "width"}, y=at("y", "y", offset=-5), text="dense", align="right",
                  fill="var(--faint)"),
             mark("line", "front", x=at("x", "x"), y=at("y", "y"), stroke="var(--accent)", strokeWidth=6,
@@ -187,5 +204,6 @@ def _points(tables: Sequence[Table], names: Sequence[str]) -> tuple[list[dict[st
             seeds += [
                 where | {"y": round(score, 3), "s": seed, "r": sha256[:SHA_SHOWN]}
                 for seed, score, sha256 in zip(row.seeds, row.scores, row.records, strict=True)
+                if len(names) <= MOST_WITH_SEEDS
             ]
     return means, seeds

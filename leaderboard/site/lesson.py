@@ -54,7 +54,9 @@ def changes(tables: Sequence[Table]) -> list[Change]:
     for table in chained:
         for row in table.ranked:
             if row.verdict:
-                by_method.setdefault(row.name, []).append((table.setup, word(row), row.verdict.comparison.difference_pp))
+                by_method.setdefault(row.name, []).append(
+                    (table.setup, word(row), row.verdict.comparison.difference_pp)
+                )
     found = []
     for name, seen in by_method.items():
         pairs = [

@@ -22,7 +22,7 @@ STATEMENTS = {
 ROWS = {
     "anchor": "The track's fixed reference method. Every other method is compared with it, seed by seed.",
     "control": "Run beside every submission under the same budget, such as random pruning with the same layer ratios.",
-    "reference": "The dense network and training from scratch: shown beside the methods, ranked where the setup admits.",
+    "reference": "The dense network and scratch training: shown beside the methods, ranked where a setup admits it.",
     "partial": "A method that lacks some of the anchor's seeds is shown and not ranked. No missing value is filled in.",
     "failed": "A method that failed on a seed counts there with the accuracy of chance, and a flag says so.",
     "diverged": "A run whose loss became infinite counts with the accuracy it ended with, and a flag says so.",
@@ -36,12 +36,12 @@ FIGURES = {
     "Setup by setup": "A line for each method from setup to setup. A filled mark is a difference that is shown under "
     "that setup, a hollow mark one that is not. A shown difference can be small, and a hollow one large.",
     "Places open": "The places from first to last; the coloured part are those that the evidence leaves open.",
-    "Accuracy against speed-up": "Means over the seeds with their 95 % intervals, single seeds smaller. The front joins "
-    "the means that no other mean beats in both; it is a picture of the means and no verdict.",
+    "Accuracy against speed-up": "Means over the seeds with 95 % intervals, single seeds smaller. The front joins the "
+    "means that no other mean beats in both; it is a picture of the means and no verdict.",
     "Retraining": "Validation accuracy after each epoch, mean over the seeds, with their lowest and highest.",
-    "Trainability": "Mean validation accuracy over the epochs before the LR first drops, against final accuracy. Pruning "
-    "damages trainability, and a small LR does not repair it in time: that explains much of what looks like a better "
-    "method. Compare it only between runs of one LR schedule.",
+    "Trainability": "Mean validation accuracy over the epochs before the LR first drops, against final accuracy. "
+    "Pruning damages trainability, and a small LR does not repair it in time: that explains much of what looks like a "
+    "better method. Compare it only between runs of one LR schedule.",
 }
 
 

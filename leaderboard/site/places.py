@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 INDEX, METHODS, RECORDS, MEANING = "index.html", "methods.html", "records.html", "meaning.html"
 LONGEST = 60
+SHA_SHOWN = 12
+"""So many characters of a hash name a record in links and lists. A link with more of them, or all, works too."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +46,20 @@ class Places:
     def records(self, track: str, sha256: str | None = None) -> str:
         """All records of a track, or one of them."""
         page = f"records_{self.tracks[track]}.html"
-        return page if sha256 is None else f"{page}#{sha256}"
+        return page if sha256 is None else f"{page}#{sha256[:SHA_SHOWN]}"
 
     def shards(self, track: str) -> str:
         """The folder with the full records of a track."""
         return f"data/{self.tracks[track]}"
 
 
-def make_places(
-    tracks: Iterable[str], setups: Iterable[str], levels: Iterable[str], methods: Iterable[str]
-) -> Places:
+def make_places(tracks: Iterable[str], setups: Iterable[str], levels: Iterable[str], methods: Iterable[str]) -> Places:
     """One name for each; the same names whatever the order."""
     return Places(slugs(tracks), slugs(setups), slugs(levels), slugs(methods))
 
 
 def slug(text: str) -> str:
-    """Small letters, digits, dots and single hyphens; behind two hyphens a digest, where little or much would be left."""
+    """Small letters, digits, dots and single hyphens; behind two hyphens a digest where too little or much is left."""
     plain = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
     return plain if plain and len(plain) <= LONGEST else f"{plain[:LONGEST].strip('-.') or 'x'}--{_digest(text)}"
 

@@ -17,7 +17,6 @@ from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 
 SHARD_CHARACTERS = 250_000
-SHA_SHOWN = 12
 Shards = list[list[str]]
 """The hashes in each shard, in order."""
 
@@ -62,7 +61,7 @@ def records_page(material: Material, track: str, shards: Shards) -> str:
         track=track,
         track_page=material.places.track(track),
         index=index | {"folder": material.places.shards(track), "pages": method_pages(material, index["methods"])},
-        invalid={sha256[:SHA_SHOWN]: why for sha256, why in material.board.invalid.items()},
+        invalid={sha256[: places.SHA_SHOWN]: why for sha256, why in material.board.invalid.items()},
         number=len(index["rows"]),
         identifier=material.identifier,
         count=material.board.records,
@@ -90,8 +89,8 @@ def index_of(records: Mapping[str, Record], shards: Shards) -> dict[str, Any]:
         o = record.outcome
         accuracy = round(o.accuracy.test_percent, 2) if o.accuracy else None
         rows.append(
-            [sha256[:SHA_SHOWN], number("methods", o.method.name), number("setups", o.setup), number("levels", o.level),
-             o.seed, number("statuses", o.status), accuracy, where[sha256]]
+            [sha256[: places.SHA_SHOWN], number("methods", o.method.name), number("setups", o.setup),
+             number("levels", o.level), o.seed, number("statuses", o.status), accuracy, where[sha256]]
         )  # fmt: skip
     return {"rows": rows} | {kind: list(words) for kind, words in lists.items()}
 
@@ -107,7 +106,8 @@ def records_index_page(material: Material) -> str:
         "records_index",
         here=places.RECORDS,
         tracks=[
-            (track, material.places.records(track), len(records)) for track, records in material.records_by_track.items()
+            (track, material.places.records(track), len(records))
+            for track, records in material.records_by_track.items()
         ],
         identifier=material.identifier,
         count=material.board.records,

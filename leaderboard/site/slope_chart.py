@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prunemark.leaderboard.table import Table
 from prunemark.leaderboard.site import vega
-from prunemark.leaderboard.site.charts import tip_of_difference, word
+from prunemark.leaderboard.site.charts import comparable, word
 from prunemark.leaderboard.site.look import Look
 from prunemark.leaderboard.site.vega import Spec, at, mark
+from prunemark.leaderboard.table import Table
 from prunemark.setups.budget import WHOLE
 
-HEIGHT, LABEL_LINE, LONGEST_LABEL = 380, 15, 16
+HEIGHT, LABEL_LINE, LONGEST_LABEL, MOST_LINES = 380, 15, 16, 20
+_TIP = (
+    "datum.setup + ': ' + scale('name', datum.m) + '\\n' + format(datum.d, '+.2f') + ' pp [' +"
+    " format(datum.low, '+.2f') + ', ' + format(datum.high, '+.2f') + ']\\n' + datum.word"
+)
 GAP = " "
 """A place on the axis between the setups that imply one another and those that admit scratch training."""
 
@@ -21,35 +24,32 @@ GAP = " "
 def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str, level: str) -> Spec | None:
     """Mean differences to the anchor, in points, over the setups of one track; a filled mark is a shown difference.
 
-    The page sets the signals `setup` (its interval is drawn) and `level`. None where nothing is compared.
+    The page sets the signals `setup` (its intervals are drawn) and `level`. None where nothing is compared.
     """
     setups = list(dict.fromkeys(table.setup for table in tables))
-    names = sorted({row.name for table in tables for row in table.ranked})
+    names = shown_in_slopes(tables)
     points = [point for table in tables for point in _points(table, names)]
     if not points:
         return None
-    margin = tables[0].margin_pp
+    margin, anchor = tables[0].margin_pp, tables[0].anchor
     domains = {table.level: _domain([p for p in points if p["level"] == table.level], margin) for table in tables}
     anchors = {table.level: names.index(table.anchor) for table in tables if table.anchor in names}
     labels = [label for each, domain in domains.items() for label in _labels(points, each, domain, anchors, names)]
-    colour = at("colour", "m")
-    shown = {"type": "filter", "expr": "datum.level === level"}
-    filled = {"test": "datum.word === 'better' || datum.word === 'worse'", **colour}
-    dim = {"signal": "active < 0 || active === datum.m ? 1 : 0.18"}
-    line = dict(strokeWidth=2, stroke=colour, strokeDash=at("dash", "m"), opacity=dim)
     return vega.figure(
-        f"Differences to {tables[0].anchor} in percentage points under {', '.join(setups)}, a line for each method. "
+        f"Differences to {anchor} in percentage points under {', '.join(setups)}, a line for each method. "
         "The tables on this page have the numbers.",
         height=HEIGHT, right="space < 480 ? 84 : 118",
         data=[
-            vega.values("points", points, shown), vega.values("labels", labels, shown),
-            {"name": "steps", "source": "points", "transform": [{"type": "filter", "expr": "!datum.whole"}]},
-            {"name": "whole", "source": "points", "transform": [{"type": "filter", "expr": "datum.whole"}]},
-            {"name": "chosen", "source": "points", "transform": [{"type": "filter", "expr": "datum.setup === setup"}]},
+            vega.values("points", points, _filter("datum.level === level")),
+            vega.values("labels", labels, _filter("datum.level === level")),
+            {"name": "steps", "source": "points", "transform": [_filter("!datum.whole")]},
+            {"name": "whole", "source": "points", "transform": [_filter("datum.whole")]},
+            {"name": "chosen", "source": "points", "transform": [_filter("datum.setup === setup")]},
         ],
         signals=[
             {"name": "setup", "value": setup}, {"name": "level", "value": level}, {"name": "domains", "value": domains},
             {"name": "setups", "value": setups}, {"name": "spaced", "value": _axis_of(setups)},
+            {"name": "nudge", "update": "min(7, width / 60)"},
             {"name": "active", "value": -1, "on": [
                 {"events": "symbol:pointerover, line:pointerover, text:pointerover", "update": "datum ? datum.m : -1"},
                 {"events": "symbol:pointerout, line:pointerout, text:pointerout", "update": "-1"},
@@ -65,31 +65,75 @@ def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str, level
             {"orient": "bottom", "scale": "x", "labelColor": "var(--ink)", "labelOverlap": False,
              "labelFontSize": {"signal": "width < 300 ? 10.5 : 13"},
              "labelFontWeight": {"condition": {"test": "datum.value === setup", "value": "bold"}, "value": "normal"}},
-            vega.y_axis(f"difference to {tables[0].anchor}, pp", encode=vega.SIGNED, tickCount=8),
+            vega.y_axis(f"difference to {anchor}, pp", encode=vega.SIGNED, tickCount=8),
         ],
-        marks=[
-            mark("rect", None, x={"scale": "x", "signal": "setup", "offset": {"signal": "-min(26, width / 18)"}},
-                 width={"signal": "2 * min(26, width / 18)"}, y=-8, y2={"signal": "height + 8"}, fill="var(--chosen)",
-                 cornerRadius=4),
-            mark("rect", None, x=0, x2={"signal": "width"}, y={"scale": "y", "value": -margin},
-                 y2={"scale": "y", "value": margin}, fill="var(--band)"),
-            mark("rule", None, x=0, x2={"signal": "width"}, y={"scale": "y", "value": 0}, stroke="var(--ink)",
-                 strokeWidth=1.5),
-            *(vega.by_method(mark("line", "method", seen=True, x=at("x", "setup"), y=at("y", "d"), **line), source=part)
-              for part in ("steps", "whole")),
-            mark("rule", "chosen", clip=True, x=at("x", "setup", offset={"signal": "datum.shift * min(7, width / 60)"}),
-                 y=at("y", "low"), y2=at("y", "high"), stroke=colour, strokeWidth=1.5, opacity=dim),
-            mark("symbol", "points", seen=True, x=at("x", "setup", offset={"signal":
-                 "datum.setup === setup ? datum.shift * min(7, width / 60) : 0"}), y=at("y", "d"), size=85,
-                 shape=at("shape", "m"), stroke=colour, strokeWidth=2, opacity=dim,
-                 fill=[filled, {"value": "var(--paper)"}], tooltip={"field": "tip"}),
-            mark("rule", "labels", x={"signal": "width"}, x2={"signal": "width + 12"}, y=at("y", "d"), y2={"field": "at"},
-                 stroke=colour, strokeOpacity=0.5, opacity=dim),
-            mark("text", "labels", seen=True, x={"signal": "width + 16"}, y={"field": "at"}, text={"field": "label"},
-                 fontSize={"signal": "space < 480 ? 11 : 12"},
-                 baseline="middle", fill=colour, opacity=dim, fontWeight="bold"),
-        ],
+        marks=[*_ground(margin), *_lines(), *_ends()],
     )  # fmt: skip
+
+
+def _filter(expression: str) -> Spec:
+    return {"type": "filter", "expr": expression}
+
+
+_DIM = {"signal": "active < 0 || active === datum.m ? 1 : 0.18"}
+_COLOUR = at("colour", "m")
+
+
+def _ground(margin_pp: float) -> list[Spec]:
+    """What lies behind the lines: the chosen setup, the margin, the anchor at zero."""
+    half = "min(26, width / 18)"
+    return [
+        mark("rect", None, x={"scale": "x", "signal": "setup", "offset": {"signal": f"-{half}"}},
+             width={"signal": f"2 * {half}"}, y=-8, y2={"signal": "height + 8"}, fill="var(--chosen)", cornerRadius=4),
+        mark("rect", None, x=0, x2={"signal": "width"}, y={"scale": "y", "value": -margin_pp},
+             y2={"scale": "y", "value": margin_pp}, fill="var(--band)"),
+        mark("rule", None, x=0, x2={"signal": "width"}, y={"scale": "y", "value": 0}, stroke="var(--ink)",
+             strokeWidth=1.5),
+    ]  # fmt: skip
+
+
+def _lines() -> list[Spec]:
+    """A line for each method, the intervals under the chosen setup, and a mark for each difference."""
+    shown = {"test": "datum.word === 'better' || datum.word === 'worse'", **_COLOUR}
+    line = mark("line", "method", seen=True, x=at("x", "setup"), y=at("y", "d"), strokeWidth=2, stroke=_COLOUR,
+                strokeDash=at("dash", "m"), opacity=_DIM)  # fmt: skip
+    return [
+        *(vega.by_method(line, source=part) for part in ("steps", "whole")),
+        mark("rule", "chosen", clip=True, x=at("x", "setup", offset={"signal": "datum.shift * nudge"}),
+             y=at("y", "low"), y2=at("y", "high"), stroke=_COLOUR, strokeWidth=1.5, opacity=_DIM),
+        mark("symbol", "points", seen=True, y=at("y", "d"), size=85, shape=at("shape", "m"), stroke=_COLOUR,
+             x=at("x", "setup", offset={"signal": "datum.setup === setup ? datum.shift * nudge : 0"}), strokeWidth=2,
+             opacity=_DIM, fill=[shown, {"value": "var(--paper)"}], tooltip={"signal": _TIP}),
+    ]  # fmt: skip
+
+
+def _ends() -> list[Spec]:
+    """The names at the right, each with a thin rule to the end of its line."""
+    return [
+        mark("rule", "labels", x={"signal": "width"}, x2={"signal": "width + 12"}, y=at("y", "d"), y2={"field": "at"},
+             stroke=_COLOUR, strokeOpacity=0.5, opacity=_DIM),
+        mark("text", "labels", seen=True, x={"signal": "width + 16"}, y={"field": "at"}, text={"field": "label"},
+             fontSize={"signal": "space < 480 ? 11 : 12"}, baseline="middle", fill=_COLOUR, opacity=_DIM,
+             fontWeight="bold"),
+    ]  # fmt: skip
+
+
+def shown_in_slopes(tables: Sequence[Table]) -> list[str]:
+    """The ranked methods by name; of more than twenty the anchor and those whose difference to it moves most.
+
+    Methods that failed on a seed of every table are left out.
+    """
+    moves: dict[str, list[float]] = {}
+    for table in tables:
+        for row in filter(comparable, table.ranked):
+            moves.setdefault(row.name, []).extend([row.verdict.comparison.difference_pp] if row.verdict else [])
+    anchors = {table.anchor for table in tables}
+    most = sorted(moves, key=lambda name: (name not in anchors, -_range(moves[name]), name))
+    return sorted(most[:MOST_LINES])
+
+
+def _range(differences: Sequence[float]) -> float:
+    return max(differences) - min(differences) if differences else 0.0
 
 
 def _axis_of(setups: Sequence[str]) -> list[str]:
@@ -99,16 +143,12 @@ def _axis_of(setups: Sequence[str]) -> list[str]:
 
 
 def _points(table: Table, names: Sequence[str]) -> list[dict[str, Any]]:
-    rows = [
-        row for row in table.ranked
-        if row.verdict and all(map(math.isfinite, row.verdict.comparison.interval_pp))
-    ]  # fmt: skip
+    rows = [row for row in table.ranked if row.name in names and row.verdict and comparable(row)]
     return [
         {
             "setup": table.setup, "level": table.level, "m": names.index(row.name), "whole": table.setup in WHOLE,
             "d": round(c.difference_pp, 3), "low": round(c.interval_pp[0], 3), "high": round(c.interval_pp[1], 3),
             "shift": place - (len(rows) - 1) / 2, "word": word(row),
-            "tip": f"{table.setup}: {tip_of_difference(row, table)}",
         }
         for place, row in enumerate(rows)
         if row.verdict and (c := row.verdict.comparison)
@@ -118,7 +158,7 @@ def _points(table: Table, names: Sequence[str]) -> list[dict[str, Any]]:
 def _domain(points: Sequence[Mapping[str, Any]], margin_pp: float) -> list[float]:
     """Room for all means, and for intervals as far as three times the range of the means."""
     means = [point["d"] for point in points] or [0.0]
-    reach = max(max(map(abs, means)), 2 * margin_pp)
+    reach = max(*map(abs, means), 2 * margin_pp)
     low = max(min(point["low"] for point in points), min(means) - reach) if points else -reach
     high = min(max(point["high"] for point in points), max(means) + reach) if points else reach
     low, high = min(low, -2 * margin_pp), max(high, 2 * margin_pp)

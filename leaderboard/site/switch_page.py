@@ -9,7 +9,7 @@ from prunemark.leaderboard import words
 from prunemark.leaderboard.site import charts, lesson
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
-from prunemark.leaderboard.site.slope_chart import slopes
+from prunemark.leaderboard.site.slope_chart import shown_in_slopes, slopes
 from prunemark.leaderboard.site.standings_page import tally
 from prunemark.leaderboard.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -39,6 +39,7 @@ def switch_page(material: Material, track: str) -> str:
         panels=[panel_view(material, table) for table in tables],
         lessons=[(each, lesson_view([t for t in tables if t.level == each], by_setup)) for each in levels],
         slopes=slopes(tables, material.looks, setup, level) if len(by_setup) > 1 else None,
+        undrawn=sorted({row.name for table in tables for row in table.ranked} - set(shown_in_slopes(tables))),
         anchor=tables[0].anchor,
         margin_pp=tables[0].margin_pp,
         records_page=material.places.records(track),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
 from prunemark.benchmark.record import Record
-from prunemark.leaderboard.table import Row, Table
 from prunemark.leaderboard.site import vega
-from prunemark.leaderboard.site.charts import SHA_SHOWN
 from prunemark.leaderboard.site.look import Look
+from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
+from prunemark.leaderboard.table import Row, Table
 
 MOST_CURVES, MOST_EPOCHS = 10, 50
 """What a reader can tell apart, and what keeps a page small; see `shown_in_curves`."""
@@ -55,7 +56,8 @@ def curves(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record
         ],
         axes=[vega.x_axis("retraining epoch", format="d"), vega.y_axis("validation accuracy, %")],
         marks=[
-            mark("rule", "drops", x=at("x", "e"), y=0, y2={"signal": "height"}, stroke="var(--faint)", strokeDash=[2, 3]),
+            mark("rule", "drops", x=at("x", "e"), y=0, y2={"signal": "height"}, stroke="var(--faint)",
+                 strokeDash=[2, 3]),
             vega.by_method(
                 mark("area", "method", x=at("x", "e"), y=at("y", "l"), y2=at("y", "h"), fill=colour, fillOpacity=0.12),
                 source="points",
@@ -72,7 +74,7 @@ def curves(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record
 def lr_drops(record: Record) -> list[int]:
     """The epochs of the retraining curve at which the LR is below that of the epoch before."""
     curve = record.outcome.curve
-    return [after.epoch for before, after in zip(curve, curve[1:], strict=False) if after.lr < before.lr]
+    return [after.epoch for before, after in pairwise(curve) if after.lr < before.lr]
 
 
 def _mean_curve(records: Sequence[Record]) -> list[dict[str, float]]:
@@ -108,7 +110,7 @@ def trainability(table: Table, looks: Mapping[str, Look], records: Mapping[str, 
     seeds = [point for number, row in enumerate(rows) for point in _seed_points(number, row, records)]
     if not seeds:
         return None
-    means = [
+    means: list[dict[str, Any]] = [
         {"m": m, "x": round(fmean(p["x"] for p in own), 2), "y": round(fmean(p["y"] for p in own), 2)}
         for m in range(len(names))
         if (own := [point for point in seeds if point["m"] == m])

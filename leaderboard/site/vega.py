@@ -115,4 +115,8 @@ def look_scales(names: Sequence[str], looks: Mapping[str, Look]) -> list[Spec]:
 
 def by_method(*marks: Spec, source: str) -> Spec:
     """Marks drawn once a method, from the rows of `source` with its number in `m`; they name their data `method`."""
-    return {"type": "group", "from": {"facet": {"name": "method", "data": source, "groupby": "m"}}, "marks": list(marks)}
+    return {
+        "type": "group",
+        "from": {"facet": {"name": "method", "data": source, "groupby": "m"}},
+        "marks": list(marks),
+    }

@@ -104,15 +104,15 @@ function recordList(table) {
     data: index.rows, order: [], autoWidth: false, pageLength: 25, lengthMenu: [25, 100, 500],
     columns: [
       { data: 0, render: (hash, type) => (type === "display" ? `<a href="#${hash}"><code>${hash}</code></a>` : hash) },
-      { data: 1, render: words("methods") },
-      { data: 2, render: words("setups") },
-      { data: 3, render: words("levels") },
+      { data: 1, render: words("methods"), className: "words" },
+      { data: 2, render: words("setups"), className: "words" },
+      { data: 3, render: words("levels"), className: "words" },
       { data: 4 },
-      { data: 5, render: words("statuses") },
+      { data: 5, render: words("statuses"), className: "words" },
       { data: 6, render: (number, type) => (type === "display" ? (number === null ? "" : number.toFixed(2)) : number) },
     ],
     layout: { topStart: "search", topEnd: "pageLength", bottomStart: "info", bottomEnd: "paging" },
-    language: { search: "Filter", zeroRecords: "No record has this text", lengthMenu: "_MENU_ a page" },
+    language: { search: "Filter", zeroRecords: "No record has this text", lengthMenu: "_MENU_ a page", info: "_START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_)", infoEmpty: "none" },
   });
   const open = () => openRecord(index, decodeURIComponent(location.hash.slice(1)));
   addEventListener("hashchange", open);
@@ -169,7 +169,7 @@ function facts({ status, accuracy, base, compression }, { finished_at: finished 
   if (accuracy) add(`${accuracy.test_percent.toFixed(2)} %`, "test accuracy");
   if (base) add(`${base.test_percent.toFixed(2)} %`, "of the base model");
   if (compression && compression.sparsity) add(`${(100 * compression.sparsity).toFixed(1)} %`, "weights zero");
-  else if (compression) add(`${compression.speedup_macs.toFixed(2)}×`, "fewer MACs");
+  else if (compression) add(`${compression.speedup_macs.toFixed(2)}×`, "speed-up in MACs");
   return list;
 }
 
