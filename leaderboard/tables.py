@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from prunemark.leaderboard import words
 from prunemark.leaderboard.board import Board
-from prunemark.leaderboard.table import Table
+from prunemark.leaderboard.latex import latex
+from prunemark.leaderboard.plain import plain_overall_rows, plain_rows
 from prunemark.setups.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -19,38 +20,52 @@ if TYPE_CHECKING:
 HEADING = "# Leaderboard\n\nGenerated from {records} records by `prunemark leaderboard`; never edited by hand.\n"
 
 
-def render(board: Board, format: str) -> str:
-    """The board as text of one format. Raises InputError with the valid formats."""
+def render(board: Board, format: str, *, identifier: str = "") -> str:
+    """The board as text of one format. `identifier` names this state of the board where the format has a place for it.
+
+    Raises InputError with the valid formats.
+    """
     if format not in FORMATS:
         raise unknown_name("format", format, ["table", *FORMATS])
-    return FORMATS[format](board)
+    return FORMATS[format](board, identifier)
 
 
-def as_csv(board: Board) -> str:
-    """One line a row, with real numbers."""
-    rows = words.plain_rows(board.tables)
+def as_csv(board: Board, identifier: str = "") -> str:
+    """One line a row, with real numbers; `scope` tells rows of a track from rows over tracks. It has no identifier."""
+    rows = [*plain_rows(board.tables), *plain_overall_rows(board.overall)]
+    for row in rows:
+        if differences := row.get("differences_pp"):
+            row["differences_pp"] = "; ".join(f"{track}={value!r}" for track, value in differences.items())
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n", restval="")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
 
 
-def as_json(board: Board) -> str:
-    """Rows with real numbers, captions, and what was refused."""
+def as_json(board: Board, identifier: str = "") -> str:
+    """Rows with real numbers, captions, and what was refused or does not count."""
     data = {
-        "rows": words.plain_rows(board.tables),
+        "identifier": identifier or None,
+        "release": board.release,
+        "rows": plain_rows(board.tables),
         "captions": [words.caption(table) for table in board.tables],
+        "overall": plain_overall_rows(board.overall),
+        "overall_captions": [words.overall_caption(overall) for overall in board.overall],
         "refused": [{"name": refused.name, "why": refused.why} for refused in board.refused],
+        "invalidated": dict(board.invalid),
     }
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_markdown(board: Board) -> str:
+def as_markdown(board: Board, identifier: str = "") -> str:
     """Tables for a repository page."""
     parts = [HEADING.format(records=board.records)]
+    if identifier:
+        parts.append(f"Identifier: `{identifier}`\n")
     for table in board.tables:
-        parts.append(f"## {table.track}, {table.level}, {table.setup}\n")
+        parts.append(f"## {_pipe(table.track)}, {_pipe(table.level)}, {table.setup}\n")
         body = [words.line(row, table) for row in table.ranked]
         if body:
             parts.append(_markdown_table(list(words.COLUMNS.values()), [_markdown_cells(line) for line in body]))
@@ -59,12 +74,23 @@ def as_markdown(board: Board) -> str:
             cells = [[_pipe(cell) for cell in words.unranked_line(row).values()] for row in table.unranked]
             parts.append(_markdown_table(head, cells))
         parts.append(f"{_pipe(words.caption(table))}\n")
-        if flags := words.flag_lines(table):
-            parts.append("\n".join(f"- {_pipe(flag)}" for flag in flags) + "\n")
+        parts += _markdown_list(words.flag_lines((*table.ranked, *table.unranked)))
+    if board.overall:
+        parts.append("## Over tracks\n")
+    for overall in board.overall:
+        if overall.rows:
+            cells = [[_pipe(cell) for cell in words.overall_line(row, overall)] for row in overall.rows]
+            parts.append(_markdown_table([_pipe(name) for name in words.overall_head(overall)], cells))
+        parts.append(f"{_pipe(words.overall_caption(overall))}\n")
+        parts += _markdown_list(words.flag_lines(overall.rows))
     if board.refused:
         parts.append("## Left out\n")
         parts.append("\n".join(f"- `{refused.name}`: {_pipe(refused.why)}" for refused in board.refused) + "\n")
     return "\n".join(parts)
+
+
+def _markdown_list(lines: list[str]) -> list[str]:
+    return ["\n".join(f"- {_pipe(line)}" for line in lines) + "\n"] if lines else []
 
 
 def _markdown_table(head: list[str], rows: list[list[str]]) -> str:
@@ -84,42 +110,11 @@ def _pipe(text: str) -> str:
     return text.replace("\n", " ")
 
 
-def as_latex(board: Board) -> str:
-    """booktabs tables, with the caption that the statistics demand."""
-    return "\n".join(_latex_table(table) for table in board.tables if table.ranked)
-
-
-def _latex_table(table: Table) -> str:
-    head = " & ".join(_tex(name) for name in words.COLUMNS.values())
-    rows = []
-    for row in table.ranked:
-        line = words.line(row, table)
-        cells = [_tex(cell) for cell in line.cells.values()]
-        rows.append(" & ".join([rf"\textbf{{{cells[0]}}}" if line.top else cells[0], *cells[1:]]) + r" \\")
-    body = "\n".join(rows)
-    return (
-        "\\begin{table}\n"
-        f"\\caption{{{_tex(words.caption(table))}}}\n"
-        f"\\begin{{tabular}}{{l{'r' * 4}lrrll}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\n\\bottomrule\n"
-        "\\end{tabular}\n\\end{table}\n"
-    )
-
-
-_TEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$", "\n": " ",
-}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)
-
-
-FORMATS: dict[str, Callable[[Board], str]] = {
+FORMATS: dict[str, Callable[[Board, str], str]] = {
     "markdown": as_markdown,
     "csv": as_csv,
     "json": as_json,
-    "latex": as_latex,
+    "latex": latex,
 }
 
 
@@ -130,7 +125,7 @@ def print_board(board: Board, console: Console) -> None:
     from rich.text import Text
 
     for table in board.tables:
-        console.print(f"\n[bold]{table.track}[/bold]  level {table.level}  setup {table.setup}")
+        console.print(Text.assemble("\n", (table.track, "bold"), f"  level {table.level}  setup {table.setup}"))
         grid = Grid(box=None, padding=(0, 2, 0, 0), show_edge=False)
         for key, name in words.COLUMNS.items():
             grid.add_column(
@@ -144,11 +139,19 @@ def print_board(board: Board, console: Console) -> None:
             cells = list(words.unranked_line(row).values())[:-1]
             grid.add_row(*(Text(cell, style="dim") for cell in cells), Text("not ranked", style="dim"), "", "", "", "")
         console.print(grid)
-        for flag in words.flag_lines(table):
+        for flag in words.flag_lines((*table.ranked, *table.unranked)):
             console.print(Padding(Text(flag, style="dim"), (0, 0, 0, 2)))
         for row in table.unranked:
             console.print(Padding(Text(f"{row.name}: {row.why}", style="dim"), (0, 0, 0, 2)))
         console.print(Text(words.caption(table), style="italic"))
+    for overall in (each for each in board.overall if each.rows):
+        console.print(Text.assemble("\n", ("over tracks", "bold"), f"  setup {overall.setup}  {overall.granularity}"))
+        grid = Grid(*words.overall_head(overall), box=None, padding=(0, 2, 0, 0), show_edge=False)
+        for method in overall.rows:
+            style = "dim" if method.why else ""
+            grid.add_row(*(Text(cell, style=style) for cell in words.overall_line(method, overall)))
+        console.print(grid)
+        console.print(Text(words.overall_caption(overall), style="italic"))
     for refused in board.refused:
         if not refused.why.startswith("superseded"):
             console.print(Text(f"left out: {refused.name} {refused.why}", style="red"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from prunemark.leaderboard.multiplicity import RANK_SEEDS
+from prunemark.leaderboard.overall import Overall, OverallRow
 from prunemark.leaderboard.table import Row, Table
 
 COLUMNS = {
@@ -35,6 +35,16 @@ MEANINGS = {
     "equivalent": "the difference is shown to lie inside the track's margin (two one-sided tests)",
     "undetermined": "neither is shown. It does not mean equal: more seeds are needed, at least as many as stated",
 }
+
+
+OVERALL_COLUMNS = {
+    "method": "Method",
+    "tracks": "Tracks",
+    "margins": "Margins [95 % CI]",
+    "p": "p (Holm)",
+    "verdict": "Verdict",
+}
+"""Followed by the difference on every track, in points."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +143,35 @@ def _families(table: Table) -> list[str]:
     return parts
 
 
-def flag_lines(table: Table) -> list[str]:
+def flag_lines(rows: Iterable[Row | OverallRow]) -> list[str]:
     """What a reader must know about single rows, one sentence each."""
-    return [f"{row.name}: {flag}" for row in (*table.ranked, *table.unranked) for flag in row.flags]
+    return [f"{row.name}: {flag}" for row in rows for flag in row.flags]
+
+
+def overall_head(overall: Overall) -> list[str]:
+    """The columns of standings over tracks."""
+    return [*OVERALL_COLUMNS.values(), *(f"{track} pp" for track in overall.tracks)]
+
+
+def overall_line(row: OverallRow, overall: Overall) -> list[str]:
+    """One method over tracks as text, column by column."""
+    low, high = row.interval or (math.inf, math.inf)
+    mean = "" if row.mean_margins is None else f"{row.mean_margins:+.2f} [{low:+.2f}, {high:+.2f}]"
+    differences = [row.per_track.get(track) for track in overall.tracks]
+    return [
+        row.name,
+        row.present,
+        mean,
+        "" if row.p_holm is None else p_value(row.p_holm),
+        row.why or row.verdict,
+        *("" if difference is None else f"{difference:+.2f}" for difference in differences),
+    ]
+
+
+def overall_caption(overall: Overall) -> str:
+    """What standings over tracks rest on, and what is said of new families."""
+    anchor = f" Anchor {overall.anchor}." if overall.rows else ""
+    return f"Run under {overall.setup}, {overall.granularity} pruning. {overall.statement}{anchor} {overall.e4}".strip()
 
 
 def number(value: float | None, digits: int) -> str:
@@ -164,44 +200,3 @@ def _difference(row: Row) -> str:
     comparison = row.verdict.comparison
     low, high = comparison.interval_pp
     return f"{comparison.difference_pp:+.2f} [{low:+.2f}, {high:+.2f}]"
-
-
-def plain_row(row: Row, table: Table) -> dict[str, Any]:
-    """A row with real numbers, for CSV and JSON; None where there is none."""
-    comparison = row.verdict.comparison if row.verdict else None
-    tested = row.verdict is not None and row.verdict.p_holm is not None
-    low, high = comparison.interval_pp if comparison else (None, None)
-    lowest, highest = row.interval_percent or (None, None)
-    crossed = row.generalises
-    return {
-        "track": table.track, "setup": table.setup, "level": table.level, "method": row.name, "role": row.role,
-        "ranked": not row.why, "seeds": len(row.seeds), "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
-        "accuracy_low_percent": finite(lowest), "accuracy_high_percent": finite(highest),
-        "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
-        "latency_ms": row.latency_ms, "trainability_percent": row.trainability_percent,
-        "difference_pp": comparison.difference_pp if comparison else None,
-        "difference_low_pp": finite(low), "difference_high_pp": finite(high),
-        "p_raw": comparison.p_two_sided if comparison and tested else None,
-        "p_holm": row.verdict.p_holm if row.verdict else None,
-        "p_equivalence_holm": row.verdict.p_equivalence_holm if row.verdict else None,
-        "p_new_images_raw": crossed.p_two_sided if crossed and crossed.p_holm is not None else None,
-        "p_new_images_holm": crossed.p_holm if crossed else None,
-        "generalises": crossed.generalises if crossed and crossed.p_holm is not None else None,
-        "effect_sd": comparison.effect if comparison and tested else None,
-        "wins": comparison.wins if comparison else None, "ties": comparison.ties if comparison else None,
-        "rank_low": row.rank[0] if row.rank else None, "rank_high": row.rank[1] if row.rank else None,
-        "verdict": "anchor" if row.name == table.anchor and not row.why else row.verdict and row.verdict.word,
-        "evidence": row.verdict.evidence if row.verdict else table.evidence,
-        "needed_seeds": row.verdict.needed_seeds if row.verdict else None,
-        "holds": table.holds, "flags": "; ".join(row.flags) or None, "why_unranked": row.why or None,
-    }  # fmt: skip
-
-
-def finite(value: float | None) -> float | None:
-    """None for infinity, which JSON cannot hold."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def plain_rows(tables: Sequence[Table]) -> list[dict[str, Any]]:
-    """All rows of all tables, with real numbers."""
-    return [plain_row(row, table) for table in tables for row in (*table.ranked, *table.unranked)]

@@ -1,0 +1,77 @@
+"""The tables as LaTeX, ready to be pasted into a paper: booktabs, a label, and the caption that they may not lose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from prunemark.leaderboard import words
+from prunemark.leaderboard.board import Board
+from prunemark.leaderboard.overall import Overall
+from prunemark.leaderboard.table import Table
+
+NOTE = "% Needs \\usepackage{booktabs}. The caption says what the numbers rest on: keep it.\n"
+READING = (
+    "Mean and standard deviation over the seeds; in brackets the 95 % interval of the paired difference to the anchor. "
+    "Bold: no method is shown to be better."
+)
+OVERALL_READING = "In brackets the 95 % interval; differences are in points, means over the levels."
+
+
+def latex(board: Board, identifier: str = "") -> str:
+    """All tables that rank something, and the standings over tracks. `identifier` names this state of the board."""
+    head = (f"% {_one_line(identifier)}\n" if identifier else "") + NOTE
+    tables = [_table(table) for table in board.tables if table.ranked]
+    return "\n".join([head, *tables, *(_overall(overall) for overall in board.overall if overall.rows)])
+
+
+def _table(table: Table) -> str:
+    rows = []
+    for row in table.ranked:
+        line = words.line(row, table)
+        cells = [_tex(cell) for cell in line.cells.values()]
+        rows.append([rf"\textbf{{{cells[0]}}}" if line.top else cells[0], *cells[1:]])
+    notes = [f"{row.name}: not ranked; {row.why}" for row in table.unranked]
+    return _environment(
+        f"{words.caption(table)} {READING}", f"tab:{table.track}-{table.setup}-{table.level}", "lrrrrlrrll",
+        list(words.COLUMNS.values()), rows, [*words.flag_lines((*table.ranked, *table.unranked)), *notes],
+    )  # fmt: skip
+
+
+def _overall(overall: Overall) -> str:
+    rows = [[_tex(cell) for cell in words.overall_line(row, overall)] for row in overall.rows]
+    return _environment(
+        f"{words.overall_caption(overall)} {OVERALL_READING}", f"tab:over-tracks-{overall.setup}-{overall.granularity}",
+        "lrlrl" + "r" * len(overall.tracks), words.overall_head(overall), rows, words.flag_lines(overall.rows),
+    )  # fmt: skip
+
+
+def _environment(
+    caption: str, label: str, columns: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]
+) -> str:
+    body = "\n".join(f"{' & '.join(cells)} \\\\" for cells in rows)
+    below = "".join(f"\\par\\smallskip\\footnotesize {_tex(note)}\n" for note in notes)
+    return (
+        "\\begin{table}\n\\centering\n"
+        f"\\caption{{{_tex(caption)}}}\n\\label{{{re.sub('[^A-Za-z0-9:.]+', '-', label).strip('-')}}}\n"
+        f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{' & '.join(map(_tex, head))} \\\\\n\\midrule\n{body}\n"
+        f"\\bottomrule\n\\end{{tabular}}\n{below}\\end{{table}}\n"
+    )
+
+
+# a cell that begins with [ or * would be taken for an argument of the line break before it
+_TEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$", ">": r"$>$", "|": r"\textbar{}",
+    "[": "{[}", "]": "{]}", "*": "{*}", "≥": r"$\geq$",
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    """Text that LaTeX prints as it is, in one line; a minus before a number is a minus."""
+    escaped = "".join(_TEX.get(character, character) for character in _one_line(text).replace(">=", "≥"))
+    return re.sub(r"(?<![\w.-])-(?=\d)", "$-$", escaped)
+
+
+def _one_line(text: str) -> str:
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
