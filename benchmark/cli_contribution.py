@@ -79,6 +79,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     """What a board's folder has beside its base, examined, and `reruns` of its new trials run again.
 
     Raises RuleBroken when anything is wrong or differs; ends with exit code 4 when something is left undecided.
+    What is said may hold a stranger's text: nothing in it can steer a terminal.
     """
     from prunemark.benchmark.acceptance import examine as find
     from prunemark.benchmark.growth import growth
@@ -98,10 +99,10 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     names = {name: text.sha256 for name, text in shipped.items()}
     findings = find(new, held, names, identity) if not broken else []
     for text in [*broken, *(f"{finding.state}: {finding.text}" for finding in findings)]:
-        say(text)
+        say(_plain(text))
     broken += [finding.text for finding in findings if finding.state == "broken"]
     if broken:
-        raise RuleBroken(f"{folder}: {len(broken)} findings, the first: {broken[0]}")
+        raise RuleBroken(f"{folder}: {len(broken)} findings, the first: {_plain(broken[0])}")
     say(f"{folder}: {len(new.records)} new records, {len(new.sources)} sources, {len(new.decisions)} decisions: sound")
     undecided = len(findings)
     if reruns and new.records:
@@ -128,11 +129,15 @@ def _run_again(
         return 1
     done = [run_again(record, everything, code, LocalProcesses(1)) for record in drawn]
     for again in done:
-        say(f"run again: {label(again.record)}: {again.state}: {again.words}")
+        say(_plain(f"run again: {label(again.record)}: {again.state}: {again.words}"))
     if differing := [again for again in done if again.state == "differs"]:
         first = differing[0]
-        raise RuleBroken(f"record {label(first.record)} was not obtained again: {first.words}")
+        raise RuleBroken(_plain(f"record {label(first.record)} was not obtained again: {first.words}"))
     return sum(again.state == "undecided" for again in done)
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _held(folder: Path) -> Contribution:
@@ -148,7 +153,7 @@ def _held(folder: Path) -> Contribution:
 def _added(folder: Path, added: Iterable[str], broken: list[str]) -> Contribution:
     """What the added files hold; what cannot be read of them goes to `broken`."""
     from prunemark.benchmark.contribution import Contribution
-    from prunemark.benchmark.record import load
+    from prunemark.benchmark.record import load_exactly
     from prunemark.leaderboard.decisions import add_decisions
     from prunemark.leaderboard.methods import read_method
     from prunemark.leaderboard.packs import read_pack
@@ -161,7 +166,7 @@ def _added(folder: Path, added: Iterable[str], broken: list[str]) -> Contributio
         try:
             if part == "records" and name.endswith(".jsonl.xz"):
                 for line in read_pack(folder / name):
-                    records.append(load(line.text, line.place, line.sha256))
+                    records.append(load_exactly(line.text, line.place, line.sha256))
                     if records[-1].outcome.track != track:
                         broken.append(f"{name}: {line.place} is of track {records[-1].outcome.track}")
             elif part == "decisions":

@@ -158,6 +158,8 @@ def verify(
     """Check that results are whole and have the content their names promise: one record, a pack, or a whole board."""
     from prunemark.leaderboard.packs import PACKED
 
+    if (rerun or salt) and not against:
+        raise InputError("--rerun and --salt are about new trials: say with --against what was there before")
     if against:
         cli_contribution.examine(path, against, rerun, salt, typer.echo)
     elif path.is_dir():

@@ -247,6 +247,7 @@ def test_what_was_there_may_not_go(command, place, board):
         (("nowhere", "--against", "."), "no folder 'nowhere'"),
         ((".", "--against", "nowhere"), "no folder 'nowhere'"),
         ((".", "--against", ".", "--rerun", "-1"), "--rerun is a number of trials; given -1"),
+        ((".", "--rerun", "1"), "say with --against what was there before"),
     ],
 )
 def test_what_is_no_board_is_wrong_input(command, words, said):
