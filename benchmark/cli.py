@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from prunemark.audit.cli import audit
-from prunemark.benchmark import cli_contribution
+from prunemark.benchmark import cli_contribution, cli_pack
 from prunemark.benchmark import cli_experiments as experiments
 from prunemark.benchmark import cli_listings as listings
 from prunemark.benchmark import cli_results as results
@@ -118,6 +118,7 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C
 app.command("leaderboard")(results.leaderboard)
 app.command("verify")(results.verify)
 app.command("invalidate")(results.invalidate)
+app.command("pack")(cli_pack.pack)
 app.command("reproduce")(experiments.reproduce)
 app.command("cross-validate")(experiments.cross_validate)
 app.command("tune")(experiments.tune)

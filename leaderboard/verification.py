@@ -78,9 +78,10 @@ def _records(folder: Path, examined: Examined) -> dict[str, Record]:
     found: dict[str, Record] = {}
     loose = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
     for path in [*loose, *sorted(folder.glob(f"*{PACKED}")), *packs_of(folder)]:
+        track = "" if path.parent == folder else path.parent.name
         try:
-            for record in _read(path, examined, track="" if path.parent == folder else path.parent.name):
-                if record.record_sha256 in found:
+            for record in _read(path, examined, track):
+                if track and record.record_sha256 in found:
                     examined.refuse(path.name, f"holds record {record.record_sha256} a second time")
                 else:
                     found[record.record_sha256] = record

@@ -57,18 +57,19 @@ def _differing(terms: Mapping[str, Any], stated: Mapping[str, Any]) -> list[str]
 
 def newest(records: Sequence[Record], track: str | None = None) -> tuple[list[Record], list[Objection]]:
     """The records of the newest version of each track, or of the version `track` where that is asked for."""
-    versions: dict[str, tuple[int, str]] = {}
-    for id in sorted({record.outcome.track for record in records}):
+    ids = {record.outcome.track for record in records}
+    latest: dict[str, tuple[int, str]] = {}
+    for id in ids:
         name, number = _parted(id)
-        versions[name] = max(versions.get(name, (-1, id)), (number, id))
-    ranked = {name: id for name, (_, id) in versions.items()}
+        latest[name] = max(latest.get(name, (-1, id)), (number, id))
     if track is not None:
-        ranked[_parted(track)[0]] = track
-    kept = [r for r in records if r.outcome.track == ranked[_parted(r.outcome.track)[0]]]
+        latest[_parted(track)[0]] = (0, track)
+    ranked = {id: latest[_parted(id)[0]][1] for id in ids}
+    kept = [record for record in records if ranked[record.outcome.track] == record.outcome.track]
     others = [
-        (r, f"of {r.outcome.track}; ranked are the records of {ranked[_parted(r.outcome.track)[0]]}")
-        for r in records
-        if r.outcome.track != ranked[_parted(r.outcome.track)[0]]
+        (record, f"of {id}; ranked are the records of {ranked[id]}")
+        for record in records
+        if ranked[id := record.outcome.track] != id
     ]
     return kept, others
 

@@ -1,0 +1,49 @@
+"""How a board is cited: stable for the same records, another for others; and the software's own file."""
+
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from prunemark.leaderboard.board import make_board
+from prunemark.leaderboard.citation import as_of, bibtex, digest_of, identifier
+from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.release import freeze
+
+HOUSE = Path(__file__).parent.parent
+
+
+def test_a_release_is_cited_by_its_id_and_digest(make_records):
+    loaded = Loaded(tuple(sorted(make_records("L1-norm", [94.0, 95.0, 96.0]), key=lambda r: r.record_sha256)))
+    release = freeze(make_board(loaded), loaded, "2026.1", "2026-03-31", None)
+    name = f"prunemark-2026.1-{release.digest[:12]}"
+    assert identifier(release, "") == name
+    assert bibtex(release, "").splitlines() == [
+        f"@misc{{{name},",
+        "  title = {{Prunemark leaderboard, release 2026.1}},",
+        "  author = {{The Prunemark authors}},",
+        "  year = {2026},",
+        "  month = {3},",
+        "  version = {2026.1},",
+        f"  note = {{Identifier {name}. Comparison setups of arXiv:2301.05219}},",
+        "}",
+    ]
+
+
+def test_a_board_that_is_no_release_is_named_by_its_records(make_records):
+    records = make_records("L1-norm", [94.0, 95.0, 96.0], finished="2026-02-03T04:05:06")
+    one, other = Loaded(tuple(records)), Loaded(tuple(records[:2]))
+    assert digest_of(one) == digest_of(Loaded(tuple(reversed(records)))) != digest_of(other)
+    assert digest_of(Loaded(tuple(records), (), {records[2].record_sha256: "wrong data"})) == digest_of(other)
+    assert identifier(None, digest_of(one)) == f"prunemark-unreleased-{digest_of(one)[:12]}"
+    entry = bibtex(None, digest_of(one), as_of(one))
+    assert "  year = {2026},\n  month = {2},\n" in entry and "version" not in entry and "not released" in entry
+    assert "year" not in bibtex(None, digest_of(Loaded(())), as_of(Loaded(())))
+
+
+def test_the_software_is_cited_in_the_version_it_has():
+    cited = yaml.safe_load((HOUSE / "CITATION.cff").read_text())
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]
+    assert cited["version"] == project["version"] and cited["license"] == project["license"]
+    assert cited["cff-version"] == "1.2.0" and {"title", "message", "authors"} <= cited.keys()
+    assert any("2301.05219" in str(reference) for reference in cited["references"])
