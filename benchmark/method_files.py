@@ -11,8 +11,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from prunemark.benchmark.submission import MethodSource, covered_files, locate, source_sha256
+from prunemark.benchmark.submission import MethodSource, covered_files, locate
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
+from prunemark.setups.identity import source_sha256
 
 LARGEST_BYTES = 1 << 20  # of all files together: a method is code, and weights have no place in it
 LONGEST_NAME = 200

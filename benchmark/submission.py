@@ -1,25 +1,24 @@
 """Finding a submitted method and learning what it declares, without running it in this process.
 
 A method is named by its registry name (`L1-norm`), by `path/to/file.py:Class`, or by `package.module:Class`.
-Its identity is the hash of its file and of every file beside it that it imports; what it reads at run time
-is not covered.
+Its identity is the hash of the code in its file and in every file beside it that it imports, without comments and
+docstrings (`setups/identity.py`); what it reads at run time is not covered.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.util
 import math
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from prunemark.setups.budget import Own
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.identity import source_sha256
 from prunemark.setups.recipe import OwnRecipe
 
 SettingValue = bool | int | float | str
@@ -146,14 +145,6 @@ def _source(path: Path, class_name: str) -> MethodSource:
 def covered_files(path: Path) -> list[Path]:
     """The method's file and those beside it that it imports, in the order in which they are hashed."""
     return sorted(_closure(path))
-
-
-def source_sha256(named: Iterable[tuple[str, bytes]]) -> str:
-    """The identity of a method's code: of each file its name, without folders, and its content."""
-    digest = hashlib.sha256()
-    for name, content in named:
-        digest.update(f"{name}\0".encode() + hashlib.sha256(content).digest())
-    return digest.hexdigest()
 
 
 def _parse(path: Path) -> ast.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -69,7 +70,14 @@ def describe_methods(specs: dict[str, MethodSource], home: Home, executor: Execu
     keys = {
         name: key_of(
             "describe",
-            {"sha256": s.sha256, "class": s.class_name, "name": name, "environment": environment()},
+            # the identity leaves docstrings out, and what is described comes from them
+            {
+                "sha256": s.sha256,
+                "words": hashlib.sha256(Path(s.path).read_bytes()).hexdigest(),
+                "class": s.class_name,
+                "name": name,
+                "environment": environment(),
+            },
         )
         for name, s in specs.items()
     }

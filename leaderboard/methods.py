@@ -1,13 +1,12 @@
 """The sources of the methods on a board, by the hash that their records carry. Nothing of them is executed here.
 
 `methods/<source_sha256>.json`: {"class": ..., "files": [[relative path, text], ...], "schema": "prunemark-method/1"}.
-The hash covers the files and not the class: where several methods share a file, the class is that of the one that
-was written first, and a record names its own.
+The hash covers the code of the files and neither the class nor what is written about it: where several methods share
+a file, the class is that of the one that was written first, and a record names its own.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from prunemark.benchmark.record import canonical_json
 from prunemark.leaderboard.files import write_once
 from prunemark.setups.errors import InputError, RuleBroken
+from prunemark.setups.identity import source_sha256
 
 SCHEMA = "prunemark-method/1"
 FIELDS = {"class", "files", "schema"}
@@ -31,11 +31,8 @@ class MethodFiles:
 
     @cached_property
     def source_sha256(self) -> str:
-        """What records call this source (`benchmark/submission.py`): each file's name and the hash of its bytes."""
-        digest = hashlib.sha256()
-        for path, text in self.files:
-            digest.update(f"{PurePosixPath(path).name}\0".encode() + hashlib.sha256(text.encode()).digest())
-        return digest.hexdigest()
+        """What records call this source: see `setups/identity.py`."""
+        return source_sha256((PurePosixPath(path).name, text.encode()) for path, text in self.files)
 
 
 def write_method(method: MethodFiles, folder: Path) -> Path:

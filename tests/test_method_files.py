@@ -92,7 +92,7 @@ def test_of_several_classes_in_one_file_each_can_be_asked_for(tmp_path):
 def test_a_file_that_was_changed_meanwhile_is_not_passed_off_as_the_one_that_ran(tmp_path):
     write(tmp_path, mine=CRITERION.format(name="Mine", imports=""))
     source = locate(f"{tmp_path / 'mine.py'}:Mine", {})[1]
-    write(tmp_path, mine=CRITERION.format(name="Mine", imports="# changed"))
+    write(tmp_path, mine=CRITERION.format(name="Mine", imports="import os"))
     with pytest.raises(WorkFailed, match="has changed since it was run"):
         read_source(source, tmp_path / "try")
 
