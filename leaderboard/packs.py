@@ -126,8 +126,10 @@ def unpack(path: Path, *, named: bool = True) -> bytes:
         text = reader.decompress(path.read_bytes(), max_length=LARGEST)
     except (lzma.LZMAError, EOFError, OSError, MemoryError):
         raise InputError(f"{path.name} is truncated or not a packed file") from None
+    if len(text) >= LARGEST:
+        raise InputError(f"{path.name} unpacks to {LARGEST / 2**30:g} GiB or more, which no pack of records does")
     if not reader.eof or reader.unused_data:
-        raise InputError(f"{path.name} is truncated, too large or not a packed file")
+        raise InputError(f"{path.name} is truncated or not a packed file")
     stem = path.name.removesuffix(PACKED)
     if named and not SHA256.fullmatch(stem):
         raise RuleBroken(f"{path.name} is not named by its content, as packs here are")

@@ -20,7 +20,7 @@ from prunemark.leaderboard.board import Board
 from prunemark.leaderboard.files import write_once
 from prunemark.leaderboard.load import Loaded, Refused, read_sound
 from prunemark.leaderboard.table import Row, Shown, Table
-from prunemark.setups.errors import InputError, RuleBroken, unknown_name
+from prunemark.setups.errors import InputError, RuleBroken
 
 SCHEMA = "prunemark-release/1"
 FOLDER = "releases"
@@ -190,7 +190,8 @@ def find_release(id: str, folder: Path) -> Release:
     """The release of this id. Raises InputError with those that there are."""
     path = folder / f"{check_id(id)}.json"
     if not path.is_file():
-        raise unknown_name("release", id, [path.stem for path in folder.glob("*.json")])
+        there = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none yet"
+        raise InputError(f"there is no release {id!r}. To make it, add --freeze.\nThere are: {there}")
     return read_release(path)
 
 

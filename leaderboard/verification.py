@@ -16,7 +16,7 @@ from prunemark.leaderboard import release as releases
 from prunemark.leaderboard.decisions import add_decisions
 from prunemark.leaderboard.invalidations import FILE, read_invalidations
 from prunemark.leaderboard.methods import examine_methods
-from prunemark.leaderboard.packs import PACKED, packs_of, read_pack
+from prunemark.leaderboard.packs import PACKED, SHA256, packs_of, read_pack
 from prunemark.setups.errors import InputError, RuleBroken
 
 Disagreement = Callable[[Compression, Mapping[str, Any]], str]
@@ -96,7 +96,8 @@ def _read(path: Path, examined: Examined, track: str = "") -> Iterator[Record]:
     if path.suffix == ".json":
         yield load_exactly(path.read_bytes(), path.name, path.stem)
         return
-    for line in read_pack(path, named=bool(track)):
+    by_content = bool(track) or SHA256.fullmatch(path.name.removesuffix(PACKED)) is not None
+    for line in read_pack(path, named=by_content):
         try:
             record = load_exactly(line.text, line.place, line.sha256)
         except (InputError, RuleBroken) as problem:

@@ -86,7 +86,7 @@ def test_too_much_is_not_unpacked(tmp_path, monkeypatch):
     path = pack(tmp_path, LINE * 100)
     assert len(read_pack(path)) == 100
     monkeypatch.setattr(packs, "LARGEST", 1000)
-    with pytest.raises(InputError, match="too large"):
+    with pytest.raises(InputError, match="GiB or more"):
         read_pack(path)
 
 

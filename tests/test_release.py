@@ -121,7 +121,7 @@ def test_releases_follow_each_other(board):
     assert [r.id for r in found] == ["2026.2", "2026.10", "2027.1"] and wrong == []
     assert [r.id for r in before("2027.1", found)] == ["2026.2", "2026.10"]
     assert len(before(None, found)) == 3
-    with pytest.raises(InputError, match="Did you mean '2026.10'"):
+    with pytest.raises(InputError, match=r"no release '2026.11'.*\nThere are: 2026.10, 2026.2, 2027.1"):
         find_release("2026.11", board / "releases")
 
 
