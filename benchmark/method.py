@@ -27,9 +27,11 @@ from typing import Any, ClassVar, Literal, Protocol, dataclass_transform
 import torch
 from torch import nn
 
+from prunemark.setups.about import About
 from prunemark.setups.recipe import OwnRecipe
 
 __all__ = [
+    "About",
     "Decision",
     "FilterCriterion",
     "Group",
@@ -165,9 +167,10 @@ class PruningMethod(ABC):
     Declare hyper-parameters with `setting`. `granularity` says on which tracks the method can run.
     `retraining` is the method's own recipe: used under S1 and S2, stretched under S3.1, ignored from S3.2 on.
     `pretraining` is used under S1 and S1-acc, `prune_at` (the epoch of the dense run at which the base model is
-    taken) under SX-A and SX-B.
+    taken) under SX-A and SX-B. `about` is what `prunemark methods show` prints of it.
     """
 
+    about: ClassVar[About | None] = None
     granularity: ClassVar[Literal["filter", "weight"]] = "filter"
     retraining: ClassVar[OwnRecipe | None] = None
     pretraining: ClassVar[OwnRecipe | None] = None

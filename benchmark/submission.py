@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from prunemark.setups.about import About
 from prunemark.setups.budget import Own
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import OwnRecipe
@@ -104,17 +105,17 @@ def locate(spec: str, registry: dict[str, str]) -> tuple[str, MethodSource]:
     Raises InputError for an unknown name, a missing file or module, a syntax error, a missing class.
     """
     if spec in registry:
-        return spec, _source(_module_file(registry[spec].partition(":")[0]), registry[spec].partition(":")[2])
+        return spec, _source(module_file(registry[spec].partition(":")[0]), registry[spec].partition(":")[2])
     place, colon, class_name = spec.rpartition(":")
     if not colon:
         if spec.endswith(".py"):
             raise InputError(f"{spec!r} names no class. Write {spec}:ClassName")
         raise unknown_name("method", spec, registry)
-    path = Path(place) if place.endswith(".py") or "/" in place else _module_file(place)
+    path = Path(place) if place.endswith(".py") or "/" in place else module_file(place)
     return class_name, _source(path, class_name)
 
 
-def _module_file(module: str) -> Path:
+def module_file(module: str) -> Path:
     """The file of an installed module, found without running the packages that it lies in."""
     found, path = None, None
     try:
@@ -236,6 +237,8 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
             raise TypeError(
                 f"retraining and pretraining of {source.class_name} are OwnRecipe(...) or None; got {recipe!r}"
             )
+    if not isinstance(found.about, About | None):
+        raise TypeError(f"about of {source.class_name} is About(...) or None; got {found.about!r}")
     if isinstance(found.prune_at, bool) or not isinstance(found.prune_at, int | None):
         raise TypeError(f"prune_at of {source.class_name} is a number of epochs or None; got {found.prune_at!r}")
     return MethodDescription(
