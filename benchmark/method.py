@@ -29,6 +29,7 @@ from torch import nn
 
 from prunemark.setups.about import About
 from prunemark.setups.recipe import OwnRecipe
+from prunemark.setups.schedule import stepped
 from prunemark.setups.steps import SCHEDULES, shares_of
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Target",
     "WeightCriterion",
     "setting",
+    "stepped",
 ]
 
 Allocation = Literal["uniform", "global"]
