@@ -57,6 +57,7 @@ class TrialContext:
             pruning_epochs=self.budget.pruning_epochs,
             exact=self.budget.pruning_exact,
             lr_imposed=self.budget.pruning_lr is not None,
+            image_shape=tuple(self.data.images.shape[1:]),
             steps_per_epoch=steps_per_epoch(len(self.data), self.track.pruning.batch_size),
             **{name: _plain_function(getattr(self, name)) for name in names},
         )

@@ -146,6 +146,8 @@ class PruningContext(Protocol):
     """Whether `train` follows the setup's LR schedule (S4.2): it may then not be given one."""
     steps_per_epoch: int
     """Optimiser steps in an epoch of `train`."""
+    image_shape: tuple[int, int, int]
+    """(channels, height, width) of the images, for what needs their shape and not them."""
     generator: torch.Generator
     """Seeded for this trial; draw every random number from it (it lives on the CPU)."""
 
@@ -239,7 +241,7 @@ class _Criterion(PruningMethod):
         "one-shot", "one-shot; rounds:K for K equal steps; agp:K for K steps of a cubic ramp", SCHEDULES
     )
     epochs: int = setting(
-        0, "training epochs in the pruning stage, spread over the steps [all that are imposed]", WHOLE_NUMBER
+        0, "training epochs, as far as granted, spread over the steps [all that are imposed]", WHOLE_NUMBER
     )
 
     def observe(self, model: nn.Module, context: PruningContext) -> None:
@@ -253,7 +255,9 @@ class _Criterion(PruningMethod):
         """Scores every layer and removes the lowest, at once or step by step with training between the steps."""
         kept: Decision | None = None
         shares = shares_of(self.schedule)
-        epochs = context.pruning_epochs if context.exact and len(shares) > 1 else self.epochs
+        epochs = min(self.epochs, context.pruning_epochs)
+        if context.exact and len(shares) > 1:
+            epochs = context.pruning_epochs
         for step, share in enumerate(shares):
             self.observe(model.eval(), context)
             scores = {group: self._scored(group, model, context, kept) for group in context.groups}
