@@ -8,7 +8,7 @@ from abc import abstractmethod
 import torch
 from torch import nn
 
-from prunemark.baselines.stretches import POSITIVE, granted, spread, stepped
+from prunemark.baselines.stretches import POSITIVE, falling, granted, spread
 from prunemark.benchmark.method import ALLOCATIONS, WHOLE_NUMBER, Decision, PruningContext, PruningMethod, setting
 
 
@@ -47,7 +47,7 @@ class IterativeMagnitude(PruningMethod):
             self.rewind(model, context)
             context.remove(model, decision)
             if epochs:
-                context.train(model, epochs=epochs, lr=stepped(self.lr, epochs, context), keep=decision)
+                context.train(model, epochs=epochs, lr=falling(self.lr, epochs, context), keep=decision)
         return decision
 
     def _smallest_go(

@@ -10,7 +10,7 @@ from torch import nn
 
 from prunemark.baselines.erk import DENSITIES, layer_densities, ranked
 from prunemark.baselines.masked import MaskedWeight, parametrized, plain_weight
-from prunemark.baselines.stretches import POSITIVE, granted, stepped
+from prunemark.baselines.stretches import POSITIVE, falling, granted
 from prunemark.benchmark.method import WHOLE_NUMBER, Decision, Group, PruningContext, PruningMethod, setting
 
 
@@ -68,7 +68,7 @@ class SparseTraining(PruningMethod):
 
         if epochs:
             with parametrized(model, layers):
-                lr = stepped(self.lr, epochs, context)
+                lr = falling(self.lr, epochs, context)
                 context.train(model, epochs=epochs, lr=lr, after_step=rewire_when_due)
         return Decision({}, {group.name: layer.mask for group, layer in layers.items()}, self.densities)
 

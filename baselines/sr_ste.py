@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from prunemark.baselines.masked import parametrized
-from prunemark.baselines.stretches import POSITIVE, granted, stepped
+from prunemark.baselines.stretches import POSITIVE, falling, granted
 from prunemark.benchmark.method import WHOLE_NUMBER, About, Decision, PruningContext, PruningMethod, setting
 
 
@@ -46,7 +46,7 @@ class SparseRefinedSTE(PruningMethod):
         n, m = context.target.pattern
         if epochs := granted(self.epochs, context):
             with parametrized(model, {group: StraightThrough(n, m, self.decay) for group in context.groups}):
-                context.train(model, epochs=epochs, lr=stepped(self.lr, epochs, context))
+                context.train(model, epochs=epochs, lr=falling(self.lr, epochs, context))
         sizes = {group: group.layer(model).get_parameter("weight").abs() for group in context.groups}
         return context.decide(sizes)
 

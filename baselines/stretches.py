@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from prunemark.benchmark.method import PruningContext
+from prunemark.benchmark.method import PruningContext, stepped
 
 POSITIVE = r"[0-9.]*[1-9][0-9.]*(e-?[0-9]+)?"
-LR_PARTS = ((0.0, 1.0), (0.5, 0.1), (0.75, 0.01))
 
 
 def granted(wanted: int, context: PruningContext) -> int:
@@ -13,15 +12,12 @@ def granted(wanted: int, context: PruningContext) -> int:
     return context.pruning_epochs if context.exact else min(wanted, context.pruning_epochs)
 
 
-def stepped(lr: float, epochs: int, context: PruningContext) -> str | None:
-    """`lr`, a tenth of it from half of the epochs and a hundredth from three quarters, in the paper's notation.
+def falling(lr: float, epochs: int, context: PruningContext) -> str | None:
+    """`lr`, a tenth of it from half of the epochs and a hundredth from three quarters; None where it is imposed.
 
-    The usual schedule of residual networks on CIFAR-10 (0.1, 0.01 and 0.001). None where the setup imposes the LR.
+    The usual schedule of residual networks on CIFAR-10 (0.1, 0.01 and 0.001).
     """
-    points: dict[int, float] = {}
-    for part, factor in LR_PARTS:
-        points.setdefault(int(part * epochs), lr * factor)
-    return None if context.lr_imposed else ",".join(f"{epoch}:{value:g}" for epoch, value in points.items())
+    return None if context.lr_imposed else str(stepped(lr, epochs))
 
 
 def constant(lr: float, context: PruningContext) -> str | None:

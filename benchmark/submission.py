@@ -177,8 +177,10 @@ def _imported(tree: ast.Module, current: Path, root: Path) -> set[tuple[Path, st
             names |= {(root, alias.name.split(".")[0]) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             folder = (root, *current.parents)[min(node.level, len(current.parents))]
-            first = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
-            names |= {(folder, name) for name in first}
+            parts = node.module.split(".") if node.module else []
+            if not node.level and root.name in parts:  # the package that the file lies in, by its full name
+                parts = parts[parts.index(root.name) + 1 :]
+            names |= {(folder, name) for name in parts[:1] or [alias.name for alias in node.names]}
     return names
 
 
