@@ -59,7 +59,7 @@ def layer_densities(kind: str, weights: Mapping[Group, torch.Tensor], context: P
         scale = left / sum(raw[group] * weights[group].numel() for group in open_layers) if open_layers else 0.0
         full = [group for group in open_layers if scale * raw[group] >= 1]
         if not full:
-            return found | {group: scale * raw[group] for group in open_layers}
+            return {group: found.get(group, scale * raw[group]) for group in weights}
         found |= dict.fromkeys(full, 1.0)
         left -= sum(weights[group].numel() for group in full)
 
