@@ -5,12 +5,18 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from prunemark.benchmark.method import FilterCriterion, OwnRecipe, PruningContext
+from prunemark.benchmark.method import About, FilterCriterion, OwnRecipe, PruningContext
 
 
 class L1Norm(FilterCriterion):
     """Li et al., ICLR 2017, section 3.1: the filters with the smallest sum of absolute weights go first."""
 
+    about = About(
+        paper="Li, Kadav, Durdanovic, Samet, Graf: Pruning Filters for Efficient ConvNets, ICLR 2017",
+        formula="sum of |w| over the filter (section 3.1)",
+        criterion="magnitude",
+        test="tests/test_baselines.py",
+    )
     retraining = OwnRecipe(epochs=20, lr="0:1e-3", source="Li et al., ICLR 2017: 20 epochs at a constant 0.001")
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:

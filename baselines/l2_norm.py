@@ -5,14 +5,21 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from prunemark.benchmark.method import FilterCriterion, PruningContext
+from prunemark.benchmark.method import About, FilterCriterion, PruningContext
 
 
 class L2Norm(FilterCriterion):
     """The filters with the smallest Euclidean norm go first (He et al., IJCAI 2018, eq. 2 with p = 2).
 
-    The criterion alone: soft filter pruning, the training scheme of that paper, is not covered.
+    The criterion alone: the training scheme of that paper is the method SFP.
     """
+
+    about = About(
+        paper="He, Kang, Dong, Fu, Yang: Soft Filter Pruning for Accelerating Deep CNNs, IJCAI 2018",
+        formula="||w||_2 of the filter (eq. 2 with p = 2)",
+        criterion="magnitude",
+        test="tests/test_baselines.py",
+    )
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
         """The L2 norm of each filter, (filters,)."""

@@ -5,11 +5,23 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from prunemark.benchmark.method import ALLOCATIONS, PruningContext, WeightCriterion, setting
+from prunemark.benchmark.method import ALLOCATIONS, About, PruningContext, WeightCriterion, setting
 
 
 class Magnitude(WeightCriterion):
-    """Han et al., NeurIPS 2015: the weights with the smallest absolute value go first, over all layers."""
+    """Han et al., NeurIPS 2015: the weights with the smallest absolute value go first, over all layers.
+
+    One-shot by default; the paper repeats pruning and retraining, and has a threshold for each layer. On an N:M track
+    it is magnitude N:M (Mishra et al., 2021): the N largest of every M weights.
+    """
+
+    about = About(
+        paper="Han, Pool, Tran, Dally: Learning both Weights and Connections for Efficient Neural Networks, "
+        "NeurIPS 2015; for N:M Mishra et al.: Accelerating Sparse Deep Neural Networks, 2021",
+        formula="|w| (section 3)",
+        criterion="magnitude",
+        test="tests/test_baselines.py",
+    )
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
         """The absolute value of each weight."""

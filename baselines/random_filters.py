@@ -5,11 +5,23 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from prunemark.benchmark.method import FilterCriterion, PruningContext
+from prunemark.benchmark.method import About, FilterCriterion, PruningContext
 
 
 class RandomFilters(FilterCriterion):
-    """Filters chosen at random, with the same number kept in each layer as the method it is compared with."""
+    """Filters chosen at random, with the same number kept in each layer as the method it is compared with.
+
+    Beside a submission it runs as a control: the harness gives it the layer ratios of that method, whatever they are.
+    On its own it removes one ratio of every layer.
+    """
+
+    about = About(
+        paper="none: a control",
+        formula="one uniform draw per filter",
+        criterion="chance",
+        ratio="as a control, that of the method beside it; else by the setting allocation",
+        test="tests/test_baselines.py",
+    )
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
         """One uniform draw per filter, (filters,)."""

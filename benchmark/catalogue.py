@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.baselines.registry import METHODS
+from prunemark.benchmark.declared import about_of, class_values, lineage, settings_of
 from prunemark.benchmark.submission import locate
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup
 from prunemark.setups.factors import HARNESS_FACTORS
@@ -90,23 +91,33 @@ def methods() -> list[dict[str, Any]]:
 def method(name: str) -> dict[str, Any]:
     """What can be read off a method's source without running it."""
     shown, source = locate(name, METHODS)
-    node = next(
-        n
-        for n in ast.parse(Path(source.path).read_bytes()).body
-        if isinstance(n, ast.ClassDef) and n.name == source.class_name
-    )
-    facts: dict[str, Any] = {
-        "name": shown,
-        "what": " ".join((ast.get_docstring(node) or "no description").split()),
-        "contract": ", ".join(ast.unparse(base) for base in node.bases),
-        "file": Path(source.path).name,
-        "source sha256": source.sha256,
+    classes = lineage(Path(source.path), source.class_name)
+    what, _, notes = (ast.get_docstring(classes[0]) or "no description").partition("\n\n")
+    values = class_values(classes)
+    facts: dict[str, Any] = {"name": shown, "what": " ".join(what.split())}
+    facts |= _about(values) | {"notes": " ".join(notes.split()) or "none"}
+    facts |= {f"setting {setting}": text for setting, text in settings_of(values).items()}
+    own = values.get("retraining")
+    facts["own retraining recipe"] = ast.unparse(own) if isinstance(own, ast.Call) else "none: the track's"
+    contract = ", ".join(ast.unparse(base) for base in classes[0].bases)
+    return facts | {"contract": contract, "file": Path(source.path).name, "source sha256": source.sha256}
+
+
+def _about(values: dict[str, ast.expr]) -> dict[str, str]:
+    """The five axes of the founding paper, and where the formula comes from."""
+    about = about_of(values)
+    granularity = ast.literal_eval(values["granularity"]) if "granularity" in values else "not stated"
+    if about is None:
+        return {"granularity (what)": granularity, "about": "nothing stated; a method says it as about = About(...)"}
+    return {
+        "paper": about["paper"],
+        "formula": about["formula"],
+        "base model (when)": about["base_model"],
+        "granularity (what)": about["granularity"] or granularity,
+        "ratio (how many)": about["ratio"],
+        "criterion (which)": about["criterion"],
+        "schedule (over time)": about["schedule"],
+        "cost": f"{about['passes']} passes over the training split that train nothing, {about['epochs']} epochs of "
+        "training (at the defaults)",
+        "conformance test": about["test"] or "none",
     }
-    for statement in node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.value, ast.Call) and statement.value.args:
-            default, *meaning = statement.value.args
-            words = ast.literal_eval(meaning[0]) if meaning and isinstance(meaning[0], ast.Constant) else ""
-            facts[f"setting {ast.unparse(statement.target)}"] = f"{ast.unparse(default)}: {words}"
-        elif isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "retraining":
-            facts["own retraining recipe"] = ast.unparse(statement.value)
-    return facts

@@ -16,14 +16,14 @@ from prunemark.benchmark.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.data import load_split, prepare, tensor_dict
 from prunemark.benchmark.doctor import Finding
 from prunemark.benchmark.networks import build_network
-from prunemark.benchmark.plan import DECISION, Competitor, Trial
+from prunemark.benchmark.plan import DECISION, Competitor, Trial, runs_on, what_it_prunes
 from prunemark.benchmark.pruned import WEIGHTS, read_stage
 from prunemark.benchmark.submission import MethodDescription, MethodSource
 from prunemark.benchmark.trial import describe_in_child
 from prunemark.setups.budget import budget_for
 from prunemark.setups.track import Level, Track, find_track
 
-SMALL_TRACK = {"filter": "digits-resnet8", "weight": "digits-resnet8-weights"}
+SMALL_TRACK = {"filter": "digits-resnet8", "weight": "digits-resnet8-weights", "N:M": "digits-resnet8-2to4"}
 ADVICE = {
     "failed": "docs/writing-a-method.md has the contract",
     "noncompliant": "return what context.decide gives: it meets the target exactly",
@@ -46,12 +46,10 @@ def check_method(name: str, source: MethodSource, settings: dict[str, str], trac
     values = description.with_settings(settings)
     found = find_track(track or SMALL_TRACK[description.granularity])
     shown = ", ".join(f"{key}={value}" for key, value in values.items()) or "no settings"
-    findings.append(Finding("contract", "fine", f"prunes {description.granularity}s; {shown}"))
-    if description.granularity != found.granularity:
-        advice = (
-            f"choose a track that prunes {description.granularity}s, such as {SMALL_TRACK[description.granularity]}"
-        )
-        return [*findings, Finding("track", "broken", f"{found.id} prunes {found.granularity}s", advice)]
+    findings.append(Finding("contract", "fine", f"{what_it_prunes(description.granularity)}; {shown}"))
+    if not runs_on(description.granularity, found):
+        advice = f"choose another track, such as {SMALL_TRACK[description.granularity]}"
+        return [*findings, Finding("track", "broken", f"{found.id} {what_it_prunes(found.granularity)}", advice)]
     competitor = Competitor(
         name, "pruned", "submission", source, tuple(values.items()), description.granularity, description.own
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -168,6 +169,53 @@ def choose_weights(scores: Mapping[str, torch.Tensor], sparsity: float, allocati
         shares = _shares({name: values.numel() for name, values in scores.items()}, gone)
         return {name: _mask_out(v.flatten(), shares[name]).reshape(v.shape) for name, v in scores.items()}
     raise ValueError(f"allocation is 'uniform' or 'global'; got {allocation!r}")
+
+
+def choose_pattern(
+    scores: Mapping[str, torch.Tensor], pattern: tuple[int, int], share: float, allocation: str
+) -> dict[str, torch.Tensor]:
+    """Masks of an N:M pattern: of every M consecutive weights along the input the N of highest score stay.
+
+    A `share` below 1 removes only so many of the others, the lowest first, in all layers together or in each.
+    Raises InputError for a layer that M does not divide.
+    """
+    n, m = pattern
+    best = {}
+    for name, values in scores.items():
+        check_divisible(name, values.shape, m)
+        order = torch.argsort(in_groups(values, m), dim=1, descending=True, stable=True)
+        stays = torch.zeros_like(order, dtype=torch.bool).scatter_(1, order[:, :n], True)
+        best[name] = stays.reshape(values.movedim(1, -1).shape).movedim(-1, 1).contiguous()
+    if share == 1:
+        return best
+    ranked = {name: values.masked_fill(best[name], math.inf) for name, values in scores.items()}
+    return choose_weights(ranked, share * (m - n) / m, allocation)
+
+
+def check_pattern(masks: Mapping[str, torch.Tensor], pattern: tuple[int, int]) -> None:
+    """Raises TargetMissed unless exactly N of every M consecutive weights along the input stay."""
+    n, m = pattern
+    for name, mask in masks.items():
+        stays = in_groups(mask, m).sum(dim=1)
+        if (stays != n).any():
+            raise TargetMissed(
+                f"{n} of every {m} weights along the input stay; layer {name} has a group in which "
+                f"{int(stays[stays != n][0])} do"
+            )
+
+
+def check_divisible(layer: str, shape: Sequence[int], m: int) -> None:
+    """Raises InputError for a layer whose inputs cannot be taken M by M: such a layer is spared, not padded."""
+    if shape[1] % m:
+        raise InputError(
+            f"layer {layer} has {shape[1]} inputs, which groups of {m} do not fill.\n"
+            "Leave it out of the track's prunable layers"
+        )
+
+
+def in_groups(values: torch.Tensor, m: int) -> torch.Tensor:
+    """(out, in, ...) as (groups, m): M consecutive weights along the input each."""
+    return values.movedim(1, -1).reshape(-1, m)
 
 
 def _mask_out(flat: torch.Tensor, gone: int) -> torch.Tensor:

@@ -14,7 +14,9 @@ from prunemark.benchmark import compression, surgery
 from prunemark.benchmark.data import Images
 from prunemark.benchmark.meter import Meter
 from prunemark.benchmark.method import Allocation, Decision, Group, PruningContext, Scores, Target
-from prunemark.benchmark.training import Hooks, served, train
+from prunemark.benchmark.networks import build_network
+from prunemark.benchmark.seeds import derive_seed
+from prunemark.benchmark.training import Hooks, placed, served, steps_per_epoch, train
 from prunemark.benchmark.watch import Watch
 from prunemark.setups.budget import Budget
 from prunemark.setups.recipe import Recipe
@@ -47,13 +49,16 @@ class TrialContext:
 
     def view(self) -> PruningContext:
         """What a submission sees: the promised names and nothing else, neither the meter nor the data."""
-        names = ("batches", "train", "decide", "remove")
+        names = ("batches", "earlier", "train", "decide", "remove")
         return SimpleNamespace(
             target=self.target,
             groups=self.groups,
             generator=self.generator,
             pruning_epochs=self.budget.pruning_epochs,
             exact=self.budget.pruning_exact,
+            lr_imposed=self.budget.pruning_lr is not None,
+            image_shape=tuple(self.data.images.shape[1:]),
+            steps_per_epoch=steps_per_epoch(len(self.data), self.track.pruning.batch_size),
             **{name: _plain_function(getattr(self, name)) for name in names},
         )
 
@@ -61,6 +66,21 @@ class TrialContext:
         """See `PruningContext.batches`."""
         for _ in range(_whole(epochs)):
             yield from served(self.data, self._recipe(), self.seed, "pruning", self._next_pass(), self.meter)
+
+    def earlier(self, epoch: int) -> dict[str, torch.Tensor]:
+        """See `PruningContext.earlier`."""
+        reached, device = self.budget.base_epochs, self.data.images.device
+        if _whole(epoch) > reached:
+            raise ValueError(
+                f"the base model was trained for {reached} epochs; asked for are its weights after {epoch}"
+            )
+        model = placed(build_network(self.track.network, self.data.shape, derive_seed(self.seed, "base")), device)
+        with self.watch.paused():
+            train(
+                model, self.data, self.budget.pretraining, seed=self.seed, stream="pretraining", meter=Meter(0),
+                epochs=range(epoch),
+            )  # fmt: skip
+        return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
     def train(
         self,
@@ -102,6 +122,8 @@ class TrialContext:
             raise ValueError(f"share is above 0 and at most 1; got {share!r}")
         if self.given is not None:
             return self._decide_given(by_name)
+        if self.target.pattern is not None:
+            return Decision({}, compression.choose_pattern(by_name, self.target.pattern, share, allocation), allocation)
         if self.target.sparsity is not None:
             masks = compression.choose_weights(by_name, share * self.target.sparsity, allocation)
             return Decision({}, masks, allocation)
@@ -139,6 +161,8 @@ class TrialContext:
     def _decide_given(self, scores: dict[str, torch.Tensor]) -> Decision:
         """The best-scored filters or weights of each layer, as many as another decision kept there."""
         assert self.given is not None
+        if self.target.pattern is not None:  # it leaves no choice of how many stay in a layer
+            return Decision({}, compression.choose_pattern(scores, self.target.pattern, 1.0, "uniform"), "given")
         kept = {name: compression.highest(scores[name].flatten(), count) for name, count in self.given.items()}
         if self.track.granularity == "filter":
             return Decision(kept, {}, "given")

@@ -27,9 +27,13 @@ from typing import Any, ClassVar, Literal, Protocol, dataclass_transform
 import torch
 from torch import nn
 
+from prunemark.setups.about import About
 from prunemark.setups.recipe import OwnRecipe
+from prunemark.setups.schedule import stepped
+from prunemark.setups.steps import SCHEDULES, shares_of
 
 __all__ = [
+    "About",
     "Decision",
     "FilterCriterion",
     "Group",
@@ -39,6 +43,7 @@ __all__ = [
     "Target",
     "WeightCriterion",
     "setting",
+    "stepped",
 ]
 
 Allocation = Literal["uniform", "global"]
@@ -55,7 +60,16 @@ def setting(default: Any, meaning: str, allowed: str = "") -> Any:
     return dataclasses.field(default=default, metadata={"meaning": meaning, "allowed": allowed})
 
 
-ALLOCATIONS, SCHEDULES, WHOLE_NUMBER = "uniform|global", "one-shot|(rounds|agp):[1-9][0-9]{0,2}", "[0-9]+"
+ALLOCATIONS, WHOLE_NUMBER = "uniform|global", "[0-9]+"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of one parameter goes with the filters of a layer: `index` (filters, entries) along dimension `dim`."""
+
+    parameter: str
+    dim: int
+    index: torch.Tensor = dataclasses.field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,7 @@ class Group:
     name: str
     size: int
     batch_norm_name: str | None = None
+    parts: tuple[Part, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     def layer(self, model: nn.Module) -> nn.Module:
         """The layer: a Conv2d with weight (filters, in_channels, k, k), or a Linear with (neurons, in)."""
@@ -80,14 +95,28 @@ class Group:
             raise LookupError(f"layer {self.name} has no batch norm behind it")
         return model.get_submodule(self.batch_norm_name)
 
+    def coupled(self, model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+        """All that goes with the filters, a parameter's name and (filters, entries) at a time; gradients flow.
+
+        The layer's own weight and bias, those of its batch norm, and of every layer that reads the filters the slice
+        that reads each one; of layers that are pruned with it, the same. Nothing on weight tracks.
+        """
+        for part in self.parts:
+            yield part.parameter, model.get_parameter(part.parameter).movedim(part.dim, 0)[part.index].flatten(1)
+
 
 @dataclass(frozen=True)
 class Target:
-    """What must be reached: a speed-up in MACs (filters) or a sparsity of the prunable weights (weights)."""
+    """What must be reached: a speed-up in MACs (filters) or a sparsity of the prunable weights (weights).
+
+    On an N:M track `pattern` is (N, M): of every M consecutive weights along the input, dimension 1 of the weight,
+    exactly N stay. Elsewhere it is None.
+    """
 
     level: str
     speedup: float | None = None
     sparsity: float | None = None
+    pattern: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +142,12 @@ class PruningContext(Protocol):
     exact: bool
     """Whether all of `pruning_epochs` must be used. A method that trains nothing need not care: the harness then
     trains the dense model in them first."""
+    lr_imposed: bool
+    """Whether `train` follows the setup's LR schedule (S4.2): it may then not be given one."""
+    steps_per_epoch: int
+    """Optimiser steps in an epoch of `train`."""
+    image_shape: tuple[int, int, int]
+    """(channels, height, width) of the images, for what needs their shape and not them."""
     generator: torch.Generator
     """Seeded for this trial; draw every random number from it (it lives on the CPU)."""
 
@@ -121,6 +156,14 @@ class PruningContext(Protocol):
 
         An optimiser of the method's own may train on them where the LR is not imposed (S4.2): each as many steps
         as an epoch has batches count as one epoch, at the optimiser's LR.
+        """
+        ...
+
+    def earlier(self, epoch: int) -> dict[str, torch.Tensor]:
+        """The base model's state dict as it was after `epoch` epochs of its own training; 0: before the first.
+
+        The harness trains the beginning of the base's run anew, so a late epoch takes time, but no epochs. Raises
+        ValueError for an epoch that the base has not reached.
         """
         ...
 
@@ -148,8 +191,9 @@ class PruningContext(Protocol):
 
         `uniform` removes the same ratio of every layer; `global` ranks all layers' filters together, so
         scores must be comparable between layers. At least one filter stays in each layer. `share` below 1 asks
-        for so much of the way to the target: a step of a schedule. Raises ValueError for scores of the wrong
-        shape, for NaN, and for a group that has none.
+        for so much of the way to the target: a step of a schedule. On an N:M track the N best-scored of every M
+        weights stay, whatever the allocation; a step of a schedule takes its share of the others, by allocation.
+        Raises ValueError for scores of the wrong shape, for NaN, and for a group that has none.
         """
         ...
 
@@ -162,13 +206,15 @@ class PruningContext(Protocol):
 class PruningMethod(ABC):
     """A pruning method: the second stage of the pipeline, and nothing else.
 
-    Declare hyper-parameters with `setting`. `granularity` says on which tracks the method can run.
+    Declare hyper-parameters with `setting`. `granularity` says on which tracks the method can run; "N:M" is for
+    methods that need a track with such a pattern, while methods for weights run on those too.
     `retraining` is the method's own recipe: used under S1 and S2, stretched under S3.1, ignored from S3.2 on.
     `pretraining` is used under S1 and S1-acc, `prune_at` (the epoch of the dense run at which the base model is
-    taken) under SX-A and SX-B.
+    taken) under SX-A and SX-B. `about` is what `prunemark methods show` prints of it.
     """
 
-    granularity: ClassVar[Literal["filter", "weight"]] = "filter"
+    about: ClassVar[About | None] = None
+    granularity: ClassVar[Literal["filter", "weight", "N:M"]] = "filter"
     retraining: ClassVar[OwnRecipe | None] = None
     pretraining: ClassVar[OwnRecipe | None] = None
     prune_at: ClassVar[int | None] = None
@@ -195,8 +241,11 @@ class _Criterion(PruningMethod):
         "one-shot", "one-shot; rounds:K for K equal steps; agp:K for K steps of a cubic ramp", SCHEDULES
     )
     epochs: int = setting(
-        0, "training epochs in the pruning stage, spread over the steps [all that are imposed]", WHOLE_NUMBER
+        0, "training epochs, as far as granted, spread over the steps [all that are imposed]", WHOLE_NUMBER
     )
+
+    def observe(self, model: nn.Module, context: PruningContext) -> None:
+        """Called before the layers are scored, at every step: for gradients or feature maps. By default, nothing."""
 
     @abstractmethod
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
@@ -206,8 +255,11 @@ class _Criterion(PruningMethod):
         """Scores every layer and removes the lowest, at once or step by step with training between the steps."""
         kept: Decision | None = None
         shares = shares_of(self.schedule)
-        epochs = context.pruning_epochs if context.exact and len(shares) > 1 else self.epochs
+        epochs = min(self.epochs, context.pruning_epochs)
+        if context.exact and len(shares) > 1:
+            epochs = context.pruning_epochs
         for step, share in enumerate(shares):
+            self.observe(model.eval(), context)
             scores = {group: self._scored(group, model, context, kept) for group in context.groups}
             kept = context.decide(scores, self.allocation, share)  # type: ignore[arg-type]
             if granted := epochs * (step + 1) // len(shares) - epochs * step // len(shares):
@@ -242,18 +294,3 @@ class WeightCriterion(_Criterion):
     allocation: str = setting(
         "global", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS
     )
-
-
-def shares_of(schedule: str) -> tuple[float, ...]:
-    """How far towards the target each step of a pruning schedule goes: increasing, the last one 1.
-
-    `agp:K` is the cubic ramp of Zhu & Gupta (2017), eq. 1, from zero. Raises ValueError for any other word.
-    """
-    kind, _, number = schedule.partition(":")
-    if kind == "one-shot" and not number:
-        return (1.0,)
-    if kind in ("rounds", "agp") and number.isascii() and number.isdigit() and 1 <= len(number) <= 3 and int(number):
-        steps = int(number)
-        linear = [step / steps for step in range(1, steps + 1)]
-        return tuple(linear if kind == "rounds" else [1 - (1 - t) ** 3 for t in linear])
-    raise ValueError(f"a schedule is one-shot, rounds:K or agp:K with K from 1 to 999; got {schedule!r}")

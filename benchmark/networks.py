@@ -1,16 +1,26 @@
-"""The networks a track can name, as plain modules. Randomness comes from the seed that is passed in."""
+"""The networks a track can name: the project's own, and those of timm and torchvision, always with random weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from prunemark.setups.errors import unknown_name
+from prunemark.benchmark.architectures import (
+    MLP,
+    VGG,
+    VGG16_WIDTHS,
+    VGG19_WIDTHS,
+    MobileNetV2,
+    ResNet,
+    WideResNet,
+)
+from prunemark.setups.errors import InputError, unknown_name
 
 
 @dataclass(frozen=True)
@@ -23,139 +33,135 @@ class ImageShape:
     classes: int
 
 
-class PaddedShortcut(nn.Module):
-    """Option A of He et al. 2016: every second pixel, and zeros for the new channels; it has no parameters."""
-
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
-        super().__init__()
-        self.new_channels, self.stride = channels_out - channels_in, stride
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(batch, channels_in, height, width) -> (batch, channels_out, height/stride, width/stride)."""
-        before = self.new_channels // 2
-        pad = (0, 0, 0, 0, before, self.new_channels - before)
-        return F.pad(images[:, :, :: self.stride, :: self.stride], pad)
+Maker = Callable[[ImageShape], nn.Module]
 
 
-class BasicBlock(nn.Module):
-    """conv-BN-ReLU-conv-BN plus a shortcut (He et al. 2016, Fig. 2); where shapes change, 1x1 or padded."""
-
-    def __init__(self, channels_in: int, channels_out: int, stride: int, padded: bool = False) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels_out)
-        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels_out)
-        self.shortcut = nn.Sequential()
-        if padded and (stride != 1 or channels_in != channels_out):
-            self.shortcut = nn.Sequential(PaddedShortcut(channels_in, channels_out, stride))
-        elif stride != 1 or channels_in != channels_out:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(channels_in, channels_out, 1, stride, bias=False), nn.BatchNorm2d(channels_out)
-            )
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(batch, channels_in, height, width) -> (batch, channels_out, height/stride, width/stride)."""
-        inner = F.relu(self.bn1(self.conv1(images)))
-        out: torch.Tensor = F.relu(self.bn2(self.conv2(inner)) + self.shortcut(images))
-        return out
+def _resnet(blocks_per_width: int, padded: bool, widths: tuple[int, ...] = (16, 32, 64)) -> Maker:
+    return lambda shape: ResNet(shape.channels, shape.classes, widths, blocks_per_width, padded)
 
 
-class ResNet(nn.Module):
-    """A stem of one 3x3 convolution, residual blocks, average pooling and a linear classifier."""
-
-    def __init__(self, shape: ImageShape, widths: tuple[int, ...], blocks_per_width: int, padded: bool = False) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(shape.channels, widths[0], 3, padding=1, bias=False)
-        self.stem_bn = nn.BatchNorm2d(widths[0])
-        blocks, channels = [], widths[0]
-        for stage, width in enumerate(widths):
-            for index in range(blocks_per_width):
-                blocks.append(BasicBlock(channels, width, 2 if stage and not index else 1, padded))
-                channels = width
-        self.blocks = nn.Sequential(*blocks)
-        self.classifier = nn.Linear(channels, shape.classes)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(batch, channels, height, width) -> logits (batch, classes)."""
-        features = self.blocks(F.relu(self.stem_bn(self.stem(images))))
-        logits: torch.Tensor = self.classifier(F.adaptive_avg_pool2d(features, 1).flatten(1))
-        return logits
+def _vgg(widths: tuple[int, ...]) -> Maker:
+    return lambda shape: VGG(shape.channels, shape.classes, widths)
 
 
-VGG19_WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512)
+def _wrn(depth: int, factor: int) -> Maker:
+    return lambda shape: WideResNet(shape.channels, shape.classes, depth, factor)
 
 
-class VGG(nn.Module):
-    """VGG with batch norm for 32x32 images: 3x3 convolutions, pooling at the zeros of `widths`, one linear layer."""
-
-    def __init__(self, shape: ImageShape, widths: tuple[int, ...]) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        channels = shape.channels
-        for width in widths:
-            if not width:
-                layers.append(nn.MaxPool2d(2))
-                continue
-            convolution = nn.Conv2d(channels, width, 3, padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
-            channels = width
-        self.features = nn.Sequential(*layers)
-        self.classifier = nn.Linear(channels, shape.classes)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(batch, channels, height, width) -> logits (batch, classes)."""
-        logits: torch.Tensor = self.classifier(F.adaptive_avg_pool2d(self.features(images), 1).flatten(1))
-        return logits
-
-
-class MLP(nn.Module):
-    """Fully connected layers with ReLU between them; the founding paper's network for its exact analysis."""
-
-    def __init__(self, shape: ImageShape, hidden: int, depth: int) -> None:
-        super().__init__()
-        sizes = [shape.channels * shape.height * shape.width, *[hidden] * (depth - 1), shape.classes]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(batch, channels, height, width) -> logits (batch, classes)."""
-        hidden = images.flatten(1)
-        for layer in self.layers[:-1]:
-            hidden = F.relu(layer(hidden))
-        logits: torch.Tensor = self.layers[-1](hidden)
-        return logits
-
-
-NETWORKS: dict[str, Callable[[ImageShape], nn.Module]] = {
-    "resnet8": lambda shape: ResNet(shape, widths=(8, 16, 32), blocks_per_width=1),
-    "resnet56": lambda shape: ResNet(shape, widths=(16, 32, 64), blocks_per_width=9, padded=True),
-    "vgg19": lambda shape: VGG(shape, VGG19_WIDTHS),
-    "mlp7": lambda shape: MLP(shape, hidden=100, depth=7),
+# ResNets of He et al. 2016, section 4.2, with shortcuts padded (option A); those ending in b project (option B).
+NETWORKS: dict[str, Maker] = {
+    "mlp7": lambda shape: MLP(shape.channels * shape.height * shape.width, shape.classes, hidden=100, depth=7),
+    "mobilenetv2": lambda shape: MobileNetV2(shape.channels, shape.classes),
+    "resnet8": _resnet(1, padded=False, widths=(8, 16, 32)),
+    "resnet14-thin": _resnet(2, padded=False, widths=(8, 16, 32)),
+    "resnet20": _resnet(3, padded=True),
+    "resnet20b": _resnet(3, padded=False),
+    "resnet32": _resnet(5, padded=True),
+    "resnet32b": _resnet(5, padded=False),
+    "resnet56": _resnet(9, padded=True),
+    "resnet56b": _resnet(9, padded=False),
+    "resnet110": _resnet(18, padded=True),
+    "resnet110b": _resnet(18, padded=False),
+    "vgg16": _vgg(VGG16_WIDTHS),
+    "vgg19": _vgg(VGG19_WIDTHS),
+    "wrn16-8": _wrn(16, 8),
+    "wrn28-10": _wrn(28, 10),
+    "wrn40-2": _wrn(40, 2),
 }
 
 
 def build_network(name: str, shape: ImageShape, seed: int) -> nn.Module:
     """The named network with random weights drawn from `seed`; the global generator is left as it was.
 
-    He initialisation (He et al. 2015): fan-out for convolutions, fan-in for linear layers. Raises
-    InputError for an unknown name.
+    `name` is one of NETWORKS, or `timm:NAME` or `torchvision:NAME`: theirs, for the dataset's channels, size and
+    classes, and never with their trained weights. `initialise` says how weights are drawn. Raises InputError for an
+    unknown name, and for a network that its library cannot build for these images.
     """
-    if name not in NETWORKS:
-        raise unknown_name("network", name, NETWORKS)
+    library, colon, model_name = name.partition(":")
+    if name not in NETWORKS and (not colon or library not in LIBRARIES):
+        raise unknown_name("network", name, [*NETWORKS, *(f"{library}:NAME" for library in LIBRARIES)])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = NETWORKS[name](shape)
+        model = NETWORKS[name](shape) if name in NETWORKS else LIBRARIES[library](model_name, shape)
         initialise(model)
     return model
 
 
 def initialise(model: nn.Module) -> None:
-    """Draws the weights anew from the global generator, by the shapes the layers have now."""
+    """Draws the weights anew from the global generator, by the shapes the layers have now.
+
+    He initialisation (He et al. 2015): fan-out for convolutions (of one group), fan-in for linear layers; scale and
+    shift of normalisations 1 and 0. A network with layer norms (ViT, ConvNeXt) keeps the weights it was built with:
+    its libraries draw them with a deviation that does not depend on the number of filters (torchvision's ViT: the
+    hidden layers excepted, which keep the deviation of the dense shape).
+    """
+    if any(isinstance(module, nn.LayerNorm) for module in model.modules()):
+        return
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
             module.reset_parameters()
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.groups > 1:  # torch takes the channels of all groups for fan-out
+                with torch.no_grad():
+                    module.weight.mul_(module.groups**0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         if isinstance(module, nn.Linear):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def _from_timm(name: str, shape: ImageShape) -> nn.Module:
+    import timm
+
+    if not timm.is_model(name):
+        raise _not_in("timm", name, timm.list_models())
+    terms: dict[str, Any] = {"num_classes": shape.classes, "in_chans": shape.channels}
+    config = timm.get_pretrained_cfg(name)
+    if config is not None and config.fixed_input_size:
+        terms["img_size"] = (shape.height, shape.width)
+    return _built(f"timm:{name}", shape, lambda: timm.create_model(name, pretrained=False, **terms))
+
+
+def _from_torchvision(name: str, shape: ImageShape) -> nn.Module:
+    from torchvision import models
+
+    valid = models.list_models(module=models)  # those that classify images, not the submodules' detectors
+    if name not in valid:
+        raise _not_in("torchvision", name, valid)
+    if shape.channels != 3:
+        raise InputError(f"torchvision:{name} takes images of 3 channels; these have {shape.channels}")
+    terms: dict[str, Any] = {"num_classes": shape.classes}
+    if name.startswith("vit_"):
+        terms["image_size"] = shape.height
+    return _built(f"torchvision:{name}", shape, lambda: models.get_model(name, weights=None, **terms))
+
+
+LIBRARIES: dict[str, Callable[[str, ImageShape], nn.Module]] = {
+    "timm": _from_timm,
+    "torchvision": _from_torchvision,
+}
+
+
+def _built(name: str, shape: ImageShape, make: Callable[[], Any]) -> nn.Module:
+    """A library's network; its own complaints, of many kinds, become an InputError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about weights that are not loaded here
+            model = make()
+    except Exception as problem:
+        size = f"{shape.channels}x{shape.height}x{shape.width}"
+        raise InputError(f"{name} cannot be built for images of {size}: {type(problem).__name__}: {problem}") from None
+    assert isinstance(model, nn.Module)
+    return model
+
+
+def _not_in(library: str, name: str, valid: Sequence[str]) -> InputError:
+    """There are too many to list: the nearest ones."""
+    close = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
+    hint = f" Did you mean {', '.join(close)}?" if close else ""
+    return InputError(
+        f"{library} has no network {name!r}.{hint}\nIt has {len(valid)}: see the documentation of {library}"
+    )

@@ -29,7 +29,8 @@ DECISION = "decision.json"
 DENSE_LEVEL = Level("dense", 0.0)
 NUMERIC_PACKAGES = ("torch", "numpy", "torch-pruning", "scikit-learn", "safetensors")
 NUMERIC_SOURCES = (
-    "child.py", "compression.py", "confine.py", "context.py", "cost.py", "data.py", "diagnostics.py", "meter.py",
+    "architectures.py", "child.py", "compression.py", "confine.py", "context.py", "cost.py", "couplings.py", "data.py",
+    "diagnostics.py", "meter.py",
     "method.py", "networks.py", "outcome.py", "plan.py", "pruned.py", "pruning.py", "record.py", "report.py",
     "seeds.py", "stages.py", "surgery.py", "training.py", "trial.py", "watch.py",
     "../setups/budget.py", "../setups/recipe.py", "../setups/schedule.py",
@@ -133,11 +134,21 @@ def make_trials(
 
 def check_granularity(track: Track, name: str, granularity: str) -> None:
     """Raises InputError unless a method of this granularity can run on the track."""
-    if granularity != track.granularity:
+    if not runs_on(granularity, track):
         raise InputError(
-            f"{name} prunes {granularity}s, but track {track.id} prunes {track.granularity}s.\n"
+            f"{name} {what_it_prunes(granularity)}, but track {track.id} {what_it_prunes(track.granularity)}.\n"
             f"See `prunemark tracks` for tracks of granularity {granularity}"
         )
+
+
+def runs_on(granularity: str, track: Track) -> bool:
+    """Whether a method of this granularity can run on the track; what prunes weights can follow a pattern too."""
+    return track.pattern is not None if granularity == "N:M" else granularity == track.granularity
+
+
+def what_it_prunes(granularity: str) -> str:
+    """In words, after the name of a method or a track."""
+    return "needs an N:M pattern" if granularity == "N:M" else f"prunes {granularity}s"
 
 
 def pretrain_key(trial: Trial, until: int | None = None) -> str:
@@ -170,7 +181,7 @@ def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") 
     track, competitor, where = trial.track, trial.competitor, _where(trial)
     scratch = competitor.kind == "scratch"
     data, pretrain = key_of("data", {"dataset": track.dataset} | where), pretrain_key(trial)
-    terms = [track.dataset, track.granularity, track.prunable, track.tolerance, track.pruning.as_dict()]
+    terms = [track.dataset, track.granularity, track.pattern, track.prunable, track.tolerance, track.pruning.as_dict()]
     prune = key_of(
         "prune",
         {

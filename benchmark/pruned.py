@@ -63,6 +63,8 @@ def check_target(trial: Trial, decision: Decision, shape: ImageShape, given: dic
     Raises TargetMissed with what was asked for and what was reached.
     """
     track, level = trial.track, trial.level
+    if track.n_of_m is not None:
+        compression.check_pattern(decision.masks, track.n_of_m)
     if given is not None:
         if (counts := counts_of(decision)) != given:
             raise compression.TargetMissed(f"the layer ratios of another method were given, {given}; kept are {counts}")
@@ -115,16 +117,28 @@ def scratch_model(trial: Trial, given: dict[str, int] | None, shape: ImageShape)
             torch.manual_seed(seed)
             initialise(model)
         return Pruned(model, {}, Decision(kept, {}, "given"), None)
-    generator = torch.Generator().manual_seed(derive_seed(seed, "mask"))
-    masks = {}
-    for name, count in counts.items():
-        mask = torch.zeros(layer_weight(model, name).numel(), dtype=torch.bool)
-        mask[torch.randperm(len(mask), generator=generator)[:count]] = True
-        masks[name] = mask.reshape(layer_weight(model, name).shape)
-        with torch.no_grad():
-            layer_weight(model, name).mul_(masks[name])
+    masks = _random_masks(model, counts, track.n_of_m, torch.Generator().manual_seed(derive_seed(seed, "mask")))
+    with torch.no_grad():
+        for name, mask in masks.items():
+            layer_weight(model, name).mul_(mask)
     decision = Decision({}, masks, "given")
     return Pruned(model, _parameter_masks(decision), decision, None)
+
+
+def _random_masks(
+    model: nn.Module, counts: dict[str, int], pattern: tuple[int, int] | None, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """So many weights of each layer, drawn at random; on an N:M track so many of each group."""
+    shapes = {name: layer_weight(model, name).shape for name in counts}
+    if pattern is not None:
+        draws = {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
+        return compression.choose_pattern(draws, pattern, 1.0, "uniform")
+    masks = {}
+    for name, count in counts.items():
+        mask = torch.zeros(shapes[name].numel(), dtype=torch.bool)
+        mask[torch.randperm(len(mask), generator=generator)[:count]] = True
+        masks[name] = mask.reshape(shapes[name])
+    return masks
 
 
 def _uniform_counts(trial: Trial, model: nn.Module, shape: ImageShape) -> dict[str, int]:

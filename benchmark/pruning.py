@@ -23,6 +23,7 @@ from prunemark.benchmark.pruned import MASKS, STAGE, WEIGHTS, check_finite, chec
 from prunemark.benchmark.seeds import derive_seed
 from prunemark.benchmark.stages import write_json
 from prunemark.benchmark.submission import load_class
+from prunemark.benchmark.training import steps_per_epoch
 from prunemark.benchmark.watch import Watch, watching
 
 PRUNED_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
@@ -87,7 +88,7 @@ def _run_method(
 def grant_of(trial: Trial, examples: int) -> Grant:
     """What the trial's budget grants its pruning stage, on a training split of so many examples."""
     budget, batch_size = trial.budget, trial.track.pruning.batch_size
-    steps = -(-examples // batch_size) - (examples % batch_size == 1)  # a last batch of one image is left out
+    steps = steps_per_epoch(examples, batch_size)
     return Grant(
         budget.pruning_epochs, budget.scoring_epochs, steps, examples,
         exact=budget.pruning_exact, imposed_lr=budget.pruning_lr is not None,
@@ -104,7 +105,7 @@ def _context(
     return TrialContext(
         track=track,
         budget=trial.budget,
-        target=Target(trial.level.name, trial.level.speedup, None if filters else trial.level.ratio),
+        target=Target(trial.level.name, trial.level.speedup, None if filters else trial.level.ratio, track.n_of_m),
         groups=groups,
         generator=torch.Generator().manual_seed(derive_seed(trial.seed, "pruning")),
         seed=trial.seed,

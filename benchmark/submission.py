@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from prunemark.setups.about import About
 from prunemark.setups.budget import Own
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.identity import source_sha256
@@ -104,17 +105,17 @@ def locate(spec: str, registry: dict[str, str]) -> tuple[str, MethodSource]:
     Raises InputError for an unknown name, a missing file or module, a syntax error, a missing class.
     """
     if spec in registry:
-        return spec, _source(_module_file(registry[spec].partition(":")[0]), registry[spec].partition(":")[2])
+        return spec, _source(module_file(registry[spec].partition(":")[0]), registry[spec].partition(":")[2])
     place, colon, class_name = spec.rpartition(":")
     if not colon:
         if spec.endswith(".py"):
             raise InputError(f"{spec!r} names no class. Write {spec}:ClassName")
         raise unknown_name("method", spec, registry)
-    path = Path(place) if place.endswith(".py") or "/" in place else _module_file(place)
+    path = Path(place) if place.endswith(".py") or "/" in place else module_file(place)
     return class_name, _source(path, class_name)
 
 
-def _module_file(module: str) -> Path:
+def module_file(module: str) -> Path:
     """The file of an installed module, found without running the packages that it lies in."""
     found, path = None, None
     try:
@@ -179,8 +180,10 @@ def _imported(tree: ast.Module, current: Path, root: Path) -> set[tuple[Path, st
             names |= {(root, alias.name.split(".")[0]) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             folder = (root, *current.parents)[min(node.level, len(current.parents))]
-            first = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
-            names |= {(folder, name) for name in first}
+            parts = node.module.split(".") if node.module else []
+            if not node.level and root.name in parts:  # the package that the file lies in, by its full name
+                parts = parts[parts.index(root.name) + 1 :]
+            names |= {(folder, name) for name in parts[:1] or [alias.name for alias in node.names]}
     return names
 
 
@@ -239,6 +242,8 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
             raise TypeError(
                 f"retraining and pretraining of {source.class_name} are OwnRecipe(...) or None; got {recipe!r}"
             )
+    if not isinstance(found.about, About | None):
+        raise TypeError(f"about of {source.class_name} is About(...) or None; got {found.about!r}")
     if isinstance(found.prune_at, bool) or not isinstance(found.prune_at, int | None):
         raise TypeError(f"prune_at of {source.class_name} is a number of epochs or None; got {found.prune_at!r}")
     return MethodDescription(

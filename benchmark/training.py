@@ -80,6 +80,16 @@ def served(
         yield augment(data.images[chosen], recipe.augmentation, data.black, generator), data.labels[chosen]
 
 
+def steps_per_epoch(examples: int, batch_size: int) -> int:
+    """Batches that `served` hands out in an epoch: a last one of a single image is left out."""
+    return -(-examples // batch_size) - (examples % batch_size == 1)
+
+
+def placed(model: nn.Module, device: torch.device) -> nn.Module:
+    """On its device, channels last: the layout in which small convolutions are a sixth faster on a CPU."""
+    return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
 def _one_epoch(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,

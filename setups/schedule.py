@@ -226,3 +226,15 @@ def halving(initial: float, final: float, epochs: int, *, factor: float = 0.1, c
     if points[-1][0] >= epochs > 0:
         raise InputError(f"{epochs} epochs are too few for {drops + 1} LR stages by halving")
     return LRSchedule("step", epochs, tuple(points))
+
+
+def stepped(initial: float, epochs: int, at: tuple[float, ...] = (0.5, 0.75), factor: float = 0.1) -> LRSchedule:
+    """The LR multiplied by `factor` at each share of the epochs, as papers say it: "a tenth at 50 % and 75 %".
+
+    A drop that falls into the middle of an epoch waits for the next; one that no epoch is left for is left out.
+    """
+    points = {0: initial}
+    for drop, share in enumerate(at, start=1):
+        if (epoch := math.ceil(share * epochs)) < epochs:
+            points[epoch] = float(Decimal(repr(initial)) * Decimal(repr(factor)) ** drop)
+    return LRSchedule("step", epochs, tuple(points.items()))

@@ -6,6 +6,7 @@ changes, a change is a new version.
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import halving, parse_schedule
 
 Granularity = Literal["filter", "weight"]
+_PATTERN = re.compile(r"([1-9][0-9]?):([1-9][0-9]?)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Track:
     `pruning` is what S4.1 and S4.2 impose on the pruning stage; `pruning_epochs_limit` bounds it under the
     others, and `scoring_epochs_limit` the passes over the training split that train nothing. `lr_stage_cap` is
     the longest that one LR of a generated schedule lasts, in epochs (the paper's Rule 3).
+
+    `pattern` "N:M" allows, of every M consecutive weights along a layer's input, exactly N to stay (N:M sparsity, as
+    sparse tensor cores read it); a layer whose inputs M does not divide is spared, so it is not among the prunable.
     """
 
     name: str
@@ -78,11 +83,17 @@ class Track:
     lr_stage_cap: int | None = None
     allocations: tuple[str, ...] = ("uniform", "global")
     prior: SeedPrior | None = None
+    pattern: str | None = None
 
     @property
     def id(self) -> str:
         """`name@version`, which results are filed under."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def n_of_m(self) -> tuple[int, int] | None:
+        """The pattern as two numbers, None where single weights are free."""
+        return None if self.pattern is None else parse_pattern(self.pattern)
 
     def level(self, name: str) -> Level:
         """The level of this name. Raises InputError with the valid names."""
@@ -141,8 +152,25 @@ _TRACKS = (
         pretraining=_DIGITS_PRETRAINING, pruning=_DIGITS_PRUNING, retraining=_DIGITS_RETRAINING,
         anchor="Magnitude", margin_pp=1.0,
     ),
+    Track(
+        name="digits-resnet8-2to4", version=1,
+        title="handwritten digits (8x8), residual network of three blocks, 2 of every 4 weights kept",
+        dataset="digits", classes=10, network="resnet8", family="digits x ResNet",
+        granularity="weight", pattern="2:4", prunable=_BLOCK_CONVOLUTIONS,
+        levels=(Level("50%", 0.5),),
+        pretraining=_DIGITS_PRETRAINING, pruning=_DIGITS_PRUNING, retraining=_DIGITS_RETRAINING,
+        anchor="Magnitude", margin_pp=1.0,
+    ),
 )  # fmt: skip
 TRACKS: dict[str, Track] = {track.id: track for track in _TRACKS}
+
+
+def parse_pattern(text: str) -> tuple[int, int]:
+    """'2:4' -> (2, 4). Raises InputError unless it is N:M with N below M."""
+    match = _PATTERN.fullmatch(text)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise InputError(f"a pattern is N:M with N from 1 to below M, such as 2:4; given {text!r}")
+    return int(match[1]), int(match[2])
 
 
 def find_track(name: str) -> Track:

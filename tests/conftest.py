@@ -1,5 +1,8 @@
 """Synthetic records, valid in every field, for tests of whatever reads records."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -75,3 +78,12 @@ def _plain(value):
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@pytest.fixture(scope="session")
+def bench():
+    """tests/stage.py: a pruning stage without a store, and contexts worked out by hand, for tests of methods."""
+    spec = importlib.util.spec_from_file_location("stage", Path(__file__).parent / "stage.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -14,7 +14,7 @@ import pytest
 
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import recipe_from_dict
-from prunemark.setups.track import TRACKS, Level, Track, find_track
+from prunemark.setups.track import TRACKS, Level, Track, find_track, parse_pattern
 
 GOLDEN = Path(__file__).parent / "golden" / "tracks.json"
 tracks = pytest.mark.parametrize("track", TRACKS.values(), ids=lambda track: track.id)
@@ -48,7 +48,7 @@ def test_released_tracks_are_as_they_were() -> None:
 def test_the_plain_form_is_json_and_complete(track: Track) -> None:
     plain = json.loads(json.dumps(track.as_dict()))
     unset = {name for name in Track.__dataclass_fields__ if getattr(track, name) is None}
-    assert set(plain) == set(Track.__dataclass_fields__) - unset and unset <= {"lr_stage_cap", "prior"}
+    assert set(plain) == set(Track.__dataclass_fields__) - unset and unset <= {"lr_stage_cap", "pattern", "prior"}
     assert recipe_from_dict(plain["retraining"]) == track.retraining
     assert recipe_from_dict(plain["pretraining"]) == track.pretraining
     assert [Level(**level) for level in plain["levels"]] == list(track.levels)
@@ -65,6 +65,9 @@ def test_a_track_is_sound(track: Track) -> None:
     assert [level.name for level in track.levels] == [f"{100 * ratio:g}%" for ratio in ratios]
     speedups = [level.speedup for level in track.levels]
     assert all(s is None for s in speedups) if track.granularity == "weight" else speedups == sorted(set(speedups))
+    if track.n_of_m is not None:  # the pattern is the level
+        n, m = track.n_of_m
+        assert track.granularity == "weight" and ratios == [1 - n / m]
 
 
 @tracks
@@ -116,6 +119,16 @@ def test_an_unknown_level_gets_the_valid_names() -> None:
     assert [track.level(level.name) for level in track.levels] == list(track.levels)
     with pytest.raises(InputError, match="unknown level of digits-resnet8@[0-9]+ '50'. Did you mean '50%'"):
         track.level("50")
+
+
+@pytest.mark.parametrize("text", ["4:2", "2:2", "0:4", "2", "2:4:8", "a:b", "", "2:400", "２:4"])
+def test_a_pattern_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="a pattern is N:M with N from 1 to below M, such as 2:4; given"):
+        parse_pattern(text)
+
+
+def test_a_pattern_is_two_numbers() -> None:
+    assert parse_pattern("2:4") == (2, 4) and parse_pattern("1:16") == (1, 16)
 
 
 if __name__ == "__main__" and sys.argv[1:] == ["refresh"]:

@@ -1,0 +1,30 @@
+"""Iterative magnitude pruning with learning-rate rewinding."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from prunemark.baselines.iterative import IterativeMagnitude
+from prunemark.benchmark.method import About, PruningContext
+
+
+class LRRewinding(IterativeMagnitude):
+    """Renda et al., ICLR 2020, section 2: the weights stay, the LR schedule starts again.
+
+    Rounds of 20 % by global magnitude; after each, training goes on from the weights as they are, by the LR schedule of
+    the base from its start. The paper trains every round as long as the base; here the rounds share the epochs that are
+    granted. The retraining of the setup is the last training; with the track's recipe, which starts at the base's
+    first LR, one-shot magnitude pruning (rate=1) is one round of it.
+    """
+
+    about = About(
+        paper="Renda, Frankle, Carbin: Comparing Rewinding and Fine-tuning in Neural Network Pruning, ICLR 2020",
+        formula="|w| after training; survivors go on, the LR schedule restarts (section 2)",
+        criterion="magnitude",
+        schedule="rounds of 20 % of what is left, each trained by the LR schedule from its start",
+        epochs=60,
+        test="tests/test_unstructured_rounds.py",
+    )
+
+    def rewind(self, model: nn.Module, context: PruningContext) -> None:
+        """Nothing: only the LR is rewound, by the training that follows."""

@@ -1,0 +1,34 @@
+"""Iterative magnitude pruning with weight rewinding."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from prunemark.baselines.iterative import IterativeMagnitude, load_earlier
+from prunemark.benchmark.method import WHOLE_NUMBER, About, PruningContext, setting
+
+
+class WeightRewinding(IterativeMagnitude):
+    """Renda et al., ICLR 2020, section 2 (after Frankle et al.): what stays gets its weights of an early epoch back.
+
+    Rounds of 20 % by global magnitude, as in the paper. After each, the weights are those that the base model had after
+    `rewind_to` epochs, and training starts from there. The paper trains every round as long as the base; here the
+    rounds share the epochs that are granted (60 on the digits, 6 a round at 90 %). The retraining of the setup is the
+    last training, by the setup's recipe: the paper's continues the base's schedule from the epoch rewound to.
+    The paper rewinds to between a quarter and three quarters of training; Frankle et al. to 500 to 2,000 iterations.
+    """
+
+    about = About(
+        paper="Renda, Frankle, Carbin: Comparing Rewinding and Fine-tuning in Neural Network Pruning, ICLR 2020; "
+        "Frankle, Dziugaite, Roy, Carbin: Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML 2020",
+        formula="|w| after training; survivors restart from the weights of epoch k (Renda et al., section 2)",
+        criterion="magnitude",
+        schedule="rounds of 20 % of what is left, each trained from the weights rewound to",
+        epochs=60,
+        test="tests/test_unstructured_rounds.py",
+    )
+    rewind_to: int = setting(2, "epoch of the base model's training that weights are rewound to", WHOLE_NUMBER)
+
+    def rewind(self, model: nn.Module, context: PruningContext) -> None:
+        """All weights and batch norms as they were early in the base model's training."""
+        load_earlier(model, context, self.rewind_to)

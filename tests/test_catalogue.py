@@ -1,0 +1,110 @@
+"""What `prunemark methods show` prints: read off the source, of a class and of what it derives from."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from prunemark.baselines.registry import METHODS
+from prunemark.benchmark import catalogue
+from prunemark.benchmark.submission import describe, locate
+from prunemark.setups.about import About
+from prunemark.setups.errors import InputError
+
+HOUSE = Path(__file__).parent.parent
+AXES = ("base model (when)", "granularity (what)", "ratio (how many)", "criterion (which)", "schedule (over time)")
+BASE = """
+from prunemark.benchmark.method import About, FilterCriterion, OwnRecipe, setting
+
+class Base(FilterCriterion):
+    about = About(paper="A, B, C", formula="a + b", criterion="the sum", passes=2, epochs=3)
+    retraining = OwnRecipe(epochs=2, lr="1e-2")
+    power: float = setting(2.0, "which norm")
+"""
+METHOD = """
+import torch
+from base import Base
+from prunemark.benchmark.method import setting
+
+NAME = "x"
+
+class Mine(Base):
+    '''One line,
+    and its end.
+
+    Not covered: the rest.'''
+
+    granularity = "weight"
+    epochs: int = setting(7, "other epochs")
+
+class Computed(Base):
+    about = About(paper="by " + NAME, formula="", criterion="")
+
+class Ring(Ring):
+    pass
+
+raise SystemExit("executed")
+"""
+
+
+@pytest.fixture
+def shown(tmp_path):
+    (tmp_path / "base.py").write_text(BASE)
+    (tmp_path / "mine.py").write_text(METHOD)
+    return lambda name: catalogue.method(f"{tmp_path / 'mine.py'}:{name}")
+
+
+def test_a_class_is_shown_with_what_it_inherits(shown):
+    facts = shown("Mine")
+    assert (facts["what"], facts["notes"]) == ("One line, and its end.", "Not covered: the rest.")
+    assert (facts["paper"], facts["formula"], facts["criterion (which)"]) == ("A, B, C", "a + b", "the sum")
+    assert facts["granularity (what)"] == "weight" and facts["setting power"] == "2.0: which norm"
+    assert facts["setting epochs"] == "7: other epochs" and facts["setting allocation"].startswith("uniform: ")
+    assert facts["cost"].startswith("2 passes") and ", 3 epochs" in facts["cost"]
+    assert "epochs=2" in facts["own retraining recipe"] and facts["conformance test"] == "none"
+
+
+def test_what_is_not_literal_is_shown_as_it_is_written(shown):
+    assert shown("Computed")["paper"] == "'by ' + NAME"
+
+
+def test_a_class_that_is_no_method_is_shown_for_what_it_is(shown):
+    facts = shown("Ring")
+    assert facts["granularity (what)"] == "not stated" and "about = About(...)" in facts["about"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_shipped_method_says_what_it_is(name):
+    facts = catalogue.method(name)
+    assert all(facts.get(fact) for fact in (*AXES, "what", "paper", "formula", "cost")), facts
+    test = HOUSE / facts["conformance test"]
+    assert test.is_file() and METHODS[name].partition(":")[2] in test.read_text(), "a test that names the class"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_is_read_is_what_the_class_has(name):
+    """The source as it is read and the class as it is loaded: the same settings and the same words."""
+    facts, source = catalogue.method(name), locate(name, METHODS)[1]
+    description = describe(source, name)
+    read = {fact[8:]: text for fact, text in facts.items() if fact.startswith("setting ")}
+    assert read == {key: f"{s.default}: {s.meaning}" for key, s in description.settings.items()}
+    assert facts["what"] == description.summary
+
+
+def test_an_about_that_is_none_is_refused(tmp_path):
+    text = "from prunemark.benchmark.method import FilterCriterion\n\nclass Odd(FilterCriterion):\n    about = 'text'\n"
+    text += "    def score(self, layer, context):\n        return layer.weight\n"
+    (tmp_path / "odd.py").write_text(text)
+    with pytest.raises(TypeError, match=r"about of Odd is About\(\.\.\.\) or None"):
+        describe(locate(f"{tmp_path / 'odd.py'}:Odd", {})[1], "Odd")
+
+
+def test_an_about_takes_words_only_by_name():
+    with pytest.raises(TypeError):
+        About("paper", "formula", "criterion")
+    assert all(field.kw_only for field in dataclasses.fields(About))
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(InputError, match="unknown method"):
+        catalogue.method("L0")
