@@ -1,0 +1,64 @@
+"""A board for tests of the site: real records, and beside them names and failures that nobody would wish for."""
+
+import dataclasses
+from pathlib import Path
+
+from prunemark.benchmark.outcome import Failure
+from prunemark.leaderboard.board import make_board
+from prunemark.leaderboard.load import Loaded, Refused, read_records
+from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.site.build import build_site
+
+ROOT = Path(__file__).parent.parent
+TRACK, LEVELS = "digits-resnet8@1", ("90%", "95%", "dense")
+SETUPS = ("S2", "S3.2", "SX-A")
+NASTY = "</script><script>hacked=1</script><img src=x onerror=hacked=1>\"'&|{{7*7}}"
+L1_SOURCE = MethodFiles("L1Norm", (("l1_norm.py", (ROOT / "baselines" / "l1_norm.py").read_text()),))
+IDENTIFIER, CITATION = "prunemark-test-0123456789ab", "@misc{prunemark,\n  title = {A \\& B <b>},\n}"
+
+
+def _with(record, *, name=None, **outcome):
+    method = dataclasses.replace(record.outcome.method, name=name, source_sha256="0" * 64, role="submission")
+    return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, method=method, **outcome))
+
+
+def real_records():
+    """The committed records of one track, at two levels and under three setups."""
+    return [
+        record
+        for record in read_records(ROOT / "leaderboard" / "records").records
+        if record.outcome.track == TRACK and record.outcome.setup in SETUPS and record.outcome.level in LEVELS
+    ]
+
+
+def loaded():
+    """Real records; under S3.2 also a hostile name, a method that failed, one that broke a rule, one withdrawn."""
+    real = real_records()
+    places = [r for r in real if r.outcome.method.name == "FPGM" and r.outcome.setup == "S3.2"]
+    nasty = [_with(r, name=NASTY) for r in places]
+    evidence = Failure("exception", f"ValueError: {NASTY}", "Traceback")
+    nothing = dict.fromkeys(
+        (
+            "base",
+            "pruning",
+            "retraining",
+            "retraining_recipe",
+            "compression",
+            "accuracy",
+            "weights_sha256",
+            "diagnostics",
+        )
+    )
+    failed = [_with(r, name="Fails", status="failed", failure=evidence, curve=(), **nothing) for r in places]
+    broken = [_with(r, name="Breaks", status="budget_exceeded", failure=evidence, curve=(), **nothing) for r in places]
+    withdrawn = {nasty[0].record_sha256: f"withdrawn {NASTY}"}
+    refused = (Refused("x.json", f"was edited {NASTY}"),)
+    return Loaded(tuple(real + nasty + failed + broken), refused, withdrawn)
+
+
+def build(folder, found=None):
+    """The site of these records, with one published source."""
+    found = found or loaded()
+    methods = {L1_SOURCE.source_sha256: L1_SOURCE}
+    build_site(make_board(found), found, folder, methods=methods, citation=CITATION, identifier=IDENTIFIER)
+    return folder

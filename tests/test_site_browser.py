@@ -1,0 +1,219 @@
+"""The site in a real browser, opened from its folder: it loads, sorts, filters, switches, opens records, prints.
+
+One browser and one site for all tests here. They skip where no browser is installed.
+"""
+
+import re
+
+import pytest
+from browser import open_browser
+from site_material import LEVELS, NASTY, SETUPS, build, real_records
+
+MEGABYTE = 10**6
+SWITCH, STANDINGS = "track_digits-resnet8-1.html", "track_digits-resnet8-1_s3.2.html"
+RECORDS = "records_digits-resnet8-1.html"
+KINDS = ("index.html", SWITCH, STANDINGS, "methods.html", "method_fpgm.html", RECORDS, "records.html", "meaning.html")
+PHONE, DESK, PAPER = {"width": 360, "height": 740}, {"width": 1280, "height": 900}, {"width": 718, "height": 1000}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("built") / "site")
+
+
+@pytest.fixture
+def visit(browser, site):
+    """visit(page, ...) -> the open page; what it says on the console is an error of the test."""
+    contexts, complaints = [], []
+
+    def open_page(name, *, viewport=DESK, **how):
+        context = browser.new_context(viewport=viewport, **how)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"{name}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"{name}: {error}"))
+        page.goto(f"{site.as_uri()}/{name}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def draw_all(page):
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    return page.locator("figure.chart").count()
+
+
+def test_every_page_loads_draws_its_figures_and_runs_nothing_of_a_strangers(visit, site):
+    page = visit("index.html")
+    drawn = 0
+    for path in sorted(site.glob("*.html")):
+        page.goto(path.as_uri())
+        drawn += draw_all(page)
+        assert page.locator("figure.chart svg").count() == page.locator("figure.chart").count()
+        assert page.evaluate("typeof hacked") == "undefined", path.name
+    assert drawn >= 3 * len(SETUPS) * 2
+
+
+def test_a_column_sorts_by_its_numbers_with_the_keyboard(visit):
+    table = visit(STANDINGS).locator("table.standings").first
+    head = table.locator("th", has_text="Accuracy")
+    head.locator("[role=button]").focus()
+    for order, direction in (("ascending", 1), ("descending", -1)):
+        head.locator("[role=button]").press("Enter")
+        assert head.get_attribute("aria-sort") == order
+        shown = [float(text.split(" ")[0]) for text in table.locator("tbody td:nth-child(2)").all_inner_texts()]
+        assert shown == sorted(shown, key=lambda number: direction * number) and len(set(shown)) > 3
+
+
+def test_a_filter_leaves_the_rows_with_its_text(visit):
+    page = visit(STANDINGS)
+    page.get_by_label("Filter").first.fill("FPGM")
+    names = page.locator("table.standings").first.locator("tbody th").all_inner_texts()
+    assert [name.strip() for name in names] == ["FPGM"]
+
+
+def dots(page, name):
+    """The smallest marks of a figure, each a record."""
+    figure = page.locator("figure.chart").filter(has_text=name)
+    figure.scroll_into_view_if_needed()
+    return figure.locator("svg .mark-symbol a path, svg .mark-symbol path[cursor], svg .mark-symbol path").first
+
+
+def test_the_mouse_is_told_the_record_and_a_click_opens_it(visit):
+    page = visit(STANDINGS)
+    dot = dots(page, "Pareto front")
+    dot.hover(force=True)
+    told = page.locator(".tip").inner_text()
+    name, seed, accuracy, sha256 = re.match(r"(.+), seed (\d)\n([\d.]+) %\nrecord (\w{12})", told).groups()
+    dot.click(force=True)
+    page.wait_for_url(f"**/{RECORDS}#{sha256}")
+    assert f"{name}, S3.2, level" in page.locator("#record h2").inner_text()
+    assert f"seed {seed}" in page.locator("#record h2").inner_text()
+    assert accuracy in page.locator("#record .facts").inner_text()
+
+
+def test_the_switch_changes_ranking_figure_and_words(visit):
+    page = visit(SWITCH)
+    draw_all(page)
+    view = "views.get(document.querySelector('figure.chart'))"
+    before = page.locator(".panel:visible caption").inner_text()
+    page.locator("input[name=setup]:checked").focus()
+    page.keyboard.press("ArrowLeft")
+    after = page.locator(".panel:visible caption").inner_text()
+    assert before.startswith("S3.2, level 95%") and after.startswith("S2, level 95%")
+    assert page.evaluate(f"{view}.signal('setup')") == "S2"
+    assert {row["setup"] for row in page.evaluate(f"{view}.data('chosen')")} == {"S2"}
+    lesson = page.locator(".lesson:visible").inner_text()
+    page.locator("input[name=level][value='90%']").check(force=True)
+    assert page.locator(".panel:visible caption").inner_text().startswith("S2, level 90%")
+    assert page.locator(".panel:visible").count() == 1 and page.locator(".lesson:visible").inner_text() != lesson
+    assert {row["level"] for row in page.evaluate(f"{view}.data('points')")} == {"90%"}
+
+
+def test_a_record_is_linked_to_by_its_hash_and_whole(visit):
+    record = next(r for r in real_records() if r.outcome.setup == "SX-A" and r.outcome.method.name == "FPGM")
+    page = visit(f"{RECORDS}#{record.record_sha256}")
+    shown = page.locator("#record")
+    assert "prunemark submit FPGM --setup SX-A" in shown.locator("pre").first.inner_text()
+    assert shown.get_by_text(record.record_sha256, exact=True).count() == 1
+    shown.get_by_text("The whole record as JSON").click()
+    assert record.outcome.accuracy.correct in shown.locator("details pre").last.inner_text()
+    shown.get_by_text("Close").click()
+    assert not shown.is_visible()
+
+
+def test_records_are_found_by_any_of_their_words(visit):
+    page = visit(RECORDS)
+    page.get_by_label("Filter").fill("hacked S3.2 95%")
+    rows = page.locator("table.records tbody tr")
+    assert rows.count() == 5 and all(NASTY in text for text in rows.all_inner_texts())
+    rows.last.locator("a").click()
+    assert NASTY in page.locator("#record h2").inner_text()
+
+
+COLOURS = {"runOnly": ["color-contrast"]}  # the only rule that dark pages can break and light ones keep
+
+
+@pytest.mark.parametrize(("scheme", "options"), [("light", {}), ("dark", COLOURS)], ids=["light", "dark"])
+def test_an_accessibility_checker_finds_nothing_serious(visit, site, scheme, options):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit("index.html", color_scheme=scheme)
+    wrong = []
+    for name in (*KINDS, f"{RECORDS}#{real_records()[0].record_sha256}"):
+        page.goto(f"{site.as_uri()}/{name}")
+        draw_all(page)
+        found = Axe().run(page, options={"preload": False, **options}).response["violations"]
+        wrong += [
+            f"{name}: {rule['id']} {node['html'][:120]}"
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+            for node in rule["nodes"]
+        ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_no_page_is_wider_than_the_screen(visit, site, viewport):
+    page = visit("index.html", viewport=viewport)
+    for name in (*KINDS, f"{RECORDS}#{real_records()[0].record_sha256}"):
+        page.goto(f"{site.as_uri()}/{name}")
+        draw_all(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], name
+
+
+REACHABLE = """() => [...document.querySelectorAll("a[href], input, select, summary, button, [tabindex='0']")]
+    .filter((e) => e.checkVisibility() && e.tabIndex >= 0 && !(e.type === "radio" && !e.checked) && !e.disabled)
+    .map((e, i) => (e.dataset.reached = "no", i)).length"""
+REACHED = """() => { const e = document.activeElement; if (e && e.dataset.reached) e.dataset.reached = "yes"; }"""
+
+
+@pytest.mark.parametrize("name", [SWITCH, STANDINGS, f"{RECORDS}"])
+def test_the_keyboard_reaches_everything(visit, name):
+    page = visit(name)
+    count = page.evaluate(REACHABLE)
+    for _ in range(count + 5):
+        page.keyboard.press("Tab")
+        page.evaluate(REACHED)
+    missed = page.evaluate("[...document.querySelectorAll('[data-reached=no]')].map((e) => e.outerHTML.slice(0, 90))")
+    assert count > 10 and missed == []
+
+
+@pytest.mark.parametrize("name", [SWITCH, STANDINGS, "index.html"])
+def test_print_has_the_figures_and_fits_the_paper(visit, name):
+    page = visit(name, viewport=PAPER)
+    assert draw_all(page) == page.locator("figure.chart svg").count() > 0
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PAPER["width"]
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator(".masthead nav").is_visible() and len(page.pdf()) > 10_000
+
+
+def test_a_page_with_all_it_loads_is_small_and_quick(visit, site):
+    page = visit("index.html")
+    for name in KINDS:
+        loaded, milliseconds = set(), []
+        page.on("request", lambda request, loaded=loaded: loaded.add(request.url.partition("#")[0]))
+        for _ in range(3):
+            page.goto(f"{site.as_uri()}/{name}")
+            milliseconds.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
+        draw_all(page)
+        files = [site / url.removeprefix(f"{site.as_uri()}/") for url in loaded if url.startswith("file:")]
+        assert len(files) >= 2 and sum(file.stat().st_size for file in files) < MEGABYTE, name
+        assert min(milliseconds) < 1000, (name, milliseconds)
+        assert all(url.startswith(("file:", "data:")) for url in loaded), "a page asks the network"
+
+
+def test_all_levels_of_all_setups_are_there(visit):
+    page = visit(SWITCH)
+    assert page.locator("[name=setup]").count() == len(SETUPS)
+    assert page.locator("[name=level]").count() == len(LEVELS) - 1

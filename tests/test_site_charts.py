@@ -1,0 +1,163 @@
+"""What the figures show: the numbers of the tables, laid out as promised. A browser test sees that they are drawn."""
+
+import dataclasses
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prunemark.benchmark.outcome import Diagnostics, EpochPoint, Failure
+from prunemark.leaderboard.board import make_board
+from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.site import charts, lesson, look, slope_chart, training_charts, vega
+
+ANCHOR = [94.0, 95.0, 93.6, 94.8, 94.4]
+BETTER = [96.2, 96.8, 96.0, 97.0, 96.2]
+
+
+def tables(*groups):
+    return make_board(Loaded(tuple(record for group in groups for record in group))).tables
+
+
+def data(spec, name):
+    return next(each["values"] for each in spec["data"] if each["name"] == name)
+
+
+def test_the_forest_has_every_difference_with_its_intervals_and_the_margin(make_records):
+    (table,) = tables(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER), make_records("Same", ANCHOR[::-1]))
+    spec = charts.forest(table)
+    rows = {row["name"]: row for row in data(spec, "rows")}
+    assert set(rows) == {"Mine", "Same"} and rows["Mine"]["d"] == pytest.approx(2.08, abs=1e-3)
+    comparison = next(row.verdict.comparison for row in table.ranked if row.name == "Mine")
+    assert (rows["Mine"]["low"], rows["Mine"]["high"]) == pytest.approx(comparison.interval_pp, abs=1e-3)
+    assert rows["Mine"]["word"] == "better" and "+2.08 pp" in spec["description"]
+    low, high = next(scale["domain"] for scale in spec["scales"] if scale["name"] == "x")
+    assert low <= -table.margin_pp < table.margin_pp <= high
+
+
+def test_a_method_that_failed_does_not_squeeze_the_others(make_records, make_record):
+    failing = make_records("Bad", BETTER)
+    failing[1] = make_record("Bad", 1, status="failed", failure=Failure("exception", "ValueError: no"))
+    (table,) = tables(make_records("L1-norm", ANCHOR), failing, make_records("Mine", BETTER))
+    assert any(row.name == "Bad" and row.verdict for row in table.ranked)
+    assert [row["name"] for row in data(charts.forest(table), "rows")] == ["Mine"]
+    assert slope_chart.shown_in_slopes([table]) == ["L1-norm", "Mine"]
+
+
+def test_nothing_to_compare_draws_nothing(make_records):
+    (table,) = tables(make_records("L1-norm", ANCHOR))
+    assert charts.forest(table) is None
+    assert slope_chart.slopes([table], look.assign([table]), "S3.2", "90%") is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=12))
+def test_the_front_has_exactly_the_points_that_no_other_beats(points):
+    def beaten(p):
+        return any(q[0] >= p[0] and q[1] >= p[1] and q != p for q in points)
+
+    assert charts.pareto(points) == sorted(p for p in set(points) if not beaten(p))
+
+
+def test_the_frontier_has_every_seed_with_its_record(make_records):
+    records = [r for level, speedup in (("50%", 1.911), ("90%", 6.373)) for r in (
+        *make_records("L1-norm", ANCHOR, level=level, speedup=speedup),
+        *make_records("Mine", BETTER, level=level, speedup=speedup),
+    )]  # fmt: skip
+    found = tables(records)
+    spec = charts.frontier(found, look.assign(found), "records_x.html")
+    assert {row["r"] for row in data(spec, "seeds")} == {record.record_sha256[:12] for record in records}
+    assert len(data(spec, "means")) == 4 and {row["x"] for row in data(spec, "means")} == {1.911, 6.373}
+    assert [row["x"] for row in data(spec, "front")] == [6.373]  # the same accuracy for more
+
+
+def with_curve(record, accuracies, lrs, trainability=80.0):
+    points = tuple(EpochPoint(e, lr, 0.5, a) for e, (a, lr) in enumerate(zip(accuracies, lrs, strict=True)))
+    known = Diagnostics(trainability, 1, None, None, None, None, None)
+    return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, curve=points, diagnostics=known))
+
+
+def test_curves_are_the_mean_over_the_seeds_with_their_range(make_records):
+    lrs = (0.1, 0.1, 0.01)
+    anchor = [with_curve(r, (70 + i, 80.0, 90.0), lrs) for i, r in enumerate(make_records("L1-norm", ANCHOR))]
+    (table,) = tables(anchor)
+    records = {record.record_sha256: record for record in anchor}
+    spec = training_charts.curves(table, look.assign([table]), records)
+    first = data(spec, "points")[0]
+    assert (first["e"], first["y"], first["l"], first["h"]) == (0, 72.0, 70.0, 74.0)
+    assert data(spec, "drops") == [{"e": 2}]
+    shown = training_charts.trainability(table, look.assign([table]), records, "records_x.html")
+    assert data(shown, "means") == [{"m": 0, "x": 80.0, "y": pytest.approx(94.36)}]
+    assert training_charts.curves(table, look.assign([table]), {}) is None
+
+
+def test_long_curves_are_thinned_and_keep_both_ends(make_record):
+    record = with_curve(make_record(), range(251), [0.1] * 251)
+    points = training_charts._mean_curve([record])
+    assert len(points) == 50 and (points[0]["e"], points[-1]["e"]) == (0, 250)
+
+
+def test_the_anchor_is_always_among_the_curves(make_records):
+    many = [make_records(f"M{number:02d}", BETTER) for number in range(14)]
+    (table,) = tables(make_records("L1-norm", ANCHOR), *many)
+    shown = training_charts.shown_in_curves(table)
+    assert len(shown) == 10 and "L1-norm" in [row.name for row in shown]
+
+
+def switched(make_records):
+    return tables(
+        make_records("L1-norm", ANCHOR, setup="S2"), make_records("Mine", BETTER, setup="S2"),
+        make_records("L1-norm", ANCHOR), make_records("Mine", ANCHOR[::-1]),
+        make_records("L1-norm", ANCHOR, setup="SX-A"), make_records("Mine", ANCHOR[::-1], setup="SX-A"),
+    )  # fmt: skip
+
+
+def test_slopes_have_a_point_a_setup_and_no_line_into_whole_pipelines(make_records):
+    found = switched(make_records)
+    spec = slope_chart.slopes(found, look.assign(found), "S3.2", "90%")
+    points = data(spec, "points")
+    assert [(p["setup"], p["whole"], p["word"] == "better") for p in points] == [
+        ("S2", False, True), ("S3.2", False, False), ("SX-A", True, False),
+    ]  # fmt: skip
+    signals = {signal["name"]: signal.get("value") for signal in spec["signals"]}
+    assert signals["spaced"] == ["S2", "S3.2", slope_chart.GAP, "SX-A"] and signals["setup"] == "S3.2"
+    assert {label["label"] for label in data(spec, "labels")} == {"L1-norm", "Mine"}
+
+
+def test_what_a_setup_changes_is_found_and_said(make_records):
+    (change,) = lesson.changes(switched(make_records))
+    assert change.sentence == (
+        "Under S2, Mine is better than L1-norm by 2.08 pp; under S3.2, it is equivalent to L1-norm (+0.00 pp)."
+    )
+    assert lesson.changes(switched(make_records)[1:]) == []
+
+
+@given(st.lists(st.floats(0, 380), max_size=20).map(sorted))
+def test_labels_are_apart_in_order_and_within_the_figure_if_they_fit(wanted):
+    placed = slope_chart.spread(wanted, 15, 380)
+    assert all(b - a >= 15 - 1e-6 for a, b in pairwise(placed))
+    assert len(placed) == len(wanted) and all(-1e-6 <= p <= 380 for p in placed)
+
+
+def test_looks_tell_methods_apart_and_do_not_depend_on_order(make_records):
+    many = [make_records(f"M{number:02d}", ANCHOR) for number in range(30)]
+    (table,) = tables(make_records("L1-norm", ANCHOR), make_records("Random", ANCHOR, role="control"), *many)
+    looks = look.assign([table])
+    assert len(set(looks.values())) == 32
+    assert looks["L1-norm"] == look.ANCHOR and looks["Random"] == look.CONTROL
+    assert look.assign([dataclasses.replace(table, ranked=table.ranked[::-1])]) == looks
+
+
+def test_every_colour_of_a_figure_is_one_of_the_style_sheet(make_records):
+    found = switched(make_records)
+    looks = look.assign(found)
+    text = json.dumps([charts.forest(found[0]), charts.frontier(found[:1], looks, "x"),
+                       slope_chart.slopes(found, looks, "S2", "90%")])  # fmt: skip
+    used = set(re.findall(r"var\((--[a-z0-9-]+)\)", text)) | {f"--hue-{n}" for n in range(1, 7)}
+    sheet = Path(vega.__file__).parent / "assets" / "site.css"
+    declared = set(re.findall(r"(--[a-z0-9-]+):", sheet.read_text()))
+    assert len(used) > 8 and used <= declared
+    assert not re.search(r"#[0-9a-fA-F]{3,6}\b", text)
