@@ -17,7 +17,8 @@ from prunemark.setups.identity import source_sha256
 
 LARGEST_BYTES = 1 << 20  # of all files together: a method is code, and weights have no place in it
 LONGEST_NAME = 200
-FOLDER = "submitted"  # the package that relative imports are resolved in
+FOLDER = "submitted"  # the package, where its name does not matter
+MOST_PACKAGES = 9
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,25 @@ def _text_of(path: Path) -> str:
 def write_source(text: SourceText, folder: Path) -> MethodSource:
     """Writes the files into an empty folder and finds the class among them.
 
+    A file that imports those beside it by the full name of their package gets them into folders of that name. Of
+    methods that ship here those are found where Prunemark is installed.
+
     Raises RuleBroken for a path that could lead out of the folder, for too much text, and when the files written
     are not the source that the text's hash names.
     """
     check_files(text)
-    root = folder / FOLDER
+    relative = any(module.startswith(".") for module in _modules(text))
+    for number, package in enumerate(_packages(text)):
+        top = folder / str(number)
+        root = top.joinpath(*package)
+        _write(text, root)
+        found = _sources(text, root, top if relative or number else None)
+        if len(found) == 1:
+            return found[0]
+    raise RuleBroken(f"class {text.class_name} is not found in it, or more than once, with the hash it should have")
+
+
+def _write(text: SourceText, root: Path) -> None:
     try:
         for name, content in text.files:
             path = root / name
@@ -81,28 +96,43 @@ def write_source(text: SourceText, folder: Path) -> MethodSource:
                 file.write(content.encode())
     except (OSError, ValueError) as problem:
         raise RuleBroken(f"its files cannot be written: {problem}") from None
-    found = [source for name, _ in text.files if (source := _as_source(root, name, text)) is not None]
-    if len(found) != 1:
-        raise RuleBroken(f"class {text.class_name} is not found in it, or more than once, with the hash it should have")
-    return found[0]
 
 
-def _as_source(root: Path, name: str, text: SourceText) -> MethodSource | None:
-    """The file as the method, when it has the class and its imports are all the others."""
-    path = root / name
-    if _imports_relatively(text):
-        for parent in path.relative_to(root).parents:
-            (root / parent / "__init__.py").touch()
-    try:
+def _sources(text: SourceText, root: Path, packages_below: Path | None) -> list[MethodSource]:
+    """The files that are the method: they have the class, and what they import is all the others.
+
+    The folders between `packages_below` and such a file are made packages.
+    """
+    found = []
+    for name, content in text.files:
+        if text.class_name not in SourceText(text.class_name, ((name, content),)).classes:
+            continue
+        path = root / name
+        if packages_below:
+            for parent in path.relative_to(packages_below).parents[:-1]:
+                (packages_below / parent / "__init__.py").touch()
         source = locate(f"{path}:{text.class_name}", {})[1]
-    except InputError:
-        return None
-    return source if source.sha256 == text.sha256 else None
+        if source.sha256 == text.sha256:
+            found.append(source)
+    return found
 
 
-def _imports_relatively(text: SourceText) -> bool:
-    nodes = (node for tree in _trees(text) for node in ast.walk(tree))
-    return any(isinstance(node, ast.ImportFrom) and node.level > 0 for node in nodes)
+def _packages(text: SourceText) -> list[tuple[str, ...]]:
+    """The package that the files lie in, as folders: what they import each other from, or any name will do."""
+    beside = {name.split("/")[0].removesuffix(".py") for name, _ in text.files}
+    parts = [tuple(module.split(".")) for module in _modules(text) if not module.startswith(".")]
+    prefixes = {words[:end] for words in parts for end in range(1, len(words)) if words[end] in beside}
+    return [(FOLDER,), *sorted(prefixes)[:MOST_PACKAGES]]
+
+
+def _modules(text: SourceText) -> set[str]:
+    """The modules that the files import from, dots of relative imports included, with the names imported."""
+    nodes = (node for tree in _trees(text) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return {
+        f"{'.' * node.level}{node.module}.{alias.name}" if node.module else "." * node.level + alias.name
+        for node in nodes
+        for alias in node.names
+    }
 
 
 def _trees(text: SourceText) -> list[ast.Module]:

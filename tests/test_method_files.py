@@ -65,11 +65,22 @@ def test_relative_imports_work_where_it_is_put_back(tmp_path, monkeypatch):
     assert describe(back, "Far").summary == "A criterion."
 
 
+def test_imports_by_the_full_name_of_a_package_work_where_it_is_put_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    write(tmp_path, own__deep__mine=CRITERION.format(name="Own", imports="from own.deep.near import Y"))
+    write(tmp_path, own__deep__near="Y = 1\n")
+    for folder in ("own", "own/deep"):
+        (tmp_path / folder / "__init__.py").write_text("")
+    source, text, back = carried(tmp_path / "own" / "deep" / "mine.py", "Own", tmp_path)
+    assert [name for name, _ in text.files] == ["mine.py", "near.py"] and back.sha256 == source.sha256
+    assert back.path.endswith("own/deep/mine.py") and describe(back, "Own").summary == "A criterion."
+
+
 def test_line_ends_and_letters_survive(tmp_path):
     content = CRITERION.format(name="Mine", imports="# Größe ∑").replace("\n", "\r\n").encode()
     (tmp_path / "mine.py").write_bytes(content)
     source, _, back = carried(tmp_path / "mine.py", "Mine", tmp_path)
-    assert back.sha256 == source.sha256 and (tmp_path / "back/submitted/mine.py").read_bytes() == content
+    assert back.sha256 == source.sha256 and (tmp_path / "back/0/submitted/mine.py").read_bytes() == content
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -132,8 +143,8 @@ def test_files_that_would_lie_on_each_other_are_refused(names, tmp_path):
 def test_a_link_that_waits_there_is_not_written_through(tmp_path):
     outside = tmp_path / "outside.py"
     outside.write_text("mine\n")
-    (tmp_path / "in" / "submitted").mkdir(parents=True)
-    (tmp_path / "in" / "submitted" / "mine.py").symlink_to(outside)
+    (tmp_path / "in" / "0" / "submitted").mkdir(parents=True)
+    (tmp_path / "in" / "0" / "submitted" / "mine.py").symlink_to(outside)
     with pytest.raises(RuleBroken, match="cannot be written"):
         write_source(SourceText("Mine", (("mine.py", "X = 1\n"),)), tmp_path / "in")
     assert outside.read_text() == "mine\n"
