@@ -56,15 +56,15 @@ def leaderboard(
     gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
     found = _board(loaded, records, only, frozen)
     name = (frozen, citation.digest_of(loaded))
-    entry = citation.bibtex(*name, citation.as_of(loaded))
+    entry, identifier = citation.bibtex(*name, citation.as_of(loaded)), citation.identifier(*name)
     if board:
-        write_atomically(board, tables.render(found, "markdown"))
+        write_atomically(board, tables.render(found, "markdown", identifier=identifier))
     if output:
-        write_site(found, loaded, output, records, entry, citation.identifier(*name))
+        write_site(found, loaded, output, records, entry, identifier)
     if format == "table":
         tables.print_board(found, console())
     else:
-        sys.stdout.write(entry if format == "bibtex" else tables.render(found, format))
+        sys.stdout.write(entry if format == "bibtex" else tables.render(found, format, identifier=identifier))
 
 
 def _load(records: Path | None, home: Home, uri: str | None, track: str | None, frozen: Release | None) -> Loaded:

@@ -12,6 +12,7 @@ from prunemark.leaderboard import words
 from prunemark.leaderboard.board import Board
 from prunemark.leaderboard.latex import latex
 from prunemark.leaderboard.plain import plain_overall_rows, plain_rows
+from prunemark.leaderboard.refusals import LeftOut, in_brief
 from prunemark.setups.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -85,8 +86,13 @@ def as_markdown(board: Board, identifier: str = "") -> str:
         parts += _markdown_list(words.flag_lines(overall.rows))
     if board.refused:
         parts.append("## Left out\n")
-        parts.append("\n".join(f"- `{refused.name}`: {_pipe(refused.why)}" for refused in board.refused) + "\n")
+        parts.append("".join(f"- {_left_out(left)}\n" for left in in_brief(board.refused)))
     return "\n".join(parts)
+
+
+def _left_out(left: LeftOut) -> str:
+    many = f"{left.count}, " if left.count > 1 else ""
+    return f"{many}{', '.join(f'`{name}`' for name in left.names)}{left.words}: {_pipe(left.why)}"
 
 
 def _markdown_list(lines: list[str]) -> list[str]:
@@ -152,6 +158,6 @@ def print_board(board: Board, console: Console) -> None:
             grid.add_row(*(Text(cell, style=style) for cell in words.overall_line(method, overall)))
         console.print(grid)
         console.print(Text(words.overall_caption(overall), style="italic"))
-    for refused in board.refused:
-        if not refused.why.startswith("superseded"):
-            console.print(Text(f"left out: {refused.name} {refused.why}", style="red"))
+    for left in in_brief([each for each in board.refused if not each.why.startswith("superseded")]):
+        many = f"{left.count} of them: " if left.count > 1 else ""
+        console.print(Text(f"left out: {many}{', '.join(left.names)}{left.words} {left.why}", style="red"))

@@ -76,7 +76,7 @@ def files(material: Material) -> Iterator[tuple[str, str]]:
             yield material.places.standings(track, setup), standings_page(material, track, setup)
         yield from record_files(material, track)
     for name, format in DOWNLOADS.items():
-        yield name, render(material.board, format)
+        yield name, render(material.board, format, identifier=material.identifier)
     refused = "".join(f"{refused.name}\t{refused.why}\n" for refused in material.board.refused)
     yield "left-out.txt", refused or "nothing\n"
     yield MARKER, MARKER_TEXT
