@@ -15,7 +15,7 @@ help:
 	@echo 'make test         run the tests; make test-slow runs those that take longer'
 	@echo 'make lint         ruff and mypy --strict'
 	@echo 'make leaderboard  rebuild leaderboard/BOARD.md and the site in build/site from the records'
-	@echo 'make bench        measure how many trials an hour this machine runs'
+	@echo 'make bench        measure what training, trials and a growing board cost on this machine (10 minutes)'
 	@echo 'make constraints  pin the newest versions that work together in constraints.txt'
 	@echo 'make clean        remove what make built, the environment in .venv too (records are kept)'
 	@echo
@@ -41,6 +41,7 @@ leaderboard: $(READY)
 
 bench: $(READY)
 	.venv/bin/python benchmarks/throughput.py
+	.venv/bin/python benchmarks/scale.py
 
 # mypy finds the packages by their import names through these links.
 $(TYPED): build/types/prunemark/%:

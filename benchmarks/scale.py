@@ -1,8 +1,8 @@
 """What a growing board costs, measured in one run: `make bench`.
 
 Made-up records of growing numbers, from their packs to the tables and to the whole site, each in a process of its
-own with its start-up, as a user waits for it. Printed are seconds, and milliseconds a record: where those do not
-grow, time is linear.
+own with its start-up, as a user waits for it. Printed are seconds, and milliseconds of the processor's time a record:
+where those do not grow, time is linear.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def measure(words: Sequence[str]) -> Cost:
 
 
 def line(what: str, count: int, cost: Cost, before: tuple[int, Cost] | None) -> str:
-    """What one command cost, and how the time per record compares with the size before."""
-    each = 1000 * cost.wall_seconds / count
-    growth = ""
-    if before:
-        growth = f"; {each / (1000 * before[1].wall_seconds / before[0]):.2f} of that at {before[0]:,}"
+    """What one command cost, and how the processor's time per record compares with the size before."""
+    each = 1000 * cost.processor_seconds / count
+    growth = (
+        f", {each / (1000 * before[1].processor_seconds / before[0]):.2f} of that at {before[0]:,}" if before else ""
+    )
     return (
-        f"{count:>8,} records to {what}: {cost.wall_seconds:6.1f} s, {each:.2f} ms a record{growth}"
-        f" (processor {cost.processor_seconds:.1f} s, {cost.memory_mib:,.0f} MiB)"
+        f"{count:>8,} records to {what}: {cost.wall_seconds:6.1f} s; processor {cost.processor_seconds:.1f} s, "
+        f"{each:.2f} ms a record{growth}; {cost.memory_mib:,.0f} MiB"
     )
 
 
