@@ -1,14 +1,15 @@
 """Records are read, verified, and refused by name."""
 
 import dataclasses
+import gc
 import json
 import lzma
 
 import pytest
 
 from prunemark.benchmark.record import dump
-from prunemark.leaderboard.load import read_records, read_texts
-from prunemark.leaderboard.packs import pack_records
+from prunemark.leaderboard.load import read_records, read_texts, record_names
+from prunemark.leaderboard.packs import pack_records, write_pack
 from prunemark.setups.errors import InputError
 
 
@@ -108,3 +109,50 @@ def test_observed_values_do_not_name_a_trial(make_record):
     record = make_record()
     other = dataclasses.replace(record, observed=dataclasses.replace(record.observed, finished_at="2027"))
     assert record.outcome_sha256 == other.outcome_sha256 and record.record_sha256 != other.record_sha256
+
+
+def test_packs_of_a_track_go_by_their_content_and_others_by_any_name(tmp_path, make_records):
+    records = make_records("L1-norm", [95.0, 96.0])
+    pack_records(records[:1], tmp_path / "mine.jsonl.xz")
+    (path,) = write_pack(records, tmp_path)
+    assert len(read_records(tmp_path).records) == 2 and "twice" in read_records(tmp_path).refused[0].why
+    path.rename(path.with_name("mine.jsonl.xz"))
+    found = read_records(tmp_path)
+    assert len(found.records) == 1
+    (refused,) = found.refused
+    assert (refused.name, refused.why) == ("mine.jsonl.xz", "is not named by its content, as packs here are")
+
+
+def test_a_newer_schema_is_refused_in_words_that_say_what_to_do(tmp_path, make_records):
+    new, good = make_records("L1-norm", [95.0, 96.0])
+    path = write(tmp_path, new, dump(new).replace("prunemark-record/1", "prunemark-record/2"))
+    write(tmp_path, good)
+    found = read_records(tmp_path)
+    assert found.records == (good,) and found.refused[0].name == path.name
+    assert "was written by a newer Prunemark: it has schema 'prunemark-record/2'" in found.refused[0].why
+
+
+def test_of_two_versions_of_a_track_the_one_asked_for_is_ranked(tmp_path, make_record):
+    old, new = (
+        dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, track=f"mine@{version}"))
+        for version, r in enumerate((make_record(), make_record(seed=1)), 1)
+    )
+    write_pack([old, new], tmp_path)
+    found = read_records(tmp_path)
+    assert found.records == (new,)
+    assert found.refused[0].why == "of mine@1; ranked are the records of mine@2"
+    assert read_records(tmp_path, "mine@1").records == (old,)
+    assert record_names(tmp_path) == {old.record_sha256, new.record_sha256}
+
+
+def test_reading_leaves_the_garbage_collector_as_it_was(tmp_path, make_records):
+    write(tmp_path, make_records("L1-norm", [95.0])[0])
+    assert gc.isenabled()
+    read_records(tmp_path)
+    assert gc.isenabled() and gc.get_freeze_count() == 0
+    gc.disable()
+    try:
+        read_records(tmp_path)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
