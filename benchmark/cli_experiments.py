@@ -20,7 +20,7 @@ def print_standings(records: Path, track: str, setup: str, levels: list[str], fo
     """The ranked tables of a folder of records."""
     from prunemark.leaderboard import board, load, tables
 
-    found = board.make_board(load.read_records(records), track=track, setup=setup, levels=levels)
+    found = board.make_board(load.read_records(records, track), track=track, setup=setup, levels=levels)
     if format == "table":
         tables.print_board(found, console())
     else:

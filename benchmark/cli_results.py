@@ -90,7 +90,7 @@ def _board(loaded: Loaded, records: Path | None, only: tuple[str | None, str | N
     from prunemark.leaderboard import release as releases
     from prunemark.leaderboard.board import make_board
 
-    known, wrong = releases.read_releases(records.parent / releases.FOLDER) if records else ([], [])
+    known, wrong = releases.read_releases(records.absolute().parent / releases.FOLDER) if records else ([], [])
     id = frozen.id if frozen else None
     loaded = replace(loaded, refused=(*loaded.refused, *wrong))
     shown = releases.earlier(releases.before(id, known))
