@@ -34,7 +34,7 @@ def test_the_forest_has_every_difference_with_its_intervals_and_the_margin(make_
     assert set(rows) == {"Mine", "Same"} and rows["Mine"]["d"] == pytest.approx(2.08, abs=1e-3)
     comparison = next(row.verdict.comparison for row in table.ranked if row.name == "Mine")
     assert (rows["Mine"]["low"], rows["Mine"]["high"]) == pytest.approx(comparison.interval_pp, abs=1e-3)
-    assert rows["Mine"]["word"] == "better" and "+2.08 pp" in spec["description"]
+    assert rows["Mine"]["word"] == "better" and "Mine +2.08, better" in spec["description"]
     low, high = next(scale["domain"] for scale in spec["scales"] if scale["name"] == "x")
     assert low <= -table.margin_pp < table.margin_pp <= high
 
@@ -97,7 +97,7 @@ def test_curves_are_the_mean_over_the_seeds_with_their_range(make_records):
 def test_long_curves_are_thinned_and_keep_both_ends(make_record):
     record = with_curve(make_record(), range(251), [0.1] * 251)
     points = training_charts._mean_curve([record])
-    assert len(points) == 50 and (points[0]["e"], points[-1]["e"]) == (0, 250)
+    assert len(points) == 40 and (points[0]["e"], points[-1]["e"]) == (0, 250)
 
 
 def test_the_anchor_is_always_among_the_curves(make_records):

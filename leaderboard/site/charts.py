@@ -6,19 +6,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prunemark.leaderboard import words
 from prunemark.leaderboard.field import FAILED
 from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.look import Look
 from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
+from prunemark.leaderboard.statistics import PairedComparison
 from prunemark.leaderboard.table import Row, Table
 
 VERDICT_LOOKS = {
-    "better": Look("var(--better)", "M0,-1L1,.8H-1Z"),
-    "worse": Look("var(--worse)", "M0,1L-1,-.8H1Z"),
-    "equivalent": Look("var(--ink)", "M-.8,-.8H.8V.8H-.8Z"),
-    "undetermined": Look("var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
+    "better": Look("better", "var(--better)", "M0,-1L1,.8H-1Z"),
+    "worse": Look("worse", "var(--worse)", "M0,1L-1,-.8H1Z"),
+    "equivalent": Look("equivalent", "var(--ink)", "M-.8,-.8H.8V.8H-.8Z"),
+    "undetermined": Look("undetermined", "var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
 }
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
 ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 30, 8, 20
@@ -30,15 +30,7 @@ def forest(table: Table) -> Spec | None:
 
     Left out are methods that failed on a seed. None where nothing is compared or every interval is infinite.
     """
-    rows: list[dict[str, Any]] = [
-        {
-            "name": row.name, "d": round(c.difference_pp, 3), "low": round(c.interval_pp[0], 3),
-            "high": round(c.interval_pp[1], 3), "word": word(row), "tip": tip_of_difference(row, table),
-            "wide": [round(end, 3) for end in row.generalises.interval_pp] if row.generalises else None,
-        }
-        for row in table.ranked
-        if row.verdict and comparable(row) and (c := row.verdict.comparison)
-    ]  # fmt: skip
+    rows = [_forest_row(row, row.verdict.comparison) for row in table.ranked if row.verdict and comparable(row)]
     if not rows:
         return None
     ends = [end for row in rows for end in (row["low"], row["high"], *(row["wide"] or ()))]
@@ -48,7 +40,7 @@ def forest(table: Table) -> Spec | None:
     colour = at("colour", "word")
     return vega.figure(
         f"Differences to {table.anchor} in percentage points, with 95 % intervals. "
-        + described([row["tip"].replace("\n", ", ") for row in rows]),
+        + described([f"{row['name']} {row['d']:+.2f}, {row['word']}" for row in rows]),
         height=ROW_PIXELS * len(rows),
         data=[vega.values("rows", rows), vega.values("wide", [row for row in rows if row["wide"]])],
         scales=[
@@ -69,9 +61,22 @@ def forest(table: Table) -> Spec | None:
             mark("rule", "rows", x=at("x", "low"), x2=at("x", "high"), y=middle, stroke=colour, strokeWidth=3),
             mark("symbol", "rows", seen=True, x=at("x", "d"), y=middle, shape=at("shape", "word"), stroke=colour,
                  size=90, fill=[{"test": "datum.word === 'undetermined'", "value": "var(--paper)"}, colour],
-                 strokeWidth=2, tooltip={"field": "tip"}),
+                 strokeWidth=2, tooltip={"signal": _FOREST_TIP.format(seeds=len(table.seeds))}),
         ],
     )  # fmt: skip
+
+
+def _forest_row(row: Row, c: PairedComparison) -> dict[str, Any]:
+    wide = row.generalises.interval_pp if row.generalises else None
+    return {
+        "name": row.name,
+        "d": round(c.difference_pp, 3),
+        "low": round(c.interval_pp[0], 3),
+        "high": round(c.interval_pp[1], 3),
+        "wide": [round(end, 3) for end in wide] if wide else None,
+        "word": word(row),
+        "wins": c.wins,
+    }
 
 
 def comparable(row: Row) -> bool:
@@ -92,17 +97,6 @@ def word(row: Row) -> str:
     """The verdict as far as this many seeds allow one."""
     judged = row.verdict is not None and row.verdict.evidence in ("verdicts", "ranks")
     return row.verdict.word if row.verdict and judged else "undetermined"
-
-
-def tip_of_difference(row: Row, table: Table) -> str:
-    """What the mouse is told about a difference: lines of text."""
-    assert row.verdict is not None
-    c = row.verdict.comparison
-    low, high = c.interval_pp
-    return (
-        f"{row.name}\n{c.difference_pp:+.2f} pp [{low:+.2f}, {high:+.2f}]\n{words.verdict_words(row, table)}"
-        f"\nahead on {c.wins} of {c.seeds} seeds"
-    )
 
 
 def cost(row: Row, table: Table) -> float | None:
@@ -177,6 +171,10 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
     )  # fmt: skip
 
 
+_FOREST_TIP = (
+    "datum.name + '\\n' + format(datum.d, '+.2f') + ' pp [' + format(datum.low, '+.2f') + ', ' +"
+    " format(datum.high, '+.2f') + ']\\n' + datum.word + '\\nahead on ' + datum.wins + ' of {seeds} seeds'"
+)
 _SEED_TIP = (
     "scale('name', datum.m) + ', seed ' + datum.s + '\\n' + format(datum.y, '.2f') + ' %'"
     " + '\\nrecord ' + datum.r + '\\nclick to open it'"

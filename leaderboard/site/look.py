@@ -28,14 +28,15 @@ SHAPES = {
 class Look:
     """A colour of the style sheet, the outline of a mark in a box from -1 to 1, and the dashes of a line."""
 
+    id: str
     colour: str
     shape: str
     dash: tuple[int, ...] = ()
 
 
-ANCHOR = Look("var(--ink)", _CIRCLE)
-CONTROL = Look("var(--faint)", "M-.9,-.9L.9,.9M-.9,.9L.9,-.9", (4, 3))
-REFERENCE = Look("var(--faint)", "M0,-1V1M-1,0H1", (1, 3))
+ANCHOR = Look("anchor", "var(--ink)", _CIRCLE)
+CONTROL = Look("control", "var(--faint)", "M-.9,-.9L.9,.9M-.9,.9L.9,-.9", (4, 3))
+REFERENCE = Look("reference", "var(--faint)", "M0,-1V1M-1,0H1", (1, 3))
 
 
 def assign(tables: Iterable[Table]) -> dict[str, Look]:
@@ -52,4 +53,5 @@ def assign(tables: Iterable[Table]) -> dict[str, Look]:
 def _of_number(number: int) -> Look:
     turn = number // len(COLOURS)
     shapes = tuple(SHAPES.values())
-    return Look(COLOURS[number % len(COLOURS)], shapes[(number + turn) % len(shapes)], DASHES[turn % len(DASHES)])
+    shape, dash = shapes[(number + turn) % len(shapes)], DASHES[turn % len(DASHES)]
+    return Look(f"{number + 1}", COLOURS[number % len(COLOURS)], shape, dash)

@@ -32,7 +32,7 @@ def standings_page(material: Material, track: str, setup: str) -> str:
         levels=[level_view(material, table) for table in tables],
         frontier=charts.frontier(tables, material.looks, records_page),
         frontier_names=ranked,
-        looks=material.looks,
+        looks={row.name: material.looks[row.name] for table in tables for row in (*table.ranked, *table.unranked)},
         one_lr=setup not in (*OWN_RETRAINING, "S3.1", TUNED.id),
         identifier=material.identifier,
         count=material.board.records,
@@ -103,13 +103,11 @@ def common_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
 
 
 def sort_keys(row: Row) -> dict[str, float | None]:
-    """The numbers behind the texts, by column; None where there is none."""
+    """The numbers behind texts that are more than a number, by column; None where there is none."""
     verdict = row.verdict
     return {
         "accuracy": row.accuracy_percent,
-        "drop": row.drop_pp,
         "compression": row.sparsity or row.speedup_macs,
-        "latency": row.latency_ms,
         "difference": verdict.comparison.difference_pp if verdict else None,
         "p": verdict.p_holm if verdict else None,
         "rank": sum(row.rank) / 2 if row.rank else None,

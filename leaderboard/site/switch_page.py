@@ -36,6 +36,7 @@ def switch_page(material: Material, track: str) -> str:
         setup=setup,
         levels=levels,
         level=level,
+        looks={row.name: material.looks[row.name] for table in tables for row in table.ranked},
         panels=[panel_view(material, table) for table in tables],
         lessons=[(each, lesson_view([t for t in tables if t.level == each], by_setup)) for each in levels],
         slopes=slopes(tables, material.looks, setup, level) if len(by_setup) > 1 else None,

@@ -14,7 +14,7 @@ from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.table import Row, Table
 
-MOST_CURVES, MOST_EPOCHS = 10, 50
+MOST_CURVES, MOST_EPOCHS = 10, 40
 """What a reader can tell apart, and what keeps a page small; see `shown_in_curves`."""
 
 
@@ -29,7 +29,7 @@ def shown_in_curves(table: Table) -> list[Row]:
 def curves(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record]) -> Spec | None:
     """Validation accuracy over the retraining epochs: the mean of the seeds, with their range.
 
-    Vertical rules mark where the anchor's LR drops. At most 50 epochs are drawn. `records` by hash. None without one.
+    Vertical rules mark where the anchor's LR drops. At most 40 epochs are drawn. `records` by hash. None without one.
     """
     rows = shown_in_curves(table)
     names = [row.name for row in rows]
@@ -90,7 +90,7 @@ def _mean_curve(records: Sequence[Record]) -> list[dict[str, float]]:
 
 
 def _thinned(count: int) -> list[int]:
-    """At most 50 of the indices below `count`, evenly, with the first and the last."""
+    """At most 40 of the indices below `count`, evenly, with the first and the last."""
     if count <= MOST_EPOCHS:
         return list(range(count))
     return sorted({round(step * (count - 1) / (MOST_EPOCHS - 1)) for step in range(MOST_EPOCHS)})
