@@ -10,8 +10,7 @@ from prunemark.leaderboard.site import charts, places, training_charts
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.table import Row, Table
-from prunemark.setups.budget import OWN_RETRAINING
-from prunemark.setups.comparison import HARNESS_SETUPS, TUNED
+from prunemark.setups.comparison import HARNESS_SETUPS
 
 
 def standings_page(material: Material, track: str, setup: str) -> str:
@@ -33,7 +32,7 @@ def standings_page(material: Material, track: str, setup: str) -> str:
         frontier=charts.frontier(tables, material.looks, records_page),
         frontier_names=ranked,
         looks={row.name: material.looks[row.name] for table in tables for row in (*table.ranked, *table.unranked)},
-        one_lr=setup not in (*OWN_RETRAINING, "S3.1", TUNED.id),
+        one_lr="retraining_lr" in HARNESS_SETUPS[setup].factors,
         identifier=material.identifier,
         count=material.board.records,
     )
