@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
@@ -202,6 +204,16 @@ def test_one_base_for_all_seeds_is_said(make_record):
 def test_the_setup_that_holds_can_be_higher_than_the_one_asked_for(make_records):
     found = table(make_records("L1-norm", ANCHOR, setup="S2"), make_records("Mine", BETTER, setup="S2"))
     assert found.setup == "S2" and found.holds == "S4.2"
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=20,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(order=st.permutations(range(24)))
+def test_the_order_of_the_records_changes_nothing(make_record, order):
+    failure = Failure("the method raised an error", "ValueError: no")
+    records = [make_record(m, s, 94 + s % 3 + i / 5) for i, m in enumerate(("L1-norm", "A", "B")) for s in range(7)]
+    records += [make_record("C", s, 95.0) for s in range(2)] + [make_record("C", 2, status="failed", failure=failure)]
+    assert make_board(Loaded(tuple(records[i] for i in order))) == make_board(Loaded(tuple(records)))
 
 
 def test_levels_are_in_the_tracks_order(make_records):

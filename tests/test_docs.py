@@ -37,7 +37,8 @@ SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 FENCE = re.compile(r"^```(.*?)$\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXIT_CODE = re.compile(r"#\s*exit code (\d)\s*$")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-FUNCTION = re.compile(r"`(statistics|multiplicity|crossed|looks|power|ranks|standings|families|overall|record|assessment)\.(\w+)`")
+STATISTICS = "statistics|multiplicity|crossed|looks|power|ranks|standings|families|overall"
+FUNCTION = re.compile(rf"`({STATISTICS}|record|assessment)\.(\w+)`")
 ROOM = {"record": "benchmark", "assessment": "setups"}
 
 

@@ -74,6 +74,20 @@ def test_every_form_says_what_it_rests_on(board):
             assert part in text
 
 
+def test_one_base_model_for_all_seeds_is_a_condition_of_everything(make_record):
+    def one_base(record):
+        base = dataclasses.replace(record.outcome.base, sha256="the only one")
+        return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, base=base))
+
+    records = [make_record(m, s, x) for m in ("L1-norm", "Fine") for s, x in enumerate(LOW)]
+    for shared, board in (
+        (True, make_board(Loaded(tuple(map(one_base, records))))),
+        (False, make_board(Loaded(tuple(records)))),
+    ):
+        for format in ("markdown", "json", "latex"):
+            assert ("and on one base model, which all seeds share" in render(board, format)) is shared
+
+
 def test_the_release_and_the_identifier_are_named(make_records):
     records = Loaded(tuple(make_records("L1-norm", LOW) + make_records("Fine", HIGH)))
     board = make_board(records, release="2026.1")
