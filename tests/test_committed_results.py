@@ -1,15 +1,31 @@
 """What is committed as a result is what its committed records give: no number in it was typed."""
 
 import lzma
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from prunemark.leaderboard import board, load, tables
+from prunemark.benchmark.acceptance import disagreement
+from prunemark.leaderboard import board, citation, load, tables
+from prunemark.leaderboard.methods import read_methods
 from prunemark.leaderboard.reproduction import markdown, reproduce
+from prunemark.leaderboard.verification import examine_board
+from prunemark.setups.comparison import SETUPS
 from prunemark.setups.grid import GRIDS
 
 LEADERBOARD = Path(__file__).parent.parent / "leaderboard"
+FEWEST_SEEDS = 5
+
+
+@pytest.fixture(scope="module")
+def found():
+    return load.read_records(LEADERBOARD / "records")
+
+
+@pytest.fixture(scope="module")
+def standings(found):
+    return board.make_board(found)
 
 
 @pytest.mark.parametrize("id", GRIDS)
@@ -17,17 +33,37 @@ def test_a_reproduced_table_is_that_of_its_records(id, tmp_path):
     packed = LEADERBOARD / "reproductions" / f"{id}.jsonl.xz"
     (tmp_path / packed.name).write_bytes(packed.read_bytes())
     found = load.read_records(tmp_path)
-    assert not found.refused and len({r.outcome.seed for r in found.records}) >= 5
+    assert not found.refused and len({r.outcome.seed for r in found.records}) >= FEWEST_SEEDS
     assert markdown(reproduce(GRIDS[id], found.records)) == (LEADERBOARD / "reproductions" / f"{id}.md").read_text()
 
 
-def test_the_board_is_that_of_its_records():
-    found = load.read_records(LEADERBOARD / "records")
+def test_the_board_is_that_of_its_records(found, standings):
+    identifier = citation.identifier(None, citation.digest_of(found))
+    assert tables.render(standings, "markdown", identifier=identifier) == (LEADERBOARD / "BOARD.md").read_text()
+
+
+def test_nothing_on_the_board_was_tampered_with_or_is_missing(found):
     assert not found.refused
-    assert tables.render(board.make_board(found), "markdown") == (LEADERBOARD / "BOARD.md").read_text()
+    assert [part.findings for part in examine_board(LEADERBOARD, disagreement)] == [[]] * 5
+    sources = read_methods(LEADERBOARD / "methods")
+    assert {r.outcome.method.source_sha256 for r in found.records} - {""} <= set(sources)
+
+
+def test_every_track_on_the_board_was_run_under_every_setup_of_the_paper(standings):
+    ran = {(table.track, table.level, table.setup) for table in standings.tables}
+    places = {(table.track, level) for table in standings.tables for level in table.levels}
+    assert ran == {(*place, setup) for place in places for setup in SETUPS}
+    assert all(len(table.seeds) >= FEWEST_SEEDS for table in standings.tables)
+
+
+def test_no_pack_of_records_was_ever_rewritten_or_removed():
+    """Since packs are named by their content, as far back as this clone goes."""
+    command = ["git", "log", "--diff-filter=DM", "--format=", "--name-only", "--", "records/*@*/*.jsonl.xz"]
+    log = subprocess.run(command, cwd=LEADERBOARD, capture_output=True, text=True, check=True)
+    assert log.stdout == ""
 
 
 def test_the_repository_stays_small():
-    packed = [*LEADERBOARD.rglob("*.jsonl.xz")]
+    packed = [*LEADERBOARD.rglob("*.jsonl.xz"), *LEADERBOARD.rglob("*.json")]
     assert packed and sum(path.stat().st_size for path in packed) < 20 * 2**20
-    assert all(lzma.decompress(path.read_bytes()) for path in packed)
+    assert all(lzma.decompress(path.read_bytes()) for path in packed if path.suffix == ".xz")
