@@ -69,7 +69,7 @@ class TrialContext:
 
     def earlier(self, epoch: int) -> dict[str, torch.Tensor]:
         """See `PruningContext.earlier`."""
-        reached, device = self.budget.base_epochs, self.data.images.device
+        reached, device = self.budget.base_epochs, self.data.device
         if _whole(epoch) > reached:
             raise ValueError(
                 f"the base model was trained for {reached} epochs; asked for are its weights after {epoch}"

@@ -9,11 +9,12 @@ from typing import Any, Literal
 from prunemark.setups.errors import InputError
 from prunemark.setups.schedule import LRSchedule, parse_schedule
 
-Augmentation = Literal["none", "shift1", "crop-flip"]
+Augmentation = Literal["none", "shift1", "crop-flip", "resized-crop"]
 AUGMENTATIONS = {
     "none": "images as they are",
     "shift1": "each image moved by at most one pixel in each direction, zeros moving in",
     "crop-flip": "random crop after padding by 4 pixels, and a horizontal flip (He et al. 2016)",
+    "resized-crop": "a random part, 8 to 100 % of the area, stretched over the whole, and a horizontal flip",
 }
 
 
