@@ -30,10 +30,10 @@ DECISION = "decision.json"
 DENSE_LEVEL = Level("dense", 0.0)
 NUMERIC_PACKAGES = ("torch", "numpy", "torch-pruning", "scikit-learn", "safetensors")
 NUMERIC_SOURCES = (
-    "architectures.py", "augmentation.py", "child.py", "compression.py", "confine.py", "context.py", "cost.py",
-    "couplings.py", "data.py", "datasets.py", "diagnostics.py", "meter.py", "method.py", "networks.py", "outcome.py",
-    "plan.py", "pruned.py", "pruning.py", "record.py", "report.py", "seeds.py", "stages.py", "streaming.py",
-    "surgery.py", "training.py", "trial.py", "watch.py",
+    "architectures.py", "augmentation.py", "budget_solver.py", "child.py", "compression.py", "confine.py",
+    "context.py", "cost.py", "couplings.py", "data.py", "datasets.py", "diagnostics.py", "meter.py", "method.py",
+    "networks.py", "outcome.py", "plan.py", "pruned.py", "pruning.py", "record.py", "report.py", "seeds.py",
+    "stages.py", "streaming.py", "surgery.py", "training.py", "trial.py", "watch.py",
     "../setups/budget.py", "../setups/recipe.py", "../setups/schedule.py",
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression import CostModel, CostTerm
+from prunemark.benchmark.budget_solver import CostModel, CostTerm
 from prunemark.benchmark.cost import count
 from prunemark.benchmark.couplings import (
     Coupling,

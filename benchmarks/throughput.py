@@ -25,7 +25,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from prunemark.benchmark.compression import uniform_counts
+from prunemark.benchmark.budget_solver import uniform_counts
 from prunemark.benchmark.data import Images, load_split, prepare
 from prunemark.benchmark.datasets import DATASETS
 from prunemark.benchmark.meter import Meter

@@ -13,7 +13,8 @@ from prunemark.baselines.magnitude import Magnitude
 from prunemark.baselines.masked import parametrized, plain_weight
 from prunemark.baselines.random_weights import RandomWeights
 from prunemark.baselines.sr_ste import SparseRefinedSTE, StraightThrough, largest
-from prunemark.benchmark.compression import TargetMissed, check_pattern, choose_pattern
+from prunemark.benchmark.budget_solver import TargetMissed
+from prunemark.benchmark.compression import check_pattern, choose_pattern
 from prunemark.benchmark.method import Decision, Group
 from prunemark.benchmark.networks import ImageShape, build_network
 from prunemark.benchmark.plan import check_granularity
