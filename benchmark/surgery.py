@@ -63,8 +63,9 @@ def cost_model(model: nn.Module, track: Track, shape: ImageShape) -> CostModel:
     """
     found = couplings(model, track.prunable, shape)
     sizes = {here.name: filters_of(layer_of(model, here.name)) for here in found}
-    terms: list[CostTerm] = []
-    for layer, macs in count(model, shape).macs_of_layer.items():
+    counted = count(model, shape)
+    terms = [CostTerm(counted.outside, None, None)] if counted.outside else []
+    for layer, macs in counted.macs_of_layer.items():
         writing = next((here.name for here in found if layer in here.writers), None)
         if depthwise(model, layer):
             terms.append(CostTerm(macs, writing, None))
