@@ -143,7 +143,7 @@ def _random_masks(
 def _uniform_counts(trial: Trial, model: nn.Module, shape: ImageShape) -> dict[str, int]:
     """The layer ratios of the level itself, for when the submission has made no decision."""
     sizes = {group.name: group.size for group in surgery.prunable_groups(model, trial.track, shape)}
-    return uniform_counts(sizes, trial.level.ratio)
+    return {name: uniform_counts({name: n}, trial.level.ratio_of(name))[name] for name, n in sizes.items()}
 
 
 def _parameter_masks(decision: Decision) -> dict[str, torch.Tensor]:

@@ -110,7 +110,7 @@ def _context(
         generator=torch.Generator().manual_seed(derive_seed(trial.seed, "pruning")),
         seed=trial.seed,
         data=data,
-        cost=surgery.cost_model(model, track, shape) if filters else None,
+        cost=surgery.cost_model(model, track, shape, trial.level) if filters else None,
         shapes={name: shape[:1] if filters else shape for name, shape in weights.items()},
         meter=meter,
         watch=watch,

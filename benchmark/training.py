@@ -50,7 +50,8 @@ def train(
     """Trains in place for the given epochs of the recipe (all of them by default).
 
     Returns one point per epoch (validation accuracy is 0 where no validation split is given) and the
-    momentum buffers by parameter name, with which a later call goes on. Raises BudgetExceeded.
+    momentum buffers by parameter name (for AdamW, its averages and steps), with which a later call goes on.
+    Raises BudgetExceeded.
     """
     optimiser = _optimiser(model, recipe, momentum)
     points = []
@@ -66,7 +67,7 @@ def train(
         points.append(EpochPoint(epoch, lr, finite(loss), accuracy))
         if hooks.on_epoch:
             hooks.on_epoch(points[-1])
-    return tuple(points), _momentum_of(model, optimiser)
+    return tuple(points), _momentum_of(model, optimiser, recipe)
 
 
 def served(
@@ -127,23 +128,41 @@ def _one_epoch(
     return float(torch.stack(losses).mean())
 
 
-def _optimiser(model: nn.Module, recipe: Recipe, momentum: Momentum | None) -> torch.optim.SGD:
-    optimiser = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe.lr.initial,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
+def _optimiser(model: nn.Module, recipe: Recipe, momentum: Momentum | None) -> torch.optim.Optimizer:
+    """The recipe's optimiser, with what it has summed up so far where training goes on."""
+    optimiser: torch.optim.Optimizer
+    if recipe.optimiser == "AdamW":
+        optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr.initial, weight_decay=recipe.weight_decay)
+    else:
+        optimiser = torch.optim.SGD(
+            model.parameters(),
+            lr=recipe.lr.initial,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay,
+        )
     for name, parameter in model.named_parameters():
-        if momentum and name in momentum:
-            optimiser.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device).clone()
+        for part, where in _parts(name, recipe):
+            if momentum and where in momentum:
+                device = torch.device("cpu") if part == "step" else parameter.device
+                optimiser.state[parameter][part] = momentum[where].to(device).clone()
     return optimiser
 
 
-def _momentum_of(model: nn.Module, optimiser: torch.optim.Optimizer) -> Momentum:
-    buffers = {name: optimiser.state[p].get("momentum_buffer") for name, p in model.named_parameters()}
-    return {name: buffer for name, buffer in buffers.items() if buffer is not None}
+def _momentum_of(model: nn.Module, optimiser: torch.optim.Optimizer, recipe: Recipe) -> Momentum:
+    found = {
+        where: optimiser.state[parameter].get(part)
+        for name, parameter in model.named_parameters()
+        for part, where in _parts(name, recipe)
+    }
+    return {where: buffer for where, buffer in found.items() if buffer is not None}
+
+
+def _parts(name: str, recipe: Recipe) -> list[tuple[str, str]]:
+    """What an optimiser sums up of a parameter, and the name under which it is stored."""
+    if recipe.optimiser == "SGD":
+        return [("momentum_buffer", name)]
+    return [(part, f"{name}:{part}") for part in ("exp_avg", "exp_avg_sq", "step")]
 
 
 def predictions(model: nn.Module, data: Images) -> torch.Tensor:

@@ -29,7 +29,7 @@ from prunemark.setups.track import TRACKS, Track, find_track
 fixed = settings(derandomize=True, deadline=None, database=None)
 ALLOCATIONS = ("uniform", "global")
 SHAPE = ImageShape(1, 8, 8, 10)
-FILTER_TRACKS = [track for track in TRACKS.values() if track.granularity == "filter"]
+FILTER_TRACKS = [t for t in TRACKS.values() if t.granularity == "filter" and t.dataset == "digits"]
 
 
 @st.composite
