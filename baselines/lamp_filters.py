@@ -31,9 +31,9 @@ class LampFilters(FilterCriterion):
     )
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
-        """The squared norm over the sum of those no smaller, (filters,); of equals the earlier counts as larger."""
+        """The squared norm over the sum of those no smaller, (filters,); of equals the later counts as larger."""
         squares = layer.get_parameter("weight").detach().flatten(1).square().sum(dim=1)
-        order = squares.argsort(descending=True, stable=True)
-        relative = torch.empty_like(squares)
+        order = squares.argsort(descending=False, stable=True).flip(0)
+        relative = torch.zeros_like(squares)
         relative[order] = squares[order] / squares[order].cumsum(dim=0)
-        return relative
+        return relative.nan_to_num()  # a layer of zeros

@@ -22,7 +22,8 @@ class SoftFilterPruning(PruningMethod):
     In the paper one ratio is for all layers and it trains for 200 epochs on CIFAR: from an LR of 0.1, or of 0.01 for a
     trained network, times 0.2 at 30 %, 60 % and 80 %. What is zero after the last epoch goes, and nothing is retrained.
     Weights become zero and batch norms stay as they are, as in the authors' code: a zero scale would keep a filter from
-    growing back.
+    growing back. A filter of zeros has no variance, so the batch norm behind it multiplies its gradient by one over the
+    root of its epsilon: what grows back at a large LR comes back large.
 
     Not covered: training with SFP from the start. Under every setup the pruned network is retrained as all others are.
     """

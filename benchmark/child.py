@@ -130,7 +130,7 @@ def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path,
 
 def _explain(problem: BaseException) -> dict[str, str]:
     """The error as data: the place in the submission, the type and the message."""
-    from prunemark.benchmark.compression import TargetMissed
+    from prunemark.benchmark.budget_solver import TargetMissed
     from prunemark.benchmark.confine import NotAllowed
     from prunemark.benchmark.meter import BudgetExceeded
     from prunemark.benchmark.surgery import BadDecision

@@ -1,57 +1,14 @@
-"""Meeting the target: from scores to what stays, at exactly the compression that was asked for."""
+"""Meeting a sparsity: from scores to the weights that stay, exactly as many as were asked for."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Mapping, Sequence
 
 import torch
 
+from prunemark.benchmark.budget_solver import TargetMissed
 from prunemark.setups.errors import InputError
-
-
-class TargetMissed(Exception):
-    """No admissible choice meets the target. The message says what was asked for and what was reached."""
-
-
-@dataclass(frozen=True)
-class CostTerm:
-    """One layer's MACs in the dense network, and the groups its output and input channels belong to."""
-
-    macs: int
-    out_group: str | None
-    in_group: str | None
-
-
-@dataclass(frozen=True)
-class CostModel:
-    """MACs as a function of how many filters each group keeps: every layer scales with its two sides."""
-
-    sizes: dict[str, int]
-    terms: tuple[CostTerm, ...]
-
-    def macs(self, kept: Mapping[str, int]) -> int:
-        """MACs per example with `kept` filters in each group; exact, in integers."""
-        total = 0
-        for term in self.terms:
-            macs = term.macs
-            for group in (term.out_group, term.in_group):
-                if group is not None:
-                    macs = macs // self.sizes[group] * kept[group]
-            total += macs
-        return total
-
-    @property
-    def dense_macs(self) -> int:
-        """MACs per example of the unpruned network."""
-        return self.macs(self.sizes)
-
-
-def uniform_counts(sizes: Mapping[str, int], ratio: float) -> dict[str, int]:
-    """Filters kept when `ratio` of every layer goes: rounded to the nearest, at least one stays."""
-    return {name: max(1, size - int(ratio * size + 0.5)) for name, size in sizes.items()}
 
 
 def check_scores(scores: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
@@ -73,89 +30,6 @@ def check_scores(scores: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[
             raise ValueError(f"scores of layer {name} contain NaN")
         checked[name] = values
     return checked
-
-
-def choose_filters(
-    scores: Mapping[str, torch.Tensor], cost: CostModel, speedup: float, tolerance: float | None, allocation: str
-) -> dict[str, torch.Tensor]:
-    """The indices that stay in each layer, sorted; MACs within `tolerance` of dense / speedup.
-
-    `uniform` takes one ratio for all layers, `global` the lowest scores of all layers together. Where the
-    filters are too coarse for the target, single filters are exchanged between layers, as few as possible;
-    with a tolerance of None, the nearest without exchange is taken.
-    Raises TargetMissed with the nearest that can be had, ValueError for an unknown allocation.
-    """
-    goal = cost.dense_macs / speedup
-    if allocation == "uniform":
-        counts = _nearest_uniform(cost, goal)
-    elif allocation == "global":
-        counts = _greedy_global(scores, cost, goal, tolerance or 0.0)
-    else:
-        raise ValueError(f"allocation is 'uniform' or 'global'; got {allocation!r}")
-    if tolerance is not None:
-        counts = _exchange(counts, cost, goal, tolerance)
-    return {name: highest(scores[name], count) for name, count in counts.items()}
-
-
-def highest(scores: torch.Tensor, count: int) -> torch.Tensor:
-    """Indices of the `count` highest scores, sorted; of equal scores the later one goes first."""
-    order = torch.argsort(scores, descending=True, stable=True)
-    return order[:count].sort().values
-
-
-def _nearest_uniform(cost: CostModel, goal: float) -> dict[str, int]:
-    ratios = sorted({k / size for size in cost.sizes.values() for k in range(size)})
-    candidates = [uniform_counts(cost.sizes, ratio) for ratio in ratios]
-    return min(candidates, key=lambda counts: abs(cost.macs(counts) - goal))
-
-
-def _greedy_global(
-    scores: Mapping[str, torch.Tensor], cost: CostModel, goal: float, tolerance: float
-) -> dict[str, int]:
-    """Removes the lowest score of all layers, again and again, skipping what would overshoot the goal."""
-    counts = dict(cost.sizes)
-    ranking = [(float(score), name) for name in counts for score in scores[name].sort().values]
-    for _, name in sorted(ranking, key=lambda entry: entry[0]):
-        if cost.macs(counts) <= goal * (1 + tolerance):
-            break
-        fewer = counts | {name: counts[name] - 1}
-        if fewer[name] >= 1 and cost.macs(fewer) >= goal * (1 - tolerance):
-            counts = fewer
-    return counts
-
-
-def _exchange(counts: dict[str, int], cost: CostModel, goal: float, tolerance: float) -> dict[str, int]:
-    """The nearest counts, in filters exchanged, whose MACs lie within the tolerance of the goal."""
-    nearest = counts
-    for moved in _by_distance(counts, cost.sizes):
-        gap = abs(cost.macs(moved) - goal)
-        if gap <= tolerance * goal:
-            return moved
-        nearest = moved if gap < abs(cost.macs(nearest) - goal) else nearest
-    reached = cost.dense_macs / cost.macs(nearest)
-    raise TargetMissed(
-        f"a speed-up of {cost.dense_macs / goal:.3f}x was asked for, within {100 * tolerance:g} %; "
-        f"whole filters reach {reached:.3f}x"
-    )
-
-
-def _by_distance(counts: dict[str, int], sizes: Mapping[str, int], reach: int = 3) -> Iterator[dict[str, int]]:
-    """The counts themselves, then those that differ in one or two layers by up to `reach` filters."""
-    yield counts
-    names = list(counts)
-    moves = [
-        (abs(a) + abs(b), first, second, a, b)
-        for i, first in enumerate(names)
-        for second in names[i + 1 :] or [first]
-        for a, b in product(range(-reach, reach + 1), repeat=2)
-        if (a or b) and not (second == first and b)
-    ]
-    for _, first, second, a, b in sorted(moves):
-        moved = dict(counts)
-        moved[first] += a
-        moved[second] += b
-        if all(1 <= moved[name] <= sizes[name] for name in (first, second)):
-            yield moved
 
 
 def choose_weights(scores: Mapping[str, torch.Tensor], sparsity: float, allocation: str) -> dict[str, torch.Tensor]:

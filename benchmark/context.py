@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from prunemark.benchmark import compression, surgery
+from prunemark.benchmark import budget_solver, compression, surgery
 from prunemark.benchmark.data import Images
 from prunemark.benchmark.meter import Meter
 from prunemark.benchmark.method import Allocation, Decision, Group, PruningContext, Scores, Target
@@ -40,7 +40,7 @@ class TrialContext:
     generator: torch.Generator
     seed: int
     data: Images = field(repr=False)
-    cost: compression.CostModel | None
+    cost: budget_solver.CostModel | None
     shapes: dict[str, tuple[int, ...]]
     meter: Meter
     watch: Watch
@@ -69,7 +69,7 @@ class TrialContext:
 
     def earlier(self, epoch: int) -> dict[str, torch.Tensor]:
         """See `PruningContext.earlier`."""
-        reached, device = self.budget.base_epochs, self.data.images.device
+        reached, device = self.budget.base_epochs, self.data.device
         if _whole(epoch) > reached:
             raise ValueError(
                 f"the base model was trained for {reached} epochs; asked for are its weights after {epoch}"
@@ -131,7 +131,7 @@ class TrialContext:
         # on the way to the target the gap closes in MACs, and as near as whole filters allow is near enough
         speedup = 1 / (1 - share * (1 - 1 / self.target.speedup))
         tolerance = self.track.tolerance if share == 1 else None
-        kept = compression.choose_filters(by_name, self.cost, speedup, tolerance, allocation)
+        kept = budget_solver.choose_filters(by_name, self.cost, speedup, tolerance, allocation)
         return Decision(kept, {}, allocation)
 
     def remove(self, model: nn.Module, decision: Decision) -> None:
@@ -163,7 +163,7 @@ class TrialContext:
         assert self.given is not None
         if self.target.pattern is not None:  # it leaves no choice of how many stay in a layer
             return Decision({}, compression.choose_pattern(scores, self.target.pattern, 1.0, "uniform"), "given")
-        kept = {name: compression.highest(scores[name].flatten(), count) for name, count in self.given.items()}
+        kept = {name: budget_solver.highest(scores[name].flatten(), count) for name, count in self.given.items()}
         if self.track.granularity == "filter":
             return Decision(kept, {}, "given")
         masks = {name: torch.zeros(self.shapes[name], dtype=torch.bool) for name in kept}

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-MACS_CONVENTION = "one multiply-add is one MAC; convolutions and linear layers; batch norm and bias not counted"
+MACS_CONVENTION = "one multiply-add is one MAC; convolutions, linear layers, attention; batch norm and bias not counted"
 RATIOS_OF = "layer_ratios_of"
 """The setting of a control that names the submission whose layer ratios it was given, where they are its own."""
 

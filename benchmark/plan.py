@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.benchmark.outcome import Kind, Role
+from prunemark.benchmark.sources import source_of
 from prunemark.benchmark.store import Store, key_of
 from prunemark.benchmark.submission import MethodSource, SettingValue
 from prunemark.setups.budget import OWN_NOTHING, Budget, Own, budget_for, notation, speedup_of
@@ -29,10 +30,10 @@ DECISION = "decision.json"
 DENSE_LEVEL = Level("dense", 0.0)
 NUMERIC_PACKAGES = ("torch", "numpy", "torch-pruning", "scikit-learn", "safetensors")
 NUMERIC_SOURCES = (
-    "architectures.py", "child.py", "compression.py", "confine.py", "context.py", "cost.py", "couplings.py", "data.py",
-    "diagnostics.py", "meter.py",
-    "method.py", "networks.py", "outcome.py", "plan.py", "pruned.py", "pruning.py", "record.py", "report.py",
-    "seeds.py", "stages.py", "surgery.py", "training.py", "trial.py", "watch.py",
+    "architectures.py", "augmentation.py", "budget_solver.py", "child.py", "compression.py", "confine.py",
+    "context.py", "cost.py", "couplings.py", "data.py", "datasets.py", "diagnostics.py", "meter.py", "method.py",
+    "networks.py", "outcome.py", "plan.py", "pruned.py", "pruning.py", "record.py", "report.py", "seeds.py",
+    "stages.py", "streaming.py", "surgery.py", "training.py", "trial.py", "watch.py",
     "../setups/budget.py", "../setups/recipe.py", "../setups/schedule.py",
 )  # fmt: skip
 
@@ -151,6 +152,12 @@ def what_it_prunes(granularity: str) -> str:
     return "needs an N:M pattern" if granularity == "N:M" else f"prunes {granularity}s"
 
 
+def data_key(trial: Trial) -> str:
+    """The key of the prepared dataset. Raises InputError when its images are not where the user says."""
+    source = source_of(trial.track.dataset)
+    return key_of("data", {"dataset": trial.track.dataset} | ({"source": source} if source else {}) | _where(trial))
+
+
 def pretrain_key(trial: Trial, until: int | None = None) -> str:
     """The key of the base model, or of an earlier checkpoint of its run.
 
@@ -160,7 +167,7 @@ def pretrain_key(trial: Trial, until: int | None = None) -> str:
     recipe = budget.pretraining.as_dict() | {"epochs": until if until is not None else budget.base_epochs}
     lr = list(budget.pretraining.lr.vector[: recipe["epochs"]])
     where = _where(trial)
-    data = key_of("data", {"dataset": trial.track.dataset} | where)
+    data = data_key(trial)
     inputs = {"data": data, "network": trial.track.network, "recipe": recipe | {"lr": lr}, "seed": trial.seed}
     return key_of("pretrain", inputs | where)
 
@@ -168,7 +175,7 @@ def pretrain_key(trial: Trial, until: int | None = None) -> str:
 def retrain_key(trial: Trial, start: str, recipe: Recipe) -> str:
     """The key of a retrained model: what was retrained, and how."""
     where = _where(trial)
-    data = key_of("data", {"dataset": trial.track.dataset} | where)
+    data = data_key(trial)
     return key_of("retrain", {"start": start, "data": data, "recipe": recipe.as_dict(), "seed": trial.seed} | where)
 
 
@@ -180,7 +187,7 @@ def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") 
     """The keys of a trial's stages. `given`: filters (or weights) kept per layer, for a control; and by whom."""
     track, competitor, where = trial.track, trial.competitor, _where(trial)
     scratch = competitor.kind == "scratch"
-    data, pretrain = key_of("data", {"dataset": track.dataset} | where), pretrain_key(trial)
+    data, pretrain = data_key(trial), pretrain_key(trial)
     terms = [track.dataset, track.granularity, track.pattern, track.prunable, track.tolerance, track.pruning.as_dict()]
     prune = key_of(
         "prune",

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from prunemark.benchmark import compression, cost, surgery
+from prunemark.benchmark.budget_solver import TargetMissed, uniform_counts
 from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks import ImageShape, build_network, initialise
 from prunemark.benchmark.outcome import Compression, Stage
@@ -67,23 +68,21 @@ def check_target(trial: Trial, decision: Decision, shape: ImageShape, given: dic
         compression.check_pattern(decision.masks, track.n_of_m)
     if given is not None:
         if (counts := counts_of(decision)) != given:
-            raise compression.TargetMissed(f"the layer ratios of another method were given, {given}; kept are {counts}")
+            raise TargetMissed(f"the layer ratios of another method were given, {given}; kept are {counts}")
         return
     model = build_network(track.network, shape, 0)
     if track.granularity == "weight":
         total = sum(layer_weight(model, name).numel() for name in track.prunable)
         reached = sum(int((~mask).sum()) for mask in decision.masks.values()) / total
         if abs(reached - level.ratio) > 1 / total:
-            raise compression.TargetMissed(
-                f"a sparsity of {level.ratio:.4f} was asked for; the decision has {reached:.4f}"
-            )
+            raise TargetMissed(f"a sparsity of {level.ratio:.4f} was asked for; the decision has {reached:.4f}")
         return
     dense = surgery.cost_model(model, track, shape)
     kept = dense.sizes | {name: len(indices) for name, indices in decision.kept.items()}
     assert level.speedup is not None
     speedup = dense.dense_macs / dense.macs(kept)
     if abs(speedup / level.speedup - 1) > track.tolerance:
-        raise compression.TargetMissed(
+        raise TargetMissed(
             f"a speed-up of {level.speedup:.3f}x was asked for, within {100 * track.tolerance:g} %; "
             f"the decision reaches {speedup:.3f}x"
         )
@@ -144,7 +143,7 @@ def _random_masks(
 def _uniform_counts(trial: Trial, model: nn.Module, shape: ImageShape) -> dict[str, int]:
     """The layer ratios of the level itself, for when the submission has made no decision."""
     sizes = {group.name: group.size for group in surgery.prunable_groups(model, trial.track, shape)}
-    return compression.uniform_counts(sizes, trial.level.ratio)
+    return {name: uniform_counts({name: n}, trial.level.ratio_of(name))[name] for name, n in sizes.items()}
 
 
 def _parameter_masks(decision: Decision) -> dict[str, torch.Tensor]:

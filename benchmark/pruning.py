@@ -49,7 +49,7 @@ def prune(trial: Trial, given: dict[str, int] | None, out: Path) -> None:
     """
     confine()
     track, device = trial.track, pick_device(trial.device)
-    data = load_split(track.dataset, out / GIVEN, "train", device)
+    data = load_split(track.dataset, out / GIVEN, "train", device, workers=0)  # no process may be started here
     weights = load_file(out / GIVEN / WEIGHTS)
     model, decision, stage = _run_method(trial, weights, data, given, train_first=False)
     if trial.budget.pruning_exact and stage.epochs == 0:  # a one-shot method: the dense model is trained first
@@ -72,7 +72,7 @@ def _run_method(
     with watching(meter, track.pruning.batch_size) as watch:
         with watch.paused():
             context = _context(trial, model, data, given, meter, watch)
-            model = model.to(data.images.device)
+            model = model.to(data.device)
             if train_first:
                 context.train_dense(model)
         with harness_hidden():
@@ -110,7 +110,7 @@ def _context(
         generator=torch.Generator().manual_seed(derive_seed(trial.seed, "pruning")),
         seed=trial.seed,
         data=data,
-        cost=surgery.cost_model(model, track, shape) if filters else None,
+        cost=surgery.cost_model(model, track, shape, trial.level) if filters else None,
         shapes={name: shape[:1] if filters else shape for name, shape in weights.items()},
         meter=meter,
         watch=watch,

@@ -31,8 +31,8 @@ def levels_for(track: Track, ratios: Sequence[float]) -> tuple[Level, ...]:
     """The grid's ratios as levels of this track: the speed-up is the one that the ratio gives in every layer."""
     if track.granularity == "weight":
         return tuple(Level(f"{100 * ratio:g}%", ratio) for ratio in ratios)
-    from prunemark.benchmark.compression import uniform_counts
-    from prunemark.benchmark.data import DATASETS
+    from prunemark.benchmark.budget_solver import uniform_counts
+    from prunemark.benchmark.datasets import DATASETS
     from prunemark.benchmark.networks import build_network
     from prunemark.benchmark.surgery import cost_model
 

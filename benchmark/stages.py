@@ -76,7 +76,7 @@ def retrain(
     model = placed(pruned.model, device)
     meter = Meter(cost.count(model, data.shape).macs)
     masks = {name: mask.to(device) for name, mask in pruned.masks.items()}
-    write_json(out / JSV, finite(mean_jsv(model, validation.images[:JSV_IMAGES])))
+    write_json(out / JSV, finite(mean_jsv(model, validation.first(JSV_IMAGES))))
     curve, _ = train(
         model, data, recipe, seed=trial.seed, stream="retraining", meter=meter,
         validation=validation, hooks=Hooks(on_epoch=listen, masks=masks),

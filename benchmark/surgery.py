@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression import CostModel, CostTerm
+from prunemark.benchmark.budget_solver import CostModel, CostTerm
+from prunemark.benchmark.compression import check_divisible
 from prunemark.benchmark.cost import count
 from prunemark.benchmark.couplings import (
     Coupling,
@@ -24,7 +25,7 @@ from prunemark.benchmark.couplings import (
 )
 from prunemark.benchmark.method import Decision, Group
 from prunemark.benchmark.networks import ImageShape, build_network
-from prunemark.setups.track import Track
+from prunemark.setups.track import Level, Track
 
 
 class BadDecision(Exception):
@@ -38,8 +39,10 @@ def prunable_groups(model: nn.Module, track: Track, shape: ImageShape) -> tuple[
     prunable one.
     """
     if track.granularity == "weight":
-        sizes = {name: layer_of(model, name).weight.numel() for name in track.prunable}
-        return tuple(Group(name, size) for name, size in sizes.items())
+        weights = {name: layer_of(model, name).weight for name in track.prunable}
+        for name, weight in weights.items() if track.n_of_m else ():
+            check_divisible(name, weight.shape, track.n_of_m[1])
+        return tuple(Group(name, weight.numel()) for name, weight in weights.items())
     return tuple(
         Group(here.name, filters_of(layer_of(model, here.name)), _batch_norm(model, here), here.parts)
         for here in couplings(model, track.prunable, shape)
@@ -56,15 +59,18 @@ def _batch_norm(model: nn.Module, here: Coupling) -> str | None:
     return None
 
 
-def cost_model(model: nn.Module, track: Track, shape: ImageShape) -> CostModel:
+def cost_model(model: nn.Module, track: Track, shape: ImageShape, level: Level | None = None) -> CostModel:
     """How the network's MACs depend on the number of filters kept in each group, without any surgery.
+
+    With a level that states layer ratios, it holds those too.
 
     A layer behind a concatenation has a term for each group that it reads, and one for the channels of none.
     """
     found = couplings(model, track.prunable, shape)
     sizes = {here.name: filters_of(layer_of(model, here.name)) for here in found}
-    terms: list[CostTerm] = []
-    for layer, macs in count(model, shape).macs_of_layer.items():
+    counted = count(model, shape)
+    terms = [CostTerm(counted.outside, None, None)] if counted.outside else []
+    for layer, macs in counted.macs_of_layer.items():
         writing = next((here.name for here in found if layer in here.writers), None)
         if depthwise(model, layer):
             terms.append(CostTerm(macs, writing, None))
@@ -74,7 +80,8 @@ def cost_model(model: nn.Module, track: Track, shape: ImageShape) -> CostModel:
         terms += [CostTerm(macs * size // channels, writing, name) for name, size in read.items()]
         if rest := channels - sum(read.values()):
             terms.append(CostTerm(macs * rest // channels, writing, None))
-    return CostModel(sizes, tuple(terms))
+    stated = level is not None and level.layer_ratios is not None
+    return CostModel(sizes, tuple(terms), {name: level.ratio_of(name) for name in sizes} if level and stated else {})
 
 
 def _channels_in(layer: nn.Conv2d | nn.Linear) -> int:

@@ -6,6 +6,7 @@ up again at an epoch equals one that was never interrupted, and methods with one
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from prunemark.benchmark.data import Images, augment
+from prunemark.benchmark.data import Images
 from prunemark.benchmark.meter import Meter
 from prunemark.benchmark.outcome import EpochPoint, finite
 from prunemark.benchmark.seeds import derive_seed
@@ -49,7 +50,8 @@ def train(
     """Trains in place for the given epochs of the recipe (all of them by default).
 
     Returns one point per epoch (validation accuracy is 0 where no validation split is given) and the
-    momentum buffers by parameter name, with which a later call goes on. Raises BudgetExceeded.
+    momentum buffers by parameter name (for AdamW, its averages and steps), with which a later call goes on.
+    Raises BudgetExceeded.
     """
     optimiser = _optimiser(model, recipe, momentum)
     points = []
@@ -58,12 +60,14 @@ def train(
         meter.begin_epoch(lr)
         for group in optimiser.param_groups:
             group["lr"] = lr
-        loss = _one_epoch(model, optimiser, served(data, recipe, seed, stream, epoch, meter), recipe, meter, hooks)
+        batches = served(data, recipe, seed, stream, epoch, meter)
+        with _drawing(derive_seed(seed, stream, "dropout", epoch), data.device):
+            loss = _one_epoch(model, optimiser, batches, recipe, meter, hooks)
         accuracy = accuracy_percent(correctness(model, validation)) if validation is not None else 0.0
         points.append(EpochPoint(epoch, lr, finite(loss), accuracy))
         if hooks.on_epoch:
             hooks.on_epoch(points[-1])
-    return tuple(points), _momentum_of(model, optimiser)
+    return tuple(points), _momentum_of(model, optimiser, recipe)
 
 
 def served(
@@ -73,11 +77,10 @@ def served(
     meter.begin_pass()
     generator = torch.Generator().manual_seed(derive_seed(seed, stream, "epoch", epoch))
     order = torch.randperm(len(data), generator=generator).to(data.labels.device)
-    for chosen in order.split(recipe.batch_size):
-        if len(chosen) == 1:  # batch norm cannot train on a single image
-            continue
-        meter.serve(len(chosen))
-        yield augment(data.images[chosen], recipe.augmentation, data.black, generator), data.labels[chosen]
+    batches = (chosen for chosen in order.split(recipe.batch_size) if len(chosen) > 1)  # batch norm cannot train on one
+    for images, labels in data.served(batches, recipe.augmentation, generator):
+        meter.serve(len(labels))
+        yield images, labels
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -88,6 +91,14 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
 def placed(model: nn.Module, device: torch.device) -> nn.Module:
     """On its device, channels last: the layout in which small convolutions are a sixth faster on a CPU."""
     return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+@contextlib.contextmanager
+def _drawing(seed: int, device: torch.device) -> Iterator[None]:
+    """For layers that draw from torch's global generators (dropout): seeded inside, and afterwards as before."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _one_epoch(
@@ -117,30 +128,48 @@ def _one_epoch(
     return float(torch.stack(losses).mean())
 
 
-def _optimiser(model: nn.Module, recipe: Recipe, momentum: Momentum | None) -> torch.optim.SGD:
-    optimiser = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe.lr.initial,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-    )
+def _optimiser(model: nn.Module, recipe: Recipe, momentum: Momentum | None) -> torch.optim.Optimizer:
+    """The recipe's optimiser, with what it has summed up so far where training goes on."""
+    optimiser: torch.optim.Optimizer
+    if recipe.optimiser == "AdamW":
+        optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr.initial, weight_decay=recipe.weight_decay)
+    else:
+        optimiser = torch.optim.SGD(
+            model.parameters(),
+            lr=recipe.lr.initial,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay,
+        )
     for name, parameter in model.named_parameters():
-        if momentum and name in momentum:
-            optimiser.state[parameter]["momentum_buffer"] = momentum[name].to(parameter.device).clone()
+        for part, where in _parts(name, recipe):
+            if momentum and where in momentum:
+                device = torch.device("cpu") if part == "step" else parameter.device
+                optimiser.state[parameter][part] = momentum[where].to(device).clone()
     return optimiser
 
 
-def _momentum_of(model: nn.Module, optimiser: torch.optim.Optimizer) -> Momentum:
-    buffers = {name: optimiser.state[p].get("momentum_buffer") for name, p in model.named_parameters()}
-    return {name: buffer for name, buffer in buffers.items() if buffer is not None}
+def _momentum_of(model: nn.Module, optimiser: torch.optim.Optimizer, recipe: Recipe) -> Momentum:
+    found = {
+        where: optimiser.state[parameter].get(part)
+        for name, parameter in model.named_parameters()
+        for part, where in _parts(name, recipe)
+    }
+    return {where: buffer for where, buffer in found.items() if buffer is not None}
+
+
+def _parts(name: str, recipe: Recipe) -> list[tuple[str, str]]:
+    """What an optimiser sums up of a parameter, and the name under which it is stored."""
+    if recipe.optimiser == "SGD":
+        return [("momentum_buffer", name)]
+    return [(part, f"{name}:{part}") for part in ("exp_avg", "exp_avg_sq", "step")]
 
 
 def predictions(model: nn.Module, data: Images) -> torch.Tensor:
     """The class predicted for each example, in evaluation mode: int64 (examples,), on the CPU."""
     model.eval()
     with torch.no_grad():
-        return torch.cat([model(images).argmax(dim=1) for images in data.images.split(EVALUATION_BATCH)]).cpu()
+        return torch.cat([model(images).argmax(dim=1) for images in data.in_order(EVALUATION_BATCH)]).cpu()
 
 
 def correctness(model: nn.Module, data: Images) -> torch.Tensor:

@@ -25,8 +25,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from prunemark.benchmark.compression import uniform_counts
-from prunemark.benchmark.data import DATASETS, Images, load_split, prepare
+from prunemark.benchmark.budget_solver import uniform_counts
+from prunemark.benchmark.data import Images, load_split, prepare
+from prunemark.benchmark.datasets import DATASETS
 from prunemark.benchmark.meter import Meter
 from prunemark.benchmark.networks import build_network
 from prunemark.benchmark.surgery import cost_model, cut
@@ -73,7 +74,7 @@ def loader_loop(pictures: list[Any], data: Images, model: nn.Module) -> None:
     """The tutorials' way: PIL images as torchvision's datasets give them, a chain of transforms, a DataLoader."""
     from torchvision.transforms import Compose, Normalize, RandomCrop, ToTensor
 
-    mean, sd = DATASETS[TRACK.dataset].mean, DATASETS[TRACK.dataset].sd
+    (mean,), (sd,) = DATASETS[TRACK.dataset].mean, DATASETS[TRACK.dataset].sd
     transform = Compose([RandomCrop(data.shape.height, padding=1), ToTensor(), Normalize((mean,), (sd,))])
     _loop(model, OneByOne(pictures, data.labels, transform))
 
@@ -82,7 +83,7 @@ def as_pictures(data: Images) -> list[Any]:
     """The training split as PIL images."""
     from torchvision.transforms.functional import to_pil_image
 
-    mean, sd = DATASETS[TRACK.dataset].mean, DATASETS[TRACK.dataset].sd
+    (mean,), (sd,) = DATASETS[TRACK.dataset].mean, DATASETS[TRACK.dataset].sd
     return [to_pil_image((image * sd + mean).clamp(0, 1)) for image in data.images]
 
 

@@ -9,17 +9,23 @@ from typing import Any, Literal
 from prunemark.setups.errors import InputError
 from prunemark.setups.schedule import LRSchedule, parse_schedule
 
-Augmentation = Literal["none", "shift1", "crop-flip"]
+Augmentation = Literal["none", "shift1", "crop-flip", "resized-crop"]
+OPTIMISERS = ("SGD", "AdamW")
 AUGMENTATIONS = {
     "none": "images as they are",
     "shift1": "each image moved by at most one pixel in each direction, zeros moving in",
     "crop-flip": "random crop after padding by 4 pixels, and a horizontal flip (He et al. 2016)",
+    "resized-crop": "a random part, 8 to 100 % of the area, stretched over the whole, and a horizontal flip",
 }
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD over `lr.epochs` epochs; one LR per epoch. Raises InputError for values no training can have."""
+    """Training over `lr.epochs` epochs; one LR per epoch. Raises InputError for values no training can have.
+
+    `optimiser` is SGD with `momentum`, or AdamW (Loshchilov & Hutter 2019) with its usual betas, which has no use for
+    `momentum` and `nesterov`.
+    """
 
     lr: LRSchedule
     batch_size: int = 128
@@ -28,6 +34,7 @@ class Recipe:
     weight_decay: float = 5e-4
     augmentation: Augmentation = "none"
     label_smoothing: float = 0.0
+    optimiser: Literal["SGD", "AdamW"] = "SGD"
 
     def __post_init__(self) -> None:
         if not isinstance(self.batch_size, int) or self.batch_size < 2:  # batch norm cannot train on one image
@@ -41,6 +48,8 @@ class Recipe:
                 raise InputError(f"{name} is a number from 0 to below {top:g}; given {value}")
         if self.nesterov and not self.momentum:
             raise InputError("Nesterov's method needs a momentum above 0")
+        if self.optimiser not in OPTIMISERS:
+            raise InputError(f"optimiser is one of {', '.join(OPTIMISERS)}; given {self.optimiser!r}")
         if self.augmentation not in AUGMENTATIONS:
             raise InputError(f"augmentation is one of {', '.join(AUGMENTATIONS)}; given {self.augmentation!r}")
 
@@ -50,9 +59,13 @@ class Recipe:
         return self.lr.epochs
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON; the LR in the paper's notation. `recipe_from_dict` reads it back, equal."""
+        """Plain JSON; the LR in the paper's notation. `recipe_from_dict` reads it back, equal.
+
+        The optimiser is left out where it is SGD, as in recipes of before there was another.
+        """
+        left_out = ("lr", "optimiser") if self.optimiser == "SGD" else ("lr",)
         return {"epochs": self.epochs, "lr": str(self.lr)} | {
-            key: value for key, value in asdict(self).items() if key != "lr"
+            key: value for key, value in asdict(self).items() if key not in left_out
         }
 
 

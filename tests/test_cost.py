@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -84,6 +85,46 @@ def test_macs_are_half_of_the_flops_torch_counts(name: str) -> None:
     cost = count(model, shape)
     assert 2 * cost.macs == counter.get_total_flops() > 0
     assert cost.params == sum(parameter.numel() for parameter in model.parameters())
+
+
+PUBLISHED = (  # torchvision prints their multiply-adds and parameters beside its trained weights
+    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "mobilenet_v2", "mobilenet_v3_large",
+    "resnet18", "resnet34", "resnet50", "resnext50_32x4d", "swin_t", "vgg16", "vit_b_16",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_totals_are_the_published_ones(name: str) -> None:
+    shape = ImageShape(3, 224, 224, 1000)
+    with torch.random.fork_rng(), torch.device("meta"):  # shapes are all it takes
+        model = torchvision.models.get_model(name, weights=None)
+    published = torchvision.models.get_model_weights(name).DEFAULT.meta
+    cost = count(model.eval(), shape)
+    assert round(cost.macs / 1e9, 3) == published["_ops"] and cost.params == published["num_params"]
+
+
+def test_attention_by_hand() -> None:
+    """Two heads over five tokens of size six: 5 x 5 x 6 by the keys, as many by the values, and four projections."""
+
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention, self.classifier = nn.MultiheadAttention(6, 2, batch_first=True), nn.Linear(6, 2)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            tokens = images.flatten(2)
+            logits: torch.Tensor = self.classifier(self.attention(tokens, tokens, tokens)[0].mean(dim=1))
+            return logits
+
+    cost = count(Tokens(), ImageShape(5, 2, 3, 2))
+    assert cost.macs_of_layer == {"classifier": 12}
+    assert cost.outside == 4 * 5 * 6 * 6 + 2 * 5 * 5 * 6 and cost.macs == cost.outside + 12
+
+
+def test_a_layer_has_nothing_outside() -> None:
+    for name in ("resnet8", "mlp7", "mobilenetv2"):
+        cost = count(build_network(name, DIGITS, 0), DIGITS)
+        assert cost.outside == 0 and cost.macs == sum(cost.macs_of_layer.values())
 
 
 def test_special_convolutions_by_hand() -> None:

@@ -39,7 +39,8 @@ def test_a_recipe_goes_through_json_and_back(recipe: Recipe) -> None:
 def test_the_plain_form_covers_every_field() -> None:
     """So that a changed default changes the identity of a result."""
     plain = Recipe(LR).as_dict()
-    assert set(plain) == {field.name for field in dataclasses.fields(Recipe)} | {"epochs"}
+    assert set(plain) == {field.name for field in dataclasses.fields(Recipe)} - {"optimiser"} | {"epochs"}
+    assert Recipe(LR, optimiser="AdamW").as_dict() == plain | {"optimiser": "AdamW"}
     assert plain == {
         "epochs": 20, "lr": "0:1e-1,10:1e-2,15:1e-3", "batch_size": 128, "momentum": 0.9, "nesterov": False,
         "weight_decay": 5e-4, "augmentation": "none", "label_smoothing": 0.0,
@@ -56,7 +57,8 @@ def test_the_plain_form_covers_every_field() -> None:
         ({"weight_decay": -1e-4}, "weight_decay is a number from 0 to below inf"),
         ({"weight_decay": math.inf}, "weight_decay is a number"),
         ({"label_smoothing": 1.0}, "label_smoothing is a number from 0 to below 1"),
-        ({"augmentation": "mixup"}, "augmentation is one of none, shift1, crop-flip; given 'mixup'"),
+        ({"optimiser": "Adam"}, "optimiser is one of SGD, AdamW; given 'Adam'"),
+        ({"augmentation": "mixup"}, "augmentation is one of none, shift1, crop-flip, resized-crop; given 'mixup'"),
     ],
 )
 def test_values_no_training_can_have_are_refused(values: dict[str, Any], words: str) -> None:

@@ -5,18 +5,30 @@ After a new track or version: PYTHONPATH=<as in the tests> python tests/test_tra
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from prunemark.benchmark.budget_solver import CostModel, choose_filters, uniform_counts
+from prunemark.benchmark.datasets import dataset_of
+from prunemark.benchmark.networks import build_network
+from prunemark.benchmark.prunable import propose
+from prunemark.benchmark.surgery import cost_model
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import recipe_from_dict
 from prunemark.setups.track import TRACKS, Level, Track, find_track, parse_pattern
+from prunemark.setups.user_tracks import track_from_dict
 
 GOLDEN = Path(__file__).parent / "golden" / "tracks.json"
+PAPERS_OWN = (  # the speed-ups are printed ones, of a rounding (Tables 4, 6, 7) or of layer ratios (Table 1)
+    "cifar10-resnet56@1", "cifar100-resnet56@1", "cifar100-vgg19@1", "imagenet-resnet50@1", "imagenet100-resnet34@1",
+)  # fmt: skip
 tracks = pytest.mark.parametrize("track", TRACKS.values(), ids=lambda track: track.id)
 
 
@@ -48,10 +60,13 @@ def test_released_tracks_are_as_they_were() -> None:
 def test_the_plain_form_is_json_and_complete(track: Track) -> None:
     plain = json.loads(json.dumps(track.as_dict()))
     unset = {name for name in Track.__dataclass_fields__ if getattr(track, name) is None}
-    assert set(plain) == set(Track.__dataclass_fields__) - unset and unset <= {"lr_stage_cap", "pattern", "prior"}
+    assert set(plain) == set(Track.__dataclass_fields__) - unset
+    assert unset <= {"lr_stage_cap", "prior", "pattern"}
     assert recipe_from_dict(plain["retraining"]) == track.retraining
     assert recipe_from_dict(plain["pretraining"]) == track.pretraining
-    assert [Level(**level) for level in plain["levels"]] == list(track.levels)
+    stated = {key: value for key, value in plain.items() if key != "prior"}
+    assert track_from_dict(stated) == dataclasses.replace(track, prior=None)
+    assert all(("layer_ratios" in level) == (level["name"] in ("2.31x", "2.56x")) for level in plain["levels"])
 
 
 @tracks
@@ -62,7 +77,8 @@ def test_a_track_is_sound(track: Track) -> None:
     assert len(set(track.prunable)) == len(track.prunable) > 0
     ratios = [level.ratio for level in track.levels]
     assert ratios == sorted(set(ratios)) and ratios[0] > 0 and ratios[-1] < 1
-    assert [level.name for level in track.levels] == [f"{100 * ratio:g}%" for ratio in ratios]
+    for level in track.levels:
+        assert level.name in (f"{100 * level.ratio:g}%", f"{level.speedup or 0:g}x")
     speedups = [level.speedup for level in track.levels]
     assert all(s is None for s in speedups) if track.granularity == "weight" else speedups == sorted(set(speedups))
     if track.n_of_m is not None:  # the pattern is the level
@@ -70,27 +86,52 @@ def test_a_track_is_sound(track: Track) -> None:
         assert track.granularity == "weight" and ratios == [1 - n / m]
 
 
-@tracks
+BY_RATIO = [t for t in TRACKS.values() if t.granularity == "filter" and t.id not in PAPERS_OWN]
+HEAVY = ("imagenet", "imagenet100")
+
+
+def with_slow(tracks: list[Track]) -> list[Any]:
+    return [pytest.param(t, id=t.id, marks=[pytest.mark.slow] if t.dataset in HEAVY else []) for t in tracks]
+
+
+def cost_of(track: Track, level: Level | None = None) -> CostModel:
+    shape = dataset_of(track.dataset).shape
+    return cost_model(build_network(track.network, shape, 0), track, shape, level)
+
+
+@pytest.mark.parametrize("track", with_slow(BY_RATIO))
 def test_a_level_is_what_removing_its_ratio_gives(track: Track) -> None:
-    """Counted on the network that is really cut. digits images are 8x8 with one channel and ten classes."""
-    if track.granularity == "weight":
-        return
-    import torch
-
-    from prunemark.benchmark.cost import count
-    from prunemark.benchmark.networks import ImageShape, build_network
-    from prunemark.benchmark.surgery import cut
-
-    assert track.dataset == "digits"
-    shape = ImageShape(1, 8, 8, 10)
+    cost = cost_of(track)
     for level in track.levels:
-        model = build_network(track.network, shape, 0)
-        dense = count(model, shape).macs
-        kept = {}
-        for name in track.prunable:
-            filters = len(model.get_submodule(name).get_parameter("weight"))
-            kept[name] = torch.arange(max(1, filters - int(level.ratio * filters + 0.5)))
-        assert dense / count(cut(model, kept, shape), shape).macs == pytest.approx(level.speedup, rel=1e-3)
+        counts = uniform_counts(cost.sizes, level.ratio)
+        assert cost.dense_macs / cost.macs(counts) == pytest.approx(level.speedup, rel=1e-3)
+
+
+@pytest.mark.parametrize("track", with_slow([t for t in TRACKS.values() if t.granularity == "filter"]))
+def test_a_level_can_be_met_and_keeps_its_layer_ratios(track: Track) -> None:
+    """The papers print speed-ups of another rounding: uniform allocation meets those, at ratios close to theirs."""
+    for level in track.levels:
+        cost = cost_of(track, level)
+        scores = {name: torch.arange(size, dtype=torch.float64) for name, size in cost.sizes.items()}
+        assert level.speedup is not None
+        kept = choose_filters(scores, cost, level.speedup, track.tolerance, "uniform")
+        counts = {name: len(indices) for name, indices in kept.items()}
+        assert abs(level.speedup * cost.macs(counts) / cost.dense_macs - 1) <= track.tolerance * 1.02
+        for name, size in cost.sizes.items():
+            assert abs(1 - counts[name] / size - level.ratio_of(name)) <= 0.05 + 1 / size
+        gone = 1 - sum(counts.values()) / sum(cost.sizes.values())
+        assert gone == pytest.approx(level.ratio, abs=0.05)
+
+
+@pytest.mark.parametrize("track", with_slow([t for t in TRACKS.values() if t.dataset != "digits"]))
+def test_what_a_track_prunes_is_what_the_rule_proposes(track: Track) -> None:
+    shape = dataset_of(track.dataset).shape
+    if shape.height > 64:
+        shape = dataclasses.replace(shape, height=64, width=64)
+    proposed = propose(build_network(track.network, shape, 0), shape)
+    assert [name for name in proposed if name in track.prunable] == list(track.prunable)
+    if "mobilenet" not in track.network:  # its single-writer projections are spared by the track
+        assert len(proposed) == len(track.prunable)
 
 
 def test_a_track_is_found_by_its_id_or_by_name() -> None:

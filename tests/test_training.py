@@ -67,6 +67,42 @@ def test_a_resumed_run_is_an_uninterrupted_one_bit_for_bit(cut: int) -> None:
     assert bits(forgetful) != bits(whole)  # so the momentum matters, and this test can fail
 
 
+def test_adamw_goes_on_as_if_it_had_never_stopped_and_dropout_is_seeded() -> None:
+    """Its averages and steps are carried over, and what a layer draws depends on the epoch alone."""
+    recipe = Recipe(parse_schedule("0:1e-2,2:1e-3", 4), batch_size=32, weight_decay=0.05, optimiser="AdamW")
+
+    def model() -> nn.Module:
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Dropout(0.5), nn.Linear(20, 10))
+
+    whole, parts = model(), model()
+    torch.manual_seed(5)
+    train(whole, DATA, recipe, seed=0, stream="t", meter=Meter(1))
+    after = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(after, torch.rand(1))  # the global generator is as it was
+    _, momentum = train(parts, DATA, recipe, seed=0, stream="t", meter=Meter(1), epochs=range(2))
+    assert set(momentum) == {f"{n}.{p}:{s}" for n in (1, 4) for p in ("weight", "bias")
+                             for s in ("exp_avg", "exp_avg_sq", "step")}  # fmt: skip
+    train(parts, DATA, recipe, seed=0, stream="t", meter=Meter(1), epochs=range(2, 4), momentum=momentum)
+    assert bits(parts) == bits(whole)
+
+
+def test_a_first_step_of_adamw_by_hand() -> None:
+    """Every weight moves by the LR against its gradient's sign, after decay by LR x 0.05 (Loshchilov & Hutter 2019)."""
+    data = some_images(50)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).double()
+    before = model[1].weight.detach().clone()
+    doubled = dataclasses.replace(data, images=data.images.double())
+    torch.nn.functional.cross_entropy(model(doubled.images), doubled.labels).backward()
+    sign = model[1].weight.grad / (model[1].weight.grad.abs() + 1e-8)  # AdamW's epsilon: a sign, but for the tiniest
+    model.zero_grad()
+    recipe = Recipe(parse_schedule("1e-2", 1), batch_size=50, weight_decay=0.05, optimiser="AdamW")
+    train(model, doubled, recipe, seed=0, stream="t", meter=Meter(1))
+    assert torch.allclose(model[1].weight.detach(), before * (1 - 1e-2 * 0.05) - 1e-2 * sign, atol=1e-6)
+
+
 def softmax_sgd(
     batches: list[list[tuple[np.ndarray, np.ndarray]]], weight: np.ndarray, bias: np.ndarray, recipe: Recipe
 ) -> tuple[np.ndarray, np.ndarray, list[float]]:

@@ -1,0 +1,203 @@
+"""Meeting a speed-up: from scores to the filters that stay, or the proof that whole filters cannot meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+
+import torch
+
+MOST_BOXES = 20_000
+
+
+class TargetMissed(Exception):
+    """No admissible choice meets the target. The message says what was asked for and what was reached."""
+
+
+@dataclass(frozen=True)
+class CostTerm:
+    """One layer's MACs in the dense network, and the groups its output and input channels belong to."""
+
+    macs: int
+    out_group: str | None
+    in_group: str | None
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """MACs as a function of how many filters each group keeps: every layer scales with its two sides.
+
+    `ratios` are the layer ratios of a level that states them; none stands for one ratio in all layers.
+    """
+
+    sizes: dict[str, int]
+    terms: tuple[CostTerm, ...]
+    ratios: Mapping[str, float] = field(default_factory=dict)
+
+    def macs(self, kept: Mapping[str, int]) -> int:
+        """MACs per example with `kept` filters in each group; exact, in integers."""
+        return sum(self._macs_of(term, kept) for term in self.terms)
+
+    def change(self, before: Mapping[str, int], moved: Mapping[str, int]) -> int:
+        """How many MACs more it takes when the groups in `moved` keep those numbers instead: exact, and quick."""
+        touched = {id(term): term for name in moved for term in self._terms_of.get(name, ())}.values()
+        after = {**before, **moved}
+        return sum(self._macs_of(term, after) - self._macs_of(term, before) for term in touched)
+
+    @property
+    def dense_macs(self) -> int:
+        """MACs per example of the unpruned network."""
+        return self.macs(self.sizes)
+
+    def _macs_of(self, term: CostTerm, kept: Mapping[str, int]) -> int:
+        macs = term.macs
+        for group in (term.out_group, term.in_group):
+            if group is not None:
+                macs = macs // self.sizes[group] * kept[group]
+        return macs
+
+    @cached_property
+    def _terms_of(self) -> dict[str, list[CostTerm]]:
+        found: dict[str, list[CostTerm]] = {name: [] for name in self.sizes}
+        for term in self.terms:
+            for group in {term.out_group, term.in_group} - {None}:
+                found[str(group)].append(term)
+        return found
+
+
+def uniform_counts(sizes: Mapping[str, int], ratio: float, ratios: Mapping[str, float] | None = None) -> dict[str, int]:
+    """Filters kept when `ratio` of every layer goes: rounded to the nearest, at least one stays.
+
+    Where a level states layer ratios, `ratio` is a multiple of each.
+    """
+    share = ratios or {}
+    gone = {name: min(ratio * share.get(name, 1.0 if not share else 0.0), 1.0) for name in sizes}
+    return {name: max(1, size - int(gone[name] * size + 0.5)) for name, size in sizes.items()}
+
+
+def choose_filters(
+    scores: Mapping[str, torch.Tensor], cost: CostModel, speedup: float, tolerance: float | None, allocation: str
+) -> dict[str, torch.Tensor]:
+    """The indices that stay in each layer, sorted; MACs within `tolerance` of dense / speedup.
+
+    `uniform` takes one ratio for all layers (or the level's layer ratios in proportion), `global` the lowest scores
+    of all layers together. Where the filters are too coarse for the target, single filters are exchanged between
+    layers, as few as possible; with a tolerance of None, the nearest without exchange is taken.
+    Raises TargetMissed with the nearest below and above, ValueError for an unknown allocation.
+    """
+    goal = cost.dense_macs / speedup
+    if allocation == "uniform":
+        counts = _nearest_uniform(cost, goal)
+    elif allocation == "global":
+        counts = _greedy_global(scores, cost, goal, tolerance or 0.0)
+    else:
+        raise ValueError(f"allocation is 'uniform' or 'global'; got {allocation!r}")
+    if tolerance is not None:
+        counts = _exchange(counts, cost, goal, tolerance) or _anywhere(counts, cost, goal, tolerance)
+    return {name: highest(scores[name], count) for name, count in counts.items()}
+
+
+def highest(scores: torch.Tensor, count: int) -> torch.Tensor:
+    """Indices of the `count` highest scores, sorted; of equal scores the later one goes first."""
+    order = torch.argsort(scores, descending=True, stable=True)
+    return order[:count].sort().values
+
+
+def _nearest_uniform(cost: CostModel, goal: float) -> dict[str, int]:
+    shares = {name: cost.ratios.get(name, 0.0) if cost.ratios else 1.0 for name in cost.sizes}
+    ratios = sorted({k / (size * shares[n]) for n, size in cost.sizes.items() if shares[n] for k in range(size)})
+    candidates = [uniform_counts(cost.sizes, ratio, cost.ratios) for ratio in ratios]
+    return min(candidates, key=lambda counts: abs(cost.macs(counts) - goal))
+
+
+def _greedy_global(
+    scores: Mapping[str, torch.Tensor], cost: CostModel, goal: float, tolerance: float
+) -> dict[str, int]:
+    """Removes the lowest score of all layers, again and again, skipping what would overshoot the goal."""
+    counts, macs = dict(cost.sizes), cost.dense_macs
+    ranking = [(float(score), name) for name in counts for score in scores[name].sort().values]
+    for _, name in sorted(ranking, key=lambda entry: entry[0]):
+        if macs <= goal * (1 + tolerance):
+            break
+        fewer = counts[name] - 1
+        if fewer >= 1 and (now := macs + cost.change(counts, {name: fewer})) >= goal * (1 - tolerance):
+            counts[name], macs = fewer, now
+    return counts
+
+
+def _exchange(counts: dict[str, int], cost: CostModel, goal: float, tolerance: float) -> dict[str, int] | None:
+    """The nearest counts, in filters exchanged, whose MACs lie within the tolerance of the goal, where there are."""
+    macs = cost.macs(counts)
+    for moved in _by_distance(counts, cost.sizes):
+        if abs(macs + cost.change(counts, moved) - goal) <= tolerance * goal:
+            return counts | moved
+    return None
+
+
+def _by_distance(counts: dict[str, int], sizes: Mapping[str, int], reach: int = 3) -> Iterator[dict[str, int]]:
+    """No change at all, then changes of one or two layers by up to `reach` filters: the new numbers."""
+    yield {}
+    names = list(counts)
+    moves = [
+        (abs(a) + abs(b), first, second, a, b)
+        for i, first in enumerate(names)
+        for second in names[i + 1 :] or [first]
+        for a, b in product(range(-reach, reach + 1), repeat=2)
+        if (a or b) and not (second == first and b)
+    ]
+    for _, first, second, a, b in sorted(moves):
+        moved = {first: counts[first] + a}
+        moved[second] = moved.get(second, counts[second]) + b
+        if all(1 <= moved[name] <= sizes[name] for name in moved):
+            yield moved
+
+
+def _anywhere(counts: dict[str, int], cost: CostModel, goal: float, tolerance: float) -> dict[str, int]:
+    """Any counts within the tolerance, sought from the given ones outwards; or the proof that there are none.
+
+    MACs never fall when a layer keeps more. So a box of counts, from `low` to `high` in each layer, holds nothing of
+    use when even its largest is too small, or its smallest too large; any other is cut in two. When all boxes are
+    used up there is no solution, and the nearest below and above are among their corners.
+    """
+    most, least = goal * (1 + tolerance), goal * (1 - tolerance)
+    boxes = [(dict.fromkeys(cost.sizes, 1), dict(cost.sizes))]
+    below, above = 0, 0  # the largest MACs that are too small, the smallest that are too large; 0 for none
+    for _ in range(MOST_BOXES):
+        if not boxes:
+            break
+        low, high = boxes.pop()
+        for corner in (low, high):
+            macs = cost.macs(corner)
+            if least <= macs <= most:
+                return corner
+            if macs < least:
+                below = max(below, macs)
+            else:
+                above = min(above or macs, macs)
+        if cost.macs(high) > most and cost.macs(low) < least and low != high:
+            boxes += _halves(low, high, counts, cost)
+    raise TargetMissed(_nearest_in_words(cost, goal, tolerance, below, above, proven=not boxes))
+
+
+def _halves(
+    low: dict[str, int], high: dict[str, int], counts: Mapping[str, int], cost: CostModel
+) -> list[tuple[dict[str, int], dict[str, int]]]:
+    """The box cut in two along the layer that says most; last the half in which the wanted counts lie."""
+    name = max((n for n in low if low[n] < high[n]), key=lambda n: cost.change(low, {n: high[n]}))
+    middle = (low[name] + high[name]) // 2
+    lower, upper = (low, high | {name: middle}), (low | {name: middle + 1}, high)
+    return [upper, lower] if counts[name] <= middle else [lower, upper]
+
+
+def _nearest_in_words(cost: CostModel, goal: float, tolerance: float, below: int, above: int, *, proven: bool) -> str:
+    reached = sorted(cost.dense_macs / macs for macs in (above, below) if macs)
+    nearest = " or ".join(f"{speedup:.3f}x" for speedup in reached)
+    between = " and nothing between" if len(reached) > 1 else " at most" if above else " at least"
+    if not proven:
+        between = f" as far as {MOST_BOXES} steps of search can tell"
+    return (
+        f"a speed-up of {cost.dense_macs / goal:.3f}x was asked for, within {100 * tolerance:g} %; "
+        f"whole filters reach {nearest}{between}"
+    )

@@ -1,0 +1,134 @@
+"""What a track states: dataset x network x granularity x compression levels, and all that a comparison on it fixes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.recipe import Recipe
+
+Granularity = Literal["filter", "weight"]
+_PATTERN = re.compile(r"([1-9][0-9]?):([1-9][0-9]?)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class SeedPrior:
+    """What is known beforehand of the noise between seeds, for tracks where a run costs days.
+
+    `sd_pp` is 1.25 times the standard deviation, in points, of the difference of two methods on one seed, as measured
+    by `source`; `df` is its weight in degrees of freedom. The leaderboard then uses the moderated t.
+    """
+
+    sd_pp: float
+    source: str
+    df: float = 4.0
+
+
+@dataclass(frozen=True)
+class Level:
+    """One compression level: its name on the command line and the target it stands for.
+
+    For filters the target is a speed-up in MACs: the one that removing `ratio` of the prunable filters of
+    every layer gives. For weights it is `ratio` itself, the share of prunable weights set to zero.
+
+    `layer_ratios` are those of the literature where it prunes some layers more than others: (how names of layers
+    begin, ratio); a layer that none of them fits is spared. `ratio` is then the share of all prunable filters, and
+    methods that allocate uniformly keep these in proportion.
+    """
+
+    name: str
+    ratio: float
+    speedup: float | None = None
+    layer_ratios: tuple[tuple[str, float], ...] | None = None
+
+    def ratio_of(self, layer: str) -> float:
+        """What the level itself removes of a prunable layer."""
+        if self.layer_ratios is None:
+            return self.ratio
+        return next((ratio for start, ratio in self.layer_ratios if layer.startswith(start)), 0.0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON; layer ratios only where there are some."""
+        plain = asdict(self)
+        if self.layer_ratios is None:
+            del plain["layer_ratios"]
+        return plain
+
+
+@dataclass(frozen=True)
+class Track:
+    """The terms of one competition. Sizes are in images, limits in seconds, `margin_pp` in points.
+
+    `classes` is their number (chance accuracy is one of them). `family` is the dataset x network family: tracks of one
+    family are no independent evidence (E4).
+
+    `prunable` names the layers that may lose filters (or weights); all others are spared. `margin_pp` is the
+    largest difference in accuracy that counts as none (equivalence). `tolerance` is relative, on the target.
+    `pruning` is what S4.1 and S4.2 impose on the pruning stage; `pruning_epochs_limit` bounds it under the
+    others, and `scoring_epochs_limit` the passes over the training split that train nothing. `lr_stage_cap` is
+    the longest that one LR of a generated schedule lasts, in epochs (the paper's Rule 3).
+
+    `pattern` "N:M" allows, of every M consecutive weights along a layer's input, exactly N to stay (N:M sparsity, as
+    sparse tensor cores read it); a layer whose inputs M does not divide is spared, so it is not among the prunable.
+    """
+
+    name: str
+    version: int
+    title: str
+    dataset: str
+    classes: int
+    network: str
+    family: str
+    granularity: Granularity
+    prunable: tuple[str, ...]
+    levels: tuple[Level, ...]
+    pretraining: Recipe
+    pruning: Recipe
+    retraining: Recipe
+    anchor: str
+    margin_pp: float
+    tolerance: float = 0.01
+    pruning_seconds_limit: float = 60.0
+    pruning_epochs_limit: int = 60
+    scoring_epochs_limit: int = 2
+    lr_stage_cap: int | None = None
+    allocations: tuple[str, ...] = ("uniform", "global")
+    prior: SeedPrior | None = None
+    pattern: str | None = None
+
+    @property
+    def id(self) -> str:
+        """`name@version`, which results are filed under."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def n_of_m(self) -> tuple[int, int] | None:
+        """The pattern as two numbers, None where single weights are free."""
+        return None if self.pattern is None else parse_pattern(self.pattern)
+
+    def level(self, name: str) -> Level:
+        """The level of this name. Raises InputError with the valid names."""
+        found = {level.name: level for level in self.levels}
+        if name not in found:
+            raise unknown_name(f"level of {self.id}", name, found)
+        return found[name]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON with every field that is set: what stage keys and records hold of the track.
+
+        What a track does not state (None) is left out, so that an optional field added later changes no released track.
+        """
+        plain = {name: value for name, value in asdict(self).items() if value is not None}
+        recipes = ("pretraining", "pruning", "retraining")
+        plain["levels"] = tuple(level.as_dict() for level in self.levels)
+        return plain | {name: getattr(self, name).as_dict() for name in recipes}
+
+
+def parse_pattern(text: str) -> tuple[int, int]:
+    """'2:4' -> (2, 4). Raises InputError unless it is N:M with N below M."""
+    match = _PATTERN.fullmatch(text)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise InputError(f"a pattern is N:M with N from 1 to below M, such as 2:4; given {text!r}")
+    return int(match[1]), int(match[2])

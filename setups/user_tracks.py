@@ -1,0 +1,128 @@
+"""Tracks of a user: a TOML file, or one that an installed package brings."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from prunemark.setups.errors import InputError
+from prunemark.setups.recipe import recipe_from_dict
+from prunemark.setups.terms import Level, Track
+
+ENTRY_POINTS = "prunemark.tracks"
+RECIPES = ("pretraining", "pruning", "retraining")
+
+
+def track_from_file(path: str | Path) -> Track:
+    """The track that a TOML file states, with the fields of `Track` as keys. Raises InputError, with the file's name.
+
+    `levels` is a list of tables and each recipe a table; docs/networks-and-data.md has one to copy.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        return track_from_dict(tomllib.loads(text))
+    except (OSError, UnicodeError) as problem:
+        raise InputError(f"the track {path} cannot be read: {problem}") from None
+    except tomllib.TOMLDecodeError as problem:
+        raise InputError(f"the track {path} is not TOML: {problem}") from None
+    except InputError as problem:
+        raise InputError(f"the track {path}: {problem}") from None
+
+
+def track_from_dict(data: dict[str, Any]) -> Track:
+    """The inverse of `Track.as_dict`. Raises InputError for what is missing, unknown, or of the wrong kind."""
+    known = {field.name for field in fields(Track)}
+    if unknown := sorted(set(data) - known):
+        raise InputError(f"a track has no {', '.join(unknown)}. It has {', '.join(sorted(known))}")
+    rest = dict(data)
+    try:
+        for name in RECIPES:
+            rest[name] = recipe_from_dict(rest[name])
+        rest["levels"] = tuple(_level(level) for level in rest["levels"])
+        rest["prunable"] = tuple(rest["prunable"])
+        if rest.pop("prior", None) is not None:
+            raise InputError("a prior of the noise is for tracks that ship with Prunemark")
+        if "allocations" in rest:
+            rest["allocations"] = tuple(rest["allocations"])
+        track = Track(**rest)
+    except KeyError as problem:
+        raise InputError(f"a track needs {problem.args[0]}") from None
+    except (TypeError, ValueError, AttributeError) as problem:
+        raise InputError(f"a track needs {', '.join(f.name for f in fields(Track)[:15])}: {problem}") from None
+    _check(track)
+    return track
+
+
+def _level(data: dict[str, Any]) -> Level:
+    ratios = data.get("layer_ratios")
+    as_pairs = ratios.items() if isinstance(ratios, dict) else ratios
+    return Level(**data | {"layer_ratios": None if as_pairs is None else tuple((str(s), r) for s, r in as_pairs)})
+
+
+TEXTS = ("name", "title", "dataset", "network", "family", "anchor")
+NUMBERS = {  # least, most, whole
+    "version": (1, 9999, True), "classes": (2, 10**6, True), "margin_pp": (1e-6, 100, False),
+    "tolerance": (1e-6, 0.1, False), "pruning_seconds_limit": (1, 10**8, False),
+    "pruning_epochs_limit": (0, 10**5, True), "scoring_epochs_limit": (0, 10**5, True),
+}  # fmt: skip
+
+
+def _check(track: Track) -> None:
+    """Raises InputError for a track that no trial could run on."""
+    for name in TEXTS:
+        if not isinstance(getattr(track, name), str) or not getattr(track, name):
+            raise InputError(f"{name} is a text; given {getattr(track, name)!r}")
+    for name, (least, most, whole) in NUMBERS.items():
+        _check_number(name, getattr(track, name), least, most, whole)
+    if track.lr_stage_cap is not None:
+        _check_number("lr_stage_cap", track.lr_stage_cap, 1, 10**5, True)
+    if track.granularity not in ("filter", "weight"):
+        raise InputError(f"granularity is filter or weight; given {track.granularity!r}")
+    for name in ("prunable", "allocations"):
+        if not getattr(track, name) or not all(isinstance(part, str) for part in getattr(track, name)):
+            raise InputError(f"{name} is a list of names")
+    if track.pattern is not None and (not isinstance(track.pattern, str) or track.granularity != "weight"):
+        raise InputError("a pattern is a text such as 2:4, on a track of granularity weight")
+    track.n_of_m  # noqa: B018 - raises InputError for what is no pattern
+    if not track.levels:
+        raise InputError("a track has at least one level")
+    for level in track.levels:
+        _check_level(level, track.granularity == "filter")
+
+
+def _check_level(level: Level, filters: bool) -> None:
+    if not isinstance(level.name, str) or not level.name:
+        raise InputError(f"the name of a level is a text; given {level.name!r}")
+    for ratio in (level.ratio, *(ratio for _start, ratio in level.layer_ratios or ())):
+        _check_number(f"level {level.name}: a ratio", ratio, 1e-6, 1 - 1e-6, False)
+    if filters:
+        _check_number(f"level {level.name}: a speed-up, which filters need,", level.speedup, 1.0, 10**6, False)
+    elif level.speedup is not None or level.layer_ratios is not None:
+        raise InputError(f"level {level.name}: a speed-up is for filters; weights have a ratio")
+
+
+def _check_number(name: str, value: object, least: float, most: float, whole: bool) -> None:
+    kind = "a whole number" if whole else "a number"
+    right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not right or not least <= value <= most:  # type: ignore[operator]
+        raise InputError(f"{name} is {kind} from {least:g} to {most:g}; given {value!r}")
+
+
+def installed_tracks() -> tuple[Track, ...]:
+    """Tracks of installed packages: each entry point `prunemark.tracks` names a Track. Raises InputError for others."""
+    found = []
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            track = point.load()
+        except Exception as problem:  # a stranger's package, whatever is wrong with it
+            raise InputError(f"the installed track {point.name!r} cannot be loaded: {problem}") from None
+        if not isinstance(track, Track):
+            raise InputError(
+                f"the installed track {point.name!r} ({point.value}) is a {type(track).__name__}, no Track"
+            )
+        _check(track)
+        found.append(track)
+    return tuple(found)

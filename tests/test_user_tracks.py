@@ -1,0 +1,164 @@
+"""Tracks of a user: from a TOML file, from an installed package; what is wrong in one is said with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prunemark.setups import user_tracks
+from prunemark.setups.errors import InputError
+from prunemark.setups.track import TRACKS, find_track
+from prunemark.setups.user_tracks import track_from_dict, track_from_file
+
+TOML = """
+name = "mine"
+version = 3
+title = "my animals, a ResNet-18"
+dataset = "folder:animals@64"
+classes = 12
+network = "torchvision:resnet18"
+family = "animals x ResNet"
+granularity = "filter"
+prunable = ["layer1.0.conv1", "layer2.0.conv1"]
+anchor = "L1-norm"
+margin_pp = 0.5
+tolerance = 0.02
+
+[[levels]]
+name = "half"
+ratio = 0.5
+speedup = 1.2
+
+[[levels]]
+name = "late"
+ratio = 0.4
+speedup = 1.3
+layer_ratios = { "layer2." = 0.8 }
+
+[pretraining]
+epochs = 60
+lr = "0:1e-1,30:1e-2,45:1e-3"
+augmentation = "crop-flip"
+
+[pruning]
+epochs = 10
+lr = "1e-2"
+
+[retraining]
+epochs = 40
+lr = "0:1e-2,20:1e-3"
+optimiser = "AdamW"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(TOML)
+    return path
+
+
+def test_a_toml_file_is_a_track(file: Path) -> None:
+    track = find_track(str(file))
+    assert track.id == "mine@3" and track.tolerance == 0.02 and track.pretraining.epochs == 60
+    assert track.level("half").speedup == 1.2 and track.retraining.optimiser == "AdamW"
+    late = track.level("late")
+    assert [late.ratio_of(name) for name in track.prunable] == [0.0, 0.8]
+    assert [track.level("half").ratio_of(name) for name in track.prunable] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('name = "mine"', 'name = "digits-resnet8"', "'digits-resnet8', which ships with Prunemark.\nName it anew"),
+        ("margin_pp = 0.5", "margin = 0.5", "a track has no margin. It has "),
+        ("margin_pp = 0.5", "", "margin_pp"),
+        ("margin_pp = 0.5", "margin_pp = -1", "margin_pp is a number from 1e-06 to 100; given -1"),
+        ("classes = 12", "classes = 1", "classes is a whole number from 2 to 1e+06; given 1"),
+        ('granularity = "filter"', 'granularity = "channel"', "granularity is filter or weight; given 'channel'"),
+        (
+            'granularity = "filter"',
+            'granularity = "weight"',
+            "level half: a speed-up is for filters; weights have a ratio",
+        ),
+        ("speedup = 1.2", "speedup = 0.9", "level half: a speed-up, which filters need, is a number from 1"),
+        ("ratio = 0.5", "ratio = 1.5", "level half: a ratio is a number from 1e-06 to 0.999999; given 1.5"),
+        ('lr = "1e-2"', 'lr = "fast"', "cannot read the LR schedule 'fast'"),
+        ("[pruning]", "[prunning]", "a track has no prunning"),
+        ('optimiser = "AdamW"', 'optimiser = "Lion"', "optimiser is one of SGD, AdamW; given 'Lion'"),
+        ("version = 3", "version = ", "is not TOML"),
+        ('prunable = ["layer1.0.conv1", "layer2.0.conv1"]', "prunable = []", "prunable is a list of names"),
+        ('prunable = ["layer1.0.conv1", "layer2.0.conv1"]', "prunable = 3", "not iterable"),
+        ('title = "my animals, a ResNet-18"', "title = 4", "title is a text; given 4"),
+    ],
+)
+def test_what_is_wrong_is_said(file: Path, old: str, new: str, words: str) -> None:
+    assert old in TOML
+    file.write_text(TOML.replace(old, new, 1))
+    with pytest.raises(InputError) as problem:
+        find_track(str(file))
+    assert words in str(problem.value) and "mine.toml" in str(problem.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the track .*no.toml cannot be read: .*No such file"):
+        find_track(str(tmp_path / "no.toml"))
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"bytes.toml cannot be read"):
+        track_from_file(tmp_path / "bytes.toml")
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 99) | st.floats(-2, 2) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+PLAIN = TRACKS["digits-resnet8@1"].as_dict()
+
+
+@settings(derandomize=True, deadline=None, database=None, max_examples=300)
+@given(st.dictionaries(st.sampled_from(sorted(PLAIN)), anything, max_size=3), st.sets(st.sampled_from(sorted(PLAIN))))
+def test_any_document_is_a_track_or_wrong_input(changes: dict[str, Any], without: set[str]) -> None:
+    data = {name: value for name, value in (PLAIN | changes).items() if name not in without or name in changes}
+    try:
+        track = track_from_dict(data)
+    except InputError as problem:
+        assert str(problem)
+    else:
+        assert track.levels and track.prunable
+
+
+class Point:
+    def __init__(self, value: Any) -> None:
+        self.name, self.value, self._loads = "theirs", "package.tracks:TRACK", value
+
+    def load(self) -> Any:
+        if isinstance(self._loads, Exception):
+            raise self._loads
+        return self._loads
+
+
+def install(monkeypatch: pytest.MonkeyPatch, *loads: Any) -> None:
+    monkeypatch.setattr(user_tracks, "entry_points", lambda group: [Point(value) for value in loads])
+
+
+def test_an_installed_package_brings_tracks(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    mine = track_from_file(file)
+    install(monkeypatch, mine)
+    assert find_track("mine") is mine and find_track("mine@3") is mine
+    with pytest.raises(InputError, match="unknown track 'min'. Did you mean 'mine'?"):
+        find_track("min")
+
+
+def test_what_is_no_track_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, 3)
+    with pytest.raises(InputError, match=r"'theirs' \(package.tracks:TRACK\) is a int, no Track"):
+        find_track("mine")
+    install(monkeypatch, ImportError("no module"))
+    with pytest.raises(InputError, match="the installed track 'theirs' cannot be loaded: no module"):
+        find_track("mine")
+    assert find_track("digits-resnet8@1").version == 1  # the project's own do not depend on it
