@@ -149,6 +149,23 @@ def test_a_seed_on_which_the_anchor_failed_compares_nothing(make_records, make_r
     assert row(found, "L1-norm").why == "" and row(found, "Mine").verdict.evidence == "screening"
 
 
+def test_an_anchor_that_broke_a_rule_on_one_seed_is_still_what_all_are_compared_with(make_records, make_record):
+    anchor = [
+        *make_records("L1-norm", ANCHOR),
+        make_record("L1-norm", 5, status="noncompliant", failure=Failure("r", "x")),
+    ]
+    found = table(anchor, make_records("Mine", BETTER))
+    assert row(found, "L1-norm").why == "" and row(found, "Mine").verdict.word == "better"
+    assert found.notes == ("The anchor has no result on seed 5: left out for all.",)
+
+
+def test_a_reference_that_failed_everywhere_is_no_competitor_at_chance(make_records):
+    failure = Failure("the method raised an error", "ValueError: no")
+    scratch = make_records("Scratch", BETTER, kind="scratch", role="reference", status="failed", failure=failure)
+    found = table(make_records("L1-norm", ANCHOR), scratch)
+    assert [r.name for r in found.ranked] == ["L1-norm"] and row(found, "Scratch").why == "failed: ValueError: no"
+
+
 def test_the_anchor_is_the_one_that_ran_as_the_anchor(make_records):
     impostor = make_records("L1-norm", BETTER, source="aaaa")
     found = table(impostor, make_records("L1-norm", ANCHOR, role="anchor", source="bbbb"))

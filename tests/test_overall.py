@@ -133,6 +133,14 @@ def test_equivalence_is_within_one_margin_on_average(on_track):
     assert row(found, "Same").verdict == "equivalent"
 
 
+def test_equal_results_rest_on_the_rounding_of_a_mean_over_levels(make_records):
+    """A difference of two accuracies in steps of 0.2 has a variance of 0.2^2 / 6; the mean of three a third of it."""
+    same = [r for m in ("L1-norm", "Same") for level in LEVELS for r in make_records(m, ANCHOR, level=level)]
+    found = row(overall(on(same, "one@1"), on(same, "two@1")), "Same")
+    error = np.sqrt(0.2**2 / 6 / 3 / 5) / np.sqrt(2)
+    assert found.p_raw == 1 and found.interval[1] == pytest.approx(stats.t.ppf(0.975, 8) * error)
+
+
 def test_a_failed_seed_counts_at_chance_and_is_flagged(on_track, make_record):
     records = on_track("two@1", {"Mine": 3})
     where = next(i for i, r in enumerate(records) if r.outcome.method.name == "Mine" and r.outcome.seed == 2)
