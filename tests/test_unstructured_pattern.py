@@ -19,6 +19,7 @@ from prunemark.benchmark.method import Decision, Group
 from prunemark.benchmark.networks import ImageShape, build_network
 from prunemark.benchmark.plan import check_granularity
 from prunemark.benchmark.pruned import check_target, scratch_model
+from prunemark.benchmark.surgery import prunable_groups
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track
 
@@ -74,6 +75,9 @@ def test_a_step_of_a_schedule_takes_its_share_of_those_that_will_go(allocation):
 def test_a_layer_that_groups_do_not_fill_is_refused():
     with pytest.raises(InputError, match="layer stem has 3 inputs, which groups of 4 do not fill"):
         choose_pattern({"stem": torch.rand(8, 3, 3, 3, dtype=torch.float64)}, (2, 4), 1.0, "uniform")
+    track, shape = dataclasses.replace(TRACK, prunable=("stem",)), ImageShape(1, 8, 8, 10)
+    with pytest.raises(InputError, match="layer stem has 1 inputs, which groups of 4 do not fill"):
+        prunable_groups(build_network(track.network, shape, 0), track, shape)
 
 
 class Trial:
