@@ -107,8 +107,9 @@ def _of_each_example(layer: nn.Module, inputs: torch.Tensor, gradient: torch.Ten
     Raises ValueError for a grouped convolution.
     """
     weight = layer.get_parameter("weight")
-    if not isinstance(layer, nn.Conv2d):
-        return torch.einsum("nf,ni->nfi", gradient, inputs)
+    if not isinstance(layer, nn.Conv2d):  # (batch, ..., in): tokens share the weight as places do
+        x, g = inputs.reshape(len(inputs), -1, weight.shape[1]), gradient.reshape(len(inputs), -1, len(weight))
+        return torch.einsum("npf,npi->nfi", g, x)
     if layer.groups > 1:
         raise ValueError("gradients of single examples are not worked out for grouped convolutions")
     assert not isinstance(layer.padding, str)
