@@ -59,13 +59,15 @@ def test_the_pattern_by_hand_and_ties_by_place():
 
 
 @pytest.mark.parametrize("allocation", ["uniform", "global"])
-def test_a_step_of_a_schedule_takes_its_share_of_those_that_will_go(allocation):
+@pytest.mark.parametrize("pattern", [(2, 4), (1, 4)])
+def test_a_step_of_a_schedule_takes_its_share_of_those_that_will_go(allocation, pattern):
     generator = torch.Generator().manual_seed(0)
     scores = {n: torch.rand(4, 8, 3, 3, generator=generator, dtype=torch.float64) for n in ("a", "b")}
-    end, before = choose_pattern(scores, (2, 4), 1.0, allocation), None
+    end, before = choose_pattern(scores, pattern, 1.0, allocation), None
+    going = 576 * (4 - pattern[0]) // 4
     for share in (0.25, 0.5, 0.75, 1.0):
-        masks = choose_pattern(scores, (2, 4), share, allocation)
-        assert sum(int((~mask).sum()) for mask in masks.values()) == int(share * 288 + 0.5)
+        masks = choose_pattern(scores, pattern, share, allocation)
+        assert sum(int((~mask).sum()) for mask in masks.values()) == int(share * going + 0.5)
         for name, mask in masks.items():
             assert not (end[name] & ~mask).any()  # nothing goes that stays in the end
             assert before is None or not (mask & ~before[name]).any()
