@@ -25,7 +25,8 @@ class KronOBD(FilterCriterion):
     about = About(
         paper="Wang, Grosse, Fidler, Zhang: EigenDamage: Structured Pruning in the Kronecker-Factored Eigenbasis, "
         "ICML 2019",
-        formula="1/2 S_ii w_i^T A w_i (section 3), A = E[sum of a a^T], S = E[g g^T] over the layer's places",
+        formula="1/2 S_ii w_i^T A w_i (OBD for filters by K-FAC), A = E[sum of a a^T], S = E[g g^T] over the layer's "
+        "places",
         criterion="second-order change of the loss, Hessian block of a filter by K-FAC",
         passes=1,
         test="tests/test_structured_gradients.py",

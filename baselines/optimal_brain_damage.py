@@ -55,16 +55,16 @@ class _DiagonalFisher(FilterCriterion):
 
 
 class OptimalBrainDamage(_DiagonalFisher):
-    """LeCun et al., NeurIPS 1989, eq. 5, summed over a filter: half of h_kk w_k^2, the Hessian diagonal times w^2.
+    """LeCun et al., NeurIPS 1989: their saliency, half of h_kk w_k^2 with the Hessian diagonal, summed over a filter.
 
     h_kk is taken from the empirical Fisher matrix: the mean over the training split of the squared gradient of one
     example's loss, at its own label. In the paper the weights are single ones, and h_kk comes from a second
-    backward pass for second derivatives (its eq. 6 to 10), which is not covered.
+    backward pass for second derivatives, which is not covered.
     """
 
     about = About(
         paper="LeCun, Denker, Solla: Optimal Brain Damage, NeurIPS 1989",
-        formula="1/2 sum over the filter of h_kk w_k^2 (eq. 5), h_kk the mean over examples of (dL/dw_k)^2",
+        formula="1/2 sum over the filter of h_kk w_k^2 (their saliency), h_kk the mean over examples of (dL/dw_k)^2",
         criterion="second-order change of the loss, Hessian diagonal by the empirical Fisher",
         passes=1,
         test="tests/test_structured_gradients.py",

@@ -65,7 +65,7 @@ class TaylorFO(_FirstOrder):
 
 
 class TaylorFOBN(_FirstOrder):
-    """Molchanov et al., CVPR 2019, section 4.2: eq. 8 on a gate of 1 behind the batch norm (Taylor-FO-BN).
+    """Molchanov et al., CVPR 2019, Taylor-FO-BN of its Table 3: eq. 8 on a gate of 1 behind the batch norm.
 
     The gradient of such a gate is gamma * dL/dgamma + beta * dL/dbeta, so no gate is put in. The paper finds this the
     best of its criteria. What else differs from the paper is written at Taylor-FO.
