@@ -52,7 +52,7 @@ class _FeatureMaps(FilterCriterion):
 
 
 class HighRank(_FeatureMaps):
-    """Lin et al., CVPR 2020 (HRank), eq. 5: the filters go first whose feature maps have the lowest rank on average.
+    """Lin et al., CVPR 2020, section 3.2: the filters go first whose feature maps have the lowest rank on average.
 
     In the paper 500 images are looked at, the ratio of each layer is set by hand, and layers are pruned one after the
     other, each followed by 30 epochs of retraining. Here all layers go at once, by one ratio, and the recipe is one
@@ -63,7 +63,7 @@ class HighRank(_FeatureMaps):
 
     about = About(
         paper="Lin, Ji, Wang, Zhang, Zhang, Tian, Shao: HRank: Filter Pruning using High-Rank Feature Map, CVPR 2020",
-        formula="mean over images of the rank of the filter's feature map (eq. 5)",
+        formula="mean over images of the rank of the filter's feature map (section 3.2)",
         criterion="rank of the feature map",
         passes=1,
         test="tests/test_structured_maps.py",
@@ -81,7 +81,7 @@ class HighRank(_FeatureMaps):
 
 
 class ChannelIndependence(_FeatureMaps):
-    """Sui et al., NeurIPS 2021 (CHIP), eq. 3 and 4: the filters go first that change the nuclear norm least.
+    """Sui et al., NeurIPS 2021, section 3: the filters go first that change the nuclear norm least.
 
     The feature maps of one image are the rows of a matrix (filters, height * width). A filter is worth what the nuclear
     norm of this matrix loses without its row, on average over images. In the paper five batches of 128 images are
@@ -93,7 +93,7 @@ class ChannelIndependence(_FeatureMaps):
     about = About(
         paper="Sui, Yin, Xie, Phan, Zonouz, Yuan: CHIP: CHannel Independence-based Pruning for Compact Neural "
         "Networks, NeurIPS 2021",
-        formula="mean over images of ||A||_* - ||A without the filter's row||_*, A the maps as rows (eq. 3, 4)",
+        formula="mean over images of ||A||_* - ||A without the filter's row||_*, A the maps as rows (section 3)",
         criterion="independence of the other feature maps, by the nuclear norm",
         passes=1,
         test="tests/test_structured_maps.py",

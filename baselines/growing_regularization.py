@@ -19,12 +19,13 @@ from prunemark.benchmark.method import (
     setting,
 )
 
-RECIPE = OwnRecipe(epochs=90, lr="0:1e-2,30:1e-3,60:1e-4,75:1e-5", source="arXiv:2301.05219, Tables 1 and 3 (ImageNet)")
-
 
 class _GrowingRegularization(PruningMethod):
     """Algorithm 1: each filter j has a penalty lambda_j / 2 * ||w_j||^2 in the loss, raised every few iterations."""
 
+    retraining = OwnRecipe(
+        epochs=90, lr="0:1e-2,30:1e-3,60:1e-4,75:1e-5", source="arXiv:2301.05219, Tables 1 and 3 (ImageNet)"
+    )
     epochs: int = setting(30, "epochs of training while the penalty grows and settles [all imposed]", WHOLE_NUMBER)
     lr: float = setting(0.01, "LR of that training")
     every: int = setting(5, "iterations from one raise of the penalty to the next (K_u)", "[1-9][0-9]*")
@@ -107,7 +108,6 @@ class GReg1(_GrowingRegularization):
         epochs=30,
         test="tests/test_structured_growing.py",
     )
-    retraining = RECIPE
 
     def picks(self, raises: int) -> int:
         """None: the filters are picked at the start."""
@@ -138,7 +138,6 @@ class GReg2(_GrowingRegularization):
         epochs=30,
         test="tests/test_structured_growing.py",
     )
-    retraining = RECIPE
     picking: float = setting(0.1, "share of the growth that all filters feel, before some are picked")
     picking_ceiling: float = setting(0.01, "the penalty of all filters at which some are picked (tau')")
     recovery: float = setting(5e-4, "negative penalty of the filters that stay: the track's weight decay (gamma)")

@@ -8,7 +8,7 @@ from abc import abstractmethod
 import torch
 from torch import nn
 
-from prunemark.baselines.stretches import POSITIVE, falling, granted, spread
+from prunemark.baselines.stretches import PART, POSITIVE, falling, granted, spread
 from prunemark.benchmark.method import ALLOCATIONS, WHOLE_NUMBER, Decision, PruningContext, PruningMethod, setting
 
 
@@ -19,7 +19,7 @@ class IterativeMagnitude(PruningMethod):
     """
 
     granularity = "weight"
-    rate: float = setting(0.2, "share of the weights left that a round removes; 1 for one-shot", r"0?\.[0-9]+|1")
+    rate: float = setting(0.2, "share of the weights left that a round removes; 1 for one-shot", PART)
     epochs: int = setting(
         60, "training epochs, as far as granted, spread over the rounds [all that are imposed]", WHOLE_NUMBER
     )

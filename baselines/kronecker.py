@@ -25,7 +25,8 @@ class KronOBD(FilterCriterion):
     about = About(
         paper="Wang, Grosse, Fidler, Zhang: EigenDamage: Structured Pruning in the Kronecker-Factored Eigenbasis, "
         "ICML 2019",
-        formula="1/2 S_ii w_i^T A w_i (section 3), A = E[sum of a a^T], S = E[g g^T] over the layer's places",
+        formula="1/2 S_ii w_i^T A w_i (OBD for filters by K-FAC), A = E[sum of a a^T], S = E[g g^T] over the layer's "
+        "places",
         criterion="second-order change of the loss, Hessian block of a filter by K-FAC",
         passes=1,
         test="tests/test_structured_gradients.py",
@@ -42,9 +43,9 @@ class KronOBD(FilterCriterion):
 
         def seen(layer: nn.Module, _arguments: object, output: torch.Tensor) -> None:
             def differentiated(gradient: torch.Tensor) -> None:
-                gradients[layer] += _squares(gradient).mean(dim=2).sum(dim=0)
+                gradients[layer] += _squares(layer, gradient).mean(dim=2).sum(dim=0)
 
-            responses[layer] += _squares(output.detach()).sum(dim=(0, 2))
+            responses[layer] += _squares(layer, output.detach()).sum(dim=(0, 2))
             output.register_hook(differentiated)
 
         handles = [layer.register_forward_hook(seen) for layer in weights]
@@ -65,6 +66,8 @@ class KronOBD(FilterCriterion):
         return self.saliency[layer]
 
 
-def _squares(values: torch.Tensor) -> torch.Tensor:
-    """(batch, filters, places): the squares at every place; a linear layer has one."""
+def _squares(layer: nn.Module, values: torch.Tensor) -> torch.Tensor:
+    """(batch, filters, places): the squares at every place; a linear layer has one, or as many as there are tokens."""
+    if isinstance(layer, nn.Linear):
+        values = values.movedim(-1, 1)
     return values.square().reshape(len(values), values.shape[1], -1)

@@ -9,7 +9,7 @@ from prunemark.benchmark.method import ALLOCATIONS, About, FilterCriterion, Prun
 
 
 class LampFilters(FilterCriterion):
-    """Lee et al., ICLR 2021, eq. 4, with filters in the place of weights, as in Torch-Pruning (Fang et al., CVPR 2023).
+    """Lee et al., ICLR 2021, section 3, with filters in the place of weights, as in Torch-Pruning (Fang, CVPR 2023).
 
     The paper scores single weights: the square of each, over the sum of the squares of its layer that are no smaller.
     Torch-Pruning, which the structured literature compares with, puts the squared norm of a channel in their place, a
@@ -22,7 +22,7 @@ class LampFilters(FilterCriterion):
     about = About(
         paper="Lee, Park, Mo, Ahn, Shin: Layer-adaptive Sparsity for the Magnitude-based Pruning, ICLR 2021; on "
         "channels: Fang, Ma, Song, Bi Mi, Wang: DepGraph, CVPR 2023 (Torch-Pruning)",
-        formula="||w||^2 / sum of ||v||^2 over the filters v of the layer with ||v|| >= ||w|| (eq. 4)",
+        formula="||w||^2 / sum of ||v||^2 over the filters v of the layer with ||v|| >= ||w|| (section 3)",
         criterion="magnitude, relative to the larger filters of the layer",
         test="tests/test_structured_norms.py",
     )

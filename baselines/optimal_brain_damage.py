@@ -55,16 +55,16 @@ class _DiagonalFisher(FilterCriterion):
 
 
 class OptimalBrainDamage(_DiagonalFisher):
-    """LeCun et al., NeurIPS 1989, eq. 5, summed over a filter: half of h_kk w_k^2, the Hessian diagonal times w^2.
+    """LeCun et al., NeurIPS 1989: their saliency, half of h_kk w_k^2 with the Hessian diagonal, summed over a filter.
 
     h_kk is taken from the empirical Fisher matrix: the mean over the training split of the squared gradient of one
     example's loss, at its own label. In the paper the weights are single ones, and h_kk comes from a second
-    backward pass for second derivatives (its eq. 6 to 10), which is not covered.
+    backward pass for second derivatives, which is not covered.
     """
 
     about = About(
         paper="LeCun, Denker, Solla: Optimal Brain Damage, NeurIPS 1989",
-        formula="1/2 sum over the filter of h_kk w_k^2 (eq. 5), h_kk the mean over examples of (dL/dw_k)^2",
+        formula="1/2 sum over the filter of h_kk w_k^2 (their saliency), h_kk the mean over examples of (dL/dw_k)^2",
         criterion="second-order change of the loss, Hessian diagonal by the empirical Fisher",
         passes=1,
         test="tests/test_structured_gradients.py",
@@ -107,8 +107,9 @@ def _of_each_example(layer: nn.Module, inputs: torch.Tensor, gradient: torch.Ten
     Raises ValueError for a grouped convolution.
     """
     weight = layer.get_parameter("weight")
-    if not isinstance(layer, nn.Conv2d):
-        return torch.einsum("nf,ni->nfi", gradient, inputs)
+    if not isinstance(layer, nn.Conv2d):  # (batch, ..., in): tokens share the weight as places do
+        x, g = inputs.reshape(len(inputs), -1, weight.shape[1]), gradient.reshape(len(inputs), -1, len(weight))
+        return torch.einsum("npf,npi->nfi", g, x)
     if layer.groups > 1:
         raise ValueError("gradients of single examples are not worked out for grouped convolutions")
     assert not isinstance(layer.padding, str)

@@ -7,6 +7,7 @@ import math
 import torch
 
 from prunemark.baselines.sparse_training import Connections, SparseTraining, grow
+from prunemark.baselines.stretches import PART
 from prunemark.benchmark.method import About, PruningContext, setting
 
 
@@ -33,8 +34,8 @@ class Rigl(SparseTraining):
         test="tests/test_unstructured_sparse_training.py",
     )
     every_steps: int = setting(100, "steps between two rewirings; at least once an epoch", "[1-9][0-9]*")
-    fraction: float = setting(0.3, "share of a layer's weights that the first rewiring replaces", r"0?\.[0-9]+|1")
-    until: float = setting(0.75, "part of the training after which nothing is rewired", r"0?\.[0-9]+|1")
+    fraction: float = setting(0.3, "share of a layer's weights that the first rewiring replaces", PART)
+    until: float = setting(0.75, "part of the training after which nothing is rewired", PART)
 
     def due(self, step: int, last: int, steps_per_epoch: int) -> bool:
         """See `SparseTraining.due`."""

@@ -6,6 +6,7 @@ import torch
 
 from prunemark.baselines.erk import DENSITIES
 from prunemark.baselines.sparse_training import Connections, SparseTraining, grow
+from prunemark.baselines.stretches import PART
 from prunemark.benchmark.method import About, PruningContext, setting
 
 
@@ -37,7 +38,7 @@ class SparseEvolution(SparseTraining):
     densities: str = setting(
         "er", "erk: Erdős-Rényi-Kernel; er: without the kernel's size; uniform: one ratio for all layers", DENSITIES
     )
-    zeta: float = setting(0.3, "share of a layer's weights that is replaced after each epoch", r"0?\.[0-9]+|1")
+    zeta: float = setting(0.3, "share of a layer's weights that is replaced after each epoch", PART)
 
     def due(self, step: int, last: int, steps_per_epoch: int) -> bool:
         """See `SparseTraining.due`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prunemark.benchmark.method import PruningContext, stepped
 
-POSITIVE = r"[0-9.]*[1-9][0-9.]*(e-?[0-9]+)?"
+# what a setting may be: a number above 0; a part of a whole, above 0 and at most 1
+POSITIVE, PART = r"[0-9.]*[1-9][0-9.]*(e-?[0-9]+)?", r"0?\.[0-9]*[1-9][0-9]*|1(\.0*)?"
 
 
 def granted(wanted: int, context: PruningContext) -> int:

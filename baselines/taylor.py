@@ -10,12 +10,11 @@ from torch.nn import functional as F
 
 from prunemark.benchmark.method import ALLOCATIONS, About, FilterCriterion, Group, OwnRecipe, PruningContext, setting
 
-RECIPE = OwnRecipe(epochs=25, lr="0:1e-2,10:1e-3,20:1e-4", source="arXiv:2301.05219, Table 3")
-
 
 class _FirstOrder(FilterCriterion):
     """(sum of value times gradient)^2 over what vanishes with the filter: of the sum, not of each product."""
 
+    retraining = OwnRecipe(epochs=25, lr="0:1e-2,10:1e-3,20:1e-4", source="arXiv:2301.05219, Table 3")
     allocation: str = setting(
         "global", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS
     )
@@ -59,7 +58,6 @@ class TaylorFO(_FirstOrder):
         passes=1,
         test="tests/test_structured_gradients.py",
     )
-    retraining = RECIPE
 
     def vanishing(self, group: Group, model: nn.Module) -> tuple[torch.Tensor, ...]:
         """The weight, (filters, in_channels, k, k) or (neurons, in); not the bias, as in the authors' code."""
@@ -67,7 +65,7 @@ class TaylorFO(_FirstOrder):
 
 
 class TaylorFOBN(_FirstOrder):
-    """Molchanov et al., CVPR 2019, section 4.2: eq. 8 on a gate of 1 behind the batch norm (Taylor-FO-BN).
+    """Molchanov et al., CVPR 2019, Taylor-FO-BN of its Table 3: eq. 8 on a gate of 1 behind the batch norm.
 
     The gradient of such a gate is gamma * dL/dgamma + beta * dL/dbeta, so no gate is put in. The paper finds this the
     best of its criteria. What else differs from the paper is written at Taylor-FO.
@@ -80,7 +78,6 @@ class TaylorFOBN(_FirstOrder):
         passes=1,
         test="tests/test_structured_gradients.py",
     )
-    retraining = RECIPE
 
     def vanishing(self, group: Group, model: nn.Module) -> tuple[torch.Tensor, ...]:
         """Scale and shift of the batch norm, each (filters,). Raises LookupError where there is none."""

@@ -15,7 +15,7 @@ class WeightRewinding(IterativeMagnitude):
     `rewind_to` epochs, and training starts from there. The paper trains every round as long as the base; here the
     rounds share the epochs that are granted (60 on the digits, 6 a round at 90 %). The retraining of the setup is the
     last training, by the setup's recipe: the paper's continues the base's schedule from the epoch rewound to.
-    The paper rewinds to between a quarter and three quarters of training; Frankle et al. to 500 to 2,000 iterations.
+    The epoch rewound to is a hyper-parameter in both papers; by default it is one of the first, as in Frankle et al.
     """
 
     about = About(

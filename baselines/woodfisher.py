@@ -66,6 +66,8 @@ class WoodFisher(PruningMethod):
             found = torch.autograd.grad(F.cross_entropy(model(images), labels), weights)
             for kept, gradient in zip(rows, found, strict=True):
                 kept.append(gradient.flatten().double())
+        if not rows[0]:
+            raise ValueError(f"no batch has {self.images_per_gradient} images; set fewer images_per_gradient")
         return {group: torch.stack(kept) for group, kept in zip(context.groups, rows, strict=True)}
 
 
@@ -108,5 +110,5 @@ def surgeon_update(weight: torch.Tensor, gone: torch.Tensor, block: FisherBlock)
 def _chunks(context: PruningContext, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """The training batches of one pass, cut into so many images each."""
     for images, labels in context.batches():
-        whole = len(labels) // size * size
-        yield from zip(images[:whole].split(size), labels[:whole].split(size), strict=True)
+        for start in range(0, len(labels) - size + 1, size):
+            yield images[start : start + size], labels[start : start + size]

@@ -55,6 +55,7 @@ def track(name: str) -> dict[str, Any]:
         "dataset": found.dataset,
         "network": found.network,
         "granularity": found.granularity,
+        "pattern": f"{found.pattern} along the input" if found.pattern else "none",
         "prunable layers": ", ".join(found.prunable),
         "levels": "; ".join(_levels(found)),
         "tolerance": f"{100 * found.tolerance:g} % of the target",
@@ -97,10 +98,18 @@ def method(name: str) -> dict[str, Any]:
     facts: dict[str, Any] = {"name": shown, "what": " ".join(what.split())}
     facts |= _about(values) | {"notes": " ".join(notes.split()) or "none"}
     facts |= {f"setting {setting}": text for setting, text in settings_of(values).items()}
-    own = values.get("retraining")
-    facts["own retraining recipe"] = ast.unparse(own) if isinstance(own, ast.Call) else "none: the track's"
+    for what, declared in (("own retraining recipe", "retraining"), ("own pretraining recipe", "pretraining")):
+        facts[what] = _declared(values.get(declared), "none: the track's")
+    facts["base under SX-A, SX-B"] = _declared(values.get("prune_at"), "the trained one", "epoch {} of the dense run")
     contract = ", ".join(ast.unparse(base) for base in classes[0].bases)
     return facts | {"contract": contract, "file": Path(source.path).name, "source sha256": source.sha256}
+
+
+def _declared(value: ast.expr | None, absent: str, text: str = "{}") -> str:
+    """The source of what a class declares, in a text; `absent` where it declares nothing, or None."""
+    if value is None or (isinstance(value, ast.Constant) and value.value is None):
+        return absent
+    return text.format(ast.unparse(value))
 
 
 def _about(values: dict[str, ast.expr]) -> dict[str, str]:

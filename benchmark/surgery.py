@@ -40,8 +40,9 @@ def prunable_groups(model: nn.Module, track: Track, shape: ImageShape) -> tuple[
     """
     if track.granularity == "weight":
         weights = {name: layer_of(model, name).weight for name in track.prunable}
-        for name, weight in weights.items() if track.n_of_m else ():
-            check_divisible(name, weight.shape, track.n_of_m[1])
+        if track.n_of_m is not None:
+            for name, weight in weights.items():
+                check_divisible(name, weight.shape, track.n_of_m[1])
         return tuple(Group(name, weight.numel()) for name, weight in weights.items())
     return tuple(
         Group(here.name, filters_of(layer_of(model, here.name)), _batch_norm(model, here), here.parts)

@@ -24,6 +24,7 @@ from prunemark.benchmark.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExce
 from prunemark.benchmark.networks import ImageShape, build_network
 from prunemark.benchmark.outcome import BaseModel, EpochPoint, Stage, Tried
 from prunemark.benchmark.plan import Keys, Trial, given_counts, pretrain_key, ratios_of, retrain_key, stage_keys
+from prunemark.benchmark.preflight import check_network
 from prunemark.benchmark.pruned import (
     WEIGHTS,
     Pruned,
@@ -93,6 +94,8 @@ class Run:
 def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
     """Runs what is not in the store yet and returns the record; of a failed trial too.
 
+    Raises InputError, before anything trains, for a network that cannot be pruned.
+
     `listen(stage, point)` hears every epoch. Submitted code runs in a child process only. Raises
     WorkFailed when the store cannot be written.
     """
@@ -103,6 +106,7 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
         if found := read_record(store, run.keys.evaluate):
             return found
         prepare_data(trial, store)
+        check_network(trial, store, run.shape)
         try:
             base = pretrain(trial, store, listen)
             pruned = prune(run, base)

@@ -27,6 +27,7 @@ from base import Base
 from prunemark.benchmark.method import setting
 
 NAME = "x"
+RECIPE = "y"
 
 class Mine(Base):
     '''One line,
@@ -35,10 +36,12 @@ class Mine(Base):
     Not covered: the rest.'''
 
     granularity = "weight"
+    prune_at = 4
     epochs: int = setting(7, "other epochs")
 
 class Computed(Base):
     about = About(paper="by " + NAME, formula="", criterion="")
+    retraining = RECIPE
 
 class Ring(Ring):
     pass
@@ -62,10 +65,14 @@ def test_a_class_is_shown_with_what_it_inherits(shown):
     assert facts["setting epochs"] == "7: other epochs" and facts["setting allocation"].startswith("uniform: ")
     assert facts["cost"].startswith("2 passes") and ", 3 epochs" in facts["cost"]
     assert "epochs=2" in facts["own retraining recipe"] and facts["conformance test"] == "none"
+    assert facts["own pretraining recipe"] == "none: the track's"
+    assert facts["base under SX-A, SX-B"] == "epoch 4 of the dense run"
 
 
 def test_what_is_not_literal_is_shown_as_it_is_written(shown):
-    assert shown("Computed")["paper"] == "'by ' + NAME"
+    facts = shown("Computed")
+    assert (facts["paper"], facts["own retraining recipe"]) == ("'by ' + NAME", "RECIPE")
+    assert facts["base under SX-A, SX-B"] == "the trained one"
 
 
 def test_a_class_that_is_no_method_is_shown_for_what_it_is(shown):
@@ -89,6 +96,8 @@ def test_what_is_read_is_what_the_class_has(name):
     read = {fact[8:]: text for fact, text in facts.items() if fact.startswith("setting ")}
     assert read == {key: f"{s.default}: {s.meaning}" for key, s in description.settings.items()}
     assert facts["what"] == description.summary
+    declared = {"own retraining recipe": description.retraining, "own pretraining recipe": description.pretraining}
+    assert {fact: facts[fact].startswith("none") for fact in declared} == {f: r is None for f, r in declared.items()}
 
 
 def test_an_about_that_is_none_is_refused(tmp_path):

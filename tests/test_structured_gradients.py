@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from prunemark.baselines.kronecker import KronOBD
 from prunemark.baselines.optimal_brain_damage import ChannelOBD, OptimalBrainDamage
 from prunemark.baselines.taylor import TaylorFO, TaylorFOBN
+from prunemark.benchmark.method import Group
 
 STEP = 1e-6
 
@@ -24,10 +25,17 @@ def look(bench, name):
     return model, context, copy.deepcopy(model).double(), [(i.double(), t) for i, t in batches]
 
 
-@pytest.fixture(params=["digits-resnet8", "digits-mlp7"])
+@pytest.fixture(params=["digits-resnet8", "digits-mlp7", "tokens"])
 def ran(request, bench):
-    """A look at a network with batch norms and strides, and at one with biases and linear layers."""
-    return look(bench, request.param)
+    """A look at a network with batch norms and strides, one with biases, and one whose linear layer sees tokens."""
+    if request.param != "tokens":
+        return look(bench, request.param)
+    model, generator = Tokens(), torch.Generator().manual_seed(0)
+    batches = [(torch.randn(8, 1, 3, 4, generator=generator), torch.arange(8) % 3) for _ in range(2)]
+    context = bench.small_context(model, ["shared"])
+    context.groups = (Group("shared", 5),)
+    context.batches = lambda epochs=1: iter(batches)
+    return model, context, copy.deepcopy(model).double(), [(i.double(), t) for i, t in batches]
 
 
 def observed(criterion, model, context):
@@ -149,6 +157,17 @@ def test_obd_is_half_the_fisher_diagonal_times_the_squared_weights(ran, drawn, c
         np.testing.assert_allclose(scores[name], expected, rtol=1e-3, atol=1e-5 * expected.max())
 
 
+class Tokens(nn.Module):
+    """A linear layer that three tokens of each image go through, as in a transformer."""
+
+    def __init__(self):
+        super().__init__()
+        self.shared, self.last = nn.Linear(4, 5), nn.Linear(5, 3)
+
+    def forward(self, images):
+        return self.last(self.shared(images.reshape(len(images), 3, 4)).relu().mean(dim=1))
+
+
 def kronecker(exact, layer, batches):
     """A and S of one layer: sums over images and places of the products of inputs and of output gradients."""
     images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
@@ -163,6 +182,8 @@ def kronecker(exact, layer, batches):
         handle.remove()
     if isinstance(layer, nn.Conv2d):
         patches = F.unfold(seen["inputs"], layer.kernel_size, padding=layer.padding, stride=layer.stride)
+    elif gradient.dim() == 3:  # tokens
+        patches, gradient = seen["inputs"].transpose(1, 2), gradient.transpose(1, 2)
     else:
         patches, gradient = seen["inputs"][:, :, None], gradient[:, :, None]
     if layer.bias is not None:

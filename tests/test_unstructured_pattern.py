@@ -19,6 +19,7 @@ from prunemark.benchmark.method import Decision, Group
 from prunemark.benchmark.networks import ImageShape, build_network
 from prunemark.benchmark.plan import check_granularity
 from prunemark.benchmark.pruned import check_target, scratch_model
+from prunemark.benchmark.surgery import prunable_groups
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track
 
@@ -58,13 +59,15 @@ def test_the_pattern_by_hand_and_ties_by_place():
 
 
 @pytest.mark.parametrize("allocation", ["uniform", "global"])
-def test_a_step_of_a_schedule_takes_its_share_of_those_that_will_go(allocation):
+@pytest.mark.parametrize("pattern", [(2, 4), (1, 4)])
+def test_a_step_of_a_schedule_takes_its_share_of_those_that_will_go(allocation, pattern):
     generator = torch.Generator().manual_seed(0)
     scores = {n: torch.rand(4, 8, 3, 3, generator=generator, dtype=torch.float64) for n in ("a", "b")}
-    end, before = choose_pattern(scores, (2, 4), 1.0, allocation), None
+    end, before = choose_pattern(scores, pattern, 1.0, allocation), None
+    going = 576 * (4 - pattern[0]) // 4
     for share in (0.25, 0.5, 0.75, 1.0):
-        masks = choose_pattern(scores, (2, 4), share, allocation)
-        assert sum(int((~mask).sum()) for mask in masks.values()) == int(share * 288 + 0.5)
+        masks = choose_pattern(scores, pattern, share, allocation)
+        assert sum(int((~mask).sum()) for mask in masks.values()) == int(share * going + 0.5)
         for name, mask in masks.items():
             assert not (end[name] & ~mask).any()  # nothing goes that stays in the end
             assert before is None or not (mask & ~before[name]).any()
@@ -74,6 +77,9 @@ def test_a_step_of_a_schedule_takes_its_share_of_those_that_will_go(allocation):
 def test_a_layer_that_groups_do_not_fill_is_refused():
     with pytest.raises(InputError, match="layer stem has 3 inputs, which groups of 4 do not fill"):
         choose_pattern({"stem": torch.rand(8, 3, 3, 3, dtype=torch.float64)}, (2, 4), 1.0, "uniform")
+    track, shape = dataclasses.replace(TRACK, prunable=("stem",)), ImageShape(1, 8, 8, 10)
+    with pytest.raises(InputError, match="layer stem has 1 inputs, which groups of 4 do not fill"):
+        prunable_groups(build_network(track.network, shape, 0), track, shape)
 
 
 class Trial:

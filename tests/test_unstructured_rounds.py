@@ -155,6 +155,18 @@ def test_imposed_epochs_are_used_exactly(bench, kind, setup):
         assert len(meter.lr) == 2 and (setup == "S4.1" or meter.lr == [0.1, 0.01])
 
 
+def test_what_went_does_not_come_back_among_weights_that_are_zero(bench):
+    """After the second pruning 4 of 8 are gone: the two of the first, and of three that are rewound to zero two."""
+    model = nn.Sequential(nn.Linear(8, 1))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[8.0, 7.0, 6.0, 0.1, 0.2, 5.0, 4.0, 3.0]]))
+    early = torch.tensor([[0.0, 0.0, 0.0, 9.0, 9.0, 5.0, 6.0, 7.0]])
+    context = bench.small_context(model, ["0"], sparsity=0.5)
+    context.earlier = lambda epoch: model.state_dict() | {"0.weight": early}
+    mask = LotteryTicket(rate=0.25, epochs=0).prune(model, context).masks["0"]
+    assert mask.tolist() == [[False, False, True, False, False, True, True, True]]
+
+
 def test_rounds_on_an_n_m_pattern_end_in_the_pattern(bench):
     model = nn.Sequential(nn.Linear(16, 6))
     context = bench.small_context(model, ["0"], sparsity=0.5, pattern=(2, 4))

@@ -28,11 +28,11 @@ class Drawing:
 
 def test_rigl_by_hand():
     """Four of eight weights; half of them are replaced: 0.1 and -0.2 go, the gradients 9 and -8 grow, from zero."""
-    weight = torch.tensor([[0.1, 3.0, -0.2, 2.0], [0.0, 0.0, 0.0, 0.0]])
+    weight = torch.tensor([[0.1, -3.0, -0.2, 2.0], [0.0, 0.0, 0.0, 0.0]])
     layer = connections([[True] * 4, [False] * 4], [[1.0, 50.0, 2.0, 60.0], [9.0, 0.5, -8.0, 0.0]])
     Rigl(fraction=0.5).rewire(weight, layer, 0.0, Drawing())
     assert layer.mask.tolist() == [[False, True, False, True], [True, False, True, False]]
-    assert weight.tolist() == [[0.0, 3.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0]]
+    assert weight.tolist() == [[0.0, -3.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0]]
 
 
 def test_rigl_may_grow_what_it_has_just_dropped_which_keeps_its_value():

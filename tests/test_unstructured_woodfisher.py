@@ -91,6 +91,8 @@ def test_gradients_are_means_over_so_many_images_and_an_incomplete_rest_is_left_
     method = WoodFisher(gradients=2, images_per_gradient=3)
     (found,) = method._gradient_rows(model, context).values()
     assert found.shape == (2, 12) and found.dtype == torch.float64
+    with pytest.raises(ValueError, match="no batch has 8 images; set fewer images_per_gradient"):
+        WoodFisher(images_per_gradient=8).prune(model, context)
     images, labels = batches[0]
     for row, cut in zip(found, (slice(0, 3), slice(3, 6)), strict=True):
         model.zero_grad()
