@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+WIDTH = 160
 Format = Annotated[str, typer.Option("--format", help="table, json or csv")]
 HomeOption = Annotated[
     Path | None,
@@ -22,8 +23,8 @@ UriOption = Annotated[
 
 
 def console(stderr: bool = False) -> Console:
-    """A terminal, at least 100 columns wide when nobody is looking."""
+    """A terminal, wide enough for a table of the leaderboard when nobody is looking."""
     from rich.console import Console
 
     made = Console(stderr=stderr, highlight=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=max(made.width, 140))
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=max(made.width, WIDTH))

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from prunemark.leaderboard import words
 from prunemark.leaderboard.board import Board
@@ -124,6 +124,9 @@ FORMATS: dict[str, Callable[[Board, str], str]] = {
 }
 
 
+WORDS, WRAPPED = ("method", "verdict", "difference", "new_images"), ("method", "verdict", "new_images")
+
+
 def print_board(board: Board, console: Console) -> None:
     """The board on a terminal."""
     from rich.padding import Padding
@@ -134,9 +137,8 @@ def print_board(board: Board, console: Console) -> None:
         console.print(Text.assemble("\n", (table.track, "bold"), f"  level {table.level}  setup {table.setup}"))
         grid = Grid(box=None, padding=(0, 2, 0, 0), show_edge=False)
         for key, name in words.COLUMNS.items():
-            grid.add_column(
-                name, justify="left" if key in ("method", "verdict", "difference", "new_images") else "right"
-            )
+            justify: Literal["left", "right"] = "left" if key in WORDS else "right"
+            grid.add_column(name, justify=justify, no_wrap=key not in WRAPPED)
         for row in table.ranked:
             line = words.line(row, table)
             style = "bold" if line.top else ""
