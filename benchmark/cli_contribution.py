@@ -104,11 +104,21 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     if broken:
         raise RuleBroken(f"{folder}: {len(broken)} findings, the first: {_plain(broken[0])}")
     say(f"{folder}: {len(new.records)} new records, {len(new.sources)} sources, {len(new.decisions)} decisions: sound")
+    _say_whose(new, say)
     undecided = len(findings)
     if reruns and new.records:
         undecided += _run_again(new, held, shipped, reruns, salt, say)
     if undecided:
         raise typer.Exit(UNDECIDED)
+
+
+def _say_whose(new: Contribution, say: Say) -> None:
+    """A line for each new source: packs cannot be read in a pull request, and people should see what they merge."""
+    for sha256 in new.sources:
+        outcomes = [r.outcome for r in new.records if r.outcome.method.source_sha256 == sha256]
+        for name, summary in sorted({(o.method.name, o.method.summary) for o in outcomes}):
+            ended = [o.status for o in outcomes if (o.method.name, o.method.summary) == (name, summary)]
+            say(_plain(f"new: {name}, source {sha256[:12]}, {len(ended)} trials, {ended.count('ok')} ok: {summary}"))
 
 
 def _run_again(

@@ -29,6 +29,7 @@ from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track
 
 MACHINE_STATUSES = ("timeout", "out_of_memory")
+GIVEN = "given"  # the allocation of a decision whose counts are another's
 SIDES = ("submission", "anchor")  # whom a control can have run beside
 
 
@@ -67,10 +68,12 @@ def draw(new: Sequence[Record], everything: Sequence[Record], count: int, salt: 
 
 
 def can_run(record: Record, everything: Sequence[Record]) -> bool:
-    """Whether a record is of a trial that ended well on a CPU and can be run alone, with the one it ran beside."""
+    """Whether a record is of a trial that ended well on a CPU and can be run alone, or with the one it ran beside."""
     o = record.outcome
-    alone = o.status == "ok" and o.setup != TUNED.id and record.observed.device == "cpu"
-    return alone and (not _shares_ratios(record) or beside(record, everything) is not None)
+    ended_well = o.status == "ok" and o.setup != TUNED.id and record.observed.device == "cpu"
+    if not ended_well or not _shares_ratios(record):
+        return ended_well
+    return beside(record, everything) is not None or _beside_a_failure(record, everything)
 
 
 def _shares_ratios(record: Record) -> bool:
@@ -80,19 +83,37 @@ def _shares_ratios(record: Record) -> bool:
 
 def beside(record: Record, everything: Sequence[Record]) -> Record | None:
     """The record whose layer ratios a control was given; any of those with the same counts will do."""
-    o = record.outcome
-    named = str(o.method.settings.get(RATIOS_OF, ""))
-    for other in everything:
-        p = other.outcome
-        same_place = (p.track, p.setup, p.level, p.seed) == (o.track, o.setup, o.level, o.seed)
-        if not (same_place and p.method.kind == "pruned" and p.method.role in SIDES and p.compression):
+    counts = record.outcome.compression
+    if counts is None or counts.allocation != GIVEN:
+        return None
+    named = str(record.outcome.method.settings.get(RATIOS_OF, ""))
+    for other in _sides(record, everything):
+        method, its_counts = other.outcome.method, other.outcome.compression
+        if its_counts is None or its_counts.kept != counts.kept:
             continue
-        uniform = p.compression.allocation == "uniform"
-        whose = f"{p.method.name} {p.method.source_sha256[:8]} " if not uniform else ""
-        same_counts = o.compression is not None and p.compression.kept == o.compression.kept
-        if same_counts and named.startswith(whose) and bool(named) != uniform:
+        uniform = its_counts.allocation == "uniform"
+        if not named if uniform else named.startswith(f"{method.name} {method.source_sha256[:8]} "):
             return other
     return None
+
+
+def _sides(record: Record, everything: Sequence[Record]) -> list[Record]:
+    """The methods that a control can have run beside: on the same track, setup, level and seed."""
+    o = record.outcome
+    here = (o.track, o.setup, o.level, o.seed)
+    return [
+        other
+        for other in everything
+        if (p := other.outcome) and (p.track, p.setup, p.level, p.seed) == here
+        if p.method.kind == "pruned" and p.method.role in SIDES
+    ]
+
+
+def _beside_a_failure(record: Record, everything: Sequence[Record]) -> bool:
+    """A control of a submission that decided nothing has the level's own ratio in every layer, so it can run alone."""
+    if RATIOS_OF in record.outcome.method.settings:
+        return False
+    return any(other.outcome.compression is None for other in _sides(record, everything))
 
 
 def run_again(record: Record, board: Contribution, code: Code, executor: Executor) -> Rerun:
@@ -161,7 +182,8 @@ def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: 
     if set(settings) != set(what.settings):
         raise InputError(f"its settings are {', '.join(settings) or 'none'}; the source's {', '.join(what.settings)}")
     prune_at = o.base.pretraining.epochs if o.base and o.setup in WHOLE else None
+    ordered = tuple((name, settings[name]) for name in what.settings)  # controls spell them out in this order
     return Competitor(
-        method.name, "pruned", method.role, source, tuple(settings.items()), granularity,
+        method.name, "pruned", method.role, source, ordered, granularity,
         replace(what.own, prune_at=prune_at), what.summary, _shares_ratios(record),
     )  # fmt: skip

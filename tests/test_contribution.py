@@ -24,9 +24,10 @@ METHOD = """from prunemark.benchmark.method import FilterCriterion, setting
 
 
 class Tiny(FilterCriterion):
-    \"\"\"A sum of powers.\"\"\"
+    \"\"\"A sum of powers, all layers ranked together.\"\"\"
 
     power: float = setting(1.5, "which power")
+    allocation: str = setting("global", "how filters are shared out among layers")
 
     def score(self, layer, context):
         return layer.weight.flatten(1).abs().pow(self.power).sum(dim=1)
@@ -143,9 +144,17 @@ def test_what_cannot_be_contributed_is_said_before_anything_runs(command, place,
 def test_what_was_contributed_is_sound_and_is_obtained_again(command, place):
     code, printed = command("verify", place / "board", "--against", place / "empty", "--rerun", 1)
     assert code == 0, printed
+    assert ", 1 trials, 1 ok: A sum of powers, all layers ranked together." in printed
     assert "5 new records, 3 sources, 3 decisions: sound" in printed and ": same: same bits, outcome" in printed
     code, printed = command("verify", place / "board", "--against", place / "board", "--rerun", 1)
     assert code == 0 and "0 new records" in printed and "run again" not in printed
+
+
+@pytest.mark.slow
+def test_every_trial_of_a_submission_is_obtained_again(command, place):
+    """The controls too, which have the layer ratios of the method that they ran beside."""
+    code, printed = command("verify", place / "board", "--against", place / "empty", "--rerun", 99)
+    assert code == 0 and printed.count(": same: same bits") == 5, printed
 
 
 def rewrite(source, board, change, hardware=None, sources=lambda text: text, decided=lambda decision: decision):

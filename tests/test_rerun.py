@@ -19,7 +19,9 @@ def new(make_records):
 def test_the_draw_is_decided_by_content_and_salt(new):
     assert draw(new, new, 3, "a") == draw(new[::-1], new, 3, "a"), "not by the order in which they come"
     assert draw(new, new, 3, "a") == draw(new, new, 8, "a")[:3]
-    assert len({draw(new, new, 1, str(salt))[0].outcome.seed for salt in range(50)}) == len(new), "every one can be drawn"
+    assert len({draw(new, new, 1, str(salt))[0].outcome.seed for salt in range(50)}) == len(new), (
+        "every one can be drawn"
+    )
     assert len({draw(new[:n], new, 1, "a")[0].outcome.seed for n in range(2, 9)}) > 1, "another content deals anew"
     assert draw(new, new, 99, "a") and len(draw(new, new, 99, "a")) == 8
 
@@ -45,8 +47,8 @@ def counted(record, kept, allocation="uniform"):
 
 
 def test_a_control_is_run_beside_the_method_whose_layer_ratios_it_has(make_record):
-    control = make_record("Random", role="control", source="r")
-    scratch = make_record("Scratch", role="reference", kind="scratch", source="")
+    control = counted(make_record("Random", role="control", source="r"), 1, "given")
+    scratch = counted(make_record("Scratch", role="reference", kind="scratch", source=""), 1, "given")
     mine, anchor = make_record("Mine"), make_record("L1-norm", role="anchor")
     for record in (control, scratch):
         assert beside(record, [record, mine]) == mine and can_run(record, [mine])
@@ -58,11 +60,22 @@ def test_a_control_is_run_beside_the_method_whose_layer_ratios_it_has(make_recor
 def test_a_control_of_a_method_that_ranks_all_layers_together_names_it(make_record):
     mine, other = (counted(make_record(name, source="abcdef0123"), 2, "global") for name in ("Mine", "Other"))
     named = {RATIOS_OF: "Mine abcdef01 (power=2.0)"}
-    control = counted(make_record("Random", role="control", settings=named), 2, "global")
+    control = counted(make_record("Random", role="control", settings=named), 2, "given")
     assert beside(control, [other, mine]) == mine
     assert beside(control, [other, counted(make_record("Mine", source="abcdef0123"), 2)]) is None
-    unnamed = counted(make_record("Random", role="control"), 2, "global")
+    unnamed = counted(make_record("Random", role="control"), 2, "given")
     assert beside(unnamed, [mine, other]) is None
+
+
+def test_a_control_of_a_method_that_failed_runs_alone(make_record):
+    failed, anchor = make_record("Mine", status="failed"), make_record("L1-norm", role="anchor")
+    control = make_record("Random", role="control")
+    scratch = counted(make_record("Scratch", role="reference", kind="scratch", source=""), 3, "given")
+    for record in (control, scratch):
+        assert beside(record, [failed, anchor]) is None and can_run(record, [failed, anchor])
+        assert not can_run(record, [anchor, make_record("Mine", seed=1, status="failed")])
+    named = make_record("Random", role="control", settings={RATIOS_OF: "Mine abcdef01 (power=2.0)"})
+    assert not can_run(named, [failed])
 
 
 def test_the_class_is_that_of_the_records_name_and_of_shipped_methods_the_registered_one(make_record):
