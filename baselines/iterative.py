@@ -32,19 +32,21 @@ class IterativeMagnitude(PruningMethod):
     )
 
     @abstractmethod
-    def rewind(self, model: nn.Module, context: PruningContext) -> None:
-        """What happens to the weights after each pruning, in place."""
+    def rewound(self, context: PruningContext) -> dict[str, torch.Tensor] | None:
+        """The state dict that the model is set back to after each pruning; None where its weights stay."""
 
     def prune(self, model: nn.Module, context: PruningContext) -> Decision:
         """Rounds of pruning and training; the last pruning leaves the training to the harness."""
         assert context.target.sparsity is not None
         shares = rounds(context.target.sparsity, self.rate)
         trainings = spread(granted(self.epochs, context), len(shares) - 1) if len(shares) > 1 else []
+        early = self.rewound(context)
         masks: dict[str, torch.Tensor] = {}
         for share, epochs in zip(shares, [*trainings, 0], strict=True):
             decision = self._smallest_go(model, context, masks, share)
             masks = dict(decision.masks)
-            self.rewind(model, context)
+            if early is not None:
+                model.load_state_dict(early)
             context.remove(model, decision)
             if epochs:
                 context.train(model, epochs=epochs, lr=falling(self.lr, epochs, context), keep=decision)
@@ -68,8 +70,3 @@ def rounds(sparsity: float, rate: float) -> list[float]:
         return [1.0]
     count = math.ceil(math.log(1 - sparsity) / math.log(1 - rate) - 1e-9)
     return [(1 - (1 - rate) ** step) / sparsity for step in range(1, count)] + [1.0]
-
-
-def load_earlier(model: nn.Module, context: PruningContext, epoch: int) -> None:
-    """Puts the base model's weights of an earlier epoch into the model, batch norm and all."""
-    model.load_state_dict(context.earlier(epoch))

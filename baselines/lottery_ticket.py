@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
 
-from prunemark.baselines.iterative import IterativeMagnitude, load_earlier
+from prunemark.baselines.iterative import IterativeMagnitude
 from prunemark.benchmark.method import About, PruningContext
 
 
@@ -26,6 +26,6 @@ class LotteryTicket(IterativeMagnitude):
         test="tests/test_unstructured_rounds.py",
     )
 
-    def rewind(self, model: nn.Module, context: PruningContext) -> None:
+    def rewound(self, context: PruningContext) -> dict[str, torch.Tensor] | None:
         """All weights and batch norms as they were at initialisation."""
-        load_earlier(model, context, 0)
+        return context.earlier(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
 
 from prunemark.baselines.iterative import IterativeMagnitude
 from prunemark.benchmark.method import About, PruningContext
@@ -26,5 +26,6 @@ class LRRewinding(IterativeMagnitude):
         test="tests/test_unstructured_rounds.py",
     )
 
-    def rewind(self, model: nn.Module, context: PruningContext) -> None:
+    def rewound(self, context: PruningContext) -> dict[str, torch.Tensor] | None:
         """Nothing: only the LR is rewound, by the training that follows."""
+        return None

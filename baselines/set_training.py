@@ -13,12 +13,12 @@ from prunemark.benchmark.method import About, PruningContext, setting
 class SparseEvolution(SparseTraining):
     """Mocanu et al., Nature Communications 2018, algorithm 1 (SET): after each epoch drops and grows connections.
 
-    The share zeta = 0.3 of the smallest positive weights goes, and of the negative ones nearest to zero; as many
-    new connections are drawn at random, also where one has just gone. Their weights are drawn from a normal
-    distribution with the deviation of those that stay (the paper only says that they are random). Masks start as an
-    Erdős-Rényi graph whose density is scaled to meet the target, where the paper sets it by epsilon; layers that would
-    be more than dense are dense. After the last epoch the paper drops without growing; here that is left out, or the
-    target would be missed. The paper makes only fully connected layers sparse, here it is every prunable layer.
+    The share zeta = 0.3 of the smallest positive weights goes, and of the negative ones nearest to zero; as many new
+    connections are drawn at random, also where one has just gone. Their weights are drawn from a normal distribution
+    with the deviation that the layer's weights began with: the paper only says that they are random. Masks start as
+    an Erdős-Rényi graph whose density is scaled to meet the target, where the paper sets it by epsilon; layers that
+    would be more than dense are dense. After the last epoch the paper drops without growing; here that is left out,
+    or the target would be missed. The paper makes only fully connected layers sparse, here it is every prunable layer.
 
     From random weights, as published, under SX-A and SX-B (`prune_at` is 0). Under S1 to S4.2 the sparse training
     begins with a random part of the trained base model, which the paper does not cover.
@@ -54,5 +54,5 @@ class SparseEvolution(SparseTraining):
             stays[nearest[:count]] = False
         left = stays.reshape(weight.shape)
         wish = torch.rand(weight.shape, generator=context.generator).to(weight)
-        drawn = torch.randn(weight.shape, generator=context.generator).to(weight) * weight[left].std(correction=0)
+        drawn = torch.randn(weight.shape, generator=context.generator).to(weight) * layer.deviation
         grow(weight, layer, left, wish, drawn)

@@ -15,11 +15,11 @@ from prunemark.benchmark.method import WHOLE_NUMBER, Decision, Group, PruningCon
 
 
 class Connections(MaskedWeight):
-    """The connections of one layer, and the last dense gradient by them."""
+    """The connections of one layer, the last dense gradient by them, and the deviation of its first weights."""
 
-    def __init__(self, mask: torch.Tensor) -> None:
+    def __init__(self, mask: torch.Tensor, deviation: float = 1.0) -> None:
         super().__init__(mask, self._remember)
-        self.gradient = torch.zeros(mask.shape, device=mask.device)
+        self.gradient, self.deviation = torch.zeros(mask.shape, device=mask.device), deviation
 
     def _remember(self, gradient: torch.Tensor, _: torch.Tensor) -> None:
         self.gradient = gradient
@@ -78,8 +78,12 @@ class SparseTraining(PruningMethod):
         draws = {group: torch.rand(weight.shape, generator=context.generator) for group, weight in weights.items()}
         ratios = layer_densities(self.densities, weights, context)
         decision = context.decide(ranked(draws, ratios), allocation="global")
+        layers = {
+            group: Connections(decision.masks[group.name].to(weight.device), float(weight.std(correction=0)))
+            for group, weight in weights.items()
+        }
         context.remove(model, decision)
-        return {group: Connections(decision.masks[group.name].to(w.device)) for group, w in weights.items()}
+        return layers
 
 
 def grow(weight: torch.Tensor, layer: Connections, stays: torch.Tensor, wish: torch.Tensor, new: torch.Tensor) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
 
-from prunemark.baselines.iterative import IterativeMagnitude, load_earlier
+from prunemark.baselines.iterative import IterativeMagnitude
 from prunemark.benchmark.method import WHOLE_NUMBER, About, PruningContext, setting
 
 
@@ -29,6 +29,6 @@ class WeightRewinding(IterativeMagnitude):
     )
     rewind_to: int = setting(2, "epoch of the base model's training that weights are rewound to", WHOLE_NUMBER)
 
-    def rewind(self, model: nn.Module, context: PruningContext) -> None:
+    def rewound(self, context: PruningContext) -> dict[str, torch.Tensor] | None:
         """All weights and batch norms as they were early in the base model's training."""
-        load_earlier(model, context, self.rewind_to)
+        return context.earlier(self.rewind_to)

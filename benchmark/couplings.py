@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from prunemark.benchmark.data import as_example
@@ -42,7 +43,7 @@ def dependencies(model: nn.Module, shape: ImageShape) -> Any:
 
     example, was_training = as_example(shape, next(model.parameters()).device), model.training
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.enable_grad():  # the graph is read off autograd's
             warnings.simplefilter("ignore")  # parameters outside layers, such as a class token, are found and handled
             return torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example, verbose=False)
     except Exception as problem:  # whatever a stranger's network does when it is traced

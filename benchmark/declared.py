@@ -16,12 +16,14 @@ from prunemark.setups.errors import InputError
 
 def lineage(path: Path, class_name: str, seen: frozenset[tuple[Path, str]] = frozenset()) -> list[ast.ClassDef]:
     """The class and those it derives from, nearest first, as far as their files are found."""
-    tree = ast.parse(path.read_bytes())
-    here = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name]
-    if not here or (path, class_name) in seen:
+    if (path, class_name) in seen:
         return []
-    found, seen = [here[-1]], seen | {(path, class_name)}
+    tree, seen = ast.parse(path.read_bytes()), seen | {(path, class_name)}
     elsewhere = dict(_imported(tree, path.parent))
+    here = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name]
+    if not here:  # handed on from another file
+        return lineage(*elsewhere[class_name], seen) if class_name in elsewhere else []
+    found = [here[-1]]
     for base in here[-1].bases:
         name = ast.unparse(base)
         found += lineage(*elsewhere.get(name, (path, name)), seen)

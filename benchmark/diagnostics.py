@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from prunemark.benchmark.outcome import Diagnostics, EpochPoint
 from prunemark.setups.schedule import LRSchedule
 
-JSV_IMAGES = 32
+JSV_IMAGES, LARGEST_JACOBIAN = 32, 1 << 22
 SLOPE_POINTS, SLOPE_P = 4, 0.05
 
 
@@ -18,6 +19,7 @@ def mean_jsv(model: nn.Module, images: torch.Tensor) -> float:
     """The mean singular value of the input-output Jacobian over images (images, channels, height, width).
 
     Wang & Fu, ICLR 2023 (TPP): of the logits by the pixels, in evaluation mode; the network is left as it is.
+    NaN where the Jacobian of one image has more than 4 million entries: on ImageNet it has 150 million.
     Not covered: networks whose examples do not pass through independently of each other.
     """
     was_training = model.training
@@ -26,6 +28,8 @@ def mean_jsv(model: nn.Module, images: torch.Tensor) -> float:
     try:
         with torch.enable_grad():
             logits = model(inputs)
+            if logits.shape[1] * inputs[0].numel() > LARGEST_JACOBIAN:
+                return math.nan
             rows = [
                 torch.autograd.grad(logits[:, index].sum(), inputs, retain_graph=True)[0].flatten(1)
                 for index in range(logits.shape[1])

@@ -62,7 +62,7 @@ def _stages(*ratios: float) -> tuple[tuple[str, float], ...]:
 def _cifar(name: str, title: str, dataset: str, network: str, family: str, prunable: tuple[str, ...],
            levels: tuple[Level, ...]) -> Track:  # fmt: skip
     return Track(
-        name=name, version=1, title=title, dataset=dataset, classes=10 if dataset == "cifar10" else 100,
+        name=name, version=1, title=title, dataset=dataset, classes=100 if dataset == "cifar100" else 10,
         network=network, family=family, granularity="filter", prunable=prunable, levels=levels,
         pretraining=_CIFAR_PRETRAINING, pruning=_CIFAR_PRUNING, retraining=_CIFAR_RETRAINING,
         anchor="L1-norm", margin_pp=0.5, pruning_seconds_limit=2 * HOUR,
@@ -89,6 +89,10 @@ IMAGE_TRACKS: tuple[Track, ...] = (
     _cifar(
         "cifar10-resnet56", "CIFAR-10, ResNet-56 (option A), the first convolution of each block pruned (Table 6)",
         "cifar10", "resnet56", "CIFAR-10 x ResNet", _first_convolutions(27), _RESNET56_LEVELS,
+    ),
+    _cifar(
+        "cifar10-jpeg-resnet56", "CIFAR-10 (JPEG), ResNet-56 (option A), the first convolution of each block pruned",
+        "cifar10-jpeg", "resnet56", "CIFAR-10 x ResNet", _first_convolutions(27), _RESNET56_LEVELS,
     ),
     _cifar(
         "cifar10-vgg16", "CIFAR-10, VGG-16 with batch norm, all convolutions but the first pruned",

@@ -52,7 +52,8 @@ raise SystemExit("executed")
 
 @pytest.fixture
 def shown(tmp_path):
-    (tmp_path / "base.py").write_text(BASE)
+    (tmp_path / "original.py").write_text(BASE)
+    (tmp_path / "base.py").write_text("from original import Base\n")
     (tmp_path / "mine.py").write_text(METHOD)
     return lambda name: catalogue.method(f"{tmp_path / 'mine.py'}:{name}")
 

@@ -1,5 +1,7 @@
 """Diagnostics by hand: the Jacobian of a linear map is its matrix, a rising line rises."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -56,3 +58,10 @@ def test_a_curve_that_is_flat_noisy_or_falling_is_not(first):
 def test_what_cannot_be_told_is_none():
     assert diagnose(curve([90.0, 91.0]), parse_schedule("1e-2", 2), None).immature_decay is None  # it never drops
     assert diagnose(curve([50.0, 60.0, 70.0, 80.0]), parse_schedule("0:1e-1,3:1e-2", 4), None).immature_decay is None
+
+
+def test_a_jacobian_that_would_not_fit_is_not_made():
+    """224x224 RGB and a thousand classes: 150 million numbers an image."""
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1000)).train()
+    assert math.isnan(mean_jsv(model, torch.zeros(2, 3, 224, 224))) and model.training
+    assert mean_jsv(model, torch.zeros(2, 3, 16, 16)) > 0

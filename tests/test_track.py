@@ -27,7 +27,8 @@ from prunemark.setups.user_tracks import track_from_dict
 
 GOLDEN = Path(__file__).parent / "golden" / "tracks.json"
 PAPERS_OWN = (  # the speed-ups are printed ones, of a rounding (Tables 4, 6, 7) or of layer ratios (Table 1)
-    "cifar10-resnet56@1", "cifar100-resnet56@1", "cifar100-vgg19@1", "imagenet-resnet50@1", "imagenet100-resnet34@1",
+    "cifar10-resnet56@1", "cifar10-jpeg-resnet56@1", "cifar100-resnet56@1", "cifar100-vgg19@1",
+    "imagenet-resnet50@1", "imagenet100-resnet34@1",
 )  # fmt: skip
 tracks = pytest.mark.parametrize("track", TRACKS.values(), ids=lambda track: track.id)
 

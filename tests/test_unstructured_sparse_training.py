@@ -103,15 +103,21 @@ def test_set_grows_at_random_from_the_trials_generator_all_places_alike():
     assert torch.equal(*again)
 
 
-def test_new_weights_of_set_are_spread_like_those_that_stay():
+def test_new_weights_of_set_are_spread_like_the_first_ones():
     weight = torch.zeros(1, 4000)
     weight[0, :2000] = torch.cat([torch.linspace(1, 3, 1000), -torch.linspace(1, 3, 1000)])
-    layer = connections([[True] * 2000 + [False] * 2000])
+    layer = Connections(torch.arange(4000).reshape(1, -1) < 2000, deviation=0.5)
     SparseEvolution().rewire(weight, layer, 0.1, Drawing())
     new = weight[0, 2000:][layer.mask[0, 2000:]]
-    assert len(new) > 300 and float(new.std()) == pytest.approx(
-        float(weight[0, :2000][layer.mask[0, :2000]].std()), rel=0.15
-    )
+    assert len(new) > 300 and new.std().item() == pytest.approx(0.5, rel=0.15)
+    assert new.mean().item() == pytest.approx(0, abs=0.1)
+
+
+def test_the_first_weights_are_those_of_the_base(bench):
+    with bench.stage() as (model, context, _):
+        before = {group: group.layer(model).weight.detach().numpy().std() for group in context.groups}
+        layers = SparseEvolution().first_connections(model, context)
+        assert {group: layer.deviation for group, layer in layers.items()} == pytest.approx(before, rel=1e-5)
 
 
 def test_growing_fills_up_to_the_count_with_the_highest_wishes():

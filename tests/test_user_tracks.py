@@ -71,6 +71,13 @@ def test_a_toml_file_is_a_track(file: Path) -> None:
     assert [track.level("half").ratio_of(name) for name in track.prunable] == [0.5, 0.5]
 
 
+def test_the_one_in_the_docs_can_be_copied(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "networks-and-data.md").read_text()
+    text = next(block for block in page.split("```text\n") if block.startswith("name = ")).partition("```")[0]
+    (tmp_path / "animals.toml").write_text(text)
+    assert find_track(str(tmp_path / "animals.toml")).id == "animals@1"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -1,0 +1,150 @@
+"""What leaves the benchmark computes what was evaluated: the weights, the program, ONNX where it is installed."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import typer
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from prunemark.benchmark import export as exporting
+from prunemark.benchmark.cli_export import export_model
+from prunemark.benchmark.data import load_split, prepare
+from prunemark.benchmark.export import export, load_exported
+from prunemark.benchmark.plan import Competitor, make_trials
+from prunemark.benchmark.record import Record, dump
+from prunemark.benchmark.store import Store
+from prunemark.benchmark.submission import locate
+from prunemark.benchmark.training import accuracy_percent, correctness
+from prunemark.benchmark.trial import run_trial
+from prunemark.setups.comparison import SETUPS
+from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.schedule import parse_schedule
+from prunemark.setups.track import find_track
+
+SUBMISSIONS = Path(__file__).parent / "submissions.py"
+SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("home") / "store")
+
+
+def run(name: str, like: str, level: str, store: Store) -> Record:
+    track = dataclasses.replace(find_track(like), pretraining=SHORT, pruning=SHORT, retraining=SHORT)
+    _, source = locate(f"{SUBMISSIONS}:{name}", {})
+    method = Competitor(name, "pruned", "submission", source, (), track.granularity)
+    trial = make_trials(track, SETUPS["S3.2"], [track.level(level)], [0], method, (), "cpu", 60.0)[0]
+    return run_trial(trial, store, lambda stage, point: None)
+
+
+@pytest.fixture(scope="module")
+def record(store: Store) -> Record:
+    made = run("Fine", "digits-resnet8", "90%", store)
+    assert made.outcome.status == "ok"
+    return made
+
+
+def test_the_exported_model_has_the_accuracy_of_the_record(record: Record, store: Store, tmp_path: Path) -> None:
+    written = export(record, store, tmp_path / "out")
+    assert [path.name for path in written] == ["model.safetensors", "decision.json", "model.pt2"]
+    prepare("digits", tmp_path)
+    data = load_split("digits", tmp_path, "test", torch.device("cpu"))
+    model = load_exported(tmp_path / "out")
+    assert record.outcome.accuracy is not None
+    correct = correctness(model, data)
+    assert accuracy_percent(correct) == record.outcome.accuracy.test_percent
+    assert correct.numpy().tolist() == record.outcome.accuracy.correctness().tolist()
+    assert type(model).__module__ == "prunemark.benchmark.architectures" and not model.training
+    program = torch.export.load(tmp_path / "out" / "model.pt2").module()
+    with torch.no_grad():
+        assert torch.allclose(program(data.images), model(data.images), rtol=1e-5, atol=1e-5)
+    about = json.loads((tmp_path / "out" / "decision.json").read_text())
+    assert about["filters_kept"] == {"blocks.0.conv1": 1, "blocks.1.conv1": 2, "blocks.2.conv1": 3}
+    assert about["record_sha256"] == record.record_sha256 and about["mean"] == [0.3053]
+
+
+def test_masked_weights_stay_masked(store: Store, tmp_path: Path) -> None:
+    made = run("FineWeights", "digits-resnet8-weights", "90%", store)
+    export(made, store, tmp_path, ("safetensors",))
+    assert made.outcome.compression is not None
+    weights = load_file(tmp_path / "model.safetensors")
+    zeros = sum(int((weights[f"{name}.weight"] == 0).sum()) for name in made.outcome.compression.kept)
+    total = sum(weights[f"{name}.weight"].numel() for name in made.outcome.compression.kept)
+    assert zeros >= 0.9 * total - 1
+
+
+def test_it_is_loaded_without_the_training_code(record: Record, store: Store, tmp_path: Path) -> None:
+    export(record, store, tmp_path)
+    code = (
+        "import sys\nfrom prunemark.benchmark.export import load_exported\n"
+        f"load_exported({str(tmp_path)!r})\n"
+        "bad = {'prunemark.benchmark.training', 'prunemark.benchmark.trial', 'mlflow', 'sklearn'} & set(sys.modules)\n"
+        f"import torch\ntorch.export.load({str(tmp_path / 'model.pt2')!r})\nprint(sorted(bad))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_does_not_compute_the_same_is_not_handed_out(
+    record: Record, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = exporting.load_exported
+
+    def damaged(folder: Any) -> torch.nn.Module:
+        model = honest(folder)
+        with torch.no_grad():
+            next(model.parameters()).add_(0.1)
+        return model
+
+    monkeypatch.setattr(exporting, "load_exported", damaged)
+    with pytest.raises(WorkFailed, match="does not compute what was evaluated: it is not to be used"):
+        export(record, store, tmp_path)
+
+
+def test_what_cannot_leave_is_said(record: Record, store: Store, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown form 'tflite'. Valid: safetensors, program, onnx"):
+        export(record, store, tmp_path, ("tflite",))
+    failed = dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, status="timeout"))
+    with pytest.raises(InputError, match="the record of Fine has no model: its status is timeout"):
+        export(failed, store, tmp_path)
+    with pytest.raises(InputError, match="does not have the weights of this record"):
+        export(record, Store(tmp_path), tmp_path)
+    with pytest.raises(InputError, match="has no exported model: .*decision.json is missing"):
+        load_exported(tmp_path)
+    export(record, store, tmp_path / "whole", ("safetensors",))
+    about = tmp_path / "whole" / "decision.json"
+    about.write_text(about.read_text().replace('"blocks.0.conv1": 1', '"blocks.0.conv1": 2'))
+    with pytest.raises(InputError, match="do not make a model"):
+        load_exported(tmp_path / "whole")
+
+
+def test_onnx_computes_the_same_or_says_what_it_needs(record: Record, store: Store, tmp_path: Path) -> None:
+    if importlib.util.find_spec("onnx") is None or importlib.util.find_spec("onnxscript") is None:
+        with pytest.raises(InputError, match="ONNX needs two more packages: pip install onnx onnxscript"):
+            export(record, store, tmp_path, ("onnx",))
+    else:
+        assert [path.name for path in export(record, store, tmp_path, ("onnx",))] == ["model.onnx"]
+
+
+def test_the_command(record: Record, store: Store, tmp_path: Path) -> None:
+    file = tmp_path / f"{record.record_sha256}.json"
+    file.write_text(dump(record))
+    app = typer.Typer()
+    app.command()(export_model)
+    words = [str(file), "--out", str(tmp_path / "out"), "--home", str(store.root.parent)]
+    done = CliRunner().invoke(app, [*words, "--form", "safetensors"])
+    assert done.exit_code == 0, done.output
+    assert "each was read back and computes what was evaluated" in done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["decision.json", "model.safetensors"]
