@@ -6,6 +6,7 @@ import pytest
 
 from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.cost import count
+from prunemark.benchmark.method import FilterCriterion
 from prunemark.benchmark.plan import Competitor, make_trials
 from prunemark.benchmark.store import Store
 from prunemark.benchmark.submission import describe, load_class, locate
@@ -117,3 +118,19 @@ def test_a_criterion_prunes_in_rounds_with_a_look_before_each(name, bench):
     passes = load_class(SOURCES[name]).about.passes
     assert (stage.epochs, stage.scoring_epochs) == (2, 2 * passes)
     assert abs(reached / 1.911 - 1) <= 0.01
+
+
+def test_every_look_is_at_the_network_in_evaluation_mode(bench):
+    """Also at the second step, after training in between."""
+
+    class Looks(FilterCriterion):
+        def observe(self, model, context):
+            modes.append(model.training)
+
+        def score(self, layer, context):
+            return layer.weight.flatten(1).norm(dim=1)
+
+    modes = []
+    with bench.stage(bench.short_track("digits-resnet8"), level="50%") as (model, context, _):
+        Looks(schedule="rounds:2", epochs=2).prune(model, context)
+    assert modes == [False, False]
