@@ -12,6 +12,8 @@ takes longer than all the rest: test_doctor.py is about that.
 
 import dataclasses
 import importlib
+import itertools
+import os
 import re
 import shlex
 import shutil
@@ -30,7 +32,7 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {"audit.md", "published-errors.md"}  # test_audit_docs.py executes what these show
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
@@ -124,11 +126,29 @@ def run_activation(arguments, patch):
     return 0
 
 
+def run_git(arguments, patch):
+    """In the clone, which the first such command makes a repository with a board of no results."""
+    patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    for who, what in itertools.product(("AUTHOR", "COMMITTER"), ("NAME", "EMAIL")):
+        patch.setenv(f"GIT_{who}_{what}", "x@y")
+    if not Path(".git").exists():
+        Path("main").mkdir()
+        (Path("main") / "leaderboard").mkdir()
+        (Path("main") / "leaderboard" / "BOARD.md").touch()
+        shell(
+            "git init -q -b main && git --work-tree main add . && git --work-tree main commit -q -m Board", Path.cwd()
+        )
+        shutil.rmtree("main")
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    print(done.stdout + done.stderr)
+    return done.returncode
+
+
 def unknown_kind(arguments, patch):
     pytest.fail(f"a command of a kind that no test executes: {shlex.join(arguments)}")
 
 
-KINDS = {"prunemark": run_prunemark, "make": run_make, ".": run_activation}
+KINDS = {"prunemark": run_prunemark, "make": run_make, "git": run_git, ".": run_activation}
 TRACK_NAMES = {name for t in track.TRACKS.values() for name in (t.name, t.id)}
 
 
