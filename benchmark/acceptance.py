@@ -15,7 +15,7 @@ from typing import Any, Literal
 from prunemark.benchmark.contribution import Contribution, Decided
 from prunemark.benchmark.difference import first_difference, other_machine
 from prunemark.benchmark.method_files import SourceText, check_files
-from prunemark.benchmark.outcome import Compression
+from prunemark.benchmark.outcome import MACS_CONVENTION, Compression
 from prunemark.benchmark.plan import DENSE_LEVEL
 from prunemark.benchmark.record import Record, canonical_json
 from prunemark.setups.comparison import find_setup
@@ -67,6 +67,8 @@ def _against_rules(record: Record) -> Iterator[str]:
         yield f"is of track {o.track!r}, which this version does not know. Known: {', '.join(TRACKS)}"
     elif o.track_terms != json.loads(canonical_json(track.as_dict())):
         yield f"was run under other terms than those of track {o.track}"
+    elif o.macs_convention != MACS_CONVENTION:
+        yield f"counts MACs by another convention ({o.macs_convention!r}). Update your clone and run again"
     elif o.level not in (DENSE_LEVEL.name, *(level.name for level in track.levels)):
         yield f"is of level {o.level!r}, which track {o.track} does not have"
     try:

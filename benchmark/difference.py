@@ -12,9 +12,9 @@ from typing import Any
 from prunemark.benchmark.outcome import Observed, Outcome
 from prunemark.benchmark.record import canonical_json
 
-UNCOMPARED = ("trial_key", "failure.traceback", "method.summary")
-"""The hash of all inputs, among which are the harness's own code and the versions; where files lay; and words about
-the method, which its identity leaves out."""
+UNCOMPARED = ("trial_key", "failure.traceback", "method.summary", "macs_convention")
+"""The hash of all inputs, among which are the harness's own code and the versions; where files lay; words about the
+method, which its identity leaves out; and words about how MACs are counted: the counts themselves are compared."""
 NUMERIC_PACKAGES = ("python", "torch", "torchvision", "timm", "torch-pruning", "numpy", "scikit-learn")
 SHOWN = 24  # characters of a long value
 

@@ -62,6 +62,7 @@ def test_what_failed_needs_no_decision(records, make_record):
         ({"track": "mnist@1"}, "is of track 'mnist@1', which this version does not know. Known: digits-resnet8@1"),
         ({"track_terms": {"margin_pp": 9}}, "was run under other terms than those of track digits-resnet8@1"),
         ({"level": "91%"}, "is of level '91%', which track digits-resnet8@1 does not have"),
+        ({"macs_convention": "a MAC is two"}, "counts MACs by another convention ('a MAC is two')"),
         ({"setup": "S9"}, "is of setup 'S9', which this version does not know"),
     ],
 )

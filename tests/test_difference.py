@@ -45,7 +45,9 @@ def test_the_first_field_is_named_with_both_values(make_record, change, said):
     assert str(first_difference(outcome, dataclasses.replace(outcome, **change(outcome)))).startswith(said)
 
 
-def test_where_the_files_of_a_failed_method_lay_is_no_difference(make_record):
+def test_words_and_where_the_files_of_a_failed_method_lay_are_no_difference(make_record):
+    one = make_record().outcome
+    assert first_difference(one, dataclasses.replace(one, macs_convention="in other words")) is None
     one, two = (make_record(status="failed", failure=Failure("rule", "why", f"in {f}/x.py")).outcome for f in "ab")
     assert one != two and first_difference(one, two) is None
     other = dataclasses.replace(two, failure=Failure("rule", "another", ""))
