@@ -47,6 +47,9 @@ def contribute(trials: Sequence[Trial], home: Home, folder: Path, console: Conso
 
     done = gather(trials, home.store)
     fresh, differing = not_held(done, _counting(folder), identity)
+    named = _names(folder)
+    withdrawn = [trial for trial, record in fresh.items() if record.record_sha256 in named]
+    fresh = {trial: record for trial, record in fresh.items() if trial not in withdrawn}
     given = contribution_of(fresh, home.store)
     for text in given.sources.values():  # sources first: wherever it is cut off, no record is without its source
         write_method(MethodFiles(text.class_name, text.files), folder / "methods")
@@ -54,6 +57,10 @@ def contribute(trials: Sequence[Trial], home: Home, folder: Path, console: Conso
     write_decisions(((tracks[sha], sha, decided) for sha, decided in given.decisions.items()), folder / "decisions")
     write_pack(given.records, folder / "records")
     _say_what_next(folder, len(fresh), len(done), differing, lambda text: console.print(text, soft_wrap=True))
+    if withdrawn:
+        console.print(
+            f"{len(withdrawn)} of these very records do not count there: run the trials anew, in another --home"
+        )
 
 
 def _say_what_next(folder: Path, fresh: int, trials: int, differing: Sequence[str], say: Say) -> None:
@@ -73,6 +80,13 @@ def _counting(folder: Path) -> list[Any]:
         return []
     loaded = read_records(folder / "records")
     return [record for record in loaded.records if record.record_sha256 not in loaded.invalid]
+
+
+def _names(folder: Path) -> set[str]:
+    """The hashes of all records of a board, of those too that do not count."""
+    from prunemark.leaderboard.load import record_names
+
+    return record_names(folder / "records") if (folder / "records").is_dir() else set()
 
 
 def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
@@ -95,6 +109,8 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     grown = growth(folder, base)
     broken = list(grown.broken)
     held, new = _held(base), _added(folder, grown.added, broken)
+    again = {record.record_sha256 for record in new.records} & _names(base)
+    broken += [f"record {sha256[:12]} is there already, in another pack" for sha256 in sorted(again)]
     shipped = _shipped()
     names = {name: text.sha256 for name, text in shipped.items()}
     findings = find(new, held, names, identity) if not broken else []

@@ -14,9 +14,10 @@ from prunemark.benchmark import cli
 from prunemark.benchmark.outcome import pack_correctness
 from prunemark.benchmark.record import load
 from prunemark.leaderboard.decisions import read_decisions, write_decisions
+from prunemark.leaderboard.invalidations import invalidate
 from prunemark.leaderboard.load import read_records
 from prunemark.leaderboard.methods import MethodFiles, read_methods, write_method
-from prunemark.leaderboard.packs import write_pack
+from prunemark.leaderboard.packs import line_of, write_lines, write_pack
 from prunemark.setups import track
 
 HERE = Path(__file__).parent
@@ -133,6 +134,26 @@ def test_a_trial_that_the_board_has_with_another_outcome_stays_as_it_is(command,
     code, printed = command(*submission(place, tmp_path / "other"))
     assert code == 0 and "were there with another outcome, and are left as they are: Dense seed 0" in printed
     assert 'weights_sha256 differs: recorded "x"' in printed and files(tmp_path / "other") == before
+
+
+def test_a_record_that_was_invalidated_does_not_come_back_by_itself(command, place, board):
+    records = read_records(board / "records").records
+    mine = next(record for record in records if record.outcome.method.name == "Tiny")
+    invalidate(board / "records", mine.record_sha256, "a wrong seed", "2026-01-01", {mine.record_sha256})
+    before = files(board)
+    code, printed = command(*submission(place, board))
+    assert code == 0 and "0 records added" in printed and files(board) == before
+    assert "1 of these very records do not count there: run the trials anew, in another --home" in printed
+    anew = dataclasses.replace(mine, observed=dataclasses.replace(mine.observed, finished_at="2030-01-01T00:00:00"))
+    shutil.copytree(board, board.with_name("base"))
+    decided = read_decisions(board / "decisions")[mine.record_sha256]
+    write_pack([anew], board / "records")
+    write_decisions([("quick@1", anew.record_sha256, decided)], board / "decisions")
+    code, printed = command("verify", board, "--against", board.with_name("base"))
+    assert code == 0 and "1 new records" in printed, "run anew, it may"
+    write_lines([line_of(mine)], board / "records" / "quick@1")
+    code, printed = command("verify", board, "--against", board.with_name("base"))
+    assert code == 3 and f"record {mine.record_sha256[:12]} is there already, in another pack" in printed
 
 
 def test_what_cannot_be_contributed_is_said_before_anything_runs(command, place, tmp_path):
