@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import Record, canonical_json, pipeline_of
 from prunemark.leaderboard.load import competitor
 from prunemark.setups.assessment import established, violations
@@ -112,7 +113,7 @@ def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) 
     classes = terms_of(records).get("classes") if records else None
     return [
         Competitor(
-            name if len(keys) == 1 else f"{name} ({_difference(groups, keys, key)})",
+            f"{name} ({words})" if (words := _difference(groups, keys, key)) else name,
             groups[key],
             100.0 / classes if classes else None,
             _invalid(groups[key], invalid or {}),
@@ -129,9 +130,19 @@ def _invalid(group: Mapping[int, Record], invalid: Mapping[str, str]) -> dict[in
 
 
 def _difference(groups: Mapping[str, Mapping[int, Record]], keys: Sequence[str], key: str) -> str:
-    """What tells competitors of one name apart: settings, else layer ratios, else the source's hash."""
+    """What tells competitors of one name apart: settings, else layer ratios, else the source's hash.
+
+    "" where there is nothing to tell apart: one of its name, or the one control that has the level's own layer ratios.
+    """
     outcomes = {k: next(iter(groups[k].values())).outcome for k in keys}
     mine = outcomes[key]
+    lenders = [str(o.method.settings[RATIOS_OF]) for o in outcomes.values() if RATIOS_OF in o.method.settings]
+    if len(keys) == 1 or (lenders and len(lenders) == len(keys) - 1 and RATIOS_OF not in mine.method.settings):
+        return ""
+    if lender := mine.method.settings.get(RATIOS_OF):
+        name = str(lender).split(" ", maxsplit=1)[0]
+        alike = [other for other in lenders if other.split(" ", maxsplit=1)[0] == name]
+        return f"layer ratios of {name if len(alike) == 1 else lender}"
     differing = sorted(
         name
         for name in mine.method.settings
@@ -143,6 +154,24 @@ def _difference(groups: Mapping[str, Mapping[int, Record]], keys: Sequence[str],
         return f"source {mine.method.source_sha256[:8]}"
     kept = mine.compression.kept if mine.compression else {}
     return f"layer ratios {'/'.join(map(str, kept.values()))}"
+
+
+def same_networks(competitors: Sequence[Competitor]) -> dict[str, str]:
+    """By name, the controls that are another one's networks, weight for weight on every seed; and why, in words.
+
+    They say nothing of their own, and would only enlarge the families. Of such controls the one that has the level's
+    own layer ratios stands, or else the first by name.
+    """
+    first: dict[str, Competitor] = {}
+    found: dict[str, str] = {}
+    controls = [c for c in competitors if c.any.outcome.method.role in ("control", "reference") and c.ok]
+    for c in sorted(controls, key=lambda c: (RATIOS_OF in c.any.outcome.method.settings, c.name)):
+        method = c.any.outcome.method
+        weights = [[seed, r.outcome.status, r.outcome.weights_sha256] for seed, r in sorted(c.records.items())]
+        other = first.setdefault(canonical_json([method.name, weights]), c)
+        if other is not c:
+            found[c.name] = f"the same networks as {other.name}, on every seed"
+    return found
 
 
 def find_anchor(competitors: Sequence[Competitor], name: str) -> Competitor | None:

@@ -114,7 +114,8 @@ def make_table(
     competitors = field.gather(records, invalid)
     anchor = field.find_anchor(competitors, terms["anchor"])
     seeds = tuple(anchor.ok) if anchor else ()
-    reasons = {c.name: field.why_unranked(c, anchor, first.setup, seeds) for c in competitors}
+    same = field.same_networks(competitors)
+    reasons = {c.name: same.get(c.name) or field.why_unranked(c, anchor, first.setup, seeds) for c in competitors}
     ranked = [c for c in competitors if reasons[c.name] is None]
     peeked = {
         c.name: why

@@ -199,4 +199,9 @@ def _difference(row: Row) -> str:
         return ""
     comparison = row.verdict.comparison
     low, high = comparison.interval_pp
-    return f"{comparison.difference_pp:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return f"{signed(comparison.difference_pp)} [{signed(low)}, {signed(high)}]"
+
+
+def signed(value: float) -> str:
+    """A difference with two digits and its sign; what rounds to nothing has no minus."""
+    return f"{value:+.2f}".replace("-0.00", "+0.00")

@@ -194,20 +194,6 @@ def test_one_name_with_two_settings_gives_two_rows_that_say_so(make_records):
     assert names == {"L1-norm", "Mine (p=1.0)", "Mine (p=2.0)", "Other (source aaaaaaaa)", "Other (source bbbbbbbb)"}
 
 
-def test_a_control_of_equal_ratios_is_one_row_whoever_it_ran_beside(make_records):
-    def allocated(record, word, kept):
-        compression = dataclasses.replace(record.outcome.compression, allocation=word, kept=kept)
-        return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, compression=compression))
-
-    random = make_records("Random", BETTER, role="control")
-    first = [allocated(r, "given", {"a": 1}) for r in random[:2]]
-    rest = [allocated(r, "uniform", {"a": 1}) for r in random[2:]]
-    other = [allocated(r, "given", {"a": 2}) for r in random]
-    assert [r.name for r in table(make_records("L1-norm", ANCHOR), first, rest).ranked] == ["Random", "L1-norm"]
-    names = {r.name for r in table(make_records("L1-norm", ANCHOR), first, rest, other).ranked}
-    assert names == {"L1-norm", "Random (layer ratios 1)", "Random (layer ratios 2)"}
-
-
 def test_one_base_for_all_seeds_is_said(make_record):
     def one_base(record):
         base = dataclasses.replace(record.outcome.base, sha256="the only one")

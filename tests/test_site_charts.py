@@ -127,6 +127,14 @@ def test_slopes_have_a_point_a_setup_and_no_line_into_whole_pipelines(make_recor
     assert {label["label"] for label in data(spec, "labels")} == {"L1-norm", "Mine"}
 
 
+def test_a_method_under_one_of_several_setups_has_no_line(make_records):
+    both = [make_records(name, ANCHOR, setup=setup) for name in ("L1-norm", "Mine") for setup in ("S2", "S3.2")]
+    found = tables(*both, make_records("Once", BETTER))
+    assert any(row.name == "Once" for table in found for row in table.ranked)
+    assert slope_chart.shown_in_slopes(found) == ["L1-norm", "Mine"]
+    assert slope_chart.shown_in_slopes([t for t in found if t.setup == "S3.2"]) == ["L1-norm", "Mine", "Once"]
+
+
 def test_what_a_setup_changes_is_found_and_said(make_records):
     (change,) = lesson.changes(switched(make_records))
     assert change.sentence == (

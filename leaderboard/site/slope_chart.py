@@ -121,14 +121,19 @@ def _ends() -> list[Spec]:
 def shown_in_slopes(tables: Sequence[Table]) -> list[str]:
     """The ranked methods by name; of more than twenty the anchor and those whose difference to it moves most.
 
-    Methods that failed on a seed of every table are left out.
+    Methods that failed on a seed of every table are left out, and so are those that ran under one of several setups:
+    they have nowhere to go.
     """
     moves: dict[str, list[float]] = {}
+    setups: dict[str, set[str]] = {}
     for table in tables:
         for row in filter(comparable, table.ranked):
             moves.setdefault(row.name, []).extend([row.verdict.comparison.difference_pp] if row.verdict else [])
+            setups.setdefault(row.name, set()).add(table.setup)
     anchors = {table.anchor for table in tables}
-    most = sorted(moves, key=lambda name: (name not in anchors, -_range(moves[name]), name))
+    several = len({table.setup for table in tables}) > 1
+    moving = [name for name in moves if not several or len(setups[name]) > 1]
+    most = sorted(moving, key=lambda name: (name not in anchors, -_range(moves[name]), name))
     return sorted(most[:MOST_LINES])
 
 

@@ -40,7 +40,7 @@ def switch_page(material: Material, track: str) -> str:
         panels=[panel_view(material, table) for table in tables],
         lessons=[(each, lesson_view([t for t in tables if t.level == each], by_setup)) for each in levels],
         slopes=slopes(tables, material.looks, setup, level) if len(by_setup) > 1 else None,
-        undrawn=sorted({row.name for table in tables for row in table.ranked} - set(shown_in_slopes(tables))),
+        undrawn=some_of(sorted({row.name for t in tables for row in t.ranked} - set(shown_in_slopes(tables)))),
         anchor=tables[0].anchor,
         margin_pp=tables[0].margin_pp,
         records_page=material.places.records(track),
@@ -89,8 +89,14 @@ def panel_view(material: Material, table: Table) -> dict[str, Any]:
             }
             for row in table.ranked
         ],
-        "unranked": [row.name for row in table.unranked],
+        "unranked": some_of([row.name for row in table.unranked]),
     }
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """The names as a list, cut where it is long; "" for none."""
+    cut = [*names[: most - 1], f"{len(names) - most + 1} more"] if len(names) > most else names
+    return ", ".join(cut)
 
 
 def setup_view(material: Material, track: str, setup: str) -> dict[str, Any]:
