@@ -15,6 +15,7 @@ from prunemark.benchmark import cli_experiments as experiments
 from prunemark.benchmark import cli_listings as listings
 from prunemark.benchmark import cli_results as results
 from prunemark.benchmark.cli_experiments import print_standings
+from prunemark.benchmark.cli_export import export_model
 from prunemark.benchmark.cli_options import Format, HomeOption, UriOption, console
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
@@ -119,6 +120,7 @@ app.command("leaderboard")(results.leaderboard)
 app.command("verify")(results.verify)
 app.command("invalidate")(results.invalidate)
 app.command("pack")(cli_pack.pack)
+app.command("export")(export_model)
 app.command("reproduce")(experiments.reproduce)
 app.command("cross-validate")(experiments.cross_validate)
 app.command("tune")(experiments.tune)
