@@ -68,7 +68,7 @@ class GroupNorm(PruningMethod):
             lr = None if context.lr_imposed else str(stepped(self.lr, epochs, (0.6, 0.8)))
             context.train(model, epochs=epochs, lr=lr, penalty=penalty)
         scores = {group: relative(group_norms(group, model).detach(), self.top) for group in context.groups}
-        return context.decide(scores, self.allocation)  # type: ignore[arg-type]
+        return context.decide(scores, self.allocation)
 
 
 def group_norms(group: Group, model: nn.Module) -> torch.Tensor:

@@ -53,7 +53,7 @@ class _GrowingRegularization(PruningMethod):
 
         def pick() -> Decision:
             norms = {group: weight.detach().flatten(1).abs().sum(dim=1) for group, weight in weights.items()}
-            return context.decide(norms, self.allocation)  # type: ignore[arg-type]
+            return context.decide(norms, self.allocation)
 
         def grow() -> None:
             nonlocal raised, decision

@@ -61,7 +61,7 @@ class IterativeMagnitude(PruningMethod):
             size = group.layer(model).get_parameter("weight").detach().abs()
             gone = ~masks[group.name].to(size.device) if masks else torch.zeros_like(size, dtype=torch.bool)
             scores[group] = size.masked_fill(gone, -1.0)
-        return context.decide(scores, self.allocation, share)  # type: ignore[arg-type]
+        return context.decide(scores, self.allocation, share)
 
 
 def rounds(sparsity: float, rate: float) -> list[float]:

@@ -61,14 +61,14 @@ class MovementPruning(PruningMethod):
 
         def mask_the_lowest(_: int) -> None:
             if share := self.share(next(steps) / last):
-                decision = context.decide(scores, self.allocation, share)  # type: ignore[arg-type]
+                decision = context.decide(scores, self.allocation, share)
                 for group, part in masks.items():
                     part.mask = decision.masks[group.name].to(part.mask.device)
 
         if epochs:
             with parametrized(model, masks):
                 context.train(model, epochs=epochs, lr=constant(self.lr, context), after_step=mask_the_lowest)
-        return context.decide(scores, self.allocation)  # type: ignore[arg-type]
+        return context.decide(scores, self.allocation)
 
     def share(self, part: float) -> float:
         """How far towards the target the masks are after this part of the training, 0 to 1."""

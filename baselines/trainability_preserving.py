@@ -60,7 +60,7 @@ class TrainabilityPreserving(PruningMethod):
         epochs = context.pruning_epochs if context.exact else self.epochs
         weights = {group: group.layer(model).get_parameter("weight") for group in context.groups}
         norms = {group: weight.detach().flatten(1).abs().sum(dim=1) for group, weight in weights.items()}
-        decision = context.decide(norms, self.allocation)  # type: ignore[arg-type]
+        decision = context.decide(norms, self.allocation)
         raises = max(1, int(self.growing * epochs * context.steps_per_epoch) // self.every)
         raised = 1
         stays = {}

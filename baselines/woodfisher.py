@@ -48,7 +48,7 @@ class WoodFisher(PruningMethod):
         weights = {group: group.layer(model).get_parameter("weight") for group in context.groups}
         blocks = {group: FisherBlock(found, self.damping) for group, found in rows.items()}
         scores = {group: statistic(weight, blocks[group]) for group, weight in weights.items()}
-        decision = context.decide(scores, self.allocation)  # type: ignore[arg-type]
+        decision = context.decide(scores, self.allocation)
         if self.update:
             with torch.no_grad():
                 for group, weight in weights.items():

@@ -13,7 +13,7 @@ from torch import nn
 from prunemark.benchmark import budget_solver, compression, surgery
 from prunemark.benchmark.data import Images
 from prunemark.benchmark.meter import Meter
-from prunemark.benchmark.method import Allocation, Decision, Group, PruningContext, Scores, Target
+from prunemark.benchmark.method import Decision, Group, PruningContext, Scores, Target
 from prunemark.benchmark.networks import build_network
 from prunemark.benchmark.seeds import derive_seed
 from prunemark.benchmark.training import Hooks, placed, served, steps_per_epoch, train
@@ -115,7 +115,7 @@ class TrialContext:
         lr = None if self.budget.pruning_lr else str(self.track.pruning.lr)
         self.train(model, epochs=self.budget.pruning_epochs, lr=lr)
 
-    def decide(self, scores: Scores, allocation: Allocation = "uniform", share: float = 1.0) -> Decision:
+    def decide(self, scores: Scores, allocation: str = "uniform", share: float = 1.0) -> Decision:
         """See `PruningContext.decide`."""
         by_name = compression.check_scores({group.name: s for group, s in scores.items()}, self.shapes)
         if not 0 < share <= 1:

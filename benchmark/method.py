@@ -46,7 +46,6 @@ __all__ = [
     "stepped",
 ]
 
-Allocation = Literal["uniform", "global"]
 Scores = Mapping["Group", torch.Tensor]
 
 
@@ -186,14 +185,14 @@ class PruningContext(Protocol):
         """
         ...
 
-    def decide(self, scores: Scores, allocation: Allocation = "uniform", share: float = 1.0) -> Decision:
+    def decide(self, scores: Scores, allocation: str = "uniform", share: float = 1.0) -> Decision:
         """Turns scores into a decision that meets the target. The lowest scores go first.
 
         `uniform` removes the same ratio of every layer; `global` ranks all layers' filters together, so
         scores must be comparable between layers. At least one filter stays in each layer. `share` below 1 asks
         for so much of the way to the target: a step of a schedule. On an N:M track the N best-scored of every M
         weights stay, whatever the allocation; a step of a schedule takes its share of the others, by allocation.
-        Raises ValueError for scores of the wrong shape, for NaN, and for a group that has none.
+        Raises ValueError for another word, scores of the wrong shape, NaN, and a group that has none.
         """
         ...
 
@@ -261,7 +260,7 @@ class _Criterion(PruningMethod):
         for step, share in enumerate(shares):
             self.observe(model.eval(), context)
             scores = {group: self._scored(group, model, context, kept) for group in context.groups}
-            kept = context.decide(scores, self.allocation, share)  # type: ignore[arg-type]
+            kept = context.decide(scores, self.allocation, share)
             if granted := epochs * (step + 1) // len(shares) - epochs * step // len(shares):
                 context.remove(model, kept)
                 context.train(model, epochs=granted, keep=kept)
