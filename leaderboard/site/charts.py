@@ -21,7 +21,7 @@ VERDICT_LOOKS = {
     "undetermined": Look("undetermined", "var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
 }
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
-ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 30, 8, 20
+ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 30, 8, 40
 """A figure of more methods refers to its table in words, and shows no single seeds: that keeps a page small."""
 
 
