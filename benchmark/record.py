@@ -196,7 +196,9 @@ def _reader() -> _Reader:
 
 
 def load_file(path: Path) -> Record:
-    """Reads `<sha256>.json`. Raises InputError for what is no record, RuleBroken when it was edited."""
+    """Reads `<sha256>.json`. Raises InputError for what is no record or no file, RuleBroken when it was edited."""
+    if not path.is_file():
+        raise InputError(f"no file {str(path)!r}. Records lie in the folder `records` of --home")
     return load(path.read_bytes(), path.name, path.stem)
 
 

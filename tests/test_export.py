@@ -148,3 +148,8 @@ def test_the_command(record: Record, store: Store, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "each was read back and computes what was evaluated" in done.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["decision.json", "model.safetensors"]
+
+
+def test_a_record_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no file '.*nowhere.json'. Records lie in the folder `records` of --home"):
+        export_model(tmp_path / "nowhere.json", tmp_path / "out")
