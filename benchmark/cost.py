@@ -1,8 +1,7 @@
-"""What a network costs: MACs, parameters, measured latency. One counter for everything."""
+"""What a network costs: MACs and parameters. One counter for everything."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from prunemark.benchmark.data import as_example
 from prunemark.benchmark.networks import ImageShape
-from prunemark.benchmark.outcome import Latency
 
 
 @dataclass(frozen=True)
@@ -116,26 +114,3 @@ _MACS_OF: dict[Any, Callable[[torch.Tensor, Any], int]] = {
         _attention,
     ),
 }  # fmt: skip
-
-
-def measure_latency(
-    model: nn.Module, shape: ImageShape, clock: Callable[[], float], *, batch_size: int = 1, repeats: int = 60
-) -> Latency:
-    """Times forward passes of one batch, after a warm-up; median and quartiles in milliseconds.
-
-    Other work on the machine shows in the quartiles. Not covered: data loading, compiled models.
-    """
-    device = next(model.parameters()).device
-    images = as_example(shape, device).expand(batch_size, -1, -1, -1).contiguous()
-    model.eval()
-    seconds = []
-    with torch.no_grad():
-        for turn in range(repeats + 10):
-            begin = clock()
-            model(images)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            if turn >= 10:
-                seconds.append(clock() - begin)
-    low, median, high = statistics.quantiles(seconds, n=4)
-    return Latency(batch_size, repeats, 1000 * median, 1000 * low, 1000 * high)

@@ -12,17 +12,24 @@ import numpy as np
 MACS_CONVENTION = "one multiply-add is one MAC; convolutions, linear layers, attention; batch norm and bias not counted"
 RATIOS_OF = "layer_ratios_of"
 """The setting of a control that names the submission whose layer ratios it was given, where they are its own."""
-
+INSTRUCTIONS = "cpu instructions"
+"""Among the versions: what torch calls the processor's instruction set. Records before 2026-11-24 do not say."""
 
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "budget_exceeded", "noncompliant", "invalidated"]
 Role = Literal["submission", "anchor", "control", "reference"]
 Kind = Literal["pruned", "scratch", "dense"]
+Layout = Literal["contiguous", "channels_last"]
 
 
 class Part:
-    """A part of a record: what it does not know is refused when it is read, and so are NaN and infinity."""
+    """A part of a record: what it does not know is refused when it is read, and so are NaN and infinity.
+
+    `LATER` are the fields that were added after records had been published: where one has its default it is not
+    written, so that those records keep their names.
+    """
 
     __slots__ = ()
+    LATER: ClassVar[tuple[str, ...]] = ()
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
 
@@ -181,16 +188,31 @@ class Outcome(Part):
 class Latency(Part):
     """Measured forward passes of the final model, in milliseconds per batch: median and quartiles."""
 
+    LATER = ("layout",)
+
     batch_size: int
     repeats: int
     median_ms: float
     low_ms: float
     high_ms: float
+    layout: Layout = "contiguous"
+
+    @property
+    def images_per_second(self) -> float:
+        """The throughput at this batch size."""
+        return 1000 * self.batch_size / self.median_ms
 
 
 @dataclass(frozen=True)
 class Observed(Part):
-    """What the clock and the machine say about the run."""
+    """What the clock and the machine say about the run.
+
+    `latency` is of one image; `passes` are the same model with a large batch and in the other memory layout.
+    `peak_memory_bytes` is the most that weights and activations held at once in a pass of the large batch;
+    `model_bytes` the size of the final model's weights on disk.
+    """
+
+    LATER = ("passes", "peak_memory_bytes", "model_bytes")
 
     finished_at: str
     pruning_seconds: float
@@ -201,6 +223,9 @@ class Observed(Part):
     hardware: str
     versions: dict[str, str]
     isolation: str
+    passes: tuple[Latency, ...] = ()
+    peak_memory_bytes: int | None = None
+    model_bytes: int | None = None
 
 
 def finite(value: float) -> float | None:

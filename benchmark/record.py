@@ -50,7 +50,12 @@ def _fields(part: object) -> dict[str, Any]:
     """The fields of a part, for the encoder: `dataclasses.asdict` would copy everything first, five times as slow."""
     if not dataclasses.is_dataclass(part):
         raise TypeError(f"{type(part).__name__} is not JSON")
-    return {name: getattr(part, name) for name in part.__dataclass_fields__}
+    fields = part.__dataclass_fields__
+    whole = {name: getattr(part, name) for name in fields}
+    for name in getattr(part, "LATER", ()):
+        if whole[name] == fields[name].default:
+            del whole[name]
+    return whole
 
 
 _CANONICAL = json.JSONEncoder(

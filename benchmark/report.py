@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from prunemark.benchmark.child import ISOLATION, ChildFailed
+from prunemark.benchmark.footprint import Footprint
 from prunemark.benchmark.outcome import (
+    INSTRUCTIONS,
     RATIOS_OF,
     Accuracy,
     BaseModel,
@@ -17,7 +19,6 @@ from prunemark.benchmark.outcome import (
     Diagnostics,
     EpochPoint,
     Failure,
-    Latency,
     Method,
     Observed,
     Outcome,
@@ -34,8 +35,8 @@ VERSIONED = ("prunemark", "torch", "torchvision", "timm", "torch-pruning", "nump
 def ok_record(
     trial: Trial, keys: Keys, seconds: dict[str, float], data_sha256: str, ratios_of: str, *,
     base: BaseModel | None, pruning: Stage | None, retraining: Stage, compression: Compression,
-    curve: tuple[EpochPoint, ...], accuracy: Accuracy, latency: Latency, weights_sha256: str, recipe: Recipe,
-    diagnostics: Diagnostics, tuning: tuple[Tried, ...],
+    curve: tuple[EpochPoint, ...], accuracy: Accuracy, footprint: Footprint, weights_sha256: str, recipe: Recipe,
+    diagnostics: Diagnostics, tuning: tuple[Tried, ...], model_bytes: int,
 ) -> Record:  # fmt: skip
     """The record of a trial that reached its end."""
     outcome = Outcome(
@@ -43,7 +44,7 @@ def ok_record(
         retraining=retraining, retraining_recipe=recipe.as_dict(), compression=compression, curve=curve,
         accuracy=accuracy, weights_sha256=weights_sha256, diagnostics=diagnostics, tuning=tuning,
     )  # fmt: skip
-    return Record(SCHEMA, outcome, _observed(trial, seconds, latency))
+    return Record(SCHEMA, outcome, _observed(trial, seconds, footprint, model_bytes))
 
 
 def failed_record(
@@ -56,7 +57,7 @@ def failed_record(
         base=None, pruning=None, retraining=None, retraining_recipe=None, compression=None, curve=(),
         accuracy=None, weights_sha256=None,
     )  # fmt: skip
-    return Record(SCHEMA, outcome, _observed(trial, seconds, None))
+    return Record(SCHEMA, outcome, _observed(trial, seconds))
 
 
 def _identity(trial: Trial, keys: Keys, data_sha256: str, ratios_of: str) -> dict[str, Any]:
@@ -80,18 +81,27 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _observed(trial: Trial, seconds: dict[str, float], latency: Latency | None) -> Observed:
+def _observed(trial: Trial, seconds: dict[str, float], footprint: Footprint | None = None, model_bytes: int | None = None) -> Observed:
     return Observed(
         finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         pruning_seconds=seconds["pruning"],
         retraining_seconds=seconds["retraining"],
         evaluation_seconds=seconds["evaluation"],
-        latency=latency,
+        latency=footprint.latency if footprint else None,
         device=trial.device,
         hardware=hardware(trial.device),
-        versions={"python": platform.python_version()} | package_versions(VERSIONED),
+        versions=versions(trial.device),
         isolation=ISOLATION,
+        passes=footprint.passes if footprint else (),
+        peak_memory_bytes=footprint.peak_memory_bytes if footprint else None,
+        model_bytes=model_bytes,
     )
+
+
+def versions(device: str) -> dict[str, str]:
+    """Of everything that numbers may depend on; on a CPU also its instruction set, by which torch picks its kernels."""
+    found = {"python": platform.python_version()} | package_versions(VERSIONED)
+    return found if device != "cpu" else found | {INSTRUCTIONS: torch.backends.cpu.get_cpu_capability()}
 
 
 def hardware(device: str) -> str:

@@ -20,6 +20,7 @@ from prunemark.benchmark import cost, pruning, stages
 from prunemark.benchmark.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.data import load_split, pick_device, prepare
 from prunemark.benchmark.diagnostics import diagnose
+from prunemark.benchmark.footprint import measure
 from prunemark.benchmark.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExceeded, check_stage
 from prunemark.benchmark.networks import ImageShape, build_network
 from prunemark.benchmark.outcome import BaseModel, EpochPoint, Stage, Tried
@@ -251,15 +252,16 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
         device = pick_device(run.trial.device)
         result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
         run.predictions = {"predicted": result.predicted.tolist(), "label": result.labels.tolist()}
-        latency = cost.measure_latency(pruned.model, run.shape, time.perf_counter)
+        footprint = measure(pruned.model, run.shape, time.perf_counter)
         base_model = _base_model(run, base) if base else None
         compression = measure_compression(run.trial, pruned, run.shape)
     return ok_record(
         run.trial, run.keys, run.seconds, data_sha256(run.data), run.ratios_of,
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
-        curve=tuple(curve), accuracy=stages.summarise(result, curve), latency=latency,
+        curve=tuple(curve), accuracy=stages.summarise(result, curve), footprint=footprint,
         weights_sha256=stages.weights_sha256(state), recipe=recipe,
         diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
+        model_bytes=(final / WEIGHTS).stat().st_size,
     )  # fmt: skip
 
 

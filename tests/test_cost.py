@@ -1,8 +1,7 @@
-"""Costs: by hand, against torch's own counter, and the time of a forward pass by a clock that is passed in."""
+"""Counted costs: by hand, and against torch's own counter."""
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import torchvision
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from prunemark.benchmark.cost import count, measure_latency
+from prunemark.benchmark.cost import count
 from prunemark.benchmark.networks import ImageShape, build_network
 
 DIGITS = ImageShape(1, 8, 8, 10)
@@ -149,18 +148,3 @@ def test_counting_leaves_the_model_as_it_was() -> None:
         count(model, DIGITS)
     handle.remove()
     assert model.training and not any(module._forward_hooks for module in model.modules())
-
-
-def test_latency_is_read_from_the_clock_after_a_warm_up() -> None:
-    model, batches = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), []
-    model.register_forward_pre_hook(lambda _, inputs: batches.append(inputs[0].shape))
-    model.train()
-    durations = [9.0] * 10 + [float(n) for n in range(1, 60 + 1)]  # the warm-up is slow; 1 to 60 s, then
-    times = itertools.chain.from_iterable((0.0, second) for second in durations[10:])
-    warm = itertools.chain([0.0] * 10, times)
-    latency = measure_latency(model, DIGITS, lambda: next(warm), batch_size=7)
-    assert set(batches) == {torch.Size([7, 1, 8, 8])} and len(batches) == 70
-    assert (latency.batch_size, latency.repeats) == (7, 60)
-    assert latency.median_ms == 30_500.0
-    assert (latency.low_ms, latency.high_ms) == (15_250.0, 45_750.0)  # quartiles at 15.25 and 45.75 of 1 to 60
-    assert not model.training

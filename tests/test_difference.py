@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prunemark.benchmark.difference import first_difference, other_machine
-from prunemark.benchmark.outcome import Failure
+from prunemark.benchmark.outcome import INSTRUCTIONS, Failure
 from prunemark.benchmark.record import dump, load
 
 
@@ -95,4 +95,7 @@ def test_machines_differ_by_processor_device_or_numeric_version_and_by_nothing_e
     assert "numpy: recorded none, here 2" in other_machine(
         here, dataclasses.replace(here, versions=here.versions | {"numpy": "2"})
     )
+    known = [dataclasses.replace(here, versions=here.versions | {INSTRUCTIONS: name}) for name in ("AVX2", "AVX512")]
+    assert other_machine(*known) == "cpu instructions: recorded AVX2, here AVX512"
+    assert other_machine(here, known[0]) == "", "an older record does not say, which explains nothing"
     assert "device" in other_machine(here, dataclasses.replace(here, device="cuda"))
