@@ -81,7 +81,9 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _observed(trial: Trial, seconds: dict[str, float], footprint: Footprint | None = None, model_bytes: int | None = None) -> Observed:
+def _observed(
+    trial: Trial, seconds: dict[str, float], footprint: Footprint | None = None, model_bytes: int | None = None
+) -> Observed:
     return Observed(
         finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         pruning_seconds=seconds["pruning"],
