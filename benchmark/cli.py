@@ -16,7 +16,7 @@ from prunemark.benchmark import cli_listings as listings
 from prunemark.benchmark import cli_results as results
 from prunemark.benchmark.cli_experiments import print_standings
 from prunemark.benchmark.cli_export import export_model
-from prunemark.benchmark.cli_options import Format, HomeOption, UriOption, console
+from prunemark.benchmark.cli_options import DataOption, Format, HomeOption, UriOption, console, use_data
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ def submit(
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     pruning_seconds: Annotated[float | None, typer.Option(help="stop a method's pruning stage after this")] = None,
     prune_at: Annotated[int | None, typer.Option(help="epoch of the dense run to prune at (SX-A, SX-B)")] = None,
+    data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
     contribute: Annotated[Path | None, typer.Option(help="also add the results to this board's folder")] = None,
@@ -58,6 +59,7 @@ def submit(
     from prunemark.benchmark.executor import LocalProcesses
     from prunemark.benchmark.home import home_at, open_home
 
+    use_data(data)
     request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at)
     place = open_home(home_at(home))
     executor = LocalProcesses(requests.worker_count(workers, device))
@@ -89,6 +91,7 @@ def check(
     method: Annotated[str, typer.Argument(help="path/to/file.py:Class, package.module:Class, or a name")],
     track: Annotated[str | None, typer.Option(help="[default: a small track of the method's granularity]")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
+    data: DataOption = None,
     format: Format = "table",
 ) -> None:
     """Is a submission well-formed? Runs the contract on an untrained network, in seconds."""
@@ -96,6 +99,7 @@ def check(
     from prunemark.benchmark.executor import LocalProcesses
     from prunemark.benchmark.listing import print_rows
 
+    use_data(data)
     findings = submit.check(method, requests.read_settings(set_), track, LocalProcesses(1))
     print_rows([f.as_row() for f in findings], format, console())
     if any(f.state == "broken" for f in findings):

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prunemark.benchmark.cli_options import Format, HomeOption, UriOption, console
+from prunemark.benchmark.cli_options import DataOption, Format, HomeOption, UriOption, console, use_data
 from prunemark.setups.errors import WorkFailed
 
 
@@ -34,6 +34,7 @@ def reproduce(
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     output: Annotated[Path | None, typer.Option(help="also write the table and its packed records here")] = None,
+    data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
@@ -50,6 +51,7 @@ def reproduce(
     from prunemark.setups.grid import find_grid
     from prunemark.setups.track import find_track
 
+    use_data(data)
     grid, found = find_grid(table), find_track(track)
     place = open_home(home_at(home, f"reproductions/{grid.id}"))
     executor = LocalProcesses(requests.worker_count(workers, device))
@@ -77,6 +79,7 @@ def cross_validate(
     level: Annotated[list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
@@ -88,6 +91,7 @@ def cross_validate(
     from prunemark.benchmark.home import home_at, open_home
     from prunemark.leaderboard.crossing import cross_markdown
 
+    use_data(data)
     request = requests.read(track, "S2", level, seeds, device, None)
     place = open_home(home_at(home, "cross-validation"))
     executor = LocalProcesses(requests.worker_count(workers, device))
@@ -113,6 +117,7 @@ def tune(
     set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
@@ -124,6 +129,7 @@ def tune(
     from prunemark.benchmark.home import home_at, open_home
     from prunemark.leaderboard.crossing import tuning_markdown
 
+    use_data(data)
     request = requests.read(track, "S3.1", level, seeds, device, None)
     place = open_home(home_at(home, "tuning"))
     executor = LocalProcesses(requests.worker_count(workers, device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,18 @@ UriOption = Annotated[
     str | None,
     typer.Option("--tracking-uri", help="MLflow [env: MLFLOW_TRACKING_URI; default: SQLite in --home]"),
 ]
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="folder that holds the images of the track [env: PRUNEMARK_DATA]")
+]
+
+
+def use_data(folder: Path | None) -> None:
+    """Makes --data what PRUNEMARK_DATA is, for this process and those that it starts."""
+    from prunemark.benchmark.sources import VARIABLE
+
+    if folder is not None:
+        os.environ[VARIABLE] = str(folder.absolute())
 
 
 def console(stderr: bool = False) -> Console:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prunemark.benchmark import cli_contribution
-from prunemark.benchmark.cli_options import Format, HomeOption, UriOption, console
+from prunemark.benchmark.cli_options import DataOption, Format, HomeOption, UriOption, console, use_data
 from prunemark.setups.errors import InputError, RuleBroken
 
 if TYPE_CHECKING:
@@ -153,11 +153,13 @@ def verify(
     against: Annotated[Path | None, typer.Option(help="the board's folder as it was: examine what is new")] = None,
     rerun: Annotated[int, typer.Option(help="how many of the new trials to run again")] = 0,
     salt: Annotated[str, typer.Option(help="any text: it decides, with the new records, which are run again")] = "",
+    data: DataOption = None,
     format: Format = "table",
 ) -> None:
     """Check that results are whole and have the content their names promise: one record, a pack, or a whole board."""
     from prunemark.leaderboard.packs import PACKED
 
+    use_data(data)
     if (rerun or salt) and not against:
         raise InputError("--rerun and --salt are about new trials: say with --against what was there before")
     if against:

@@ -48,7 +48,7 @@ def count(model: nn.Module, shape: ImageShape) -> Cost:
     try:
         model.eval()
         torch.backends.mha.set_fastpath_enabled(False)  # one call for all of attention, its products unseen
-        with torch.no_grad(), _Products() as all_products:
+        with torch.no_grad(), Products() as all_products:
             model(as_example(shape, next(model.parameters()).device))
     finally:
         model.train(was_training)
@@ -68,7 +68,7 @@ def _macs(module: nn.Module, output: torch.Tensor) -> int:
     return output[0].numel() * module.in_features
 
 
-class _Products(TorchDispatchMode):
+class Products(TorchDispatchMode):
     """Counts the MACs of every product that torch carries out, whichever layer or function asks for it."""
 
     def __init__(self) -> None:

@@ -166,7 +166,7 @@ def _write_program(model: nn.Module, images: torch.Tensor, out: Path, _about: di
 
 def _write_onnx(model: nn.Module, images: torch.Tensor, out: Path, _about: dict[str, Any]) -> list[Path]:
     if any(importlib.util.find_spec(package) is None for package in ("onnx", "onnxscript")):
-        raise InputError("ONNX needs two more packages: pip install onnx onnxscript")
+        raise InputError("ONNX needs two more packages: pip install 'prunemark[export]'")
     try:
         torch.onnx.export(
             model, (images,), out / ONNX, dynamo=True, external_data=False, verbose=False,

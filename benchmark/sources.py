@@ -26,12 +26,12 @@ def data_folder(name: str) -> Path:
     given = os.environ.get(VARIABLE)
     if not given:
         raise InputError(
-            f"dataset {name} is read from a folder of yours: set {VARIABLE} to it.\n"
+            f"dataset {name} is read from a folder of yours: name it with --data, or set {VARIABLE} to it.\n"
             "Nothing is downloaded; docs/networks-and-data.md says what has to lie in it"
         )
     root = Path(given).absolute()
     if not root.is_dir():
-        raise InputError(f"{VARIABLE} is {root}, and there is no such folder")
+        raise InputError(f"the images are said to lie in {root} (--data, or {VARIABLE}), and there is no such folder")
     inside = root / (match.group(1) if (match := IMAGE_FOLDER.fullmatch(name)) else name)
     return inside if inside.is_dir() else root
 

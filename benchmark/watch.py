@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from torch.overrides import TorchFunctionMode
 
+from prunemark.benchmark.cost import Products
 from prunemark.benchmark.meter import BACKWARD_PER_FORWARD, Meter
 
 
@@ -33,13 +34,24 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs the function and counts it."""
+        if func in _COMPOSED and not self._pauses:
+            return self._measured(func, args, kwargs or {})
         out = func(*args, **kwargs) if kwargs else func(*args)
-        if func not in _COUNTED:  # nearly all of them: this line is what the watch costs
+        if func not in _COUNTED:  # nearly all of them: these lines are what the watch costs
             return out
         count = None if self._pauses else _COUNTED[func]
         if count is not None and isinstance(out, torch.Tensor):
             with torch._C.DisableTorchFunction():
                 self._note(out, int(count(out, args, kwargs or {})))
+        return out
+
+    def _measured(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Runs a function that makes several products inside, and counts those as torch carries them out."""
+        with Products() as products:
+            out = func(*args, **kwargs)
+        result = out[0] if isinstance(out, tuple) else out
+        with torch._C.DisableTorchFunction():
+            self._note(result, products.macs)
         return out
 
     def _note(self, out: torch.Tensor, macs: int) -> None:
@@ -129,6 +141,16 @@ def _added_product(out: torch.Tensor, args: Any, kwargs: Any) -> int:
     return out.numel() * int(left.shape[-1])
 
 
+def _added_batches(out: torch.Tensor, args: Any, kwargs: Any) -> int:
+    left = args[1] if len(args) > 1 else kwargs["batch1"]
+    return out.numel() * int(left.shape[0] * left.shape[-1])
+
+
+def _bilinear(out: torch.Tensor, args: Any, kwargs: Any) -> int:
+    weight = args[2] if len(args) > 2 else kwargs["weight"]
+    return int(out.numel() * weight[0].numel())
+
+
 def _einsum(out: torch.Tensor, args: Any, kwargs: Any) -> int:
     """By the sizes of all letters: what one nested loop over them would take."""
     text, *operands = args
@@ -152,10 +174,22 @@ _COUNTED: dict[Any, Callable[[torch.Tensor, Any, Any], int]] = {
     **dict.fromkeys(
         (
             F.linear, torch.matmul, torch.mm, torch.bmm, torch.mv, torch.Tensor.matmul, torch.Tensor.__matmul__,
-            torch.Tensor.__rmatmul__, torch.Tensor.mm, torch.Tensor.bmm, torch.Tensor.mv,
+            torch.Tensor.__rmatmul__, torch.Tensor.mm, torch.Tensor.bmm, torch.Tensor.mv, torch.inner,
+            torch.Tensor.inner, torch.dot, torch.Tensor.dot, torch.vdot, torch.Tensor.vdot,
         ),
         _product,
     ),
-    **dict.fromkeys((torch.addmm, torch.baddbmm, torch.Tensor.addmm, torch.Tensor.baddbmm), _added_product),
+    **dict.fromkeys(
+        (
+            torch.addmm, torch.baddbmm, torch.addmv, torch.Tensor.addmm, torch.Tensor.baddbmm, torch.Tensor.addmv,
+        ),
+        _added_product,
+    ),
+    **dict.fromkeys((torch.addbmm, torch.Tensor.addbmm), _added_batches),
+    **dict.fromkeys((F.bilinear, torch.bilinear), _bilinear),
     torch.einsum: _einsum,
 }  # fmt: skip
+_COMPOSED = frozenset((
+    F.scaled_dot_product_attention, F.multi_head_attention_forward, torch.tensordot, torch.linalg.multi_dot,
+    torch.chain_matmul,
+))  # fmt: skip

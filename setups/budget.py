@@ -179,7 +179,15 @@ def _stretched(lr: LRSchedule, epochs: int) -> LRSchedule:
 
 
 def _whole(track: Track, setup: str, level: Level, own: Own) -> Budget:
-    """SX-A and SX-B: the sum is imposed, and the first and the final LR; when to prune is the method's choice."""
+    """SX-A and SX-B: the sum is imposed, and the first and the final LR; when to prune is the method's choice.
+
+    Raises InputError for a track whose schedules are not steps: there is no rule that cuts those.
+    """
+    if not_steps := {str(r.lr) for r in (track.pretraining, track.retraining) if r.lr.kind != "step"}:
+        raise InputError(
+            f"under SX-A and SX-B schedules are halved in steps (Rule 2), and track {track.id} states "
+            f"{' and '.join(sorted(not_steps))}.\nUse one of the other setups: see `prunemark setups`"
+        )
     total = track.pretraining.epochs + track.retraining.epochs
     last, cap = track.retraining.lr.final, track.lr_stage_cap
     dense_run = replace(track.pretraining, lr=generated(track.pretraining.lr.initial, last, total, cap))
@@ -207,9 +215,17 @@ def _scratch(track: Track, setup: str, level: Level, budget: Budget) -> Budget:
     k1, k2 = track.pretraining.epochs, track.retraining.epochs
     pruning = track.pruning.epochs if setup in EXACT_PRUNING else 0
     epochs = round(k1 * speedup_of(level) + k2) if setup == "SX-B" else k1 + pruning + k2
-    lr = generated(track.pretraining.lr.initial, track.retraining.lr.final, epochs, track.lr_stage_cap)
-    recipe = replace(track.retraining, lr=lr)
+    recipe = replace(track.retraining, lr=_scratch_schedule(track, epochs))
     return replace(
         budget, base_epochs=0, pruning_epochs=0, pruning_exact=False, pruning_lr=None, scoring_epochs=0,
         retraining=recipe, total_epochs=None, total_dense_epochs=None, schedule=None,
     )  # fmt: skip
+
+
+def _scratch_schedule(track: Track, epochs: int) -> LRSchedule:
+    """From the LR that pretraining begins with to the one that retraining ends with, along a curve of the same kind."""
+    first, pipeline = track.pretraining.lr, track.retraining.lr
+    if pipeline.kind == "step":
+        return generated(first.initial, pipeline.final, epochs, track.lr_stage_cap)
+    ends = ((0, first.initial), *((epochs, lr) for _, lr in pipeline.points[1:]))
+    return LRSchedule(pipeline.kind, epochs, ends, first.warmup_epochs)

@@ -9,7 +9,7 @@ from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.track import Level, find_track
+from prunemark.setups.track import TRACKS, Level, find_track
 
 TRACK = find_track("digits-resnet8")  # K1 = 30 epochs of pretraining, K2 = 20 of retraining, 10 of pruning
 LEVEL = TRACK.level("90%")
@@ -129,3 +129,28 @@ def test_a_budget_that_differs_has_another_plain_form():
     seen = [str(granted(setup, own=OWN).as_dict()) for setup in SETUPS if setup != "S1-acc"]
     assert len(set(seen)) == len(seen)
     assert dataclasses.asdict(Level("x", 0.5))["speedup"] is None
+
+
+@pytest.mark.parametrize("track", TRACKS.values(), ids=lambda track: track.id)
+def test_every_track_can_be_run_by_every_kind_under_every_setup_that_its_schedules_allow(track):
+    steps = track.pretraining.lr.kind == "step"
+    for setup in SETUPS:
+        for kind in ("pruned", "scratch", "dense"):
+            if not steps and setup.startswith("SX"):
+                with pytest.raises(InputError, match=f"track {track.id} states cosine"):
+                    granted(setup, kind, track=track, level=track.levels[0])
+                continue
+            recipe = final(granted(setup, kind, track=track, level=track.levels[0]), 0, track.levels[0].speedup or 1.0)
+            assert recipe.lr.kind == track.retraining.lr.kind or setup.startswith("SX")
+            assert recipe.epochs >= track.retraining.epochs
+
+
+def test_scratch_follows_the_curve_of_the_pipeline_from_the_first_lr_to_the_last():
+    track = find_track("imagenet-deit-tiny")
+    assert str(final(granted("S3.2", "scratch", track=track, level=track.levels[0])).lr) == (
+        "cosine:1e-3->1e-5+warmup5"
+    )
+    cycle = dataclasses.replace(TRACK.retraining, lr=parse_schedule("one-cycle:1e-2", 20))
+    curved = dataclasses.replace(TRACK, retraining=cycle)
+    recipe = final(granted("S3.2", "scratch", track=curved))
+    assert (str(recipe.lr), recipe.epochs) == ("one-cycle:1e-1", 50)

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from prunemark.benchmark import sources
 from prunemark.benchmark.augmentation import augment, crop_box
+from prunemark.benchmark.cli import app
 from prunemark.benchmark.data import Images, load_split, prepare
 from prunemark.benchmark.datasets import DATASETS, dataset_of, read_image
 from prunemark.benchmark.meter import Meter
@@ -127,10 +129,10 @@ def test_resized_crops_stay_inside_and_cover_what_they_should() -> None:
 
 def test_where_images_are_missing_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    with pytest.raises(InputError, match=f"dataset cifar10 is read from a folder of yours: set {VARIABLE} to it"):
+    with pytest.raises(InputError, match="cifar10 is read from a folder of yours: name it with --data"):
         prepare("cifar10", tmp_path)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(InputError, match="nowhere, and there is no such folder"):
+    with pytest.raises(InputError, match="nowhere .*, and there is no such folder"):
         data_folder("cifar10")
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     for name, words in (
@@ -245,3 +247,15 @@ def test_the_reduced_dataset_is_the_mean_of_four_pixels(
     assert np.abs(splits["test"].images[0].numpy() - expected).max() <= 0.5
     data = splits["validation"]
     assert abs(float(data.first(1000).mean())) < 0.15 and 0.8 < float(data.first(1000).std()) < 1.1
+
+
+def test_the_command_line_names_the_folder(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["submit", "L1-norm", "--track", "cifar10-jpeg-small", "--seeds", "1", "--level", "50%", "--dry-run"]
+    words += ["--home", str(tmp_path / "home"), "--format", "csv"]
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(InputError, match=f"name it with --data, or set {VARIABLE} to it"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    done = CliRunner().invoke(app, [*words, "--data", str(tree)], catch_exceptions=False)
+    assert done.exit_code == 0 and done.output.count("cifar10-jpeg-small@1") == 4
+    with pytest.raises(InputError, match="insect \\(--data, or PRUNEMARK_DATA\\), and there is no such folder"):
+        CliRunner().invoke(app, [*words, "--data", str(tree)[:-1]], catch_exceptions=False)
