@@ -17,6 +17,8 @@ READING = (
 )
 OVERALL_READING = "In brackets the 95 % interval; differences are in points, means over the levels."
 
+LEFT = ("method", "difference", "verdict", "new_images")
+
 
 def latex(board: Board, identifier: str = "") -> str:
     """All tables that rank something, and the standings over tracks. `identifier` names this state of the board."""
@@ -26,16 +28,22 @@ def latex(board: Board, identifier: str = "") -> str:
 
 
 def _table(table: Table) -> str:
+    heads = words.columns(table)
     rows = []
     for row in table.ranked:
         line = words.line(row, table)
         cells = [_tex(cell) for cell in line.cells.values()]
         rows.append([rf"\textbf{{{cells[0]}}}" if line.top else cells[0], *cells[1:]])
     notes = [f"{row.name}: not ranked; {row.why}" for row in table.unranked]
+    notes = [*words.flag_lines((*table.ranked, *table.unranked)), *notes]
     return _environment(
-        f"{words.caption(table)} {READING}", f"tab:{table.track}-{table.setup}-{table.level}", "lrrrrlrrll",
-        list(words.COLUMNS.values()), rows, [*words.flag_lines((*table.ranked, *table.unranked)), *notes],
-    )  # fmt: skip
+        f"{words.caption(table)} {READING}",
+        f"tab:{table.track}-{table.setup}-{table.level}",
+        "".join("l" if key in LEFT else "r" for key in heads),
+        list(heads.values()),
+        rows,
+        notes,
+    )
 
 
 def _overall(overall: Overall) -> str:

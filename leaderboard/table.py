@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from prunemark.leaderboard import field
 from prunemark.leaderboard.crossed import CrossedComparison
 from prunemark.leaderboard.field import Competitor, seeds_in_words
 from prunemark.leaderboard.looks import looks_in_words, withheld
+from prunemark.leaderboard.measured import Measured, measured_of
 from prunemark.leaderboard.multiplicity import Verdict, evidence_level
 from prunemark.leaderboard.standings import Correctness, Standings, stand
 from prunemark.leaderboard.statistics import VariancePrior, student_interval
@@ -25,7 +26,7 @@ Shown = Mapping[tuple[str, str, str, str], Collection[int]]
 
 @dataclass(frozen=True)
 class Row:
-    """One competitor. Accuracies in percent, differences in percentage points, latency in milliseconds.
+    """One competitor. Accuracies in percent, differences in percentage points.
 
     `seeds`, `scores` (accuracy in percent) and `records` (hashes) belong together, seed by seed; `uncounted` are its
     other records, (seed, hash). `verdict` is about the difference to the anchor on this test set (E1), `generalises`
@@ -48,7 +49,7 @@ class Row:
     speedup_macs: float | None
     sparsity: float | None
     params: int | None
-    latency_ms: float | None
+    measured: Measured
     trainability_percent: float | None
     verdict: Verdict | None = None
     generalises: CrossedComparison | None = None
@@ -199,7 +200,6 @@ def _row(
     whole = all(seed in c.ok for seed in seeds)
     drops = [o.base.test_percent - o.accuracy.test_percent for o in outcomes if o.base and o.accuracy]
     costs = [o.compression for o in outcomes if o.compression]
-    latencies = [latency.median_ms for record in records if (latency := record.observed.latency)]
     trainability = [
         d.trainability_percent for o in outcomes if (d := o.diagnostics) and d.trainability_percent is not None
     ]
@@ -212,7 +212,7 @@ def _row(
         interval_percent=_interval(scores, _examples(c)), drop_pp=_mean(drops) if whole else None,
         speedup_macs=_mean([x.speedup_macs for x in costs]), sparsity=_mean([x.sparsity for x in costs]),
         params=round(fmean(x.params for x in costs)) if costs else None,
-        latency_ms=median(latencies) if latencies else None,
+        measured=measured_of(records),
         trainability_percent=_mean(trainability),
         verdict=found.verdicts.get(c.name) if found else None,
         generalises=found.generalises.get(c.name) if found else None,

@@ -69,11 +69,10 @@ def as_markdown(board: Board, identifier: str = "") -> str:
         parts.append(f"## {_pipe(table.track)}, {_pipe(table.level)}, {table.setup}\n")
         body = [words.line(row, table) for row in table.ranked]
         if body:
-            parts.append(_markdown_table(list(words.COLUMNS.values()), [_markdown_cells(line) for line in body]))
+            parts.append(_markdown_table(list(words.columns(table).values()), [_markdown_cells(line) for line in body]))
         if table.unranked:
-            head = ["Not ranked", *list(words.COLUMNS.values())[1:5], "Why"]
-            cells = [[_pipe(cell) for cell in words.unranked_line(row).values()] for row in table.unranked]
-            parts.append(_markdown_table(head, cells))
+            cells = [[_pipe(cell) for cell in words.unranked_line(row, table).values()] for row in table.unranked]
+            parts.append(_markdown_table(words.unranked_head(table), cells))
         parts.append(f"{_pipe(words.caption(table))}\n")
         parts += _markdown_list(words.flag_lines((*table.ranked, *table.unranked)))
     if board.overall:
@@ -136,7 +135,7 @@ def print_board(board: Board, console: Console) -> None:
     for table in board.tables:
         console.print(Text.assemble("\n", (table.track, "bold"), f"  level {table.level}  setup {table.setup}"))
         grid = Grid(box=None, padding=(0, 2, 0, 0), show_edge=False)
-        for key, name in words.COLUMNS.items():
+        for key, name in words.columns(table).items():
             justify: Literal["left", "right"] = "left" if key in WORDS else "right"
             grid.add_column(name, justify=justify, no_wrap=key not in WRAPPED)
         for row in table.ranked:
@@ -144,7 +143,7 @@ def print_board(board: Board, console: Console) -> None:
             style = "bold" if line.top else ""
             grid.add_row(*(Text(cell, style=style) for cell in line.cells.values()))
         for row in table.unranked:
-            cells = list(words.unranked_line(row).values())[:-1]
+            cells = list(words.unranked_line(row, table).values())[:-1]
             grid.add_row(*(Text(cell, style="dim") for cell in cells), Text("not ranked", style="dim"), "", "", "", "")
         console.print(grid)
         for flag in words.flag_lines((*table.ranked, *table.unranked)):

@@ -16,17 +16,20 @@ COLUMNS = {
     "drop": "Drop pp",
     "compression": "Speed-up",
     "latency": "Latency ms",
+    "throughput": "Images/s",
     "difference": "To anchor pp [95 % CI]",
     "p": "p (Holm)",
     "rank": "Rank",
     "verdict": "Verdict",
     "new_images": "New images",
 }
+NUMBERS = ("accuracy", "drop", "compression", "latency", "throughput")  # what a row that is not ranked has too
 MEANINGS = {
     "Accuracy %": "of the final model on the test split, last epoch: mean and standard deviation over the seeds",
     "Drop pp": "accuracy of the base model minus accuracy of the final model, mean over the seeds",
     "Speed-up": "MACs of the dense network over MACs of the pruned one; on weight tracks the sparsity instead",
     "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown",
+    "Images/s": "measured throughput with a large batch (64 images on a CPU, 256 on a GPU); on boards that have it",
     "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval",
     "p (Holm)": "of that difference being none, adjusted for all methods that are compared with the anchor here",
     "New images": "whether a difference to the anchor is shown for new seeds and new images at once, by the crossed t",
@@ -35,6 +38,16 @@ MEANINGS = {
     "equivalent": "the difference is shown to lie inside the track's margin (two one-sided tests)",
     "undetermined": "neither is shown. It does not mean equal: more seeds are needed, at least as many as stated",
 }
+
+
+def columns(table: Table) -> dict[str, str]:
+    """Heads of a table by key; where weights are pruned, sparsity stands for speed-up."""
+    heads = dict(COLUMNS)
+    if table.granularity == "weight":
+        heads["compression"] = "Sparsity"
+    if not any(row.measured.images_per_second for row in (*table.ranked, *table.unranked)):
+        del heads["throughput"]
+    return heads
 
 
 OVERALL_COLUMNS = {
@@ -56,7 +69,7 @@ class Line:
 
 
 def line(row: Row, table: Table) -> Line:
-    """A ranked row as text."""
+    """A ranked row as text, in the columns of its table."""
     verdict = row.verdict
     anchor = row.name == table.anchor
     cells = {
@@ -64,26 +77,36 @@ def line(row: Row, table: Table) -> Line:
         "accuracy": _accuracy(row),
         "drop": number(row.drop_pp, 2),
         "compression": _compression(row),
-        "latency": number(row.latency_ms, 2),
+        "latency": number(row.measured.latency_ms, 2),
+        "throughput": number(row.measured.images_per_second, 0),
         "difference": "anchor" if anchor else _difference(row),
         "p": "" if anchor or verdict is None or verdict.p_holm is None else p_value(verdict.p_holm),
         "rank": f"{row.rank[0]}-{row.rank[1]}" if row.rank else "",
         "verdict": "" if anchor else verdict_words(row, table),
         "new_images": "" if anchor else new_images(row),
     }
-    return Line(cells, bool(row.rank and row.rank[0] == 1))
+    return Line({key: cells[key] for key in columns(table)}, bool(row.rank and row.rank[0] == 1))
 
 
-def unranked_line(row: Row) -> dict[str, str]:
+def unranked_line(row: Row, table: Table) -> dict[str, str]:
     """A row that is not ranked: its numbers, and why."""
-    return {
+    cells = {
         "method": row.name,
         "accuracy": _accuracy(row),
         "drop": number(row.drop_pp, 2),
         "compression": _compression(row),
-        "latency": number(row.latency_ms, 2),
+        "latency": number(row.measured.latency_ms, 2),
+        "throughput": number(row.measured.images_per_second, 0),
         "why": row.why,
     }
+    heads = columns(table)
+    return {key: cell for key, cell in cells.items() if key in heads or key == "why"}
+
+
+def unranked_head(table: Table) -> list[str]:
+    """The heads that go with `unranked_line`."""
+    heads = columns(table)
+    return ["Not ranked", *(heads[key] for key in NUMBERS if key in heads), "Why"]
 
 
 def verdict_words(row: Row, table: Table) -> str:

@@ -27,7 +27,6 @@ def standings_page(material: Material, track: str, setup: str) -> str:
         trail=((places.INDEX, "Overview"), (material.places.track(track), track)),
         setups=[(id, material.places.standings(track, id)) for id in material.by_track[track]],
         records_page=records_page,
-        columns=columns(tables[0]),
         levels=[level_view(material, table) for table in tables],
         frontier=charts.frontier(tables, material.looks, records_page),
         frontier_names=ranked,
@@ -38,11 +37,6 @@ def standings_page(material: Material, track: str, setup: str) -> str:
     )
 
 
-def columns(table: Table) -> dict[str, str]:
-    """Heads of the table by key; where weights are pruned, sparsity stands for speed-up."""
-    return words.COLUMNS | ({"compression": "Sparsity"} if table.granularity == "weight" else {})
-
-
 def level_view(material: Material, table: Table) -> dict[str, Any]:
     """One level as its template needs it."""
     page = material.places.records(table.track)
@@ -50,6 +44,8 @@ def level_view(material: Material, table: Table) -> dict[str, Any]:
     return {
         "level": table.level,
         "anchor_id": material.places.level(table.level),
+        "columns": words.columns(table),
+        "unranked_head": words.unranked_head(table)[1:-1],
         "rows": [row_view(material, row, table) for row in table.ranked],
         "unranked": [unranked_view(material, row, table) for row in table.unranked],
         "caption": words.caption(table),
@@ -81,7 +77,7 @@ def row_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
 
 def unranked_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
     """A row that is not ranked, with its reason."""
-    cells = {key: cell for key, cell in words.unranked_line(row).items() if key not in ("method", "why")}
+    cells = {key: cell for key, cell in words.unranked_line(row, table).items() if key not in ("method", "why")}
     return common_view(material, row, table) | {"cells": cells, "sort": sort_keys(row), "why": row.why}
 
 

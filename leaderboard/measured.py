@@ -1,0 +1,60 @@
+"""What running the final models took on the machines of their trials: medians over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from prunemark.benchmark.outcome import Latency, Layout, Observed
+from prunemark.benchmark.record import Record
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one competitor; None where no record says. Throughput is of the largest batch that was measured.
+
+    Records of different machines are not told apart here: the hardware's name is on each record.
+    """
+
+    latency_ms: float | None = None
+    latency_channels_last_ms: float | None = None
+    images_per_second: float | None = None
+    images_per_second_channels_last: float | None = None
+    throughput_batch: int | None = None
+    peak_memory_bytes: int | None = None
+    model_bytes: int | None = None
+
+
+def measured_of(records: Sequence[Record]) -> Measured:
+    """The medians over these records, each of one seed."""
+    observed = [record.observed for record in records]
+    if not any(each.passes for each in observed):  # nearly all records of before: worth no more time than that
+        return Measured(_median(each.latency.median_ms for each in observed if each.latency))
+    batch = max(one.batch_size for each in observed for one in each.passes)
+    return Measured(
+        latency_ms=_median(each.latency.median_ms for each in observed if each.latency),
+        latency_channels_last_ms=_median(one.median_ms for one in _passes(observed, 1, "channels_last")),
+        images_per_second=_median(one.images_per_second for one in _passes(observed, batch, "contiguous")),
+        images_per_second_channels_last=_median(
+            one.images_per_second for one in _passes(observed, batch, "channels_last")
+        ),
+        throughput_batch=batch,
+        peak_memory_bytes=_whole(each.peak_memory_bytes for each in observed),
+        model_bytes=_whole(each.model_bytes for each in observed),
+    )
+
+
+def _passes(observed: Iterable[Observed], batch_size: int, layout: Layout) -> list[Latency]:
+    passes = (one for each in observed for one in each.passes)
+    return [one for one in passes if one.batch_size == batch_size and one.layout == layout]
+
+
+def _median(values: Iterable[float]) -> float | None:
+    known = list(values)
+    return median(known) if known else None
+
+
+def _whole(values: Iterable[int | None]) -> int | None:
+    middle = _median(value for value in values if value is not None)
+    return None if middle is None else round(middle)
