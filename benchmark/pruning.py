@@ -22,7 +22,7 @@ from prunemark.benchmark.plan import DECISION, Trial
 from prunemark.benchmark.pruned import MASKS, STAGE, WEIGHTS, check_finite, check_target, counts_of, layer_weight
 from prunemark.benchmark.seeds import derive_seed
 from prunemark.benchmark.stages import write_json
-from prunemark.benchmark.submission import load_class
+from prunemark.benchmark.submission import SettingValue, load_class
 from prunemark.benchmark.training import steps_per_epoch
 from prunemark.benchmark.watch import Watch, watching
 
@@ -76,13 +76,21 @@ def _run_method(
             if train_first:
                 context.train_dense(model)
         with harness_hidden():
-            method = load_class(competitor.source)(**dict(competitor.settings))
+            method = load_class(competitor.source)(**_settings(trial, given))
             decision = method.prune(model.eval(), context.view())
     if meter.overdrawn or not trial.budget.pruning_exact or meter.lr:  # else it is run again, with training first
         meter.settle()
     if not isinstance(decision, Decision):
         raise TypeError(f"prune must return the Decision that context.decide makes; got {type(decision).__name__}")
     return model, _on_cpu(decision), meter.stage()
+
+
+def _settings(trial: Trial, given: dict[str, int] | None) -> dict[str, SettingValue]:
+    """Of the competitor; a control whose method made no decision takes the level's own ratio in every layer."""
+    settings = dict(trial.competitor.settings)
+    if trial.beside is not None and given is None and "allocation" in settings:
+        settings["allocation"] = "uniform"
+    return settings
 
 
 def grant_of(trial: Trial, examples: int) -> Grant:

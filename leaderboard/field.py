@@ -185,6 +185,8 @@ def why_unranked(c: Competitor, anchor: Competitor | None, setup: str, seeds: Se
     """Why a competitor is not ranked on the anchor's seeds, in words; None if it is."""
     if c is anchor:
         return None
+    if c.any.outcome.method.kind == "dense":
+        return "the unpruned network, trained as long: for reference"
     if broken := c.disqualified:
         (status, evidence), on = next(iter(_by_reason(broken).items()))
         failure = broken[on[0]].outcome.failure

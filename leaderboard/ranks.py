@@ -30,7 +30,8 @@ def rank_intervals(
     nothing is separated. Fewer than 8 seeds are computed all the same: whether to show the result
     is for `multiplicity.evidence_level` to say.
 
-    With `looks`, each one-sided p is that of two looks, at the first 5 seeds and at all 10. Methods that are
+    With `looks`, each one-sided p is that of two looks, at the first 5 seeds and at all 10, in the direction of the
+    estimate on all 10: a first look that pointed the other way must not count. Methods that are
     `withheld` are compared with none, so that any place is left open for them. Raises ValueError as `paired_t`
     does, and for looks at other numbers of seeds.
     """
@@ -47,7 +48,7 @@ def rank_intervals(
         if table.shape[1] != SECOND_LOOK_SEEDS:
             raise ValueError(f"two looks are at {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS} seeds, not {table.shape[1]}")
         early = _one_sided(differences[:, :FIRST_LOOK_SEEDS], quantum_percent, prior)
-        p_values = [two_looks(first, last) for first, last in zip(early, p_values, strict=True)]
+        p_values = [two_looks(first, last) if last < 0.5 else 1.0 for first, last in zip(early, p_values, strict=True)]
     adjusted = holm(p_values)
     for (winner, loser), p in zip([*pairs, *((b, a) for a, b in pairs)], adjusted, strict=True):
         if p <= alpha:

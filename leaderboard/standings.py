@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from prunemark.leaderboard.crossed import CrossedComparison, correctness_difference, crossed_t
 from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks
-from prunemark.leaderboard.multiplicity import VERDICT_SEEDS, Verdict, against_anchor, holm, judge
+from prunemark.leaderboard.multiplicity import RANK_SEEDS, VERDICT_SEEDS, Verdict, against_anchor, holm, judge
 from prunemark.leaderboard.ranks import rank_intervals
 from prunemark.leaderboard.statistics import VariancePrior
 
@@ -19,7 +19,10 @@ Correctness = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Standings:
-    """By method, the anchor left out of `verdicts` and `generalises`: all of it holds for one release's field."""
+    """By method, the anchor left out of `verdicts` and `generalises`: all of it holds for one release's field.
+
+    `ranks` is empty with fewer than 8 seeds.
+    """
 
     verdicts: Mapping[str, Verdict]
     ranks: Mapping[str, tuple[int, int]]
@@ -57,7 +60,7 @@ def stand(
         withheld=withheld,
     )
     ranks: dict[str, tuple[int, int]] = {}
-    if seeds >= VERDICT_SEEDS:
+    if seeds >= RANK_SEEDS:
         ranks = rank_intervals(scores, quantum_percent, prior=prior, looks=looks, withheld=withheld)
     return Standings(verdicts, ranks, generalising(correct, anchor, looks=looks, withheld=withheld))
 

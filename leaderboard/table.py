@@ -14,6 +14,7 @@ from prunemark.benchmark.record import Record
 from prunemark.leaderboard import field
 from prunemark.leaderboard.crossed import CrossedComparison
 from prunemark.leaderboard.field import Competitor, seeds_in_words
+from prunemark.leaderboard.lent import judge_lent, lender_of, lent_in_words
 from prunemark.leaderboard.looks import looks_in_words, withheld
 from prunemark.leaderboard.measured import Measured, measured_of
 from prunemark.leaderboard.multiplicity import Verdict, evidence_level
@@ -115,15 +116,14 @@ def make_table(
     competitors = field.gather(records, invalid)
     anchor = field.find_anchor(competitors, terms["anchor"])
     seeds = tuple(anchor.ok) if anchor else ()
-    same = field.same_networks(competitors)
-    reasons = {c.name: same.get(c.name) or field.why_unranked(c, anchor, first.setup, seeds) for c in competitors}
+    prior = prior_of(terms)
+    reasons = _reasons(competitors, anchor, first.setup, seeds, float(terms["margin_pp"]), prior)
     ranked = [c for c in competitors if reasons[c.name] is None]
     peeked = {
         c.name: why
         for c in ranked
         if (why := withheld(len(seeds), (earlier or {}).get((first.track, first.setup, level, c.name), ())))
     }
-    prior = prior_of(terms)
     found = _stand(ranked, anchor, seeds, terms["margin_pp"], prior, peeked) if anchor else Standings({}, {}, {})
     rows = [_row(c, seeds, found, flag=peeked.get(c.name, "")) for c in ranked]
     others = [_row(c, c.counted, why=reason) for c in competitors if (reason := reasons[c.name])]
@@ -137,6 +137,26 @@ def make_table(
         field.holding_setup(ranked, seeds), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
         looks_in_words(len(seeds)), _prior_in_words(prior), prior, _notes(anchor), release,
     )  # fmt: skip
+
+
+def _reasons(
+    competitors: Sequence[Competitor],
+    anchor: Competitor | None,
+    setup: str,
+    seeds: tuple[int, ...],
+    margin_pp: float,
+    prior: VariancePrior | None,
+) -> dict[str, str | None]:
+    """By name, why a competitor is not ranked; None if it is."""
+    reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in competitors}
+    if anchor:
+        quantum = 100.0 / _examples(anchor)
+        lent = judge_lent(competitors, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum)
+        for c in competitors:
+            if lender := lender_of(c):
+                alone = reasons[c.name] or f"a control for {lender}, which has no result to compare it with"
+                reasons[c.name] = lent_in_words(lent[c.name]) if c.name in lent else alone
+    return reasons | field.same_networks(competitors)
 
 
 def prior_of(terms: Mapping[str, Any]) -> VariancePrior | None:

@@ -27,7 +27,7 @@ def render(board: Board, format: str, *, identifier: str = "") -> str:
     Raises InputError with the valid formats.
     """
     if format not in FORMATS:
-        raise unknown_name("format", format, ["table", *FORMATS])
+        raise unknown_name("format", format, ["table", *FORMATS, "bibtex"])
     return FORMATS[format](board, identifier)
 
 
@@ -144,7 +144,7 @@ def print_board(board: Board, console: Console) -> None:
             grid.add_row(*(Text(cell, style=style) for cell in line.cells.values()))
         for row in table.unranked:
             cells = list(words.unranked_line(row, table).values())[:-1]
-            grid.add_row(*(Text(cell, style="dim") for cell in cells), Text("not ranked", style="dim"), "", "", "", "")
+            grid.add_row(*(Text(cell, style="dim") for cell in cells), Text("not ranked", style="dim"))
         console.print(grid)
         for flag in words.flag_lines((*table.ranked, *table.unranked)):
             console.print(Padding(Text(flag, style="dim"), (0, 0, 0, 2)))

@@ -16,6 +16,7 @@ from prunemark.setups.track import TRACKS
 STATED_LATER = frozenset({"classes", "family", "prior"})
 """Fields that tracks state since records were first written: a record without them ran on the same terms."""
 
+UNKNOWN = ", which this Prunemark does not know: update it, or it was never released"
 Objection = tuple[Record, str]
 
 
@@ -56,18 +57,23 @@ def _differing(terms: Mapping[str, Any], stated: Mapping[str, Any]) -> list[str]
 
 
 def newest(records: Sequence[Record], track: str | None = None) -> tuple[list[Record], list[Objection]]:
-    """The records of the newest version of each track, or of the version `track` where that is asked for."""
+    """The records of the newest version of each track, or of the version `track` where that is asked for.
+
+    A version of a track of Prunemark's that this Prunemark does not know stands behind those that it knows.
+    """
+    known_names = {_parted(id)[0] for id in TRACKS}
+    unknown = {id for r in records if (id := r.outcome.track) not in TRACKS and _parted(id)[0] in known_names}
     ids = {record.outcome.track for record in records}
     latest: dict[str, tuple[int, str]] = {}
     for id in ids:
         name, number = _parted(id)
-        latest[name] = max(latest.get(name, (-1, id)), (number, id))
+        latest[name] = max(latest.get(name, (-1, id)), (-1 if id in unknown else number, id))
     if track is not None:
         latest[_parted(track)[0]] = (0, track)
     ranked = {id: latest[_parted(id)[0]][1] for id in ids}
     kept = [record for record in records if ranked[record.outcome.track] == record.outcome.track]
     others = [
-        (record, f"of {id}; ranked are the records of {ranked[id]}")
+        (record, f"of {id}{UNKNOWN if id in unknown else ''}; ranked are the records of {ranked[id]}")
         for record in records
         if ranked[id := record.outcome.track] != id
     ]

@@ -31,9 +31,11 @@ MEANINGS = {
     "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown",
     "Images/s": "measured throughput with a large batch (64 images on a CPU, 256 on a GPU); on boards that have it",
     "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval",
-    "p (Holm)": "of that difference being none, adjusted for all methods that are compared with the anchor here",
+    "p (Holm)": "how often so large a difference would come by chance if there were none (paired t), adjusted for all "
+    "methods that are compared with the anchor here",
     "New images": "whether a difference to the anchor is shown for new seeds and new images at once, by the crossed t",
-    "Rank": "the places that the evidence allows, by Holm over all one-sided pairs; bold means none is shown better",
+    "Rank": "the places that the evidence allows, from 8 seeds on, by Holm over all one-sided pairs; bold means that "
+    "none is shown better",
     "better / worse": "the adjusted p is at most .05",
     "equivalent": "the difference is shown to lie inside the track's margin (two one-sided tests)",
     "undetermined": "neither is shown. It does not mean equal: more seeds are needed, at least as many as stated",
@@ -41,12 +43,14 @@ MEANINGS = {
 
 
 def columns(table: Table) -> dict[str, str]:
-    """Heads of a table by key; where weights are pruned, sparsity stands for speed-up."""
+    """Heads of a table by key: sparsity for speed-up where weights are pruned, and no column that nobody has."""
     heads = dict(COLUMNS)
     if table.granularity == "weight":
         heads["compression"] = "Sparsity"
     if not any(row.measured.images_per_second for row in (*table.ranked, *table.unranked)):
         del heads["throughput"]
+    if not any(row.rank for row in table.ranked):
+        del heads["rank"]
     return heads
 
 
@@ -85,7 +89,13 @@ def line(row: Row, table: Table) -> Line:
         "verdict": "" if anchor else verdict_words(row, table),
         "new_images": "" if anchor else new_images(row),
     }
-    return Line({key: cells[key] for key in columns(table)}, bool(row.rank and row.rank[0] == 1))
+    return Line({key: cells[key] for key in columns(table)}, in_top_set(row))
+
+
+def in_top_set(row: Row) -> bool:
+    """Whether no method is shown to be better: not by ranks, and not the anchor by its verdict, a smaller family."""
+    worse = row.verdict is not None and row.verdict.word == "worse"
+    return bool(row.rank and row.rank[0] == 1 and not worse)
 
 
 def unranked_line(row: Row, table: Table) -> dict[str, str]:
@@ -147,8 +157,8 @@ def caption(table: Table) -> str:
         *filter(None, (table.looks, table.prior)),
         *table.notes,
     ]
-    if 0 < len(table.seeds) < RANK_SEEDS and any(row.rank for row in table.ranked):
-        parts.append(f"Ranks are provisional: {len(table.seeds)} seeds, {RANK_SEEDS} are needed.")
+    if 0 < len(table.seeds) < RANK_SEEDS:
+        parts.append(f"No ranks: {len(table.seeds)} seeds, {RANK_SEEDS} are needed.")
     return " ".join(parts)
 
 

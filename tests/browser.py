@@ -1,6 +1,7 @@
 """A real browser for tests of pages: the one that is installed, driven without a window and without the network."""
 
 import contextlib
+import os
 import shutil
 
 import pytest
@@ -19,10 +20,12 @@ def find_browser():
 
 @contextlib.contextmanager
 def open_browser():
-    """A browser of Playwright's; skips the test where none is installed."""
+    """A browser of Playwright's; skips the test where none is installed, or fails it where BROWSER=required says so."""
     path = find_browser()
     if path is None:
-        pytest.skip("no browser: install chromium, such as `apt-get install chromium`")
+        (pytest.fail if os.environ.get("BROWSER") == "required" else pytest.skip)(
+            "no browser: install chromium, such as `apt-get install chromium`"
+        )
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from scipy import stats
+
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.leaderboard.board import make_board
 from prunemark.leaderboard.load import Loaded
@@ -36,25 +38,72 @@ def with_weights(record, sha256):
     return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, weights_sha256=sha256))
 
 
-def lent(make_records, lender, scores, weights):
-    settings = {RATIOS_OF: f"{lender} abcd1234 (allocation=global)"} if lender else {}
-    records = make_records("Random", scores, role="control", settings=settings)
+def lent(make_records, lender, scores, weights, **how):
+    """A control that was lent the ratios of this method; "" for the one with the level's own."""
+    settings = {RATIOS_OF: f"{lender} {lender.lower()} (q=2, p=1.5)"} if lender else {}
+    records = make_records("Random", scores, role="control", settings=settings, **how)
     return [with_weights(r, f"{weights} {r.outcome.seed}") for r in records]
 
 
-def test_controls_that_are_the_same_networks_are_ranked_once(make_records):
+def method(make_records, name, scores):
+    return make_records(name, scores, source=name.lower(), settings={"p": 1.5, "q": 2})
+
+
+def test_a_lent_control_is_compared_with_its_method_and_with_nobody_else(make_records):
+    """The numbers by scipy; the family is of such controls alone, and costs the ranked nothing."""
+    scores = {"A": BETTER, "B": [94.2, 95.2, 93.8, 95.0, 94.4]}
+    groups = [make_records("L1-norm", ANCHOR), *(method(make_records, n, s) for n, s in scores.items())]
+    controls = [lent(make_records, "A", ANCHOR, "1"), lent(make_records, "B", [94.0, 95.4, 93.8, 94.6, 94.8], "2")]
+    found, without = table(*groups, *controls), table(*groups)
+    assert found.ranked == without.ranked and len(found.ranked) == 3
+    a, b = (stats.ttest_rel(scores[n], [c.outcome.accuracy.test_percent for c in control])
+            for n, control in zip("AB", controls, strict=True))  # fmt: skip
+    low, high = a.confidence_interval()
+    said = row(found, "Random (layer ratios of A)").why
+    assert said.startswith(
+        f"a control: beside it A, with the same layer ratios, is at +2.08 pp [{low:+.2f}, {high:+.2f}]"
+    )
+    assert f"better (p {2 * a.pvalue:.3g}, Holm over 2 such controls)" in said and 2 * a.pvalue < b.pvalue
+    assert "equivalent (p 1," in row(found, "Random (layer ratios of B)").why
+
+
+def test_a_lent_control_says_why_it_is_compared_with_nothing(make_records):
+    """Its method is not there, or not with two of its seeds, or under other settings, or the setup does not hold."""
+    anchor = make_records("L1-norm", ANCHOR)
+    control = lent(make_records, "A", BETTER, "1")
+    alone = "a control for A, which has no result to compare it with"
+    assert row(table(anchor, control), "Random").why == alone
+    assert row(table(anchor, control, method(make_records, "A", BETTER[:1])), "Random").why == alone
+    other = make_records("A", BETTER, source="a", settings={"p": 1.0, "q": 2})
+    assert row(table(anchor, control, other), "Random").why == alone
+    longer = lent(make_records, "A", BETTER, "1", lr=(0.1, 0.1, 0.01))
+    assert "S3.2 does not hold" in row(table(anchor, longer, method(make_records, "A", BETTER)), "Random").why
+
+
+def test_ten_seeds_are_two_looks_for_lent_controls_too(make_records):
+    ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
+    mine = [*BETTER, *(score + 0.4 for score in BETTER)]
+    found = table(make_records("L1-norm", ten), method(make_records, "A", mine), lent(make_records, "A", ten, "1"))
+    first, last = (stats.ttest_rel(mine[:k], ten[:k]).pvalue for k in (5, 10))
+    assert f"(p {min(1, first / 0.2, last / 0.8):.3g}, Holm over 1" in row(found, "Random").why
+
+
+def test_controls_that_are_the_same_networks_are_shown_once(make_records):
     others = [("A", ANCHOR, "1"), ("B", BETTER, "2"), ("C", BETTER, "2"), ("", ANCHOR, "1")]
-    found = table(make_records("L1-norm", ANCHOR), *(lent(make_records, *other) for other in others))
-    assert [r.name for r in found.ranked] == ["Random (layer ratios of B)", "L1-norm", "Random"]
+    methods = [method(make_records, name, BETTER) for name in "ABC"]
+    found = table(make_records("L1-norm", ANCHOR), *methods, *(lent(make_records, *other) for other in others))
+    assert [r.name for r in found.ranked] == ["A", "B", "C", "L1-norm", "Random"]
     assert row(found, "Random (layer ratios of A)").why == "the same networks as Random, on every seed"
     assert "same networks as Random (layer ratios of B)" in row(found, "Random (layer ratios of C)").why
-    assert row(found, "Random").verdict.family == 2
+    assert "beside it B" in row(found, "Random (layer ratios of B)").why
 
 
-def test_controls_that_differ_on_one_seed_are_both_ranked(make_records):
+def test_controls_that_differ_on_one_seed_are_both_compared(make_records):
     one, other = (lent(make_records, lender, BETTER, "same") for lender in ("A", "B"))
     other[4] = with_weights(other[4], "another")
-    assert len(table(make_records("L1-norm", ANCHOR), one, other).ranked) == 3
+    methods = [method(make_records, name, BETTER) for name in "AB"]
+    found = table(make_records("L1-norm", ANCHOR), *methods, one, other)
+    assert all("such controls" in row(found, f"Random (layer ratios of {name})").why for name in "AB")
 
 
 def test_methods_that_decide_alike_are_both_ranked(make_records):

@@ -15,7 +15,7 @@ from prunemark.leaderboard.latex import _tex
 from prunemark.leaderboard.load import Loaded
 from prunemark.leaderboard.tables import render
 
-LOW, HIGH = [94.0, 95.0, 93.6, 94.8, 94.4], [96.2, 96.8, 96.0, 97.0, 96.2]
+LOW, HIGH = [94.0, 95.0, 93.6, 94.8, 94.4, 94.2, 94.6, 93.8], [96.2, 96.8, 96.0, 97.0, 96.2, 96.6, 96.4, 96.0]
 NASTY = "[x] *\\input{a} & 50% $y$ #1 ~^ | <z> _\n\nnew -1.5 {"
 SPECIAL = re.compile(r"(?<!\\)[&%$#_{}~^]")
 
@@ -85,13 +85,19 @@ def test_it_has_a_label_a_caption_the_package_and_the_identifier(text):
         "tab:digits-resnet8-1-S3.2-90", "tab:other-1-1-S3.2-90", "tab:over-tracks-S3.2-filter",
     ]  # fmt: skip
     (caption, *_) = [line for line in lines if line.startswith("\\caption")]
-    for part in ("run under S3.2", "Seeds 0, 1, 2, 3, 4", "Conditional on this test set", "release 2026.1", "(E2)"):
+    for part in (
+        "run under S3.2",
+        "Seeds 0, 1, 2, 3, 4, 5, 6, 7",
+        "Conditional on this test set",
+        "release 2026.1",
+        "(E2)",
+    ):
         assert part in caption
 
 
 def test_what_is_not_ranked_or_flagged_is_below_the_table(text):
-    assert r"Bad: not ranked; disqualified on seeds 0, 1, 2, 3, 4: noncompliant (r): {[}x{]} {*}" in text
-    assert r"Weak: failed on seeds 0, 1, 2, 3, 4: counted at chance, 10 \%" in text
+    assert r"Bad: not ranked; disqualified on seeds 0, 1, 2, 3, 4, 5, 6, 7: noncompliant (r): {[}x{]} {*}" in text
+    assert r"Weak: failed on seeds 0, 1, 2, 3, 4, 5, 6, 7: counted at chance, 10 \%" in text
 
 
 def test_no_cell_begins_with_what_the_line_break_takes_for_its_argument(text):

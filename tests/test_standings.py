@@ -69,10 +69,10 @@ def test_ten_seeds_are_judged_at_both_looks() -> None:
 
 
 def test_a_prior_reaches_verdicts_and_ranks() -> None:
-    correct = results(np.random.default_rng(3), 5, anchor=0.5, a=0.7)
+    correct = results(np.random.default_rng(3), 8, anchor=0.5, a=0.7)
     plain, moderated = standings(correct), standings(correct, prior=VariancePrior(df=100, sd_pp=80))
     assert plain.verdicts["a"].word == "better" and plain.ranks == {"anchor": (2, 2), "a": (1, 1)}
-    assert moderated.verdicts["a"].comparison.df == 104 and moderated.verdicts["a"].word == "undetermined"
+    assert moderated.verdicts["a"].comparison.df == 107 and moderated.verdicts["a"].word == "undetermined"
     assert moderated.ranks == {"anchor": (1, 2), "a": (1, 2)}
     assert moderated.generalises == plain.generalises
 
@@ -86,11 +86,14 @@ def test_what_is_withheld_has_no_verdict_no_rank_and_does_not_generalise() -> No
     assert found.verdicts["a"] == alone.verdicts["a"] and found.generalises["a"] == alone.generalises["a"]
 
 
-@pytest.mark.parametrize(("seeds", "ranked"), [(1, False), (2, False), (4, False), (5, True)])
-def test_few_seeds_have_estimates_and_no_ranks(seeds: int, ranked: bool) -> None:
+@pytest.mark.parametrize(
+    ("seeds", "judged", "ranked"),
+    [(1, False, False), (2, False, False), (4, False, False), (5, True, False), (7, True, False), (8, True, True)],
+)
+def test_few_seeds_have_estimates_and_no_ranks(seeds: int, judged: bool, ranked: bool) -> None:
     found = standings(results(np.random.default_rng(5), seeds, anchor=0.5, a=0.7))
     assert bool(found.ranks) is ranked
-    assert all((c.p_holm is not None) is ranked for c in found.generalises.values())
+    assert all((c.p_holm is not None) is judged for c in found.generalises.values())
     assert bool(found.verdicts) is (seeds > 1)
 
 

@@ -15,7 +15,7 @@ from prunemark.leaderboard.load import Loaded, Refused
 from prunemark.leaderboard.tables import print_board, render
 from prunemark.setups.errors import InputError
 
-LOW, HIGH = [94.0, 95.0, 93.6, 94.8, 94.4], [96.2, 96.8, 96.0, 97.0, 96.2]
+LOW, HIGH = [94.0, 95.0, 93.6, 94.8, 94.4, 94.2, 94.6, 93.8], [96.2, 96.8, 96.0, 97.0, 96.2, 96.6, 96.4, 96.0]
 NASTY = "<script>alert(1)</script> | a_b & 50% {x} `y` [z]"
 
 
@@ -24,9 +24,9 @@ def board(make_records):
     groups = [
         make_records("L1-norm", LOW),
         make_records("Fine", HIGH),
-        make_records(NASTY, [94.2, 94.8, 93.8, 94.6, 94.8]),
-        make_records("Bad", [0] * 5, status="noncompliant", failure=Failure("r", f"ValueError: {NASTY}\nsecond line")),
-        make_records("Weak", [0] * 5, status="failed", failure=Failure("r", NASTY)),
+        make_records(NASTY, [94.2, 94.8, 93.8, 94.6, 94.8, 94.0, 94.8, 93.6]),
+        make_records("Bad", [0] * 8, status="noncompliant", failure=Failure("r", f"ValueError: {NASTY}\nsecond line")),
+        make_records("Weak", [0] * 8, status="failed", failure=Failure("r", NASTY)),
     ]
     return make_board(Loaded(tuple(r for g in groups for r in g), (Refused("x.json", f"edited {NASTY}"),)))
 
@@ -36,7 +36,7 @@ def test_csv_and_json_have_real_numbers(board):
     data = json.loads(render(board, "json"))
     assert [row["method"] for row in rows] == [row["method"] for row in data["rows"]]
     fine = next(row for row in data["rows"] if row["method"] == "Fine")
-    assert fine["accuracy_percent"] == pytest.approx(96.44) and fine["verdict"] == "better" and fine["ranked"] is True
+    assert fine["accuracy_percent"] == pytest.approx(96.4) and fine["verdict"] == "better" and fine["ranked"] is True
     bad = next(row for row in data["rows"] if row["method"] == "Bad")
     assert bad["accuracy_percent"] is None and bad["ranked"] is False and "ValueError" in bad["why_unranked"]
 
@@ -58,7 +58,7 @@ def test_the_terminal_shows_every_row_and_reason(board):
         "L1-norm",
         "Fine",
         "better",
-        "Bad: disqualified on seeds 0, 1, 2, 3, 4: noncompliant (r): ValueError",
+        "Bad: disqualified on seeds 0, 1, 2, 3, 4, 5, 6, 7: noncompliant (r): ValueError",
         "3 comparisons",
         "Weak: failed on",
         "left out: x.json",
@@ -69,9 +69,18 @@ def test_the_terminal_shows_every_row_and_reason(board):
 def test_every_form_says_what_it_rests_on(board):
     for format in ("markdown", "json", "latex"):
         text = " ".join(render(board, format).split())
-        for part in ("run under S3.2", "Seeds 0, 1, 2, 3, 4", "(E1)", "(E2)", "verifiably holds", "provisional",
+        for part in ("run under S3.2", "Seeds 0, 1, 2, 3, 4, 5, 6, 7", "(E1)", "(E2)", "verifiably holds",
                      "Conditional on this test set", "in the field of 4"):  # fmt: skip
             assert part in text
+
+
+def test_below_eight_seeds_nothing_is_ranked_and_nothing_bold(make_records):
+    groups = [make_records("L1-norm", LOW[:7]), make_records("Fine", HIGH[:7])]
+    few = make_board(Loaded(tuple(r for g in groups for r in g)))
+    for format, bold in (("markdown", "**"), ("latex", r"\textbf")):
+        text = " ".join(render(few, format).split())
+        assert bold not in text and "No ranks: 7 seeds, 8 are needed" in text
+    assert all(row["rank_low"] is None for row in json.loads(render(few, "json"))["rows"])
 
 
 def test_one_base_model_for_all_seeds_is_a_condition_of_everything(make_record):
@@ -124,7 +133,7 @@ def test_standings_over_tracks_have_real_numbers(two_tracks):
     rows = [row for row in csv.DictReader(io.StringIO(render(two_tracks, "csv"))) if row["scope"] == "over tracks"]
     fine = data["overall"][0]
     assert fine["method"] == rows[0]["method"] == "Fine" and float(rows[0]["mean_margins"]) == fine["mean_margins"]
-    assert fine["mean_margins"] == pytest.approx(fine["differences_pp"]["c@1"]) == pytest.approx(2.08)
+    assert fine["mean_margins"] == pytest.approx(fine["differences_pp"]["c@1"]) == pytest.approx(2.1)
     assert (
         rows[0]["differences_pp"] == f"a_b@1={fine['differences_pp']['a_b@1']!r}; c@1={fine['differences_pp']['c@1']!r}"
     )

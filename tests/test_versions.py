@@ -63,3 +63,15 @@ def test_a_released_track_of_which_there_are_no_records_ranks_nothing_else_away(
     monkeypatch.setitem(TRACKS, "digits-resnet8@2", dataclasses.replace(TRACKS["digits-resnet8@1"], version=2))
     record = make_record(track="digits-resnet8@1")
     assert newest([record]) == ([record], [])
+
+
+def test_a_version_that_nobody_released_displaces_nothing(make_records):
+    records = [with_terms(r, "digits-resnet8@9") for r in make_records("Mine", [95.0, 96.0])]
+    known = make_records("A", [95.0, 96.0])
+    kept, others = newest([*records, *known])
+    assert kept == known
+    assert [why for _, why in others] == 2 * [
+        "of digits-resnet8@9, which this Prunemark does not know: update it, or it was never released; "
+        "ranked are the records of digits-resnet8@1"
+    ]
+    assert newest(records) == (records, [])  # alone, they are the track that somebody has

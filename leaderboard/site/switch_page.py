@@ -85,7 +85,7 @@ def panel_view(material: Material, table: Table) -> dict[str, Any]:
                 "rank": row.rank,
                 "difference": words.line(row, table).cells["difference"],
                 "word": charts.word(row) if row.verdict else "",
-                "top": bool(row.rank and row.rank[0] == 1),
+                "top": words.in_top_set(row),
             }
             for row in table.ranked
         ],

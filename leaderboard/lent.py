@@ -1,0 +1,83 @@
+"""Controls that were lent a method's layer ratios: each is compared with its method, in a family of their own.
+
+They come by themselves with every submission that ranks all layers together. Their question is whether the criterion
+picks better than chance at the same ratios. In the families of the ranked they would double what every submission
+costs the others, so they are not ranked, and their tests are corrected for each other alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prunemark.benchmark.outcome import RATIOS_OF
+from prunemark.leaderboard.field import Competitor, objection
+from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
+from prunemark.leaderboard.multiplicity import Verdict, judge
+from prunemark.leaderboard.statistics import PairedComparison, VariancePrior, paired_t
+
+
+@dataclass(frozen=True)
+class Lent:
+    """A control, the method whose ratios it has, and the verdict on the method (method minus control)."""
+
+    control: str
+    lender: str
+    verdict: Verdict
+
+
+def lender_of(c: Competitor) -> str:
+    """The name of the method whose own layer ratios this control was lent; "" for any other competitor."""
+    return str(c.any.outcome.method.settings.get(RATIOS_OF, "")).split(" ", maxsplit=1)[0]
+
+
+def judge_lent(
+    competitors: Sequence[Competitor],
+    setup: str,
+    *,
+    margin_pp: float,
+    prior: VariancePrior | None,
+    quantum_percent: float,
+) -> dict[str, Lent]:
+    """By the control's name. Left out is a control with which the setup does not hold, or without two shared seeds."""
+    methods = {_as_lender(c): c for c in competitors if not lender_of(c)}
+    lenders: dict[str, Competitor] = {}
+    comparisons: dict[str, PairedComparison] = {}
+    first: dict[str, PairedComparison] = {}
+    for control in competitors:
+        lender = methods.get(_named_lender(str(control.any.outcome.method.settings.get(RATIOS_OF, ""))))
+        seeds = [seed for seed in control.ok if lender and seed in lender.ok]
+        if lender is None or len(seeds) < 2 or objection(lender, control, setup, seeds):
+            continue
+        a, b = lender.scores(seeds), control.scores(seeds)
+        comparisons[control.name] = paired_t(a, b, quantum_percent=quantum_percent, prior=prior)
+        if len(seeds) == SECOND_LOOK_SEEDS:
+            early = slice(FIRST_LOOK_SEEDS)
+            first[control.name] = paired_t(a[early], b[early], quantum_percent=quantum_percent, prior=prior)
+        lenders[control.name] = lender
+    verdicts = judge(comparisons, margin_pp=margin_pp, first_looks=first)
+    return {name: Lent(name, lenders[name].name, verdict) for name, verdict in verdicts.items()}
+
+
+def lent_in_words(lent: Lent) -> str:
+    """Why the control is not ranked, and what it shows."""
+    verdict, comparison = lent.verdict, lent.verdict.comparison
+    low, high = comparison.interval_pp
+    difference = f"{comparison.difference_pp:+.2f} pp [{low:+.2f}, {high:+.2f}]"
+    said = f"a control: beside it {lent.lender}, with the same layer ratios, is at {difference}"
+    if verdict.p_holm is None:
+        return said
+    return f"{said}, {verdict.word} (p {verdict.p_holm:.3g}, Holm over {verdict.family} such controls)"
+
+
+def _as_lender(c: Competitor) -> tuple[str, ...]:
+    """What a control calls this competitor by (see `benchmark.plan.ratios_of`), whatever the order of its settings."""
+    method = c.any.outcome.method
+    settings = (f"{name}={value}" for name, value in method.settings.items())
+    return (f"{method.name} {method.source_sha256[:8]}", *sorted(settings))
+
+
+def _named_lender(text: str) -> tuple[str, ...]:
+    """The same of what stands on the control's record: `NAME HASH (setting=value, ...)`."""
+    head, _, settings = text.partition(" (")
+    return (head, *sorted(filter(None, settings.removesuffix(")").split(", "))))
