@@ -75,6 +75,16 @@ MODELS["vgg19"] = (build_network("vgg19", ImageShape(3, 32, 32, 100), 0), ImageS
 MODELS["resnet8, RGB"] = (build_network("resnet8", ImageShape(3, 32, 32, 100), 0), ImageShape(3, 32, 32, 100))
 
 
+def test_macs_are_what_fvcore_counts() -> None:
+    """It too calls a multiply-add one. Without a release since 2022 it is no dependency, not even of the tests."""
+    fvcore = pytest.importorskip("fvcore.nn", reason="no fvcore: `pip install fvcore` lets this test compare with it")
+    for name, (model, shape) in MODELS.items():
+        images = torch.zeros(1, shape.channels, shape.height, shape.width)
+        with torch.no_grad():
+            counted = fvcore.FlopCountAnalysis(model.eval(), images).unsupported_ops_warnings(False).by_operator()
+        assert count(model, shape).macs == sum(counted[op] for op in ("conv", "linear", "matmul", "bmm")), name
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_macs_are_half_of_the_flops_torch_counts(name: str) -> None:
     model, shape = MODELS[name]

@@ -175,6 +175,21 @@ def test_random_control_takes_the_layer_ratios_of_the_submission(store):
     assert run(trial, store).outcome.compression.kept == mine
 
 
+def test_a_control_beside_a_method_that_failed_takes_the_levels_own_ratios(store):
+    """By itself random pruning of weights draws over all layers at once: as many rows as there are seeds."""
+    track = quick("digits-resnet8-weights")
+    _, source = locate("Random-weights", {"Random-weights": "prunemark.baselines.random_weights:RandomWeights"})
+    settings = (("allocation", "global"), ("epochs", 0), ("schedule", "one-shot"))
+    random = Competitor("Random-weights", "pruned", "control", source, settings, "weight", shares_ratios=True)
+    failing = dataclasses.replace(competitor("RaisesWeights"), granularity="weight")
+    trials = make_trials(track, SETUPS["S3.2"], [track.level("95%")], [0], failing, [random], "cpu")
+    assert run(trials[0], store).outcome.status == "failed"
+    found = run(trials[1], store).outcome
+    total = found.compression.total
+    assert all(abs(kept - 0.05 * total[name]) < 1 for name, kept in found.compression.kept.items())
+    assert dict(found.method.settings) == dict(settings), "its identity is that of all others"
+
+
 def test_weights_are_masked_exactly_and_stay_zero(store):
     record = run(trial_of(competitor("FineWeights"), track=quick("digits-resnet8-weights"), level="95%"), store)
     compression = record.outcome.compression
