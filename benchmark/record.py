@@ -11,6 +11,7 @@ import binascii
 import dataclasses
 import hashlib
 import json
+import marshal
 import math
 import re
 from dataclasses import dataclass
@@ -180,18 +181,22 @@ class _Reader:
         import pydantic
 
         self._validate = pydantic.TypeAdapter(Record).validator.validate_json
-        self._terms: dict[str, object] = {}
+        self._seen: dict[bytes, Any] = {}
 
     def read(self, content: str | bytes) -> Record:
         """Raises pydantic's ValidationError, which is a ValueError."""
         record: Record = self._validate(content, strict=True)
-        outcome = record.outcome
-        # pydantic lets infinity through where any JSON may stand; most records of a track have equal terms
-        if outcome.track_terms != self._terms.get(outcome.track):
-            canonical_json(outcome.track_terms)
-            self._terms[outcome.track] = outcome.track_terms
-        canonical_json(outcome.retraining_recipe)
+        for name in ("track_terms", "retraining_recipe"):
+            record.outcome.__dict__[name] = self._once(getattr(record.outcome, name))
         return record
+
+    def _once(self, data: Any) -> Any:
+        """Most records of a track have the same terms, which are kept once. Raises ValueError for infinity in them."""
+        exactly = marshal.dumps(data, 2)  # to == 1, 1.0 and True are alike
+        if exactly not in self._seen:
+            canonical_json(data)  # pydantic lets infinity through where any JSON may stand
+            self._seen[exactly] = data
+        return self._seen[exactly]
 
 
 @cache

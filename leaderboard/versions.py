@@ -27,7 +27,7 @@ def on_the_same_terms(records: Sequence[Record]) -> tuple[list[Record], list[Obj
     others: list[Objection] = []
     for record in records:
         track, terms = record.outcome.track, record.outcome.track_terms
-        if terms == stated[track] or not (fields := _differing(terms, stated[track])):
+        if terms is stated[track] or terms == stated[track] or not (fields := _differing(terms, stated[track])):
             kept.append(record)
             continue
         known = "the released track" if track in TRACKS else "the first records of this track"

@@ -35,6 +35,15 @@ def test_a_record_that_was_read_by_its_name_remembers_it(make_record, monkeypatc
     assert later.record_sha256 == hashlib.sha256(dump(later).encode()).hexdigest() != found.record_sha256
 
 
+def test_records_of_equal_terms_share_them_and_what_is_only_equal_in_value_keeps_its_text(make_record):
+    text = dump(make_record())
+    one, other = load(*named(text)), load(*named(text.replace('"seed":0', '"seed":1')))
+    assert one.outcome.track_terms is other.outcome.track_terms
+    for number in ("1", "true"):
+        found = load_exactly(*named(text.replace('"margin_pp":1.0', f'"margin_pp":{number}')))
+        assert found.outcome.track_terms == one.outcome.track_terms and f'"margin_pp":{number},' in dump(found)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
