@@ -105,12 +105,16 @@ def _why(state: State, a: Leaf[Any], b: Leaf[Any], rule: str) -> str:
 
 
 def _network(left: Pipeline, right: Pipeline) -> Verdict:
-    state = compare(left.network, right.network, lambda a, b: plain_name(a) == plain_name(b))
+    state = compare(left.network, right.network, _same_name)
     macs = compare(left.dense_macs, right.dense_macs, _relative(DENSE_MACS_TOLERANCE))
     if state is State.HOLDS and macs is State.REFUTED:
         a, b = show(left.dense_macs), show(right.dense_macs)
         return State.REFUTED, f"one name, but {a} against {b} dense MACs: different networks"
     return state, _why(state, left.network, right.network, "by name; dense MACs within 3 %")
+
+
+def _same_name(a: str, b: str) -> bool:
+    return a == b or plain_name(a) == plain_name(b)
 
 
 def plain_name(name: str) -> str:
@@ -163,7 +167,7 @@ def _base_model(left: Pipeline, right: Pipeline) -> Verdict:
     accuracy = compare(a.top1_percent, b.top1_percent, _within_base_tolerance)
     if accuracy is State.REFUTED:
         return State.REFUTED, f"base accuracy {show(a.top1_percent)} against {show(b.top1_percent)} %"
-    by_source = compare(a.source, b.source, lambda x, y: plain_name(x) == plain_name(y))
+    by_source = compare(a.source, b.source, _same_name)
     return by_source, _why(by_source, a.source, b.source, "by declared source")
 
 
@@ -203,8 +207,7 @@ def _same(a: object, b: object) -> bool:
 
 
 _FACTORS = (
-    _plain_factor("dataset", "dataset", "Table 2, S1", lambda p: p.dataset,
-                  lambda a, b: plain_name(a) == plain_name(b), "by name"),
+    _plain_factor("dataset", "dataset", "Table 2, S1", lambda p: p.dataset, _same_name, "by name"),
     Factor("network", "network", "Table 2, S1", lambda p: p.network, _network,
            reads=lambda p: (p.network, p.dense_macs)),
     Factor("compression", "compression or speed-up", "Table 2, S1", compression, _compression,
