@@ -38,18 +38,23 @@ class Footprint:
 def measure(model: nn.Module, shape: ImageShape, clock: Callable[[], float]) -> Footprint:
     """Latency of one image and of a large batch, contiguous and channels-last, and the peak memory of the latter."""
     large = LARGE_BATCH[next(model.parameters()).device.type]
-    few = {"warm_up": 3, "enough_seconds": ENOUGH_SECONDS}
     latency = measure_latency(model, shape, clock)
-    throughput = measure_latency(model, shape, clock, batch_size=large, **few)
+    throughput = _briefly(model, shape, clock, large, "contiguous")
     peak = peak_memory(model, shape, large)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)
     try:
-        last = [
-            measure_latency(model, shape, clock, batch_size=size, layout="channels_last", **few) for size in (1, large)
-        ]
+        last = [_briefly(model, shape, clock, size, "channels_last") for size in (1, large)]
     finally:
-        model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        model.to(memory_format=torch.contiguous_format)
     return Footprint(latency, (throughput, *last), peak)
+
+
+def _briefly(
+    model: nn.Module, shape: ImageShape, clock: Callable[[], float], batch_size: int, layout: Layout
+) -> Latency:
+    return measure_latency(
+        model, shape, clock, batch_size=batch_size, layout=layout, warm_up=3, enough_seconds=ENOUGH_SECONDS
+    )
 
 
 def measure_latency(
@@ -93,14 +98,15 @@ def peak_memory(model: nn.Module, shape: ImageShape, batch_size: int) -> int:
     """
     images = _batch(model, shape, batch_size, "contiguous")
     model.eval()
-    weights = sum(tensor.untyped_storage().nbytes() for tensor in (*model.parameters(), *model.buffers()))
+    weights: int = sum(tensor.untyped_storage().nbytes() for tensor in (*model.parameters(), *model.buffers()))
     with torch.no_grad():
         if images.device.type == "cuda":
-            before = torch.cuda.memory_allocated(images.device) - images.untyped_storage().nbytes()
+            before = int(torch.cuda.memory_allocated(images.device)) - images.untyped_storage().nbytes()
             torch.cuda.reset_peak_memory_stats(images.device)
             model(images)
             torch.cuda.synchronize(images.device)
-            return weights + torch.cuda.max_memory_allocated(images.device) - before
+            peak: int = torch.cuda.max_memory_allocated(images.device)
+            return weights + peak - before
         with _LiveBytes() as live:
             model(images)
     return weights + images.untyped_storage().nbytes() + live.peak

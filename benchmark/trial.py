@@ -258,10 +258,9 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
     return ok_record(
         run.trial, run.keys, run.seconds, data_sha256(run.data), run.ratios_of,
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
-        curve=tuple(curve), accuracy=stages.summarise(result, curve), footprint=footprint,
-        weights_sha256=stages.weights_sha256(state), recipe=recipe,
+        curve=tuple(curve), accuracy=stages.summarise(result, curve), footprint=footprint, recipe=recipe,
+        weights_sha256=stages.weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
         diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
-        model_bytes=(final / WEIGHTS).stat().st_size,
     )  # fmt: skip
 
 

@@ -145,6 +145,10 @@ def _decisions(folder: Path, records: Mapping[str, Record], disagreement: Disagr
             examined.refuse(f"decision of {sha256}", f"is not that of its record: {why}", tampered=True)
         else:
             examined.sound += 1
+    if folder.is_dir():
+        for sha256, record in records.items():
+            if sha256 not in found and record.outcome.method.kind == "pruned" and record.outcome.compression:
+                examined.refuse(f"decision of {sha256}", f"is missing: what {record.outcome.method.name} pruned")
 
 
 def _releases(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from prunemark.benchmark import cli
 from prunemark.benchmark.outcome import pack_correctness
-from prunemark.benchmark.record import load
+from prunemark.benchmark.record import dump, load
 from prunemark.leaderboard.decisions import read_decisions, write_decisions
 from prunemark.leaderboard.invalidations import invalidate
 from prunemark.leaderboard.load import read_records
@@ -195,7 +194,7 @@ def rewrite(source, board, change, hardware=None, sources=lambda text: text, dec
             method = dataclasses.replace(method, source_sha256=new[method.source_sha256].source_sha256)
         observed = dataclasses.replace(record.observed, hardware=hardware or record.observed.hardware)
         made = dataclasses.replace(record, outcome=dataclasses.replace(outcome, method=method), observed=observed)
-        made = load(json.dumps(dataclasses.asdict(made)))
+        made = load(dump(made))
         records.append(made)
         if record.record_sha256 in old_decisions:
             decisions.append((made.outcome.track, made.record_sha256, decided(old_decisions[record.record_sha256])))
