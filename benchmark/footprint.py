@@ -105,11 +105,11 @@ def peak_memory(model: nn.Module, shape: ImageShape, batch_size: int) -> int:
             torch.cuda.reset_peak_memory_stats(images.device)
             model(images)
             torch.cuda.synchronize(images.device)
-            peak: int = torch.cuda.max_memory_allocated(images.device)
-            return weights + peak - before
+            peak = torch.cuda.max_memory_allocated(images.device)
+            return weights + int(peak) - before
         with _LiveBytes() as live:
             model(images)
-    return weights + images.untyped_storage().nbytes() + live.peak
+    return weights + int(images.untyped_storage().nbytes()) + live.peak
 
 
 def _batch(model: nn.Module, shape: ImageShape, batch_size: int, layout: Layout) -> torch.Tensor:
