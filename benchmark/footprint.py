@@ -98,7 +98,7 @@ def peak_memory(model: nn.Module, shape: ImageShape, batch_size: int) -> int:
     """
     images = _batch(model, shape, batch_size, "contiguous")
     model.eval()
-    weights: int = sum(tensor.untyped_storage().nbytes() for tensor in (*model.parameters(), *model.buffers()))
+    weights = sum(tensor.untyped_storage().nbytes() for tensor in (*model.parameters(), *model.buffers()))
     with torch.no_grad():
         if images.device.type == "cuda":
             before = int(torch.cuda.memory_allocated(images.device)) - images.untyped_storage().nbytes()
@@ -107,9 +107,10 @@ def peak_memory(model: nn.Module, shape: ImageShape, batch_size: int) -> int:
             torch.cuda.synchronize(images.device)
             peak = torch.cuda.max_memory_allocated(images.device)
             return weights + int(peak) - before
-        with _LiveBytes() as live:
+        live = _LiveBytes()
+        with live:
             model(images)
-    return weights + int(images.untyped_storage().nbytes()) + live.peak
+    return weights + images.untyped_storage().nbytes() + live.peak
 
 
 def _batch(model: nn.Module, shape: ImageShape, batch_size: int, layout: Layout) -> torch.Tensor:
