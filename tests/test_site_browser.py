@@ -140,6 +140,20 @@ def test_a_record_is_linked_to_by_its_hash_and_whole(visit):
     assert not shown.is_visible()
 
 
+def test_a_link_to_a_record_that_is_not_there_says_so(visit):
+    page = visit(f"{RECORDS}#0123456789ab")
+    assert "No record 0123456789ab is on this board" in page.locator("#record").inner_text()
+
+
+def test_a_phone_shows_difference_and_verdict_without_scrolling(visit):
+    page = visit(STANDINGS, viewport=PHONE)
+    table = page.locator("table.standings").first
+    assert not table.locator("thead th.of-latency").is_visible() and not table.locator("td.of-p").first.is_visible()
+    box = table.locator("td.of-difference").first.bounding_box()
+    assert box["x"] + box["width"] <= PHONE["width"]
+    assert visit(STANDINGS).locator("table.standings thead th.of-latency").first.is_visible()
+
+
 def test_records_are_found_by_any_of_their_words(visit):
     from playwright.sync_api import expect
 

@@ -6,6 +6,7 @@ import random
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from site_material import CITATION, IDENTIFIER, SETUPS, build, loaded, real_records
@@ -15,6 +16,7 @@ from prunemark.leaderboard.board import make_board
 from prunemark.leaderboard.load import Loaded
 from prunemark.leaderboard.site import build as building
 from prunemark.leaderboard.site.build import MARKER, build_site
+from prunemark.leaderboard.site.overview_page import same_runs
 from prunemark.setups.errors import InputError, WorkFailed
 
 VENDOR = Path(building.__file__).parent / "vendor"
@@ -155,6 +157,27 @@ def test_what_the_tables_say_stands_on_the_pages(site):
                 low, high = row.verdict.comparison.interval_pp
                 assert f"{row.verdict.comparison.difference_pp:+.2f} [{low:+.2f}, {high:+.2f}]" in text
     assert {table.setup for table in board.tables} == set(SETUPS)
+
+
+def test_setups_that_show_the_same_runs_are_named_and_nothing_is_summed_over_them(site):
+    assert "In all:" not in (site / "index.html").read_text()
+    runs = {"a": "w1", "b": "w2", "c": "w1", "d": "w3"}
+    records = {sha: SimpleNamespace(outcome=SimpleNamespace(weights_sha256=w)) for sha, w in runs.items()}
+
+    def table(sha):
+        return [SimpleNamespace(level="90%", ranked=[SimpleNamespace(name="Mine", records=[sha])])]
+
+    by_setup = {"S2": table("a"), "S3.2": table("b"), "S3.1": table("c"), "S4.2": table("d")}
+    material = SimpleNamespace(by_track={"t@1": by_setup}, records=records)
+    assert same_runs(material, "t@1") == [["S2", "S3.1"], ["S3.2"], ["S4.2"]]
+
+
+def test_controls_of_one_kind_are_folded(site):
+    text = (site / "track_digits-resnet8-1_s3.2.html").read_text()
+    for each in re.findall(
+        r"<details><summary>(\d+) more controls? of the same kind</summary>(.*?)</details>", text, re.S
+    ):
+        assert each[1].count("<li>") == int(each[0])
 
 
 def test_a_folder_of_ones_own_is_not_replaced(tmp_path):

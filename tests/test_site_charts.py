@@ -100,11 +100,39 @@ def test_long_curves_are_thinned_and_keep_both_ends(make_record):
     assert len(points) == 40 and (points[0]["e"], points[-1]["e"]) == (0, 250)
 
 
-def test_the_anchor_is_always_among_the_curves(make_records):
-    many = [make_records(f"M{number:02d}", BETTER) for number in range(14)]
-    (table,) = tables(make_records("L1-norm", ANCHOR), *many)
-    shown = training_charts.shown_in_curves(table)
-    assert len(shown) == 10 and "L1-norm" in [row.name for row in shown]
+def test_curves_are_not_chosen_by_accuracy(make_records):
+    """The anchor, both ends and what is settled, however many others lie above; the scatter has them all."""
+    many = [make_records(f"M{number:02d}", [score + number * 0.2 for score in ANCHOR]) for number in range(14)]
+    worse = make_records("Zz", [score - 4 for score in ANCHOR])
+    (table,) = tables(make_records("L1-norm", ANCHOR), *many, worse)
+    shown = [row.name for row in training_charts.shown_in_curves(table)]
+    assert len(shown) == 10 and {"L1-norm", "M13", "Zz"} <= set(shown)
+    order = [row.name for row in table.ranked]
+    assert shown != order[:10] and shown == sorted(shown, key=order.index)
+    records = {r.record_sha256: with_trainability(r) for group in (*many, worse) for r in group}
+    spec = training_charts.trainability(table, look.assign([table]), records, "records.html")
+    assert len(data(spec, "means")) == 15
+
+
+def with_trainability(record):
+    diagnostics = Diagnostics(80.0, 10, None, None, None, None, None)
+    return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, diagnostics=diagnostics))
+
+
+def test_methods_of_one_level_stay_apart_from_those_of_the_next(make_records):
+    """Levels at 2x, 4x and 8x: a third of half of the axis for all methods of one, and no more than the padding."""
+    levels = (("50%", 2.0), ("90%", 4.0), ("95%", 8.0))
+    found = tables(*(
+        make_records(name, ANCHOR, level=level, speedup=speedup)
+        for level, speedup in levels for name in ("L1-norm", *(f"M{n}" for n in range(20)))
+    ))  # fmt: skip
+    assert charts._step(found, 21) == "min(9, min(70, (width - 80) * 0.5000 / 3) / 20)"
+    spec = charts.frontier(found, look.assign(found), "records.html")
+    assert any("(width - 80) * 0.5000 / 3" in json.dumps(each) for each in spec["marks"])
+    (one, *_) = found
+    assert charts._step([one], 1) == "min(9, min(70, (width - 80) * 1.0000 / 3) / 1)"
+    single = charts.frontier([one], look.assign([one]), "records.html")
+    assert next(each["domain"] for each in single["scales"] if each["name"] == "x") == pytest.approx([1.8, 2.2])
 
 
 def switched(make_records):
@@ -169,3 +197,26 @@ def test_every_colour_of_a_figure_is_one_of_the_style_sheet(make_records):
     declared = set(re.findall(r"(--[a-z0-9-]+):", sheet.read_text()))
     assert len(used) > 8 and used <= declared
     assert not re.search(r"#[0-9a-fA-F]{3,6}\b", text)
+
+
+def test_the_recipes_behind_a_lesson_are_said_where_they_differ(make_records):
+    def with_recipe(records, epochs, lr):
+        return [
+            dataclasses.replace(r, outcome=dataclasses.replace(
+                r.outcome, retraining_recipe=r.outcome.retraining_recipe | {"epochs": epochs, "lr": lr}))
+            for r in records
+        ]  # fmt: skip
+
+    loose = [
+        with_recipe(make_records("L1-norm", ANCHOR, setup="S2"), 2, "1e-3"),
+        with_recipe(make_records("Mine", BETTER, setup="S2"), 2, "0:1e-1,1:1e-2"),
+    ]
+    strict = [make_records("L1-norm", ANCHOR), make_records("Mine", ANCHOR[::-1])]
+    found = tables(*loose, *strict)
+    records = {r.record_sha256: r for group in (*loose, *strict) for r in group}
+    (change,) = lesson.changes(found)
+    assert lesson.recipes(change, found, records) == (
+        "Under S2 Mine was retrained for 2 epochs at LR 0:1e-1,1:1e-2, L1-norm for 2 epochs at LR 1e-3."
+    )
+    same = dataclasses.replace(change, looser=change.stricter)
+    assert lesson.recipes(same, found, records) == ""

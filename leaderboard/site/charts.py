@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from prunemark.leaderboard.field import FAILED
@@ -21,6 +23,7 @@ VERDICT_LOOKS = {
     "undetermined": Look("undetermined", "var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
 }
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
+PADDING = 40
 ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 30, 8, 40
 """A figure of more methods refers to its table in words, and shows no single seeds: that keeps a page small."""
 
@@ -51,7 +54,7 @@ def forest(table: Table) -> Spec | None:
         ],
         axes=[
             vega.x_axis(f"difference to {table.anchor}, pp", grid=True, encode=vega.SIGNED),
-            {"orient": "left", "scale": "y", "labelLimit": 150, "labelColor": "var(--ink)"},
+            {"orient": "left", "scale": "y", "labelLimit": 190, "labelColor": "var(--ink)"},
         ],
         marks=[
             mark("rect", None, x={"scale": "x", "value": -table.margin_pp}, x2={"scale": "x", "value": table.margin_pp},
@@ -129,7 +132,8 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
     weights = tables[0].granularity == "weight"
     ends = [y for point in means for y in (point["low"], point["high"])] + [p["y"] for p in seeds] + dense[:1]
     xs = [point["x"] for point in means]
-    place = at("x", "x", offset={"signal": "datum.shift * min(9, width / 100)"})
+    place = at("x", "x", offset={"signal": f"datum.shift * {_step(tables, len(names))}"})
+    domain = [min(xs), max(xs)] if max(xs) > 1.1 * min(xs) else [0.9 * min(xs), 1.1 * max(xs)]  # one level is one place
     colour = at("colour", "m")
     title = "weights that are zero, %" if weights else "speed-up in MACs"
     return vega.figure(
@@ -140,7 +144,7 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
               vega.values("dense", [{"y": round(y, 3)} for y in dense[:1]])],
         signals=[{"name": "page", "value": page}],
         scales=[
-            vega.linear("x", [min(xs), max(xs)], "width", padding=40)
+            vega.linear("x", domain, "width", padding=PADDING)
             | ({"type": "linear", "nice": False} if weights else {"type": "log", "nice": False}),
             vega.linear("y", [min(ends), max(ends)], "height"),
             *vega.look_scales(names, looks),
@@ -169,6 +173,21 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
                  stroke=colour, strokeWidth=2, tooltip={"signal": _MEAN_TIP}),
         ],
     )  # fmt: skip
+
+
+def _step(tables: Sequence[Table], methods: int) -> str:
+    """How far neighbouring methods of one level stand apart, in pixels, as an expression of Vega's.
+
+    All of a level together take a third of the way to the next level at most, and stay inside the frame.
+    """
+    centres = []
+    for table in tables:
+        places = [saved for row in table.ranked if (saved := cost(row, table)) is not None]
+        centres += [fmean(places) if table.granularity == "weight" else math.log(fmean(places))] if places else []
+    centres.sort()
+    gaps = [(after - before) / (centres[-1] - centres[0]) for before, after in pairwise(centres) if after > before]
+    apart = f"(width - {2 * PADDING}) * {min(gaps, default=1.0):.4f} / 3"
+    return f"min(9, min({2 * PADDING - 10}, {apart}) / {max(methods - 1, 1)})"
 
 
 _FOREST_TIP = (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from prunemark.benchmark.record import Record
 from prunemark.leaderboard.site.charts import word
-from prunemark.leaderboard.table import Table
+from prunemark.leaderboard.table import Row, Table
 from prunemark.setups.budget import WHOLE
 
 WORDS = {
@@ -67,3 +68,21 @@ def changes(tables: Sequence[Table]) -> list[Change]:
         ]
         found += [max(pairs, key=lambda change: change.size_pp)] if pairs else []
     return sorted(found, key=lambda change: (-round(change.size_pp, 2), -abs(change.looser[2]), change.name))
+
+
+def recipes(change: Change, tables: Sequence[Table], records: Mapping[str, Record]) -> str:
+    """How the method and the anchor were retrained under the looser setup, where that differs; "" where it does not.
+
+    Whoever reads that a method wins there has to know what the anchor was given. `records` by hash.
+    """
+    table = next(table for table in tables if table.setup == change.looser[0])
+    rows = {row.name: row for row in table.ranked}
+    mine, anchors = (_recipe(rows[name], records) for name in (change.name, change.anchor))
+    if mine == anchors:
+        return ""
+    return f"Under {table.setup} {change.name} was retrained for {mine}, {change.anchor} for {anchors}."
+
+
+def _recipe(row: Row, records: Mapping[str, Record]) -> str:
+    recipe = next((r for sha in row.records if (r := records[sha].outcome.retraining_recipe)), None)
+    return f"{recipe['epochs']} epochs at LR {recipe['lr']}" if recipe else "no epoch"

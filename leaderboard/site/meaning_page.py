@@ -16,12 +16,13 @@ STATEMENTS = {
     "E3": "The tables over tracks: about these tracks and new seeds, not about others.",
     "E4": "About new families, which are pairs of a dataset and a kind of network. It takes at least five of them.",
     "Conditional on one base": "All seeds started from one base model, so nothing is said of another one.",
-    "p (Holm)": "Adjusted for the other methods in the field. It changes when the field does; estimates, intervals and "
-    "needed seeds do not.",
+    "p (Holm)": "Adjusted for the other methods in the field. It changes when the field does, and so do needed seeds; "
+    "estimates and intervals do not.",
 }
 ROWS = {
     "anchor": "The track's fixed reference method. Every other method is compared with it, seed by seed.",
-    "control": "Run beside every submission under the same budget, such as random pruning with the same layer ratios.",
+    "control": "Run beside every submission under the same budget, such as random pruning. One that was lent the layer "
+    "ratios of a method is compared with that method alone, and says so in the place of a reason.",
     "reference": "The dense network and scratch training: shown beside the methods, ranked where a setup admits it.",
     "partial": "A method that lacks some of the anchor's seeds is shown and not ranked. No missing value is filled in.",
     "failed": "A method that failed on a seed counts there with the accuracy of chance, and a flag says so.",
@@ -67,6 +68,6 @@ def evidence() -> list[tuple[str, str]]:
     return [
         (f"below {SCREENING_SEEDS}", "no test"),
         (f"{SCREENING_SEEDS} to {VERDICT_SEEDS - 1}", "a screening: intervals only"),
-        (f"from {VERDICT_SEEDS}", "verdicts against the anchor; ranks are provisional"),
+        (f"from {VERDICT_SEEDS}", "verdicts against the anchor"),
         (f"from {RANK_SEEDS}", "ranks"),
     ]

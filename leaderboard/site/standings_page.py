@@ -47,13 +47,15 @@ def level_view(material: Material, table: Table) -> dict[str, Any]:
         "columns": words.columns(table),
         "unranked_head": words.unranked_head(table)[1:-1],
         "rows": [row_view(material, row, table) for row in table.ranked],
-        "unranked": [unranked_view(material, row, table) for row in table.unranked],
+        "unranked": [unranked_view(material, row, table) for row in table.unranked if not repeats(row)],
+        "repeats": [unranked_view(material, row, table) for row in table.unranked if repeats(row)],
         "caption": words.caption(table),
         "field": len(table.ranked),
         "forest": charts.forest(table),
         "curves": training_charts.curves(table, material.looks, material.records),
         "trainability": training_charts.trainability(table, material.looks, material.records, page),
         "drawn": [row.name for row in drawn],
+        "ranked": [row.name for row in table.ranked],
         "drawn_all": len(drawn) == len(table.ranked),
         "anchor": table.anchor,
         "margin_pp": table.margin_pp,
@@ -67,7 +69,7 @@ def row_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
     return common_view(material, row, table) | {
         "cells": {key: cell for key, cell in line.cells.items() if key != "method"},
         "interval": f"{low:.2f} to {min(high, 100.0):.2f}" if low is not None and high is not None else "",
-        "sort": sort_keys(row),
+        "sort": sort_keys(row) | ({"difference": 0.0} if row.name == table.anchor else {}),
         "top": line.top,
         "rank": row.rank,
         "word": charts.word(row) if row.verdict else "",
@@ -79,6 +81,11 @@ def unranked_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
     """A row that is not ranked, with its reason."""
     cells = {key: cell for key, cell in words.unranked_line(row, table).items() if key not in ("method", "why")}
     return common_view(material, row, table) | {"cells": cells, "sort": sort_keys(row), "why": row.why}
+
+
+def repeats(row: Row) -> bool:
+    """Whether a row says nothing of its own: another control's networks, or scratch training once more."""
+    return row.why.startswith("the same networks as ") or (row.kind == "scratch" and row.name != "Scratch")
 
 
 def common_view(material: Material, row: Row, table: Table) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def switch_page(material: Material, track: str) -> str:
         level=level,
         looks={row.name: material.looks[row.name] for table in tables for row in table.ranked},
         panels=[panel_view(material, table) for table in tables],
-        lessons=[(each, lesson_view([t for t in tables if t.level == each], by_setup)) for each in levels],
+        lessons=[(each, lesson_view(material, [t for t in tables if t.level == each], by_setup)) for each in levels],
         slopes=slopes(tables, material.looks, setup, level) if len(by_setup) > 1 else None,
         undrawn=some_of(sorted({row.name for t in tables for row in t.ranked} - set(shown_in_slopes(tables)))),
         anchor=tables[0].anchor,
@@ -58,12 +58,13 @@ def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
     return max(levels, key=lambda level: moved[level])
 
 
-def lesson_view(tables: Sequence[Table], setups: Any) -> list[str]:
+def lesson_view(material: Material, tables: Sequence[Table], setups: Any) -> list[str]:
     """What changes at one level, in sentences: at most three methods."""
     found = lesson.changes(tables)
     more = [f"{len(found) - 3} more methods get another verdict as well."] if len(found) > 3 else []
     if found:
-        return [change.sentence for change in found[:3]] + more
+        why = lesson.recipes(found[0], tables, material.records)
+        return [change.sentence for change in found[:3]] + more + ([why] if why else [])
     if len(setups) < 2:
         return [f"Run under {next(iter(setups))} only, so far: no other setup to compare with."]
     return ["No verdict against the anchor turns from or into better or worse between the setups at this level."]

@@ -9,6 +9,7 @@ from typing import Any
 
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.site import vega
+from prunemark.leaderboard.site.charts import described, word
 from prunemark.leaderboard.site.look import Look
 from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
@@ -19,11 +20,16 @@ MOST_CURVES, MOST_EPOCHS = 10, 40
 
 
 def shown_in_curves(table: Table) -> list[Row]:
-    """The first ten ranked rows by accuracy, and always the anchor."""
-    anchor = [row for row in table.ranked if row.name == table.anchor]
-    others = [row for row in table.ranked if row.name != table.anchor]
-    chosen = {row.name for row in (*anchor, *others[: MOST_CURVES - len(anchor)])}
-    return [row for row in table.ranked if row.name in chosen]
+    """At most ten ranked rows: the anchor, the highest, the lowest, what is settled, and others evenly between.
+
+    Not the first ten: those were chosen by what the figure is to show.
+    """
+    rows = list(table.ranked)
+    anchor = [row for row in rows if row.name == table.anchor]
+    settled = [row for row in rows if row.verdict and word(row) != "undetermined"]
+    spread = [rows[round(step * (len(rows) - 1) / (MOST_CURVES - 1))] for step in range(MOST_CURVES)] if rows else []
+    chosen = list(dict.fromkeys(row.name for row in (*anchor, *rows[:1], *rows[-1:], *settled, *spread, *rows)))
+    return [row for row in rows if row.name in chosen[:MOST_CURVES]]
 
 
 def curves(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record]) -> Spec | None:
@@ -101,11 +107,11 @@ def _in_words(points: Sequence[Mapping[str, float]]) -> str:
 
 
 def trainability(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record], page: str) -> Spec | None:
-    """Final test accuracy against trainability accuracy, both in percent: every seed, and the means larger.
+    """Final test accuracy against trainability accuracy, both in percent, of all that is ranked: every seed, and means.
 
     `page` has the records, which a click opens. None where no record states its trainability.
     """
-    rows = shown_in_curves(table)
+    rows = list(table.ranked)
     names = [row.name for row in rows]
     seeds = [point for number, row in enumerate(rows) for point in _seed_points(number, row, records)]
     if not seeds:
@@ -118,7 +124,7 @@ def trainability(table: Table, looks: Mapping[str, Look], records: Mapping[str, 
     colour = at("colour", "m")
     return vega.figure(
         f"Test accuracy against trainability accuracy at level {table.level}. "
-        + "; ".join(f"{names[p['m']]}: {p['x']:.1f} % trainability, {p['y']:.1f} % accuracy" for p in means),
+        + described([f"{names[p['m']]}: {p['x']:.1f} % trainability, {p['y']:.1f} % accuracy" for p in means]),
         height=240, right="12",
         data=[vega.values("seeds", seeds), vega.values("means", means)],
         signals=[{"name": "page", "value": page}],

@@ -122,8 +122,8 @@ function recordList(table) {
 function openRecord(index, hash) {
   const place = document.getElementById("record");
   const row = hash.length >= 8 && index.rows.find((row) => hash.startsWith(row[0]) || row[0].startsWith(hash));
-  place.hidden = !row;
-  if (!row) return;
+  place.hidden = !row && !hash;
+  if (!row) return place.replaceChildren(element("p", `No record ${hash} is on this board. A trial that was run again has the hash of its newer record.`));
   const show = () => {
     const sha256 = Object.keys(shards).find((known) => known.startsWith(row[0]));
     showRecord(place, sha256, shards[sha256], index.pages[row[1]]);
