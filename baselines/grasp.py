@@ -15,9 +15,11 @@ from prunemark.benchmark.method import About, PruningContext, WeightCriterion, s
 class Grasp(WeightCriterion):
     """Wang et al., ICLR 2020, section 4 and algorithm 1: the weights whose removal weakens the gradient least.
 
-    To first order, removing w changes |g|^2 by -2 w (Hg). The paper removes where -w (Hg) is largest, so the score is
-    w (Hg), signed. g and H are those of the loss on 10 images a class, with logits divided by a temperature of 200,
-    and batch norm on that batch; the authors' code takes the images in two halves, here they are one batch.
+    To first order, removing w changes |g|^2 by -2 w (Hg). The paper removes where -w (Hg) is largest, so the score is w
+    (Hg), signed. g runs over the weights of all convolutions and linear layers, whether they may be pruned or not, as
+    in the authors' code; batch norms are left out. g and H are those of the loss on 10 images a class, with logits
+    divided by a temperature of 200, and batch norm on that batch; the authors' code takes the images in two halves,
+    here they are one batch.
 
     Defined on random weights: `prune_at` is 0, so that under SX-A and SX-B it prunes at initialisation, as published.
     Under S1 to S4.2 the base is trained, where the gradient has nearly gone; the paper does not cover that.
@@ -39,10 +41,11 @@ class Grasp(WeightCriterion):
         """The product of Hessian and gradient, by weight, on a copy of the model."""
         copied = copy.deepcopy(model).train()
         weights = [group.layer(copied).get_parameter("weight") for group in context.groups]
+        flowing = [module.weight for module in copied.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
         images, labels = _balanced(model, context, self.images_per_class)
         loss = F.cross_entropy(copied(images) / self.temperature, labels)
-        gradients = torch.autograd.grad(loss, weights, create_graph=True)
-        flow = torch.stack([(g * g.detach()).sum() for g in gradients]).sum()
+        gradients = torch.autograd.grad(loss, flowing, create_graph=True, allow_unused=True)
+        flow = torch.stack([(g * g.detach()).sum() for g in gradients if g is not None]).sum()
         products = torch.autograd.grad(flow, weights)
         self._products = {group.layer(model): hg for group, hg in zip(context.groups, products, strict=True)}
 

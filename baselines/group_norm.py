@@ -28,8 +28,12 @@ class GroupNorm(PruningMethod):
 
     In the paper's CIFAR runs: alpha 4, penalty 5e-4, 100 epochs at an LR of 0.01 and a tenth of it from 60 % and 80 %,
     scores relative to the largest, retrained by the same recipe. The penalty is halved, so that its gradient is penalty
-    * gamma * w as in the authors' code. They switch weight decay off while it acts; here the track's stays on. Twenty
-    epochs of the digits are 180 steps: for the pull of the paper's run the penalty would have to be about 0.1.
+    * gamma * w as in the authors' code, whose gamma is taken from the root of I_k; here, as in the paper, from I_k.
+    They switch weight decay off while it acts; here the track's stays on. Twenty epochs of the digits are 180 steps:
+    for the pull of the paper's run the penalty would have to be about 0.1.
+
+    The default of 20 epochs is more than SX-A and SX-B grant on the digits tracks: there the setting `epochs` has to be
+    lower.
 
     Not covered: pruning a little at a time without training in between, as their code does to reach a speed-up.
     """

@@ -13,7 +13,8 @@ class Lamp(WeightCriterion):
 
     The score of a layer's largest weight is 1, so no layer loses its last weight before all others lost theirs. The
     order within a layer is that of magnitude; only the layer ratios are LAMP's. Without hyper-parameters. The paper
-    prunes in rounds of 20 % with retraining between them; here the setting schedule does that, one-shot by default.
+    prunes in rounds of 20 % of what is left, with retraining between them. Here it is one-shot by default; the setting
+    schedule prunes in rounds of equal steps, with `epochs` of training shared among them.
     Over channels instead of weights it is another method.
     """
 

@@ -14,7 +14,9 @@ class LRRewinding(IterativeMagnitude):
     Rounds of 20 % by global magnitude; after each, training goes on from the weights as they are, by the LR schedule of
     the base from its start. The paper trains every round as long as the base; here the rounds share the epochs that are
     granted. The retraining of the setup is the last training; with the track's recipe, which starts at the base's
-    first LR, one-shot magnitude pruning (rate=1) is one round of it.
+    first LR, one-shot magnitude pruning (rate=1) is one round of it. The schedule of the rounds is 0.1 with a tenth at
+    50 % and 75 %, whatever the track's pretraining was. Under S4.2, which imposes one LR schedule on the whole pruning
+    stage, no LR is rewound: there the method is iterative magnitude pruning.
     """
 
     about = About(

@@ -26,6 +26,9 @@ class NetworkSlimming(PruningMethod):
     model, lasts `epochs`, and only the layers that may be pruned feel it. Twenty epochs of the digits are 180 steps, in
     which a penalty of 1e-4 moves no scale by much: for the pull of the paper's run it would have to be about 0.07.
 
+    The default of 20 epochs is more than SX-A and SX-B grant on the digits tracks: there the setting `epochs` has to be
+    lower.
+
     Not covered: several passes of pruning, and channel selection layers in front of pre-activation blocks.
     """
 

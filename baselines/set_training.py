@@ -20,6 +20,9 @@ class SparseEvolution(SparseTraining):
     would be more than dense are dense. After the last epoch the paper drops without growing; here that is left out,
     or the target would be missed. The paper makes only fully connected layers sparse, here it is every prunable layer.
 
+    The paper trains for hundreds of epochs at a constant LR of 0.01; epochs and LR here are those of the other sparse
+    training, so that they can be compared.
+
     From random weights, as published, under SX-A and SX-B (`prune_at` is 0). Under S1 to S4.2 the sparse training
     begins with a random part of the trained base model, which the paper does not cover.
     """

@@ -48,6 +48,10 @@ class TaylorFO(_FirstOrder):
     norms stay those of the base model; `schedule` prunes in rounds, each with a pass of its own. The authors' code sums
     the squares of each weight's product instead; the squared sum of eq. 8 is what is computed here.
 
+    A gradient behind a batch norm in training mode would sum to zero over a filter, whose scale changes nothing there:
+    evaluation mode is needed, not chosen. What the literature reports as Taylor-FO on ResNet-50 has the gate behind the
+    batch norm: its counterpart here is Taylor-FO-BN.
+
     Not covered: the momentum over rounds, and gates on the sums of residual blocks.
     """
 

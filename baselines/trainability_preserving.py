@@ -31,7 +31,11 @@ class TrainabilityPreserving(PruningMethod):
     The Gram matrices are counted as training FLOPs. Beside a convolutional network they are small change; on the digits
     MLP, in batches of 128, they cost more than what S4.1 and S4.2 grant.
 
-    Not covered: the L2 penalty on the weights that go, which their code adds.
+    Not covered: the L2 penalty on the weights that go, which their code adds. The default of 30 epochs is more than
+    SX-A and SX-B grant on the digits tracks: there the setting `epochs` has to be lower.
+
+    The penalty is part of the loss. Under AdamW, which divides a gradient by its size, it does not pull as under SGD,
+    for which the method is defined.
     """
 
     about = About(

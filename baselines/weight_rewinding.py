@@ -16,6 +16,8 @@ class WeightRewinding(IterativeMagnitude):
     rounds share the epochs that are granted (60 on the digits, 6 a round at 90 %). The retraining of the setup is the
     last training, by the setup's recipe: the paper's continues the base's schedule from the epoch rewound to.
     The epoch rewound to is a hyper-parameter in both papers; by default it is one of the first, as in Frankle et al.
+    The paper rewinds the LR with the weights. Here every round starts at the first LR, which is the same for an early
+    epoch and not for a late one (`rewind_to=20`).
     """
 
     about = About(

@@ -111,16 +111,15 @@ def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) 
     for key in sorted(groups):
         by_name.setdefault(next(iter(groups[key].values())).outcome.method.name, []).append(key)
     classes = terms_of(records).get("classes") if records else None
-    return [
-        Competitor(
-            f"{name} ({words})" if (words := _difference(groups, keys, key)) else name,
-            groups[key],
-            100.0 / classes if classes else None,
-            _invalid(groups[key], invalid or {}),
-        )
-        for name, keys in by_name.items()
-        for key in keys
-    ]
+    withdrawn = {key: _invalid(group, invalid or {}) for key, group in groups.items()}
+    found = []
+    for name, keys in by_name.items():
+        counting = [key for key in keys if len(withdrawn[key]) < len(groups[key])]
+        for key in keys:
+            words = "" if counting == [key] else _difference(groups, keys, key)
+            called = f"{name} ({words})" if words else name
+            found.append(Competitor(called, groups[key], 100.0 / classes if classes else None, withdrawn[key]))
+    return found
 
 
 def _invalid(group: Mapping[int, Record], invalid: Mapping[str, str]) -> dict[int, str]:

@@ -107,6 +107,62 @@ def test_grasp_removes_what_weakens_the_gradient_least(bench):
     np.testing.assert_allclose(scores, measured, rtol=1e-2, atol=1e-3 * np.abs(measured).max())
 
 
+def test_grasp_counts_the_gradient_of_layers_that_are_not_pruned(bench):
+    """Two layers in float64, one of them prunable: Hg of that one has a part from the other's gradient."""
+    generator = torch.Generator().manual_seed(3)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 5, bias=False), nn.Tanh(), nn.Linear(5, 3, bias=False)).double()
+    with torch.no_grad():
+        for layer in (model[1], model[3]):
+            layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator))
+    images, labels = torch.randn(6, 1, 2, 2, generator=generator).double(), torch.tensor([0, 1, 2, 0, 1, 2])
+    method = Grasp(images_per_class=2, temperature=1.0)
+    context = bench.small_context(model, ["1"], batches=[(images, labels)])
+    method.observe(model, context)
+    shapes = [model[1].weight.shape, model[3].weight.shape]
+    sizes = [shape.numel() for shape in shapes]
+
+    def loss(flat):
+        first, second = (part.reshape(shape) for part, shape in zip(flat.split(sizes), shapes, strict=True))
+        return F.cross_entropy(torch.tanh(images.flatten(1) @ first.T) @ second.T, labels)
+
+    flat = torch.cat([model[1].weight.detach().flatten(), model[3].weight.detach().flatten()])
+    gradient = torch.autograd.functional.jacobian(loss, flat)
+    product = torch.autograd.functional.hessian(loss, flat) @ gradient
+    expected = (flat * product)[: sizes[0]]
+    torch.testing.assert_close(method.score(model[1], context).detach().flatten(), expected)
+    alone = flat[: sizes[0]] * (
+        torch.autograd.functional.hessian(loss, flat)[: sizes[0], : sizes[0]] @ gradient[: sizes[0]]
+    )
+    assert (alone - expected).abs().max() > 0.05 * expected.abs().max()
+
+
+@pytest.mark.parametrize("method", [Snip(), Grasp(images_per_class=2, temperature=1.0)], ids=["SNIP", "GraSP"])
+def test_batch_norm_is_that_of_the_batch(bench, method):
+    """Its running statistics are far away: the score is that of a model that has none."""
+    generator = torch.Generator().manual_seed(5)
+    images, labels = torch.randn(6, 2, 3, 3, generator=generator), torch.tensor([0, 1, 2, 0, 1, 2])
+
+    def model(running):
+        made = nn.Sequential(
+            nn.Conv2d(2, 3, 2, bias=False), nn.BatchNorm2d(3, track_running_stats=running), nn.ReLU(), nn.Flatten(),
+            nn.Linear(12, 3),
+        )  # fmt: skip
+        for parameter in made.parameters():
+            nn.init.uniform_(parameter, 0.5, 1.5, generator=torch.Generator().manual_seed(parameter.numel()))
+        if running:
+            made[1].running_mean.fill_(50.0)
+            made[1].running_var.fill_(900.0)
+        return made.eval()
+
+    scores = []
+    for running in (True, False):
+        network = model(running)
+        context = bench.small_context(network, ["0"], batches=[(images, labels)])
+        method.observe(network, context)
+        scores.append(method.score(network[0], context).detach())
+    torch.testing.assert_close(scores[0], scores[1])
+
+
 def test_grasp_takes_as_many_images_of_each_class(bench):
     model, images, labels = softmax_regression()
     batches = [(images[:3], labels[:3]), (images[3:], labels[3:]), (images + 1, labels)]

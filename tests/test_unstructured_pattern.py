@@ -158,6 +158,18 @@ def test_sr_ste_by_hand():
     assert layer.weight.tolist() == [[4.0, -3.0, 2.0, 1.0]]  # dense again
 
 
+@pytest.mark.parametrize("decay", [2e-4, 0.5])
+def test_sr_ste_trains_with_the_decay_that_is_set(bench, monkeypatch, decay):
+    made = []
+    plain = StraightThrough.__init__
+    monkeypatch.setattr(
+        StraightThrough, "__init__", lambda self, n, m, decay: (made.append((n, m, decay)), plain(self, n, m, decay))[0]
+    )
+    with bench.stage(bench.short_track("digits-resnet8-2to4")) as (model, context, _):
+        SparseRefinedSTE(epochs=1, decay=decay).prune(model, context)
+        assert made == [(2, 4, decay)] * len(context.groups)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gradient_of_sr_ste_is_the_published_one(seed):
     generator = torch.Generator().manual_seed(seed)
