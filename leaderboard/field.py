@@ -82,7 +82,10 @@ class Competitor:
         for (status, evidence), on in _by_reason(at_chance).items():
             words = f"{FAILED[status]} on {seeds_in_words(on)}: counted at chance, {self.chance_percent or 0.0:.3g} %"
             found.append(f"{words} ({evidence})")
-        return (*found, *(f"invalidated on seed {seed}: {why}" for seed, why in sorted(self.invalid.items())))
+        reasons: dict[str, list[int]] = {}
+        for seed, why in sorted(self.invalid.items() if self.counted else ()):  # else it is why the row is not ranked
+            reasons.setdefault(why, []).append(seed)
+        return (*found, *(f"invalidated on {seeds_in_words(on)}: {why}" for why, on in reasons.items()))
 
     def _with_status(self, statuses: Mapping[str, str]) -> dict[int, Record]:
         return {
@@ -116,7 +119,7 @@ def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) 
     for name, keys in by_name.items():
         counting = [key for key in keys if len(withdrawn[key]) < len(groups[key])]
         for key in keys:
-            words = "" if counting == [key] else _difference(groups, keys, key)
+            words = _difference(groups, counting if key in counting else keys, key)
             called = f"{name} ({words})" if words else name
             found.append(Competitor(called, groups[key], 100.0 / classes if classes else None, withdrawn[key]))
     return found

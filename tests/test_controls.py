@@ -109,3 +109,15 @@ def test_controls_that_differ_on_one_seed_are_both_compared(make_records):
 def test_methods_that_decide_alike_are_both_ranked(make_records):
     alike = [[with_weights(r, f"{r.outcome.seed}") for r in make_records(n, BETTER)] for n in ("One", "Two")]
     assert len(table(make_records("L1-norm", ANCHOR), *alike).ranked) == 3
+
+
+def test_a_method_keeps_its_name_where_an_earlier_form_of_it_was_withdrawn(make_records):
+    """Both are shown; the one that counts is not told apart from what does not."""
+    old = make_records("Mine", ANCHOR, source="0" * 64, key="old")
+    new = make_records("Mine", BETTER, source="1" * 64)
+    records = (*make_records("L1-norm", ANCHOR), *old, *new)
+    withdrawn = {record.record_sha256: "another formula" for record in old}
+    (found,) = make_board(Loaded(records, (), withdrawn)).tables
+    assert [r.name for r in found.ranked] == ["Mine", "L1-norm"]
+    assert [r.why for r in found.unranked] == ["invalidated: another formula"]
+    assert {r.name for r in table(records).ranked} == {"L1-norm", "Mine (source 00000000)", "Mine (source 11111111)"}

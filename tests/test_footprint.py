@@ -55,6 +55,7 @@ def test_peak_memory_by_hand() -> None:
 def test_memory_that_is_written_in_place_or_looked_at_differently_counts_once() -> None:
     model = nn.Sequential(nn.Conv2d(1, 4, 1, bias=False), nn.ReLU(inplace=True), nn.Flatten(), nn.Unflatten(1, (4, 64)))
     assert peak_memory(model, DIGITS, 2) == 4 * (4 + 2 * 64 + 2 * 4 * 64)
+    assert peak_memory(nn.Sequential(nn.Flatten(), nn.Linear(64, 10, bias=False)), DIGITS, 2) == 4 * (640 + 128 + 20)
 
 
 def test_a_pruned_network_takes_less_memory() -> None:
@@ -65,8 +66,20 @@ def test_a_pruned_network_takes_less_memory() -> None:
 def test_a_footprint_has_both_layouts_and_leaves_the_model_as_it_was() -> None:
     model = build_network("resnet8", DIGITS, 0).eval()
     before = {name: (tensor.clone(), tensor.stride()) for name, tensor in model.state_dict().items()}
-    ticks = itertools.count()
+    ticks, layouts = itertools.count(), set()
+    wide = model.get_submodule("blocks.1.conv2")
+    handle = wide.register_forward_pre_hook(
+        lambda module, inputs: layouts.add(
+            (
+                len(inputs[0]),
+                module.weight.is_contiguous(),
+                module.weight.is_contiguous(memory_format=torch.channels_last),
+            )
+        )
+    )
     found = measure(model, DIGITS, lambda: 0.001 * next(ticks))
+    handle.remove()
+    assert layouts == {(size, flat, not flat) for size in (1, LARGE_BATCH["cpu"]) for flat in (True, False)}
     assert (found.latency.batch_size, found.latency.layout) == (1, "contiguous")
     large = LARGE_BATCH["cpu"]
     assert [(p.batch_size, p.layout) for p in found.passes] == [

@@ -13,6 +13,7 @@ from prunemark.benchmark.outcome import Failure
 from prunemark.leaderboard.board import make_board
 from prunemark.leaderboard.load import Loaded, Refused
 from prunemark.leaderboard.tables import print_board, render
+from prunemark.leaderboard.words import in_top_set
 from prunemark.setups.errors import InputError
 
 LOW, HIGH = [94.0, 95.0, 93.6, 94.8, 94.4, 94.2, 94.6, 93.8], [96.2, 96.8, 96.0, 97.0, 96.2, 96.6, 96.4, 96.0]
@@ -80,7 +81,17 @@ def test_below_eight_seeds_nothing_is_ranked_and_nothing_bold(make_records):
     for format, bold in (("markdown", "**"), ("latex", r"\textbf")):
         text = " ".join(render(few, format).split())
         assert bold not in text and "No ranks: 7 seeds, 8 are needed" in text
+        assert "p (Holm)" in text and "Rank" not in text.replace("No ranks", "")
     assert all(row["rank_low"] is None for row in json.loads(render(few, "json"))["rows"])
+
+
+def test_what_is_worse_than_the_anchor_is_not_in_the_top_set_though_its_rank_is_open(board):
+    (table,) = board.tables
+    (fine,) = [row for row in table.ranked if row.name == "Fine"]
+    assert fine.rank == (1, 1) and in_top_set(fine)
+    worse = dataclasses.replace(fine, verdict=dataclasses.replace(fine.verdict, word="worse"))
+    assert not in_top_set(worse) and not in_top_set(dataclasses.replace(fine, rank=(2, 3)))
+    assert not in_top_set(dataclasses.replace(fine, rank=None))
 
 
 def test_one_base_model_for_all_seeds_is_a_condition_of_everything(make_record):

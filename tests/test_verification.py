@@ -11,7 +11,7 @@ from prunemark.leaderboard.decisions import write_decisions
 from prunemark.leaderboard.invalidations import invalidate
 from prunemark.leaderboard.load import read_records
 from prunemark.leaderboard.methods import MethodFiles, write_method
-from prunemark.leaderboard.packs import pack_records, write_lines, write_pack
+from prunemark.leaderboard.packs import pack_records, unpack, write_lines, write_pack
 from prunemark.leaderboard.release import freeze, write_release
 from prunemark.leaderboard.verification import examine_board, examine_pack
 from prunemark.setups.errors import InputError, RuleBroken
@@ -104,6 +104,13 @@ def _decision_of_nothing(board):
     write_decisions([("x@1", "f" * 64, {"kept": {}, "masks": {}})], board / "decisions")
 
 
+def _a_decision_less(board):
+    path = one(board, "decisions/*/*.xz")
+    lines = unpack(path).decode().splitlines()
+    path.unlink()
+    write_lines(lines[1:], path.parent)
+
+
 def _records_taken_away(board):
     one(board, "records/*/*.xz").unlink()
 
@@ -122,6 +129,7 @@ NOT_WHOLE = [
     (_in_the_wrong_folder, "is of digits-resnet8@1, and lies in the folder of digits-mlp7@1"),
     (_twice, "a second time"),
     (_decision_of_nothing, "is that of no record here"),
+    (_a_decision_less, "is missing: what "),
     (lambda board: _edit(board / "records" / "invalidations.jsonl", b"{", b"["), "is not an invalidation"),
     (lambda board: _edit(one(board, "records/*/*.xz"), b"YZ", b""), "is truncated or not a packed file"),
 ]
