@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -119,20 +120,65 @@ def with_trainability(record):
     return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, diagnostics=diagnostics))
 
 
-def test_methods_of_one_level_stay_apart_from_those_of_the_next(make_records):
-    """Levels at 2x, 4x and 8x: a third of half of the axis for all methods of one, and no more than the padding."""
-    levels = (("50%", 2.0), ("90%", 4.0), ("95%", 8.0))
+def frontier_of(found):
+    return charts.frontier(found, look.assign(found), "records.html")
+
+
+def places(spec, width):
+    """Where the means lie on the axis, in pixels, by level: Vega's scale and offset, worked out by hand."""
+    scale = next(scale for scale in spec["scales"] if scale["name"] == "x")
+    number = math.log if scale["type"] == "log" else float
+    low, high = map(number, scale["domain"])
+    offset = next(m for m in spec["marks"] if m["from"]["data"] == "front")["encode"]["update"]["x"]["offset"]["signal"]
+    spread = eval(offset.removeprefix("datum.shift * "), {"min": min, "width": width})
+    found = {}
+    for mean in data(spec, "means"):
+        share = (number(mean["x"]) - low) / (high - low)
+        at = charts.PADDING + share * (width - 2 * charts.PADDING) + mean["shift"] * spread
+        found.setdefault(mean["t"], []).append(at)
+    return found
+
+
+@pytest.mark.parametrize("width", [240, 1100])
+@pytest.mark.parametrize(
+    "speedups", [(2.0, 4.0, 8.0), (2.0, 6.373, 7.687), (3.0,)], ids=["even", "uneven", "one level"]
+)
+def test_methods_of_one_level_stay_together_and_inside_the_frame(make_records, speedups, width):
     found = tables(*(
         make_records(name, ANCHOR, level=level, speedup=speedup)
-        for level, speedup in levels for name in ("L1-norm", *(f"M{n}" for n in range(20)))
+        for level, speedup in zip(("50%", "90%", "95%"), speedups, strict=False)
+        for name in ("L1-norm", *(f"M{n}" for n in range(24)))
     ))  # fmt: skip
-    assert charts._step(found, 21) == "min(9, min(70, (width - 80) * 0.5000 / 3) / 20)"
-    spec = charts.frontier(found, look.assign(found), "records.html")
-    assert any("(width - 80) * 0.5000 / 3" in json.dumps(each) for each in spec["marks"])
-    (one, *_) = found
-    assert charts._step([one], 1) == "min(9, min(70, (width - 80) * 1.0000 / 3) / 1)"
-    single = charts.frontier([one], look.assign([one]), "records.html")
-    assert next(each["domain"] for each in single["scales"] if each["name"] == "x") == pytest.approx([1.8, 2.2])
+    groups = [sorted(group) for _, group in sorted(places(frontier_of(found), width).items())]
+    assert [len(group) for group in groups] == [25] * len(speedups)
+    assert all(0 < group[0] < group[-1] < width for group in groups)
+    middles = [(group[0] + group[-1]) / 2 for group in groups]
+    widest = max(group[-1] - group[0] for group in groups)
+    assert all(widest <= (after - before) / 3 + 0.1 for before, after in pairwise(middles)) and widest > 5
+
+
+def test_the_front_passes_through_its_own_marks_and_never_back(make_records):
+    cheap, dear = make_records("Cheap", BETTER, speedup=6.4), make_records("Mine", ANCHOR, speedup=6.3)
+    spec = frontier_of(tables(make_records("L1-norm", ANCHOR, speedup=6.373), cheap, dear))
+    marks = {(mean["x"], mean["y"], mean["shift"]) for mean in data(spec, "means")}
+    front = [(point["x"], point["y"], point["shift"]) for point in data(spec, "front")]
+    assert front and set(front) <= marks and [x for x, _, _ in front] == [6.4]
+    order = sorted(data(spec, "means"), key=lambda mean: mean["x"])
+    assert [mean["shift"] for mean in order] == [-0.5, 0.0, 0.5]  # who saved more stands further right
+    line = next(m for m in spec["marks"] if m["from"]["data"] == "front")["encode"]["update"]["x"]
+    dots = [m["encode"]["update"]["x"] for m in spec["marks"] if m["type"] == "symbol"]
+    assert dots == [line, line]
+
+
+def test_controls_with_lent_layer_ratios_are_not_in_the_frontier(make_records):
+    (table,) = tables(make_records("L1-norm", ANCHOR), make_records("Random", ANCHOR, role="control"))
+    control = next(row for row in table.ranked if row.name == "Random")
+    several = dataclasses.replace(control, name="Random (layer ratios of Mine)")
+    stranger = dataclasses.replace(several, role="submission")
+    table = dataclasses.replace(table, ranked=(*table.ranked, several))
+    assert [row.name for row in charts.drawn_in_frontier([table])] == ["L1-norm", "Random"]
+    assert len(data(frontier_of([table]), "means")) == 2
+    assert stranger in charts.drawn_in_frontier([dataclasses.replace(table, ranked=(stranger,))])
 
 
 def switched(make_records):

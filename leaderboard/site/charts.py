@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from statistics import fmean
 from typing import Any
 
 from prunemark.leaderboard.field import FAILED
 from prunemark.leaderboard.site import vega
-from prunemark.leaderboard.site.look import Look
+from prunemark.leaderboard.site.look import Look, lent
 from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.statistics import PairedComparison
@@ -23,7 +22,8 @@ VERDICT_LOOKS = {
     "undetermined": Look("undetermined", "var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
 }
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
-PADDING = 40
+PADDING, WIDEST = 40, 64
+"""In pixels: the room at both ends of the axis of costs, and the most that the methods of one level take there."""
 ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 30, 8, 40
 """A figure of more methods refers to its table in words, and shows no single seeds: that keeps a page small."""
 
@@ -121,19 +121,24 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> Spec | None:
     """Accuracy against speed-up over all levels: means with intervals, every seed's record, and the Pareto front.
 
-    `page` has the records, which a click opens. Methods of one level are drawn side by side. None without a result.
+    `page` has the records, which a click opens. Methods of one level are drawn side by side. Controls that were lent
+    a method's layer ratios are left out: they are compared with that method alone. None without a result.
     """
-    names = list(dict.fromkeys(row.name for table in tables for row in table.ranked))
+    names = list(dict.fromkeys(row.name for row in drawn_in_frontier(tables)))
     means, seeds = _points(tables, names)
     if not means:
         return None
-    front = [{"x": x, "y": y} for x, y in pareto([(point["x"], point["y"]) for point in means])]
+    best = set(pareto([(point["x"], point["y"]) for point in means]))
+    front = sorted(
+        ({key: point[key] for key in ("x", "y", "shift")} for point in means if (point["x"], point["y"]) in best),
+        key=lambda point: (point["x"], point["shift"]),
+    )
     dense = [row.accuracy_percent for t in tables for row in t.unranked if row.kind == "dense" and row.accuracy_percent]
     weights = tables[0].granularity == "weight"
     ends = [y for point in means for y in (point["low"], point["high"])] + [p["y"] for p in seeds] + dense[:1]
     xs = [point["x"] for point in means]
-    place = at("x", "x", offset={"signal": f"datum.shift * {_step(tables, len(names))}"})
-    domain = [min(xs), max(xs)] if max(xs) > 1.1 * min(xs) else [0.9 * min(xs), 1.1 * max(xs)]  # one level is one place
+    place = at("x", "x", offset={"signal": f"datum.shift * {_spread(means, weights)}"})
+    domain = [min(xs), max(xs)] if len({point["t"] for point in means}) > 1 else [0.9 * min(xs), 1.1 * max(xs)]
     colour = at("colour", "m")
     title = "weights that are zero, %" if weights else "speed-up in MACs"
     return vega.figure(
@@ -159,7 +164,7 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
                  strokeDash=[1, 3]),
             mark("text", "dense", x={"signal": "width"}, y=at("y", "y", offset=-5), text="dense", align="right",
                  fill="var(--faint)"),
-            mark("line", "front", x=at("x", "x"), y=at("y", "y"), stroke="var(--accent)", strokeWidth=6,
+            mark("line", "front", x=place, y=at("y", "y"), stroke="var(--accent)", strokeWidth=6,
                  strokeOpacity=0.22, interpolate="step-before"),
             vega.by_method(
                 mark("line", "method", x=place, y=at("y", "y"), stroke=colour, strokeOpacity=0.45,
@@ -175,19 +180,24 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
     )  # fmt: skip
 
 
-def _step(tables: Sequence[Table], methods: int) -> str:
-    """How far neighbouring methods of one level stand apart, in pixels, as an expression of Vega's.
+def drawn_in_frontier(tables: Sequence[Table]) -> list[Row]:
+    """The ranked rows of all levels, less the controls that were lent the layer ratios of a method."""
+    return [row for table in tables for row in table.ranked if not lent(row)]
 
-    All of a level together take a third of the way to the next level at most, and stay inside the frame.
+
+def _spread(means: Sequence[Mapping[str, Any]], weights: bool) -> str:
+    """How much room the methods of one level take together, in pixels, as an expression of Vega's.
+
+    That is a third of the smallest gap between the levels at most, and never more than there is inside the frame.
     """
-    centres = []
-    for table in tables:
-        places = [saved for row in table.ranked if (saved := cost(row, table)) is not None]
-        centres += [fmean(places) if table.granularity == "weight" else math.log(fmean(places))] if places else []
-    centres.sort()
-    gaps = [(after - before) / (centres[-1] - centres[0]) for before, after in pairwise(centres) if after > before]
-    apart = f"(width - {2 * PADDING}) * {min(gaps, default=1.0):.4f} / 3"
-    return f"min(9, min({2 * PADDING - 10}, {apart}) / {max(methods - 1, 1)})"
+    levels: dict[int, list[float]] = {}
+    for point in means:
+        levels.setdefault(point["t"], []).append(point["x"] if weights else math.log(point["x"]))
+    spans = sorted((min(xs), max(xs)) for xs in levels.values())
+    length = max(high for _, high in spans) - spans[0][0]
+    gaps = [max(after[0] - before[1], 0.0) / length for before, after in pairwise(spans) if length]
+    side_by_side = min(WIDEST, 9 * (max(map(len, levels.values())) - 1))
+    return f"min({side_by_side}, (width - {2 * PADDING}) * {min(gaps):.4f} / 3)" if gaps else f"{side_by_side}"
 
 
 _FOREST_TIP = (
@@ -205,18 +215,23 @@ _MEAN_TIP = (
 
 
 def _points(tables: Sequence[Table], names: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Means and single seeds of the ranked rows, with the methods' numbers."""
+    """Means and single seeds of the methods in `names`, by their numbers there; `t` is the number of the table.
+
+    `shift` is the place among those of the level, from -1/2 to 1/2, in the order of what was saved: no front goes back.
+    """
     means, seeds = [], []
-    for table in tables:
-        for row in table.ranked:
-            saved = cost(row, table)
-            if row.accuracy_percent is None or saved is None:
-                continue
-            number = names.index(row.name)
-            low, high = row.interval_percent or (row.accuracy_percent, row.accuracy_percent)
-            where = {"m": number, "x": round(saved, 3), "shift": number - (len(names) - 1) / 2}
+    for number, table in enumerate(tables):
+        rows = [
+            (round(saved, 3), names.index(row.name), row)
+            for row in table.ranked
+            if row.name in names and row.accuracy_percent is not None and (saved := cost(row, table)) is not None
+        ]
+        for place, (saved, m, row) in enumerate(sorted(rows, key=lambda each: each[:2])):
+            accuracy = row.accuracy_percent or 0.0
+            low, high = row.interval_percent or (accuracy, accuracy)
+            where = {"m": m, "x": saved, "shift": round(place / (len(rows) - 1) - 0.5, 4) if len(rows) > 1 else 0}
             means.append(
-                where | {"y": round(row.accuracy_percent, 3), "low": round(low, 3), "high": round(min(high, 100.0), 3)}
+                where | {"t": number, "y": round(accuracy, 3), "low": round(low, 3), "high": round(min(high, 100.0), 3)}
             )
             seeds += [
                 where | {"y": round(score, 3), "s": seed, "r": sha256[:SHA_SHOWN]}

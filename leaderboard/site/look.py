@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from prunemark.leaderboard.table import Table
+from prunemark.leaderboard.table import Row, Table
 
 COLOURS = tuple(f"var(--hue-{number})" for number in range(1, 7))
 DASHES = ((), (6, 3), (2, 2))
@@ -37,6 +37,11 @@ class Look:
 ANCHOR = Look("anchor", "var(--ink)", _CIRCLE)
 CONTROL = Look("control", "var(--faint)", "M-.9,-.9L.9,.9M-.9,.9L.9,-.9", (4, 3))
 REFERENCE = Look("reference", "var(--faint)", "M0,-1V1M-1,0H1", (1, 3))
+
+
+def lent(row: Row) -> bool:
+    """Whether a row is a control or reference with layer ratios that are not the level's own."""
+    return row.role in ("control", "reference") and "(layer ratios " in row.name
 
 
 def assign(tables: Iterable[Table]) -> dict[str, Look]:

@@ -17,7 +17,6 @@ def standings_page(material: Material, track: str, setup: str) -> str:
     """The page as HTML."""
     tables = material.by_track[track][setup]
     records_page = material.places.records(track)
-    ranked = list(dict.fromkeys(row.name for table in tables for row in table.ranked))
     return render(
         "standings",
         here=material.places.standings(track, setup),
@@ -29,7 +28,7 @@ def standings_page(material: Material, track: str, setup: str) -> str:
         records_page=records_page,
         levels=[level_view(material, table) for table in tables],
         frontier=charts.frontier(tables, material.looks, records_page),
-        frontier_names=ranked,
+        frontier_names=list(dict.fromkeys(row.name for row in charts.drawn_in_frontier(tables))),
         looks={row.name: material.looks[row.name] for table in tables for row in (*table.ranked, *table.unranked)},
         one_lr="retraining_lr" in HARNESS_SETUPS[setup].factors,
         identifier=material.identifier,
