@@ -233,6 +233,31 @@ def test_looks_tell_methods_apart_and_do_not_depend_on_order(make_records):
     assert look.assign([dataclasses.replace(table, ranked=table.ranked[::-1])]) == looks
 
 
+def lent(row, name):
+    return dataclasses.replace(row, name=f"Random (layer ratios of {name})", role="control")
+
+
+def test_lent_controls_have_short_names_and_one_entry_in_a_legend(make_records):
+    (table,) = tables(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER), make_records("Random", BETTER))
+    random = dataclasses.replace(next(row for row in table.ranked if row.name == "Random"), role="control")
+    others = [row for row in table.ranked if row.name != "Random"]
+    table = dataclasses.replace(table, ranked=(random, lent(random, "A"), *others, lent(random, "B (rate=2)")))
+    looks = look.assign([table])
+    assert [text for _, text in look.legend(table.ranked, looks)] == [
+        "Random", *(row.name for row in others), "controls with other layer ratios",
+    ]  # fmt: skip
+    assert looks["Random (layer ratios of A)"] == look.LENT != looks["Random"]
+    assert [look.short(row) for row in table.ranked[:2]] == ["Random", "Random @ A"]
+    spec = charts.forest(table)
+    shorts = next(scale for scale in spec["scales"] if scale["name"] == "short")
+    assert dict(zip(shorts["domain"], shorts["range"], strict=True)) | {"Mine": "Mine"} == {
+        "Random": "Random", "Mine": "Mine", "Random (layer ratios of A)": "Random @ A",
+        "Random (layer ratios of B (rate=2))": "Random @ B (rate=2)",
+    }  # fmt: skip
+    stranger = dataclasses.replace(lent(random, "A"), role="submission")
+    assert look.short(stranger) == stranger.name and not look.lent(stranger)
+
+
 def test_every_colour_of_a_figure_is_one_of_the_style_sheet(make_records):
     found = switched(make_records)
     looks = look.assign(found)

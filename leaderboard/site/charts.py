@@ -9,7 +9,7 @@ from typing import Any
 
 from prunemark.leaderboard.field import FAILED
 from prunemark.leaderboard.site import vega
-from prunemark.leaderboard.site.look import Look, lent
+from prunemark.leaderboard.site.look import Look, lent, short
 from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.statistics import PairedComparison
@@ -24,7 +24,7 @@ VERDICT_LOOKS = {
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
 PADDING, WIDEST = 40, 64
 """In pixels: the room at both ends of the axis of costs, and the most that the methods of one level take there."""
-ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 30, 8, 40
+ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 26, 8, 40
 """A figure of more methods refers to its table in words, and shows no single seeds: that keeps a page small."""
 
 
@@ -38,23 +38,25 @@ def forest(table: Table) -> Spec | None:
         return None
     ends = [end for row in rows for end in (row["low"], row["high"], *(row["wide"] or ()))]
     domain = [min(*ends, -table.margin_pp), max(*ends, table.margin_pp)]
-    named = list(VERDICT_LOOKS)
+    named, names = list(VERDICT_LOOKS), [row["name"] for row in rows]
     middle = at("y", "name", band=0.5)
     colour = at("colour", "word")
     return vega.figure(
         f"Differences to {table.anchor} in percentage points, with 95 % intervals. "
         + described([f"{row['name']} {row['d']:+.2f}, {row['word']}" for row in rows]),
-        height=ROW_PIXELS * len(rows),
+        height=ROW_PIXELS * len(rows), right="16",
         data=[vega.values("rows", rows), vega.values("wide", [row for row in rows if row["wide"]])],
         scales=[
             vega.linear("x", domain, "width"),
-            {"name": "y", "type": "band", "domain": [row["name"] for row in rows], "range": "height"},
+            {"name": "y", "type": "band", "domain": names, "range": "height"},
+            {"name": "short", "type": "ordinal", "domain": names, "range": [row["short"] for row in rows]},
             {"name": "colour", "type": "ordinal", "domain": named, "range": [v.colour for v in VERDICT_LOOKS.values()]},
             {"name": "shape", "type": "ordinal", "domain": named, "range": [v.shape for v in VERDICT_LOOKS.values()]},
         ],
         axes=[
             vega.x_axis(f"difference to {table.anchor}, pp", grid=True, encode=vega.SIGNED),
-            {"orient": "left", "scale": "y", "labelLimit": 190, "labelColor": "var(--ink)"},
+            {"orient": "left", "scale": "y", "labelLimit": {"signal": "space / 3"}, "labelColor": "var(--ink)",
+             "encode": {"labels": {"update": {"text": {"signal": "scale('short', datum.value)"}}}}},
         ],
         marks=[
             mark("rect", None, x={"scale": "x", "value": -table.margin_pp}, x2={"scale": "x", "value": table.margin_pp},
@@ -73,6 +75,7 @@ def _forest_row(row: Row, c: PairedComparison) -> dict[str, Any]:
     wide = row.generalises.interval_pp if row.generalises else None
     return {
         "name": row.name,
+        "short": short(row),
         "d": round(c.difference_pp, 3),
         "low": round(c.interval_pp[0], 3),
         "high": round(c.interval_pp[1], 3),

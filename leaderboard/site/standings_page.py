@@ -7,6 +7,7 @@ from typing import Any
 
 from prunemark.leaderboard import words
 from prunemark.leaderboard.site import charts, places, training_charts
+from prunemark.leaderboard.site.look import legend
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.table import Row, Table
@@ -28,7 +29,7 @@ def standings_page(material: Material, track: str, setup: str) -> str:
         records_page=records_page,
         levels=[level_view(material, table) for table in tables],
         frontier=charts.frontier(tables, material.looks, records_page),
-        frontier_names=list(dict.fromkeys(row.name for row in charts.drawn_in_frontier(tables))),
+        frontier_legend=legend(charts.drawn_in_frontier(tables), material.looks),
         looks={row.name: material.looks[row.name] for table in tables for row in (*table.ranked, *table.unranked)},
         one_lr="retraining_lr" in HARNESS_SETUPS[setup].factors,
         identifier=material.identifier,
@@ -54,7 +55,7 @@ def level_view(material: Material, table: Table) -> dict[str, Any]:
         "curves": training_charts.curves(table, material.looks, material.records),
         "trainability": training_charts.trainability(table, material.looks, material.records, page),
         "drawn": [row.name for row in drawn],
-        "ranked": [row.name for row in table.ranked],
+        "legend": legend(table.ranked, material.looks),
         "drawn_all": len(drawn) == len(table.ranked),
         "anchor": table.anchor,
         "margin_pp": table.margin_pp,
