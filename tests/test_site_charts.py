@@ -107,12 +107,32 @@ def test_curves_are_not_chosen_by_accuracy(make_records):
     worse = make_records("Zz", [score - 4 for score in ANCHOR])
     (table,) = tables(make_records("L1-norm", ANCHOR), *many, worse)
     shown = [row.name for row in training_charts.shown_in_curves(table)]
-    assert len(shown) == 10 and {"L1-norm", "M13", "Zz"} <= set(shown)
+    assert len(shown) == training_charts.MOST_CURVES and {"L1-norm", "M13", "Zz"} <= set(shown)
     order = [row.name for row in table.ranked]
-    assert shown != order[:10] and shown == sorted(shown, key=order.index)
+    assert shown != order[:12] and shown == sorted(shown, key=order.index)
     records = {r.record_sha256: with_trainability(r) for group in (*many, worse) for r in group}
     spec = training_charts.trainability(table, look.assign([table]), records, "records.html")
     assert len(data(spec, "means")) == 15
+
+
+def test_the_choice_of_curves_is_said(make_records):
+    few = tables(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER))
+    assert training_charts.choice_in_words(few[0]) == ""
+    noise = [0.9, -0.8, 0.3, -0.5, 0.1]
+    alike = [make_records(f"M{n:02d}", [a + b for a, b in zip(ANCHOR, noise, strict=True)]) for n in range(14)]
+    worst = make_records("Zz", [score - 6 for score in ANCHOR])
+    (table,) = tables(make_records("L1-norm", ANCHOR), *alike, worst)
+    told = training_charts.choice_in_words(table)
+    assert told.startswith(
+        "Curves of 12 of 16 methods: the anchor, the highest, the lowest, whatever is settled against the anchor and "
+        "others evenly between. They are "
+    )
+    assert told.endswith("Zz.") and told.count(", M") == 9
+    settled = [make_records(f"S{n:02d}", [score - 3 - n / 4 for score in ANCHOR]) for n in range(14)]
+    (table,) = tables(make_records("L1-norm", ANCHOR), *settled)
+    told = training_charts.choice_in_words(table)
+    assert "the lowest and of the 14 that are settled those farthest from the anchor. They are" in told
+    assert "S13" in told and "S03" in told and "S02" not in told
 
 
 def with_trainability(record):

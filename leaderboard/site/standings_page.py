@@ -40,7 +40,6 @@ def standings_page(material: Material, track: str, setup: str) -> str:
 def level_view(material: Material, table: Table) -> dict[str, Any]:
     """One level as its template needs it."""
     page = material.places.records(table.track)
-    drawn = training_charts.shown_in_curves(table)
     return {
         "level": table.level,
         "anchor_id": material.places.level(table.level),
@@ -54,9 +53,8 @@ def level_view(material: Material, table: Table) -> dict[str, Any]:
         "forest": charts.forest(table),
         "curves": training_charts.curves(table, material.looks, material.records),
         "trainability": training_charts.trainability(table, material.looks, material.records, page),
-        "drawn": [row.name for row in drawn],
+        "curves_of": training_charts.choice_in_words(table),
         "legend": legend(table.ranked, material.looks),
-        "drawn_all": len(drawn) == len(table.ranked),
         "anchor": table.anchor,
         "margin_pp": table.margin_pp,
     }

@@ -10,26 +10,56 @@ from typing import Any
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.charts import described, word
-from prunemark.leaderboard.site.look import Look
+from prunemark.leaderboard.site.look import Look, short
 from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.table import Row, Table
 
-MOST_CURVES, MOST_EPOCHS = 10, 40
+MOST_CURVES, MOST_EPOCHS = 12, 40
 """What a reader can tell apart, and what keeps a page small; see `shown_in_curves`."""
 
 
 def shown_in_curves(table: Table) -> list[Row]:
-    """At most ten ranked rows: the anchor, the highest, the lowest, what is settled, and others evenly between.
+    """At most twelve ranked rows: the anchor, the highest, the lowest, what is settled, and others evenly between.
 
-    Not the first ten: those were chosen by what the figure is to show.
+    Not the first twelve: those were chosen by what the figure is to show. Of too many that are settled the ones
+    farthest from the anchor are shown.
     """
     rows = list(table.ranked)
-    anchor = [row for row in rows if row.name == table.anchor]
-    settled = [row for row in rows if row.verdict and word(row) != "undetermined"]
-    spread = [rows[round(step * (len(rows) - 1) / (MOST_CURVES - 1))] for step in range(MOST_CURVES)] if rows else []
-    chosen = list(dict.fromkeys(row.name for row in (*anchor, *rows[:1], *rows[-1:], *settled, *spread, *rows)))
+    last = max(len(rows) - 1, 0)
+    spread = [rows[round(step * last / (MOST_CURVES - 1))] for step in range(MOST_CURVES)] if rows else []
+    chosen = list(dict.fromkeys(row.name for row in (*_ends(table), *_settled(table), *spread, *rows)))
     return [row for row in rows if row.name in chosen[:MOST_CURVES]]
+
+
+def choice_in_words(table: Table) -> str:
+    """Which methods have curves, and how they were chosen; "" where all have."""
+    shown = shown_in_curves(table)
+    if len(shown) == len(table.ranked):
+        return ""
+    names = {row.name for row in shown}
+    settled = _settled(table)
+    reasons = ["the anchor", "the highest", "the lowest"]
+    if settled and all(row.name in names for row in settled):
+        reasons.append("whatever is settled against the anchor")
+    elif settled:
+        reasons.append(f"of the {len(settled)} that are settled those farthest from the anchor")
+    if names > {row.name for row in (*_ends(table), *settled)}:
+        reasons.append("others evenly between")
+    chosen = f"{', '.join(reasons[:-1])} and {reasons[-1]}"
+    return f"Curves of {len(shown)} of {len(table.ranked)} methods: {chosen}. They are {', '.join(map(short, shown))}."
+
+
+def _ends(table: Table) -> list[Row]:
+    """The anchor, the highest and the lowest."""
+    return [*(row for row in table.ranked if row.name == table.anchor), *table.ranked[:1], *table.ranked[-1:]]
+
+
+def _settled(table: Table) -> list[Row]:
+    """The rows with a verdict other than undetermined, the farthest from the anchor first."""
+    found = [(row, row.verdict.comparison.difference_pp) for row in table.ranked if row.verdict]
+    settled = [(row, difference) for row, difference in found if word(row) != "undetermined"]
+    return [row for row, _ in sorted(settled, key=lambda each: -abs(each[1]))]
 
 
 def curves(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record]) -> Spec | None:
