@@ -1,5 +1,6 @@
 """The site as files: the same bytes every time, whole or not at all; links that lead on, names as text."""
 
+import dataclasses
 import hashlib
 import json
 import random
@@ -15,8 +16,9 @@ from prunemark.benchmark.record import canonical_json, dump
 from prunemark.leaderboard.board import make_board
 from prunemark.leaderboard.load import Loaded
 from prunemark.leaderboard.site import build as building
+from prunemark.leaderboard.site import overview_page
 from prunemark.leaderboard.site.build import MARKER, build_site
-from prunemark.leaderboard.site.overview_page import same_runs
+from prunemark.leaderboard.site.switch_page import same_runs
 from prunemark.setups.errors import InputError, WorkFailed
 
 VENDOR = Path(building.__file__).parent / "vendor"
@@ -159,17 +161,47 @@ def test_what_the_tables_say_stands_on_the_pages(site):
     assert {table.setup for table in board.tables} == set(SETUPS)
 
 
-def test_setups_that_show_the_same_runs_are_named_and_nothing_is_summed_over_them(site):
+def with_weights(record, setup, weights, name="Mine"):
+    method = dataclasses.replace(record.outcome.method, name=name)
+    outcome = dataclasses.replace(record.outcome, setup=setup, weights_sha256=weights, method=method)
+    return dataclasses.replace(record, outcome=outcome)
+
+
+def test_setups_with_the_same_weights_everywhere_are_the_same_runs(site, make_record):
+    first, second = make_record("Mine", 0), make_record("Mine", 1)
+    same = [with_weights(r, setup, w) for setup in ("S2", "S3.1") for r, w in ((first, "a"), (second, "b"))]
+    other = [with_weights(r, "S3.2", w) for r, w in ((first, "a"), (second, "c"))]
+    more = [with_weights(r, "S4.2", w) for r, w in ((first, "a"), (second, "b"))]
+    more.append(with_weights(first, "S4.2", "a", name="Another"))
+    records = {r.record_sha256: r for r in (*same, *other, *more)}
+    setups = dict.fromkeys(("S2", "S3.1", "S3.2", "S4.2"))
+    material = SimpleNamespace(by_track={"t@1": setups}, records_by_track={"t@1": records})
+    assert same_runs(material, "t@1") == ["S2 = S3.1"]
     assert "In all:" not in (site / "index.html").read_text()
-    runs = {"a": "w1", "b": "w2", "c": "w1", "d": "w3"}
-    records = {sha: SimpleNamespace(outcome=SimpleNamespace(weights_sha256=w)) for sha, w in runs.items()}
 
-    def table(sha):
-        return [SimpleNamespace(level="90%", ranked=[SimpleNamespace(name="Mine", records=[sha])])]
 
-    by_setup = {"S2": table("a"), "S3.2": table("b"), "S3.1": table("c"), "S4.2": table("d")}
-    material = SimpleNamespace(by_track={"t@1": by_setup}, records=records)
-    assert same_runs(material, "t@1") == [["S2", "S3.1"], ["S3.2"], ["S4.2"]]
+def test_real_setups_with_the_same_runs_are_said_on_both_pages(tmp_path):
+    real = real_records()
+    under_s2 = [r for r in real if r.outcome.setup == "S2"]
+    again = [with_weights(r, "S3.1", r.outcome.weights_sha256, r.outcome.method.name) for r in under_s2]
+    build(tmp_path / "site", Loaded((*real, *again)))
+    for page in ("index.html", "track_digits-resnet8-1.html"):
+        assert "S2 = S3.1" in (tmp_path / "site" / page).read_text(), page
+        assert "S3.2 =" not in (tmp_path / "site" / page).read_text(), page
+
+
+def test_over_tracks_the_setup_that_pages_open_with_is_open_and_first():
+    def overall(setup, kind="filter", rows=("row",)):
+        return SimpleNamespace(setup=setup, granularity=kind, rows=rows)
+
+    found = [overall("S2"), overall("S2", "weight"), overall("S3.2"), overall("SX-A"), overall("S3.2", rows=())]
+    shown = [(each.setup, each.granularity) for each in found]
+    material = SimpleNamespace(board=SimpleNamespace(overall=found))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overview_page, "overall_view", lambda _, each: (each.setup, each.granularity))
+        assert overview_page.over_tracks(material) == [
+            ("S3.2", [shown[2]]), ("S2", shown[:2]), ("SX-A", [shown[3]]),
+        ]  # fmt: skip
 
 
 def test_controls_of_one_kind_are_folded(site):

@@ -306,8 +306,8 @@ def test_the_recipes_behind_a_lesson_are_said_where_they_differ(make_records):
     found = tables(*loose, *strict)
     records = {r.record_sha256: r for group in (*loose, *strict) for r in group}
     (change,) = lesson.changes(found)
-    assert lesson.recipes(change, found, records) == (
-        "Under S2 Mine was retrained for 2 epochs at LR 0:1e-1,1:1e-2, L1-norm for 2 epochs at LR 1e-3."
-    )
-    same = dataclasses.replace(change, looser=change.stricter)
-    assert lesson.recipes(same, found, records) == ""
+    assert lesson.recipes([change], found, records) == [
+        "Retraining under S2: L1-norm for 2 epochs at LR 1e-3; Mine for 2 epochs at LR 0:1e-1,1:1e-2."
+    ]
+    alike = dataclasses.replace(change, name="L1-norm")
+    assert lesson.recipes([alike], found, records) == lesson.recipes([], found, records) == []

@@ -70,19 +70,35 @@ def changes(tables: Sequence[Table]) -> list[Change]:
     return sorted(found, key=lambda change: (-round(change.size_pp, 2), -abs(change.looser[2]), change.name))
 
 
-def recipes(change: Change, tables: Sequence[Table], records: Mapping[str, Record]) -> str:
-    """How the method and the anchor were retrained under the looser setup, where that differs; "" where it does not.
+def recipes(found: Sequence[Change], tables: Sequence[Table], records: Mapping[str, Record]) -> list[str]:
+    """How the methods and their anchor were retrained under each of the setups, a sentence for each where that differs.
 
-    Whoever reads that a method wins there has to know what the anchor was given. `records` by hash.
+    Whoever reads that a method wins has to know what the anchor was given. `tables` are of one level, `records` by
+    hash.
     """
-    table = next(table for table in tables if table.setup == change.looser[0])
-    rows = {row.name: row for row in table.ranked}
-    mine, anchors = (_recipe(rows[name], records) for name in (change.name, change.anchor))
-    if mine == anchors:
-        return ""
-    return f"Under {table.setup} {change.name} was retrained for {mine}, {change.anchor} for {anchors}."
+    by_setup: dict[str, list[str]] = {}
+    for change in found:
+        for setup in (change.looser[0], change.stricter[0]):
+            by_setup.setdefault(setup, [change.anchor]).append(change.name)
+    sentences = []
+    for table in (table for table in tables if table.setup in by_setup):
+        rows = {row.name: row for row in table.ranked}
+        alike: dict[str, list[str]] = {}
+        for name in dict.fromkeys(by_setup[table.setup]):
+            if name in rows:
+                alike.setdefault(_recipe(rows[name], records), []).append(name)
+        if len(alike) > 1:
+            told = "; ".join(f"{_listed(names)} for {recipe}" for recipe, names in alike.items())
+            sentences.append(f"Retraining under {table.setup}: {told}.")
+    return sentences
 
 
 def _recipe(row: Row, records: Mapping[str, Record]) -> str:
-    recipe = next((r for sha in row.records if (r := records[sha].outcome.retraining_recipe)), None)
-    return f"{recipe['epochs']} epochs at LR {recipe['lr']}" if recipe else "no epoch"
+    """Epochs and LR as the records of a row have them, all of its seeds."""
+    found = [r for sha in row.records if sha in records and (r := records[sha].outcome.retraining_recipe)]
+    texts = [f"{recipe['epochs']} epochs at LR {recipe['lr']}" for recipe in found]
+    return " or ".join(dict.fromkeys(texts)) or "no epoch"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -11,7 +11,7 @@ from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import slopes
 from prunemark.leaderboard.site.standings_page import tally
-from prunemark.leaderboard.site.switch_page import FIRST_SHOWN, tally_words
+from prunemark.leaderboard.site.switch_page import FIRST_SHOWN, same_runs, tally_words
 from prunemark.leaderboard.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS
 
@@ -28,7 +28,7 @@ def overview_page(material: Material) -> str:
         matrix=[track_view(material, track) for track in material.by_track],
         setups=[HARNESS_SETUPS[setup] for setup in material.setups],
         telling=telling_view(material),
-        overall=[overall_view(material, each) for each in sorted(board.overall, key=_opened_first) if each.rows],
+        overall=over_tracks(material),
         alone=[each for each in board.overall if not each.rows],
         refused=board.refused[:MOST_LEFT_OUT],
         refused_count=len(board.refused),
@@ -66,28 +66,9 @@ def track_view(material: Material, track: str) -> dict[str, Any]:
         "track": track,
         "page": material.places.track(track),
         "title": next(iter(by_setup.values()))[0].title,
-        "same": [" = ".join(setups) for setups in same_runs(material, track) if len(setups) > 1],
+        "same": same_runs(material, track),
         "cells": [cell_view(material, by_setup.get(setup)) for setup in material.setups],
     }
-
-
-def same_runs(material: Material, track: str) -> list[list[str]]:
-    """The setups of a track in groups whose ranked records are the very same runs, by the hashes of final weights."""
-    groups: dict[frozenset[tuple[str, str, str | None]], list[str]] = {}
-    for setup, tables in material.by_track[track].items():
-        runs = frozenset(
-            (table.level, row.name, record.outcome.weights_sha256)
-            for table in tables
-            for row in table.ranked
-            for record in (material.records[sha256] for sha256 in row.records if sha256 in material.records)
-        )
-        groups.setdefault(runs, []).append(setup)
-    return list(groups.values())
-
-
-def _opened_first(overall: Overall) -> bool:
-    """The setup that pages open with goes first; the others keep the order of the rulebook."""
-    return overall.setup != FIRST_SHOWN[0]
 
 
 def cell_view(material: Material, tables: list[Table] | None) -> dict[str, Any] | None:
@@ -122,11 +103,20 @@ def telling_view(material: Material) -> dict[str, Any] | None:
         "level": level,
         "page": material.places.track(track),
         "sentence": found[0].sentence,
-        "recipes": lesson.recipes(found[0], tables, material.records),
+        "recipes": lesson.recipes(found[:1], tables, material.records),
         "others": len(found) - 1,
         "anchor": tables[0].anchor,
         "slopes": slopes(tables, material.looks, found[0].stricter[0], level),
     }
+
+
+def over_tracks(material: Material) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The standings over tracks by setup; first those of the setup that pages open with."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for each in sorted(material.board.overall, key=lambda each: each.setup != FIRST_SHOWN[0]):
+        if each.rows:
+            found.setdefault(each.setup, []).append(overall_view(material, each))
+    return list(found.items())
 
 
 def overall_view(material: Material, overall: Overall) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prunemark.leaderboard import words
+from prunemark.leaderboard.load import competitor
 from prunemark.leaderboard.site import charts, lesson
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
@@ -34,6 +35,7 @@ def switch_page(material: Material, track: str) -> str:
         terms=terms_view(first.outcome.track_terms),
         setups=[setup_view(material, track, id) for id in by_setup],
         setup=setup,
+        same=same_runs(material, track),
         levels=levels,
         level=level,
         looks={row.name: material.looks[row.name] for table in tables for row in table.ranked},
@@ -58,16 +60,35 @@ def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
     return max(levels, key=lambda level: moved[level])
 
 
-def lesson_view(material: Material, tables: Sequence[Table], setups: Any) -> list[str]:
-    """What changes at one level, in sentences: at most three methods."""
+def lesson_view(material: Material, tables: Sequence[Table], setups: Any) -> dict[str, list[str]]:
+    """What changes at one level, in sentences: at most three methods, and what these were retrained with."""
     found = lesson.changes(tables)
     more = [f"{len(found) - 3} more methods get another verdict as well."] if len(found) > 3 else []
     if found:
-        why = lesson.recipes(found[0], tables, material.records)
-        return [change.sentence for change in found[:3]] + more + ([why] if why else [])
+        told = [change.sentence for change in found[:3]] + more
+        return {"told": told, "recipes": lesson.recipes(found[:3], tables, material.records)}
     if len(setups) < 2:
-        return [f"Run under {next(iter(setups))} only, so far: no other setup to compare with."]
-    return ["No verdict against the anchor turns from or into better or worse between the setups at this level."]
+        return {
+            "told": [f"Run under {next(iter(setups))} only, so far: no other setup to compare with."],
+            "recipes": [],
+        }
+    nothing = "No verdict against the anchor turns from or into better or worse between the setups at this level."
+    return {"told": [nothing], "recipes": []}
+
+
+def same_runs(material: Material, track: str) -> list[str]:
+    """The setups of a track that are the very same runs for everything run there, such as "S1 = S2".
+
+    That is decided by the hashes of the final weights, whatever each setup then ranks.
+    """
+    runs: dict[str, set[tuple[str, str, int, str, str | None]]] = {setup: set() for setup in material.by_track[track]}
+    for record in material.records_by_track[track].values():
+        o = record.outcome
+        runs[o.setup].add((o.level, competitor(record), o.seed, o.status, o.weights_sha256))
+    groups: dict[frozenset[tuple[str, str, int, str, str | None]], list[str]] = {}
+    for setup, found in runs.items():
+        groups.setdefault(frozenset(found), []).append(setup)
+    return [" = ".join(setups) for setups in groups.values() if len(setups) > 1]
 
 
 def panel_view(material: Material, table: Table) -> dict[str, Any]:
@@ -90,6 +111,7 @@ def panel_view(material: Material, table: Table) -> dict[str, Any]:
             }
             for row in table.ranked
         ],
+        "any_rank": any(row.rank for row in table.ranked),
         "unranked": some_of([row.name for row in table.unranked]),
     }
 
@@ -104,10 +126,12 @@ def setup_view(material: Material, track: str, setup: str) -> dict[str, Any]:
     """A setup with what it holds equal and what is settled under it."""
     tables = material.by_track[track][setup]
     counts = tally(tables)
+    fields = sorted({len(table.ranked) for table in tables})
     return {
         "id": setup,
         "page": material.places.standings(track, setup),
         "title": HARNESS_SETUPS[setup].title,
+        "ranked": f"{fields[0]}–{fields[-1]}" if len(fields) > 1 else f"{fields[0]}",
         "counts": counts,
         "words": tally_words(counts),
     }
