@@ -17,6 +17,9 @@ NASTY = "</script><script>hacked=1</script><img src=x onerror=hacked=1>\"'&|{{7*
 L1_SOURCE = MethodFiles("L1Norm", (("l1_norm.py", (ROOT / "baselines" / "l1_norm.py").read_text()),))
 IDENTIFIER, CITATION = "prunemark-test-0123456789ab", "@misc{prunemark,\n  title = {A \\& B <b>},\n}"
 
+OLDER = "0ddba11c0ffe"
+"""The start of the hash of a record that was superseded by one that the first real record superseded in turn."""
+
 
 def _with(record, *, name=None, **outcome):
     method = dataclasses.replace(record.outcome.method, name=name, source_sha256="0" * 64, role="submission")
@@ -54,7 +57,11 @@ def loaded():
     failed = [_with(r, name="Fails", status="failed", failure=evidence, curve=(), **nothing) for r in places]
     broken = [_with(r, name="Breaks", status="budget_exceeded", failure=evidence, curve=(), **nothing) for r in places]
     withdrawn = {nasty[0].record_sha256: f"withdrawn {NASTY}"}
-    refused = (Refused("x.json", f"was edited {NASTY}"),)
+    refused = (
+        Refused("x.json", f"was edited {NASTY}"),
+        Refused(f"{OLDER}{'0' * 52}.json", "superseded by " + "e" * 12),
+        Refused(f"{'e' * 12}{'0' * 52}.json", f"superseded by {real[0].record_sha256[:12]}"),
+    )
     return Loaded(tuple(real + nasty + failed + broken), refused, withdrawn)
 
 

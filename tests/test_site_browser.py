@@ -7,7 +7,7 @@ import re
 
 import pytest
 from browser import open_browser
-from site_material import LEVELS, NASTY, SETUPS, build, real_records
+from site_material import LEVELS, NASTY, OLDER, SETUPS, build, real_records
 
 MEGABYTE = 10**6
 SWITCH, STANDINGS = "track_digits-resnet8-1.html", "track_digits-resnet8-1_s3.2.html"
@@ -142,7 +142,26 @@ def test_a_record_is_linked_to_by_its_hash_and_whole(visit):
 
 def test_a_link_to_a_record_that_is_not_there_says_so(visit):
     page = visit(f"{RECORDS}#0123456789ab")
-    assert "No record 0123456789ab is on this board" in page.locator("#record").inner_text()
+    shown = page.locator("#record")
+    assert "No record 0123456789ab on this board" in shown.inner_text() and "another track" in shown.inner_text()
+    page.evaluate("location.hash = 'main'")  # the link that skips to the content asks for no record
+    page.wait_for_function("document.getElementById('record').hidden")
+
+
+def test_a_link_to_a_record_that_was_superseded_leads_to_the_newer_one(visit):
+    newer = real_records()[0].record_sha256
+    page = visit(f"{RECORDS}#{OLDER}")
+    assert f"No record {OLDER} on this board" in page.locator("#record").inner_text()
+    page.get_by_text(f"Record {newer[:12]} took its place").click()
+    page.locator("#record").get_by_text(newer, exact=True).wait_for()
+
+
+def test_the_command_says_what_its_comma_is_for(visit):
+    record = real_records()[0]
+    page = visit(f"{RECORDS}#{record.record_sha256}")
+    page.locator("#record pre").first.wait_for()
+    assert f"--seeds {record.outcome.seed}," in page.locator("#record pre").first.inner_text()
+    assert "The comma makes the seed a list of one" in page.locator("#record").inner_text()
 
 
 def test_a_phone_shows_difference_and_verdict_without_scrolling(visit):

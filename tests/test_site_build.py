@@ -18,6 +18,7 @@ from prunemark.leaderboard.load import Loaded
 from prunemark.leaderboard.site import build as building
 from prunemark.leaderboard.site import overview_page
 from prunemark.leaderboard.site.build import MARKER, build_site
+from prunemark.leaderboard.site.record_pages import superseded
 from prunemark.leaderboard.site.switch_page import same_runs
 from prunemark.setups.errors import InputError, WorkFailed
 
@@ -143,7 +144,7 @@ def test_the_records_lie_in_shards_with_their_very_bytes_and_their_command(site)
 def test_the_overview_says_what_was_left_out_and_how_to_cite(site):
     text = (site / "index.html").read_text()
     assert IDENTIFIER in text and "title = {A \\&amp; B &lt;b&gt;}" in text and CITATION.splitlines()[0] in text
-    assert "1 invalidated" in text and "1 record refused" in text and "x.json" in text
+    assert "1 invalidated" in text and "3 records refused" in text and "x.json" in text
     assert "x.json\twas edited" in (site / "left-out.txt").read_text()
 
 
@@ -210,6 +211,17 @@ def test_controls_of_one_kind_are_folded(site):
         r"<details><summary>(\d+) more controls? of the same kind</summary>(.*?)</details>", text, re.S
     ):
         assert each[1].count("<li>") == int(each[0])
+
+
+def test_superseded_records_lead_to_the_one_that_is_shown():
+    refused = [
+        ("a" * 64, "superseded by " + "b" * 12), ("b" * 64, "superseded by " + "c" * 12),
+        ("d" * 64, "superseded by " + "e" * 12), ("f" * 64, "was edited"),
+    ]  # fmt: skip
+    board = SimpleNamespace(refused=[SimpleNamespace(name=f"{sha}.json", why=why) for sha, why in refused])
+    material = SimpleNamespace(board=board, records_by_track={"t@1": {"c" * 64: None}, "u@1": {}})
+    assert superseded(material, "t@1") == {"a" * 12: "c" * 12, "b" * 12: "c" * 12}
+    assert superseded(material, "u@1") == {}
 
 
 def test_a_folder_of_ones_own_is_not_replaced(tmp_path):

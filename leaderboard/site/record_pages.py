@@ -6,6 +6,7 @@ records, and is loaded when one of them is opened.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from prunemark.leaderboard.site.command import reproduce
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 
+SUPERSEDED = re.compile(rf"superseded by ([0-9a-f]{{{places.SHA_SHOWN}}})")
 SHARD_CHARACTERS = 250_000
 Shards = list[list[str]]
 """The hashes in each shard, in order."""
@@ -62,10 +64,32 @@ def records_page(material: Material, track: str, shards: Shards) -> str:
         track_page=material.places.track(track),
         index=index | {"folder": material.places.shards(track), "pages": method_pages(material, index["methods"])},
         invalid={sha256[: places.SHA_SHOWN]: why for sha256, why in material.board.invalid.items()},
+        superseded=superseded(material, track),
         number=len(index["rows"]),
         identifier=material.identifier,
         count=material.board.records,
     )
+
+
+def superseded(material: Material, track: str) -> dict[str, str]:
+    """The records that newer ones of the same trial took the place of: their first 12 characters, and the newer one's.
+
+    A chain of them leads to the one that is shown. Those that ended on another track or nowhere are left out.
+    """
+    followed = {
+        refused.name[: places.SHA_SHOWN]: found[1]
+        for refused in material.board.refused
+        if (found := SUPERSEDED.fullmatch(refused.why))
+    }
+    shown = {sha256[: places.SHA_SHOWN] for sha256 in material.records_by_track[track]}
+    newest = {}
+    for old in followed:
+        last = old
+        while last in followed:
+            last = followed[last]
+        if last in shown:
+            newest[old] = last
+    return newest
 
 
 def method_pages(material: Material, names: list[str]) -> list[str]:

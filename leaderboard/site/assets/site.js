@@ -122,8 +122,9 @@ function recordList(table) {
 function openRecord(index, hash) {
   const place = document.getElementById("record");
   const row = hash.length >= 8 && index.rows.find((row) => hash.startsWith(row[0]) || row[0].startsWith(hash));
-  place.hidden = !row && !hash;
-  if (!row) return place.replaceChildren(element("p", `No record ${hash} is on this board. A trial that was run again has the hash of its newer record.`));
+  place.hidden = !row && (!hash || document.getElementById(hash) !== null); // a fragment of the page, such as #main
+  if (place.hidden) return;
+  if (!row) return showMissing(place, hash);
   const show = () => {
     const sha256 = Object.keys(shards).find((known) => known.startsWith(row[0]));
     showRecord(place, sha256, shards[sha256], index.pages[row[1]]);
@@ -133,6 +134,14 @@ function openRecord(index, hash) {
   script.addEventListener("load", show);
   script.addEventListener("error", () => place.replaceChildren(element("p", `${script.src} is missing: the site is not whole.`)));
   document.head.append(script);
+}
+
+function showMissing(place, hash) {
+  const newer = json(document.getElementById("record-superseded"))[hash.slice(0, 12)];
+  const why = element("p");
+  if (newer) why.append("That trial was run again. ", element("a", `Record ${newer} took its place`, { href: `#${newer}` }));
+  else why.append("It may be of ", element("a", "another track", { href: "records.html" }), ", or ", element("a", "left out", { href: "left-out.txt" }), ", or of another board.");
+  place.replaceChildren(element("h2", `No record ${hash} on this board`), why);
 }
 
 function showRecord(place, sha256, { command, note, record }, page) {
@@ -148,6 +157,7 @@ function showRecord(place, sha256, { command, note, record }, page) {
     ...(invalid ? [element("p", `Invalidated: ${invalid}. It does not count.`)] : []),
     ...(outcome.failure ? [element("p", `${outcome.status}: ${outcome.failure.evidence}`)] : []),
     element("h3", "Run it again"), element("pre", command, { tabindex: "0", "aria-label": "Command" }),
+    ...(/ --seeds \d+,/.test(command) ? [element("p", `The comma makes the seed a list of one: ${outcome.seed} without it would be a number of seeds.`, { class: "caption" })] : []),
     ...(note ? [element("p", note, { class: "caption" })] : []),
     element("h3", "What was determined"), definitions(outcome),
     element("h3", "What was observed"), definitions(observed),
