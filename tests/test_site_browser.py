@@ -76,9 +76,9 @@ def test_a_column_sorts_by_its_numbers_with_the_keyboard(visit):
         head.locator("[role=button]").press("Enter")
         expect(head).to_have_attribute("aria-sort", order)  # the table is sorted a moment after the key
         texts = table.locator("tbody td:nth-child(6)").all_inner_texts()
-        shown = [float(text.split(" ")[0]) for text in texts if text != "anchor"]
+        shown = [0.0 if text == "anchor" else float(text.split(" ")[0]) for text in texts]
         assert shown == sorted(shown, key=lambda number: direction * number)
-        assert len(shown) == 4 and min(shown) < -50  # as texts, -85 would lie between -0.08 and -0.16
+        assert len(shown) == 5 and min(shown) < -50  # as texts, -85 would lie between -0.08 and -0.16
 
 
 def test_a_filter_leaves_the_rows_with_its_text(visit):
@@ -165,11 +165,14 @@ def test_the_command_says_what_its_comma_is_for(visit):
 
 
 def test_a_phone_shows_difference_and_verdict_without_scrolling(visit):
-    page = visit(STANDINGS, viewport=PHONE)
+    page = visit(STANDINGS, viewport={"width": 390, "height": 800})
     table = page.locator("table.standings").first
-    assert not table.locator("thead th.of-latency").is_visible() and not table.locator("td.of-p").first.is_visible()
-    box = table.locator("td.of-difference").first.bounding_box()
-    assert box["x"] + box["width"] <= PHONE["width"]
+    for hidden in ("drop", "latency", "p", "new_images"):
+        assert not table.locator(f".of-{hidden}").first.is_visible(), hidden
+    for shown in ("accuracy", "difference", "verdict"):
+        box = table.locator(f"td.of-{shown}").first.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390, shown
+    assert "gradient" in page.evaluate("getComputedStyle(document.querySelector('.scroll')).backgroundImage")
     assert visit(STANDINGS).locator("table.standings thead th.of-latency").first.is_visible()
 
 

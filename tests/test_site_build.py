@@ -15,9 +15,12 @@ from site_material import CITATION, IDENTIFIER, SETUPS, build, loaded, real_reco
 from prunemark.benchmark.record import canonical_json, dump
 from prunemark.leaderboard.board import make_board
 from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.methods import MethodFiles
 from prunemark.leaderboard.site import build as building
-from prunemark.leaderboard.site import overview_page
+from prunemark.leaderboard.site import look, overview_page, standings_page
 from prunemark.leaderboard.site.build import MARKER, build_site
+from prunemark.leaderboard.site.method_pages import linked, stated_paper
+from prunemark.leaderboard.site.places import make_places
 from prunemark.leaderboard.site.record_pages import superseded
 from prunemark.leaderboard.site.switch_page import same_runs
 from prunemark.setups.errors import InputError, WorkFailed
@@ -103,7 +106,7 @@ def test_every_link_leads_somewhere(site, pages):
     for name, page in pages.items():
         figures = [json.loads(text) for text in page.scripts if text.startswith('{"description"')]
         for address in [*page.addresses, *(href for spec in figures for href in hrefs_of(spec))]:
-            if address.startswith(("https://arxiv.org/", "data:,")):
+            if address.startswith(("https://arxiv.org/", "https://doi.org/", "data:,")):
                 continue
             path, _, fragment = address.partition("#")
             assert (site / (path or name)).is_file(), f"{name} links to {address}"
@@ -154,7 +157,7 @@ def test_what_the_tables_say_stands_on_the_pages(site):
         page = next(
             p for p in site.glob("track_*_*.html") if f"under {table.setup} · Prunemark</title>" in p.read_text()
         )
-        text = page.read_text()
+        text = re.sub(r"</?span[^>]*>", "", page.read_text())
         for row in table.ranked:
             if row.verdict:
                 low, high = row.verdict.comparison.interval_pp
@@ -205,12 +208,46 @@ def test_over_tracks_the_setup_that_pages_open_with_is_open_and_first():
         ]  # fmt: skip
 
 
-def test_controls_of_one_kind_are_folded(site):
-    text = (site / "track_digits-resnet8-1_s3.2.html").read_text()
-    for each in re.findall(
-        r"<details><summary>(\d+) more controls? of the same kind</summary>(.*?)</details>", text, re.S
-    ):
-        assert each[1].count("<li>") == int(each[0])
+def test_rows_that_repeat_others_are_folded_with_a_count(make_record):
+    scores = (95.0, 95.5, 96.0, 95.2, 95.8)
+    records = [make_record(name, seed, a, role=role) for name, role in (("L1-norm", "anchor"), ("Random", "control"))
+               for seed, a in enumerate(scores)]  # fmt: skip
+    (table,) = make_board(Loaded(tuple(records))).tables
+    row = next(row for row in table.ranked if row.name == "Random")
+
+    def control(name, why, kind="pruned"):
+        return dataclasses.replace(row, name=name, why=why, kind=kind, verdict=None, rank=None)
+
+    same = "the same networks as Random, on every seed"
+    unranked = (
+        control("Random (layer ratios of A)", same), control("Random (layer ratios of B)", same),
+        control("Random (layer ratios of C)", "a control: beside it C is at +1 pp"),
+        control("Scratch (layer ratios of A)", "scratch training has no base model", "scratch"),
+        control("Scratch", "scratch training has no base model", "scratch"),
+    )  # fmt: skip
+    table = dataclasses.replace(table, unranked=unranked)
+    looks, places = look.assign([table]), make_places((table.track,), (), (), ())
+    material = SimpleNamespace(looks=looks, places=places, records={}, method_of=lambda row: None)
+    found = {fold["what"]: [row["name"] for row in fold["rows"]] for fold in standings_page.folds(material, table)}
+    assert found == {
+        "1 more row of scratch training, with the layer ratios of a method": ["Scratch (layer ratios of A)"],
+        "2 more rows that are the same networks as another one here": [each.name for each in unranked[:2]],
+    }
+    assert [row.name for row in unranked if not standings_page.repeats(row)] == [unranked[2].name, "Scratch"]
+
+
+def test_papers_are_read_from_the_source_and_linked_by_arxiv_id_or_doi(tmp_path, site):
+    assert "Pruning Filters for Efficient ConvNets, ICLR 2017" in (site / "method_l1-norm.html").read_text()
+    source = MethodFiles("Mine", (("a.py", "class Other:\n    about = About(paper='no')\n"), ("b.py", "def ("), (
+        "c.py", "class Mine:\n    about = About(paper='A: B, arXiv:2301.05219; '\n        'doi:10.1000/x<y>.')\n",
+    )))  # fmt: skip
+    assert stated_paper(source) == "A: B, arXiv:2301.05219; doi:10.1000/x<y>."
+    assert linked(stated_paper(source)) == [
+        ("A: B, ", ""), ("arXiv:2301.05219", "https://arxiv.org/abs/2301.05219"), ("; ", ""),
+        ("doi:10.1000/x<y>", "https://doi.org/10.1000/x%3Cy%3E"), (".", ""),
+    ]  # fmt: skip
+    run = MethodFiles("Mine", (("c.py", "class Mine:\n    about = About(paper=open('/etc/passwd').read())\n"),))
+    assert stated_paper(run) == "" and linked("") == [] and linked("none") == [("none", "")]
 
 
 def test_superseded_records_lead_to_the_one_that_is_shown():

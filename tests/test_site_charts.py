@@ -221,6 +221,15 @@ def test_slopes_have_a_point_a_setup_and_no_line_into_whole_pipelines(make_recor
     assert {label["label"] for label in data(spec, "labels")} == {"L1-norm", "Mine"}
 
 
+def test_the_axis_of_slopes_fits_the_means_and_does_not_follow_a_wide_interval():
+    points = [{"d": 70.0, "low": 69.0, "high": 71.0}, {"d": 0.0, "low": -90.0, "high": 90.0}]
+    low, high = slope_chart._domain(points, 1.0)
+    assert low == pytest.approx(-20 - 0.04 * 109, abs=0.1) and high == pytest.approx(90 * 0 + 88 + 0.04 * 108, abs=1.0)
+    low, high = slope_chart._domain([{"d": 70.0, "low": 69.0, "high": 71.0}], 1.0)
+    assert -6 < low <= -2 and 71 <= high < 75
+    assert slope_chart._domain([], 1.0) == pytest.approx([-2.16, 2.16])
+
+
 def test_a_method_under_one_of_several_setups_has_no_line(make_records):
     both = [make_records(name, ANCHOR, setup=setup) for name in ("L1-norm", "Mine") for setup in ("S2", "S3.2")]
     found = tables(*both, make_records("Once", BETTER))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from prunemark.benchmark.record import Record, canonical_json
 from prunemark.leaderboard import words
+from prunemark.leaderboard.methods import MethodFiles
 from prunemark.leaderboard.site import charts, places
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
@@ -21,7 +24,10 @@ ROLES = {
     "reference": "reference, run beside every submission",
 }
 PAPER = re.compile(r"[A-Z][^\s,;:()]*(?: et al\.| (?:and|&) [A-Z][^\s,;:()]*)?,? (?:[A-Z][\w-]+,? ){1,4}(?:19|20)\d\d")
-ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
+LINKS = re.compile(
+    r"arXiv:(?P<arxiv>\d{4}\.\d{4,5})"
+    r"|(?:https?://(?:dx\.)?doi\.org/|doi:\s?)?(?P<doi>10\.\d{4,9}/[^\s;,)]*[^\s;,).])"
+)
 
 
 def methods_page(material: Material) -> str:
@@ -54,8 +60,8 @@ def method_page(material: Material, name: str, rows: list[tuple[Table, Row]]) ->
         here=material.places.method(name),
         name=name,
         summary=summary,
-        paper=paper(summary),
-        arxiv=ARXIV.findall(summary),
+        paper=linked(published_paper(records, material) or paper(summary)),
+        elsewhere=[part for part in linked(summary) if part[1]],
         roles=[ROLES[role] for role in roles(records)],
         results=[result_view(material, row, table) for table, row in rows],
         settings=settings(records),
@@ -83,6 +89,49 @@ def paper(summary: str) -> str:
     """The publication that a method's docstring names, such as "Li et al., ICLR 2017"; "" for none."""
     found = PAPER.search(summary)
     return found[0] if found else ""
+
+
+def published_paper(records: Mapping[str, Record], material: Material) -> str:
+    """The paper that a published source states in `about = About(paper=...)`, read without running it; "" for none."""
+    hashes = Counter(record.outcome.method.source_sha256 for record in records.values())
+    for sha256, _ in sorted(hashes.items(), key=lambda item: (-item[1], item[0])):
+        if (known := material.methods.get(sha256)) and (found := stated_paper(known)):
+            return found
+    return ""
+
+
+def stated_paper(method: MethodFiles) -> str:
+    """What the class of a source says of its paper; "" where it says nothing, or not as a plain text."""
+    for _, text in method.files:
+        try:
+            parsed = ast.parse(text)
+        except (SyntaxError, ValueError):
+            continue
+        for made in parsed.body:
+            if isinstance(made, ast.ClassDef) and made.name == method.class_name:
+                return next((found for statement in made.body if (found := _paper_in(statement))), "")
+    return ""
+
+
+def _paper_in(statement: ast.stmt) -> str:
+    if not (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)):
+        return ""
+    if [ast.unparse(target) for target in statement.targets] != ["about"]:
+        return ""
+    given = [keyword.value for keyword in statement.value.keywords if keyword.arg == "paper"]
+    return next((str(v.value) for v in given if isinstance(v, ast.Constant) and isinstance(v.value, str)), "")
+
+
+def linked(text: str) -> list[tuple[str, str]]:
+    """A text in pieces, each with the address that it leads to: that of an arXiv id or a DOI, or "" for none."""
+    pieces: list[tuple[str, str]] = []
+    end = 0
+    for found in LINKS.finditer(text):
+        arxiv, doi = found["arxiv"], found["doi"]
+        address = f"https://arxiv.org/abs/{arxiv}" if arxiv else f"https://doi.org/{quote(doi)}"
+        pieces += [(text[end : found.start()], ""), (found[0], address)]
+        end = found.end()
+    return [piece for piece in (*pieces, (text[end:], "")) if piece[0]]
 
 
 def roles(records: Mapping[str, Record]) -> list[str]:
@@ -120,7 +169,7 @@ def sources(records: Mapping[str, Record], material: Material) -> list[dict[str,
 def result_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
     """One result as texts, with what the columns are sorted by."""
     line = words.line(row, table)
-    difference = row.verdict.comparison.difference_pp if row.verdict else None
+    difference = row.verdict.comparison.difference_pp if row.verdict else 0.0 if row.name == table.anchor else None
     return {
         "track": table.track,
         "setup": table.setup,

@@ -161,12 +161,15 @@ def _points(table: Table, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _domain(points: Sequence[Mapping[str, Any]], margin_pp: float) -> list[float]:
-    """Room for all means, and for intervals as far as three times the range of the means."""
+    """Room for all means and for the margin, and for intervals as far as a quarter of their range beyond the means.
+
+    A wider interval is cut at the edge: it would squeeze everything else, and the tables have it in full.
+    """
     means = [point["d"] for point in points] or [0.0]
-    reach = max(*map(abs, means), 2 * margin_pp)
-    low = max(min(point["low"] for point in points), min(means) - reach) if points else -reach
-    high = min(max(point["high"] for point in points), max(means) + reach) if points else reach
-    low, high = min(low, -2 * margin_pp), max(high, 2 * margin_pp)
+    least, most = min(*means, -2 * margin_pp), max(*means, 2 * margin_pp)
+    reach = (most - least) / 4
+    low = max(min([least, *(point["low"] for point in points)]), least - reach)
+    high = min(max([most, *(point["high"] for point in points)]), most + reach)
     return [round(low - 0.04 * (high - low), 3), round(high + 0.04 * (high - low), 3)]
 
 

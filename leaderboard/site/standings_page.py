@@ -7,7 +7,7 @@ from typing import Any
 
 from prunemark.leaderboard import words
 from prunemark.leaderboard.site import charts, places, training_charts
-from prunemark.leaderboard.site.look import legend
+from prunemark.leaderboard.site.look import legend, lent
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.table import Row, Table
@@ -40,14 +40,15 @@ def standings_page(material: Material, track: str, setup: str) -> str:
 def level_view(material: Material, table: Table) -> dict[str, Any]:
     """One level as its template needs it."""
     page = material.places.records(table.track)
+    columns = words.columns(table)
     return {
         "level": table.level,
         "anchor_id": material.places.level(table.level),
-        "columns": words.columns(table),
-        "unranked_head": words.unranked_head(table)[1:-1],
+        "columns": columns,
+        "unranked_columns": {key: columns[key] for key in words.NUMBERS if key in columns},
         "rows": [row_view(material, row, table) for row in table.ranked],
         "unranked": [unranked_view(material, row, table) for row in table.unranked if not repeats(row)],
-        "repeats": [unranked_view(material, row, table) for row in table.unranked if repeats(row)],
+        "folds": folds(material, table),
         "caption": words.caption(table),
         "field": len(table.ranked),
         "forest": charts.forest(table),
@@ -81,9 +82,23 @@ def unranked_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
     return common_view(material, row, table) | {"cells": cells, "sort": sort_keys(row), "why": row.why}
 
 
-def repeats(row: Row) -> bool:
-    """Whether a row says nothing of its own: another control's networks, or scratch training once more."""
-    return row.why.startswith("the same networks as ") or (row.kind == "scratch" and row.name != "Scratch")
+def repeats(row: Row) -> str:
+    """In which fold a row that says nothing of its own is: "" for one that stands by itself."""
+    if row.why.startswith("the same networks as "):
+        return "that are the same networks as another one here"
+    return "of scratch training, with the layer ratios of a method" if row.kind == "scratch" and lent(row) else ""
+
+
+def folds(material: Material, table: Table) -> list[dict[str, Any]]:
+    """The rows that repeat others, by what they have in common; for each fold how many, and its rows."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in table.unranked:
+        if kind := repeats(row):
+            found.setdefault(kind, []).append(unranked_view(material, row, table))
+    return [
+        {"what": f"{len(rows)} more row{'s' * (len(rows) > 1)} {kind}", "rows": rows}
+        for kind, rows in sorted(found.items())
+    ]
 
 
 def common_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
