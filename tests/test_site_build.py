@@ -236,6 +236,11 @@ def test_rows_that_repeat_others_are_folded_with_a_count(make_record):
     assert [row.name for row in unranked if not standings_page.repeats(row)] == [unranked[2].name, "Scratch"]
 
 
+def test_the_anchor_sorts_at_zero_on_the_page_of_a_method(site):
+    text = (site / "method_l1-norm.html").read_text()
+    assert '<td data-order="0.0">anchor</td>' in text
+
+
 def test_papers_are_read_from_the_source_and_linked_by_arxiv_id_or_doi(tmp_path, site):
     assert "Pruning Filters for Efficient ConvNets, ICLR 2017" in (site / "method_l1-norm.html").read_text()
     source = MethodFiles("Mine", (("a.py", "class Other:\n    about = About(paper='no')\n"), ("b.py", "def ("), (

@@ -135,6 +135,17 @@ def test_the_choice_of_curves_is_said(make_records):
     assert "S13" in told and "S03" in told and "S02" not in told
 
 
+def test_the_scatter_of_many_methods_has_all_means_and_no_seeds(make_records, monkeypatch):
+    groups = [[with_trainability(r) for r in make_records(name, ANCHOR)] for name in ("L1-norm", "A", "B")]
+    (table,) = tables(*groups)
+    records = {r.record_sha256: r for group in groups for r in group}
+    few = training_charts.trainability(table, look.assign([table]), records, "records.html")
+    monkeypatch.setattr(training_charts, "MOST_WITH_SEEDS", 2)
+    many = training_charts.trainability(table, look.assign([table]), records, "records.html")
+    assert (len(data(few, "seeds")), len(data(many, "seeds"))) == (15, 0)
+    assert data(few, "means") == data(many, "means") and len(data(many, "means")) == 3
+
+
 def with_trainability(record):
     diagnostics = Diagnostics(80.0, 10, None, None, None, None, None)
     return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, diagnostics=diagnostics))

@@ -39,7 +39,8 @@ FIGURES = {
     "Places open": "The places from first to last; the coloured part are those that the evidence leaves open.",
     "Accuracy against speed-up": "Means over the seeds with 95 % intervals, single seeds smaller. The front joins the "
     "means that no other mean beats in both; it is a picture of the means and no verdict.",
-    "Retraining": "Validation accuracy after each epoch, mean over the seeds, with their lowest and highest.",
+    "Retraining": "Validation accuracy after each epoch, mean over the seeds, with their lowest and highest. Of many "
+    "methods twelve are drawn, and the caption says which and why.",
     "Trainability": "Mean validation accuracy over the epochs before the LR first drops, against final accuracy. "
     "Pruning damages trainability, and a small LR does not repair it in time: that explains much of what looks like a "
     "better method. Compare it only between runs of one LR schedule.",

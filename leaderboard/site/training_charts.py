@@ -9,7 +9,7 @@ from typing import Any
 
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.site import vega
-from prunemark.leaderboard.site.charts import described, word
+from prunemark.leaderboard.site.charts import MOST_WITH_SEEDS, described, word
 from prunemark.leaderboard.site.look import Look, short
 from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
@@ -137,9 +137,10 @@ def _in_words(points: Sequence[Mapping[str, float]]) -> str:
 
 
 def trainability(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record], page: str) -> Spec | None:
-    """Final test accuracy against trainability accuracy, both in percent, of all that is ranked: every seed, and means.
+    """Final test accuracy against trainability accuracy, both in percent, of all that is ranked: means, and every seed.
 
-    `page` has the records, which a click opens. None where no record states its trainability.
+    Of more than forty methods only the means are shown. `page` has the records, which a click opens. None where no
+    record states its trainability.
     """
     rows = list(table.ranked)
     names = [row.name for row in rows]
@@ -151,16 +152,18 @@ def trainability(table: Table, looks: Mapping[str, Look], records: Mapping[str, 
         for m in range(len(names))
         if (own := [point for point in seeds if point["m"] == m])
     ]
+    shown = seeds if len(rows) <= MOST_WITH_SEEDS else []
+    xs, ys = ([p[axis] for p in shown or means] for axis in ("x", "y"))
     colour = at("colour", "m")
     return vega.figure(
         f"Test accuracy against trainability accuracy at level {table.level}. "
         + described([f"{names[p['m']]}: {p['x']:.1f} % trainability, {p['y']:.1f} % accuracy" for p in means]),
         height=240, right="12",
-        data=[vega.values("seeds", seeds), vega.values("means", means)],
+        data=[vega.values("seeds", shown), vega.values("means", means)],
         signals=[{"name": "page", "value": page}],
         scales=[
-            vega.linear("x", [min(p["x"] for p in seeds), max(p["x"] for p in seeds)], "width"),
-            vega.linear("y", [min(p["y"] for p in seeds), max(p["y"] for p in seeds)], "height"),
+            vega.linear("x", [min(xs), max(xs)], "width"),
+            vega.linear("y", [min(ys), max(ys)], "height"),
             *vega.look_scales(names, looks),
         ],
         axes=[vega.x_axis("trainability, %", grid=True), vega.y_axis("test accuracy, %")],
