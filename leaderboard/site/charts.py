@@ -24,7 +24,7 @@ VERDICT_LOOKS = {
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
 PADDING, WIDEST = 40, 64
 """In pixels: the room at both ends of the axis of costs, and the most that the methods of one level take there."""
-ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 26, 8, 40
+ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 26, 8, 24
 """A figure of more methods refers to its table in words, and shows no single seeds: that keeps a page small."""
 
 
@@ -45,7 +45,10 @@ def forest(table: Table) -> Spec | None:
         f"Differences to {table.anchor} in percentage points, with 95 % intervals. "
         + described([f"{row['name']} {row['d']:+.2f}, {row['word']}" for row in rows]),
         height=ROW_PIXELS * len(rows), right="16",
-        data=[vega.values("rows", rows), vega.values("wide", [row for row in rows if row["wide"]])],
+        data=[
+            vega.values("rows", rows),
+            {"name": "wide", "source": "rows", "transform": [{"type": "filter", "expr": "datum.wide"}]},
+        ],
         scales=[
             vega.linear("x", domain, "width"),
             {"name": "y", "type": "band", "domain": names, "range": "height"},

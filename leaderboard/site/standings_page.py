@@ -18,6 +18,7 @@ def standings_page(material: Material, track: str, setup: str) -> str:
     """The page as HTML."""
     tables = material.by_track[track][setup]
     records_page = material.places.records(track)
+    drawn = charts.drawn_in_frontier(tables)
     return render(
         "standings",
         here=material.places.standings(track, setup),
@@ -29,7 +30,8 @@ def standings_page(material: Material, track: str, setup: str) -> str:
         records_page=records_page,
         levels=[level_view(material, table) for table in tables],
         frontier=charts.frontier(tables, material.looks, records_page),
-        frontier_legend=legend(charts.drawn_in_frontier(tables), material.looks),
+        frontier_legend=legend(drawn, material.looks),
+        frontier_with_seeds=len({row.name for row in drawn}) <= charts.MOST_WITH_SEEDS,
         looks={row.name: material.looks[row.name] for table in tables for row in (*table.ranked, *table.unranked)},
         one_lr="retraining_lr" in HARNESS_SETUPS[setup].factors,
         identifier=material.identifier,
@@ -55,6 +57,7 @@ def level_view(material: Material, table: Table) -> dict[str, Any]:
         "curves": training_charts.curves(table, material.looks, material.records),
         "trainability": training_charts.trainability(table, material.looks, material.records, page),
         "curves_of": training_charts.choice_in_words(table),
+        "with_seeds": len(table.ranked) <= charts.MOST_WITH_SEEDS,
         "legend": legend(table.ranked, material.looks),
         "anchor": table.anchor,
         "margin_pp": table.margin_pp,

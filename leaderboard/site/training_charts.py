@@ -120,7 +120,12 @@ def _mean_curve(records: Sequence[Record]) -> list[dict[str, float]]:
     for index in _thinned(shared):
         accuracies = [curve[index].validation_accuracy_percent for curve in curves]
         points.append(
-            {"e": curves[0][index].epoch, "y": round(fmean(accuracies), 2), "l": min(accuracies), "h": max(accuracies)}
+            {
+                "e": curves[0][index].epoch,
+                "y": round(fmean(accuracies), 2),
+                "l": round(min(accuracies), 2),
+                "h": round(max(accuracies), 2),
+            }
         )
     return points
 
@@ -139,7 +144,7 @@ def _in_words(points: Sequence[Mapping[str, float]]) -> str:
 def trainability(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record], page: str) -> Spec | None:
     """Final test accuracy against trainability accuracy, both in percent, of all that is ranked: means, and every seed.
 
-    Of more than forty methods only the means are shown. `page` has the records, which a click opens. None where no
+    Of more than 24 methods only the means are shown. `page` has the records, which a click opens. None where no
     record states its trainability.
     """
     rows = list(table.ranked)
