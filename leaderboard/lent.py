@@ -7,7 +7,7 @@ costs the others, so they are not ranked, and their tests are corrected for each
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prunemark.benchmark.outcome import RATIOS_OF
@@ -19,11 +19,14 @@ from prunemark.leaderboard.statistics import PairedComparison, VariancePrior, pa
 
 @dataclass(frozen=True)
 class Lent:
-    """A control, the method whose ratios it has, and the verdict on the method (method minus control)."""
+    """The method whose ratios a control has, and the verdict on the method (method minus control).
 
-    control: str
+    `withheld` says why there is no verdict, where earlier releases showed the control with other numbers of seeds.
+    """
+
     lender: str
     verdict: Verdict
+    withheld: str = ""
 
 
 def lender_of(c: Competitor) -> str:
@@ -38,8 +41,12 @@ def judge_lent(
     margin_pp: float,
     prior: VariancePrior | None,
     quantum_percent: float,
+    peeked: Callable[[str, int], str],
 ) -> dict[str, Lent]:
-    """By the control's name. Left out is a control with which the setup does not hold, or without two shared seeds."""
+    """By the control's name. Left out is a control with which the setup does not hold, or without two shared seeds.
+
+    `peeked` says of a control by name, and a number of seeds, why it may have no verdict with so many; "" if it may.
+    """
     methods = {_as_lender(c): c for c in competitors if not lender_of(c)}
     lenders: dict[str, Competitor] = {}
     comparisons: dict[str, PairedComparison] = {}
@@ -55,8 +62,9 @@ def judge_lent(
             early = slice(FIRST_LOOK_SEEDS)
             first[control.name] = paired_t(a[early], b[early], quantum_percent=quantum_percent, prior=prior)
         lenders[control.name] = lender
-    verdicts = judge(comparisons, margin_pp=margin_pp, first_looks=first)
-    return {name: Lent(name, lenders[name].name, verdict) for name, verdict in verdicts.items()}
+    withheld = {name: why for name, c in comparisons.items() if (why := peeked(name, c.seeds))}
+    verdicts = judge(comparisons, margin_pp=margin_pp, first_looks=first, withheld=withheld)
+    return {n: Lent(lenders[n].name, verdict, withheld.get(n, "")) for n, verdict in verdicts.items()}
 
 
 def lent_in_words(lent: Lent) -> str:
@@ -66,18 +74,18 @@ def lent_in_words(lent: Lent) -> str:
     difference = f"{comparison.difference_pp:+.2f} pp [{low:+.2f}, {high:+.2f}]"
     said = f"a control: beside it {lent.lender}, with the same layer ratios, is at {difference}"
     if verdict.p_holm is None:
-        return said
+        return f"{said}; {lent.withheld}" if lent.withheld else said
     return f"{said}, {verdict.word} (p {verdict.p_holm:.3g}, Holm over {verdict.family} such controls)"
 
 
 def _as_lender(c: Competitor) -> tuple[str, ...]:
-    """What a control calls this competitor by (see `benchmark.plan.ratios_of`), whatever the order of its settings."""
+    """What a control calls this competitor by; see `benchmark.plan.ratios_of`."""
     method = c.any.outcome.method
-    settings = (f"{name}={value}" for name, value in method.settings.items())
-    return (f"{method.name} {method.source_sha256[:8]}", *sorted(settings))
+    settings = ", ".join(f"{name}={value}" for name, value in method.settings.items())
+    return _named_lender(f"{method.name} {method.source_sha256[:8]} ({settings})")
 
 
 def _named_lender(text: str) -> tuple[str, ...]:
-    """The same of what stands on the control's record: `NAME HASH (setting=value, ...)`."""
+    """`NAME HASH (setting=value, ...)` as it can be compared: records do not keep the order of settings."""
     head, _, settings = text.partition(" (")
     return (head, *sorted(filter(None, settings.removesuffix(")").split(", "))))

@@ -29,9 +29,7 @@ class Measured:
 def measured_of(records: Sequence[Record]) -> Measured:
     """The medians over these records, each of one seed."""
     observed = [record.observed for record in records]
-    if not any(each.passes for each in observed):  # nearly all records of before: worth no more time than that
-        return Measured(_median(each.latency.median_ms for each in observed if each.latency))
-    batch = max(one.batch_size for each in observed for one in each.passes)
+    batch = max((one.batch_size for each in observed for one in each.passes), default=None)
     return Measured(
         latency_ms=_median(each.latency.median_ms for each in observed if each.latency),
         latency_channels_last_ms=_median(one.median_ms for one in _passes(observed, 1, "channels_last")),
@@ -45,7 +43,7 @@ def measured_of(records: Sequence[Record]) -> Measured:
     )
 
 
-def _passes(observed: Iterable[Observed], batch_size: int, layout: Layout) -> list[Latency]:
+def _passes(observed: Iterable[Observed], batch_size: int | None, layout: Layout) -> list[Latency]:
     passes = (one for each in observed for one in each.passes)
     return [one for one in passes if one.batch_size == batch_size and one.layout == layout]
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import canonical_json
 from prunemark.leaderboard.board import Board
 from prunemark.leaderboard.files import write_once
@@ -224,12 +225,15 @@ def check_field(board: Board, release: Release) -> None:
 
 
 def earlier(releases: Sequence[Release]) -> Shown:
-    """The numbers of seeds with which releases showed each ranked competitor, by (track, setup, level, name)."""
+    """The numbers of seeds with which releases showed a verdict, by (track, setup, level, name).
+
+    Those are the ranked, and controls with lent layer ratios, whose verdict is on their method.
+    """
     shown: dict[tuple[str, str, str, str], set[int]] = {}
     for release in releases:
         for field in release.fields:
             for entrant in field.entrants:
-                if entrant.ranked:
+                if entrant.ranked or RATIOS_OF in entrant.settings:
                     key = (field.track, field.setup, field.level, entrant.name)
                     shown.setdefault(key, set()).add(entrant.seeds)
     return shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -117,13 +117,13 @@ def make_table(
     anchor = field.find_anchor(competitors, terms["anchor"])
     seeds = tuple(anchor.ok) if anchor else ()
     prior = prior_of(terms)
-    reasons = _reasons(competitors, anchor, first.setup, seeds, float(terms["margin_pp"]), prior)
+
+    def peek(name: str, count: int) -> str:
+        return withheld(count, (earlier or {}).get((first.track, first.setup, level, name), ()))
+
+    reasons = _reasons(competitors, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, peek)
     ranked = [c for c in competitors if reasons[c.name] is None]
-    peeked = {
-        c.name: why
-        for c in ranked
-        if (why := withheld(len(seeds), (earlier or {}).get((first.track, first.setup, level, c.name), ())))
-    }
+    peeked = {c.name: why for c in ranked if (why := peek(c.name, len(seeds)))}
     found = _stand(ranked, anchor, seeds, terms["margin_pp"], prior, peeked) if anchor else Standings({}, {}, {})
     rows = [_row(c, seeds, found, flag=peeked.get(c.name, "")) for c in ranked]
     others = [_row(c, c.counted, why=reason) for c in competitors if (reason := reasons[c.name])]
@@ -146,12 +146,13 @@ def _reasons(
     seeds: tuple[int, ...],
     margin_pp: float,
     prior: VariancePrior | None,
+    peek: Callable[[str, int], str],
 ) -> dict[str, str | None]:
     """By name, why a competitor is not ranked; None if it is."""
     reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in competitors}
     if anchor:
         quantum = 100.0 / _examples(anchor)
-        lent = judge_lent(competitors, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum)
+        lent = judge_lent(competitors, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum, peeked=peek)
         for c in competitors:
             if lender := lender_of(c):
                 alone = reasons[c.name] or f"a control for {lender}, which has no result to compare it with"

@@ -148,7 +148,10 @@ def _decisions(folder: Path, records: Mapping[str, Record], disagreement: Disagr
     if folder.is_dir():
         for sha256, record in records.items():
             if sha256 not in found and record.outcome.method.kind == "pruned" and record.outcome.compression:
-                examined.refuse(f"decision of {sha256}", f"is missing: what {record.outcome.method.name} pruned")
+                examined.refuse(
+                    f"decision of {sha256}",
+                    f"is missing: `submit --contribute` brings what {record.outcome.method.name} pruned",
+                )
 
 
 def _releases(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:

@@ -49,7 +49,7 @@ def columns(table: Table) -> dict[str, str]:
         heads["compression"] = "Sparsity"
     if not any(row.measured.images_per_second for row in (*table.ranked, *table.unranked)):
         del heads["throughput"]
-    if not any(row.rank for row in table.ranked):
+    if not _ranks(table):
         del heads["rank"]
     return heads
 
@@ -147,11 +147,12 @@ def caption(table: Table) -> str:
     """What the statements of a table rest on; printed with every form of it."""
     seeds = ", ".join(map(str, table.seeds)) or "none"
     holds = f"{table.holds} verifiably holds among the ranked rows" if table.holds else "no setup is verified"
+    said = "differences, p and ranks" if _ranks(table) else "differences and p"
     bases = " and on one base model, which all seeds share" if table.one_base else ""
     parts = [
         f"{table.track}, level {table.level}, run under {table.setup}; {holds}.",
         f"Seeds {seeds}, paired.",
-        f"Conditional on this test set{bases}: differences, p and ranks are about new seeds (E1).",
+        f"Conditional on this test set{bases}: {said} are about new seeds (E1).",
         f"Margin {table.margin_pp:g} pp; anchor {table.anchor}.",
         *_families(table),
         *filter(None, (table.looks, table.prior)),
@@ -162,6 +163,10 @@ def caption(table: Table) -> str:
     return " ".join(parts)
 
 
+def _ranks(table: Table) -> bool:
+    return any(row.rank for row in table.ranked)
+
+
 def _families(table: Table) -> list[str]:
     """How many tests were corrected for together, and in whose field."""
     family = max((row.verdict.family for row in table.ranked if row.verdict), default=0)
@@ -170,7 +175,9 @@ def _families(table: Table) -> list[str]:
     crossed = sum(row.generalises is not None and row.generalises.p_holm is not None for row in table.ranked)
     release = f" of release {table.release}" if table.release else ""
     count = f"{family} comparison{'s' if family > 1 else ''} with the anchor"
-    parts = [f"p and ranks by Holm, in the field{release} of {len(table.ranked)}: {count}."]
+    parts = [
+        f"p{' and ranks' if _ranks(table) else ''} by Holm, in the field{release} of {len(table.ranked)}: {count}."
+    ]
     if crossed:
         parts.append(f"New images: crossed t over seeds and {table.examples} images (E2), Holm over {crossed}.")
     return parts

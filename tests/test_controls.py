@@ -40,13 +40,13 @@ def with_weights(record, sha256):
 
 def lent(make_records, lender, scores, weights, **how):
     """A control that was lent the ratios of this method; "" for the one with the level's own."""
-    settings = {RATIOS_OF: f"{lender} {lender.lower()} (q=2, p=1.5)"} if lender else {}
+    settings = {RATIOS_OF: f"{lender} {lender.lower()} (q=2, p=1.5, lr=0:1e-1, 5:1e-2)"} if lender else {}
     records = make_records("Random", scores, role="control", settings=settings, **how)
     return [with_weights(r, f"{weights} {r.outcome.seed}") for r in records]
 
 
 def method(make_records, name, scores):
-    return make_records(name, scores, source=name.lower(), settings={"p": 1.5, "q": 2})
+    return make_records(name, scores, source=name.lower(), settings={"lr": "0:1e-1, 5:1e-2", "p": 1.5, "q": 2})
 
 
 def test_a_lent_control_is_compared_with_its_method_and_with_nobody_else(make_records):
@@ -86,6 +86,18 @@ def test_ten_seeds_are_two_looks_for_lent_controls_too(make_records):
     found = table(make_records("L1-norm", ten), method(make_records, "A", mine), lent(make_records, "A", ten, "1"))
     first, last = (stats.ttest_rel(mine[:k], ten[:k]).pvalue for k in (5, 10))
     assert f"(p {min(1, first / 0.2, last / 0.8):.3g}, Holm over 1" in row(found, "Random").why
+
+
+def test_looks_that_were_not_paid_for_give_a_lent_control_no_verdict(make_records):
+    six, more = [*ANCHOR, 94.0], [*BETTER, 96.0]
+    control = lent(make_records, "A", six, "1")
+    groups = (make_records("L1-norm", six), method(make_records, "A", more), control)
+    records = tuple(record for group in groups for record in group)
+    earlier = {("digits-resnet8@1", "S3.2", "90%", "Random"): {5}}
+    (found,) = make_board(Loaded(records), earlier=earlier).tables
+    said = row(found, "Random").why
+    assert "such controls" not in said and said.endswith("which are not the two looks 5 and 10: no verdict")
+    assert "such controls" in row(table(*groups), "Random").why
 
 
 def test_controls_that_are_the_same_networks_are_shown_once(make_records):

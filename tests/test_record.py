@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -73,23 +72,6 @@ def test_a_record_reads_back_as_it_was(record: Record) -> None:
     assert load(dump(record)).record_sha256 == record.record_sha256
     pretty = json.dumps(json.loads(dump(record)), indent=4)  # white space is not content
     assert load(pretty) == record
-
-
-def test_fields_that_came_later_are_written_only_where_they_are_known() -> None:
-    """Records that were published before keep their names."""
-    assert not {"passes", "peak_memory_bytes", "model_bytes", "layout"} & set(re.findall(r'"(\w+)":', dump(RECORD)))
-    assert Latency(1, 1, 2.0, 1.0, 3.0).images_per_second == 500
-    passes = (Latency(64, 9, 1.0, 0.9, 1.1), Latency(64, 9, 1.0, 0.9, 1.1, "channels_last"))
-    whole = dataclasses.replace(
-        RECORD, observed=dataclasses.replace(OBSERVED, passes=passes, peak_memory_bytes=0, model_bytes=80_000)
-    )
-    assert load(dump(whole)) == whole
-    written = json.loads(dump(whole))["observed"]
-    assert [one.get("layout") for one in written["passes"]] == [None, "channels_last"]
-    assert (written["peak_memory_bytes"], written["model_bytes"]) == (0, 80_000)
-    said = dump(RECORD).replace('"isolation"', '"model_bytes":null,"isolation"')
-    with pytest.raises(InputError, match="has fields or values"):
-        load(said)  # one record has one text
 
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)

@@ -3,11 +3,13 @@
 import dataclasses
 import hashlib
 import json
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from prunemark.benchmark.outcome import Latency
 from prunemark.benchmark.record import dump, load, load_exactly
 from prunemark.setups.errors import InputError, RuleBroken
 
@@ -130,3 +132,21 @@ def test_any_byte_that_is_changed_in_a_record_is_refused(make_record, place, byt
         assert json.loads(spoiled) == json.loads(whole)
     except (InputError, RuleBroken) as problem:
         assert spoiled != whole and str(problem).startswith("x.json ")
+
+
+def test_fields_that_came_later_are_written_only_where_they_are_known(make_record):
+    """Records that were published before keep their names."""
+    plain = make_record()
+    assert not {"passes", "peak_memory_bytes", "model_bytes", "layout"} & set(re.findall(r'"(\w+)":', dump(plain)))
+    assert Latency(1, 1, 2.0, 1.0, 3.0).images_per_second == 500
+    passes = (Latency(64, 9, 1.0, 0.9, 1.1), Latency(64, 9, 1.0, 0.9, 1.1, "channels_last"))
+    whole = dataclasses.replace(
+        plain, observed=dataclasses.replace(plain.observed, passes=passes, peak_memory_bytes=0, model_bytes=80_000)
+    )
+    assert load(dump(whole)) == whole
+    written = json.loads(dump(whole))["observed"]
+    assert [one.get("layout") for one in written["passes"]] == [None, "channels_last"]
+    assert (written["peak_memory_bytes"], written["model_bytes"]) == (0, 80_000)
+    said = dump(plain).replace('"isolation"', '"model_bytes":null,"isolation"')
+    with pytest.raises(InputError, match="has fields or values"):
+        load(said)  # one record has one text

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.leaderboard import release as releases
 from prunemark.leaderboard.board import make_board
 from prunemark.leaderboard.load import Loaded, read_records
@@ -132,6 +133,14 @@ def test_earlier_releases_say_with_how_many_seeds_they_showed_a_method(board, ma
     shown = earlier([first, frozen(board, "2026.2", "2026.1")])
     assert shown["digits-resnet8@1", "S3.2", "90%", "Mine"] == {5, 8}
     assert ("digits-resnet8@1", "S3.2", "90%", "Yours") not in shown
+
+
+def test_controls_with_lent_ratios_were_shown_with_a_verdict_too(board, make_records):
+    settings = {RATIOS_OF: "Mine s (p=2.0)"}
+    write_pack(make_records("Random", YOURS, role="control", settings=settings), board / "records")
+    write_pack(make_records("Dense", YOURS, level="dense", kind="dense", role="reference"), board / "records")
+    shown = earlier([frozen(board)])
+    assert {name: seeds for (_, _, _, name), seeds in shown.items()} == {"L1-norm": {5}, "Mine": {5}, "Random": {5}}
 
 
 @fixed

@@ -81,6 +81,7 @@ def test_below_eight_seeds_nothing_is_ranked_and_nothing_bold(make_records):
     for format, bold in (("markdown", "**"), ("latex", r"\textbf")):
         text = " ".join(render(few, format).split())
         assert bold not in text and "No ranks: 7 seeds, 8 are needed" in text
+        assert "p and ranks" not in text and "differences and p are about new seeds" in text
         assert "p (Holm)" in text and "Rank" not in text.replace("No ranks", "")
     assert all(row["rank_low"] is None for row in json.loads(render(few, "json"))["rows"])
 

@@ -129,7 +129,7 @@ NOT_WHOLE = [
     (_in_the_wrong_folder, "is of digits-resnet8@1, and lies in the folder of digits-mlp7@1"),
     (_twice, "a second time"),
     (_decision_of_nothing, "is that of no record here"),
-    (_a_decision_less, "is missing: what "),
+    (_a_decision_less, "is missing: `submit --contribute` brings what "),
     (lambda board: _edit(board / "records" / "invalidations.jsonl", b"{", b"["), "is not an invalidation"),
     (lambda board: _edit(one(board, "records/*/*.xz"), b"YZ", b""), "is truncated or not a packed file"),
 ]

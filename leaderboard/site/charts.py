@@ -9,7 +9,7 @@ from typing import Any
 
 from prunemark.leaderboard.field import FAILED
 from prunemark.leaderboard.site import vega
-from prunemark.leaderboard.site.look import Look, lent, short
+from prunemark.leaderboard.site.look import Look
 from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.statistics import PairedComparison
@@ -52,14 +52,12 @@ def forest(table: Table) -> Spec | None:
         scales=[
             vega.linear("x", domain, "width"),
             {"name": "y", "type": "band", "domain": names, "range": "height"},
-            {"name": "short", "type": "ordinal", "domain": names, "range": [row["short"] for row in rows]},
             {"name": "colour", "type": "ordinal", "domain": named, "range": [v.colour for v in VERDICT_LOOKS.values()]},
             {"name": "shape", "type": "ordinal", "domain": named, "range": [v.shape for v in VERDICT_LOOKS.values()]},
         ],
         axes=[
             vega.x_axis(f"difference to {table.anchor}, pp", grid=True, encode=vega.SIGNED),
-            {"orient": "left", "scale": "y", "labelLimit": {"signal": "space / 3"}, "labelColor": "var(--ink)",
-             "encode": {"labels": {"update": {"text": {"signal": "scale('short', datum.value)"}}}}},
+            {"orient": "left", "scale": "y", "labelLimit": {"signal": "space / 3"}, "labelColor": "var(--ink)"},
         ],
         marks=[
             mark("rect", None, x={"scale": "x", "value": -table.margin_pp}, x2={"scale": "x", "value": table.margin_pp},
@@ -78,7 +76,6 @@ def _forest_row(row: Row, c: PairedComparison) -> dict[str, Any]:
     wide = row.generalises.interval_pp if row.generalises else None
     return {
         "name": row.name,
-        "short": short(row),
         "d": round(c.difference_pp, 3),
         "low": round(c.interval_pp[0], 3),
         "high": round(c.interval_pp[1], 3),
@@ -127,10 +124,10 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> Spec | None:
     """Accuracy against speed-up over all levels: means with intervals, every seed's record, and the Pareto front.
 
-    `page` has the records, which a click opens. Methods of one level are drawn side by side. Controls that were lent
-    a method's layer ratios are left out: they are compared with that method alone. None without a result.
+    `page` has the records, which a click opens. Methods of one level are drawn side by side. None
+    without a result.
     """
-    names = list(dict.fromkeys(row.name for row in drawn_in_frontier(tables)))
+    names = list(dict.fromkeys(row.name for table in tables for row in table.ranked))
     means, seeds = _points(tables, names)
     if not means:
         return None
@@ -186,11 +183,6 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
     )  # fmt: skip
 
 
-def drawn_in_frontier(tables: Sequence[Table]) -> list[Row]:
-    """The ranked rows of all levels, less the controls that were lent the layer ratios of a method."""
-    return [row for table in tables for row in table.ranked if not lent(row)]
-
-
 def _spread(means: Sequence[Mapping[str, Any]], weights: bool) -> str:
     """How much room the methods of one level take together, in pixels, as an expression of Vega's.
 
@@ -230,7 +222,7 @@ def _points(tables: Sequence[Table], names: Sequence[str]) -> tuple[list[dict[st
         rows = [
             (round(saved, 3), names.index(row.name), row)
             for row in table.ranked
-            if row.name in names and row.accuracy_percent is not None and (saved := cost(row, table)) is not None
+            if row.accuracy_percent is not None and (saved := cost(row, table)) is not None
         ]
         for place, (saved, m, row) in enumerate(sorted(rows, key=lambda each: each[:2])):
             accuracy = row.accuracy_percent or 0.0

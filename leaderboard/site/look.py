@@ -6,7 +6,6 @@ eye finds what was submitted. Shapes and dashes say the same as colours, for eye
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -38,27 +37,11 @@ class Look:
 ANCHOR = Look("anchor", "var(--ink)", _CIRCLE)
 CONTROL = Look("control", "var(--faint)", "M-.9,-.9L.9,.9M-.9,.9L.9,-.9", (4, 3))
 REFERENCE = Look("reference", "var(--faint)", "M0,-1V1M-1,0H1", (1, 3))
-LENT = Look("lent", "var(--faint)", "M-.7,.9L.7,-.9", (2, 4))
-"""Of the controls and references with layer ratios that are not the level's own: all of them stand in one entry."""
-_LENT = re.compile(r"(.+?) \(layer ratios (?:of )?(.+)\)")
-
-
-def lent(row: Row) -> bool:
-    """Whether a row is a control or reference with layer ratios that are not the level's own."""
-    return row.role in ("control", "reference") and _LENT.fullmatch(row.name) is not None
-
-
-def short(row: Row) -> str:
-    """The name of a row where room is scarce: Random @ Taylor-FO."""
-    found = _LENT.fullmatch(row.name) if lent(row) else None
-    return f"{found[1]} @ {found[2]}" if found else row.name
 
 
 def legend(rows: Iterable[Row], looks: Mapping[str, Look]) -> list[tuple[Look, str]]:
-    """An entry for each name, in order, and a single one behind them for all lent layer ratios."""
-    known = {row.name: row for row in rows}
-    entries = [(looks[name], name) for name, row in known.items() if not lent(row)]
-    return entries + ([(LENT, "controls with other layer ratios")] if len(entries) < len(known) else [])
+    """An entry for each name, in order."""
+    return [(looks[name], name) for name in dict.fromkeys(row.name for row in rows)]
 
 
 def assign(tables: Iterable[Table]) -> dict[str, Look]:
@@ -67,7 +50,6 @@ def assign(tables: Iterable[Table]) -> dict[str, Look]:
     looks: dict[str, Look] = {}
     looks |= {row.name: CONTROL for _, row in rows if row.role == "control"}
     looks |= {row.name: REFERENCE for _, row in rows if row.kind != "pruned"}
-    looks |= {row.name: LENT for _, row in rows if lent(row)}
     looks |= {row.name: ANCHOR for table, row in rows if row.name == table.anchor}
     submitted = sorted({row.name for _, row in rows} - set(looks))
     return looks | {name: _of_number(number) for number, name in enumerate(submitted)}

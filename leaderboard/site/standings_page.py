@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.leaderboard import words
 from prunemark.leaderboard.site import charts, places, training_charts
-from prunemark.leaderboard.site.look import legend, lent
+from prunemark.leaderboard.site.look import legend
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.table import Row, Table
@@ -18,7 +19,7 @@ def standings_page(material: Material, track: str, setup: str) -> str:
     """The page as HTML."""
     tables = material.by_track[track][setup]
     records_page = material.places.records(track)
-    drawn = charts.drawn_in_frontier(tables)
+    drawn = [row for table in tables for row in table.ranked]
     return render(
         "standings",
         here=material.places.standings(track, setup),
@@ -89,7 +90,8 @@ def repeats(row: Row) -> str:
     """In which fold a row that says nothing of its own is: "" for one that stands by itself."""
     if row.why.startswith("the same networks as "):
         return "that are the same networks as another one here"
-    return "of scratch training, with the layer ratios of a method" if row.kind == "scratch" and lent(row) else ""
+    lent = row.kind == "scratch" and RATIOS_OF in dict(row.settings)
+    return "of scratch training, with the layer ratios of a method" if lent else ""
 
 
 def folds(material: Material, table: Table) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.charts import MOST_WITH_SEEDS, described, word
-from prunemark.leaderboard.site.look import Look, short
+from prunemark.leaderboard.site.look import Look
 from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.table import Row, Table
@@ -47,7 +47,8 @@ def choice_in_words(table: Table) -> str:
     if names > {row.name for row in (*_ends(table), *settled)}:
         reasons.append("others evenly between")
     chosen = f"{', '.join(reasons[:-1])} and {reasons[-1]}"
-    return f"Curves of {len(shown)} of {len(table.ranked)} methods: {chosen}. They are {', '.join(map(short, shown))}."
+    listed = ", ".join(row.name for row in shown)
+    return f"Curves of {len(shown)} of {len(table.ranked)} methods: {chosen}. They are {listed}."
 
 
 def _ends(table: Table) -> list[Row]:

@@ -1,0 +1,78 @@
+"""What another setup changes: the figure setup by setup, and the words beside it."""
+
+import dataclasses
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from site_material import ANCHOR, BETTER, data, switched, tables
+
+from prunemark.leaderboard.site import lesson, look, slope_chart
+
+
+def test_slopes_have_a_point_a_setup_and_no_line_into_whole_pipelines(make_records):
+    found = switched(make_records)
+    spec = slope_chart.slopes(found, look.assign(found), "S3.2", "90%")
+    points = data(spec, "points")
+    assert [(p["setup"], p["whole"], p["word"] == "better") for p in points] == [
+        ("S2", False, True), ("S3.2", False, False), ("SX-A", True, False),
+    ]  # fmt: skip
+    signals = {signal["name"]: signal.get("value") for signal in spec["signals"]}
+    assert signals["spaced"] == ["S2", "S3.2", slope_chart.GAP, "SX-A"] and signals["setup"] == "S3.2"
+    assert {label["label"] for label in data(spec, "labels")} == {"L1-norm", "Mine"}
+
+
+def test_the_axis_of_slopes_fits_the_means_and_does_not_follow_a_wide_interval():
+    points = [{"d": 70.0, "low": 69.0, "high": 71.0}, {"d": 0.0, "low": -90.0, "high": 90.0}]
+    low, high = slope_chart._domain(points, 1.0)
+    assert low == pytest.approx(-20 - 0.04 * 109, abs=0.1) and high == pytest.approx(90 * 0 + 88 + 0.04 * 108, abs=1.0)
+    low, high = slope_chart._domain([{"d": 70.0, "low": 69.0, "high": 71.0}], 1.0)
+    assert -6 < low <= -2 and 71 <= high < 75
+    assert slope_chart._domain([], 1.0) == pytest.approx([-2.16, 2.16])
+
+
+def test_a_method_under_one_of_several_setups_has_no_line(make_records):
+    both = [make_records(name, ANCHOR, setup=setup) for name in ("L1-norm", "Mine") for setup in ("S2", "S3.2")]
+    found = tables(*both, make_records("Once", BETTER))
+    assert any(row.name == "Once" for table in found for row in table.ranked)
+    assert slope_chart.shown_in_slopes(found) == ["L1-norm", "Mine"]
+    assert slope_chart.shown_in_slopes([t for t in found if t.setup == "S3.2"]) == ["L1-norm", "Mine", "Once"]
+
+
+def test_what_a_setup_changes_is_found_and_said(make_records):
+    (change,) = lesson.changes(switched(make_records))
+    assert change.sentence == (
+        "Under S2, Mine is better than L1-norm by 2.08 pp; under S3.2, it is equivalent to L1-norm (+0.00 pp)."
+    )
+    assert lesson.changes(switched(make_records)[1:]) == []
+
+
+@given(st.lists(st.floats(0, 380), max_size=20).map(sorted))
+def test_labels_are_apart_in_order_and_within_the_figure_if_they_fit(wanted):
+    placed = slope_chart.spread(wanted, 15, 380)
+    assert all(b - a >= 15 - 1e-6 for a, b in pairwise(placed))
+    assert len(placed) == len(wanted) and all(-1e-6 <= p <= 380 for p in placed)
+
+
+def test_the_recipes_behind_a_lesson_are_said_where_they_differ(make_records):
+    def with_recipe(records, epochs, lr):
+        return [
+            dataclasses.replace(r, outcome=dataclasses.replace(
+                r.outcome, retraining_recipe=r.outcome.retraining_recipe | {"epochs": epochs, "lr": lr}))
+            for r in records
+        ]  # fmt: skip
+
+    loose = [
+        with_recipe(make_records("L1-norm", ANCHOR, setup="S2"), 2, "1e-3"),
+        with_recipe(make_records("Mine", BETTER, setup="S2"), 2, "0:1e-1,1:1e-2"),
+    ]
+    strict = [make_records("L1-norm", ANCHOR), make_records("Mine", ANCHOR[::-1])]
+    found = tables(*loose, *strict)
+    records = {r.record_sha256: r for group in (*loose, *strict) for r in group}
+    (change,) = lesson.changes(found)
+    assert lesson.recipes([change], found, records) == [
+        "Retraining under S2: L1-norm for 2 epochs at LR 1e-3; Mine for 2 epochs at LR 0:1e-1,1:1e-2."
+    ]
+    alike = dataclasses.replace(change, name="L1-norm")
+    assert lesson.recipes([alike], found, records) == lesson.recipes([], found, records) == []

@@ -1,0 +1,124 @@
+"""What the pages make of a board: same runs, folds, links to papers and to newer records."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+from site_material import build, real_records
+
+from prunemark.benchmark.outcome import RATIOS_OF
+from prunemark.leaderboard.board import make_board
+from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.site import look, overview_page, standings_page
+from prunemark.leaderboard.site.method_pages import linked, stated_paper
+from prunemark.leaderboard.site.places import make_places
+from prunemark.leaderboard.site.record_pages import superseded
+from prunemark.leaderboard.site.switch_page import same_runs
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("built") / "site")
+
+
+def with_weights(record, setup, weights, name="Mine"):
+    method = dataclasses.replace(record.outcome.method, name=name)
+    outcome = dataclasses.replace(record.outcome, setup=setup, weights_sha256=weights, method=method)
+    return dataclasses.replace(record, outcome=outcome)
+
+
+def test_setups_with_the_same_weights_everywhere_are_the_same_runs(site, make_record):
+    first, second = make_record("Mine", 0), make_record("Mine", 1)
+    same = [with_weights(r, setup, w) for setup in ("S2", "S3.1") for r, w in ((first, "a"), (second, "b"))]
+    other = [with_weights(r, "S3.2", w) for r, w in ((first, "a"), (second, "c"))]
+    more = [with_weights(r, "S4.2", w) for r, w in ((first, "a"), (second, "b"))]
+    more.append(with_weights(first, "S4.2", "a", name="Another"))
+    records = {r.record_sha256: r for r in (*same, *other, *more)}
+    setups = dict.fromkeys(("S2", "S3.1", "S3.2", "S4.2"))
+    material = SimpleNamespace(by_track={"t@1": setups}, records_by_track={"t@1": records})
+    assert same_runs(material, "t@1") == ["S2 = S3.1"]
+    assert "In all:" not in (site / "index.html").read_text()
+
+
+def test_real_setups_with_the_same_runs_are_said_on_both_pages(tmp_path):
+    real = real_records()
+    under_s2 = [r for r in real if r.outcome.setup == "S2"]
+    again = [with_weights(r, "S3.1", r.outcome.weights_sha256, r.outcome.method.name) for r in under_s2]
+    build(tmp_path / "site", Loaded((*real, *again)))
+    for page in ("index.html", "track_digits-resnet8-1.html"):
+        assert "S2 = S3.1" in (tmp_path / "site" / page).read_text(), page
+        assert "S3.2 =" not in (tmp_path / "site" / page).read_text(), page
+
+
+def test_over_tracks_the_setup_that_pages_open_with_is_open_and_first():
+    def overall(setup, kind="filter", rows=("row",)):
+        return SimpleNamespace(setup=setup, granularity=kind, rows=rows)
+
+    found = [overall("S2"), overall("S2", "weight"), overall("S3.2"), overall("SX-A"), overall("S3.2", rows=())]
+    shown = [(each.setup, each.granularity) for each in found]
+    material = SimpleNamespace(board=SimpleNamespace(overall=found))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overview_page, "overall_view", lambda _, each: (each.setup, each.granularity))
+        assert overview_page.over_tracks(material) == [
+            ("S3.2", [shown[2]]), ("S2", shown[:2]), ("SX-A", [shown[3]]),
+        ]  # fmt: skip
+
+
+def test_rows_that_repeat_others_are_folded_with_a_count(make_record):
+    scores = (95.0, 95.5, 96.0, 95.2, 95.8)
+    records = [make_record(name, seed, a, role=role) for name, role in (("L1-norm", "anchor"), ("Random", "control"))
+               for seed, a in enumerate(scores)]  # fmt: skip
+    (table,) = make_board(Loaded(tuple(records))).tables
+    row = next(row for row in table.ranked if row.name == "Random")
+
+    def control(name, why, kind="pruned"):
+        settings = ((RATIOS_OF, "A"),) if "layer ratios" in name else ()
+        return dataclasses.replace(row, name=name, why=why, kind=kind, settings=settings, verdict=None, rank=None)
+
+    same = "the same networks as Random, on every seed"
+    unranked = (
+        control("Random (layer ratios of A)", same), control("Random (layer ratios of B)", same),
+        control("Random (layer ratios of C)", "a control: beside it C is at +1 pp"),
+        control("Scratch (layer ratios of A)", "scratch training has no base model", "scratch"),
+        control("Scratch", "scratch training has no base model", "scratch"),
+    )  # fmt: skip
+    table = dataclasses.replace(table, unranked=unranked)
+    looks, places = look.assign([table]), make_places((table.track,), (), (), ())
+    material = SimpleNamespace(looks=looks, places=places, records={}, method_of=lambda row: None)
+    found = {fold["what"]: [row["name"] for row in fold["rows"]] for fold in standings_page.folds(material, table)}
+    assert found == {
+        "1 more row of scratch training, with the layer ratios of a method": ["Scratch (layer ratios of A)"],
+        "2 more rows that are the same networks as another one here": [each.name for each in unranked[:2]],
+    }
+    assert [row.name for row in unranked if not standings_page.repeats(row)] == [unranked[2].name, "Scratch"]
+
+
+def test_the_anchor_sorts_at_zero_on_the_page_of_a_method(site):
+    text = (site / "method_l1-norm.html").read_text()
+    assert '<td data-order="0.0">anchor</td>' in text
+
+
+def test_papers_are_read_from_the_source_and_linked_by_arxiv_id_or_doi(tmp_path, site):
+    assert "Pruning Filters for Efficient ConvNets, ICLR 2017" in (site / "method_l1-norm.html").read_text()
+    source = MethodFiles("Mine", (("a.py", "class Other:\n    about = About(paper='no')\n"), ("b.py", "def ("), (
+        "c.py", "class Mine:\n    about = About(paper='A: B, arXiv:2301.05219; '\n        'doi:10.1000/x<y>.')\n",
+    )))  # fmt: skip
+    assert stated_paper(source) == "A: B, arXiv:2301.05219; doi:10.1000/x<y>."
+    assert linked(stated_paper(source)) == [
+        ("A: B, ", ""), ("arXiv:2301.05219", "https://arxiv.org/abs/2301.05219"), ("; ", ""),
+        ("doi:10.1000/x<y>", "https://doi.org/10.1000/x%3Cy%3E"), (".", ""),
+    ]  # fmt: skip
+    run = MethodFiles("Mine", (("c.py", "class Mine:\n    about = About(paper=open('/etc/passwd').read())\n"),))
+    assert stated_paper(run) == "" and linked("") == [] and linked("none") == [("none", "")]
+
+
+def test_superseded_records_lead_to_the_one_that_is_shown():
+    refused = [
+        ("a" * 64, "superseded by " + "b" * 12), ("b" * 64, "superseded by " + "c" * 12),
+        ("d" * 64, "superseded by " + "e" * 12), ("f" * 64, "was edited"),
+    ]  # fmt: skip
+    board = SimpleNamespace(refused=[SimpleNamespace(name=f"{sha}.json", why=why) for sha, why in refused])
+    material = SimpleNamespace(board=board, records_by_track={"t@1": {"c" * 64: None}, "u@1": {}})
+    assert superseded(material, "t@1") == {"a" * 12: "c" * 12, "b" * 12: "c" * 12}
+    assert superseded(material, "u@1") == {}
