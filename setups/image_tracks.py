@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import LRSchedule, cosine, halving, parse_schedule
-from prunemark.setups.terms import Level, SeedPrior, Track
+from prunemark.setups.terms import Granularity, Level, SeedPrior, Track
 
 HOUR = 3600.0
 CAP = 30  # Rule 3
@@ -16,6 +16,12 @@ CAP = 30  # Rule 3
 
 def _first_convolutions(blocks: int) -> tuple[str, ...]:
     return tuple(f"blocks.{index}.conv1" for index in range(blocks))
+
+
+def _block_convolutions(blocks: int, widened: tuple[int, ...]) -> tuple[str, ...]:
+    """Both convolutions of every block, and the shortcut's where a block widens."""
+    inner = {index: ("conv1", "conv2", *(("shortcut.0",) if index in widened else ())) for index in range(blocks)}
+    return tuple(f"blocks.{index}.{name}" for index, names in inner.items() for name in names)
 
 
 def _of_stages(blocks: tuple[int, ...], inner: tuple[str, ...]) -> tuple[str, ...]:
@@ -69,17 +75,29 @@ def _cifar(name: str, title: str, dataset: str, network: str, family: str, pruna
     )  # fmt: skip
 
 
-IMAGE_TRACKS: tuple[Track, ...] = (
-    Track(
-        name="cifar10-jpeg-small", version=1,
-        title="CIFAR-10 (JPEG), reduced to 16x16 and 4,000 training images, a thin ResNet-14: for one core of a CPU",
+def _small(name: str, title: str, granularity: Granularity, prunable: tuple[str, ...], levels: tuple[Level, ...],
+           anchor: str) -> Track:  # fmt: skip
+    """Reduced CIFAR-10, whose trial takes about a minute on one core of a CPU: 16x16 and 4,000 training images."""
+    return Track(
+        name=name, version=1,
+        title=f"CIFAR-10 (JPEG), reduced to 16x16 and 4,000 training images, a thin ResNet-14{title}",
         dataset="cifar10-jpeg-16", classes=10, network="resnet14-thin", family="CIFAR-10 x ResNet",
-        granularity="filter", prunable=_first_convolutions(6),
-        levels=(Level("50%", 0.5, 1.918), Level("70%", 0.7, 3.125), Level("90%", 0.9, 6.55)),
+        granularity=granularity, prunable=prunable, levels=levels,
         pretraining=Recipe(lr=halving(1e-1, 1e-3, 60), augmentation="crop-flip"),
         pruning=Recipe(lr=parse_schedule("1e-2", 10), augmentation="crop-flip"),
         retraining=Recipe(lr=halving(1e-1, 1e-3, 40), augmentation="crop-flip"),
-        anchor="L1-norm", margin_pp=1.0, pruning_seconds_limit=600.0,
+        anchor=anchor, margin_pp=1.0, pruning_seconds_limit=600.0,
+    )  # fmt: skip
+
+
+IMAGE_TRACKS: tuple[Track, ...] = (
+    _small(
+        "cifar10-jpeg-small", ": for one core of a CPU", "filter", _first_convolutions(6),
+        (Level("50%", 0.5, 1.918), Level("70%", 0.7, 3.125), Level("90%", 0.9, 6.55)), "L1-norm",
+    ),
+    _small(
+        "cifar10-jpeg-small-weights", ", single weights pruned: for one core of a CPU", "weight",
+        _block_convolutions(6, widened=(2, 4)), (Level("80%", 0.8), Level("90%", 0.9), Level("95%", 0.95)), "Magnitude",
     ),
     _cifar(
         "cifar10-resnet20", "CIFAR-10, ResNet-20 (option A), the first convolution of each block pruned",
