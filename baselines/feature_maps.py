@@ -62,7 +62,8 @@ class HighRank(_FeatureMaps):
     """
 
     about = About(
-        paper="Lin, Ji, Wang, Zhang, Zhang, Tian, Shao: HRank: Filter Pruning using High-Rank Feature Map, CVPR 2020",
+        paper="Lin, Ji, Wang, Zhang, Zhang, Tian, Shao: HRank: Filter Pruning using High-Rank Feature Map, CVPR "
+        "2020, arXiv:2002.10179",
         formula="mean over images of the rank of the filter's feature map (section 3.2)",
         criterion="rank of the feature map",
         passes=1,
@@ -92,7 +93,7 @@ class ChannelIndependence(_FeatureMaps):
 
     about = About(
         paper="Sui, Yin, Xie, Phan, Zonouz, Yuan: CHIP: CHannel Independence-based Pruning for Compact Neural "
-        "Networks, NeurIPS 2021",
+        "Networks, NeurIPS 2021, arXiv:2110.13981",
         formula="mean over images of ||A||_* - ||A without the filter's row||_*, A the maps as rows (section 3)",
         criterion="independence of the other feature maps, by the nuclear norm",
         passes=1,

@@ -15,7 +15,7 @@ class GradualMagnitude(Magnitude):
     """
 
     about = About(
-        paper="Zhu & Gupta: To Prune, or Not to Prune, 2017 (workshop of ICLR 2018)",
+        paper="Zhu & Gupta: To Prune, or Not to Prune, 2017 (workshop of ICLR 2018), arXiv:1710.01878",
         formula="s_t = s_f + (s_i - s_f) (1 - (t - t0) / (n dt))^3 with s_i = 0 (eq. 1)",
         criterion="magnitude",
         ratio="the same in every layer (by the setting allocation)",

@@ -39,7 +39,7 @@ class GroupNorm(PruningMethod):
     """
 
     about = About(
-        paper="Fang, Ma, Song, Bi Mi, Wang: DepGraph: Towards Any Structural Pruning, CVPR 2023",
+        paper="Fang, Ma, Song, Bi Mi, Wang: DepGraph: Towards Any Structural Pruning, CVPR 2023, arXiv:2301.12900",
         formula="I_k = sum of w^2 over all weights coupled to filter k, relative to the mean of the top N of its "
         "group; before it, sum_k 2^(alpha (I_max - I_k) / (I_max - I_min)) I_k is added to the loss (section 3.3)",
         criterion="magnitude of the filter and of all that is coupled to it",

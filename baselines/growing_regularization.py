@@ -105,7 +105,7 @@ class GReg1(_GrowingRegularization):
     """
 
     about = About(
-        paper="Wang, Qin, Zhang, Fu: Neural Pruning via Growing Regularization, ICLR 2021",
+        paper="Wang, Qin, Zhang, Fu: Neural Pruning via Growing Regularization, ICLR 2021, arXiv:2012.09243",
         formula="L1 norm of the filter; lambda_j <- lambda_j + delta every K_u iterations for those that go (eq. 2)",
         criterion="magnitude",
         schedule="an L2 penalty that grows every few iterations, then one-shot",
@@ -137,7 +137,7 @@ class GReg2(_GrowingRegularization):
     """
 
     about = About(
-        paper="Wang, Qin, Zhang, Fu: Neural Pruning via Growing Regularization, ICLR 2021",
+        paper="Wang, Qin, Zhang, Fu: Neural Pruning via Growing Regularization, ICLR 2021, arXiv:2012.09243",
         formula="L1 norm of the filter after lambda_j <- lambda_j + delta for all j up to tau' (eq. 9), then GReg-1",
         criterion="magnitude under a growing penalty, which follows the curvature of the loss",
         schedule="an L2 penalty that grows every few iterations, for all and then for some, then one-shot",

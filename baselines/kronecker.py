@@ -24,7 +24,7 @@ class KronOBD(FilterCriterion):
 
     about = About(
         paper="Wang, Grosse, Fidler, Zhang: EigenDamage: Structured Pruning in the Kronecker-Factored Eigenbasis, "
-        "ICML 2019",
+        "ICML 2019, arXiv:1905.05934",
         formula="1/2 S_ii w_i^T A w_i (OBD for filters by K-FAC), A = E[sum of a a^T], S = E[g g^T] over the layer's "
         "places",
         criterion="second-order change of the loss, Hessian block of a filter by K-FAC",

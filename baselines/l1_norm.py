@@ -12,7 +12,7 @@ class L1Norm(FilterCriterion):
     """Li et al., ICLR 2017, section 3.1: the filters with the smallest sum of absolute weights go first."""
 
     about = About(
-        paper="Li, Kadav, Durdanovic, Samet, Graf: Pruning Filters for Efficient ConvNets, ICLR 2017",
+        paper="Li, Kadav, Durdanovic, Samet, Graf: Pruning Filters for Efficient ConvNets, ICLR 2017, arXiv:1608.08710",
         formula="sum of |w| over the filter (section 3.1)",
         criterion="magnitude",
         test="tests/test_baselines.py",

@@ -17,7 +17,8 @@ class Magnitude(WeightCriterion):
 
     about = About(
         paper="Han, Pool, Tran, Dally: Learning both Weights and Connections for Efficient Neural Networks, "
-        "NeurIPS 2015; for N:M Mishra et al.: Accelerating Sparse Deep Neural Networks, 2021",
+        "NeurIPS 2015, arXiv:1506.02626; for N:M Mishra et al.: Accelerating Sparse Deep Neural Networks, 2021, "
+        "arXiv:2104.08378",
         formula="|w| (section 3)",
         criterion="magnitude",
         test="tests/test_baselines.py",

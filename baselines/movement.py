@@ -32,7 +32,7 @@ class MovementPruning(PruningMethod):
     """
 
     about = About(
-        paper="Sanh, Wolf, Rush: Movement Pruning, Adaptive Sparsity by Fine-Tuning, NeurIPS 2020",
+        paper="Sanh, Wolf, Rush: Movement Pruning, Adaptive Sparsity by Fine-Tuning, NeurIPS 2020, arXiv:2005.07683",
         formula="S = - sum over steps of (dL/dW) * W, keep the Top_v (section 4, table 1)",
         criterion="movement during training",
         schedule="cubic ramp at every step of the training; what is masked can come back",

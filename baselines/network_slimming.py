@@ -34,7 +34,7 @@ class NetworkSlimming(PruningMethod):
 
     about = About(
         paper="Liu, Li, Shen, Huang, Yan, Zhang: Learning Efficient Convolutional Networks through Network Slimming, "
-        "ICCV 2017",
+        "ICCV 2017, arXiv:1708.06519",
         formula="|gamma| of the batch norm behind the filter, after training with penalty * sum |gamma| in the loss "
         "(eq. 1)",
         criterion="magnitude of the batch-norm scale",

@@ -88,7 +88,7 @@ class ChannelOBD(_DiagonalFisher):
 
     about = About(
         paper="Wang, Grosse, Fidler, Zhang: EigenDamage: Structured Pruning in the Kronecker-Factored Eigenbasis, "
-        "ICML 2019",
+        "ICML 2019, arXiv:1905.05934",
         formula="1/2 sum over the filter of F_kk w_k^2, F_kk the mean over examples of (dL/dw_k)^2 at a drawn label",
         criterion="second-order change of the loss, Hessian diagonal by the true Fisher",
         passes=1,

@@ -29,7 +29,7 @@ class SparseEvolution(SparseTraining):
 
     about = About(
         paper="Mocanu, Mocanu, Stone, Nguyen, Gibescu, Liotta: Scalable Training of Artificial Neural Networks with "
-        "Adaptive Sparse Connectivity Inspired by Network Science, Nature Communications 2018",
+        "Adaptive Sparse Connectivity Inspired by Network Science, Nature Communications 2018, arXiv:1707.04780",
         formula="after each epoch replaces zeta of the positive and of the negative weights nearest to zero (alg. 1)",
         criterion="magnitude to drop, chance to grow",
         base_model="random weights (under SX-A, SX-B); the trained base elsewhere",

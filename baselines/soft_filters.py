@@ -31,7 +31,7 @@ class SoftFilterPruning(PruningMethod):
     """
 
     about = About(
-        paper="He, Kang, Dong, Fu, Yang: Soft Filter Pruning for Accelerating Deep CNNs, IJCAI 2018",
+        paper="He, Kang, Dong, Fu, Yang: Soft Filter Pruning for Accelerating Deep CNNs, IJCAI 2018, arXiv:1808.06866",
         formula="||w||_2 of the filter (eq. 2 with p = 2), set to zero after every epoch (algorithm 1)",
         criterion="magnitude",
         base_model="trained to convergence (in the paper also untrained)",

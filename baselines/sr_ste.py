@@ -22,7 +22,7 @@ class SparseRefinedSTE(PruningMethod):
 
     about = About(
         paper="Zhou, Ma, Zhu, Liu, Zhang, Yuan, Sun, Li: Learning N:M Fine-grained Structured Sparse Neural Networks "
-        "from Scratch, ICLR 2021",
+        "from Scratch, ICLR 2021, arXiv:2102.04010",
         formula="w <- w - lr (dL/d(mask w) + decay (1 - mask) w) (section 3.3)",
         criterion="magnitude within each group of M",
         base_model="random weights (under SX-A, SX-B); the trained base elsewhere",

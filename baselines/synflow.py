@@ -26,7 +26,7 @@ class SynFlow(PruningMethod):
 
     about = About(
         paper="Tanaka, Kunin, Yamins, Ganguli: Pruning Neural Networks without any Data by Iteratively Conserving "
-        "Synaptic Flow, NeurIPS 2020",
+        "Synaptic Flow, NeurIPS 2020, arXiv:2006.05467",
         formula="dR/dw * w with R = 1' (product of |W_l|) 1 (section 6, algorithm 1)",
         criterion="synaptic flow",
         base_model="random weights (under SX-A, SX-B); the trained base elsewhere",

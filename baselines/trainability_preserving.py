@@ -39,7 +39,7 @@ class TrainabilityPreserving(PruningMethod):
     """
 
     about = About(
-        paper="Wang, Fu: Trainability Preserving Neural Pruning, ICLR 2023",
+        paper="Wang, Fu: Trainability Preserving Neural Pruning, ICLR 2023, arXiv:2207.12534",
         formula="lambda/2 (sum_l ||W W^T * (1 - m m^T)||_F^2 + sum over what goes of gamma^2 + beta^2) (eq. 3, 5)",
         criterion="magnitude",
         schedule="a Gram penalty that grows every few iterations, then one-shot",

@@ -26,7 +26,7 @@ class WoodFisher(PruningMethod):
 
     about = About(
         paper="Singh & Alistarh: WoodFisher, Efficient Second-order Approximation for Neural Network Compression, "
-        "NeurIPS 2020",
+        "NeurIPS 2020, arXiv:2004.14340",
         formula="w_q^2 / (2 [F^-1]_qq), update -w_q F^-1 e_q / [F^-1]_qq (section 4); F = damping + mean of g g'",
         criterion="rise of the loss, to second order",
         schedule="one-shot",

@@ -10,13 +10,10 @@ from typing import Annotated
 import typer
 
 from prunemark.audit.cli import audit
-from prunemark.benchmark import cli_contribution, cli_pack
-from prunemark.benchmark import cli_experiments as experiments
-from prunemark.benchmark import cli_listings as listings
-from prunemark.benchmark import cli_results as results
-from prunemark.benchmark.cli_experiments import print_standings
-from prunemark.benchmark.cli_export import export_model
-from prunemark.benchmark.cli_options import DataOption, Format, HomeOption, UriOption, console, use_data
+from prunemark.benchmark.commands import contribution, experiments, listings, pack, results
+from prunemark.benchmark.commands.experiments import print_standings
+from prunemark.benchmark.commands.export import export_model
+from prunemark.benchmark.commands.options import DataOption, Format, HomeOption, UriOption, console, use_data
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 app = typer.Typer(
@@ -55,9 +52,9 @@ def submit(
     format: Format = "table",
 ) -> None:
     """Run a pruning method beside the controls, under exactly the same budget, and rank it."""
-    from prunemark.benchmark import requests
-    from prunemark.benchmark.executor import LocalProcesses
-    from prunemark.benchmark.home import home_at, open_home
+    from prunemark.benchmark.commands import requests
+    from prunemark.benchmark.experiments.executor import LocalProcesses
+    from prunemark.benchmark.results.home import home_at, open_home
 
     use_data(data)
     request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at)
@@ -68,13 +65,13 @@ def submit(
         requests.print_plan(trials, place, format, console())
         return
     if contribute:
-        cli_contribution.check_before_running(submission.source, contribute)
+        contribution.check_before_running(submission.source, contribute)
     records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
     print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     _write_page(place.records, place.page)
     requests.say_where(place, tracking_uri, console(stderr=True))
     if contribute:
-        cli_contribution.contribute(trials, place, contribute, console(stderr=True))
+        contribution.contribute(trials, place, contribute, console(stderr=True))
     if any(record.outcome.status != "ok" for record in records):
         raise typer.Exit(1)
 
@@ -95,9 +92,10 @@ def check(
     format: Format = "table",
 ) -> None:
     """Is a submission well-formed? Runs the contract on an untrained network, in seconds."""
-    from prunemark.benchmark import requests, submit
-    from prunemark.benchmark.executor import LocalProcesses
-    from prunemark.benchmark.listing import print_rows
+    from prunemark.benchmark.commands import requests
+    from prunemark.benchmark.commands.tables import print_rows
+    from prunemark.benchmark.experiments import submit
+    from prunemark.benchmark.experiments.executor import LocalProcesses
 
     use_data(data)
     findings = submit.check(method, requests.read_settings(set_), track, LocalProcesses(1))
@@ -109,9 +107,9 @@ def check(
 @app.command()
 def doctor(home: HomeOption = None, format: Format = "table") -> None:
     """Look at this installation and say what is broken and what to do."""
-    from prunemark.benchmark import doctor as clinic
-    from prunemark.benchmark.home import home_at
-    from prunemark.benchmark.listing import print_rows
+    from prunemark.benchmark.commands.tables import print_rows
+    from prunemark.benchmark.experiments import doctor as clinic
+    from prunemark.benchmark.results.home import home_at
 
     findings = clinic.examine(home_at(home).root)
     print_rows([f.as_row() for f in findings], format, console())
@@ -123,7 +121,7 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C
 app.command("leaderboard")(results.leaderboard)
 app.command("verify")(results.verify)
 app.command("invalidate")(results.invalidate)
-app.command("pack")(cli_pack.pack)
+app.command("pack")(pack.pack)
 app.command("export")(export_model)
 app.command("reproduce")(experiments.reproduce)
 app.command("cross-validate")(experiments.cross_validate)

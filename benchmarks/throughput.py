@@ -25,14 +25,14 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from prunemark.benchmark.budget_solver import uniform_counts
-from prunemark.benchmark.data import Images, load_split, prepare
-from prunemark.benchmark.datasets import DATASETS
-from prunemark.benchmark.meter import Meter
-from prunemark.benchmark.networks import build_network
-from prunemark.benchmark.surgery import cost_model, cut
-from prunemark.benchmark.training import train
-from prunemark.benchmark.watch import watching
+from prunemark.benchmark.compression.budget_solver import uniform_counts
+from prunemark.benchmark.compression.surgery import cost_model, cut
+from prunemark.benchmark.images.data import Images, load_split, prepare
+from prunemark.benchmark.images.datasets import DATASETS
+from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.metering.watch import watching
+from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.trial.training import train
 from prunemark.setups.track import find_track
 
 TRACK = find_track("digits-resnet8")
@@ -155,10 +155,10 @@ def ratio(
 
 def overhead(pairs: int) -> str:
     """Seconds of a whole trial that are neither training nor evaluation, in the steady state."""
-    from prunemark.benchmark.executor import Job, LocalProcesses
-    from prunemark.benchmark.plan import Competitor, make_trials
+    from prunemark.benchmark.experiments.executor import Job, LocalProcesses
     from prunemark.benchmark.record import load
-    from prunemark.benchmark.submission import locate
+    from prunemark.benchmark.submissions.submission import locate
+    from prunemark.benchmark.trial.plan import Competitor, make_trials
     from prunemark.setups.comparison import SETUPS
 
     name, source = locate("L1-norm", {"L1-norm": "prunemark.baselines.l1_norm:L1Norm"})
@@ -178,10 +178,10 @@ def overhead(pairs: int) -> str:
 
     with tempfile.TemporaryDirectory() as store:
         for trial in trials:
-            base = Job(f"base {trial.seed}", "prunemark.benchmark.jobs:pretrain_job", (trial, Path(store)))
+            base = Job(f"base {trial.seed}", "prunemark.benchmark.experiments.jobs:pretrain_job", (trial, Path(store)))
             run = Job(
                 f"trial {trial.seed}",
-                "prunemark.benchmark.jobs:trial_job",
+                "prunemark.benchmark.experiments.jobs:trial_job",
                 (trial, Path(store)),
                 frozenset({base.id}),
             )

@@ -21,7 +21,7 @@ Span = tuple[int, int, int, int]  # first line (from 0), byte in it, last line, 
 def source_sha256(named: Iterable[tuple[str, bytes]]) -> str:
     """The identity of a method's code: of each file its name, without folders, and its code.
 
-    `named` gives (name, content) in the order that `benchmark/submission.py` finds the files in.
+    `named` gives (name, content) in the order that `benchmark/submissions/submission.py` finds the files in.
     """
     digest = hashlib.sha256()
     for name, content in named:

@@ -244,7 +244,7 @@ class ImportsTheHarness(FilterCriterion):
     def score(self, layer, context):
         import importlib
 
-        for name in ("meter", "context", "data", "watch", "pruning"):
+        for name in ("metering.meter", "metering.watch", "trial.context", "trial.pruning", "images.data"):
             try:
                 importlib.import_module(f"prunemark.benchmark.{name}")
             except ImportError:

@@ -6,16 +6,17 @@ from types import SimpleNamespace
 
 import torch
 
-from prunemark.benchmark import cost, pruning
-from prunemark.benchmark.compression import choose_pattern, choose_weights
-from prunemark.benchmark.data import Images
-from prunemark.benchmark.meter import Meter
+from prunemark.benchmark.compression.sparsity import choose_pattern, choose_weights
+from prunemark.benchmark.images.data import Images
+from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.metering.watch import watching
 from prunemark.benchmark.method import Decision, Group, Target
-from prunemark.benchmark.networks import build_network
-from prunemark.benchmark.plan import Competitor, Trial
-from prunemark.benchmark.seeds import derive_seed
-from prunemark.benchmark.training import train
-from prunemark.benchmark.watch import watching
+from prunemark.benchmark.networks import cost
+from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.trial import pruning
+from prunemark.benchmark.trial.plan import Competitor, Trial
+from prunemark.benchmark.trial.seeds import derive_seed
+from prunemark.benchmark.trial.training import train
 from prunemark.setups.budget import budget_for
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark.acceptance import disagreement, examine
-from prunemark.benchmark.contribution import Contribution
-from prunemark.benchmark.method_files import SourceText
+from prunemark.benchmark.exchange.acceptance import disagreement, examine
+from prunemark.benchmark.exchange.contribution import Contribution
 from prunemark.benchmark.outcome import Compression, pack_correctness
+from prunemark.benchmark.submissions.method_files import SourceText
 from prunemark.leaderboard.load import identity
 
 MINE = SourceText("Mine", (("mine.py", "class Mine:\n    pass\n"),))

@@ -13,8 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark import budget_solver
-from prunemark.benchmark.budget_solver import (
+from prunemark.benchmark.compression import budget_solver
+from prunemark.benchmark.compression.budget_solver import (
     CostModel,
     CostTerm,
     TargetMissed,
@@ -22,8 +22,8 @@ from prunemark.benchmark.budget_solver import (
     highest,
     uniform_counts,
 )
-from prunemark.benchmark.networks import ImageShape, build_network
-from prunemark.benchmark.surgery import cost_model
+from prunemark.benchmark.compression.surgery import cost_model
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.setups.track import TRACKS, Track, find_track
 
 fixed = settings(derandomize=True, deadline=None, database=None)

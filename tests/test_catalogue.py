@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from prunemark.baselines.registry import METHODS
-from prunemark.benchmark import catalogue
-from prunemark.benchmark.submission import describe, locate
+from prunemark.benchmark.submissions import catalogue
+from prunemark.benchmark.submissions.submission import describe, locate
 from prunemark.setups.about import About
 from prunemark.setups.errors import InputError
 

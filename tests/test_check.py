@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark import submit
-from prunemark.benchmark.executor import LocalProcesses
+from prunemark.benchmark.experiments import submit
+from prunemark.benchmark.experiments.executor import LocalProcesses
 from prunemark.setups.errors import InputError
 
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
 
 SOON = Limits(seconds=20)
 

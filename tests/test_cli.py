@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from prunemark.benchmark import cli
-from prunemark.benchmark.executor import Event, LocalProcesses
+from prunemark.benchmark.experiments.executor import Event, LocalProcesses
 from prunemark.setups import track
 
 HERE = Path(__file__).parent
@@ -227,7 +227,7 @@ def test_a_home_that_cannot_be_written_is_said(command):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(command, tmp_path, monkeypatch):
-    from prunemark.benchmark import store
+    from prunemark.benchmark.results import store
 
     def full(folder):
         with Path("/dev/full").open("w") as file:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.acceptance import disagreement
+from prunemark.benchmark.exchange.acceptance import disagreement
 from prunemark.leaderboard import board, citation, load, tables
 from prunemark.leaderboard.methods import read_methods
 from prunemark.leaderboard.reproduction import markdown, reproduce

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark.compression import check_scores, choose_weights
-from prunemark.benchmark.networks import ImageShape, build_network
+from prunemark.benchmark.compression.sparsity import check_scores, choose_weights
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import TRACKS, Level, Track
 

@@ -10,8 +10,8 @@ import torchvision
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from prunemark.benchmark.cost import count
-from prunemark.benchmark.networks import ImageShape, build_network
+from prunemark.benchmark.networks.cost import count
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 
 DIGITS = ImageShape(1, 8, 8, 10)
 

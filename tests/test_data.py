@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from prunemark.benchmark.data import Images, as_example, augment, load_split, pick_device, prepare, tensor_dict
-from prunemark.benchmark.networks import ImageShape
+from prunemark.benchmark.images.data import Images, augment, load_split, pick_device, prepare, tensor_dict
+from prunemark.benchmark.networks.registry import ImageShape, as_example
 from prunemark.setups.errors import InputError
 
 fixed = settings(derandomize=True, deadline=None, database=None)

@@ -14,16 +14,16 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from prunemark.benchmark import sources
-from prunemark.benchmark.augmentation import augment, crop_box
 from prunemark.benchmark.cli import app
-from prunemark.benchmark.data import Images, load_split, prepare
-from prunemark.benchmark.datasets import DATASETS, dataset_of, read_image
-from prunemark.benchmark.meter import Meter
-from prunemark.benchmark.networks import ImageShape
-from prunemark.benchmark.sources import VARIABLE, data_folder, source_of
-from prunemark.benchmark.stages import folder_sha256
-from prunemark.benchmark.training import predictions, served
+from prunemark.benchmark.images import sources
+from prunemark.benchmark.images.augmentation import augment, crop_box
+from prunemark.benchmark.images.data import Images, load_split, prepare
+from prunemark.benchmark.images.datasets import DATASETS, dataset_of, read_image
+from prunemark.benchmark.images.sources import VARIABLE, data_folder, source_of
+from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.networks.registry import ImageShape
+from prunemark.benchmark.trial.stages import folder_sha256
+from prunemark.benchmark.trial.training import predictions, served
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from prunemark.benchmark.diagnostics import diagnose, mean_jsv
 from prunemark.benchmark.outcome import EpochPoint
+from prunemark.benchmark.trial.diagnostics import diagnose, mean_jsv
 from prunemark.setups.schedule import parse_schedule
 
 

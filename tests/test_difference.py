@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark.difference import first_difference, other_machine
 from prunemark.benchmark.outcome import INSTRUCTIONS, Failure
 from prunemark.benchmark.record import dump, load
+from prunemark.benchmark.results.difference import first_difference, other_machine
 
 
 def test_the_same_bits_are_no_difference_whatever_the_clock_and_the_build_say(make_record):

@@ -24,7 +24,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from prunemark.benchmark import cli, doctor
+from prunemark.benchmark import cli
+from prunemark.benchmark.experiments import doctor
 from prunemark.leaderboard import words
 from prunemark.setups import track
 from prunemark.setups.comparison import SETUPS

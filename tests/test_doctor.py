@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from prunemark.benchmark import doctor
+from prunemark.benchmark.experiments import doctor
 
 
 def test_a_sound_installation_is_fine(tmp_path):

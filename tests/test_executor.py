@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.executor import Job, LocalProcesses
+from prunemark.benchmark.experiments.executor import Job, LocalProcesses
 from prunemark.setups.errors import InputError, WorkFailed
 
 HERE = str(Path(__file__).parent)

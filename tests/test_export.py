@@ -16,16 +16,16 @@ import typer
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from prunemark.benchmark import export as exporting
-from prunemark.benchmark.cli_export import export_model
-from prunemark.benchmark.data import load_split, prepare
-from prunemark.benchmark.export import export, load_exported
-from prunemark.benchmark.plan import Competitor, make_trials
+from prunemark.benchmark.commands.export import export_model
+from prunemark.benchmark.exchange import export as exporting
+from prunemark.benchmark.exchange.export import export, load_exported
+from prunemark.benchmark.images.data import load_split, prepare
 from prunemark.benchmark.record import Record, dump
-from prunemark.benchmark.store import Store
-from prunemark.benchmark.submission import locate
-from prunemark.benchmark.training import accuracy_percent, correctness
-from prunemark.benchmark.trial import run_trial
+from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.submissions.submission import locate
+from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.training import accuracy_percent, correctness
+from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.recipe import Recipe
@@ -66,7 +66,7 @@ def test_the_exported_model_has_the_accuracy_of_the_record(record: Record, store
     correct = correctness(model, data)
     assert accuracy_percent(correct) == record.outcome.accuracy.test_percent
     assert correct.numpy().tolist() == record.outcome.accuracy.correctness().tolist()
-    assert type(model).__module__ == "prunemark.benchmark.architectures" and not model.training
+    assert type(model).__module__ == "prunemark.benchmark.networks.architectures" and not model.training
     program = torch.export.load(tmp_path / "out" / "model.pt2").module()
     with torch.no_grad():
         assert torch.allclose(program(data.images), model(data.images), rtol=1e-5, atol=1e-5)
@@ -88,9 +88,10 @@ def test_masked_weights_stay_masked(store: Store, tmp_path: Path) -> None:
 def test_it_is_loaded_without_the_training_code(record: Record, store: Store, tmp_path: Path) -> None:
     export(record, store, tmp_path)
     code = (
-        "import sys\nfrom prunemark.benchmark.export import load_exported\n"
+        "import sys\nfrom prunemark.benchmark.exchange.export import load_exported\n"
         f"load_exported({str(tmp_path)!r})\n"
-        "bad = {'prunemark.benchmark.training', 'prunemark.benchmark.trial', 'mlflow', 'sklearn'} & set(sys.modules)\n"
+        "bad = {'prunemark.benchmark.trial.training', 'prunemark.benchmark.trial.trial', 'mlflow', 'sklearn'}\n"
+        "bad &= set(sys.modules)\n"
         f"import torch\ntorch.export.load({str(tmp_path / 'model.pt2')!r})\nprint(sorted(bad))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

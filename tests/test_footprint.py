@@ -7,8 +7,8 @@ import itertools
 import torch
 from torch import nn
 
-from prunemark.benchmark.footprint import LARGE_BATCH, measure, measure_latency, peak_memory
-from prunemark.benchmark.networks import ImageShape, build_network
+from prunemark.benchmark.metering.footprint import LARGE_BATCH, measure, measure_latency, peak_memory
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 
 DIGITS = ImageShape(1, 8, 8, 10)
 

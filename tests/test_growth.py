@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from prunemark.benchmark.growth import INVALIDATIONS, growth
+from prunemark.benchmark.exchange.growth import INVALIDATIONS, growth
 
 SHA = "ab" * 32
 PACK = f"records/digits-resnet8@1/{SHA}.jsonl.xz"

@@ -18,15 +18,30 @@ MAY_IMPORT = {
     "audit": {"setups", "leaderboard", "audit", "benchmark.record", "benchmark.outcome"},
 }
 EXCEPTIONS = {
-    "benchmark/cli.py": set(ROOMS),  # the composition root, in several files
-    "benchmark/cli_experiments.py": set(ROOMS),
-    "benchmark/cli_results.py": set(ROOMS),
-    "benchmark/cli_pack.py": set(ROOMS),
-    "benchmark/cli_contribution.py": set(ROOMS),
-    "benchmark/submit.py": {"baselines.registry"},  # names only: which controls run beside a submission
-    "benchmark/catalogue.py": {"baselines.registry"},
-    "benchmark/reproduce.py": {"baselines.registry"},
-    "benchmark/crossing.py": {"baselines.registry"},
+    "benchmark/cli.py": set(ROOMS),  # the composition root, and the commands beside it
+    "benchmark/commands/experiments.py": set(ROOMS),
+    "benchmark/commands/results.py": set(ROOMS),
+    "benchmark/commands/pack.py": set(ROOMS),
+    "benchmark/commands/contribution.py": set(ROOMS),
+    "benchmark/experiments/submit.py": {"baselines.registry"},  # names only: which controls run beside a submission
+    "benchmark/submissions/catalogue.py": {"baselines.registry"},
+    "benchmark/experiments/reproduce.py": {"baselines.registry"},
+    "benchmark/experiments/crossing.py": {"baselines.registry"},
+}
+# The rooms of the workshop, each with what it may import from among the others: they point one way too.
+_PLAIN = {"outcome", "record"}
+_BELOW_A_TRIAL = {"networks", "compression", "images", "metering", "submissions", "results", "method"} | _PLAIN
+INSIDE = {
+    "networks": set(),
+    "images": {"networks"},
+    "compression": {"networks", "method"},
+    "metering": {"networks", "outcome"},
+    "submissions": {"method"},
+    "results": _PLAIN,
+    "trial": _BELOW_A_TRIAL,
+    "experiments": {"trial"} | _BELOW_A_TRIAL,
+    "exchange": {"experiments", "trial"} | _BELOW_A_TRIAL,
+    "commands": {"exchange", "experiments", "trial"} | _BELOW_A_TRIAL,
 }
 HEAVY = {"torch", "torchvision", "timm", "mlflow", "pandas", "scipy", "sklearn", "torch_pruning", "jinja2"}
 LONGEST = 300
@@ -64,9 +79,26 @@ def test_imports_point_one_way(path: Path) -> None:
     assert wrong_imports(path.read_text(), path.relative_to(HOUSE).parts[0], name(path)) == []
 
 
+@pytest.mark.parametrize("room", INSIDE)
+def test_imports_inside_the_workshop_point_one_way(room: str) -> None:
+    modules = {m for path in (HOUSE / "benchmark" / room).glob("*.py") for m in imported(ast.parse(path.read_text()))}
+    inside = {m.removeprefix("prunemark.benchmark.").split(".")[0] for m in modules if ".benchmark." in m}
+    assert inside - {room} <= INSIDE[room]
+    assert all(INSIDE[below] | {below} <= INSIDE[room] | {below} for below in INSIDE[room] & set(INSIDE))
+
+
+def test_every_room_of_the_workshop_is_known() -> None:
+    folders = {path.parent.name for path in (HOUSE / "benchmark").glob("*/__init__.py")}
+    assert folders == set(INSIDE)
+    flat = {path.stem for path in (HOUSE / "benchmark").glob("*.py")}
+    assert flat == {"__init__", "cli", "method", "outcome", "record"}
+    told = (HOUSE / "CONTRIBUTING.md").read_text()
+    assert [room for room in sorted(folders) if f"`benchmark/{room}/`" not in told] == []
+
+
 def test_a_wrong_import_is_found() -> None:
-    source = "def f():\n    from prunemark.benchmark import record\n    import prunemark.benchmark.store\n"
-    assert wrong_imports(source, "leaderboard", "leaderboard/x.py") == ["prunemark.benchmark.store"]
+    source = "def f():\n    from prunemark.benchmark import record\n    import prunemark.benchmark.results.store\n"
+    assert wrong_imports(source, "leaderboard", "leaderboard/x.py") == ["prunemark.benchmark.results.store"]
     assert wrong_imports("from prunemark.leaderboard import board", "setups", "setups/x.py") != []
 
 

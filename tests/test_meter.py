@@ -2,7 +2,7 @@
 
 import pytest
 
-from prunemark.benchmark.meter import BudgetExceeded, Grant, Meter
+from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, Meter
 
 GRANT = Grant(epochs=2, scoring_epochs=1, steps_per_epoch=3, samples=100)
 MACS = 7

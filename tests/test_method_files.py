@@ -8,8 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunemark.baselines.registry import METHODS
-from prunemark.benchmark.method_files import LARGEST_BYTES, SourceText, check_files, read_source, write_source
-from prunemark.benchmark.submission import describe, locate
+from prunemark.benchmark.submissions.method_files import (
+    LARGEST_BYTES,
+    SourceText,
+    check_files,
+    read_source,
+    write_source,
+)
+from prunemark.benchmark.submissions.submission import describe, locate
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 CRITERION = """from prunemark.benchmark.method import FilterCriterion

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prunemark.baselines.registry import METHODS
-from prunemark.benchmark.submission import locate
+from prunemark.benchmark.submissions.submission import locate
 from prunemark.leaderboard.methods import MethodFiles, examine_methods, read_method, read_methods, write_method
 from prunemark.setups.errors import InputError, RuleBroken
 
@@ -18,7 +18,7 @@ METHOD = MethodFiles("Mine", (("pkg/helper.py", "x = 'é\u2028'\r\n"), ("mine.py
 
 
 def test_a_source_has_the_hash_that_the_harness_gives_it():
-    """`benchmark/submission.py` hashes the files that it finds; here are the same texts."""
+    """`benchmark/submissions/submission.py` hashes the files that it finds; here are the same texts."""
     from pathlib import Path
 
     source = locate("L1-norm", METHODS)[1]

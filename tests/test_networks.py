@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from prunemark.benchmark.networks import NETWORKS, ImageShape, build_network, initialise
+from prunemark.benchmark.networks.registry import NETWORKS, ImageShape, build_network, initialise
 from prunemark.setups.errors import InputError
 
 DIGITS = ImageShape(1, 8, 8, 10)

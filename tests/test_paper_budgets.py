@@ -10,9 +10,9 @@ import pytest
 import torch
 import torchvision
 
-from prunemark.benchmark.cost import count
-from prunemark.benchmark.networks import ImageShape, build_network
-from prunemark.benchmark.surgery import cost_model, cut
+from prunemark.benchmark.compression.surgery import cost_model, cut
+from prunemark.benchmark.networks.cost import count
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.setups.track import find_track
 
 CIFAR10, CIFAR100 = ImageShape(3, 32, 32, 10), ImageShape(3, 32, 32, 100)

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from prunemark.benchmark.couplings import couplings
+from prunemark.benchmark.compression.couplings import couplings
+from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.method import Group
-from prunemark.benchmark.networks import ImageShape, build_network
-from prunemark.benchmark.surgery import cut
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 
 DIGITS = ImageShape(1, 8, 8, 10)
 

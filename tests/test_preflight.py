@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark import preflight
-from prunemark.benchmark.networks import ImageShape
-from prunemark.benchmark.plan import Competitor, Trial
-from prunemark.benchmark.preflight import check_network
-from prunemark.benchmark.store import Store
-from prunemark.benchmark.trial import run_trial
+from prunemark.benchmark.networks.registry import ImageShape
+from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.trial import preflight
+from prunemark.benchmark.trial.plan import Competitor, Trial
+from prunemark.benchmark.trial.preflight import check_network
+from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track

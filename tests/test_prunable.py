@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
-from prunemark.benchmark.cost import count
-from prunemark.benchmark.couplings import couplings, filters_of, layer_of
-from prunemark.benchmark.data import tensor_dict
+from prunemark.benchmark.compression.couplings import couplings, filters_of, layer_of
+from prunemark.benchmark.compression.prunable import check_prunable, propose
+from prunemark.benchmark.compression.surgery import cost_model, prunable_groups, rebuild
+from prunemark.benchmark.images.data import tensor_dict
 from prunemark.benchmark.method import Decision
-from prunemark.benchmark.networks import NETWORKS, ImageShape, build_network
-from prunemark.benchmark.prunable import check_prunable, propose
-from prunemark.benchmark.surgery import cost_model, prunable_groups, rebuild
+from prunemark.benchmark.networks.cost import count
+from prunemark.benchmark.networks.registry import NETWORKS, ImageShape, build_network
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import Track, find_track
 

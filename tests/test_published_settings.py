@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prunemark.baselines.registry import METHODS
-from prunemark.benchmark.submission import load_class, locate
+from prunemark.benchmark.submissions.submission import load_class, locate
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "GraSP": {"temperature": 200.0, "images_per_class": 10},  # authors' code

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark.method_files import SourceText
+from prunemark.benchmark.exchange.rerun import Code, beside, can_run, compared, draw
 from prunemark.benchmark.outcome import RATIOS_OF, Failure
-from prunemark.benchmark.rerun import Code, beside, can_run, compared, draw
+from prunemark.benchmark.submissions.method_files import SourceText
 
 
 @pytest.fixture

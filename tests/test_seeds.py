@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark.seeds import derive_seed
+from prunemark.benchmark.trial.seeds import derive_seed
 
 fixed = settings(derandomize=True, deadline=None, database=None)
 names = st.lists(st.text(st.characters(exclude_characters="/", exclude_categories=("Cs",))) | st.integers(), max_size=4)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.plan import Competitor, make_trials
 from prunemark.benchmark.record import pipeline_of
-from prunemark.benchmark.store import Store
-from prunemark.benchmark.submission import locate
-from prunemark.benchmark.trial import run_trial
+from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.submissions.submission import locate
+from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.assessment import assess, violations
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS

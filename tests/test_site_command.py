@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from prunemark.benchmark import requests
+from prunemark.benchmark.commands import requests
 from prunemark.leaderboard.methods import MethodFiles
 from prunemark.leaderboard.site.command import reproduce
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.store import (
+from prunemark.benchmark.results.store import (
     MANIFEST,
     Store,
     file_sha256,
@@ -66,7 +66,7 @@ def test_an_exception_while_writing_leaves_nothing(store: Store, problem: BaseEx
 KILLED = """
 import os, sys
 from pathlib import Path
-from prunemark.benchmark.store import Store
+from prunemark.benchmark.results.store import Store
 with Store(Path(sys.argv[1])).writing(sys.argv[2]) as folder:
     (folder / "a.txt").write_text("half")
     os.kill(os.getpid(), 9)
@@ -145,7 +145,7 @@ def test_a_file_that_exists_already_in_the_draft_is_an_error(store: Store) -> No
 WRITER = """
 import sys
 from pathlib import Path
-from prunemark.benchmark.store import Store
+from prunemark.benchmark.results.store import Store
 with Store(Path(sys.argv[1])).writing(sys.argv[2]) as folder:
     (folder / "a.txt").write_text("whole" * 10000)
     (folder / "b.txt").write_text("more")
@@ -193,7 +193,7 @@ def test_the_first_to_finish_is_kept(store: Store) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from prunemark.benchmark.store import Store
+from prunemark.benchmark.results.store import Store
 print("ready", flush=True)
 sys.stdin.readline()
 with Store(Path(sys.argv[1])).lock(sys.argv[2]):

@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 
 from prunemark.baselines.registry import METHODS
-from prunemark.benchmark.cost import count
+from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.method import FilterCriterion
-from prunemark.benchmark.plan import Competitor, make_trials
-from prunemark.benchmark.store import Store
-from prunemark.benchmark.submission import describe, load_class, locate
-from prunemark.benchmark.surgery import cut
-from prunemark.benchmark.trial import run_trial
+from prunemark.benchmark.networks.cost import count
+from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.submissions.submission import describe, load_class, locate
+from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule

@@ -10,10 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from prunemark.benchmark.cost import count
+from prunemark.benchmark.compression.surgery import (
+    BadDecision,
+    check_decision,
+    cost_model,
+    cut,
+    prunable_groups,
+    rebuild,
+)
 from prunemark.benchmark.method import Decision
-from prunemark.benchmark.networks import ImageShape, build_network
-from prunemark.benchmark.surgery import BadDecision, check_decision, cost_model, cut, prunable_groups, rebuild
+from prunemark.benchmark.networks.cost import count
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import Track, find_track
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import torch
 
-from prunemark.benchmark.budget_solver import CostModel, choose_filters, uniform_counts
-from prunemark.benchmark.datasets import dataset_of
-from prunemark.benchmark.networks import build_network
-from prunemark.benchmark.prunable import propose
-from prunemark.benchmark.surgery import cost_model
+from prunemark.benchmark.compression.budget_solver import CostModel, choose_filters, uniform_counts
+from prunemark.benchmark.compression.prunable import propose
+from prunemark.benchmark.compression.surgery import cost_model
+from prunemark.benchmark.images.datasets import dataset_of
+from prunemark.benchmark.networks.registry import build_network
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import recipe_from_dict
 from prunemark.setups.track import TRACKS, Level, Track, find_track, parse_pattern
@@ -124,7 +124,17 @@ def test_a_level_can_be_met_and_keeps_its_layer_ratios(track: Track) -> None:
         assert gone == pytest.approx(level.ratio, abs=0.05)
 
 
-@pytest.mark.parametrize("track", with_slow([t for t in TRACKS.values() if t.dataset != "digits"]))
+FILTERS_OF_IMAGES = [t for t in TRACKS.values() if t.dataset != "digits" and t.granularity == "filter"]
+
+
+@pytest.mark.parametrize("track", [t for t in TRACKS.values() if t.granularity == "weight"], ids=lambda t: t.id)
+def test_weights_are_pruned_in_every_convolution_of_the_blocks(track: Track) -> None:
+    network = build_network(track.network, dataset_of(track.dataset).shape, 0)
+    convolutions = [name for name, layer in network.named_modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert list(track.prunable) == [name for name in convolutions if name.startswith("blocks.")]
+
+
+@pytest.mark.parametrize("track", with_slow(FILTERS_OF_IMAGES))
 def test_what_a_track_prunes_is_what_the_rule_proposes(track: Track) -> None:
     shape = dataset_of(track.dataset).shape
     if shape.height > 64:

@@ -5,11 +5,11 @@ import os
 
 import pytest
 
-from prunemark.benchmark.home import Home, open_home
-from prunemark.benchmark.mlflow_store import connect, read_runs, tracking_uri
 from prunemark.benchmark.outcome import EpochPoint
 from prunemark.benchmark.record import load
-from prunemark.benchmark.tracking import Submission, Tracker
+from prunemark.benchmark.results.home import Home, open_home
+from prunemark.benchmark.results.mlflow_store import connect, read_runs, tracking_uri
+from prunemark.benchmark.results.tracking import Submission, Tracker
 from prunemark.setups.errors import InputError, WorkFailed
 
 SUBMISSION = Submission("digits-resnet8@1", "S3.2", "Mine", "what it is", "key-of-it")

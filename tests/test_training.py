@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from prunemark.benchmark.data import Images
-from prunemark.benchmark.meter import BudgetExceeded, Grant, Meter
-from prunemark.benchmark.networks import ImageShape, build_network
+from prunemark.benchmark.images.data import Images
+from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, Meter
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.outcome import EpochPoint
-from prunemark.benchmark.training import Hooks, accuracy_percent, correctness, predictions, served, train
+from prunemark.benchmark.trial.training import Hooks, accuracy_percent, correctness, predictions, served, train
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.plan import Competitor, make_trials, stage_keys
 from prunemark.benchmark.record import dump, load, pipeline_of
-from prunemark.benchmark.store import Store
-from prunemark.benchmark.submission import locate
-from prunemark.benchmark.trial import describe_in_child, run_trial
+from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.submissions.submission import locate
+from prunemark.benchmark.trial.describing import describe_in_child
+from prunemark.benchmark.trial.keys import stage_keys
+from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.assessment import assess
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe

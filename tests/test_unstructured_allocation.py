@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from torch import nn
 
 from prunemark.baselines.erk import ErkMagnitude, layer_densities, ranked
-from prunemark.benchmark.compression import choose_weights
+from prunemark.benchmark.compression.sparsity import choose_weights
 from prunemark.benchmark.method import Group
 
 fixed = settings(derandomize=True, deadline=None, database=None)

@@ -12,7 +12,7 @@ from prunemark.baselines.grasp import Grasp, _balanced
 from prunemark.baselines.snip import Snip
 from prunemark.baselines.synflow import SynFlow, exponential, positive, synaptic_flow
 from prunemark.benchmark.method import Group
-from prunemark.benchmark.networks import ImageShape, build_network
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 
 CLASSES, INPUTS = 3, 4
 

@@ -13,13 +13,13 @@ from prunemark.baselines.magnitude import Magnitude
 from prunemark.baselines.masked import parametrized, plain_weight
 from prunemark.baselines.random_weights import RandomWeights
 from prunemark.baselines.sr_ste import SparseRefinedSTE, StraightThrough, largest
-from prunemark.benchmark.budget_solver import TargetMissed
-from prunemark.benchmark.compression import check_pattern, choose_pattern
+from prunemark.benchmark.compression.budget_solver import TargetMissed
+from prunemark.benchmark.compression.sparsity import check_pattern, choose_pattern
+from prunemark.benchmark.compression.surgery import prunable_groups
 from prunemark.benchmark.method import Decision, Group
-from prunemark.benchmark.networks import ImageShape, build_network
-from prunemark.benchmark.plan import check_granularity
-from prunemark.benchmark.pruned import check_target, scratch_model
-from prunemark.benchmark.surgery import prunable_groups
+from prunemark.benchmark.networks.registry import ImageShape, build_network
+from prunemark.benchmark.trial.plan import check_granularity
+from prunemark.benchmark.trial.pruned import check_target, scratch_model
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track
 

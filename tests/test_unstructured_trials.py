@@ -6,11 +6,12 @@ import functools
 import pytest
 
 from prunemark.baselines.registry import METHODS
-from prunemark.benchmark.plan import Competitor, make_trials
 from prunemark.benchmark.record import pipeline_of
-from prunemark.benchmark.store import Store
-from prunemark.benchmark.submission import locate
-from prunemark.benchmark.trial import describe_in_child, run_trial
+from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.submissions.submission import locate
+from prunemark.benchmark.trial.describing import describe_in_child
+from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.assessment import assess
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS

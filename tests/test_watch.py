@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from prunemark.benchmark.watch import Watch
+from prunemark.benchmark.metering.watch import Watch
 
 
 class Counter:

@@ -1,0 +1,68 @@
+"""The commands that list what there is: setups, tracks, methods. They load nothing heavy."""
+
+from __future__ import annotations
+
+import typer
+
+from prunemark.benchmark.commands.options import Format, console
+
+show_setups = typer.Typer(help="The comparison setups: what must be equal.", invoke_without_command=True)
+show_tracks = typer.Typer(help="The tracks: what is competed on.", invoke_without_command=True)
+show_methods = typer.Typer(help="The methods that ship with Prunemark.", invoke_without_command=True)
+
+
+@show_setups.callback()
+def list_setups(context: typer.Context, format: Format = "table") -> None:
+    """List the comparison setups."""
+    if context.invoked_subcommand is None:
+        from prunemark.benchmark.commands import tables
+        from prunemark.benchmark.submissions import catalogue
+
+        tables.print_rows(catalogue.setups(), format, console())
+
+
+@show_setups.command("show")
+def show_setup(id: str, format: Format = "table") -> None:
+    """Show one setup with its factors."""
+    from prunemark.benchmark.commands import tables
+    from prunemark.benchmark.submissions import catalogue
+
+    tables.print_facts(catalogue.setup(id), format, console())
+
+
+@show_tracks.callback()
+def list_tracks(context: typer.Context, format: Format = "table") -> None:
+    """List the tracks."""
+    if context.invoked_subcommand is None:
+        from prunemark.benchmark.commands import tables
+        from prunemark.benchmark.submissions import catalogue
+
+        tables.print_rows(catalogue.tracks(), format, console())
+
+
+@show_tracks.command("show")
+def show_track(name: str, format: Format = "table") -> None:
+    """Show one track with everything it fixes."""
+    from prunemark.benchmark.commands import tables
+    from prunemark.benchmark.submissions import catalogue
+
+    tables.print_facts(catalogue.track(name), format, console())
+
+
+@show_methods.callback()
+def list_methods(context: typer.Context, format: Format = "table") -> None:
+    """List the methods."""
+    if context.invoked_subcommand is None:
+        from prunemark.benchmark.commands import tables
+        from prunemark.benchmark.submissions import catalogue
+
+        tables.print_rows(catalogue.methods(), format, console())
+
+
+@show_methods.command("show")
+def show_method(name: str, format: Format = "table") -> None:
+    """Show one method: what it is, its settings, its own recipe. NAME may be file.py:Class."""
+    from prunemark.benchmark.commands import tables
+    from prunemark.benchmark.submissions import catalogue
+
+    tables.print_facts(catalogue.method(name), format, console())

@@ -1,0 +1,96 @@
+"""Is this installation able to work? Every finding comes with what to do."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from prunemark.benchmark.trial.environment import package_versions
+
+MINIMUM_FREE_BYTES = 2 * 2**30
+PAIR_ADVICE = (
+    "torch and torchvision are not a pair: install both from one index in one command, for example\n"
+    "  pip install --force-reinstall torch torchvision"
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: `state` is 'fine', 'note' or 'broken'."""
+
+    what: str
+    state: str
+    found: str
+    advice: str = ""
+
+    def as_row(self) -> dict[str, str]:
+        """For a listing."""
+        return asdict(self)
+
+
+def examine(home: Path) -> list[Finding]:
+    """All findings. Each import is tried in its own process, since a broken library can take one down."""
+    checks: tuple[Callable[[], Finding], ...] = (
+        _python,
+        lambda: _import("torch", "pip install torch"),
+        _torchvision,
+        lambda: _import("torch_pruning", "pip install torch-pruning"),
+        lambda: _import("mlflow", "pip install mlflow"),
+        _gpu,
+        lambda: _disk(home),
+    )
+    return [check() for check in checks]
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if (3, 11) <= sys.version_info < (3, 14):
+        return Finding("Python", "fine", version)
+    return Finding("Python", "broken", version, "Prunemark runs on Python 3.11 to 3.13")
+
+
+def _try(code: str) -> tuple[bool, str]:
+    """Runs a line of Python; whether it went well, and the last line it printed."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    return done.returncode == 0, lines[-1] if lines else ""
+
+
+def _import(module: str, advice: str) -> Finding:
+    works, said = _try(f"import {module}; print(getattr({module}, '__version__', 'installed'))")
+    return Finding(module, "fine" if works else "broken", said, "" if works else advice)
+
+
+def _torchvision() -> Finding:
+    works, said = _try("import torchvision; print(torchvision.__version__)")
+    if works:
+        return Finding("torchvision", "fine", said)
+    return Finding("torchvision", "broken", said, advice_for(said))
+
+
+def advice_for(error: str) -> str:
+    """What to do about a torchvision that does not import."""
+    if "torchvision::nms" in error or "undefined symbol" in error or "libtorch" in error:
+        versions = package_versions(("torch", "torchvision"))
+        return f"{PAIR_ADVICE}\n(torch {versions['torch']}, torchvision {versions['torchvision']})"
+    return "pip install torchvision"
+
+
+def _gpu() -> Finding:
+    works, said = _try("import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else 'none')")
+    if not works or said == "none":
+        return Finding("GPU", "note", "none seen by torch", "the digits tracks need none")
+    return Finding("GPU", "fine", said, "use it with --device cuda")
+
+
+def _disk(home: Path) -> Finding:
+    place = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    found = f"{free / 2**30:.1f} GiB free at {place}"
+    if free < MINIMUM_FREE_BYTES:
+        return Finding("disk", "broken", found, "make room, or choose another folder with --home")
+    return Finding("disk", "fine", found)

@@ -1,0 +1,1 @@
+"""Datasets: where their images lie, how they are split, augmented and streamed."""

@@ -1,0 +1,101 @@
+"""Images that do not fit in memory: read, cropped and flipped by worker processes, just before they are needed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from prunemark.benchmark.images.augmentation import crop_box
+from prunemark.benchmark.images.datasets import open_image, read_image
+
+MOST_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """The files of a split, in its order, and the (channels, height, width) that they are brought to.
+
+    `workers` processes read them; 0 reads in the process that asks, for where none may be started.
+    """
+
+    paths: tuple[str, ...]
+    shape: tuple[int, int, int]
+    workers: int | None = None
+
+
+def images_served(
+    files: ImageFiles, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Augmented uint8 batches (batch, channels, height, width) and the numbers of their examples.
+
+    Each image is augmented by a seed of its own, drawn from the generator in the order of the batches: the number of
+    workers changes nothing. 'resized-crop' is the field's own for ImageNet; of the others only 'none' is covered.
+    """
+    order = [chosen.cpu() for chosen in batches]
+    seeds = torch.randint(0, 2**62, (sum(len(chosen) for chosen in order),), generator=generator).tolist()
+    draws = iter(seeds)
+    asked = [[(index, next(draws)) for index in chosen.tolist()] for chosen in order]
+    loader = _loader(_Reader(files, kind), asked, files)
+    yield from zip(loader, order, strict=True)
+
+
+def images_in_order(files: ImageFiles, batch_size: int) -> Iterator[torch.Tensor]:
+    """uint8 batches (batch, channels, height, width) of all files, resized and cropped from the middle."""
+    numbers = [(index, 0) for index in range(len(files.paths))]
+    asked = [numbers[start : start + batch_size] for start in range(0, len(numbers), batch_size)]
+    yield from _loader(_Reader(files, "none"), asked, files)
+
+
+class _Reader(Dataset[torch.Tensor]):
+    """Reads one image; an item is (its number, the seed of its augmentation)."""
+
+    def __init__(self, files: ImageFiles, kind: str) -> None:
+        assert kind in ("none", "resized-crop"), "files of any size are cropped to one, or taken from the middle"
+        self.files, self.kind = files, kind
+
+    def __getitem__(self, item: tuple[int, int]) -> torch.Tensor:
+        number, seed = item
+        path, (_channels, height, width) = Path(self.files.paths[number]), self.files.shape
+        if self.kind == "none":
+            return read_image(path, height)
+        return _cropped(path, height, width, torch.Generator().manual_seed(seed))
+
+
+def _cropped(path: Path, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
+    from torchvision.transforms import functional as T
+
+    image = open_image(path)
+    top, left, bottom, right = crop_box(image.height, image.width, generator).int().tolist()
+    pixels = T.pil_to_tensor(T.resized_crop(image, top, left, bottom - top, right - left, [height, width]))
+    flipped = bool(torch.rand((), generator=generator) < 0.5)
+    return torch.as_tensor(pixels.flip(2) if flipped else pixels)
+
+
+def _loader(reader: _Reader, asked: Sequence[Sequence[tuple[int, int]]], files: ImageFiles) -> Iterator[Any]:
+    workers = default_workers() if files.workers is None else files.workers
+    return iter(DataLoader(reader, batch_sampler=asked, num_workers=workers, pin_memory=False))  # type: ignore[arg-type]
+
+
+def default_workers() -> int:
+    """One process for each core but one, 16 at most; on one core the process that asks reads by itself."""
+    return min(len(os.sched_getaffinity(0)) - 1, MOST_WORKERS)
+
+
+def file_checksums(paths: Sequence[Path]) -> torch.Tensor:
+    """SHA-256 of each file's bytes: uint8 (files, 32)."""
+
+    def digest(path: Path) -> bytes:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+
+    with ThreadPoolExecutor() as pool:
+        digests = list(pool.map(digest, paths))
+    return torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8).reshape(-1, 32).clone()

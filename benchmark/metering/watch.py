@@ -1,0 +1,195 @@
+"""Watching submitted code: every optimiser that steps, every product that torch makes, every gradient of it.
+
+It works inside the child's own process, so it catches what goes through torch, not a hostile program: such
+a one is for the isolation of the child and for the reader of its source, which is on the record. Products
+written out by hand as sums of element-wise ones are not seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+from torch.overrides import TorchFunctionMode
+
+from prunemark.benchmark.metering.meter import BACKWARD_PER_FORWARD, Meter
+from prunemark.benchmark.networks.cost import Products
+
+
+class Watch(TorchFunctionMode):
+    """Counts the MACs of convolutions and matrix products, and of their gradients, into a meter.
+
+    While `paused` is entered nothing is counted: the harness's own loop counts for itself.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        self._meter = meter
+        self._pauses = 0
+        self.paused_runs = self.paused_steps = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Runs the function and counts it."""
+        if func in _COMPOSED and not self._pauses:
+            return self._measured(func, args, kwargs or {})
+        out = func(*args, **kwargs) if kwargs else func(*args)
+        if func not in _COUNTED:  # nearly all of them: these lines are what the watch costs
+            return out
+        count = None if self._pauses else _COUNTED[func]
+        if count is not None and isinstance(out, torch.Tensor):
+            with torch._C.DisableTorchFunction():
+                self._note(out, int(count(out, args, kwargs or {})))
+        return out
+
+    def _measured(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Runs a function that makes several products inside, and counts those as torch carries them out."""
+        with Products() as products:
+            out = func(*args, **kwargs)
+        result = out[0] if isinstance(out, tuple) else out
+        with torch._C.DisableTorchFunction():
+            self._note(result, products.macs)
+        return out
+
+    def _note(self, out: torch.Tensor, macs: int) -> None:
+        self._meter.executed(macs, 0)
+        if out.requires_grad and torch.is_grad_enabled():
+            out.register_hook(lambda _: self._meter.executed(0, BACKWARD_PER_FORWARD * macs))
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Counts nothing inside, at no cost: torch does not even ask."""
+        self._pauses += 1
+        try:
+            with torch._C.DisableTorchFunction():
+                yield
+        finally:
+            self._pauses -= 1
+
+    @contextlib.contextmanager
+    def resumed(self) -> Iterator[None]:
+        """Counts again inside: for what the submission adds to the harness's loop."""
+        before, self._pauses = self._pauses, 0
+        try:
+            with torch._C._EnableTorchFunction():
+                yield
+        finally:
+            self._pauses = before
+
+    def on_step(self, optimiser: Optimizer, *_: object) -> None:
+        """Any optimiser of torch's kind has stepped."""
+        if self._pauses:
+            self.paused_steps += 1
+        else:
+            self._meter.foreign_step(float(optimiser.param_groups[0]["lr"]))
+
+    def around(self, run: Callable[..., Any], batch: int) -> Callable[..., Any]:
+        """The engine of autograd, with its runs counted."""
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            before = self._meter.backward_macs
+            out = run(*args, **kwargs)
+            if self._pauses:
+                self.paused_runs += 1
+            else:
+                self._meter.backward_run(self._meter.backward_macs > before, batch)
+            return out
+
+        return counted
+
+
+@contextlib.contextmanager
+def watching(meter: Meter, batch_size: int) -> Iterator[Watch]:
+    """Everything inside is counted, but for what is paused."""
+    watch = Watch(meter)
+    handle = register_optimizer_step_post_hook(watch.on_step)
+    engines: list[Any] = [torch.autograd, torch.autograd.graph]
+    run = torch.autograd.graph._engine_run_backward
+    try:
+        for engine in engines:
+            engine._engine_run_backward = watch.around(run, batch_size)
+        with watch:
+            yield watch
+    finally:
+        for engine in engines:
+            engine._engine_run_backward = run
+        handle.remove()
+
+
+def _convolution(out: torch.Tensor, args: Any, kwargs: Any) -> int:
+    weight = args[1] if len(args) > 1 else kwargs["weight"]
+    return int(out.numel() * weight[0].numel())
+
+
+def _transposed(out: torch.Tensor, args: Any, kwargs: Any) -> int:
+    given = args[0] if args else kwargs["input"]
+    weight = args[1] if len(args) > 1 else kwargs["weight"]
+    return int(given.numel() * weight[0].numel())
+
+
+def _product(out: torch.Tensor, args: Any, kwargs: Any) -> int:
+    """The second factor's rows (a vector's length) are what each element of the result sums over."""
+    left = args[0] if args else kwargs["input"]
+    return out.numel() * int(left.shape[-1])
+
+
+def _added_product(out: torch.Tensor, args: Any, kwargs: Any) -> int:
+    left = args[1] if len(args) > 1 else kwargs["mat1"]
+    return out.numel() * int(left.shape[-1])
+
+
+def _added_batches(out: torch.Tensor, args: Any, kwargs: Any) -> int:
+    left = args[1] if len(args) > 1 else kwargs["batch1"]
+    return out.numel() * int(left.shape[0] * left.shape[-1])
+
+
+def _bilinear(out: torch.Tensor, args: Any, kwargs: Any) -> int:
+    weight = args[2] if len(args) > 2 else kwargs["weight"]
+    return int(out.numel() * weight[0].numel())
+
+
+def _einsum(out: torch.Tensor, args: Any, kwargs: Any) -> int:
+    """By the sizes of all letters: what one nested loop over them would take."""
+    text, *operands = args
+    if not isinstance(text, str):
+        return out.numel()
+    if len(operands) == 1 and isinstance(operands[0], list | tuple):
+        operands = list(operands[0])
+    sizes: dict[str, int] = {}
+    for letters, operand in zip(text.split("->")[0].split(","), operands, strict=False):
+        if "." not in letters:
+            sizes |= dict(zip(letters.strip(), operand.shape, strict=False))
+    total = 1
+    for size in sizes.values():
+        total *= int(size)
+    return max(total, out.numel())
+
+
+_COUNTED: dict[Any, Callable[[torch.Tensor, Any, Any], int]] = {
+    **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d), _convolution),
+    **dict.fromkeys((F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d), _transposed),
+    **dict.fromkeys(
+        (
+            F.linear, torch.matmul, torch.mm, torch.bmm, torch.mv, torch.Tensor.matmul, torch.Tensor.__matmul__,
+            torch.Tensor.__rmatmul__, torch.Tensor.mm, torch.Tensor.bmm, torch.Tensor.mv, torch.inner,
+            torch.Tensor.inner, torch.dot, torch.Tensor.dot, torch.vdot, torch.Tensor.vdot,
+        ),
+        _product,
+    ),
+    **dict.fromkeys(
+        (
+            torch.addmm, torch.baddbmm, torch.addmv, torch.Tensor.addmm, torch.Tensor.baddbmm, torch.Tensor.addmv,
+        ),
+        _added_product,
+    ),
+    **dict.fromkeys((torch.addbmm, torch.Tensor.addbmm), _added_batches),
+    **dict.fromkeys((F.bilinear, torch.bilinear), _bilinear),
+    torch.einsum: _einsum,
+}  # fmt: skip
+_COMPOSED = frozenset((
+    F.scaled_dot_product_attention, F.multi_head_attention_forward, torch.tensordot, torch.linalg.multi_dot,
+    torch.chain_matmul,
+))  # fmt: skip

@@ -1,0 +1,1 @@
+"""The networks that tracks name, and what they cost."""

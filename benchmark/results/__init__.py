@@ -1,0 +1,1 @@
+"""Results at home: the store, MLflow, and whether two runs gave the same bits."""

@@ -1,0 +1,1 @@
+"""Submitted methods as source: found, described and listed without being run."""

@@ -1,0 +1,132 @@
+"""What there is: setups, tracks and methods as rows for a listing. No torch is loaded for it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from prunemark.baselines.registry import METHODS
+from prunemark.benchmark.submissions.declared import about_of, class_values, lineage, settings_of
+from prunemark.benchmark.submissions.submission import locate
+from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup
+from prunemark.setups.factors import HARNESS_FACTORS
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.track import TRACKS, Track, find_track
+
+
+def setups() -> list[dict[str, Any]]:
+    """One row a setup, in the order of their factor sets."""
+    return [{"id": s.id, "held_equal": s.title, "when_run": s.when_run} for s in HARNESS_SETUPS.values()]
+
+
+def setup(id: str) -> dict[str, Any]:
+    """Everything about one setup."""
+    found = find_setup(id)
+    implied = [other.id for other in HARNESS_SETUPS.values() if other is not found and found.implies(other)]
+    return {
+        "id": found.id,
+        "held equal": found.title,
+        "when run": found.when_run,
+        "implies": ", ".join(implied) or "no other setup",
+        "chain": " < ".join(chain()),
+    } | {f"factor {f.id}": f"{f.title} ({f.source})" for f in HARNESS_FACTORS.values() if f.id in found.factors}
+
+
+def tracks() -> list[dict[str, Any]]:
+    """One row a track."""
+    return [
+        {
+            "id": t.id,
+            "title": t.title,
+            "granularity": t.granularity,
+            "levels": ", ".join(level.name for level in t.levels),
+        }
+        for t in TRACKS.values()
+    ]
+
+
+def track(name: str) -> dict[str, Any]:
+    """Everything a track fixes."""
+    found = find_track(name)
+    return {
+        "id": found.id,
+        "title": found.title,
+        "dataset": found.dataset,
+        "network": found.network,
+        "granularity": found.granularity,
+        "pattern": f"{found.pattern} along the input" if found.pattern else "none",
+        "prunable layers": ", ".join(found.prunable),
+        "levels": "; ".join(_levels(found)),
+        "tolerance": f"{100 * found.tolerance:g} % of the target",
+        "pretraining": _recipe(found.pretraining),
+        "retraining": _recipe(found.retraining),
+        "anchor": found.anchor,
+        "equivalence margin": f"{found.margin_pp:g} percentage points",
+        "pruning stage": f"at most {found.pruning_seconds_limit:g} s, {found.pruning_epochs_limit} epochs and "
+        f"{found.scoring_epochs_limit} passes that train nothing",
+        "under S4.1, S4.2": f"exactly {_recipe(found.pruning)}",
+    }
+
+
+def _levels(track: Track) -> list[str]:
+    what = "filters" if track.granularity == "filter" else "weights"
+    return [
+        f"{level.name} of the {what}" + (f" of each layer ({level.speedup:g}x in MACs)" if level.speedup else "")
+        for level in track.levels
+    ]
+
+
+def _recipe(recipe: Recipe) -> str:
+    return (
+        f"{recipe.epochs} epochs, LR {recipe.lr}, batch {recipe.batch_size}, SGD, momentum "
+        f"{recipe.momentum:g}, weight decay {recipe.weight_decay:g}, augmentation {recipe.augmentation}"
+    )
+
+
+def methods() -> list[dict[str, Any]]:
+    """One row a method that ships with Prunemark."""
+    return [{"name": name, "class": spec, "what": method(name)["what"]} for name, spec in METHODS.items()]
+
+
+def method(name: str) -> dict[str, Any]:
+    """What can be read off a method's source without running it."""
+    shown, source = locate(name, METHODS)
+    classes = lineage(Path(source.path), source.class_name)
+    what, _, notes = (ast.get_docstring(classes[0]) or "no description").partition("\n\n")
+    values = class_values(classes)
+    facts: dict[str, Any] = {"name": shown, "what": " ".join(what.split())}
+    facts |= _about(values) | {"notes": " ".join(notes.split()) or "none"}
+    facts |= {f"setting {setting}": text for setting, text in settings_of(values).items()}
+    for what, declared in (("own retraining recipe", "retraining"), ("own pretraining recipe", "pretraining")):
+        facts[what] = _declared(values.get(declared), "none: the track's")
+    facts["base under SX-A, SX-B"] = _declared(values.get("prune_at"), "the trained one", "epoch {} of the dense run")
+    contract = ", ".join(ast.unparse(base) for base in classes[0].bases)
+    return facts | {"contract": contract, "file": Path(source.path).name, "source sha256": source.sha256}
+
+
+def _declared(value: ast.expr | None, absent: str, text: str = "{}") -> str:
+    """The source of what a class declares, in a text; `absent` where it declares nothing, or None."""
+    if value is None or (isinstance(value, ast.Constant) and value.value is None):
+        return absent
+    return text.format(ast.unparse(value))
+
+
+def _about(values: dict[str, ast.expr]) -> dict[str, str]:
+    """The five axes of the founding paper, and where the formula comes from."""
+    about = about_of(values)
+    granularity = ast.literal_eval(values["granularity"]) if "granularity" in values else "not stated"
+    if about is None:
+        return {"granularity (what)": granularity, "about": "nothing stated; a method says it as about = About(...)"}
+    return {
+        "paper": about["paper"],
+        "formula": about["formula"],
+        "base model (when)": about["base_model"],
+        "granularity (what)": about["granularity"] or granularity,
+        "ratio (how many)": about["ratio"],
+        "criterion (which)": about["criterion"],
+        "schedule (over time)": about["schedule"],
+        "cost": f"{about['passes']} passes over the training split that train nothing, {about['epochs']} epochs of "
+        "training (at the defaults)",
+        "conformance test": about["test"] or "none",
+    }

@@ -1,0 +1,138 @@
+"""The keys of a trial's stages: a hash of everything that determines their results. Reads JSON, never torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from prunemark.benchmark.images.sources import source_of
+from prunemark.benchmark.results.store import Store, key_of
+from prunemark.benchmark.trial.environment import environment
+from prunemark.benchmark.trial.plan import Trial
+from prunemark.setups.recipe import Recipe
+
+DECISION = "decision.json"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The store's keys of a trial's stages; '' where a stage does not exist for its kind."""
+
+    data: str
+    pretrain: str
+    prune: str
+    evaluate_base: str
+    evaluate: str
+
+
+def data_key(trial: Trial) -> str:
+    """The key of the prepared dataset. Raises InputError when its images are not where the user says."""
+    source = source_of(trial.track.dataset)
+    return key_of("data", {"dataset": trial.track.dataset} | ({"source": source} if source else {}) | _where(trial))
+
+
+def pretrain_key(trial: Trial, until: int | None = None) -> str:
+    """The key of the base model, or of an earlier checkpoint of its run.
+
+    It holds the LRs up to that epoch alone, so runs that begin alike share what they have in common.
+    """
+    budget = trial.budget
+    recipe = budget.pretraining.as_dict() | {"epochs": until if until is not None else budget.base_epochs}
+    lr = list(budget.pretraining.lr.vector[: recipe["epochs"]])
+    where = _where(trial)
+    data = data_key(trial)
+    inputs = {"data": data, "network": trial.track.network, "recipe": recipe | {"lr": lr}, "seed": trial.seed}
+    return key_of("pretrain", inputs | where)
+
+
+def retrain_key(trial: Trial, start: str, recipe: Recipe) -> str:
+    """The key of a retrained model: what was retrained, and how."""
+    where = _where(trial)
+    data = data_key(trial)
+    return key_of("retrain", {"start": start, "data": data, "recipe": recipe.as_dict(), "seed": trial.seed} | where)
+
+
+def _where(trial: Trial) -> dict[str, Any]:
+    return {"device": trial.device, "environment": environment()}
+
+
+def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") -> Keys:
+    """The keys of a trial's stages. `given`: filters (or weights) kept per layer, for a control; and by whom."""
+    track, competitor, where = trial.track, trial.competitor, _where(trial)
+    scratch = competitor.kind == "scratch"
+    data, pretrain = data_key(trial), pretrain_key(trial)
+    terms = [track.dataset, track.granularity, track.pattern, track.prunable, track.tolerance, track.pruning.as_dict()]
+    prune = key_of(
+        "prune",
+        {
+            "base": None if scratch else pretrain,
+            "kind": competitor.kind,
+            "network": track.network,
+            "source": competitor.source.sha256 if competitor.source else None,
+            "class": competitor.source.class_name if competitor.source else None,
+            "settings": dict(competitor.settings),
+            "level": asdict(trial.level),
+            "terms": terms,
+            "granted": trial.budget.pruning_terms(),
+            "seconds": trial.pruning_seconds_limit,
+            "seed": trial.seed,
+            "given": given,
+        }
+        | where,
+    )
+    evaluate_base = "" if scratch else key_of("evaluate-base", {"model": pretrain, "data": data} | where)
+    identity = {name: getattr(competitor, name) for name in ("name", "kind", "role", "summary")}
+    identity |= {"layer_ratios_of": ratios_of} if ratios_of else {}
+    evaluate = key_of(
+        "evaluate",
+        {
+            "model": prune,
+            "base": evaluate_base,
+            "budget": trial.budget.as_dict(),
+            "tuning": [recipe.as_dict() for recipe in trial.tuning],
+            "track": track.as_dict(),
+            "setup": trial.setup,
+            "method": identity,
+        }
+        | where,
+    )
+    return Keys(data, pretrain, prune, evaluate_base, evaluate)
+
+
+def ratios_of(trial: Trial, store: Store) -> str:
+    """Whose layer ratios a control has, where they are not the level's own: part of its identity on a board.
+
+    A submission that ranks all layers together has other ratios on every seed; its controls are one row all the same.
+    """
+    if trial.beside is None or trial.beside.source is None:
+        return ""
+    folder = store.read(stage_keys(trial.of(trial.beside), None).prune)
+    if folder is None or json.loads((folder / DECISION).read_text())["allocation"] == "uniform":
+        return ""
+    settings = ", ".join(f"{name}={value}" for name, value in trial.beside.settings)
+    return f"{trial.beside.name} {trial.beside.source.sha256[:8]} ({settings})"
+
+
+def given_counts(trial: Trial, store: Store) -> dict[str, int] | None:
+    """Filters (or weights) per layer that the submission kept, for a control that runs beside it.
+
+    None for a trial that decides for itself, and where the submission has made no decision (it failed): the
+    control then takes the level's own ratio in every layer. Reads JSON only.
+    """
+    if trial.beside is None:
+        return None
+    folder = store.read(stage_keys(trial.of(trial.beside), None).prune)
+    if folder is None:
+        return None
+    counts: dict[str, int] = json.loads((folder / DECISION).read_text())["counts"]
+    return counts
+
+
+def resolved_keys(trial: Trial, store: Store) -> Keys | None:
+    """The keys of a trial's stages; None while they depend on a decision that has not been made."""
+    given = given_counts(trial, store)
+    if trial.beside is not None and given is None:
+        failed_there = store.has(stage_keys(trial.of(trial.beside), None).evaluate)
+        return stage_keys(trial, None) if failed_there else None
+    return stage_keys(trial, given, ratios_of(trial, store))

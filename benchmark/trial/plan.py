@@ -1,0 +1,132 @@
+"""What a submission means as work: its competitors and its trials.
+
+Plain data and no torch, so that a plan can be shown, and a finished one recognised, in a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prunemark.benchmark.outcome import Kind, Role
+from prunemark.benchmark.submissions.submission import MethodSource, SettingValue
+from prunemark.setups.budget import OWN_NOTHING, Budget, Own, budget_for, notation, speedup_of
+from prunemark.setups.comparison import ComparisonSetup
+from prunemark.setups.errors import InputError
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.track import Level, Track
+
+DENSE_LEVEL = Level("dense", 0.0)
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """One row of a leaderboard to be: a method with its settings, or a control.
+
+    `shares_ratios` marks controls that take the layer ratios of the submission they run beside.
+    """
+
+    name: str
+    kind: Kind
+    role: Role
+    source: MethodSource | None
+    settings: tuple[tuple[str, SettingValue], ...]
+    granularity: str = "filter"
+    own: Own = OWN_NOTHING
+    summary: str = ""
+    shares_ratios: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """method x track x level x setup x seed. `beside` is the submission whose layer ratios are shared.
+
+    `tuning` lists the retraining recipes that are all tried; the one with the best validation accuracy counts.
+    """
+
+    track: Track
+    level: Level
+    setup: str
+    seed: int
+    competitor: Competitor
+    budget: Budget
+    device: str
+    pruning_seconds_limit: float
+    beside: Competitor | None = None
+    tuning: tuple[Recipe, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How the trial is called while it runs."""
+        level = "" if self.level == DENSE_LEVEL else f" {self.level.name}"
+        return f"{self.competitor.name}{level} seed {self.seed}"
+
+    @property
+    def recipe(self) -> Recipe:
+        """The retraining recipe; under SX-A and SX-B, the one that a one-shot method at the level's speed-up gets."""
+        used = self.budget.pruning_epochs if self.budget.pruning_exact else 0
+        return self.budget.retraining_after(used, speedup_of(self.level))
+
+    def of(self, competitor: Competitor) -> Trial:
+        """The trial of another competitor on the same track, level, setup and seed."""
+        budget = budget_for(self.track, self.setup, self.level, competitor.kind, competitor.own)
+        return replace(self, competitor=competitor, budget=budget, beside=None)
+
+
+def make_trials(
+    track: Track,
+    setup: ComparisonSetup,
+    levels: Sequence[Level],
+    seeds: Sequence[int],
+    submission: Competitor,
+    controls: Sequence[Competitor],
+    device: str,
+    pruning_seconds_limit: float | None = None,
+) -> tuple[Trial, ...]:
+    """All trials, seed by seed; dense once a seed. Raises InputError for what cannot be run.
+
+    Every competitor is under the same setup on the same seeds: seed s gives base model s to all of them.
+    """
+    check_granularity(track, submission.name, submission.granularity)
+    limit = track.pruning_seconds_limit if pruning_seconds_limit is None else pruning_seconds_limit
+    trials = []
+    for seed in seeds:
+        for competitor in (submission, *controls):
+            for level in [DENSE_LEVEL] if competitor.kind == "dense" else levels:
+                trials.append(
+                    Trial(
+                        track, level, setup.id, seed, competitor,
+                        budget_for(track, setup.id, level, competitor.kind, competitor.own), device, limit,
+                        submission if competitor.shares_ratios else None,
+                    )
+                )  # fmt: skip
+    return tuple(trials)
+
+
+def check_granularity(track: Track, name: str, granularity: str) -> None:
+    """Raises InputError unless a method of this granularity can run on the track."""
+    if not runs_on(granularity, track):
+        raise InputError(
+            f"{name} {what_it_prunes(granularity)}, but track {track.id} {what_it_prunes(track.granularity)}.\n"
+            f"See `prunemark tracks` for tracks of granularity {granularity}"
+        )
+
+
+def runs_on(granularity: str, track: Track) -> bool:
+    """Whether a method of this granularity can run on the track; what prunes weights can follow a pattern too."""
+    return track.pattern is not None if granularity == "N:M" else granularity == track.granularity
+
+
+def what_it_prunes(granularity: str) -> str:
+    """In words, after the name of a method or a track."""
+    return "needs an N:M pattern" if granularity == "N:M" else f"prunes {granularity}s"
+
+
+def as_plain(trial: Trial) -> dict[str, Any]:
+    """The trial for a listing."""
+    return {
+        "method": trial.competitor.name, "role": trial.competitor.role, "track": trial.track.id,
+        "level": trial.level.name, "setup": trial.setup, "seed": trial.seed,
+        "pipeline": notation(trial.budget.base_epochs, trial.recipe), "retraining_lr": str(trial.recipe.lr),
+    }  # fmt: skip

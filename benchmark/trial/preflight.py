@@ -1,0 +1,79 @@
+"""Before anything trains: can the track's network be built for its images, and its layers be pruned?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from prunemark.benchmark.compression import surgery
+from prunemark.benchmark.compression.prunable import check_prunable
+from prunemark.benchmark.networks.registry import NETWORKS, ImageShape, build_network
+from prunemark.benchmark.results.store import Store, key_of
+from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.trial.environment import environment
+from prunemark.benchmark.trial.plan import Trial
+from prunemark.setups.errors import InputError
+from prunemark.setups.track import Track
+
+SECONDS = 300.0
+SAID, FOUND = "said.json", "found.json"
+
+
+def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
+    """Raises InputError, with the layer's name, for a network that no trial of this track could prune.
+
+    Done once a store for each network, image size and list of layers. A network of a library, whose code may do
+    anything, is checked in a child process, so that it takes five minutes at most.
+    """
+    track = trial.track
+    if track.classes != shape.classes:
+        raise InputError(f"track {track.id} states {track.classes} classes; the images have {shape.classes}")
+    key = key_of("network", {
+        "network": track.network, "layers": track.prunable, "granularity": track.granularity, "pattern": track.pattern,
+        "shape": [shape.channels, shape.height, shape.width, shape.classes], "environment": environment(),
+    })  # fmt: skip
+    with store.lock(key):
+        if store.read(key):
+            return
+        if track.network in NETWORKS:
+            _check(track, shape)
+        else:
+            _check_in_child(track, shape)
+        with store.writing(key) as draft:
+            (draft / FOUND).write_text(json.dumps({"prunable": track.prunable}))
+
+
+def _check(track: Track, shape: ImageShape) -> None:
+    model = build_network(track.network, shape, 0)
+    if track.granularity == "filter":
+        check_prunable(model, track.prunable, shape)
+    else:
+        surgery.prunable_groups(model, track, shape)
+
+
+def _check_in_child(track: Track, shape: ImageShape) -> None:
+    scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
+    try:
+        run_in_child(_say, track, shape, scratch, scratch=scratch, limits=Limits(SECONDS, memory_bytes=32 * 2**30))
+        said = json.loads((scratch / SAID).read_text())
+    except ChildFailed as failure:
+        raise InputError(
+            f"network {track.network} cannot be checked for pruning: {failure.evidence}.\n"
+            f"Its layers in question: {', '.join(track.prunable[:5])}{', ...' if len(track.prunable) > 5 else ''}"
+        ) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if said:
+        raise InputError(said)
+
+
+def _say(track: Track, shape: ImageShape, out: Path) -> None:
+    """Leaves what is wrong in words, or nothing; for child processes."""
+    try:
+        _check(track, shape)
+        words = ""
+    except InputError as problem:
+        words = str(problem)
+    (out / SAID).write_text(json.dumps(words))

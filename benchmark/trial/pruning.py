@@ -1,0 +1,144 @@
+"""The pruning stage: the only one that executes submitted code, in a child process, watched by the meter."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from prunemark.benchmark.compression import surgery
+from prunemark.benchmark.images.data import Images, load_split, pick_device, tensor_dict
+from prunemark.benchmark.metering.meter import Grant, Meter
+from prunemark.benchmark.metering.watch import Watch, watching
+from prunemark.benchmark.method import Decision, Target
+from prunemark.benchmark.networks import cost
+from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.outcome import Stage
+from prunemark.benchmark.submissions.submission import SettingValue, load_class
+from prunemark.benchmark.trial.confine import confine, harness_hidden
+from prunemark.benchmark.trial.context import TrialContext
+from prunemark.benchmark.trial.keys import DECISION
+from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.pruned import MASKS, STAGE, WEIGHTS, check_finite, check_target, counts_of, layer_weight
+from prunemark.benchmark.trial.seeds import derive_seed
+from prunemark.benchmark.trial.stages import write_json
+from prunemark.benchmark.trial.training import steps_per_epoch
+
+PRUNED_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
+GIVEN = "given"
+
+
+def hand_over(base: Path, data_folder: Path, out: Path) -> None:
+    """Lays copies of the base model and of the training split beside where the child works.
+
+    Copies, because no path of its own should lead a submission to the store, where the test split lies too.
+    """
+    (out / GIVEN).mkdir()
+    for file in (base / WEIGHTS, data_folder / "train.safetensors"):
+        shutil.copyfile(file, out / GIVEN / file.name)
+
+
+def prune(trial: Trial, given: dict[str, int] | None, out: Path) -> None:
+    """Runs the submitted method on the base model. The only stage that executes submitted code.
+
+    It is called in a child process that is given the training split alone, and leaves only data in `out`, the
+    folder in which `hand_over` has laid what it is given.
+    Raises whatever the method raises, and BudgetExceeded, TargetMissed, BadDecision, TypeError, ValueError.
+    """
+    confine()
+    track, device = trial.track, pick_device(trial.device)
+    data = load_split(track.dataset, out / GIVEN, "train", device, workers=0)  # no process may be started here
+    weights = load_file(out / GIVEN / WEIGHTS)
+    model, decision, stage = _run_method(trial, weights, data, given, train_first=False)
+    if trial.budget.pruning_exact and stage.epochs == 0:  # a one-shot method: the dense model is trained first
+        model, decision, stage = _run_method(trial, weights, data, given, train_first=True)
+    check_finite(model.state_dict())
+    surgery.rebuild(track, data.shape, tensor_dict(model.state_dict()), decision, 0)
+    check_target(trial, decision, data.shape, given)
+    _write_pruned(out, tensor_dict(model.state_dict()), decision, stage)
+
+
+def _run_method(
+    trial: Trial, weights: dict[str, torch.Tensor], data: Images, given: dict[str, int] | None, *, train_first: bool
+) -> tuple[nn.Module, Decision, Stage]:
+    competitor, track = trial.competitor, trial.track
+    assert competitor.source is not None
+    model = build_network(track.network, data.shape, 0)
+    model.load_state_dict(weights)
+    meter = Meter(cost.count(model, data.shape).macs, grant_of(trial, len(data)))
+    torch.manual_seed(derive_seed(trial.seed, "method"))  # for methods that forget context.generator
+    with watching(meter, track.pruning.batch_size) as watch:
+        with watch.paused():
+            context = _context(trial, model, data, given, meter, watch)
+            model = model.to(data.device)
+            if train_first:
+                context.train_dense(model)
+        with harness_hidden():
+            method = load_class(competitor.source)(**_settings(trial, given))
+            decision = method.prune(model.eval(), context.view())
+    if meter.overdrawn or not trial.budget.pruning_exact or meter.lr:  # else it is run again, with training first
+        meter.settle()
+    if not isinstance(decision, Decision):
+        raise TypeError(f"prune must return the Decision that context.decide makes; got {type(decision).__name__}")
+    return model, _on_cpu(decision), meter.stage()
+
+
+def _settings(trial: Trial, given: dict[str, int] | None) -> dict[str, SettingValue]:
+    """Of the competitor; a control whose method made no decision takes the level's own ratio in every layer."""
+    settings = dict(trial.competitor.settings)
+    if trial.beside is not None and given is None and "allocation" in settings:
+        settings["allocation"] = "uniform"
+    return settings
+
+
+def grant_of(trial: Trial, examples: int) -> Grant:
+    """What the trial's budget grants its pruning stage, on a training split of so many examples."""
+    budget, batch_size = trial.budget, trial.track.pruning.batch_size
+    steps = steps_per_epoch(examples, batch_size)
+    return Grant(
+        budget.pruning_epochs, budget.scoring_epochs, steps, examples,
+        exact=budget.pruning_exact, imposed_lr=budget.pruning_lr is not None,
+    )  # fmt: skip
+
+
+def _context(
+    trial: Trial, model: nn.Module, data: Images, given: dict[str, int] | None, meter: Meter, watch: Watch
+) -> TrialContext:
+    track, shape = trial.track, data.shape
+    filters = track.granularity == "filter"
+    groups = surgery.prunable_groups(model, track, shape)
+    weights = {group.name: tuple(layer_weight(model, group.name).shape) for group in groups}
+    return TrialContext(
+        track=track,
+        budget=trial.budget,
+        target=Target(trial.level.name, trial.level.speedup, None if filters else trial.level.ratio, track.n_of_m),
+        groups=groups,
+        generator=torch.Generator().manual_seed(derive_seed(trial.seed, "pruning")),
+        seed=trial.seed,
+        data=data,
+        cost=surgery.cost_model(model, track, shape, trial.level) if filters else None,
+        shapes={name: shape[:1] if filters else shape for name, shape in weights.items()},
+        meter=meter,
+        watch=watch,
+        given=given,
+    )
+
+
+def _on_cpu(decision: Decision) -> Decision:
+    return Decision(
+        {name: torch.as_tensor(indices).detach().cpu().to(torch.int64) for name, indices in decision.kept.items()},
+        {name: torch.as_tensor(mask).detach().cpu().contiguous() for name, mask in decision.masks.items()},
+        str(decision.allocation)[:40],
+    )
+
+
+def _write_pruned(out: Path, weights: dict[str, torch.Tensor], decision: Decision, stage: Stage) -> None:
+    save_file(weights, out / WEIGHTS)
+    save_file({name: mask.to(torch.uint8) for name, mask in decision.masks.items()}, out / MASKS)
+    kept = {name: sorted(indices.tolist()) for name, indices in decision.kept.items()}
+    write_json(out / DECISION, {"kept": kept, "counts": counts_of(decision), "allocation": decision.allocation})
+    write_json(out / STAGE, asdict(stage))

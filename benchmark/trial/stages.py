@@ -1,0 +1,143 @@
+"""The four stages. Each is a function of its inputs that writes its result into a folder of the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from prunemark.benchmark.images.data import load_split, pick_device, tensor_dict
+from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.networks import cost
+from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.outcome import Accuracy, EpochPoint, Stage, finite, pack_correctness
+from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
+from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, Pruned, read_stage
+from prunemark.benchmark.trial.seeds import derive_seed
+from prunemark.benchmark.trial.training import Hooks, accuracy_percent, placed, predictions, train
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.track import Track
+
+CURVE, MOMENTUM, JSV = "curve.json", "momentum.safetensors", "jsv.json"
+Listener = Callable[[EpochPoint], None]
+
+
+def pretrain(
+    trial: Trial, data_folder: Path, start: Path | None, start_epoch: int, out: Path, listen: Listener | None = None
+) -> None:
+    """Trains the dense network of this seed up to the epoch at which the base model is taken.
+
+    From random weights, or on from a stored checkpoint of the same run (`start`, at `start_epoch`), with the same
+    bits as without a stop. Shared by all methods.
+    """
+    track, device, recipe = trial.track, pick_device(trial.device), trial.budget.pretraining
+    data = load_split(track.dataset, data_folder, "train", device)
+    validation = load_split(track.dataset, data_folder, "validation", device)
+    model = build_network(track.network, data.shape, derive_seed(trial.seed, "base"))
+    curve, momentum, before = [], {}, None
+    if start is not None:
+        model.load_state_dict(load_file(start / WEIGHTS))
+        momentum, curve, before = load_file(start / MOMENTUM), read_curve(start), read_stage(start)
+    model = placed(model, device)
+    meter = Meter(cost.count(model, data.shape).macs)
+    points, momentum = train(
+        model, data, recipe, seed=trial.seed, stream="pretraining", meter=meter, validation=validation,
+        epochs=range(start_epoch, trial.budget.base_epochs), momentum=momentum, hooks=Hooks(on_epoch=listen),
+    )  # fmt: skip
+    save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
+    save_file(tensor_dict(momentum), out / MOMENTUM)
+    write_json(out / STAGE, asdict(added(before, meter.stage())))
+    write_json(out / CURVE, [asdict(point) for point in (*curve, *points)])
+
+
+def added(first: Stage | None, second: Stage) -> Stage:
+    """Two parts of one stage as one."""
+    if first is None:
+        return second
+    names = [field.name for field in fields(Stage)]
+    return Stage(**{name: getattr(first, name) + getattr(second, name) for name in names})
+
+
+def retrain(
+    trial: Trial, recipe: Recipe, pruned: Pruned, data_folder: Path, out: Path, listen: Listener | None = None
+) -> None:
+    """Trains the pruned model by the recipe. Seed s gives every method the same data order."""
+    track, device = trial.track, pick_device(trial.device)
+    data = load_split(track.dataset, data_folder, "train", device)
+    validation = load_split(track.dataset, data_folder, "validation", device)
+    model = placed(pruned.model, device)
+    meter = Meter(cost.count(model, data.shape).macs)
+    masks = {name: mask.to(device) for name, mask in pruned.masks.items()}
+    write_json(out / JSV, finite(mean_jsv(model, validation.first(JSV_IMAGES))))
+    curve, _ = train(
+        model, data, recipe, seed=trial.seed, stream="retraining", meter=meter,
+        validation=validation, hooks=Hooks(on_epoch=listen, masks=masks),
+    )  # fmt: skip
+    save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
+    write_json(out / STAGE, asdict(meter.stage()))
+    write_json(out / CURVE, [asdict(point) for point in curve])
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """Of one model on the test split: the class predicted and the true one, each (examples,)."""
+
+    predicted: torch.Tensor
+    labels: torch.Tensor
+
+    @property
+    def correct(self) -> torch.Tensor:
+        """bool (examples,)."""
+        return self.predicted == self.labels
+
+
+def on_test_split(model: nn.Module, track: Track, data_folder: Path, device: torch.device) -> TestResult:
+    """The only function that opens the test split."""
+    data = load_split(track.dataset, data_folder, "test", device)
+    return TestResult(predictions(model.to(device), data), data.labels.cpu())
+
+
+def summarise(result: TestResult, curve: list[EpochPoint]) -> Accuracy:
+    """The result of record: the last epoch. The best validation epoch is reported beside it, never used."""
+    validation = [point.validation_accuracy_percent for point in curve]
+    correct = result.correct
+    return Accuracy(
+        accuracy_percent(correct),
+        len(correct),
+        pack_correctness(correct.numpy()),
+        validation[-1],
+        max(validation),
+    )
+
+
+def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
+    """The content hash of a model: names, shapes, types and bytes of every tensor."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def folder_sha256(folder: Path) -> str:
+    """The content hash of all tensors that a folder's safetensors files hold."""
+    files = sorted(folder.glob("*.safetensors"))
+    return hashlib.sha256("".join(weights_sha256(load_file(file)) for file in files).encode()).hexdigest()
+
+
+def write_json(path: Path, data: object) -> None:
+    """Plain JSON with real numbers; raises ValueError for NaN."""
+    path.write_text(json.dumps(data, allow_nan=False))
+
+
+def read_curve(folder: Path) -> list[EpochPoint]:
+    """The curve that a training stage left."""
+    return [EpochPoint(**point) for point in json.loads((folder / CURVE).read_text())]

@@ -1,0 +1,290 @@
+"""One trial, top to bottom: pretrain, prune, retrain, evaluate. A result is looked up before it is made."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from prunemark.benchmark.images.data import load_split, pick_device, prepare
+from prunemark.benchmark.metering.footprint import measure
+from prunemark.benchmark.metering.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExceeded, check_stage
+from prunemark.benchmark.networks import cost
+from prunemark.benchmark.networks.registry import ImageShape, build_network
+from prunemark.benchmark.outcome import BaseModel, EpochPoint, Stage, Tried
+from prunemark.benchmark.record import Record, dump, load
+from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.trial import pruning, stages
+from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.trial.diagnostics import diagnose
+from prunemark.benchmark.trial.keys import Keys, given_counts, pretrain_key, ratios_of, retrain_key, stage_keys
+from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.preflight import check_network
+from prunemark.benchmark.trial.pruned import (
+    WEIGHTS,
+    Pruned,
+    check_finite,
+    check_target,
+    dense_model,
+    measure_compression,
+    pruned_model,
+    read_stage,
+    scratch_model,
+)
+from prunemark.benchmark.trial.report import failed_record, ok_record
+from prunemark.benchmark.trial.training import accuracy_percent
+from prunemark.setups.errors import InputError
+from prunemark.setups.recipe import Recipe
+
+RECORD, PREDICTIONS = "record.json", "predictions.json"
+TEST_ACCURACY = "test_accuracy.json"
+UNLIMITED = Limits(float("inf"), 1 << 62)
+Listener = Callable[[str, EpochPoint], None]
+
+
+@dataclass
+class Run:
+    """A trial being run: where its inputs lie, what its stages are called, how long they took."""
+
+    trial: Trial
+    store: Store
+    listen: Listener
+    given: dict[str, int] | None
+    keys: Keys
+    ratios_of: str = ""
+    predictions: dict[str, list[int]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(("pruning", "retraining", "evaluation"), 0.0)
+    )
+
+    @property
+    def data(self) -> Path:
+        """The folder of the prepared dataset."""
+        return self.store.path(self.keys.data)
+
+    @property
+    def shape(self) -> ImageShape:
+        """What networks of this trial are built for."""
+        return load_split(self.trial.track.dataset, self.data, "validation", torch.device("cpu")).shape
+
+    @property
+    def examples(self) -> int:
+        """How many the training split has."""
+        return len(load_split(self.trial.track.dataset, self.data, "train", torch.device("cpu")))
+
+    @contextlib.contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds the block's seconds to the stage's; a stage found in the store costs next to none."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - begin
+
+
+def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
+    """Runs what is not in the store yet and returns the record; of a failed trial too.
+
+    Raises InputError, before anything trains, for a network that cannot be pruned.
+
+    `listen(stage, point)` hears every epoch. Submitted code runs in a child process only. Raises
+    WorkFailed when the store cannot be written.
+    """
+    given = given_counts(trial, store)
+    beside = ratios_of(trial, store)
+    run = Run(trial, store, listen, given, stage_keys(trial, given, beside), beside)
+    with store.lock(run.keys.evaluate):
+        if found := read_record(store, run.keys.evaluate):
+            return found
+        prepare_data(trial, store)
+        check_network(trial, store, run.shape)
+        try:
+            base = pretrain(trial, store, listen)
+            pruned = prune(run, base)
+            record = evaluate(run, base, pruned, retrain(run, pruned))
+        except InputError as problem:  # the method used so many epochs that less than one is left
+            failure = ChildFailed("budget_exceeded", "total budget", str(problem).splitlines()[0])
+            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data), beside)
+        except ChildFailed as failure:
+            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data), beside)
+        with store.writing(run.keys.evaluate) as draft:
+            (draft / RECORD).write_text(dump(record))
+            stages.write_json(draft / PREDICTIONS, run.predictions)
+        return record
+
+
+def prepare_data(trial: Trial, store: Store) -> Path:
+    """The dataset's splits, read and cut once for all."""
+    key = stage_keys(trial, None).data
+    with store.lock(key):
+        if not store.read(key):
+            with store.writing(key) as draft:
+                prepare(trial.track.dataset, draft)
+    return store.path(key)
+
+
+def pretrain(trial: Trial, store: Store, listen: Listener) -> Path | None:
+    """The base model of this seed, shared by all methods; none for scratch training.
+
+    It goes on from the longest stored beginning of the same run. On a GPU it runs in a child process, because
+    this one must not have used CUDA when it forks for the pruning stage.
+    """
+    if trial.competitor.kind == "scratch":
+        return None
+    key = stage_keys(trial, None).pretrain
+    with store.lock(key):
+        if not store.read(key):
+            data = prepare_data(trial, store)
+            start, epoch = stored_beginning(trial, store)
+            with store.writing(key) as draft:
+                if trial.device == "cpu":
+                    heard: Callable[[EpochPoint], None] = lambda point: listen("pretraining", point)  # noqa: E731
+                    stages.pretrain(trial, data, start, epoch, draft, heard)
+                else:
+                    run_in_child(stages.pretrain, trial, data, start, epoch, draft, scratch=draft, limits=UNLIMITED)
+    return store.path(key)
+
+
+def stored_beginning(trial: Trial, store: Store) -> tuple[Path | None, int]:
+    """The last stored checkpoint on the way to the trial's base model, and its epoch."""
+    for epoch in range(trial.budget.base_epochs - 1, 0, -1):
+        if found := store.read(pretrain_key(trial, epoch)):
+            return found, epoch
+    return None, 0
+
+
+def prune(run: Run, base: Path | None) -> Pruned:
+    """The pruned model: from the submitted method in a child process, or made here for the references."""
+    trial, store = run.trial, run.store
+    if trial.competitor.kind == "scratch":
+        return scratch_model(trial, run.given, run.shape)
+    assert base is not None
+    if trial.competitor.kind == "dense":
+        return dense_model(trial, base, run.shape)
+    with run.timed("pruning"), store.lock(run.keys.prune):
+        if not store.read(run.keys.prune):
+            _prune_in_child(run, base)
+    return pruned_model(trial, store.path(run.keys.prune), run.shape)
+
+
+def _prune_in_child(run: Run, base: Path) -> None:
+    """Lets the child write into a scratch folder, and takes into the store only what stands the test here too."""
+    scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
+    try:
+        pruning.hand_over(base, run.data, scratch)
+        limits = Limits(run.trial.pruning_seconds_limit)
+        run_in_child(pruning.prune, run.trial, run.given, scratch, scratch=scratch, limits=limits)
+        try:
+            left = pruned_model(run.trial, scratch, run.shape)
+            check_target(run.trial, left.decision, run.shape, run.given)
+            check_finite(left.model.state_dict())
+            macs = cost.count(_dense_network(run), run.shape).macs
+            check_stage(read_stage(scratch), pruning.grant_of(run.trial, run.examples), macs)
+        except BudgetExceeded as problem:
+            raise ChildFailed("budget_exceeded", "pruning budget", str(problem)) from None
+        except Exception as problem:  # whatever is wrong with files that submitted code could have written
+            evidence = f"what it left is no decision: {type(problem).__name__}: {problem}"[:500]
+            raise ChildFailed("noncompliant", "a subnetwork of the base model", evidence) from None
+        with run.store.writing(run.keys.prune) as draft:
+            for name in pruning.PRUNED_FILES:
+                shutil.copyfile(scratch / name, draft / name)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A final model: its recipe, the folder it lies in, and what else was tried."""
+
+    recipe: Recipe
+    folder: Path
+    tuning: tuple[Tried, ...] = ()
+
+
+def retrain(run: Run, pruned: Pruned) -> Retrained:
+    """Retrains by the recipe that the setup leaves; of a tuned trial by each, and the best on validation counts.
+
+    Of equally good ones, the first. The test split has no part in it.
+    """
+    if not run.trial.tuning:
+        dense, now = (cost.count(model, run.shape).macs for model in (_dense_network(run), pruned.model))
+        stage = pruned.stage or Stage(0, (), 0, 0, 0)
+        one_epoch = FLOPS_PER_MAC * PASSES_PER_STEP * dense * run.examples
+        recipe = run.trial.budget.retraining_after(stage.epochs, dense / now, stage.train_flops / one_epoch)
+        return Retrained(recipe, _retrained(run, pruned, recipe))
+    folders = [_retrained(run, copy.deepcopy(pruned), recipe) for recipe in run.trial.tuning]
+    last = [stages.read_curve(folder)[-1].validation_accuracy_percent for folder in folders]
+    tried = tuple(Tried(str(recipe.lr), value) for recipe, value in zip(run.trial.tuning, last, strict=True))
+    best = last.index(max(last))
+    return Retrained(run.trial.tuning[best], folders[best], tried)
+
+
+def _retrained(run: Run, pruned: Pruned, recipe: Recipe) -> Path:
+    store, trial = run.store, run.trial
+    key = retrain_key(trial, run.keys.prune, recipe)
+    with run.timed("retraining"), store.lock(key):
+        if not store.read(key):
+            with store.writing(key) as draft:
+                stages.retrain(trial, recipe, pruned, run.data, draft, lambda point: run.listen("retraining", point))
+    return store.path(key)
+
+
+def _dense_network(run: Run) -> nn.Module:
+    return build_network(run.trial.track.network, run.shape, 0)
+
+
+def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) -> Record:
+    """The record of a trial that went well. The only stage that opens the test split."""
+    recipe, final = retrained.recipe, retrained.folder
+    with run.timed("evaluation"):
+        state, curve = load_file(final / WEIGHTS), stages.read_curve(final)
+        pruned.model.load_state_dict(state)
+        device = pick_device(run.trial.device)
+        result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
+        run.predictions = {"predicted": result.predicted.tolist(), "label": result.labels.tolist()}
+        footprint = measure(pruned.model, run.shape, time.perf_counter)
+        base_model = _base_model(run, base) if base else None
+        compression = measure_compression(run.trial, pruned, run.shape)
+    return ok_record(
+        run.trial, run.keys, run.seconds, data_sha256(run.data), run.ratios_of,
+        base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
+        curve=tuple(curve), accuracy=stages.summarise(result, curve), footprint=footprint, recipe=recipe,
+        weights_sha256=stages.weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
+        diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
+    )  # fmt: skip
+
+
+def _base_model(run: Run, base: Path) -> BaseModel:
+    """The base model's hash and measured accuracy; measured once for all methods that share it."""
+    store, key, track = run.store, run.keys.evaluate_base, run.trial.track
+    state = load_file(base / WEIGHTS)
+    with store.lock(key):
+        if not store.read(key):
+            model = build_network(track.network, run.shape, 0)
+            model.load_state_dict(state)
+            result = stages.on_test_split(model, track, run.data, pick_device(run.trial.device))
+            with store.writing(key) as draft:
+                stages.write_json(draft / TEST_ACCURACY, accuracy_percent(result.correct))
+    percent = json.loads((store.path(key) / TEST_ACCURACY).read_text())
+    return BaseModel(stages.weights_sha256(state), percent, read_stage(base))
+
+
+def read_record(store: Store, key: str) -> Record | None:
+    """The stored record of this trial key."""
+    folder = store.read(key)
+    return load((folder / RECORD).read_bytes(), f"the stored record {key}") if folder else None
+
+
+def data_sha256(folder: Path) -> str:
+    """The content hash of a prepared dataset, all splits."""
+    return stages.folder_sha256(folder)
