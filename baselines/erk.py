@@ -22,8 +22,7 @@ class ErkMagnitude(PruningMethod):
     """
 
     about = About(
-        paper="Evci, Gale, Menick, Castro, Elsen: Rigging the Lottery, ICML 2020, arXiv:1911.11134; Lee et al., "
-        "ICLR 2021, arXiv:2010.07611",
+        paper="Evci et al.: Rigging the Lottery, ICML 2020, arXiv:1911.11134; Lee et al., ICLR 2021, arXiv:2010.07611",
         formula="density = e (in + out + h + w) / (in * out * h * w), capped at 1, e such that the target is met",
         criterion="magnitude",
         ratio="Erdős-Rényi-Kernel, by the shape of each layer",

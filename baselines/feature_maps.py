@@ -62,8 +62,7 @@ class HighRank(_FeatureMaps):
     """
 
     about = About(
-        paper="Lin, Ji, Wang, Zhang, Zhang, Tian, Shao: HRank: Filter Pruning using High-Rank Feature Map, CVPR "
-        "2020, arXiv:2002.10179",
+        paper="Lin et al.: HRank: Filter Pruning using High-Rank Feature Map, CVPR 2020, arXiv:2002.10179",
         formula="mean over images of the rank of the filter's feature map (section 3.2)",
         criterion="rank of the feature map",
         passes=1,

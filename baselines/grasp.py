@@ -26,8 +26,7 @@ class Grasp(WeightCriterion):
     """
 
     about = About(
-        paper="Wang, Zhang, Grosse: Picking Winning Tickets Before Training by Preserving Gradient Flow, ICLR "
-        "2020, arXiv:2002.07376",
+        paper="Wang et al.: Picking Winning Tickets Before Training (GraSP), ICLR 2020, arXiv:2002.07376",
         formula="w * (H g) (section 4.1; the paper's S is its negative, of which the largest go)",
         criterion="effect on the gradient's norm",
         base_model="random weights (under SX-A, SX-B); the trained base elsewhere",

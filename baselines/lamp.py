@@ -19,8 +19,7 @@ class Lamp(WeightCriterion):
     """
 
     about = About(
-        paper="Lee, Park, Mo, Ahn, Shin: Layer-adaptive Sparsity for the Magnitude-based Pruning, ICLR 2021, "
-        "arXiv:2010.07611",
+        paper="Lee et al.: Layer-adaptive Sparsity for the Magnitude-based Pruning, ICLR 2021, arXiv:2010.07611",
         formula="w_u^2 / sum of w_v^2 over v >= u, weights sorted by size (section 3, the LAMP score)",
         criterion="magnitude",
         ratio="one global ranking of scores that are relative to the layer",

@@ -20,8 +20,7 @@ class LampFilters(FilterCriterion):
     """
 
     about = About(
-        paper="Lee, Park, Mo, Ahn, Shin: Layer-adaptive Sparsity for the Magnitude-based Pruning, ICLR 2021, "
-        "arXiv:2010.07611; on "
+        paper="Lee et al.: Layer-adaptive Sparsity for the Magnitude-based Pruning, ICLR 2021, arXiv:2010.07611; on "
         "channels: Fang, Ma, Song, Bi Mi, Wang: DepGraph, CVPR 2023, arXiv:2301.12900 (Torch-Pruning)",
         formula="||w||^2 / sum of ||v||^2 over the filters v of the layer with ||v|| >= ||w|| (section 3)",
         criterion="magnitude, relative to the larger filters of the layer",

@@ -18,8 +18,7 @@ class LotteryTicket(IterativeMagnitude):
     """
 
     about = About(
-        paper="Frankle & Carbin: The Lottery Ticket Hypothesis, Finding Sparse, Trainable Neural Networks, ICLR "
-        "2019, arXiv:1803.03635",
+        paper="Frankle & Carbin: The Lottery Ticket Hypothesis, ICLR 2019, arXiv:1803.03635",
         formula="|w| after training; survivors restart from their initial weights (section 1)",
         criterion="magnitude",
         schedule="rounds of 20 % of what is left, each trained from the initial weights",

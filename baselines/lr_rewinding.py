@@ -20,8 +20,7 @@ class LRRewinding(IterativeMagnitude):
     """
 
     about = About(
-        paper="Renda, Frankle, Carbin: Comparing Rewinding and Fine-tuning in Neural Network Pruning, ICLR "
-        "2020, arXiv:2003.02389",
+        paper="Renda et al.: Comparing Rewinding and Fine-tuning in Pruning, ICLR 2020, arXiv:2003.02389",
         formula="|w| after training; survivors go on, the LR schedule restarts (section 2)",
         criterion="magnitude",
         schedule="rounds of 20 % of what is left, each trained by the LR schedule from its start",

@@ -17,8 +17,7 @@ class Magnitude(WeightCriterion):
 
     about = About(
         paper="Han, Pool, Tran, Dally: Learning both Weights and Connections for Efficient Neural Networks, "
-        "NeurIPS 2015, arXiv:1506.02626; for N:M Mishra et al.: Accelerating Sparse Deep Neural Networks, 2021, "
-        "arXiv:2104.08378",
+        "NeurIPS 2015, arXiv:1506.02626; for N:M Mishra et al., 2021, arXiv:2104.08378",
         formula="|w| (section 3)",
         criterion="magnitude",
         test="tests/test_baselines.py",

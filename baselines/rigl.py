@@ -24,8 +24,7 @@ class Rigl(SparseTraining):
     """
 
     about = About(
-        paper="Evci, Gale, Menick, Castro, Elsen: Rigging the Lottery, Making All Tickets Winners, ICML 2020, "
-        "arXiv:1911.11134",
+        paper="Evci et al.: Rigging the Lottery, Making All Tickets Winners, ICML 2020, arXiv:1911.11134",
         formula="drop the smallest |w|, grow the largest |dL/dw|, a/2 (1 + cos(t pi / T_end)) of a layer (algorithm 1)",
         criterion="magnitude to drop, gradient to grow",
         base_model="random weights (under SX-A, SX-B); the trained base elsewhere",

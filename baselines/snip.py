@@ -22,8 +22,7 @@ class Snip(WeightCriterion):
     """
 
     about = About(
-        paper="Lee, Ajanthan, Torr: SNIP, Single-shot Network Pruning based on Connection Sensitivity, ICLR "
-        "2019, arXiv:1810.02340",
+        paper="Lee et al.: SNIP, Single-shot Network Pruning, ICLR 2019, arXiv:1810.02340",
         formula="|dL/dw * w| (section 4.1), over all layers together",
         criterion="sensitivity of the loss to the connection",
         base_model="random weights (under SX-A, SX-B); the trained base elsewhere",

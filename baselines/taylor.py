@@ -56,8 +56,7 @@ class TaylorFO(_FirstOrder):
     """
 
     about = About(
-        paper="Molchanov, Mallya, Tyree, Frosio, Kautz: Importance Estimation for Neural Network Pruning, CVPR "
-        "2019, arXiv:1906.10771",
+        paper="Molchanov et al.: Importance Estimation for Neural Network Pruning, CVPR 2019, arXiv:1906.10771",
         formula="(sum over the filter of w * dL/dw)^2, mean over minibatches (eq. 8)",
         criterion="first-order change of the loss, on the weights",
         passes=1,
@@ -77,8 +76,7 @@ class TaylorFOBN(_FirstOrder):
     """
 
     about = About(
-        paper="Molchanov, Mallya, Tyree, Frosio, Kautz: Importance Estimation for Neural Network Pruning, CVPR "
-        "2019, arXiv:1906.10771",
+        paper="Molchanov et al.: Importance Estimation for Neural Network Pruning, CVPR 2019, arXiv:1906.10771",
         formula="(gamma * dL/dgamma + beta * dL/dbeta)^2 of the batch norm, mean over minibatches (eq. 8 on a gate)",
         criterion="first-order change of the loss, on a gate behind the batch norm",
         passes=1,

@@ -21,10 +21,8 @@ class WeightRewinding(IterativeMagnitude):
     """
 
     about = About(
-        paper="Renda, Frankle, Carbin: Comparing Rewinding and Fine-tuning in Neural Network Pruning, ICLR "
-        "2020, arXiv:2003.02389; "
-        "Frankle, Dziugaite, Roy, Carbin: Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML "
-        "2020, arXiv:1912.05671",
+        paper="Renda et al.: Comparing Rewinding and Fine-tuning in Pruning, ICLR 2020, arXiv:2003.02389; "
+        "Frankle et al.: Linear Mode Connectivity and the Lottery Ticket Hypothesis, ICML 2020, arXiv:1912.05671",
         formula="|w| after training; survivors restart from the weights of epoch k (Renda et al., section 2)",
         criterion="magnitude",
         schedule="rounds of 20 % of what is left, each trained from the weights rewound to",

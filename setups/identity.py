@@ -33,6 +33,8 @@ def code_of(content: bytes) -> bytes:
     """The file without comments, docstrings, `about = About(...)` of a class, and the lines that this leaves empty.
 
     The same on every Python. A file that is not Python, or that can read its own words, is given back as it is.
+    Not covered: the number of lines of a string in `about` that goes over several is still counted, as in the
+    identities that boards hold already. Rewording such a string keeps the identity; wrapping it anew does not.
     """
     if READS_ITSELF.search(content):
         return content
