@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import canonical_json
-from prunemark.leaderboard.board import Board
+from prunemark.leaderboard.board import Board, make_board
 from prunemark.leaderboard.files import write_once
 from prunemark.leaderboard.load import Loaded, Refused, read_sound
 from prunemark.leaderboard.table import Row, Shown, Table
@@ -83,16 +83,20 @@ def check_id(id: str) -> str:
     return id
 
 
-def freeze(board: Board, loaded: Loaded, id: str, date: str, previous: str | None) -> Release:
-    """The release of a whole board, `previous` being the id of the last one.
+def freeze(loaded: Loaded, id: str, date: str, known: Sequence[Release] = ()) -> Release:
+    """The release of everything that counts now, `known` being the releases that there are, from first to last.
 
-    Raises InputError for an id that is not like 2026.1 or does not come after the last one, or a date that is not ISO.
+    Its field is that of the counting records alone, as it is when a board is built from the release: what was
+    invalidated before plays no part in it. Raises InputError for an id that is not like 2026.1 or does not come after
+    the last one, or a date that is not ISO.
     """
+    previous = known[-1].id if known else None
     if previous and _order(check_id(id)) <= _order(previous):
         raise InputError(f"release {id} does not come after {previous}, the last one. Take a later --release")
     if not DATE.fullmatch(date):
         raise InputError(f"--date is written like 2026-03-31; given {date!r}")
-    counting = [record for record in loaded.records if record.record_sha256 not in loaded.invalid]
+    counting = tuple(record for record in loaded.records if record.record_sha256 not in loaded.invalid)
+    board = make_board(Loaded(counting), earlier=earlier(known), release=id)
     terms: dict[str, Mapping[str, Any]] = {}
     for record in counting:  # of records that state more or less of their track, those that state most
         terms[record.outcome.track] = max(terms.get(record.outcome.track, {}), record.outcome.track_terms, key=len)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import yaml
 
-from prunemark.leaderboard.board import make_board
 from prunemark.leaderboard.citation import as_of, bibtex, digest_of, identifier
 from prunemark.leaderboard.load import Loaded
 from prunemark.leaderboard.release import freeze
@@ -15,7 +14,7 @@ HOUSE = Path(__file__).parent.parent
 
 def test_a_release_is_cited_by_its_id_and_digest(make_records):
     loaded = Loaded(tuple(sorted(make_records("L1-norm", [94.0, 95.0, 96.0]), key=lambda r: r.record_sha256)))
-    release = freeze(make_board(loaded), loaded, "2026.1", "2026-03-31", None)
+    release = freeze(loaded, "2026.1", "2026-03-31")
     name = f"prunemark-2026.1-{release.digest[:12]}"
     assert identifier(release, "") == name
     assert bibtex(release, "").splitlines() == [

@@ -6,7 +6,6 @@ import lzma
 import pytest
 
 from prunemark.benchmark.record import canonical_json, dump
-from prunemark.leaderboard.board import make_board
 from prunemark.leaderboard.decisions import write_decisions
 from prunemark.leaderboard.invalidations import invalidate
 from prunemark.leaderboard.load import read_records
@@ -33,7 +32,7 @@ def board(tmp_path, make_records):
     decided = {"kept": {"a": [0]}, "masks": {}}
     write_decisions([(r.outcome.track, r.record_sha256, decided) for r in records], tmp_path / "decisions")
     loaded = read_records(tmp_path / "records")
-    write_release(freeze(make_board(loaded), loaded, "2026.1", "2026-03-31", None), tmp_path / "releases")
+    write_release(freeze(loaded, "2026.1", "2026-03-31"), tmp_path / "releases")
     name = records[0].record_sha256
     invalidate(tmp_path / "records", name, "wrong data", AT, {name})
     return tmp_path

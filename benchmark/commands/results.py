@@ -118,8 +118,7 @@ def _freeze(records: Path, id: str | None, date: str | None, only: tuple[str | N
         raise RuleBroken(f"{wrong[0].name} {wrong[0].why}, so that no release can follow it")
     loaded = read_records(records)
     today = datetime.now(UTC).date().isoformat()
-    last = known[-1].id if known else None
-    made = releases.freeze(_board(loaded, records, only, None), loaded, id, date or today, last)
+    made = releases.freeze(loaded, id, date or today, known)
     path = releases.write_release(made, folder)
     console(stderr=True).print(
         f"{path}: frozen, {len(made.records)} records, {len(made.fields)} tables", soft_wrap=True
