@@ -24,10 +24,11 @@ from prunemark.setups.errors import InputError, RuleBroken
 
 @dataclass(frozen=True)
 class Refused:
-    """A record that was left out: what it is called, and why."""
+    """A record that was left out: what it is called, why, and the hash of a newer one that took its place, if any."""
 
     name: str
     why: str
+    newer: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,12 @@ def _latest(records: Sequence[Record], refused: list[Refused], invalid: Mapping[
         )
         newest[trial] = new
         why = invalid.get(old.record_sha256)
-        words = f"does not count: {why}" if why else f"superseded by {new.record_sha256[:12]}"
-        refused.append(Refused(f"{old.record_sha256}.json", words))
+        name = f"{old.record_sha256}.json"
+        if why:
+            refused.append(Refused(name, f"does not count: {why}"))
+        else:
+            newer = new.record_sha256
+            refused.append(Refused(name, f"superseded by {newer[:12]}", newer))
     return sorted(newest.values(), key=lambda r: r.record_sha256)
 
 

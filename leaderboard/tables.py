@@ -159,6 +159,6 @@ def print_board(board: Board, console: Console) -> None:
             grid.add_row(*(Text(cell, style=style) for cell in words.overall_line(method, overall)))
         console.print(grid)
         console.print(Text(words.overall_caption(overall), style="italic"))
-    for left in in_brief([each for each in board.refused if not each.why.startswith("superseded")]):
+    for left in in_brief([each for each in board.refused if not each.newer]):
         many = f"{left.count} of them: " if left.count > 1 else ""
         console.print(Text(f"left out: {many}{', '.join(left.names)}{left.words} {left.why}", style="red"))

@@ -59,8 +59,8 @@ def loaded():
     withdrawn = {nasty[0].record_sha256: f"withdrawn {NASTY}"}
     refused = (
         Refused("x.json", f"was edited {NASTY}"),
-        Refused(f"{OLDER}{'0' * 52}.json", "superseded by " + "e" * 12),
-        Refused(f"{'e' * 12}{'0' * 52}.json", f"superseded by {real[0].record_sha256[:12]}"),
+        Refused(f"{OLDER}{'0' * 52}.json", "superseded by " + "e" * 12, "e" * 12 + "0" * 52),
+        Refused(f"{'e' * 12}{'0' * 52}.json", "superseded by the first", real[0].record_sha256),
     )
     return Loaded(tuple(real + nasty + failed + broken), refused, withdrawn)
 

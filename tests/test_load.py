@@ -55,6 +55,7 @@ def test_of_two_records_of_one_trial_the_later_counts(make_record):
         found = read_texts([(r.record_sha256, r.record_sha256, dump(r)) for r in order])
         assert found.records == (new,)
         assert "superseded" in found.refused[0].why and old.record_sha256 in found.refused[0].name
+        assert found.refused[0].newer == new.record_sha256
 
 
 def test_another_setting_is_not_the_same_trial(make_record):

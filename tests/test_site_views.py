@@ -8,7 +8,7 @@ from site_material import build, real_records
 
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.load import Loaded, Refused
 from prunemark.leaderboard.methods import MethodFiles
 from prunemark.leaderboard.site import look, overview_page, standings_page
 from prunemark.leaderboard.site.method_pages import linked, stated_paper
@@ -114,11 +114,8 @@ def test_papers_are_read_from_the_source_and_linked_by_arxiv_id_or_doi(tmp_path,
 
 
 def test_superseded_records_lead_to_the_one_that_is_shown():
-    refused = [
-        ("a" * 64, "superseded by " + "b" * 12), ("b" * 64, "superseded by " + "c" * 12),
-        ("d" * 64, "superseded by " + "e" * 12), ("f" * 64, "was edited"),
-    ]  # fmt: skip
-    board = SimpleNamespace(refused=[SimpleNamespace(name=f"{sha}.json", why=why) for sha, why in refused])
+    places = [("a", "b"), ("b", "c"), ("d", "e"), ("f", "")]
+    board = SimpleNamespace(refused=[Refused(f"{old * 64}.json", "because", newer * 64) for old, newer in places])
     material = SimpleNamespace(board=board, records_by_track={"t@1": {"c" * 64: None}, "u@1": {}})
     assert superseded(material, "t@1") == {"a" * 12: "c" * 12, "b" * 12: "c" * 12}
     assert superseded(material, "u@1") == {}

@@ -6,7 +6,6 @@ records, and is loaded when one of them is opened.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,7 +16,6 @@ from prunemark.leaderboard.site.command import reproduce
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 
-SUPERSEDED = re.compile(rf"superseded by ([0-9a-f]{{{places.SHA_SHOWN}}})")
 SHARD_CHARACTERS = 250_000
 Shards = list[list[str]]
 """The hashes in each shard, in order."""
@@ -77,9 +75,9 @@ def superseded(material: Material, track: str) -> dict[str, str]:
     A chain of them leads to the one that is shown. Those that ended on another track or nowhere are left out.
     """
     followed = {
-        refused.name[: places.SHA_SHOWN]: found[1]
+        refused.name[: places.SHA_SHOWN]: refused.newer[: places.SHA_SHOWN]
         for refused in material.board.refused
-        if (found := SUPERSEDED.fullmatch(refused.why))
+        if refused.newer
     }
     shown = {sha256[: places.SHA_SHOWN] for sha256 in material.records_by_track[track]}
     newest = {}
