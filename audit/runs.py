@@ -18,7 +18,7 @@ from prunemark.audit.scope import Scope
 from prunemark.audit.tables import Group
 from prunemark.audit.tree import Node, node_of, parse, read_file
 from prunemark.benchmark.record import Record, pipeline_of
-from prunemark.leaderboard.load import read_records
+from prunemark.leaderboard.archive.load import read_records
 from prunemark.setups.errors import InputError, WorkFailed, unknown_name
 from prunemark.setups.factors import plain_name
 from prunemark.setups.pipeline import Training

@@ -77,7 +77,8 @@ def submit(
 
 
 def _write_page(records: Path, page: Path) -> None:
-    from prunemark.leaderboard import board, load
+    from prunemark.leaderboard.archive import load
+    from prunemark.leaderboard.standings import board
 
     loaded = load.read_records(records)
     results.write_site(board.make_board(loaded), loaded, page.parent, records)

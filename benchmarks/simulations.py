@@ -15,13 +15,13 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.crossed import across_tracks, correctness_difference, crossed_t, mcnemar
-from prunemark.leaderboard.families import family_means, over_families
-from prunemark.leaderboard.looks import p_over_looks
-from prunemark.leaderboard.multiplicity import Verdict, against_anchor, holm
-from prunemark.leaderboard.ranks import rank_intervals
-from prunemark.leaderboard.standings import generalising, stand
-from prunemark.leaderboard.statistics import PairedComparison, VariancePrior, paired_t, tost
+from prunemark.leaderboard.inference.crossed import across_tracks, correctness_difference, crossed_t, mcnemar
+from prunemark.leaderboard.inference.families import family_means, over_families
+from prunemark.leaderboard.inference.looks import p_over_looks
+from prunemark.leaderboard.inference.multiplicity import Verdict, against_anchor, holm
+from prunemark.leaderboard.inference.ranks import rank_intervals
+from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t, tost
+from prunemark.leaderboard.standings.standings import generalising, stand
 
 ALPHA, SEED, RUNS = 0.05, 20230105, 4000
 IMAGES, QUANTUM, SD, MARGIN = 300, 0.01, 0.1, 0.3  # accuracies are of 10,000 images; sd and margin in points

@@ -30,8 +30,8 @@ from prunemark.benchmark.outcome import (
     pack_correctness,
 )
 from prunemark.benchmark.record import SCHEMA, Record, canonical_json
-from prunemark.leaderboard.methods import MethodFiles, write_method
-from prunemark.leaderboard.packs import line_of, write_lines
+from prunemark.leaderboard.archive.methods import MethodFiles, write_method
+from prunemark.leaderboard.archive.packs import line_of, write_lines
 from prunemark.setups.track import TRACKS, Track
 
 SETUPS = ("S2", "S3.1", "S3.2", "S4.2", "SX-A")

@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import canonical_json
-from prunemark.leaderboard.board import Board, make_board
-from prunemark.leaderboard.files import write_once
-from prunemark.leaderboard.load import Loaded, Refused, read_sound
-from prunemark.leaderboard.table import Row, Shown, Table
+from prunemark.leaderboard.archive.files import write_once
+from prunemark.leaderboard.archive.load import Loaded, Refused, read_sound
+from prunemark.leaderboard.standings.board import Board, make_board
+from prunemark.leaderboard.standings.table import Row, Shown, Table
 from prunemark.setups.errors import InputError, RuleBroken
 
 SCHEMA = "prunemark-release/1"

@@ -13,10 +13,10 @@ from typing import Any
 from prunemark.benchmark.outcome import Compression
 from prunemark.benchmark.record import Record, load_exactly
 from prunemark.leaderboard import release as releases
-from prunemark.leaderboard.decisions import add_decisions
-from prunemark.leaderboard.invalidations import FILE, read_invalidations
-from prunemark.leaderboard.methods import examine_methods
-from prunemark.leaderboard.packs import PACKED, SHA256, packs_of, read_pack
+from prunemark.leaderboard.archive.decisions import add_decisions
+from prunemark.leaderboard.archive.invalidations import FILE, read_invalidations
+from prunemark.leaderboard.archive.methods import examine_methods
+from prunemark.leaderboard.archive.packs import PACKED, SHA256, packs_of, read_pack
 from prunemark.setups.errors import InputError, RuleBroken
 
 Disagreement = Callable[[Compression, Mapping[str, Any]], str]

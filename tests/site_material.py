@@ -4,10 +4,10 @@ import dataclasses
 from pathlib import Path
 
 from prunemark.benchmark.outcome import RATIOS_OF, Failure
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded, Refused, read_records
-from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.archive.load import Loaded, Refused, read_records
+from prunemark.leaderboard.archive.methods import MethodFiles
 from prunemark.leaderboard.site.build import build_site
+from prunemark.leaderboard.standings.board import make_board
 
 ROOT = Path(__file__).parent.parent
 TRACK, LEVELS = "digits-resnet8@1", ("90%", "95%", "dense")

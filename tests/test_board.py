@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded, Refused
+from prunemark.leaderboard.archive.load import Loaded, Refused
+from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups.errors import InputError
 
 ANCHOR = [94.0, 95.0, 93.6, 94.8, 94.4]

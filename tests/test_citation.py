@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from prunemark.leaderboard.citation import as_of, bibtex, digest_of, identifier
-from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.archive.load import Loaded
+from prunemark.leaderboard.forms.citation import as_of, bibtex, digest_of, identifier
 from prunemark.leaderboard.release import freeze
 
 HOUSE = Path(__file__).parent.parent

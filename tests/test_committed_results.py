@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from prunemark.benchmark.exchange.acceptance import disagreement
-from prunemark.leaderboard import board, citation, load, tables
-from prunemark.leaderboard.methods import read_methods
-from prunemark.leaderboard.reproduction import markdown, reproduce
+from prunemark.leaderboard.archive import load
+from prunemark.leaderboard.archive.methods import read_methods
+from prunemark.leaderboard.forms import citation, tables
+from prunemark.leaderboard.standings import board
+from prunemark.leaderboard.standings.reproduction import markdown, reproduce
 from prunemark.leaderboard.verification import examine_board
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.grid import GRIDS

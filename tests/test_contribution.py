@@ -12,11 +12,11 @@ import pytest
 from prunemark.benchmark import cli
 from prunemark.benchmark.outcome import pack_correctness
 from prunemark.benchmark.record import dump, load
-from prunemark.leaderboard.decisions import read_decisions, write_decisions
-from prunemark.leaderboard.invalidations import invalidate
-from prunemark.leaderboard.load import read_records
-from prunemark.leaderboard.methods import MethodFiles, read_methods, write_method
-from prunemark.leaderboard.packs import line_of, write_lines, write_pack
+from prunemark.leaderboard.archive.decisions import read_decisions, write_decisions
+from prunemark.leaderboard.archive.invalidations import invalidate
+from prunemark.leaderboard.archive.load import read_records
+from prunemark.leaderboard.archive.methods import MethodFiles, read_methods, write_method
+from prunemark.leaderboard.archive.packs import line_of, write_lines, write_pack
 from prunemark.setups import track
 
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from prunemark.leaderboard.crossed import (
+from prunemark.leaderboard.inference.crossed import (
     CrossedComparison,
     across_tracks,
     correctness_difference,
@@ -23,7 +23,7 @@ from prunemark.leaderboard.crossed import (
     mcnemar,
     two_way,
 )
-from prunemark.leaderboard.statistics import paired_t
+from prunemark.leaderboard.inference.statistics import paired_t
 
 # Shrout and Fleiss (Psychological Bulletin 1979), table 2: six targets, four judges
 SHROUT_FLEISS = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]

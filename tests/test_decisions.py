@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.leaderboard.decisions import read_decisions, write_decisions
-from prunemark.leaderboard.packs import write_lines
+from prunemark.leaderboard.archive.decisions import read_decisions, write_decisions
+from prunemark.leaderboard.archive.packs import write_lines
 from prunemark.setups.errors import InputError, RuleBroken
 
 LAYERS = st.dictionaries(st.text(min_size=1, max_size=8), st.lists(st.integers(0, 99), max_size=5), max_size=3)

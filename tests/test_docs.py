@@ -26,7 +26,7 @@ import pytest
 
 from prunemark.benchmark import cli
 from prunemark.benchmark.experiments import doctor
-from prunemark.leaderboard import words
+from prunemark.leaderboard.forms import words
 from prunemark.setups import track
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
@@ -42,7 +42,9 @@ EXIT_CODE = re.compile(r"#\s*exit code (\d)\s*$")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 STATISTICS = "statistics|multiplicity|crossed|looks|power|ranks|standings|families|overall"
 FUNCTION = re.compile(rf"`({STATISTICS}|record|assessment)\.(\w+)`")
-ROOM = {"record": "benchmark", "assessment": "setups"}
+ROOM = {"record": "benchmark", "assessment": "setups"} | dict.fromkeys(
+    ("standings", "overall"), "leaderboard.standings"
+)
 
 
 def blocks(page):
@@ -196,7 +198,9 @@ def test_every_column_of_the_board_is_explained():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_functions_that_are_named_exist(page):
     for module, name in FUNCTION.findall(page.read_text()):
-        assert hasattr(importlib.import_module(f"prunemark.{ROOM.get(module, 'leaderboard')}.{module}"), name), name
+        assert hasattr(
+            importlib.import_module(f"prunemark.{ROOM.get(module, 'leaderboard.inference')}.{module}"), name
+        ), name
 
 
 def test_the_picture_shows_the_factor_sets_of_the_rulebook():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prunemark.leaderboard.families import family_means, in_words, over_families, refusal, wilcoxon_holm
+from prunemark.leaderboard.inference.families import family_means, in_words, over_families, refusal, wilcoxon_holm
 
 QUANTUM = 0.01
 

@@ -28,21 +28,31 @@ EXCEPTIONS = {
     "benchmark/experiments/reproduce.py": {"baselines.registry"},
     "benchmark/experiments/crossing.py": {"baselines.registry"},
 }
-# The rooms of the workshop, each with what it may import from among the others: they point one way too.
+# The rooms inside two of the folders, each with what it may import from among the others: they point one way too.
 _PLAIN = {"outcome", "record"}
 _BELOW_A_TRIAL = {"networks", "compression", "images", "metering", "submissions", "results", "method"} | _PLAIN
-INSIDE = {
-    "networks": set(),
-    "images": {"networks"},
-    "compression": {"networks", "method"},
-    "metering": {"networks", "outcome"},
-    "submissions": {"method"},
-    "results": _PLAIN,
-    "trial": _BELOW_A_TRIAL,
-    "experiments": {"trial"} | _BELOW_A_TRIAL,
-    "exchange": {"experiments", "trial"} | _BELOW_A_TRIAL,
-    "commands": {"exchange", "experiments", "trial"} | _BELOW_A_TRIAL,
+INSIDE: dict[str, dict[str, set[str]]] = {
+    "benchmark": {
+        "networks": set(),
+        "images": {"networks"},
+        "compression": {"networks", "method"},
+        "metering": {"networks", "outcome"},
+        "submissions": {"method"},
+        "results": _PLAIN,
+        "trial": _BELOW_A_TRIAL,
+        "experiments": {"trial"} | _BELOW_A_TRIAL,
+        "exchange": {"experiments", "trial"} | _BELOW_A_TRIAL,
+        "commands": {"exchange", "experiments", "trial"} | _BELOW_A_TRIAL,
+    },
+    "leaderboard": {
+        "archive": set(),
+        "inference": set(),
+        "standings": {"archive", "inference"},
+        "forms": {"standings", "archive", "inference", "release"},
+        "site": {"forms", "standings", "archive", "inference", "release"},
+    },
 }
+FLAT = {"benchmark": {"cli", "method"} | _PLAIN, "leaderboard": {"release", "verification"}}
 HEAVY = {"torch", "torchvision", "timm", "mlflow", "pandas", "scipy", "sklearn", "torch_pruning", "jinja2"}
 LONGEST = 300
 MODULES = sorted(p for room in ROOMS for p in (HOUSE / room).rglob("*.py"))
@@ -79,21 +89,24 @@ def test_imports_point_one_way(path: Path) -> None:
     assert wrong_imports(path.read_text(), path.relative_to(HOUSE).parts[0], name(path)) == []
 
 
-@pytest.mark.parametrize("room", INSIDE)
-def test_imports_inside_the_workshop_point_one_way(room: str) -> None:
-    modules = {m for path in (HOUSE / "benchmark" / room).glob("*.py") for m in imported(ast.parse(path.read_text()))}
-    inside = {m.removeprefix("prunemark.benchmark.").split(".")[0] for m in modules if ".benchmark." in m}
-    assert inside - {room} <= INSIDE[room]
-    assert all(INSIDE[below] | {below} <= INSIDE[room] | {below} for below in INSIDE[room] & set(INSIDE))
+@pytest.mark.parametrize(("house", "room"), [(house, room) for house, rooms in INSIDE.items() for room in rooms])
+def test_imports_inside_a_folder_point_one_way(house: str, room: str) -> None:
+    rooms = INSIDE[house]
+    modules = {m for path in (HOUSE / house / room).glob("*.py") for m in imported(ast.parse(path.read_text()))}
+    inside = {
+        m.removeprefix(f"prunemark.{house}.").split(".")[0] for m in modules if m.startswith(f"prunemark.{house}")
+    }
+    assert inside - {room} <= rooms[room]
+    assert all(rooms[below] <= rooms[room] for below in rooms[room] & set(rooms))
 
 
-def test_every_room_of_the_workshop_is_known() -> None:
-    folders = {path.parent.name for path in (HOUSE / "benchmark").glob("*/__init__.py")}
-    assert folders == set(INSIDE)
-    flat = {path.stem for path in (HOUSE / "benchmark").glob("*.py")}
-    assert flat == {"__init__", "cli", "method", "outcome", "record"}
+@pytest.mark.parametrize("house", INSIDE)
+def test_every_room_inside_a_folder_is_known(house: str) -> None:
+    rooms = {path.parent.name for path in (HOUSE / house).glob("*/__init__.py")}
+    assert rooms == set(INSIDE[house])
+    assert {path.stem for path in (HOUSE / house).glob("*.py")} == FLAT[house] | {"__init__"}
     told = (HOUSE / "CONTRIBUTING.md").read_text()
-    assert [room for room in sorted(folders) if f"`benchmark/{room}/`" not in told] == []
+    assert [room for room in sorted(rooms) if f"`{house}/{room}/`" not in told] == []
 
 
 def test_a_wrong_import_is_found() -> None:

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prunemark.benchmark.record import dump
-from prunemark.leaderboard.invalidations import FILE, Invalidation, invalidate, read_invalidations
-from prunemark.leaderboard.load import read_records
+from prunemark.leaderboard.archive.invalidations import FILE, Invalidation, invalidate, read_invalidations
+from prunemark.leaderboard.archive.load import read_records
 from prunemark.setups.errors import InputError
 
 fixed = settings(

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunemark.benchmark.outcome import Failure
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.latex import _tex
-from prunemark.leaderboard.load import Loaded
-from prunemark.leaderboard.tables import render
+from prunemark.leaderboard.archive.load import Loaded
+from prunemark.leaderboard.forms.latex import _tex
+from prunemark.leaderboard.forms.tables import render
+from prunemark.leaderboard.standings.board import make_board
 
 LOW, HIGH = [94.0, 95.0, 93.6, 94.8, 94.4, 94.2, 94.6, 93.8], [96.2, 96.8, 96.0, 97.0, 96.2, 96.6, 96.4, 96.0]
 NASTY = "[x] *\\input{a} & 50% $y$ #1 ~^ | <z> _\n\nnew -1.5 {"

@@ -8,8 +8,8 @@ import lzma
 import pytest
 
 from prunemark.benchmark.record import dump
-from prunemark.leaderboard.load import read_records, read_texts, record_names
-from prunemark.leaderboard.packs import pack_records, write_pack
+from prunemark.leaderboard.archive.load import read_records, read_texts, record_names
+from prunemark.leaderboard.archive.packs import pack_records, write_pack
 from prunemark.setups.errors import InputError
 
 

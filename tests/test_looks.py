@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.looks import looks_in_words, p_over_looks, two_looks, withheld
-from prunemark.leaderboard.statistics import PairedComparison, paired_t
+from prunemark.leaderboard.inference.looks import looks_in_words, p_over_looks, two_looks, withheld
+from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t
 
 
 def compare(differences: NDArray[np.float64]) -> PairedComparison:

@@ -3,11 +3,11 @@
 import dataclasses
 
 from prunemark.benchmark.outcome import Latency
-from prunemark.leaderboard import tables, words
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded
-from prunemark.leaderboard.measured import Measured, measured_of
-from prunemark.leaderboard.table import make_table
+from prunemark.leaderboard.archive.load import Loaded
+from prunemark.leaderboard.forms import tables, words
+from prunemark.leaderboard.standings.board import make_board
+from prunemark.leaderboard.standings.measured import Measured, measured_of
+from prunemark.leaderboard.standings.table import make_table
 
 
 def with_passes(record, factor):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.submissions.submission import locate
-from prunemark.leaderboard.methods import MethodFiles, examine_methods, read_method, read_methods, write_method
+from prunemark.leaderboard.archive.methods import MethodFiles, examine_methods, read_method, read_methods, write_method
 from prunemark.setups.errors import InputError, RuleBroken
 
 fixed = settings(

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.looks import two_looks
-from prunemark.leaderboard.multiplicity import (
+from prunemark.leaderboard.inference.looks import two_looks
+from prunemark.leaderboard.inference.multiplicity import (
     Verdict,
     against_anchor,
     evidence_level,
     holm,
     judge,
 )
-from prunemark.leaderboard.statistics import PairedComparison, VariancePrior, paired_t
+from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t
 from prunemark.setups.errors import InputError
 
 QUANTUM, MARGIN = 0.01, 0.3

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.archive.load import Loaded
+from prunemark.leaderboard.standings.board import make_board
 
 ANCHOR = [94.0, 95.0, 93.6, 94.8, 94.4]
 BETTER = [96.2, 96.8, 96.0, 97.0, 96.2]

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prunemark.benchmark.record import dump
-from prunemark.leaderboard import packs
-from prunemark.leaderboard.load import read_records
-from prunemark.leaderboard.packs import PACKED, packed_hashes, read_pack, write_pack
+from prunemark.leaderboard.archive import packs
+from prunemark.leaderboard.archive.load import read_records
+from prunemark.leaderboard.archive.packs import PACKED, packed_hashes, read_pack, write_pack
 from prunemark.setups.errors import InputError, RuleBroken
 
 fixed = settings(derandomize=True, deadline=None, database=None, max_examples=60,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
-from prunemark.leaderboard.power import detectable_difference, needed_seeds, paired_power
+from prunemark.leaderboard.inference.power import detectable_difference, needed_seeds, paired_power
 
 fixed = settings(derandomize=True, deadline=None, database=None)
 

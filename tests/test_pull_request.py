@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from prunemark.benchmark.record import canonical_json
-from prunemark.leaderboard.packs import unpack, write_lines
+from prunemark.leaderboard.archive.packs import unpack, write_lines
 
 HOUSE = Path(__file__).parent.parent
 WORKFLOWS = HOUSE / ".github" / "workflows"

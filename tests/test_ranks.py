@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.looks import two_looks
-from prunemark.leaderboard.multiplicity import holm
-from prunemark.leaderboard.ranks import rank_intervals
-from prunemark.leaderboard.statistics import VariancePrior, moments, paired_t
+from prunemark.leaderboard.inference.looks import two_looks
+from prunemark.leaderboard.inference.multiplicity import holm
+from prunemark.leaderboard.inference.ranks import rank_intervals
+from prunemark.leaderboard.inference.statistics import VariancePrior, moments, paired_t
 
 QUANTUM = 0.01
 fixed = settings(derandomize=True, deadline=None, database=None)

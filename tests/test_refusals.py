@@ -1,9 +1,9 @@
 """What was left out is named one by one while it is little, and by reason when it is much."""
 
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded, Refused
-from prunemark.leaderboard.refusals import LeftOut, in_brief
-from prunemark.leaderboard.tables import render
+from prunemark.leaderboard.archive.load import Loaded, Refused
+from prunemark.leaderboard.archive.refusals import LeftOut, in_brief
+from prunemark.leaderboard.forms.tables import render
+from prunemark.leaderboard.standings.board import make_board
 
 
 def test_a_few_are_named_one_by_one():

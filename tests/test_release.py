@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.leaderboard import release as releases
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded, read_records
-from prunemark.leaderboard.packs import write_pack
+from prunemark.leaderboard.archive.load import Loaded, read_records
+from prunemark.leaderboard.archive.packs import write_pack
+from prunemark.leaderboard.forms.tables import render
 from prunemark.leaderboard.release import (
     before,
     check_field,
@@ -22,7 +22,7 @@ from prunemark.leaderboard.release import (
     read_releases,
     write_release,
 )
-from prunemark.leaderboard.tables import render
+from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups.errors import InputError, RuleBroken
 
 fixed = settings(

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from prunemark.benchmark.outcome import Diagnostics
-from prunemark.leaderboard import reproduction
-from prunemark.leaderboard.crossing import cross_markdown, cross_verdict, expected_best
-from prunemark.leaderboard.reproduction import claims, markdown, reproduce, row_id
+from prunemark.leaderboard.inference.crossing import cross_markdown, cross_verdict, expected_best
+from prunemark.leaderboard.standings import reproduction
+from prunemark.leaderboard.standings.reproduction import claims, markdown, reproduce, row_id
 from prunemark.setups.grid import find_grid
 
 M2 = find_grid("m2")

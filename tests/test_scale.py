@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from prunemark.benchmark import record as records
-from prunemark.leaderboard import field, load
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.methods import read_methods
+from prunemark.leaderboard.archive import load
+from prunemark.leaderboard.archive.methods import read_methods
+from prunemark.leaderboard.standings import field
+from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups import assessment
 
 

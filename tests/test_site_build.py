@@ -11,10 +11,10 @@ import pytest
 from site_material import CITATION, IDENTIFIER, SETUPS, build, loaded, real_records
 
 from prunemark.benchmark.record import canonical_json, dump
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.archive.load import Loaded
 from prunemark.leaderboard.site import build as building
 from prunemark.leaderboard.site.build import MARKER, build_site
+from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups.errors import InputError, WorkFailed
 
 VENDOR = Path(building.__file__).parent / "vendor"

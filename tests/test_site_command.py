@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from prunemark.benchmark.commands import requests
-from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.archive.methods import MethodFiles
 from prunemark.leaderboard.site.command import reproduce
 
 SOURCE = MethodFiles("Mine", (("helper.py", "x = 1\n"), ("mine.py", "class Mine(FilterCriterion):\n    pass\n")))

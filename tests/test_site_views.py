@@ -7,14 +7,14 @@ import pytest
 from site_material import build, real_records
 
 from prunemark.benchmark.outcome import RATIOS_OF
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded, Refused
-from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.archive.load import Loaded, Refused
+from prunemark.leaderboard.archive.methods import MethodFiles
 from prunemark.leaderboard.site import look, overview_page, standings_page
 from prunemark.leaderboard.site.method_pages import linked, stated_paper
 from prunemark.leaderboard.site.places import make_places
 from prunemark.leaderboard.site.record_pages import superseded
 from prunemark.leaderboard.site.switch_page import same_runs
+from prunemark.leaderboard.standings.board import make_board
 
 
 @pytest.fixture(scope="module")

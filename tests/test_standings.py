@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.crossed import correctness_difference, crossed_t
-from prunemark.leaderboard.looks import two_looks
-from prunemark.leaderboard.multiplicity import against_anchor, holm, judge
-from prunemark.leaderboard.ranks import rank_intervals
-from prunemark.leaderboard.standings import Standings, generalising, stand
-from prunemark.leaderboard.statistics import VariancePrior
+from prunemark.leaderboard.inference.crossed import correctness_difference, crossed_t
+from prunemark.leaderboard.inference.looks import two_looks
+from prunemark.leaderboard.inference.multiplicity import against_anchor, holm, judge
+from prunemark.leaderboard.inference.ranks import rank_intervals
+from prunemark.leaderboard.inference.statistics import VariancePrior
+from prunemark.leaderboard.standings.standings import Standings, generalising, stand
 
 EXAMPLES, MARGIN = 400, 1.0
 Correct = dict[str, NDArray[np.bool_]]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from prunemark.leaderboard.statistics import (
+from prunemark.leaderboard.inference.statistics import (
     PairedComparison,
     VariancePrior,
     paired_t,

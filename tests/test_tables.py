@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from prunemark.benchmark.outcome import Failure
-from prunemark.leaderboard.board import make_board
-from prunemark.leaderboard.load import Loaded, Refused
-from prunemark.leaderboard.tables import print_board, render
-from prunemark.leaderboard.words import in_top_set
+from prunemark.leaderboard.archive.load import Loaded, Refused
+from prunemark.leaderboard.forms.tables import print_board, render
+from prunemark.leaderboard.forms.words import in_top_set
+from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups.errors import InputError
 
 LOW, HIGH = [94.0, 95.0, 93.6, 94.8, 94.4, 94.2, 94.6, 93.8], [96.2, 96.8, 96.0, 97.0, 96.2, 96.6, 96.4, 96.0]

@@ -6,11 +6,11 @@ import lzma
 import pytest
 
 from prunemark.benchmark.record import canonical_json, dump
-from prunemark.leaderboard.decisions import write_decisions
-from prunemark.leaderboard.invalidations import invalidate
-from prunemark.leaderboard.load import read_records
-from prunemark.leaderboard.methods import MethodFiles, write_method
-from prunemark.leaderboard.packs import pack_records, unpack, write_lines, write_pack
+from prunemark.leaderboard.archive.decisions import write_decisions
+from prunemark.leaderboard.archive.invalidations import invalidate
+from prunemark.leaderboard.archive.load import read_records
+from prunemark.leaderboard.archive.methods import MethodFiles, write_method
+from prunemark.leaderboard.archive.packs import pack_records, unpack, write_lines, write_pack
 from prunemark.leaderboard.release import freeze, write_release
 from prunemark.leaderboard.verification import examine_board, examine_pack
 from prunemark.setups.errors import InputError, RuleBroken

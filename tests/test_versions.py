@@ -6,8 +6,8 @@ import dataclasses
 import pytest
 
 from prunemark.benchmark.record import dump
-from prunemark.leaderboard.load import read_texts
-from prunemark.leaderboard.versions import newest, on_the_same_terms
+from prunemark.leaderboard.archive.load import read_texts
+from prunemark.leaderboard.archive.versions import newest, on_the_same_terms
 from prunemark.setups.track import TRACKS
 
 

@@ -40,10 +40,10 @@ def check_before_running(source: MethodSource | None, folder: Path) -> None:
 def contribute(trials: Sequence[Trial], home: Home, folder: Path, console: Console) -> None:
     """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records."""
     from prunemark.benchmark.exchange.contribution import contribution_of, gather, not_held
-    from prunemark.leaderboard.decisions import write_decisions
-    from prunemark.leaderboard.load import identity
-    from prunemark.leaderboard.methods import MethodFiles, write_method
-    from prunemark.leaderboard.packs import write_pack
+    from prunemark.leaderboard.archive.decisions import write_decisions
+    from prunemark.leaderboard.archive.load import identity
+    from prunemark.leaderboard.archive.methods import MethodFiles, write_method
+    from prunemark.leaderboard.archive.packs import write_pack
 
     done = gather(trials, home.store)
     fresh, differing = not_held(done, _counting(folder), identity)
@@ -74,7 +74,7 @@ def _say_what_next(folder: Path, fresh: int, trials: int, differing: Sequence[st
 
 def _counting(folder: Path) -> list[Any]:
     """The records of a board that count: whole, and not invalidated. None where there is no board yet."""
-    from prunemark.leaderboard.load import read_records
+    from prunemark.leaderboard.archive.load import read_records
 
     if not (folder / "records").is_dir() or not any((folder / "records").iterdir()):
         return []
@@ -84,7 +84,7 @@ def _counting(folder: Path) -> list[Any]:
 
 def _names(folder: Path) -> set[str]:
     """The hashes of all records of a board, of those too that do not count."""
-    from prunemark.leaderboard.load import record_names
+    from prunemark.leaderboard.archive.load import record_names
 
     return record_names(folder / "records") if (folder / "records").is_dir() else set()
 
@@ -97,7 +97,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     """
     from prunemark.benchmark.exchange.acceptance import examine as find
     from prunemark.benchmark.exchange.growth import growth
-    from prunemark.leaderboard.load import identity
+    from prunemark.leaderboard.archive.load import identity
 
     for given in (folder, base):
         if not given.is_dir():
@@ -169,8 +169,8 @@ def _plain(text: str) -> str:
 def _held(folder: Path) -> Contribution:
     """What a board holds that counts."""
     from prunemark.benchmark.exchange.contribution import Contribution
-    from prunemark.leaderboard.decisions import read_decisions
-    from prunemark.leaderboard.methods import read_methods
+    from prunemark.leaderboard.archive.decisions import read_decisions
+    from prunemark.leaderboard.archive.methods import read_methods
 
     sources = _texts(read_methods(folder / "methods"))
     return Contribution(tuple(_counting(folder)), sources, read_decisions(folder / "decisions"))
@@ -180,9 +180,9 @@ def _added(folder: Path, added: Iterable[str], broken: list[str]) -> Contributio
     """What the added files hold; what cannot be read of them goes to `broken`."""
     from prunemark.benchmark.exchange.contribution import Contribution
     from prunemark.benchmark.record import load_exactly
-    from prunemark.leaderboard.decisions import add_decisions
-    from prunemark.leaderboard.methods import read_method
-    from prunemark.leaderboard.packs import read_pack
+    from prunemark.leaderboard.archive.decisions import add_decisions
+    from prunemark.leaderboard.archive.methods import read_method
+    from prunemark.leaderboard.archive.packs import read_pack
 
     records: list[Record] = []
     sources: dict[str, SourceText] = {}

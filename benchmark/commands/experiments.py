@@ -18,7 +18,9 @@ from prunemark.setups.errors import WorkFailed
 
 def print_standings(records: Path, track: str, setup: str, levels: list[str], format: str) -> None:
     """The ranked tables of a folder of records."""
-    from prunemark.leaderboard import board, load, tables
+    from prunemark.leaderboard.archive import load
+    from prunemark.leaderboard.forms import tables
+    from prunemark.leaderboard.standings import board
 
     found = board.make_board(load.read_records(records, track), track=track, setup=setup, levels=levels)
     if format == "table":
@@ -46,8 +48,8 @@ def reproduce(
     from prunemark.benchmark.experiments import submit
     from prunemark.benchmark.experiments.executor import LocalProcesses
     from prunemark.benchmark.results.home import home_at, open_home
-    from prunemark.leaderboard import reproduction
-    from prunemark.leaderboard.packs import pack_records
+    from prunemark.leaderboard.archive.packs import pack_records
+    from prunemark.leaderboard.standings import reproduction
     from prunemark.setups.comparison import find_setup
     from prunemark.setups.grid import find_grid
     from prunemark.setups.track import find_track
@@ -91,7 +93,7 @@ def cross_validate(
     from prunemark.benchmark.experiments import crossing
     from prunemark.benchmark.experiments.executor import LocalProcesses
     from prunemark.benchmark.results.home import home_at, open_home
-    from prunemark.leaderboard.crossing import cross_markdown
+    from prunemark.leaderboard.inference.crossing import cross_markdown
 
     use_data(data)
     request = requests.read(track, "S2", level, seeds, device, None)
@@ -130,7 +132,7 @@ def tune(
     from prunemark.benchmark.experiments import crossing
     from prunemark.benchmark.experiments.executor import LocalProcesses
     from prunemark.benchmark.results.home import home_at, open_home
-    from prunemark.leaderboard.crossing import tuning_markdown
+    from prunemark.leaderboard.inference.crossing import tuning_markdown
 
     use_data(data)
     request = requests.read(track, "S3.1", level, seeds, device, None)

@@ -16,7 +16,7 @@ from prunemark.setups.errors import InputError
 
 if TYPE_CHECKING:
     from prunemark.benchmark.record import Record
-    from prunemark.leaderboard.methods import MethodFiles
+    from prunemark.leaderboard.archive.methods import MethodFiles
 
 
 def pack(
@@ -32,9 +32,9 @@ def pack(
     What the pruning stages decided is not in the records: `submit --contribute` adds that too.
     """
     from prunemark.benchmark.results.home import home_at
-    from prunemark.leaderboard.load import read_records
-    from prunemark.leaderboard.methods import write_method
-    from prunemark.leaderboard.packs import write_pack
+    from prunemark.leaderboard.archive.load import read_records
+    from prunemark.leaderboard.archive.methods import write_method
+    from prunemark.leaderboard.archive.packs import write_pack
 
     loaded = read_records(records or home_at(home).records)
     counting = [record for record in loaded.records if record.record_sha256 not in loaded.invalid]
@@ -52,7 +52,7 @@ def _sources(records: Sequence[Record], given: Sequence[str]) -> list[MethodFile
     from prunemark.baselines.registry import METHODS
     from prunemark.benchmark.exchange.contribution import text_of
     from prunemark.benchmark.submissions.submission import locate
-    from prunemark.leaderboard.methods import MethodFiles
+    from prunemark.leaderboard.archive.methods import MethodFiles
 
     texts = [text_of(locate(spec, METHODS)[1]) for spec in (*METHODS, *given)]
     known = {text.sha256: MethodFiles(text.class_name, text.files) for text in texts}

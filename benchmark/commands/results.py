@@ -19,9 +19,9 @@ from prunemark.setups.errors import InputError, RuleBroken
 
 if TYPE_CHECKING:
     from prunemark.benchmark.results.home import Home
-    from prunemark.leaderboard.board import Board
-    from prunemark.leaderboard.load import Loaded
+    from prunemark.leaderboard.archive.load import Loaded
     from prunemark.leaderboard.release import Release
+    from prunemark.leaderboard.standings.board import Board
 
 MOST_NAMED = 20
 RecordsOption = Annotated[Path | None, typer.Option("--records", help="a folder of records [default: that of --home]")]
@@ -43,7 +43,7 @@ def leaderboard(
     """Regenerate the leaderboard: only what the evidence can separate."""
     from prunemark.benchmark.results.home import home_at
     from prunemark.benchmark.results.store import write_atomically
-    from prunemark.leaderboard import citation, tables
+    from prunemark.leaderboard.forms import citation, tables
     from prunemark.leaderboard.release import FOLDER, find_release
     from prunemark.setups.comparison import find_setup
     from prunemark.setups.track import find_track
@@ -69,8 +69,8 @@ def leaderboard(
 
 def _load(records: Path | None, home: Home, uri: str | None, track: str | None, frozen: Release | None) -> Loaded:
     from prunemark.benchmark.results.mlflow_store import read_runs, tracking_uri
-    from prunemark.leaderboard import load
-    from prunemark.leaderboard.invalidations import read_invalidations
+    from prunemark.leaderboard.archive import load
+    from prunemark.leaderboard.archive.invalidations import read_invalidations
     from prunemark.leaderboard.release import read_frozen
 
     entries = read_invalidations(records or home.records)[0]
@@ -88,7 +88,7 @@ def _load(records: Path | None, home: Home, uri: str | None, track: str | None, 
 def _board(loaded: Loaded, records: Path | None, only: tuple[str | None, str | None], frozen: Release | None) -> Board:
     """The board, in the field of the release if there is one, which has to be the field that was frozen."""
     from prunemark.leaderboard import release as releases
-    from prunemark.leaderboard.board import make_board
+    from prunemark.leaderboard.standings.board import make_board
 
     known, wrong = releases.read_releases(records.absolute().parent / releases.FOLDER) if records else ([], [])
     id = frozen.id if frozen else None
@@ -107,7 +107,7 @@ def _freeze(records: Path, id: str | None, date: str | None, only: tuple[str | N
     from datetime import UTC, datetime
 
     from prunemark.leaderboard import release as releases
-    from prunemark.leaderboard.load import read_records
+    from prunemark.leaderboard.archive.load import read_records
 
     if id is None or only != (None, None):
         raise InputError("--freeze makes a --release, and that is of the whole board: without --track and --setup")
@@ -136,8 +136,8 @@ def write_site(
     board: Board, loaded: Loaded, folder: Path, records: Path | None, citation: str = "", identifier: str = ""
 ) -> None:
     """The site of a board, with the sources that lie beside its records. Broken sources are left out by name."""
-    from prunemark.leaderboard.load import Refused
-    from prunemark.leaderboard.methods import examine_methods
+    from prunemark.leaderboard.archive.load import Refused
+    from prunemark.leaderboard.archive.methods import examine_methods
     from prunemark.leaderboard.site.build import build_site
 
     methods, wrong = examine_methods(records.absolute().parent / "methods") if records else ({}, ())
@@ -156,7 +156,7 @@ def verify(
     format: Format = "table",
 ) -> None:
     """Check that results are whole and have the content their names promise: one record, a pack, or a whole board."""
-    from prunemark.leaderboard.packs import PACKED
+    from prunemark.leaderboard.archive.packs import PACKED
 
     use_data(data)
     if (rerun or salt) and not against:
@@ -221,8 +221,8 @@ def invalidate(
     from datetime import UTC, datetime
 
     from prunemark.benchmark.results.home import home_at
-    from prunemark.leaderboard.invalidations import invalidate as append
-    from prunemark.leaderboard.load import record_names
+    from prunemark.leaderboard.archive.invalidations import invalidate as append
+    from prunemark.leaderboard.archive.load import record_names
 
     folder = records or home_at(home).records
     if not folder.is_dir():

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from prunemark.leaderboard.board import Board
-from prunemark.leaderboard.load import Loaded
-from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.archive.load import Loaded
+from prunemark.leaderboard.archive.methods import MethodFiles
+from prunemark.leaderboard.forms.tables import render
 from prunemark.leaderboard.site import places
 from prunemark.leaderboard.site.material import Material, gather
 from prunemark.leaderboard.site.meaning_page import meaning_page
@@ -18,7 +18,7 @@ from prunemark.leaderboard.site.overview_page import overview_page
 from prunemark.leaderboard.site.record_pages import records_index_page, records_page, shard_name, write_shards
 from prunemark.leaderboard.site.standings_page import standings_page
 from prunemark.leaderboard.site.switch_page import switch_page
-from prunemark.leaderboard.tables import render
+from prunemark.leaderboard.standings.board import Board
 from prunemark.setups.errors import InputError, WorkFailed
 
 HERE = Path(__file__).parent

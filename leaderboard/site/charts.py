@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from prunemark.leaderboard.field import FAILED
+from prunemark.leaderboard.inference.statistics import PairedComparison
 from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.look import Look
 from prunemark.leaderboard.site.places import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
-from prunemark.leaderboard.statistics import PairedComparison
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.standings.field import FAILED
+from prunemark.leaderboard.standings.table import Row, Table
 
 VERDICT_LOOKS = {
     "better": Look("better", "var(--better)", "M0,-1L1,.8H-1Z"),

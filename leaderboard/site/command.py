@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from prunemark.benchmark.outcome import RATIOS_OF, Outcome
 from prunemark.benchmark.record import Record
-from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.archive.methods import MethodFiles
 from prunemark.setups.budget import WHOLE
 from prunemark.setups.comparison import TUNED
 

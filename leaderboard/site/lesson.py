@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.site.charts import word
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.setups.budget import WHOLE
 
 WORDS = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.standings.table import Row, Table
 
 COLOURS = tuple(f"var(--hue-{number})" for number in range(1, 7))
 DASHES = ((), (6, 3), (2, 2))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from prunemark.benchmark.record import Record
-from prunemark.leaderboard.board import Board
-from prunemark.leaderboard.load import Loaded
-from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.archive.load import Loaded
+from prunemark.leaderboard.archive.methods import MethodFiles
 from prunemark.leaderboard.site.look import Look, assign
 from prunemark.leaderboard.site.places import Places, make_places
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.standings.board import Board
+from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 

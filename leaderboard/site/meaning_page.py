@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prunemark.leaderboard import words
-from prunemark.leaderboard.multiplicity import RANK_SEEDS, SCREENING_SEEDS, VERDICT_SEEDS
+from prunemark.leaderboard.forms import words
+from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, SCREENING_SEEDS, VERDICT_SEEDS
 from prunemark.leaderboard.site import places
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render

@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from prunemark.benchmark.record import Record, canonical_json
-from prunemark.leaderboard import words
-from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.archive.methods import MethodFiles
+from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.site import charts, places
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.standings.table import Row, Table
 
 ROLES = {
     "anchor": "anchor of a track",

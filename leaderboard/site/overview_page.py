@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from prunemark.leaderboard import words
-from prunemark.leaderboard.overall import Overall, OverallRow
+from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.site import lesson, places
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import slopes
 from prunemark.leaderboard.site.standings_page import tally
 from prunemark.leaderboard.site.switch_page import FIRST_SHOWN, same_runs, tally_words
-from prunemark.leaderboard.table import Table
+from prunemark.leaderboard.standings.overall import Overall, OverallRow
+from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 MOST_LEFT_OUT = 50

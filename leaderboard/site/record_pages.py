@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prunemark.benchmark.record import Record, canonical_json, dump
-from prunemark.leaderboard.methods import MethodFiles
+from prunemark.leaderboard.archive.methods import MethodFiles
 from prunemark.leaderboard.site import places
 from prunemark.leaderboard.site.command import reproduce
 from prunemark.leaderboard.site.material import Material

@@ -9,7 +9,7 @@ from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.charts import comparable, word
 from prunemark.leaderboard.site.look import Look
 from prunemark.leaderboard.site.vega import Spec, at, mark
-from prunemark.leaderboard.table import Table
+from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.budget import WHOLE
 
 HEIGHT, LABEL_LINE, LONGEST_LABEL, MOST_LINES = 380, 15, 16, 20

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from prunemark.benchmark.outcome import RATIOS_OF
-from prunemark.leaderboard import words
+from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.site import charts, places, training_charts
 from prunemark.leaderboard.site.look import legend
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from prunemark.leaderboard import words
-from prunemark.leaderboard.load import competitor
+from prunemark.leaderboard.archive.load import competitor
+from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.site import charts, lesson
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import shown_in_slopes, slopes
 from prunemark.leaderboard.site.standings_page import tally
-from prunemark.leaderboard.table import Table
+from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 FIRST_SHOWN = ("S3.2", "S4.2")

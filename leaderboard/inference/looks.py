@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from prunemark.leaderboard.statistics import probability
+from prunemark.leaderboard.inference.statistics import probability
 
 FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS = 5, 10
 """The two numbers of seeds at which a comparison that adds seeds may be tested; see `two_looks`."""

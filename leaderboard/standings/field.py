@@ -13,7 +13,7 @@ from typing import Any
 
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import Record, canonical_json, pipeline_of
-from prunemark.leaderboard.load import competitor
+from prunemark.leaderboard.archive.load import competitor
 from prunemark.setups.assessment import established, violations
 from prunemark.setups.comparison import HARNESS_SETUPS, chain
 from prunemark.setups.pipeline import Pipeline

@@ -8,11 +8,11 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from prunemark.leaderboard import words
-from prunemark.leaderboard.board import Board
-from prunemark.leaderboard.latex import latex
-from prunemark.leaderboard.plain import plain_overall_rows, plain_rows
-from prunemark.leaderboard.refusals import LeftOut, in_brief
+from prunemark.leaderboard.archive.refusals import LeftOut, in_brief
+from prunemark.leaderboard.forms import words
+from prunemark.leaderboard.forms.latex import latex
+from prunemark.leaderboard.forms.plain import plain_overall_rows, plain_rows
+from prunemark.leaderboard.standings.board import Board
 from prunemark.setups.errors import unknown_name
 
 if TYPE_CHECKING:

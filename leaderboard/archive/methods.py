@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from prunemark.benchmark.record import canonical_json
-from prunemark.leaderboard.files import write_once
+from prunemark.leaderboard.archive.files import write_once
 from prunemark.setups.errors import InputError, RuleBroken
 from prunemark.setups.identity import source_sha256
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from prunemark.benchmark.record import Record
-from prunemark.leaderboard import field
-from prunemark.leaderboard.crossed import CrossedComparison
-from prunemark.leaderboard.field import Competitor, seeds_in_words
-from prunemark.leaderboard.lent import judge_lent, lender_of, lent_in_words
-from prunemark.leaderboard.looks import looks_in_words, withheld
-from prunemark.leaderboard.measured import Measured, measured_of
-from prunemark.leaderboard.multiplicity import Verdict, evidence_level
-from prunemark.leaderboard.standings import Correctness, Standings, stand
-from prunemark.leaderboard.statistics import VariancePrior, student_interval
+from prunemark.leaderboard.inference.crossed import CrossedComparison
+from prunemark.leaderboard.inference.looks import looks_in_words, withheld
+from prunemark.leaderboard.inference.multiplicity import Verdict, evidence_level
+from prunemark.leaderboard.inference.statistics import VariancePrior, student_interval
+from prunemark.leaderboard.standings import field
+from prunemark.leaderboard.standings.field import Competitor, seeds_in_words
+from prunemark.leaderboard.standings.lent import judge_lent, lender_of, lent_in_words
+from prunemark.leaderboard.standings.measured import Measured, measured_of
+from prunemark.leaderboard.standings.standings import Correctness, Standings, stand
 
 Shown = Mapping[tuple[str, str, str, str], Collection[int]]
 """The numbers of seeds that earlier releases showed, by (track, setup, level, name of the competitor)."""

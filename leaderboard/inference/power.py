@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from prunemark.leaderboard.statistics import positive
+from prunemark.leaderboard.inference.statistics import positive
 
 
 def paired_power(seeds: float, effect: float, alpha: float = 0.05) -> float:

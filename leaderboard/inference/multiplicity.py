@@ -13,9 +13,9 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks, two_looks
-from prunemark.leaderboard.power import needed_seeds
-from prunemark.leaderboard.statistics import (
+from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks, two_looks
+from prunemark.leaderboard.inference.power import needed_seeds
+from prunemark.leaderboard.inference.statistics import (
     Equivalence,
     PairedComparison,
     VariancePrior,

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import Record, canonical_json, load
-from prunemark.leaderboard import versions
-from prunemark.leaderboard.invalidations import read_invalidations
-from prunemark.leaderboard.packs import PACKED, Line, packs_of, read_pack
+from prunemark.leaderboard.archive import versions
+from prunemark.leaderboard.archive.invalidations import read_invalidations
+from prunemark.leaderboard.archive.packs import PACKED, Line, packs_of, read_pack
 from prunemark.setups.errors import InputError, RuleBroken
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prunemark.benchmark.outcome import RATIOS_OF
-from prunemark.leaderboard.field import Competitor, objection
-from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
-from prunemark.leaderboard.multiplicity import Verdict, judge
-from prunemark.leaderboard.statistics import PairedComparison, VariancePrior, paired_t
+from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
+from prunemark.leaderboard.inference.multiplicity import Verdict, judge
+from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t
+from prunemark.leaderboard.standings.field import Competitor, objection
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from prunemark.leaderboard.load import Loaded
+from prunemark.leaderboard.archive.load import Loaded
 from prunemark.leaderboard.release import Release
 
 RULES = "Comparison setups of arXiv:2301.05219"

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from prunemark.leaderboard.multiplicity import RANK_SEEDS
-from prunemark.leaderboard.overall import Overall, OverallRow
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS
+from prunemark.leaderboard.standings.overall import Overall, OverallRow
+from prunemark.leaderboard.standings.table import Row, Table
 
 COLUMNS = {
     "method": "Method",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prunemark.leaderboard.statistics import PairedComparison, positive, student_interval, student_p
+from prunemark.leaderboard.inference.statistics import PairedComparison, positive, student_interval, student_p
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.crossed import CrossedComparison, correctness_difference, crossed_t
-from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks
-from prunemark.leaderboard.multiplicity import RANK_SEEDS, VERDICT_SEEDS, Verdict, against_anchor, holm, judge
-from prunemark.leaderboard.ranks import rank_intervals
-from prunemark.leaderboard.statistics import VariancePrior
+from prunemark.leaderboard.inference.crossed import CrossedComparison, correctness_difference, crossed_t
+from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks
+from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, VERDICT_SEEDS, Verdict, against_anchor, holm, judge
+from prunemark.leaderboard.inference.ranks import rank_intervals
+from prunemark.leaderboard.inference.statistics import VariancePrior
 
 Correctness = NDArray[np.bool_]
 

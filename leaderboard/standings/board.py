@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prunemark.benchmark.record import Record
-from prunemark.leaderboard import field
-from prunemark.leaderboard.load import Loaded, Refused
-from prunemark.leaderboard.overall import Overall, make_overall
-from prunemark.leaderboard.table import Row, Shown, Table, make_table
+from prunemark.leaderboard.archive.load import Loaded, Refused
+from prunemark.leaderboard.standings import field
+from prunemark.leaderboard.standings.overall import Overall, make_overall
+from prunemark.leaderboard.standings.table import Row, Shown, Table, make_table
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from prunemark.leaderboard.overall import Overall, OverallRow
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.standings.overall import Overall, OverallRow
+from prunemark.leaderboard.standings.table import Row, Table
 
 
 def plain_rows(tables: Iterable[Table]) -> list[dict[str, Any]]:

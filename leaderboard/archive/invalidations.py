@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prunemark.benchmark.record import canonical_json
-from prunemark.leaderboard.files import append_line
-from prunemark.leaderboard.packs import SHA256
+from prunemark.leaderboard.archive.files import append_line
+from prunemark.leaderboard.archive.packs import SHA256
 from prunemark.setups.errors import InputError
 
 FILE = "invalidations.jsonl"

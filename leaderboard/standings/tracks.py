@@ -13,9 +13,9 @@ from statistics import fmean
 
 import numpy as np
 
-from prunemark.leaderboard.looks import SECOND_LOOK_SEEDS
-from prunemark.leaderboard.statistics import Floats, PairedComparison, paired_t
-from prunemark.leaderboard.table import Row, Table
+from prunemark.leaderboard.inference.looks import SECOND_LOOK_SEEDS
+from prunemark.leaderboard.inference.statistics import Floats, PairedComparison, paired_t
+from prunemark.leaderboard.standings.table import Row, Table
 
 
 @dataclass(frozen=True)

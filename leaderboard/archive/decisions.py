@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.benchmark.record import canonical_json
-from prunemark.leaderboard.packs import check_track_id, packs_of, unpack, write_lines
+from prunemark.leaderboard.archive.packs import check_track_id, packs_of, unpack, write_lines
 from prunemark.setups.errors import InputError, RuleBroken
 
 FIELDS = {"kept", "masks"}

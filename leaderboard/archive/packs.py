@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prunemark.benchmark.record import Record, canonical_json, dump
-from prunemark.leaderboard.files import write_once
+from prunemark.leaderboard.archive.files import write_once
 from prunemark.setups.errors import InputError, RuleBroken
 
 PACKED = ".jsonl.xz"

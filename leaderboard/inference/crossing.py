@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from prunemark.benchmark.record import Record
-from prunemark.leaderboard.multiplicity import holm
-from prunemark.leaderboard.statistics import PairedComparison, paired_t
+from prunemark.leaderboard.inference.multiplicity import holm
+from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t
 
 ALPHA = 0.05
 

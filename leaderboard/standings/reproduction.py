@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from prunemark.benchmark.record import Record, pipeline_of
-from prunemark.leaderboard.multiplicity import holm
-from prunemark.leaderboard.statistics import PairedComparison, paired_t, student_p
+from prunemark.leaderboard.inference.multiplicity import holm
+from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t, student_p
 from prunemark.setups.assessment import violations
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.grid import Grid, Row

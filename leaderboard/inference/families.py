@@ -12,8 +12,8 @@ from statistics import fmean
 
 import numpy as np
 
-from prunemark.leaderboard.multiplicity import holm
-from prunemark.leaderboard.statistics import paired_t
+from prunemark.leaderboard.inference.multiplicity import holm
+from prunemark.leaderboard.inference.statistics import paired_t
 
 FAMILIES_FOR_E4, FAMILIES_FOR_RANKS = 5, 11
 ALPHA = 0.05

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from prunemark.leaderboard import words
-from prunemark.leaderboard.board import Board
-from prunemark.leaderboard.overall import Overall
-from prunemark.leaderboard.table import Table
+from prunemark.leaderboard.forms import words
+from prunemark.leaderboard.standings.board import Board
+from prunemark.leaderboard.standings.overall import Overall
+from prunemark.leaderboard.standings.table import Table
 
 NOTE = "% Needs \\usepackage{booktabs}. The caption says what the numbers rest on: keep it.\n"
 READING = (

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prunemark.leaderboard import families
-from prunemark.leaderboard.crossed import AcrossTracks, across_tracks
-from prunemark.leaderboard.families import FamilyField, OverFamilies
-from prunemark.leaderboard.looks import FIRST_LOOK_SEEDS, p_over_looks, two_looks
-from prunemark.leaderboard.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm
-from prunemark.leaderboard.statistics import PairedComparison
-from prunemark.leaderboard.table import Table
-from prunemark.leaderboard.tracks import Contender, Unit, contenders, unit
+from prunemark.leaderboard.inference import families
+from prunemark.leaderboard.inference.crossed import AcrossTracks, across_tracks
+from prunemark.leaderboard.inference.families import FamilyField, OverFamilies
+from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, p_over_looks, two_looks
+from prunemark.leaderboard.inference.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm
+from prunemark.leaderboard.inference.statistics import PairedComparison
+from prunemark.leaderboard.standings.table import Table
+from prunemark.leaderboard.standings.tracks import Contender, Unit, contenders, unit
 
 ALPHA = 0.05
 

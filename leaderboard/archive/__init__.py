@@ -1,0 +1,1 @@
+"""The records of a board and what lies beside them: packed, read, refused by name, invalidated."""

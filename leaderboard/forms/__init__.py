@@ -1,0 +1,1 @@
+"""One board in many forms: words, plain rows, Markdown, LaTeX, a citation."""
