@@ -1,6 +1,7 @@
 """Synthetic records, valid in every field, for tests of whatever reads records."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,28 @@ def _accuracy(percent, examples):
     correct = np.zeros(examples, dtype=bool)
     correct[: round(percent / 100 * examples)] = True
     return Accuracy(100 * correct.sum() / examples, examples, pack_correctness(correct), 90.0, 91.0)
+
+
+@pytest.fixture
+def prunemark(monkeypatch, capsys, tmp_path):
+    """Runs `prunemark ...` in this process and in an empty folder: (exit code, output, errors)."""
+    from prunemark.benchmark import cli
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("PRUNEMARK_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["prunemark", *map(str, words)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
 
 
 @pytest.fixture

@@ -17,6 +17,11 @@ def quick_track(like="digits-resnet8@1", name="quick", **changes):
     return dataclasses.replace(track.TRACKS[like], name=name, **changes)
 
 
+def submit(command, method, home, *more, seeds="2", name="quick", level=("--level", "90%")):
+    """`prunemark submit` on that track, by a fixture that runs commands."""
+    return command("submit", method, "--track", name, "--seeds", seeds, "--home", home, *level, *more)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     track.TRACKS["quick@1"] = quick_track()

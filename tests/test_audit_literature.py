@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from prunemark.audit import literature, runs, table, tables
 from prunemark.audit.checks import faults
 from prunemark.audit.literature_page import report
 from prunemark.audit.plot import Join, Point, scatter
-from prunemark.benchmark import cli
 from prunemark.benchmark.record import dump
 from prunemark.setups.errors import InputError
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict, known
@@ -22,21 +20,8 @@ EXAMPLES = Path(__file__).parent / "audit_examples"
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Runs `prunemark audit ...` in this process: (exit code, output, errors)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["prunemark", "audit", *map(str, words)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+def command(prunemark):
+    return lambda *words: prunemark("audit", *words)
 
 
 def row(id):

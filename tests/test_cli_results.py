@@ -3,12 +3,10 @@
 import csv
 import io
 import json
-import sys
 
 import pytest
 
 from prunemark.baselines.registry import METHODS
-from prunemark.benchmark import cli
 from prunemark.benchmark.record import dump
 from prunemark.benchmark.submissions.submission import locate
 from prunemark.leaderboard.archive.packs import write_pack
@@ -19,23 +17,9 @@ L2 = locate("L2-norm", METHODS)[1].sha256
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """Runs `prunemark ...` in this process: (exit code, output, errors)."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def command(prunemark, monkeypatch, tmp_path):
     monkeypatch.setenv("PRUNEMARK_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["prunemark", *map(str, words)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+    return prunemark
 
 
 @pytest.fixture
