@@ -1,6 +1,7 @@
 """Synthetic records, valid in every field, for tests of whatever reads records."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from prunemark.benchmark.outcome import (
 )
 from prunemark.benchmark.record import SCHEMA, Record
 from prunemark.setups.track import find_track
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the harness: a process that has threads must not be forked
 
 LR = (0.1, 0.01)
 

@@ -195,7 +195,7 @@ def test_each_evasion_is_caught(run, name):
 
 
 def test_the_meter_and_the_data_are_not_handed_over(run):
-    ok(run("S3.2", "LooksForTheMeter", "cheats.py"))
+    ok(run("S3.2", "LooksForTheMeter", "trespassers.py"))
 
 
 @pytest.mark.parametrize(
@@ -211,12 +211,12 @@ def test_the_meter_and_the_data_are_not_handed_over(run):
     ],
 )
 def test_what_a_submission_leaves_is_not_taken_at_its_word(run, name, status, words):
-    outcome = run("S3.2", name, "cheats.py").outcome
+    outcome = run("S3.2", name, "trespassers.py").outcome
     assert (outcome.status, words in outcome.failure.evidence) == (status, True), outcome.failure
 
 
 def test_the_harness_cannot_be_imported(run):
-    ok(run("S3.2", "ImportsTheHarness", "cheats.py"))
+    ok(run("S3.2", "ImportsTheHarness", "trespassers.py"))
 
 
 def test_sxb_counts_the_passes_for_scores_too(run):
@@ -229,7 +229,7 @@ def test_sxb_counts_the_passes_for_scores_too(run):
 
 
 def test_only_the_base_model_and_the_training_split_are_handed_over(run):
-    ok(run("S3.2", "LooksForTheTestSplit", "cheats.py"))
+    ok(run("S3.2", "LooksForTheTestSplit", "trespassers.py"))
 
 
 SCHEDULES = {"one-shot": 0, "rounds:2": 2, "agp:3": 3}
