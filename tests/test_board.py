@@ -10,6 +10,7 @@ from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
 from prunemark.leaderboard.archive.load import Loaded, Refused
+from prunemark.leaderboard.forms.words import verdict_words
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups.errors import InputError
 
@@ -84,6 +85,23 @@ def test_a_row_that_lacks_seeds_is_partial_and_the_others_keep_theirs(make_recor
     assert found.seeds == (0, 1, 2, 3, 4)
     assert row(found, "Mine").why == "partial: 3 of the anchor's 5 seeds"
     assert row(found, "Full").verdict.word == "better"
+
+
+def test_the_first_five_of_ten_seeds_are_a_first_look(make_records):
+    """It has a verdict on its five seeds and no rank; any other five are partial."""
+    ten = [*ANCHOR, *(94.2, 94.4, 93.8, 94.6, 94.0)]
+    odd = make_records("Odd", [*BETTER[:4], 96.0, 96.4])
+    del odd[2]
+    whole = make_records("Whole", [value + 1.0 for value in ten])
+    found = table(make_records("L1-norm", ten), whole, make_records("Mine", BETTER), odd)
+    mine = row(found, "Mine")
+    assert mine.seeds == (0, 1, 2, 3, 4) and mine.why == "" and mine.rank is None and mine.generalises is not None
+    assert mine.verdict.comparison.difference_pp == pytest.approx(np.mean(BETTER) - np.mean(ANCHOR))
+    assert mine.verdict.family == 2 and found.placed == 2 and row(found, "Whole").rank is not None
+    assert row(found, "Odd").why == "partial: 5 of the anchor's 10 seeds"
+    assert verdict_words(mine, found) == "better, first look" and "p = min(1, p5/.2). Ranks" in found.looks
+    assert verdict_words(row(found, "Whole"), found) == "better"
+    assert [r.name for r in found.ranked] == ["Mine", "Whole", "L1-norm"]  # by the difference on shared seeds
 
 
 def test_more_seeds_than_the_anchor_has_are_not_used(make_records):

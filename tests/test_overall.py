@@ -78,6 +78,14 @@ def test_two_tracks_by_hand(make_records):
     assert "About these 2 tracks and new seeds (E3)" in found.statement and "Holm over 1 methods" in found.statement
 
 
+def test_a_method_at_its_first_look_on_a_track_lacks_it(on_track):
+    early = [
+        r for r in on_track("two@1", {"Mine": 3.0}, seeds=10) if r.outcome.method.name != "Mine" or r.outcome.seed < 5
+    ]
+    found = overall(on_track("one@1", {"Mine": 3.0}), early)
+    assert row(found, "Mine").why == "partial 1/2: lacks two@1"
+
+
 def test_a_method_that_lacks_a_track_is_partial_and_nothing_is_imputed(on_track):
     found = overall(
         on_track("one@1", {"Mine": 3, "Half": 3, "Less": 3}),

@@ -142,6 +142,17 @@ def test_earlier_releases_say_with_how_many_seeds_they_showed_a_method(board, ma
     assert ("digits-resnet8@1", "S3.2", "90%", "Yours") not in shown
 
 
+def test_a_first_look_that_a_release_showed_is_followed_by_the_second(board, make_records):
+    write_pack(make_records("L1-norm", [*ANCHOR, 94.0, 94.2, 94.4, 94.1, 93.9], role="anchor")[5:], board / "records")
+    shown = earlier([frozen(board)])
+    assert shown["digits-resnet8@1", "S3.2", "90%", "Mine"] == {5}
+    more = [*MINE, 96.0, 96.5, 96.1, 96.4, 96.2]
+    write_pack(make_records("Mine", more, settings={"p": 2.0})[5:], board / "records")
+    (table,) = make_board(read_records(board / "records"), earlier=shown).tables
+    mine = next(row for row in table.ranked if row.name == "Mine")
+    assert len(mine.seeds) == 10 and mine.verdict.word == "better" and mine.rank is not None
+
+
 def test_controls_with_lent_ratios_were_shown_with_a_verdict_too(board, make_records):
     settings = {RATIOS_OF: "Mine s (p=2.0)"}
     write_pack(make_records("Random", YOURS, role="control", settings=settings), board / "records")

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from prunemark.leaderboard.inference.crossed import correctness_difference, crossed_t
-from prunemark.leaderboard.inference.looks import two_looks
+from prunemark.leaderboard.inference.looks import p_at_first_look, two_looks
 from prunemark.leaderboard.inference.multiplicity import against_anchor, holm, judge
 from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.inference.statistics import VariancePrior
@@ -111,3 +111,37 @@ def test_a_newcomer_changes_no_estimate_and_no_raw_p() -> None:
     ours, theirs = fewer.generalises["a"], more.generalises["a"]
     assert (ours.difference_pp, ours.p_two_sided) == (theirs.difference_pp, theirs.p_two_sided)
     assert ours.p_holm is not None and theirs.p_holm is not None and ours.p_holm <= theirs.p_holm
+
+
+def test_a_method_with_the_first_five_of_ten_seeds_is_judged_at_that_look() -> None:
+    """In one family with those that have all ten; it pays p5 / .2, and the ranks are among the others."""
+    correct = results(np.random.default_rng(8), 10, anchor=0.6, a=0.62, b=0.75, late=0.68)
+    correct["late"] = correct["late"][:5]
+    found = standings(correct)
+    scores = {name: [float(100 * row.mean()) for row in values] for name, values in correct.items()}
+    quantum = 100 / EXAMPLES
+    early = {name: values[:5] for name, values in scores.items()}
+    first = against_anchor(early, "anchor", quantum_percent=quantum)
+    last = against_anchor({n: v for n, v in scores.items() if n != "late"}, "anchor", quantum_percent=quantum)
+    raw = {m: judge({m: last[m]}, margin_pp=MARGIN, first_looks={m: first[m]})[m].p_holm or 0.0 for m in "ab"}
+    raw["late"] = min(1.0, first["late"].p_two_sided / 0.2)
+    assert [found.verdicts[m].p_holm for m in raw] == holm(list(raw.values()))
+    assert found.verdicts["late"].comparison == first["late"] and found.verdicts["late"].family == 3
+    assert set(found.ranks) == {"anchor", "a", "b"} and max(high for _, high in found.ranks.values()) == 3
+    alone = generalising({n: correct[n] for n in ("anchor", "late")}, "anchor", looks=True)["late"]
+    assert alone.p_holm == min(1.0, alone.p_two_sided / 0.2)
+
+
+def test_a_first_look_is_five_seeds_of_ten_and_of_no_other_number() -> None:
+    correct = results(np.random.default_rng(9), 9, anchor=0.6, late=0.68)
+    correct["late"] = correct["late"][:5]
+    assert "late" not in generalising(correct, "anchor")
+    scores = {"anchor": [60.0, 61.0, 62.0, 61.5], "late": [70.0, 71.0, 70.5, 70.1]}
+    with pytest.raises(ValueError, match="not at the first of two looks"):
+        judge(against_anchor(scores, "anchor", quantum_percent=0.1), margin_pp=MARGIN, at_first_look=["late"])
+
+
+def test_a_first_look_pays_what_both_looks_charge_for_it() -> None:
+    correct = results(np.random.default_rng(10), 5, anchor=0.6, a=0.63)
+    found = crossed_t(correctness_difference(correct["a"], correct["anchor"]))
+    assert p_at_first_look(found) == pytest.approx(min(1.0, 2 * two_looks(min(found.p_greater, found.p_less))))

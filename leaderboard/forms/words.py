@@ -125,13 +125,13 @@ def verdict_words(row: Row, table: Table) -> str:
         return f"no test ({len(table.seeds)} seeds)"
     if row.verdict.evidence == "screening":
         return "screening only"
+    first = ", first look" if len(row.seeds) < len(table.seeds) else ""
     if row.verdict.word == "undetermined":
         needed = row.verdict.needed_seeds
-        enough = needed is not None and needed <= len(table.seeds)
-        return "undetermined" if enough else f"undetermined (needs n >= {needed or 'very many'})"
-    return row.verdict.word + (
-        " (within margin)" if row.verdict.within_margin and row.verdict.word != "equivalent" else ""
-    )
+        enough = needed is not None and needed <= len(row.seeds)
+        return f"undetermined{first}" if enough else f"undetermined{first} (needs n >= {needed or 'very many'})"
+    within = " (within margin)" if row.verdict.within_margin and row.verdict.word != "equivalent" else ""
+    return f"{row.verdict.word}{first}{within}"
 
 
 def new_images(row: Row) -> str:
@@ -164,7 +164,7 @@ def caption(table: Table) -> str:
 
 
 def _ranks(table: Table) -> bool:
-    return any(row.rank for row in table.ranked)
+    return table.placed > 0
 
 
 def _families(table: Table) -> list[str]:

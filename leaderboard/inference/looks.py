@@ -55,6 +55,15 @@ def p_over_looks(last: Sided, first: Sided | None) -> float:
     return min(1.0, 2 * side)
 
 
+def p_at_first_look(first: Sided) -> float:
+    """The two-sided p of a comparison that has only its first look in a field where others have both.
+
+    It pays the same price: p5 / .2. When its other seeds come, `p_over_looks` charges for both, so that the chance of a
+    false finding at either look stays what it was.
+    """
+    return min(1.0, first.p_two_sided / FIRST_LOOK_SHARE)
+
+
 def withheld(seeds: int, shown: Collection[int], *, least: int = FIRST_LOOK_SEEDS) -> str:
     """Why a method gets no verdict with this many seeds, in words; "" if it may have one.
 
@@ -71,10 +80,13 @@ def withheld(seeds: int, shown: Collection[int], *, least: int = FIRST_LOOK_SEED
     )
 
 
-def looks_in_words(seeds: int) -> str:
+def looks_in_words(seeds: int, some_at_first: bool = False) -> str:
     """What the caption of a table with so many seeds says of its looks; "" for one look."""
     if seeds != SECOND_LOOK_SEEDS:
         return ""
-    return (
+    words = (
         f"Judged at two looks, {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS} seeds: p = min(1, p5/.2, p10/.8), then Holm."
     )
+    if some_at_first:
+        words += f" First look: {FIRST_LOOK_SEEDS} seeds so far, p = min(1, p5/.2). Ranks are among the others."
+    return words

@@ -13,7 +13,13 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks, two_looks
+from prunemark.leaderboard.inference.looks import (
+    FIRST_LOOK_SEEDS,
+    SECOND_LOOK_SEEDS,
+    p_at_first_look,
+    p_over_looks,
+    two_looks,
+)
 from prunemark.leaderboard.inference.power import needed_seeds
 from prunemark.leaderboard.inference.statistics import (
     Equivalence,
@@ -100,6 +106,7 @@ def judge(
     margin_pp: float,
     alpha: float = 0.05,
     first_looks: Mapping[str, PairedComparison] | None = None,
+    at_first_look: Collection[str] = (),
     withheld: Collection[str] = (),
 ) -> dict[str, Verdict]:
     """The verdict on each method, from its comparison with the anchor (method minus anchor).
@@ -111,8 +118,9 @@ def judge(
 
     `first_looks` holds, for methods that went on from 5 seeds to 10, the comparison on those first 5: both
     looks then count, by `two_looks`, in the direction of the estimate on all 10. Leave a method out that
-    was planned with 10 seeds from the start. Methods that are `withheld` were looked at in other ways: they
-    are screened, not tested (see `looks.withheld`).
+    was planned with 10 seeds from the start. Methods `at_first_look` have those 5 seeds and not yet the others; they
+    are of the same family, and pay for that look alone. Methods that are `withheld` were looked at in other ways:
+    they are screened, not tested (see `looks.withheld`).
 
     Raises ValueError for a first look at other numbers of seeds than 5 and 10, a first look at a
     method that is not in `comparisons`, or a margin that is not positive.
@@ -120,10 +128,27 @@ def judge(
     looks = dict(first_looks or {})
     for name, look in looks.items():
         _check_looks(name, look, comparisons)
+    for name in at_first_look:
+        if name in looks or comparisons[name].seeds != FIRST_LOOK_SEEDS:
+            raise ValueError(f"{name} is not at the first of two looks: that is one of {FIRST_LOOK_SEEDS} seeds")
     tested = [name for name, c in comparisons.items() if c.seeds >= VERDICT_SEEDS and name not in withheld]
     equivalences = {name: tost(c, margin_pp, alpha=alpha) for name, c in comparisons.items()}
-    different = holm([p_over_looks(comparisons[name], looks.get(name)) for name in tested])
-    equal = holm([_p_equivalent(equivalences[name], looks.get(name)) for name in tested])
+    different = holm(
+        [
+            p_at_first_look(comparisons[name])
+            if name in at_first_look
+            else p_over_looks(comparisons[name], looks.get(name))
+            for name in tested
+        ]
+    )
+    equal = holm(
+        [
+            two_looks(equivalences[name].p)
+            if name in at_first_look
+            else _p_equivalent(equivalences[name], looks.get(name))
+            for name in tested
+        ]
+    )
     p_holm = dict(zip(tested, different, strict=True))
     p_equivalence_holm = dict(zip(tested, equal, strict=True))
     verdicts = {}

@@ -53,7 +53,7 @@ def level_view(material: Material, table: Table) -> dict[str, Any]:
         "unranked": [unranked_view(material, row, table) for row in table.unranked if not repeats(row)],
         "folds": folds(material, table),
         "caption": words.caption(table),
-        "field": len(table.ranked),
+        "field": table.placed,
         "forest": charts.forest(table),
         "curves": training_charts.curves(table, material.looks, material.records),
         "trainability": training_charts.trainability(table, material.looks, material.records, page),

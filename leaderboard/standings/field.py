@@ -14,6 +14,7 @@ from typing import Any
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import Record, canonical_json, pipeline_of
 from prunemark.leaderboard.archive.load import competitor
+from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
 from prunemark.setups.assessment import established, violations
 from prunemark.setups.comparison import HARNESS_SETUPS, chain
 from prunemark.setups.pipeline import Pipeline
@@ -205,9 +206,20 @@ def why_unranked(c: Competitor, anchor: Competitor | None, setup: str, seeds: Se
     if shared and (found := objection(anchor, c, setup, shared)):
         return found
     there = [seed for seed in seeds if seed in c.counted]
-    if len(there) < len(seeds):
+    if len(there) < len(compared_on(c, seeds)):
         return f"partial: {len(there)} of the anchor's {len(seeds)} seeds"
     return None
+
+
+def compared_on(c: Competitor, seeds: Sequence[int]) -> tuple[int, ...]:
+    """The seeds on which a competitor is compared with the anchor, which has all of `seeds`.
+
+    Those are all; where the anchor was looked at twice, the first five for a competitor that has just these.
+    """
+    first = tuple(seeds[:FIRST_LOOK_SEEDS])
+    if len(seeds) == SECOND_LOOK_SEEDS and tuple(seed for seed in seeds if seed in c.counted) == first:
+        return first
+    return tuple(seeds)
 
 
 def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence[int]) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunemark.leaderboard.inference.crossed import CrossedComparison, correctness_difference, crossed_t
-from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_over_looks
+from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_at_first_look, p_over_looks
 from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, VERDICT_SEEDS, Verdict, against_anchor, holm, judge
 from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.inference.statistics import VariancePrior
@@ -42,26 +42,31 @@ def stand(
     """The standings of one field.
 
     `scores` are accuracies in percent, shape (seeds,), of every method, in order of the seeds; `correct` is shape
-    (seeds, examples), of those with results on all seeds. With exactly ten seeds both looks are charged for: the first
-    five seeds and all ten. Methods that are `withheld` get no verdict, no rank and cost nobody anything.
+    (seeds, examples), of those with results on all their seeds. With exactly ten seeds both looks are charged for: the
+    first five seeds and all ten. A method may then have the first five alone: it is judged at that look, and not
+    ranked. Methods that are `withheld` get no verdict, no rank and cost nobody anything.
     """
     seeds = len(scores[anchor])
     looks = seeds == SECOND_LOOK_SEEDS
     if seeds < 2 or len(scores) < 2:
         return Standings({}, {}, {})
+    whole = {name: values for name, values in scores.items() if len(values) == seeds}
+    comparisons = against_anchor(whole, anchor, quantum_percent=quantum_percent, prior=prior)
     first = None
     if looks:
         early = {name: values[:FIRST_LOOK_SEEDS] for name, values in scores.items()}
         first = against_anchor(early, anchor, quantum_percent=quantum_percent, prior=prior)
+        comparisons |= {name: found for name, found in first.items() if name not in whole}
     verdicts = judge(
-        against_anchor(scores, anchor, quantum_percent=quantum_percent, prior=prior),
+        comparisons,
         margin_pp=margin_pp,
-        first_looks=first,
+        first_looks={name: found for name, found in first.items() if name in whole} if first else None,
+        at_first_look=scores.keys() - whole,
         withheld=withheld,
     )
     ranks: dict[str, tuple[int, int]] = {}
     if seeds >= RANK_SEEDS:
-        ranks = rank_intervals(scores, quantum_percent, prior=prior, looks=looks, withheld=withheld)
+        ranks = rank_intervals(whole, quantum_percent, prior=prior, looks=looks, withheld=withheld)
     return Standings(verdicts, ranks, generalising(correct, anchor, looks=looks, withheld=withheld))
 
 
@@ -71,17 +76,25 @@ def generalising(
     """Every method against the anchor for new seeds and new images (E2), with Holm over this family.
 
     `p_holm` stays None with fewer than 5 seeds and for methods that are `withheld`. With `looks`, both looks are
-    charged for, in the direction of the estimate on all seeds.
+    charged for, in the direction of the estimate on all seeds; of a method with the first five seeds, that look alone.
     """
     if anchor not in correct or min(correct[anchor].shape) < 2:
         return {}
+    seeds, examples = correct[anchor].shape
+    allowed = {(seeds, examples), (FIRST_LOOK_SEEDS, examples)} if looks else {(seeds, examples)}
     found = {
-        name: crossed_t(correctness_difference(values, correct[anchor]))
+        name: crossed_t(correctness_difference(values, correct[anchor][: len(values)]))
         for name, values in correct.items()
-        if name != anchor and values.shape == correct[anchor].shape
+        if name != anchor and values.shape in allowed
     }
+
+    def p(name: str) -> float:
+        if len(correct[name]) < seeds:
+            return p_at_first_look(found[name])
+        return p_over_looks(found[name], _first(correct[name], correct[anchor]) if looks else None)
+
     tested = [name for name, c in found.items() if c.seeds >= VERDICT_SEEDS and name not in withheld]
-    raw = [p_over_looks(found[name], _first(correct[name], correct[anchor]) if looks else None) for name in tested]
+    raw = [p(name) for name in tested]
     adjusted = dict(zip(tested, holm(raw), strict=True))
     return {name: replace(comparison, p_holm=adjusted.get(name)) for name, comparison in found.items()}
 

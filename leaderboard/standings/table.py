@@ -95,6 +95,11 @@ class Table:
         """no test, screening, verdicts or ranks: what this many seeds allow to be said."""
         return evidence_level(len(self.seeds))
 
+    @property
+    def placed(self) -> int:
+        """How many have a rank: the places that the ranks are among."""
+        return sum(row.rank is not None for row in self.ranked)
+
 
 def make_table(
     records: Sequence[Record],
@@ -107,7 +112,8 @@ def make_table(
     """The standings at one level. `records` are of one track and setup; dense ones go beside every level.
 
     Ranked are the competitors between whom and the anchor the setup verifiably holds, on the seeds on which the
-    anchor has a result. A seed on which the anchor failed compares nothing and is left out for all. A method that
+    anchor has a result; where those are ten, a competitor that has the first five is judged at that first of two
+    looks, without a rank. A seed on which the anchor failed compares nothing and is left out for all. A method that
     failed counts at chance there; one that broke a rule or lacks seeds is shown with the reason. Nothing is
     imputed. `invalid` and `earlier` as in `make_board`.
     """
@@ -123,19 +129,21 @@ def make_table(
 
     reasons = _reasons(competitors, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, peek)
     ranked = [c for c in competitors if reasons[c.name] is None]
-    peeked = {c.name: why for c in ranked if (why := peek(c.name, len(seeds)))}
-    found = _stand(ranked, anchor, seeds, terms["margin_pp"], prior, peeked) if anchor else Standings({}, {}, {})
-    rows = [_row(c, seeds, found, flag=peeked.get(c.name, "")) for c in ranked]
+    on = {c.name: field.compared_on(c, seeds) for c in ranked}
+    peeked = {c.name: why for c in ranked if (why := peek(c.name, len(on[c.name])))}
+    found = _stand(ranked, anchor, on, terms["margin_pp"], prior, peeked) if anchor else Standings({}, {}, {})
+    rows = [_row(c, on[c.name], found, flag=peeked.get(c.name, "")) for c in ranked]
     others = [_row(c, c.counted, why=reason) for c in competitors if (reason := reasons[c.name])]
+    some_at_first = any(len(row.seeds) < len(seeds) for row in rows)
     bases = {base.sha256 for c in ranked for seed in seeds if seed in c.ok and (base := c.ok[seed].outcome.base)}
     return Table(
         first.track, str(terms["title"]), str(terms["granularity"]), str(terms.get("family", "")),
         tuple(each["name"] for each in terms["levels"]), first.setup, level, anchor.name if anchor else terms["anchor"],
         float(terms["margin_pp"]), seeds,
-        tuple(sorted(rows, key=lambda row: (-(row.accuracy_percent or 0.0), row.name))),
+        _in_order(rows),
         tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
         field.holding_setup(ranked, seeds), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
-        looks_in_words(len(seeds)), _prior_in_words(prior), prior, _notes(anchor), release,
+        looks_in_words(len(seeds), some_at_first), _prior_in_words(prior), prior, _notes(anchor), release,
     )  # fmt: skip
 
 
@@ -188,22 +196,30 @@ def _examples(c: Competitor | None) -> int:
 def _stand(
     ranked: Sequence[Competitor],
     anchor: Competitor,
-    seeds: tuple[int, ...],
+    on: Mapping[str, tuple[int, ...]],
     margin_pp: float,
     prior: VariancePrior | None,
     peeked: Collection[str],
 ) -> Standings:
     # what failed has no images that were right or wrong: nothing is said of new images there
-    whole = [c for c in ranked if all(seed in c.ok for seed in seeds)]
+    whole = [c for c in ranked if all(seed in c.ok for seed in on[c.name])]
     return stand(
-        {c.name: c.scores(seeds) for c in ranked},
-        {c.name: _correct(c, seeds) for c in whole},
+        {c.name: c.scores(on[c.name]) for c in ranked},
+        {c.name: _correct(c, on[c.name]) for c in whole},
         anchor.name,
         quantum_percent=100.0 / _examples(anchor),
         margin_pp=margin_pp,
         prior=prior,
         withheld=peeked,
     )
+
+
+def _in_order(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """By the mean difference to the anchor, each on shared seeds; where nothing is compared, by accuracy."""
+    if not any(row.verdict for row in rows):
+        return tuple(sorted(rows, key=lambda row: (-(row.accuracy_percent or 0.0), row.name)))
+    differences = {row.name: row.verdict.comparison.difference_pp if row.verdict else 0.0 for row in rows}
+    return tuple(sorted(rows, key=lambda row: (-differences[row.name], row.name)))
 
 
 def _correct(c: Competitor, seeds: Sequence[int]) -> Correctness:

@@ -105,7 +105,12 @@ def unit(tables: Sequence[Table]) -> Unit:
 def contenders(tracks: Sequence[Unit]) -> list[Contender]:
     """Methods are the same when code and settings are; rows that these do not tell apart keep their names."""
     tables = [table for track in tracks for table in track.tables]
-    entries = [(table, row) for table in tables for row in table.ranked if row.name != table.anchor]
+    entries = [
+        (table, row)
+        for table in tables
+        for row in table.ranked
+        if row.name != table.anchor and len(row.seeds) == len(table.seeds)  # at a first look it lacks seeds
+    ]
     seen = Counter((table.track, table.level, _code(row)) for table, row in entries)
     ambiguous = {code for (*_, code), count in seen.items() if count > 1}
     rows: dict[object, dict[str, dict[str, Row]]] = {}
