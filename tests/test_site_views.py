@@ -1,6 +1,7 @@
 """What the pages make of a board: same runs, folds, links to papers and to newer records."""
 
 import dataclasses
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -119,3 +120,14 @@ def test_superseded_records_lead_to_the_one_that_is_shown():
     material = SimpleNamespace(board=board, records_by_track={"t@1": {"c" * 64: None}, "u@1": {}})
     assert superseded(material, "t@1") == {"a" * 12: "c" * 12, "b" * 12: "c" * 12}
     assert superseded(material, "u@1") == {}
+
+
+def test_as_many_methods_are_compared_as_are_listed(site):
+    """With ranks or, at five seeds, without."""
+    found = 0
+    for page in site.glob("track_*.html"):
+        for panel in re.findall(r'<table class="ranking">.*?</table>', page.read_text(), re.DOTALL):
+            said = re.search(r"(\d+) methods compared", panel)
+            assert said and int(said[1]) == panel.count('<th scope="row">')
+            found += 1
+    assert found

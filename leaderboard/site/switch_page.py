@@ -99,6 +99,7 @@ def panel_view(material: Material, table: Table) -> dict[str, Any]:
         "page": material.places.standings(table.track, table.setup, table.level),
         "when_run": HARNESS_SETUPS[table.setup].when_run,
         "seeds": len(table.seeds),
+        "compared": len(table.ranked),
         "of": table.placed,
         "rows": [
             {
