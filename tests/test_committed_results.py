@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from prunemark.benchmark.exchange.acceptance import disagreement
+from prunemark.leaderboard import release
 from prunemark.leaderboard.archive import load
 from prunemark.leaderboard.archive.methods import read_methods
 from prunemark.leaderboard.forms import citation, tables
@@ -49,6 +50,40 @@ def test_nothing_on_the_board_was_tampered_with_or_is_missing(found):
     assert [part.findings for part in examine_board(LEADERBOARD, disagreement)] == [[]] * 5
     sources = read_methods(LEADERBOARD / "methods")
     assert {r.outcome.method.source_sha256 for r in found.records} - {""} <= set(sources)
+
+
+def test_every_release_can_be_built_again_from_its_own_records():
+    releases, refused = release.read_releases(LEADERBOARD / release.FOLDER)
+    assert releases and not refused
+    for index, each in enumerate(releases):
+        earlier = release.earlier(releases[:index])
+        frozen = release.read_frozen(each, LEADERBOARD / "records")
+        release.check_field(board.make_board(frozen, earlier=earlier, release=each.id), each)
+
+
+def test_what_the_readme_says_of_the_board(standings):
+    """Its sentences, made from the records."""
+    said = " ".join((LEADERBOARD.parent / "README.md").read_text().split())
+    under = {
+        setup: [t for t in standings.tables if (t.track, t.setup) == ("digits-resnet8@1", setup)]
+        for setup in ("S2", "S4.2")
+    }
+    (at_90,) = (table for table in under["S2"] if table.level == "90%")
+    random = next(row for row in at_90.ranked if row.name == "Random").verdict
+    low, high = random.comparison.interval_pp
+    assert random.p_holm < 0.001
+    words = f"by {random.comparison.difference_pp:.2f} points ([{low:+.2f}, {high:+.2f}], p < .001)"
+    assert f"random pruning beats L1-norm at 90 % {words}" in said
+    verdicts = {
+        setup: [row.verdict.word for table in found for row in table.ranked if row.verdict]
+        for setup, found in under.items()
+    }
+    methods = {row.name for table in under["S2"] for row in table.ranked} - {"L1-norm"}
+    better = {setup: words.count("better") for setup, words in verdicts.items()}
+    number = len(verdicts["S2"])
+    counted = f"Of {number} comparisons of {len(methods)} methods with L1-norm, {better['S2']} end as better"
+    assert number == len(verdicts["S4.2"])
+    assert f"{counted} under S2 and {better['S4.2'] or 'none'} under S4.2" in said
 
 
 def test_every_track_of_digits_was_run_under_every_setup_of_the_paper(standings):

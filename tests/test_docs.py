@@ -66,7 +66,7 @@ def commands_of(text):
 def clone(tmp_path_factory):
     """A folder with what the commands use of a clone. All pages share it, and so the store of trained stages."""
     folder = tmp_path_factory.mktemp("clone")
-    for used in ("examples", "tests/audit_examples"):
+    for used in ("examples", "tests/audit_examples", "leaderboard/records", "leaderboard/releases"):
         shutil.copytree(ROOT / used, folder / used, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 

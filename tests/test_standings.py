@@ -127,6 +127,8 @@ def test_a_method_with_the_first_five_of_ten_seeds_is_judged_at_that_look() -> N
     raw["late"] = min(1.0, first["late"].p_two_sided / 0.2)
     assert [found.verdicts[m].p_holm for m in raw] == holm(list(raw.values()))
     assert found.verdicts["late"].comparison == first["late"] and found.verdicts["late"].family == 3
+    equal = two_looks(found.verdicts["late"].equivalence.p)
+    assert judge({"late": first["late"]}, margin_pp=MARGIN, at_first_look=["late"])["late"].p_equivalence_holm == equal
     assert set(found.ranks) == {"anchor", "a", "b"} and max(high for _, high in found.ranks.values()) == 3
     alone = generalising({n: correct[n] for n in ("anchor", "late")}, "anchor", looks=True)["late"]
     assert alone.p_holm == min(1.0, alone.p_two_sided / 0.2)
