@@ -10,7 +10,7 @@ from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
 from prunemark.leaderboard.archive.load import Loaded, Refused
-from prunemark.leaderboard.forms.words import verdict_words
+from prunemark.leaderboard.forms.words import in_top_set, verdict_words
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups.errors import InputError
 
@@ -105,6 +105,22 @@ def test_the_first_five_of_ten_seeds_are_a_first_look(make_records):
     place = ("digits-resnet8@1", "S3.2", "90%", "Mine")
     again = table(make_records("L1-norm", ten), make_records("Mine", BETTER), earlier={place: {7}})
     assert row(again, "Mine").flags == ()  # five seeds are no look after one at seven
+
+
+def test_a_first_look_is_not_what_is_left_of_a_second(make_records):
+    """As where later runs were invalidated: that is partial."""
+    ten = [*ANCHOR, *(94.2, 94.4, 93.8, 94.6, 94.0)]
+    mine = make_records("Mine", [value + 1.0 for value in ten])
+    reasons = {record.record_sha256: "wrong data" for record in mine[5:]}
+    board = make_board(Loaded((*make_records("L1-norm", ten), *mine), invalid=reasons))
+    assert row(board.tables[0], "Mine").why == "partial: 5 of the anchor's 10 seeds"
+
+
+def test_the_anchor_is_not_bold_beside_a_first_look_that_is_better(make_records):
+    ten = [*ANCHOR, *(94.2, 94.4, 93.8, 94.6, 94.0)]
+    found = table(make_records("L1-norm", ten), make_records("Mine", [value + 3.0 for value in ANCHOR]))
+    assert row(found, "Mine").verdict.word == "better" and found.placed == 0
+    assert not any(in_top_set(each, found) for each in found.ranked)
 
 
 def test_more_seeds_than_the_anchor_has_are_not_used(make_records):

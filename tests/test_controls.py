@@ -88,6 +88,14 @@ def test_ten_seeds_are_two_looks_for_lent_controls_too(make_records):
     assert f"(p {min(1, first / 0.2, last / 0.8):.3g}, Holm over 1" in row(found, "Random").why
 
 
+def test_a_lent_control_beside_an_anchor_of_ten_seeds_pays_for_a_first_look(make_records):
+    ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
+    groups = method(make_records, "Mine", BETTER), lent(make_records, "Mine", ANCHOR, "r")
+    found = table(make_records("L1-norm", ten), *groups)
+    p = stats.ttest_rel(BETTER, ANCHOR).pvalue
+    assert f"(p {min(1, p / 0.2):.3g}, Holm over 1" in row(found, "Random").why
+
+
 def test_looks_that_were_not_paid_for_give_a_lent_control_no_verdict(make_records):
     six, more = [*ANCHOR, 94.0], [*BETTER, 96.0]
     control = lent(make_records, "A", six, "1")

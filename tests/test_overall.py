@@ -83,7 +83,7 @@ def test_a_method_at_its_first_look_on_a_track_lacks_it(on_track):
         r for r in on_track("two@1", {"Mine": 3.0}, seeds=10) if r.outcome.method.name != "Mine" or r.outcome.seed < 5
     ]
     found = overall(on_track("one@1", {"Mine": 3.0}), early)
-    assert row(found, "Mine").why == "partial 1/2: lacks two@1"
+    assert row(found, "Mine").why == "partial 1/2: lacks two@1 (a first look)"
 
 
 def test_a_method_that_lacks_a_track_is_partial_and_nothing_is_imputed(on_track):

@@ -48,6 +48,15 @@ def test_what_a_setup_changes_is_found_and_said(make_records):
     assert lesson.changes(switched(make_records)[1:]) == []
 
 
+def test_verdicts_of_other_seeds_teach_nothing_about_a_setup(make_records):
+    """A method that is better with ten seeds and undetermined with five has learned from seeds, not from the setup."""
+    found = switched(make_records)
+    (changed,) = {change.name for change in lesson.changes(found)}
+    loose = found[0]
+    rows = tuple(dataclasses.replace(r, seeds=r.seeds[:-1]) if r.name == changed else r for r in loose.ranked)
+    assert lesson.changes([dataclasses.replace(loose, ranked=rows), *found[1:]]) == []
+
+
 @given(st.lists(st.floats(0, 380), max_size=20).map(sorted))
 def test_labels_are_apart_in_order_and_within_the_figure_if_they_fit(wanted):
     placed = slope_chart.spread(wanted, 15, 380)

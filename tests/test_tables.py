@@ -89,10 +89,12 @@ def test_below_eight_seeds_nothing_is_ranked_and_nothing_bold(make_records):
 def test_what_is_worse_than_the_anchor_is_not_in_the_top_set_though_its_rank_is_open(board):
     (table,) = board.tables
     (fine,) = [row for row in table.ranked if row.name == "Fine"]
-    assert fine.rank == (1, 1) and in_top_set(fine)
+    assert fine.rank == (1, 1) and in_top_set(fine, table)
     worse = dataclasses.replace(fine, verdict=dataclasses.replace(fine.verdict, word="worse"))
-    assert not in_top_set(worse) and not in_top_set(dataclasses.replace(fine, rank=(2, 3)))
-    assert not in_top_set(dataclasses.replace(fine, rank=None))
+    assert not in_top_set(worse, table) and not in_top_set(dataclasses.replace(fine, rank=(2, 3)), table)
+    assert not in_top_set(dataclasses.replace(fine, rank=None), table)
+    anchor = next(row for row in table.ranked if row.name == table.anchor)
+    assert not in_top_set(dataclasses.replace(anchor, rank=(1, 2)), table)  # a method is shown to be better
 
 
 def test_one_base_model_for_all_seeds_is_a_condition_of_everything(make_record):

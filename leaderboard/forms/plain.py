@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.table import Row, Table, at_first_look
 
 
 def plain_rows(tables: Iterable[Table]) -> list[dict[str, Any]]:
@@ -31,7 +31,8 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
     return {
         "scope": "track", "track": table.track, "setup": table.setup, "granularity": table.granularity,
         "level": table.level, "method": row.name, "role": row.role,
-        "ranked": not row.why, "seeds": len(row.seeds), "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
+        "ranked": not row.why, "first_look": at_first_look(row, table),
+        "seeds": len(row.seeds), "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
         "accuracy_low_percent": _finite(lowest), "accuracy_high_percent": _finite(highest),
         "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
         **asdict(row.measured), "trainability_percent": row.trainability_percent,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.table import Row, Table, at_first_look
 
 COLUMNS = {
     "method": "Method",
@@ -89,13 +89,14 @@ def line(row: Row, table: Table) -> Line:
         "verdict": "" if anchor else verdict_words(row, table),
         "new_images": "" if anchor else new_images(row),
     }
-    return Line({key: cells[key] for key in columns(table)}, in_top_set(row))
+    return Line({key: cells[key] for key in columns(table)}, in_top_set(row, table))
 
 
-def in_top_set(row: Row) -> bool:
-    """Whether no method is shown to be better: not by ranks, and not the anchor by its verdict, a smaller family."""
-    worse = row.verdict is not None and row.verdict.word == "worse"
-    return bool(row.rank and row.rank[0] == 1 and not worse)
+def in_top_set(row: Row, table: Table) -> bool:
+    """Whether no method is shown to be better: not by ranks, and not by verdicts, whose family is smaller."""
+    verdicts = {other.verdict.word for other in table.ranked if other.verdict}
+    beaten = "better" in verdicts if row.name == table.anchor else row.verdict and row.verdict.word == "worse"
+    return bool(row.rank and row.rank[0] == 1 and not beaten)
 
 
 def unranked_line(row: Row, table: Table) -> dict[str, str]:
@@ -125,11 +126,11 @@ def verdict_words(row: Row, table: Table) -> str:
         return f"no test ({len(table.seeds)} seeds)"
     if row.verdict.evidence == "screening":
         return "screening only"
-    first = ", first look" if len(row.seeds) < len(table.seeds) else ""
-    if row.verdict.word == "undetermined":
+    first = ", first look" if at_first_look(row, table) else ""
+    if row.verdict.word == "undetermined" and not first:
         needed = row.verdict.needed_seeds
         enough = needed is not None and needed <= len(row.seeds)
-        return f"undetermined{first}" if enough else f"undetermined{first} (needs n >= {needed or 'very many'})"
+        return "undetermined" if enough else f"undetermined (needs n >= {needed or 'very many'})"
     within = " (within margin)" if row.verdict.within_margin and row.verdict.word != "equivalent" else ""
     return f"{row.verdict.word}{first}{within}"
 
@@ -212,6 +213,12 @@ def overall_caption(overall: Overall) -> str:
     """What standings over tracks rest on, and what is said of new families."""
     anchor = f" Anchor {overall.anchor}." if overall.rows else ""
     return f"Run under {overall.setup}, {overall.granularity} pruning. {overall.statement}{anchor} {overall.e4}".strip()
+
+
+def numbers_of_seeds(tables: Iterable[Table]) -> str:
+    """With how many seeds the rows of tables are ranked: 5, or 5–10."""
+    found = {len(row.seeds) for table in tables for row in table.ranked} or {0}
+    return "–".join(map(str, sorted({min(found), max(found)})))
 
 
 def number(value: float | None, digits: int) -> str:

@@ -59,7 +59,7 @@ def p_at_first_look(first: Sided) -> float:
     """The two-sided p of a comparison that has only its first look in a field where others have both.
 
     It pays the same price: p5 / .2. When its other seeds come, `p_over_looks` charges for both, so that the chance of a
-    false finding at either look stays what it was.
+    false finding at either of the two is at most alpha.
     """
     return min(1.0, first.p_two_sided / FIRST_LOOK_SHARE)
 
@@ -88,5 +88,5 @@ def looks_in_words(seeds: int, some_at_first: bool = False) -> str:
         f"Judged at two looks, {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS} seeds: p = min(1, p5/.2, p10/.8), then Holm."
     )
     if some_at_first:
-        words += f" First look: {FIRST_LOOK_SEEDS} seeds so far, p = min(1, p5/.2). Ranks are among the others."
+        words += f" First look: {FIRST_LOOK_SEEDS} seeds in all columns, p = min(1, p5/.2). Ranks are among the others."
     return words

@@ -67,7 +67,7 @@ def forest(table: Table) -> Spec | None:
             mark("rule", "rows", x=at("x", "low"), x2=at("x", "high"), y=middle, stroke=colour, strokeWidth=3),
             mark("symbol", "rows", seen=True, x=at("x", "d"), y=middle, shape=at("shape", "word"), stroke=colour,
                  size=90, fill=[{"test": "datum.word === 'undetermined'", "value": "var(--paper)"}, colour],
-                 strokeWidth=2, tooltip={"signal": _FOREST_TIP.format(seeds=len(table.seeds))}),
+                 strokeWidth=2, tooltip={"signal": _FOREST_TIP}),
         ],
     )  # fmt: skip
 
@@ -82,6 +82,7 @@ def _forest_row(row: Row, c: PairedComparison) -> dict[str, Any]:
         "wide": [round(end, 3) for end in wide] if wide else None,
         "word": word(row),
         "wins": c.wins,
+        "seeds": c.seeds,
     }
 
 
@@ -200,7 +201,7 @@ def _spread(means: Sequence[Mapping[str, Any]], weights: bool) -> str:
 
 _FOREST_TIP = (
     "datum.name + '\\n' + format(datum.d, '+.2f') + ' pp [' + format(datum.low, '+.2f') + ', ' +"
-    " format(datum.high, '+.2f') + ']\\n' + datum.word + '\\nahead on ' + datum.wins + ' of {seeds} seeds'"
+    " format(datum.high, '+.2f') + ']\\n' + datum.word + '\\nahead on ' + datum.wins + ' of ' + datum.seeds + ' seeds'"
 )
 _SEED_TIP = (
     "scale('name', datum.m) + ', seed ' + datum.s + '\\n' + format(datum.y, '.2f') + ' %'"

@@ -48,9 +48,11 @@ def changes(tables: Sequence[Table]) -> list[Change]:
     """The methods of one level whose verdict changes between setups, each with its widest change, widest first.
 
     `tables` are of one track and level, looser setups first. Each setup is compared with the next stricter one under
-    which the verdict is another, provided that one of the two verdicts is better or worse.
+    which the verdict is another, provided that one of the two verdicts is better or worse, and both are of the same
+    seeds.
     """
     by_method: dict[str, list[tuple[str, str, float]]] = {}
+    seeds: dict[tuple[str, str], tuple[int, ...]] = {}
     chained = [table for table in tables if table.setup not in WHOLE]
     for table in chained:
         for row in table.ranked:
@@ -58,12 +60,17 @@ def changes(tables: Sequence[Table]) -> list[Change]:
                 by_method.setdefault(row.name, []).append(
                     (table.setup, word(row), row.verdict.comparison.difference_pp)
                 )
+                seeds[row.name, table.setup] = row.seeds
+
+    def same(name: str, loose: tuple[str, str, float], strict: tuple[str, str, float]) -> bool:
+        return seeds[name, loose[0]] == seeds[name, strict[0]]
+
     found = []
     for name, seen in by_method.items():
         pairs = [
             Change(name, chained[0].anchor, loose, strict)
             for number, loose in enumerate(seen)
-            if (strict := next((later for later in seen[number + 1 :] if later[1] != loose[1]), None))
+            if (strict := next((s for s in seen[number + 1 :] if s[1] != loose[1] and same(name, loose, s)), None))
             and {loose[1], strict[1]} & {"better", "worse"}
         ]
         found += [max(pairs, key=lambda change: change.size_pp)] if pairs else []

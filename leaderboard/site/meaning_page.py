@@ -25,6 +25,9 @@ ROWS = {
     "ratios of a method is compared with that method alone, and says so in the place of a reason.",
     "reference": "The dense network and scratch training: shown beside the methods, ranked where a setup admits it.",
     "partial": "A method that lacks some of the anchor's seeds is shown and not ranked. No missing value is filled in.",
+    "first look": "A method with just the first five of the anchor's ten seeds. All its columns are of these five; it "
+    "has a verdict, at the price of a first look (p5 / .2), and no rank. Its accuracy minus that of the anchor in the "
+    "table is not its difference, which is taken on the five seeds that both have.",
     "failed": "A method that failed on a seed counts there with the accuracy of chance, and a flag says so.",
     "diverged": "A run whose loss became infinite counts with the accuracy it ended with, and a flag says so.",
     "disqualified": "A rule was broken: the budget was overdrawn, or the result is not what the contract allows.",

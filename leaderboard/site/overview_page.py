@@ -48,15 +48,14 @@ def overview_page(material: Material) -> str:
 def facts(material: Material) -> list[tuple[str, str]]:
     """How large the board is: pairs of a number and what it counts."""
     submitted = {r.outcome.method.name for r in material.records.values() if r.outcome.method.kind == "pruned"}
-    seeds = {len(table.seeds) for table in material.board.tables if table.seeds}
     counted = [
         (len(material.by_track), "track"),
         (len(material.setups), "setup"),
         (len(submitted), "pruning method"),
         (material.board.records, "record"),
     ]
-    range_ = "–".join(map(str, sorted({min(seeds, default=0), max(seeds, default=0)})))
-    return [*((f"{number}", what + "s" * (number != 1)) for number, what in counted), (range_, "seeds a comparison")]
+    seeds = words.numbers_of_seeds(material.board.tables)
+    return [*((f"{number}", what + "s" * (number != 1)) for number, what in counted), (seeds, "seeds a comparison")]
 
 
 def track_view(material: Material, track: str) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def panel_view(material: Material, table: Table) -> dict[str, Any]:
         "level": table.level,
         "page": material.places.standings(table.track, table.setup, table.level),
         "when_run": HARNESS_SETUPS[table.setup].when_run,
-        "seeds": len(table.seeds),
+        "seeds": words.numbers_of_seeds([table]),
         "compared": len(table.ranked),
         "of": table.placed,
         "rows": [
@@ -108,7 +108,7 @@ def panel_view(material: Material, table: Table) -> dict[str, Any]:
                 "rank": row.rank,
                 "difference": words.line(row, table).cells["difference"],
                 "word": charts.word(row) if row.verdict else "",
-                "top": words.in_top_set(row),
+                "top": words.in_top_set(row, table),
             }
             for row in table.ranked
         ],

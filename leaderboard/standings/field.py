@@ -214,12 +214,12 @@ def why_unranked(c: Competitor, anchor: Competitor | None, setup: str, seeds: Se
 def compared_on(c: Competitor, seeds: Sequence[int]) -> tuple[int, ...]:
     """The seeds on which a competitor is compared with the anchor, which has all of `seeds`.
 
-    Those are all; where the anchor was looked at twice, the first five for a competitor that has just these.
+    Those are all; where the anchor was looked at twice, the first five for a competitor that was run on just these.
+    One whose later runs failed, or do not count, is partial: a first look must not be what is left of a second.
     """
-    first = tuple(seeds[:FIRST_LOOK_SEEDS])
-    if len(seeds) == SECOND_LOOK_SEEDS and tuple(seed for seed in seeds if seed in c.counted) == first:
-        return first
-    return tuple(seeds)
+    first, later = tuple(seeds[:FIRST_LOOK_SEEDS]), seeds[FIRST_LOOK_SEEDS:]
+    ran_first_alone = all(seed in c.counted for seed in first) and not any(seed in c.records for seed in later)
+    return first if len(seeds) == SECOND_LOOK_SEEDS and ran_first_alone else tuple(seeds)
 
 
 def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence[int]) -> str | None:

@@ -42,9 +42,11 @@ def judge_lent(
     prior: VariancePrior | None,
     quantum_percent: float,
     peeked: Callable[[str, int], str],
+    two_looks: bool = False,
 ) -> dict[str, Lent]:
     """By the control's name. Left out is a control with which the setup does not hold, or without two shared seeds.
 
+    With `two_looks`, as on a table of ten seeds, five shared seeds are a first look and pay for it.
     `peeked` says of a control by name, and a number of seeds, why it may have no verdict with so many; "" if it may.
     """
     methods = {_as_lender(c): c for c in competitors if not lender_of(c)}
@@ -63,7 +65,8 @@ def judge_lent(
             first[control.name] = paired_t(a[early], b[early], quantum_percent=quantum_percent, prior=prior)
         lenders[control.name] = lender
     withheld = {name: why for name, c in comparisons.items() if (why := peeked(name, c.seeds))}
-    verdicts = judge(comparisons, margin_pp=margin_pp, first_looks=first, withheld=withheld)
+    at_first = [name for name, c in comparisons.items() if two_looks and c.seeds == FIRST_LOOK_SEEDS]
+    verdicts = judge(comparisons, margin_pp=margin_pp, first_looks=first, at_first_look=at_first, withheld=withheld)
     return {n: Lent(lenders[n].name, verdict, withheld.get(n, "")) for n, verdict in verdicts.items()}
 
 

@@ -45,11 +45,16 @@ def stand(
     (seeds, examples), of those with results on all their seeds. With exactly ten seeds both looks are charged for: the
     first five seeds and all ten. A method may then have the first five alone: it is judged at that look, and not
     ranked. Methods that are `withheld` get no verdict, no rank and cost nobody anything.
+
+    Raises ValueError for any other number of seeds.
     """
     seeds = len(scores[anchor])
     looks = seeds == SECOND_LOOK_SEEDS
     if seeds < 2 or len(scores) < 2:
         return Standings({}, {}, {})
+    allowed = {seeds, FIRST_LOOK_SEEDS} if looks else {seeds}
+    if odd := [name for name, values in scores.items() if len(values) not in allowed]:
+        raise ValueError(f"{odd[0]} has {len(scores[odd[0]])} seeds beside the anchor's {seeds}")
     whole = {name: values for name, values in scores.items() if len(values) == seeds}
     comparisons = against_anchor(whole, anchor, quantum_percent=quantum_percent, prior=prior)
     first = None
@@ -65,7 +70,7 @@ def stand(
         withheld=withheld,
     )
     ranks: dict[str, tuple[int, int]] = {}
-    if seeds >= RANK_SEEDS:
+    if seeds >= RANK_SEEDS and len(whole) > 1:
         ranks = rank_intervals(whole, quantum_percent, prior=prior, looks=looks, withheld=withheld)
     return Standings(verdicts, ranks, generalising(correct, anchor, looks=looks, withheld=withheld))
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.inference.crossed import CrossedComparison
-from prunemark.leaderboard.inference.looks import looks_in_words, withheld
+from prunemark.leaderboard.inference.looks import SECOND_LOOK_SEEDS, looks_in_words, withheld
 from prunemark.leaderboard.inference.multiplicity import Verdict, evidence_level
 from prunemark.leaderboard.inference.statistics import VariancePrior, student_interval
 from prunemark.leaderboard.standings import field
@@ -101,6 +101,11 @@ class Table:
         return sum(row.rank is not None for row in self.ranked)
 
 
+def at_first_look(row: Row, table: Table) -> bool:
+    """Whether a ranked row has only the first five of the table's ten seeds so far."""
+    return not row.why and len(row.seeds) < len(table.seeds)
+
+
 def make_table(
     records: Sequence[Record],
     level: str,
@@ -160,7 +165,15 @@ def _reasons(
     reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in competitors}
     if anchor:
         quantum = 100.0 / _examples(anchor)
-        lent = judge_lent(competitors, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum, peeked=peek)
+        lent = judge_lent(
+            competitors,
+            setup,
+            margin_pp=margin_pp,
+            prior=prior,
+            quantum_percent=quantum,
+            peeked=peek,
+            two_looks=len(seeds) == SECOND_LOOK_SEEDS,
+        )
         for c in competitors:
             if lender := lender_of(c):
                 alone = reasons[c.name] or f"a control for {lender}, which has no result to compare it with"

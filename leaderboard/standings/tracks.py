@@ -15,7 +15,7 @@ import numpy as np
 
 from prunemark.leaderboard.inference.looks import SECOND_LOOK_SEEDS
 from prunemark.leaderboard.inference.statistics import Floats, PairedComparison, paired_t
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.table import Row, Table, at_first_look
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,19 @@ class Unit:
 
 @dataclass(frozen=True)
 class Contender:
-    """One method: its ranked rows by track and level."""
+    """One method: its rows that are ranked on all seeds, by track and level; on those in `early` a first look."""
 
     name: str
     rows: Mapping[str, Mapping[str, Row]]
+    early: frozenset[str] = frozenset()
 
     def lacking(self, track: Unit) -> str:
         """What it lacks of a track, in words; "" if nothing."""
         present = self.rows.get(track.id, {})
         missing = [table.level for table in track.tables if table.level not in present]
         levels = f"level {', '.join(missing)} of " if present else ""
-        return f"{levels}{track.id}" if missing else ""
+        look = " (a first look)" if track.id in self.early else ""
+        return f"{levels}{track.id}{look}" if missing else ""
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -105,23 +107,26 @@ def unit(tables: Sequence[Table]) -> Unit:
 def contenders(tracks: Sequence[Unit]) -> list[Contender]:
     """Methods are the same when code and settings are; rows that these do not tell apart keep their names."""
     tables = [table for track in tracks for table in track.tables]
-    entries = [
-        (table, row)
-        for table in tables
-        for row in table.ranked
-        if row.name != table.anchor and len(row.seeds) == len(table.seeds)  # at a first look it lacks seeds
-    ]
+    entries = [(table, row) for table in tables for row in table.ranked if row.name != table.anchor]
     seen = Counter((table.track, table.level, _code(row)) for table, row in entries)
     ambiguous = {code for (*_, code), count in seen.items() if count > 1}
     rows: dict[object, dict[str, dict[str, Row]]] = {}
     names: dict[object, str] = {}
+    early: dict[object, set[str]] = {}
     for table, row in entries:
         key = (_code(row), row.name if _code(row) in ambiguous else "")
+        if at_first_look(row, table):
+            early.setdefault(key, set()).add(table.track)
+            continue
         rows.setdefault(key, {}).setdefault(table.track, {})[table.level] = row
         names[key] = max(names.get(key, ""), row.name, key=len)
     taken = Counter(names.values())
     return [
-        Contender(name if taken[name] == 1 else f"{name} (on {', '.join(rows[key])})", rows[key])
+        Contender(
+            name if taken[name] == 1 else f"{name} (on {', '.join(rows[key])})",
+            rows[key],
+            frozenset(early.get(key, ())),
+        )
         for key, name in names.items()
     ]
 
