@@ -129,6 +129,14 @@ def anchor_family(shift: float, wrong: Callable[[Verdict], bool]) -> Simulation:
     return simulation
 
 
+def first_looks(generator: np.random.Generator, seeds: int) -> bool:
+    """Five methods as good as the anchor, two with five seeds first and then all ten: one is said to differ, ever."""
+    scores = field(generator, seeds, [0.0] * 6)
+    early = {name: values[:5] if name in ("m4", "m5") else values for name, values in scores.items()}
+    states = [stand(each, {}, "m0", quantum_percent=QUANTUM, margin_pp=MARGIN) for each in (early, scores)]
+    return any(verdict.word in ("better", "worse") for found in states for verdict in found.verdicts.values())
+
+
 def ranks(means: Sequence[float]) -> Simulation:
     """An interval that misses a place of its method. Of equal methods every order is true: all places count."""
     true = [(1 + sum(o > mean for o in means), sum(o >= mean for o in means)) for mean in means]
@@ -230,6 +238,7 @@ CASES = (
     Case("mistake: tracks taken for families", over_tracks(of_families, by_tracks_as_families), (3, 5),
          low=0.3, high=1.0, runs=0.25),
     Case("mistake: an E3 p shown as E4", over_tracks(of_families, by_e3), (3, 5), low=0.3, high=1.0, runs=0.25),
+    Case("anchor family of 5, two at their first look and then at both: ever", first_looks, (10,)),
 )  # fmt: skip
 
 
