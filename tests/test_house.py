@@ -127,6 +127,11 @@ def test_a_file_is_one_idea_and_fits(path: Path) -> None:
     assert [node.name for node in public if not ast.get_docstring(node)] == []
 
 
+def test_a_file_of_tests_fits_too() -> None:
+    long = [name(path) for path in (HOUSE / "tests").glob("*.py") if len(path.read_text().splitlines()) > LONGEST]
+    assert long == []
+
+
 def test_the_rulebook_is_pure_python() -> None:
     """Neither torch nor anything else beyond the standard library (a TOML reader is in it)."""
     for path in (HOUSE / "setups").rglob("*.py"):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from record_by_hand import FAILED, MINE, OBSERVED, OUTCOME, RECORD, with_outcome
 
 from prunemark.benchmark.outcome import (
     Accuracy,
@@ -19,50 +20,16 @@ from prunemark.benchmark.outcome import (
     Compression,
     EpochPoint,
     Failure,
-    Latency,
     Method,
-    Observed,
     Outcome,
     Stage,
     finite,
     pack_correctness,
 )
-from prunemark.benchmark.record import SCHEMA, Record, canonical_json, dump, load, load_file, pipeline_of
-from prunemark.setups.assessment import assess
+from prunemark.benchmark.record import SCHEMA, Record, canonical_json, dump, load, load_file
 from prunemark.setups.errors import InputError, RuleBroken
-from prunemark.setups.recipe import Recipe
-from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.track import find_track
 
 fixed = settings(derandomize=True, deadline=None, database=None)
-
-CORRECT = np.arange(500) % 25 > 0  # 480 of 500
-RESNET = find_track("digits-resnet8")
-WEIGHTS = find_track("digits-resnet8-weights")
-BASE = BaseModel("b" * 64, 97.2, Stage(2, (0.1, 0.01), 18, 2194, 10**9))
-MINE = Method("L1-norm", "pruned", "anchor", "c" * 64, {"allocation": "uniform", "power": 2.0, "n": 1, "on": True})
-OUTCOME = Outcome(
-    trial_key="a" * 64, track=RESNET.id, track_terms=json.loads(json.dumps(RESNET.as_dict())), setup="S3.2",
-    level="50%", seed=3, method=MINE, status="ok", failure=None, base=BASE, pruning=Stage(0, (), 0, 0, 0),
-    retraining=Stage(3, (0.1, 0.1, 0.01), 27, 3291, 2 * 10**9),
-    retraining_recipe=Recipe(parse_schedule("0:1e-1,2:1e-2", 3), augmentation="shift1").as_dict(),
-    compression=Compression(1.911, None, 1.9105, 0.0, 193_344, 101_184, 19_818, 10_000, "uniform", {"a": 4}, {"a": 8}),
-    curve=(EpochPoint(0, 0.1, 0.5, 90.0), EpochPoint(1, 0.1, None, 91.0)),
-    accuracy=Accuracy(96.0, 500, pack_correctness(CORRECT), 91.0, 91.0), weights_sha256="d" * 64, data_sha256="e" * 64,
-)  # fmt: skip
-OBSERVED = Observed(
-    "2026-01-01T00:00:00Z", 1.5, 2.5, 0.5, Latency(1, 60, 1.0, 0.9, 1.1), "cpu", "x86_64", {"torch": "2.14"}, "none"
-)
-RECORD = Record(SCHEMA, OUTCOME, OBSERVED)
-FAILED = dataclasses.replace(
-    OUTCOME, status="failed", failure=Failure("exception", "the Hessian is singular", "Traceback ..."), base=None,
-    pruning=None, retraining=None, retraining_recipe=None, compression=None, curve=(), accuracy=None,
-    weights_sha256=None,
-)  # fmt: skip
-
-
-def with_outcome(**leaves: Any) -> Record:
-    return dataclasses.replace(RECORD, outcome=dataclasses.replace(OUTCOME, **leaves))
 
 
 @pytest.mark.parametrize("record", [RECORD, dataclasses.replace(RECORD, outcome=FAILED)], ids=["ok", "failed"])
@@ -75,22 +42,36 @@ def test_a_record_reads_back_as_it_was(record: Record) -> None:
 
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+
+
 floats = st.floats(allow_nan=False, allow_infinity=False)
+
+
 counts = st.integers(-(2**70), 2**70)
+
+
 stages = st.builds(Stage, counts, st.lists(floats, max_size=3).map(tuple), counts, counts, counts)
+
+
 jsons = st.recursive(
     st.none() | st.booleans() | counts | floats | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
+
+
 methods = st.builds(
     Method, texts, st.sampled_from(("pruned", "scratch", "dense")), st.sampled_from(("anchor", "control")), texts,
     st.dictionaries(texts, st.booleans() | counts | floats | texts, max_size=4), texts,
 )  # fmt: skip
+
+
 accuracies = st.builds(
     lambda bits, *rest: Accuracy(100 * sum(bits) / len(bits), len(bits), pack_correctness(np.array(bits)), *rest),
     st.lists(st.booleans(), min_size=1, max_size=20), floats, floats,
 )  # fmt: skip
+
+
 records = st.builds(
     Record, st.just(SCHEMA),
     st.builds(
@@ -255,61 +236,3 @@ def test_canonical_json_is_one_text_for_one_value() -> None:
     with pytest.raises(ValueError, match="JSON"):
         canonical_json({"a": math.nan})
     assert [finite(value) for value in (1.5, math.nan, math.inf, -math.inf)] == [1.5, None, None, None]
-
-
-def test_the_pipeline_is_what_was_executed() -> None:
-    pipeline = pipeline_of(RECORD)
-    assert (pipeline.method, pipeline.kind, pipeline.name) == ("L1-norm", "pruned", "L1-norm, seed 3")
-    assert pipeline.dataset == "digits " + "e" * 64 and pipeline.network == "resnet8"
-    assert (pipeline.speedup, str(pipeline.sparsity)) == (1.9105, "not reported")
-    assert (pipeline.base.id, pipeline.base.top1_percent) == ("b" * 64, 97.2)
-    assert pipeline.retraining.lr == parse_schedule("0:1e-1,2:1e-2", 3) and pipeline.total_epochs == 5
-    assert pipeline.training_flops == 3e9 and pipeline.dense_macs == 193_344
-    assert (pipeline.details.batch_size, pipeline.details.augmentation) == (128, "shift1")
-    assert (pipeline.result.top1_percent, pipeline.result.runs, pipeline.result.selection) == (96.0, 1, "last")
-    assert (
-        assess([pipeline, pipeline_of(with_outcome(method=dataclasses.replace(MINE, name="B")))]).established == "S4.2"
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "highest"),
-    [
-        ({"data_sha256": "f" * 64}, None),
-        ({"base": dataclasses.replace(BASE, sha256="f" * 64)}, "S1"),
-        ({"retraining": Stage(4, (0.1,) * 4, 36, 4388, 2 * 10**9)}, "S2"),
-        ({"retraining": Stage(3, (0.1, 0.01, 0.01), 27, 3291, 2 * 10**9)}, "S3.1"),
-        ({"pruning": Stage(1, (0.01,), 9, 1097, 10**8)}, "S3.2"),
-        ({"seed": 4}, "S4.2"),
-    ],
-)
-def test_a_setup_holds_between_records_as_far_as_what_was_executed_allows(change: dict[str, Any], highest: str) -> None:
-    found = assess([pipeline_of(RECORD), pipeline_of(with_outcome(**change))])
-    assert found.established == found.ceiling == highest
-
-
-def test_weights_are_compared_by_sparsity_and_scratch_by_its_totals() -> None:
-    assert OUTCOME.compression is not None
-    sparse = with_outcome(
-        track_terms=WEIGHTS.as_dict(),
-        compression=dataclasses.replace(OUTCOME.compression, sparsity=0.95, speedup_macs=1.0),
-    )
-    assert (str(pipeline_of(sparse).speedup), pipeline_of(sparse).sparsity) == ("not reported", 0.95)
-    scratch = with_outcome(
-        method=dataclasses.replace(MINE, kind="scratch"), base=None, pruning=None,
-        retraining=Stage(5, (0.1, 0.1, 0.1, 0.01, 0.01), 45, 5485, 3 * 10**9),
-    )  # fmt: skip
-    found = assess([pipeline_of(RECORD), pipeline_of(scratch)])
-    assert found.setups["SX-A"] == found.setups["SX-B"] == "holds" and found.setups["S2"] == "not_applicable"
-
-
-def test_a_failed_record_is_a_pipeline_without_a_result() -> None:
-    pipeline = pipeline_of(dataclasses.replace(RECORD, outcome=FAILED))
-    assert {str(leaf) for leaf in (pipeline.result.top1_percent, pipeline.base.id, pipeline.speedup)} == {
-        "not reported"
-    }
-    assert pipeline.training_flops == 0
-
-
-def test_a_method_that_only_looks_at_data_has_a_pipeline() -> None:
-    assert pipeline_of(with_outcome(pruning=Stage(1, (0.0,), 0, 1097, 10**8))).pruning.epochs == 1
