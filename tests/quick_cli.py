@@ -2,12 +2,16 @@
 
 import dataclasses
 import signal
+from pathlib import Path
 
 from prunemark.benchmark.cli import main
 from prunemark.setups import track
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 
+HERE = Path(__file__).parent
+SUBMISSIONS = HERE / "submissions.py"
+EXAMPLE = HERE.parent / "examples" / "geometric_median.py"
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
 

@@ -6,23 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from quick_cli import quick_track, submit
-
-from prunemark.setups import track
-
-HERE = Path(__file__).parent
-SUBMISSIONS = HERE / "submissions.py"
-EXAMPLE = HERE.parent / "examples" / "geometric_median.py"
+from quick_cli import EXAMPLE, SUBMISSIONS, submit
 
 
 @pytest.fixture
-def command(prunemark, monkeypatch):
-    monkeypatch.setitem(track.TRACKS, "quick@1", quick_track())
-    monkeypatch.setitem(track.TRACKS, "quick-weights@1", quick_track("digits-resnet8-weights@1", "quick-weights"))
-    return prunemark
+def command(quick_prunemark):
+    return quick_prunemark
 
 
 @pytest.fixture(scope="module")

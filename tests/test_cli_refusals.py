@@ -4,21 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from quick_cli import quick_track, submit
+from quick_cli import SUBMISSIONS, submit
 
 from prunemark.benchmark.experiments.executor import Event, LocalProcesses
-from prunemark.setups import track
-
-HERE = Path(__file__).parent
-SUBMISSIONS = HERE / "submissions.py"
-EXAMPLE = HERE.parent / "examples" / "geometric_median.py"
 
 
 @pytest.fixture
-def command(prunemark, monkeypatch):
-    monkeypatch.setitem(track.TRACKS, "quick@1", quick_track())
-    monkeypatch.setitem(track.TRACKS, "quick-weights@1", quick_track("digits-resnet8-weights@1", "quick-weights"))
-    return prunemark
+def command(quick_prunemark):
+    return quick_prunemark
 
 
 WRONG = [

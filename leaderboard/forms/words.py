@@ -76,13 +76,7 @@ def line(row: Row, table: Table) -> Line:
     """A ranked row as text, in the columns of its table."""
     verdict = row.verdict
     anchor = row.name == table.anchor
-    cells = {
-        "method": row.name,
-        "accuracy": _accuracy(row),
-        "drop": number(row.drop_pp, 2),
-        "compression": _compression(row),
-        "latency": number(row.measured.latency_ms, 2),
-        "throughput": number(row.measured.images_per_second, 0),
+    cells = _measured(row) | {
         "difference": "anchor" if anchor else _difference(row),
         "p": "" if anchor or verdict is None or verdict.p_holm is None else p_value(verdict.p_holm),
         "rank": f"{row.rank[0]}-{row.rank[1]}" if row.rank else "",
@@ -101,15 +95,7 @@ def in_top_set(row: Row, table: Table) -> bool:
 
 def unranked_line(row: Row, table: Table) -> dict[str, str]:
     """A row that is not ranked: its numbers, and why."""
-    cells = {
-        "method": row.name,
-        "accuracy": _accuracy(row),
-        "drop": number(row.drop_pp, 2),
-        "compression": _compression(row),
-        "latency": number(row.measured.latency_ms, 2),
-        "throughput": number(row.measured.images_per_second, 0),
-        "why": row.why,
-    }
+    cells = _measured(row) | {"why": row.why}
     heads = columns(table)
     return {key: cell for key, cell in cells.items() if key in heads or key == "why"}
 
@@ -229,6 +215,18 @@ def number(value: float | None, digits: int) -> str:
 def p_value(p: float) -> str:
     """A p-value with three significant digits."""
     return "<.001" if p < 0.001 else f"{p:.3g}"
+
+
+def _measured(row: Row) -> dict[str, str]:
+    """The columns that every row has, ranked or not."""
+    return {
+        "method": row.name,
+        "accuracy": _accuracy(row),
+        "drop": number(row.drop_pp, 2),
+        "compression": _compression(row),
+        "latency": number(row.measured.latency_ms, 2),
+        "throughput": number(row.measured.images_per_second, 0),
+    }
 
 
 def _accuracy(row: Row) -> str:

@@ -133,22 +133,17 @@ def judge(
             raise ValueError(f"{name} is not at the first of two looks: that is one of {FIRST_LOOK_SEEDS} seeds")
     tested = [name for name, c in comparisons.items() if c.seeds >= VERDICT_SEEDS and name not in withheld]
     equivalences = {name: tost(c, margin_pp, alpha=alpha) for name, c in comparisons.items()}
-    different = holm(
-        [
-            p_at_first_look(comparisons[name])
-            if name in at_first_look
-            else p_over_looks(comparisons[name], looks.get(name))
-            for name in tested
-        ]
-    )
-    equal = holm(
-        [
-            two_looks(equivalences[name].p)
-            if name in at_first_look
-            else _p_equivalent(equivalences[name], looks.get(name))
-            for name in tested
-        ]
-    )
+
+    def p_different(name: str) -> float:
+        alone = name in at_first_look
+        return p_at_first_look(comparisons[name]) if alone else p_over_looks(comparisons[name], looks.get(name))
+
+    def p_equivalent(name: str) -> float:
+        alone = name in at_first_look
+        return two_looks(equivalences[name].p) if alone else _p_equivalent(equivalences[name], looks.get(name))
+
+    different = holm([p_different(name) for name in tested])
+    equal = holm([p_equivalent(name) for name in tested])
     p_holm = dict(zip(tested, different, strict=True))
     p_equivalence_holm = dict(zip(tested, equal, strict=True))
     verdicts = {}
