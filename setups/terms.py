@@ -10,6 +10,7 @@ from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import Recipe
 
 Granularity = Literal["filter", "weight"]
+PORTABLE = "portable"
 _PATTERN = re.compile(r"([1-9][0-9]?):([1-9][0-9]?)", re.ASCII)
 
 
@@ -72,6 +73,9 @@ class Track:
 
     `pattern` "N:M" allows, of every M consecutive weights along a layer's input, exactly N to stay (N:M sparsity, as
     sparse tensor cores read it); a layer whose inputs M does not divide is spared, so it is not among the prunable.
+
+    `arithmetic` "portable" has trials on a CPU compute by instructions that x86-64 processors with AVX2 share, so that
+    they give the same bits on them; None leaves the choice to torch, which takes the widest that a processor has.
     """
 
     name: str
@@ -97,6 +101,7 @@ class Track:
     allocations: tuple[str, ...] = ("uniform", "global")
     prior: SeedPrior | None = None
     pattern: str | None = None
+    arithmetic: str | None = None
 
     @property
     def id(self) -> str:

@@ -6,11 +6,13 @@ changes, a change is a new version. `find_track` also takes a user's: a TOML fil
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.image_tracks import IMAGE_TRACKS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import halving, parse_schedule
-from prunemark.setups.terms import Granularity, Level, SeedPrior, Track, parse_pattern
+from prunemark.setups.terms import PORTABLE, Granularity, Level, SeedPrior, Track, parse_pattern
 from prunemark.setups.user_tracks import installed_tracks, track_from_file
 
 __all__ = ["TRACKS", "Granularity", "Level", "SeedPrior", "Track", "find_track", "parse_pattern"]
@@ -65,7 +67,12 @@ _TRACKS = (
         anchor="Magnitude", margin_pp=1.0,
     ),
 )  # fmt: skip
-TRACKS: dict[str, Track] = {track.id: track for track in (*_TRACKS, *IMAGE_TRACKS)}
+# Measured again in portable arithmetic, their terms unchanged: these can be extended on any kind of processor.
+_PORTABLE = ("digits-mlp7",)
+_SECOND = tuple(
+    replace(track, version=2, arithmetic=PORTABLE) for track in (*_TRACKS, *IMAGE_TRACKS) if track.name in _PORTABLE
+)
+TRACKS: dict[str, Track] = {track.id: track for track in (*_TRACKS, *IMAGE_TRACKS, *_SECOND)}
 
 
 def find_track(name: str) -> Track:

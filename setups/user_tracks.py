@@ -10,7 +10,7 @@ from typing import Any
 
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import recipe_from_dict
-from prunemark.setups.terms import Level, Track
+from prunemark.setups.terms import PORTABLE, Level, Track
 
 ENTRY_POINTS = "prunemark.tracks"
 RECIPES = ("pretraining", "pruning", "retraining")
@@ -79,6 +79,10 @@ def _check(track: Track) -> None:
         _check_number(name, getattr(track, name), least, most, whole)
     if track.lr_stage_cap is not None:
         _check_number("lr_stage_cap", track.lr_stage_cap, 1, 10**5, True)
+    if track.arithmetic not in (None, PORTABLE):
+        raise InputError(f"arithmetic is {PORTABLE}, or is left out; given {track.arithmetic!r}")
+    if track.arithmetic and "AdamW" in [getattr(track, recipe).optimiser for recipe in RECIPES]:
+        raise InputError("AdamW takes square roots, which are not portable: train by SGD, or leave arithmetic out")
     if track.granularity not in ("filter", "weight"):
         raise InputError(f"granularity is filter or weight; given {track.granularity!r}")
     for name in ("prunable", "allocations"):

@@ -65,7 +65,7 @@ def loaded():
         Refused(f"{OLDER}{'0' * 52}.json", "superseded by " + "e" * 12, "e" * 12 + "0" * 52),
         Refused(f"{'e' * 12}{'0' * 52}.json", "superseded by the first", real[0].record_sha256),
     )
-    return Loaded(tuple(real + nasty + failed + broken), refused, withdrawn)
+    return Loaded(tuple(real + nasty + failed + broken), refused, withdrawn, {"<b>old</b>@1": 1234})
 
 
 def build(folder, found=None):

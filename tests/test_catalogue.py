@@ -10,6 +10,7 @@ from prunemark.benchmark.submissions import catalogue
 from prunemark.benchmark.submissions.submission import describe, locate
 from prunemark.setups.about import About
 from prunemark.setups.errors import InputError
+from prunemark.setups.track import TRACKS
 
 HOUSE = Path(__file__).parent.parent
 AXES = ("base model (when)", "granularity (what)", "ratio (how many)", "criterion (which)", "schedule (over time)")
@@ -118,3 +119,24 @@ def test_an_about_takes_words_only_by_name():
 def test_an_unknown_method_is_refused():
     with pytest.raises(InputError, match="unknown method"):
         catalogue.method("L0")
+
+
+@pytest.mark.parametrize("id", TRACKS)
+def test_a_track_is_shown_with_every_term_of_its_recipes(id):
+    track, shown = TRACKS[id], catalogue.track(id)
+    for recipe, words in ((track.pretraining, shown["pretraining"]), (track.retraining, shown["retraining"])):
+        assert f"{recipe.epochs} epochs" in words and f"{recipe.optimiser}," in words
+        assert ("momentum" in words) is (recipe.optimiser == "SGD")
+        assert ("label smoothing" in words) is (recipe.label_smoothing > 0)
+        assert ("Nesterov" in words) is recipe.nesterov
+    assert (shown["arithmetic"] == "portable") is (track.arithmetic is not None)
+    assert str(track.lr_stage_cap or "no bound") in shown["longest LR stage"]
+
+
+def test_the_optimiser_shown_is_the_tracks_own():
+    assert "AdamW, weight decay 0.05" in catalogue.track("imagenet-deit-tiny")["retraining"]
+
+
+def test_versions_of_a_track_can_be_told_apart_in_the_list():
+    titles = [row["title"] for row in catalogue.tracks()]
+    assert len(set(titles)) == len(titles) == len(TRACKS)

@@ -22,7 +22,7 @@ LINE = b'{"record":{"a":1},"sha256":"' + b"0" * 64 + b'"}\n'
 
 
 def test_what_is_packed_is_read_and_the_name_is_that_of_the_text(tmp_path, make_records):
-    records = [*make_records("A", [95.0, 96.0]), *make_records("A", [90.0], track="digits-mlp7")]
+    records = [*make_records("A", [95.0, 96.0]), *make_records("A", [90.0], track="digits-mlp7@1")]
     written = write_pack(records, tmp_path)
     assert [path.parent.name for path in written] == ["digits-mlp7@1", "digits-resnet8@1"]
     for path in written:

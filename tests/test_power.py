@@ -57,15 +57,28 @@ def test_power_is_a_probability_however_far_out(seeds: int, effect: float) -> No
 
 @pytest.mark.parametrize(("seeds", "effect", "tests"), [(7, 3.0, 14), (36, 0.8793496937395473, 248), (59, 5.76, 300)])
 def test_power_is_right_where_scipys_cdf_is_not_a_number(seeds: int, effect: float, tests: int) -> None:
-    """Against the definition: the chance that z + shift exceeds the critical value times the root of chi^2 / df."""
+    assert paired_power(seeds, effect, 0.05 / tests) == pytest.approx(
+        by_definition(seeds, effect, 0.05 / tests), abs=1e-7
+    )
+
+
+@pytest.mark.parametrize("effect", [1.0, 1.5, 1.9, 2.0])
+def test_power_counts_significance_in_the_wrong_direction(effect: float) -> None:
+    """Left out only where it is less than 1e-9."""
+    right, wrong = by_definition(9, effect, 0.99), by_definition(9, -effect, 0.99)
+    assert wrong > 1e-10
+    assert paired_power(9, effect, 0.99) == pytest.approx(right + wrong, abs=3e-9)
+
+
+def by_definition(seeds: int, effect: float, alpha: float) -> float:
+    """The chance that z + shift exceeds the critical value times the root of chi^2 / df."""
     df, shift = seeds - 1, effect * math.sqrt(seeds)
-    critical = stats.t.ppf(1 - 0.05 / tests / 2, df)
+    critical = stats.t.ppf(1 - alpha / 2, df)
 
     def beyond(square: float) -> float:
         return float(stats.chi2.pdf(square, df) * stats.norm.cdf(shift - critical * math.sqrt(square / df)))
 
-    expected = integrate.quad(beyond, 0, df)[0] + integrate.quad(beyond, df, math.inf)[0]
-    assert paired_power(seeds, effect, 0.05 / tests) == pytest.approx(expected, abs=1e-7)
+    return float(integrate.quad(beyond, 0, df)[0] + integrate.quad(beyond, df, math.inf)[0])
 
 
 @fixed

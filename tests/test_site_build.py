@@ -139,6 +139,7 @@ def test_the_records_lie_in_shards_with_their_very_bytes_and_their_command(site)
 def test_the_overview_says_what_was_left_out_and_how_to_cite(site):
     text = (site / "index.html").read_text()
     assert IDENTIFIER in text and "title = {A \\&amp; B &lt;b&gt;}" in text and CITATION.splitlines()[0] in text
+    assert "1,234 records of &lt;b&gt;old&lt;/b&gt;@1, which is not the version ranked here" in text
     assert "1 invalidated" in text and "3 records refused" in text and "x.json" in text
     assert "x.json\twas edited" in (site / "left-out.txt").read_text()
 

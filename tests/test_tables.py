@@ -18,6 +18,7 @@ from prunemark.setups.errors import InputError
 
 LOW, HIGH = [94.0, 95.0, 93.6, 94.8, 94.4, 94.2, 94.6, 93.8], [96.2, 96.8, 96.0, 97.0, 96.2, 96.6, 96.4, 96.0]
 NASTY = "<script>alert(1)</script> | a_b & 50% {x} `y` [z]"
+OLDER = {"older@1": 1}
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def board(make_records):
         make_records("Bad", [0] * 8, status="noncompliant", failure=Failure("r", f"ValueError: {NASTY}\nsecond line")),
         make_records("Weak", [0] * 8, status="failed", failure=Failure("r", NASTY)),
     ]
-    return make_board(Loaded(tuple(r for g in groups for r in g), (Refused("x.json", f"edited {NASTY}"),)))
+    return make_board(Loaded(tuple(r for g in groups for r in g), (Refused("x.json", f"edited {NASTY}"),), {}, OLDER))
 
 
 def test_csv_and_json_have_real_numbers(board):
@@ -63,8 +64,14 @@ def test_the_terminal_shows_every_row_and_reason(board):
         "3 comparisons",
         "Weak: failed on",
         "left out: x.json",
+        "1 record of older@1, which is not the version ranked here: --track older@1 ranks it",
     ):
         assert part in text
+
+
+def test_every_form_for_machines_and_pages_says_which_versions_are_not_ranked(board):
+    assert json.loads(render(board, "json"))["other_versions"] == OLDER
+    assert "- 1 record of older@1, which is not the version ranked here" in render(board, "markdown")
 
 
 def test_every_form_says_what_it_rests_on(board):

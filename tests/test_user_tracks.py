@@ -101,6 +101,8 @@ def test_the_one_in_the_docs_can_be_copied(tmp_path: Path) -> None:
         ('prunable = ["layer1.0.conv1", "layer2.0.conv1"]', "prunable = []", "prunable is a list of names"),
         ('prunable = ["layer1.0.conv1", "layer2.0.conv1"]', "prunable = 3", "not iterable"),
         ('title = "my animals, a ResNet-18"', "title = 4", "title is a text; given 4"),
+        ("version = 3", 'version = 3\narithmetic = "fast"', "arithmetic is portable, or is left out; given 'fast'"),
+        ("version = 3", 'version = 3\narithmetic = "portable"', "AdamW takes square roots, which are not portable"),
     ],
 )
 def test_what_is_wrong_is_said(file: Path, old: str, new: str, words: str) -> None:
@@ -124,7 +126,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
     max_leaves=4,
 )
-PLAIN = TRACKS["digits-resnet8@1"].as_dict()
+PLAIN = TRACKS["digits-resnet8@1"].as_dict() | {"arithmetic": "portable"}
 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=300)

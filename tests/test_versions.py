@@ -51,27 +51,27 @@ def test_of_a_track_of_ones_own_the_terms_stated_first_stand(make_record):
 def test_the_newest_version_is_ranked_unless_another_is_asked_for(make_record):
     ids = ["mine@1", "mine@2", "mine@10", "other@1", "odd"]
     records = [with_terms(make_record("A", seed), id) for seed, id in enumerate(ids)]
-    kept, others = newest(records)
+    kept, others, objections = newest([*records, with_terms(make_record("B"), "mine@2")])
     assert [r.outcome.track for r in kept] == ["mine@10", "other@1", "odd"]
-    assert [why for _, why in others] == [f"of {id}; ranked are the records of mine@10" for id in ("mine@1", "mine@2")]
-    kept, others = newest(records, "mine@1")
+    assert (others, objections) == ({"mine@1": 1, "mine@2": 2}, [])
+    kept, others, objections = newest(records, "mine@1")
     assert [r.outcome.track for r in kept] == ["mine@1", "other@1", "odd"]
-    assert [why for _, why in others] == [f"of {id}; ranked are the records of mine@1" for id in ("mine@2", "mine@10")]
+    assert (others, objections) == ({"mine@10": 1, "mine@2": 1}, [])
 
 
 def test_a_released_track_of_which_there_are_no_records_ranks_nothing_else_away(make_record, monkeypatch):
     monkeypatch.setitem(TRACKS, "digits-resnet8@2", dataclasses.replace(TRACKS["digits-resnet8@1"], version=2))
     record = make_record(track="digits-resnet8@1")
-    assert newest([record]) == ([record], [])
+    assert newest([record]) == ([record], {}, [])
 
 
 def test_a_version_that_nobody_released_displaces_nothing(make_records):
     records = [with_terms(r, "digits-resnet8@9") for r in make_records("Mine", [95.0, 96.0])]
     known = make_records("A", [95.0, 96.0])
-    kept, others = newest([*records, *known])
-    assert kept == known
-    assert [why for _, why in others] == 2 * [
+    kept, others, objections = newest([*records, *known])
+    assert (kept, others) == (known, {})
+    assert [why for _, why in objections] == 2 * [
         "of digits-resnet8@9, which this Prunemark does not know: update it, or it was never released; "
         "ranked are the records of digits-resnet8@1"
     ]
-    assert newest(records) == (records, [])  # alone, they are the track that somebody has
+    assert newest(records) == (records, {}, [])  # alone, they are the track that somebody has

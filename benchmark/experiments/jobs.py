@@ -15,6 +15,7 @@ from prunemark.benchmark.experiments.doctor import Finding
 from prunemark.benchmark.record import dump
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import MethodDescription, MethodSource
+from prunemark.benchmark.trial import arithmetic
 from prunemark.benchmark.trial.child import ChildFailed
 from prunemark.benchmark.trial.describing import describe_in_child
 from prunemark.benchmark.trial.plan import Trial
@@ -41,16 +42,19 @@ def check_job(
 
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:
     """Reads and splits the trial's dataset."""
+    arithmetic.use(trial.track.arithmetic)
     prepare_data(trial, Store(store))
 
 
 def pretrain_job(report: Report, trial: Trial, store: Path) -> None:
     """Trains the base model of the trial's seed."""
+    arithmetic.use(trial.track.arithmetic)
     torch.set_num_threads(1)
     pretrain(trial, Store(store), lambda stage, point: report((stage, point)))
 
 
 def trial_job(report: Report, trial: Trial, store: Path) -> str:
     """Runs a trial; its record as JSON."""
+    arithmetic.use(trial.track.arithmetic)
     torch.set_num_threads(1)
     return dump(run_trial(trial, Store(store), lambda stage, point: report((stage, point))))

@@ -38,7 +38,7 @@ def tracks() -> list[dict[str, Any]]:
     return [
         {
             "id": t.id,
-            "title": t.title,
+            "title": f"{t.title} ({t.arithmetic} arithmetic)" if t.arithmetic else t.title,
             "granularity": t.granularity,
             "levels": ", ".join(level.name for level in t.levels),
         }
@@ -61,6 +61,8 @@ def track(name: str) -> dict[str, Any]:
         "tolerance": f"{100 * found.tolerance:g} % of the target",
         "pretraining": _recipe(found.pretraining),
         "retraining": _recipe(found.retraining),
+        "longest LR stage": f"{found.lr_stage_cap} epochs (Rule 3)" if found.lr_stage_cap else "no bound",
+        "arithmetic": found.arithmetic or "the processor's own",
         "anchor": found.anchor,
         "equivalence margin": f"{found.margin_pp:g} percentage points",
         "pruning stage": f"at most {found.pruning_seconds_limit:g} s, {found.pruning_epochs_limit} epochs and "
@@ -78,9 +80,12 @@ def _levels(track: Track) -> list[str]:
 
 
 def _recipe(recipe: Recipe) -> str:
+    momentum = f", momentum {recipe.momentum:g}{' (Nesterov)' if recipe.nesterov else ''}"
+    optimiser = recipe.optimiser + (momentum if recipe.optimiser == "SGD" else "")
+    smoothing = f", label smoothing {recipe.label_smoothing:g}" if recipe.label_smoothing else ""
     return (
-        f"{recipe.epochs} epochs, LR {recipe.lr}, batch {recipe.batch_size}, SGD, momentum "
-        f"{recipe.momentum:g}, weight decay {recipe.weight_decay:g}, augmentation {recipe.augmentation}"
+        f"{recipe.epochs} epochs, LR {recipe.lr}, batch {recipe.batch_size}, {optimiser}, "
+        f"weight decay {recipe.weight_decay:g}, augmentation {recipe.augmentation}{smoothing}"
     )
 
 

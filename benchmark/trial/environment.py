@@ -28,6 +28,7 @@ NUMERIC_SOURCES = (
     "benchmark/networks/registry.py",
     "benchmark/outcome.py",
     "benchmark/record.py",
+    "benchmark/trial/arithmetic.py",
     "benchmark/trial/child.py",
     "benchmark/trial/confine.py",
     "benchmark/trial/context.py",

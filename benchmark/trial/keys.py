@@ -54,7 +54,8 @@ def retrain_key(trial: Trial, start: str, recipe: Recipe) -> str:
 
 
 def _where(trial: Trial) -> dict[str, Any]:
-    return {"device": trial.device, "environment": environment()}
+    stated = {"arithmetic": trial.track.arithmetic} if trial.track.arithmetic else {}
+    return {"device": trial.device, "environment": environment()} | stated
 
 
 def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") -> Keys:

@@ -36,11 +36,13 @@ class Loaded:
     """What was read: sound records, sorted by content, what was refused, and what does not count.
 
     `invalid` gives the reason for each record that was invalidated, by its hash: it is among `records`, to be shown.
+    `other_versions` are those versions of tracks that are not ranked here, with their numbers of records.
     """
 
     records: tuple[Record, ...]
     refused: tuple[Refused, ...] = ()
     invalid: Mapping[str, str] = field(default_factory=dict)
+    other_versions: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_records(folder: Path, track: str | None = None) -> Loaded:
@@ -141,14 +143,15 @@ def _that_count(
     records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str], track: str | None
 ) -> Loaded:
     alike, others = versions.on_the_same_terms(records)
-    ranked, older = versions.newest(alike, track)
-    refused += [Refused(f"{record.record_sha256}.json", why) for record, why in (*others, *older)]
+    ranked, other_versions, unknown = versions.newest(alike, track)
+    refused += [Refused(f"{record.record_sha256}.json", why) for record, why in (*others, *unknown)]
     kept = _latest(ranked, refused, invalid)
     present = {record.record_sha256 for record in kept}
     return Loaded(
         tuple(kept),
         tuple(sorted(refused, key=lambda r: r.name)),
         {sha256: reason for sha256, reason in sorted(invalid.items()) if sha256 in present},
+        other_versions,
     )
 
 

@@ -7,6 +7,7 @@ track the terms that were stated first stand. Of several versions of one track t
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -56,10 +57,11 @@ def _differing(terms: Mapping[str, Any], stated: Mapping[str, Any]) -> list[str]
     return sorted(name for name in names if name not in terms or terms[name] != stated.get(name))
 
 
-def newest(records: Sequence[Record], track: str | None = None) -> tuple[list[Record], list[Objection]]:
+def newest(records: Sequence[Record], track: str | None = None) -> tuple[list[Record], dict[str, int], list[Objection]]:
     """The records of the newest version of each track, or of the version `track` where that is asked for.
 
-    A version of a track of Prunemark's that this Prunemark does not know stands behind those that it knows.
+    Then, by id, how many records other versions have. A version of a track of Prunemark's that this Prunemark does not
+    know stands behind those that it knows, and its records are objected to.
     """
     known_names = {_parted(id)[0] for id in TRACKS}
     unknown = {id for r in records if (id := r.outcome.track) not in TRACKS and _parted(id)[0] in known_names}
@@ -72,12 +74,14 @@ def newest(records: Sequence[Record], track: str | None = None) -> tuple[list[Re
         latest[_parted(track)[0]] = (0, track)
     ranked = {id: latest[_parted(id)[0]][1] for id in ids}
     kept = [record for record in records if ranked[record.outcome.track] == record.outcome.track]
-    others = [
-        (record, f"of {id}{UNKNOWN if id in unknown else ''}; ranked are the records of {ranked[id]}")
-        for record in records
-        if ranked[id := record.outcome.track] != id
+    left = [record for record in records if ranked[record.outcome.track] != record.outcome.track]
+    others = Counter(id for record in left if (id := record.outcome.track) not in unknown)
+    objections = [
+        (record, f"of {id}{UNKNOWN}; ranked are the records of {ranked[id]}")
+        for record in left
+        if (id := record.outcome.track) in unknown
     ]
-    return kept, others
+    return kept, dict(sorted(others.items())), objections
 
 
 def _parted(id: str) -> tuple[str, int]:

@@ -56,6 +56,7 @@ def as_json(board: Board, identifier: str = "") -> str:
         "overall_captions": [words.overall_caption(overall) for overall in board.overall],
         "refused": [{"name": refused.name, "why": refused.why} for refused in board.refused],
         "invalidated": dict(board.invalid),
+        "other_versions": dict(board.other_versions),
     }
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -83,9 +84,11 @@ def as_markdown(board: Board, identifier: str = "") -> str:
             parts.append(_markdown_table([_pipe(name) for name in words.overall_head(overall)], cells))
         parts.append(f"{_pipe(words.overall_caption(overall))}\n")
         parts += _markdown_list(words.flag_lines(overall.rows))
-    if board.refused:
+    left_out = [words.other_version(*each) for each in board.other_versions.items()]
+    left_out += [_left_out(left) for left in in_brief(board.refused)]
+    if left_out:
         parts.append("## Left out\n")
-        parts.append("".join(f"- {_left_out(left)}\n" for left in in_brief(board.refused)))
+        parts.append("".join(f"- {line}\n" for line in left_out))
     return "\n".join(parts)
 
 
@@ -159,6 +162,8 @@ def print_board(board: Board, console: Console) -> None:
             grid.add_row(*(Text(cell, style=style) for cell in words.overall_line(method, overall)))
         console.print(grid)
         console.print(Text(words.overall_caption(overall), style="italic"))
+    for id, count in board.other_versions.items():
+        console.print(Text(words.other_version(id, count), style="dim"))
     for left in in_brief([each for each in board.refused if not each.newer]):
         many = f"{left.count} of them: " if left.count > 1 else ""
         console.print(Text(f"left out: {many}{', '.join(left.names)}{left.words} {left.why}", style="red"))

@@ -207,6 +207,13 @@ def numbers_of_seeds(tables: Iterable[Table]) -> str:
     return "–".join(map(str, sorted({min(found), max(found)})))
 
 
+def other_version(id: str, records: int) -> str:
+    """That a track has records of a version which is not ranked here, and how it is."""
+    return (
+        f"{records:,} record{'s' * (records != 1)} of {id}, which is not the version ranked here: --track {id} ranks it"
+    )
+
+
 def number(value: float | None, digits: int) -> str:
     """A number, or nothing."""
     return "" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"

@@ -26,9 +26,11 @@ def paired_power(seeds: float, effect: float, alpha: float = 0.05) -> float:
 
 
 def _beyond(critical: float, df: float, shift: float) -> float:
-    """The chance that a noncentral t lies above the critical value."""
+    """The chance that a noncentral t lies above the critical value, which is not negative."""
     from scipy.special import nctdtr
 
+    if shift < -6:  # less than that of a standard normal above 6, 1e-9; nctdtr often fails here
+        return 0.0
     below = float(nctdtr(df, shift, critical))
     if math.isnan(below):  # as for one in a hundred; the survival function is a hundred times slower, and sound there
         from scipy.stats import nct

@@ -32,6 +32,7 @@ def overview_page(material: Material) -> str:
         alone=[each for each in board.overall if not each.rows],
         refused=board.refused[:MOST_LEFT_OUT],
         refused_count=len(board.refused),
+        other_versions=[words.other_version(*each) for each in board.other_versions.items()],
         invalid=[
             (sha256, why, record and material.places.records(record.outcome.track, sha256))
             for sha256, why in sorted(board.invalid.items())

@@ -20,7 +20,8 @@ __all__ = ["Board", "Overall", "Row", "Shown", "Table", "make_board"]
 class Board:
     """All tables, the standings over tracks, and the records that were left out or do not count.
 
-    `invalid` are the reasons by record hash; `release` is the id of the release whose field this is.
+    `invalid` are the reasons by record hash; `release` is the id of the release whose field this is. `other_versions`
+    are those versions of tracks that are not ranked here, with their numbers of records.
     """
 
     tables: tuple[Table, ...]
@@ -28,7 +29,8 @@ class Board:
     refused: tuple[Refused, ...]
     records: int
     invalid: Mapping[str, str]
-    release: str | None = None
+    release: str | None
+    other_versions: Mapping[str, int]
 
 
 def make_board(
@@ -63,7 +65,9 @@ def make_board(
     if not tables:
         raise InputError(f"no records of {' '.join(filter(None, (track, setup, *(levels or ()))))} to rank here")
     overall = make_overall(tables) if track is None and levels is None else ()
-    return Board(tuple(tables), overall, loaded.refused, len(loaded.records), loaded.invalid, release)
+    return Board(
+        tuple(tables), overall, loaded.refused, len(loaded.records), loaded.invalid, release, loaded.other_versions
+    )
 
 
 def _levels(records: Sequence[Record]) -> list[str]:
