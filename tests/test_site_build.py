@@ -77,7 +77,7 @@ def test_the_same_records_give_the_same_bytes_in_any_order(site, tmp_path):
     found = loaded()
     shuffled = list(found.records)
     random.Random(1).shuffle(shuffled)
-    again = build(tmp_path / "again", Loaded(tuple(shuffled), found.refused, found.invalid))
+    again = build(tmp_path / "again", Loaded(tuple(shuffled), found.refused, found.invalid, found.other_versions))
     assert contents(again) == contents(site)
 
 
