@@ -42,6 +42,7 @@ leaderboard: $(READY)
 bench: $(READY)
 	.venv/bin/python benchmarks/throughput.py
 	.venv/bin/python benchmarks/scale.py
+	.venv/bin/python benchmarks/pairs.py
 
 # mypy finds the packages by their import names through these links.
 $(TYPED): build/types/prunemark/%:
