@@ -80,6 +80,7 @@ def base_model(variables: dict[str, str], which: str | None, home: Path) -> str:
     return found.stdout.strip()
 
 
+@pytest.mark.slow
 @needs_portable
 def test_jobs_train_in_the_arithmetic_of_their_track(tmp_path: Path) -> None:
     stated = base_model(OTHERS, PORTABLE, tmp_path / "a")

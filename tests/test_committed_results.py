@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.exchange.acceptance import disagreement
+from prunemark.benchmark.exchange.contribution import Contribution, text_of
+from prunemark.benchmark.exchange.rerun import Code, run_again
+from prunemark.benchmark.experiments.executor import LocalProcesses
+from prunemark.benchmark.submissions.submission import locate
+from prunemark.benchmark.trial.arithmetic import can_be_portable
 from prunemark.leaderboard import release
 from prunemark.leaderboard.archive import load
 from prunemark.leaderboard.archive.methods import read_methods
@@ -108,3 +114,21 @@ def test_the_repository_stays_small():
     packed = [*LEADERBOARD.rglob("*.jsonl.xz"), *LEADERBOARD.rglob("*.json")]
     assert packed and sum(path.stat().st_size for path in packed) < 20 * 2**20
     assert all(lzma.decompress(path.read_bytes()) for path in packed if path.suffix == ".xz")
+
+
+def test_a_record_in_portable_arithmetic_is_obtained_again_here(found):
+    """On whatever processor this runs, with the libraries that the record names."""
+    (record,) = (
+        r
+        for r in found.records
+        if (o := r.outcome).track == "digits-mlp7@2" and o.method.name == "L1-norm"
+        if (o.setup, o.level, o.seed) == ("S2", "50%", 0)
+    )
+    if not can_be_portable():
+        pytest.skip("this processor has no AVX2: its arithmetic cannot be the portable one")
+    shipped = {"L1-norm": text_of(locate("L1-norm", METHODS)[1])}
+    code = Code({text.sha256: text for text in shipped.values()}, {name: t.class_name for name, t in shipped.items()})
+    again = run_again(record, Contribution((record,), {}, {}), code, LocalProcesses(1))
+    if "numpy: recorded" in again.words or "torch: recorded" in again.words:
+        pytest.skip(again.words)
+    assert again.state == "same", again.words
