@@ -273,3 +273,9 @@ def test_the_prior_of_a_track_moderates_its_tests(make_records):
     assert (comparison.df, comparison.t) == pytest.approx((8, t)) and row(plain, "Mine").verdict.comparison.df == 4
     assert moderated.prior == "Moderated t: the track expects an sd of 0.5 pp, with 4 degrees of freedom."
     assert plain.prior == ""
+
+
+def test_of_one_track_only_its_own_other_versions_are_named(make_records):
+    loaded = Loaded(tuple(make_records("L1-norm", [95.0, 96.0])), (), {}, {"digits-resnet8@0": 3, "other@1": 4})
+    assert make_board(loaded).other_versions == loaded.other_versions
+    assert make_board(loaded, track="digits-resnet8@1").other_versions == {"digits-resnet8@0": 3}

@@ -65,9 +65,9 @@ def make_board(
     if not tables:
         raise InputError(f"no records of {' '.join(filter(None, (track, setup, *(levels or ()))))} to rank here")
     overall = make_overall(tables) if track is None and levels is None else ()
-    return Board(
-        tuple(tables), overall, loaded.refused, len(loaded.records), loaded.invalid, release, loaded.other_versions
-    )
+    names = {table.track.rpartition("@")[0] for table in tables}
+    others = {id: count for id, count in loaded.other_versions.items() if not track or id.rpartition("@")[0] in names}
+    return Board(tuple(tables), overall, loaded.refused, len(loaded.records), loaded.invalid, release, others)
 
 
 def _levels(records: Sequence[Record]) -> list[str]:
