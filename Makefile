@@ -43,6 +43,7 @@ bench: $(READY)
 	.venv/bin/python benchmarks/throughput.py
 	.venv/bin/python benchmarks/scale.py
 	.venv/bin/python benchmarks/pairs.py
+	.venv/bin/python benchmarks/solver.py
 
 # mypy finds the packages by their import names through these links.
 $(TYPED): build/types/prunemark/%:

