@@ -22,10 +22,15 @@ if [ -n "$others" ]; then
   say "$others"
   exit 3
 fi
+if [ -L "$merged/leaderboard/BOARD.md" ] || [ ! -f "$merged/leaderboard/BOARD.md" ]; then
+  say 'leaderboard/BOARD.md is a link or is not there. Run `make leaderboard` and commit what it wrote'
+  exit 3
+fi
 
 make -s -C "$base" .venv/.installed
 verdict=0
-"$base/.venv/bin/prunemark" verify "$merged/leaderboard" --against "$base/leaderboard" \
+# the method that is run again is not told where the words are written by which others judge it
+env -u GITHUB_STEP_SUMMARY -u GITHUB_OUTPUT -u GITHUB_ENV -u GITHUB_PATH "$base/.venv/bin/prunemark" verify "$merged/leaderboard" --against "$base/leaderboard" \
   --rerun "${RERUN:-1}" --salt "${SALT:-}" 2>&1 | tee -a "${GITHUB_STEP_SUMMARY:-/dev/null}" || verdict=$?
 [ "$verdict" -eq 0 ] || [ "$verdict" -eq 4 ] || exit "$verdict"
 

@@ -65,7 +65,7 @@ def submit(
         requests.print_plan(trials, place, format, console())
         return
     if contribute:
-        contribution.check_before_running(submission.source, contribute)
+        contribution.check_before_running(submission.source, trials, contribute)
     records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
     print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     _write_page(place.records, place.page)

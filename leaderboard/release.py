@@ -20,7 +20,8 @@ from prunemark.benchmark.record import canonical_json
 from prunemark.leaderboard.archive.files import write_once
 from prunemark.leaderboard.archive.load import Loaded, Refused, read_sound
 from prunemark.leaderboard.standings.board import Board, make_board
-from prunemark.leaderboard.standings.table import Row, Shown, Table
+from prunemark.leaderboard.standings.field import Place, Shown, place_of
+from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.setups.errors import InputError, RuleBroken
 
 SCHEMA = "prunemark-release/1"
@@ -228,17 +229,19 @@ def check_field(board: Board, release: Release) -> None:
 
 
 def earlier(releases: Sequence[Release]) -> Shown:
-    """The numbers of seeds with which releases showed a verdict, by (track, setup, level, name).
+    """The numbers of seeds with which releases showed a verdict, by `place_of` it.
 
     Those are the ranked, and controls with lent layer ratios, whose verdict is on their method.
     """
-    shown: dict[tuple[str, str, str, str], set[int]] = {}
+    shown: dict[Place, set[int]] = {}
     for release in releases:
         for field in release.fields:
             for entrant in field.entrants:
                 if entrant.ranked or RATIOS_OF in entrant.settings:
-                    key = (field.track, field.setup, field.level, entrant.name)
-                    shown.setdefault(key, set()).add(entrant.seeds)
+                    place = place_of(
+                        field.track, field.setup, field.level, entrant.name, entrant.source_sha256, entrant.settings
+                    )
+                    shown.setdefault(place, set()).add(entrant.seeds)
     return shown
 
 

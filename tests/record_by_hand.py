@@ -22,6 +22,7 @@ from prunemark.benchmark.outcome import (
     pack_correctness,
 )
 from prunemark.benchmark.record import SCHEMA, Record
+from prunemark.leaderboard.standings.field import place_of
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track import find_track
@@ -53,3 +54,9 @@ FAILED = dataclasses.replace(
 
 def with_outcome(**leaves: Any) -> Record:
     return dataclasses.replace(RECORD, outcome=dataclasses.replace(OUTCOME, **leaves))
+
+
+def looked_at(records):
+    """Where looks at the method of these records are counted."""
+    o = records[0].outcome
+    return place_of(o.track, o.setup, o.level, o.method.name, o.method.source_sha256, o.method.settings)

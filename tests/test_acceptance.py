@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prunemark.benchmark.exchange.acceptance import disagreement, examine
 from prunemark.benchmark.exchange.contribution import Contribution
-from prunemark.benchmark.outcome import Compression, pack_correctness
+from prunemark.benchmark.outcome import Compression, Failure, pack_correctness
 from prunemark.benchmark.submissions.method_files import SourceText
 from prunemark.leaderboard.archive.load import identity
 
@@ -39,7 +39,7 @@ def contribution(records, sources=(MINE,), **decisions):
 
 
 def found(new, held=NOTHING):
-    return [(finding.state, finding.text) for finding in examine(new, held, SHIPPED, identity)]
+    return [(finding.state, finding.text) for finding in examine(new, held, SHIPPED, identity, (5, 10))]
 
 
 def changed(record, **how):
@@ -52,8 +52,46 @@ def test_a_sound_contribution_has_no_finding(records):
 
 
 def test_what_failed_needs_no_decision(records, make_record):
-    failed = make_record("Mine", seed=1, source=MINE.sha256, status="failed")
+    failed = make_record("Mine", seed=1, source=MINE.sha256, status="failed", failure=Failure("pruning", "ValueError"))
     assert found(contribution([*records, failed])) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"status": "failed", "failure": Failure("pruning", "ValueError")}, "ended as failed, but has an accuracy or"),
+        ({"status": "noncompliant", "accuracy": None, "weights_sha256": None}, "as noncompliant, but has an accuracy"),
+        ({"accuracy": None}, "ended well, it says, but lacks its accuracy or its weights"),
+        ({"weights_sha256": None}, "ended well, it says, but lacks its accuracy or its weights"),
+        ({"failure": Failure("pruning", "ValueError")}, "ended well, it says, but lacks its accuracy or its weights"),
+    ],
+)
+def test_a_result_is_there_if_and_only_if_the_trial_ended_well(records, change, said):
+    new = [changed(records[0], **change), *records[1:]]
+    assert any(said in text for _, text in found(contribution(new)))
+
+
+@pytest.mark.parametrize(
+    ("there", "brought", "grows"),
+    [
+        (range(5), range(5, 8), False),
+        (range(5), range(5, 10), True),
+        (range(5), range(5), True),
+        (range(10), range(10, 11), False),
+        (range(5, 10), range(5), False),  # the first five, of which verdicts are, would be others
+        (range(3), range(3, 8), True),  # nobody has a verdict yet
+        ((), range(8), True),
+    ],
+)
+def test_a_table_grows_from_five_seeds_to_ten_and_otherwise_not(make_record, there, brought, grows):
+    def anchors(seeds):
+        return [make_record("L1-norm", seed, role="anchor", source=SHIPPED["L1-norm"]) for seed in seeds]
+
+    held = contribution(anchors(there), ())
+    new = contribution([r for r in anchors(brought) if r.outcome.seed not in set(there)], ())
+    broken = [text for _, text in found(new, held)]
+    assert (broken == []) is grows
+    assert grows or f"the anchor has {len(there)} seeds there and would have" in broken[0]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from record_by_hand import looked_at
 from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
@@ -240,7 +241,7 @@ def test_records_that_are_all_refused_are_said_to_be():
 def test_earlier_looks_are_paid_for_or_there_is_no_verdict(make_records):
     longer = [*ANCHOR, 94.2, 94.6, 94.0], [*BETTER, 96.0, 97.2, 96.6]
     records = Loaded((*make_records("L1-norm", longer[0]), *make_records("Mine", longer[1])))
-    place = ("digits-resnet8@1", "S3.2", "90%", "Mine")
+    place = looked_at(make_records("Mine", BETTER))
     fresh = row(make_board(records).tables[0], "Mine")
     peeked = row(make_board(records, earlier={place: {5}}).tables[0], "Mine")
     assert fresh.verdict.word == "better" and fresh.generalises.p_holm is not None and fresh.rank == (1, 1)

@@ -2,9 +2,10 @@
 
 import dataclasses
 
+from record_by_hand import looked_at
 from scipy import stats
 
-from prunemark.benchmark.outcome import RATIOS_OF
+from prunemark.benchmark.outcome import RATIOS_OF, Failure
 from prunemark.leaderboard.archive.load import Loaded
 from prunemark.leaderboard.standings.board import make_board
 
@@ -68,12 +69,12 @@ def test_a_lent_control_is_compared_with_its_method_and_with_nobody_else(make_re
 
 
 def test_a_lent_control_says_why_it_is_compared_with_nothing(make_records):
-    """Its method is not there, or not with two of its seeds, or under other settings, or the setup does not hold."""
+    """Its method is not there, or not with all of the seeds, or under other settings, or the setup does not hold."""
     anchor = make_records("L1-norm", ANCHOR)
     control = lent(make_records, "A", BETTER, "1")
-    alone = "a control for A, which has no result to compare it with"
+    alone = "a control for A, which has no results to compare it with on these seeds"
     assert row(table(anchor, control), "Random").why == alone
-    assert row(table(anchor, control, method(make_records, "A", BETTER[:1])), "Random").why == alone
+    assert row(table(anchor, control, method(make_records, "A", BETTER[:4])), "Random").why == alone
     other = make_records("A", BETTER, source="a", settings={"p": 1.0, "q": 2})
     assert row(table(anchor, control, other), "Random").why == alone
     longer = lent(make_records, "A", BETTER, "1", lr=(0.1, 0.1, 0.01))
@@ -96,13 +97,43 @@ def test_a_lent_control_beside_an_anchor_of_ten_seeds_pays_for_a_first_look(make
     assert f"(p {min(1, p / 0.2):.3g}, Holm over 1" in row(found, "Random").why
 
 
+def failing(records, seed):
+    """The method failed on this seed: no accuracy, no weights."""
+    failure = Failure("pruning", "ValueError: no")
+    return [
+        r
+        if r.outcome.seed != seed
+        else dataclasses.replace(
+            r, outcome=dataclasses.replace(r.outcome, status="failed", failure=failure, accuracy=None)
+        )
+        for r in records
+    ]
+
+
+def test_a_method_counts_at_chance_beside_its_lent_control_too(make_records):
+    """And where the control has nothing on that seed, nothing is said: a seed is never left out for a failure."""
+    groups = make_records("L1-norm", ANCHOR), failing(method(make_records, "A", BETTER), 2)
+    control = lent(make_records, "A", ANCHOR, "1")
+    said = row(table(*groups, control), "Random").why
+    mine = [*BETTER[:2], 10.0, *BETTER[3:]]
+    assert f"is at {sum(mine) / 5 - sum(ANCHOR) / 5:+.2f} pp" in said
+    del control[2]
+    assert row(table(*groups, control), "Random").why == "partial: 4 of the anchor's 5 seeds"
+
+
+def test_five_seeds_that_are_left_of_ten_are_no_first_look_of_a_control(make_records):
+    ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
+    control = lent(make_records, "A", ten, "1")
+    groups = make_records("L1-norm", ten), method(make_records, "A", ten), control[:5] + control[6:8]
+    assert "such controls" not in row(table(*groups), "Random").why
+
+
 def test_looks_that_were_not_paid_for_give_a_lent_control_no_verdict(make_records):
     six, more = [*ANCHOR, 94.0], [*BETTER, 96.0]
     control = lent(make_records, "A", six, "1")
     groups = (make_records("L1-norm", six), method(make_records, "A", more), control)
     records = tuple(record for group in groups for record in group)
-    earlier = {("digits-resnet8@1", "S3.2", "90%", "Random"): {5}}
-    (found,) = make_board(Loaded(records), earlier=earlier).tables
+    (found,) = make_board(Loaded(records), earlier={looked_at(control): {5}}).tables
     said = row(found, "Random").why
     assert "such controls" not in said and said.endswith("which are not the two looks 5 and 10: no verdict")
     assert "such controls" in row(table(*groups), "Random").why

@@ -186,6 +186,12 @@ def stale_board(fork):
     run(fork, "git", "checkout", "-q", "main", "--", "leaderboard/BOARD.md")
 
 
+def a_board_that_is_compared_with_itself(fork):
+    board = leaderboard(fork) / "BOARD.md"
+    board.unlink()
+    board.symlink_to("../../base/leaderboard/BOARD.md")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("tamper", "code", "said"),
@@ -198,6 +204,7 @@ def stale_board(fork):
         (code_beside_it, 3, "This one also changes\nbenchmark/growth.py"),
         (an_invalidation, 3, "This one also changes\nleaderboard/records/invalidations.jsonl"),
         (a_link, 3, "is a link, or no plain file"),
+        (a_board_that_is_compared_with_itself, 3, "leaderboard/BOARD.md is a link or is not there"),
         (stale_board, 1, "is not that of the records. Run `make leaderboard` and commit what it changed"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from record_by_hand import looked_at
 
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.leaderboard import release as releases
@@ -138,14 +139,25 @@ def test_earlier_releases_say_with_how_many_seeds_they_showed_a_method(board, ma
     write_pack(make_records("Mine", [*MINE, 96.0, 96.5, 96.1], settings={"p": 2.0})[5:], board / "records")
     write_pack(make_records("L1-norm", [*ANCHOR, 94.0, 94.2, 94.4], role="anchor")[5:], board / "records")
     shown = earlier([first, frozen(board, "2026.2", [first])])
-    assert shown["digits-resnet8@1", "S3.2", "90%", "Mine"] == {5, 8}
-    assert ("digits-resnet8@1", "S3.2", "90%", "Yours") not in shown
+    assert shown[looked_at(make_records("Mine", MINE, settings={"p": 2.0}))] == {5, 8}
+    assert looked_at(make_records("Yours", YOURS)) not in shown
+
+
+def test_looks_follow_the_code_and_its_settings_and_not_what_it_is_called_beside_others(board, make_records):
+    """Beside a second one of its name, Mine is shown as "Mine (p=2.0)": its looks stay its own."""
+    first = frozen(board)
+    write_pack(make_records("Mine", YOURS, settings={"p": 1.0}), board / "records")
+    second = frozen(board, "2026.2", [first])
+    assert [e.name for e in second.fields[0].entrants if e.name.startswith("Mine")] == ["Mine (p=1.0)", "Mine (p=2.0)"]
+    shown = earlier([first, second])
+    assert shown[looked_at(make_records("Mine", MINE, settings={"p": 2.0}))] == {5} and len(shown) == 3
+    assert looked_at(make_records("Mine", MINE, settings={"p": 2.0}, source="other code")) not in shown
 
 
 def test_a_first_look_that_a_release_showed_is_followed_by_the_second(board, make_records):
     write_pack(make_records("L1-norm", [*ANCHOR, 94.0, 94.2, 94.4, 94.1, 93.9], role="anchor")[5:], board / "records")
     shown = earlier([frozen(board)])
-    assert shown["digits-resnet8@1", "S3.2", "90%", "Mine"] == {5}
+    assert shown[looked_at(make_records("Mine", MINE, settings={"p": 2.0}))] == {5}
     more = [*MINE, 96.0, 96.5, 96.1, 96.4, 96.2]
     write_pack(make_records("Mine", more, settings={"p": 2.0})[5:], board / "records")
     (table,) = make_board(read_records(board / "records"), earlier=shown).tables
@@ -158,7 +170,7 @@ def test_controls_with_lent_ratios_were_shown_with_a_verdict_too(board, make_rec
     write_pack(make_records("Random", YOURS, role="control", settings=settings), board / "records")
     write_pack(make_records("Dense", YOURS, level="dense", kind="dense", role="reference"), board / "records")
     shown = earlier([frozen(board)])
-    assert {name: seeds for (_, _, _, name), seeds in shown.items()} == {"L1-norm": {5}, "Mine": {5}, "Random": {5}}
+    assert {place[3]: seeds for place, seeds in shown.items()} == {"L1-norm": {5}, "Mine": {5}, "Random": {5}}
 
 
 @fixed

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark.exchange.rerun import Code, beside, can_run, compared, draw
+from prunemark.benchmark.exchange.rerun import Code, accused, beside, can_run, compared
+from prunemark.benchmark.exchange.rerun import draw as draw_both
 from prunemark.benchmark.outcome import RATIOS_OF, Failure
 from prunemark.benchmark.submissions.method_files import SourceText
+
+
+def draw(*given):
+    return draw_both(*given).drawn
 
 
 @pytest.fixture
@@ -36,12 +41,30 @@ def test_a_draw_takes_each_once_and_not_more_than_there_are(new, salt, count):
     assert len(drawn) == len(set(drawn)) == min(count, len(new)) and set(drawn) <= set(range(8))
 
 
-def test_only_what_can_be_run_here_is_drawn(make_record):
-    ok, failed = make_record("Mine"), make_record("Mine", seed=1, status="failed")
+def test_only_what_ends_alike_each_time_is_drawn_and_the_rest_is_named(make_record):
+    ok, failed, late = make_record("Mine"), make_record("Mine", 1, status="failed"), make_record(status="timeout")
     tuned = make_record("Mine", setup="S3.1-tuned")
     gpu = dataclasses.replace(ok, observed=dataclasses.replace(ok.observed, device="cuda"))
-    assert [can_run(record, []) for record in (ok, failed, tuned, gpu)] == [True, False, False, False]
-    assert draw([failed, tuned, gpu], [], 3, "") == () and draw([failed, ok], [], 3, "") == (ok,)
+    assert [can_run(record, []) for record in (ok, failed, late, tuned, gpu)] == [True, True, False, False, False]
+    found = draw_both([late, tuned, gpu], [], 3, "")
+    assert found.drawn == () and all(r in found.beyond for r in (late, tuned, gpu))
+    assert len(draw([failed, ok], [], 3, "")) == 2
+
+
+def test_whoever_brings_a_failure_of_somebody_elses_method_has_it_run_again(make_records):
+    """One such seed disqualifies, so of each kind one is drawn, however few are drawn otherwise."""
+    held = make_records("Theirs", [90.0] * 5)
+    broken = [
+        r for setup in ("S3.2", "S2") for r in make_records("Theirs", [0] * 3, status="noncompliant", setup=setup)
+    ]
+    mine = [*make_records("Mine", [90.0] * 9), *make_records("Mine", [0] * 2, status="failed", setup="S2")]
+    new = [*mine, *broken, *make_records("Theirs", [91.0], setup="S2")]
+    against = accused(new, held)
+    assert list(against) == broken
+    for salt in "abcdef":
+        drawn = [r for r in draw_both(new, new, 0, salt, against).drawn]
+        assert sorted(r.outcome.setup for r in drawn) == ["S2", "S3.2"] and all(r in broken for r in drawn)
+        assert len(draw_both(new, new, 1, salt, against).drawn) in (2, 3)
 
 
 def counted(record, kept, allocation="uniform"):

@@ -74,7 +74,18 @@ def test_a_prior_reaches_verdicts_and_ranks() -> None:
     assert plain.verdicts["a"].word == "better" and plain.ranks == {"anchor": (2, 2), "a": (1, 1)}
     assert moderated.verdicts["a"].comparison.df == 107 and moderated.verdicts["a"].word == "undetermined"
     assert moderated.ranks == {"anchor": (1, 2), "a": (1, 2)}
-    assert moderated.generalises == plain.generalises
+    assert plain.generalises["a"].generalises and not moderated.generalises["a"].generalises
+
+
+def test_what_is_not_shown_for_new_seeds_is_not_shown_for_new_seeds_and_images() -> None:
+    """The crossed test alone can have the smaller p: images give it more degrees of freedom than k - 1."""
+    generator = np.random.default_rng(367)
+    suits = generator.normal(0.05, 0.3, EXAMPLES)  # some images are for it, some against it
+    correct = {"anchor": generator.random((5, EXAMPLES)) < 0.5, "a": generator.random((5, EXAMPLES)) < 0.5 + suits}
+    found = standings(correct)
+    alone = crossed_t(correctness_difference(correct["a"], correct["anchor"]))
+    assert found.generalises["a"].p_two_sided == alone.p_two_sided < found.verdicts["a"].p_holm / 100
+    assert found.generalises["a"].p_holm == found.verdicts["a"].p_holm
 
 
 def test_what_is_withheld_has_no_verdict_no_rank_and_does_not_generalise() -> None:

@@ -27,14 +27,17 @@ UNDECIDED = 4
 Say = Callable[[str], None]
 
 
-def check_before_running(source: MethodSource | None, folder: Path) -> None:
+def check_before_running(source: MethodSource | None, trials: Sequence[Trial], folder: Path) -> None:
     """Raises InputError, before anything is run, when the results could not be added afterwards."""
     from prunemark.benchmark.exchange.contribution import text_of
+    from prunemark.benchmark.exchange.growing import anchor_seeds, outgrown, planned_seeds
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--contribute {folder} is a file. Give the folder of a board, such as leaderboard in a clone")
     if source:
         text_of(source)
+    if found := outgrown(anchor_seeds(_counting(folder)), planned_seeds(trials), _looks()):
+        raise InputError(f"--contribute {folder}: {found[0]}.\nChoose --seeds 5, or 10; what has run is not run again")
 
 
 def contribute(trials: Sequence[Trial], home: Home, folder: Path, console: Console) -> None:
@@ -72,14 +75,19 @@ def _say_what_next(folder: Path, fresh: int, trials: int, differing: Sequence[st
         say("Next: make leaderboard, then git add, git commit and a pull request; see docs/contributing.md")
 
 
-def _counting(folder: Path) -> list[Any]:
-    """The records of a board that count: whole, and not invalidated. None where there is no board yet."""
-    from prunemark.leaderboard.archive.load import read_records
+def _looks() -> tuple[int, int]:
+    from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
+
+    return FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
+
+
+def _counting(folder: Path) -> Sequence[Record]:
+    """The records of a board that count, of all versions of its tracks. None where there is no board yet."""
+    from prunemark.leaderboard.archive.load import read_counting
 
     if not (folder / "records").is_dir() or not any((folder / "records").iterdir()):
         return []
-    loaded = read_records(folder / "records")
-    return [record for record in loaded.records if record.record_sha256 not in loaded.invalid]
+    return read_counting(folder / "records")
 
 
 def _names(folder: Path) -> set[str]:
@@ -113,7 +121,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     broken += [f"record {sha256[:12]} is there already, in another pack" for sha256 in sorted(again)]
     shipped = _shipped()
     names = {name: text.sha256 for name, text in shipped.items()}
-    findings = find(new, held, names, identity) if not broken else []
+    findings = find(new, held, names, identity, _looks()) if not broken else []
     for text in [*broken, *(f"{finding.state}: {finding.text}" for finding in findings)]:
         say(_plain(text))
     broken += [finding.text for finding in findings if finding.state == "broken"]
@@ -129,12 +137,13 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
 
 
 def _say_whose(new: Contribution, say: Say) -> None:
-    """A line for each new source: packs cannot be read in a pull request, and people should see what they merge."""
-    for sha256 in new.sources:
-        outcomes = [r.outcome for r in new.records if r.outcome.method.source_sha256 == sha256]
-        for name, summary in sorted({(o.method.name, o.method.summary) for o in outcomes}):
-            ended = [o.status for o in outcomes if (o.method.name, o.method.summary) == (name, summary)]
-            say(_plain(f"new: {name}, source {sha256[:12]}, {len(ended)} trials, {ended.count('ok')} ok: {summary}"))
+    """A line for each method: packs cannot be read in a pull request, and people should see what they merge."""
+    ended: dict[tuple[str, str, str], list[str]] = {}
+    for o in (record.outcome for record in new.records):
+        ended.setdefault((o.method.name, o.method.source_sha256, o.method.summary), []).append(o.status)
+    for (name, sha256, summary), statuses in sorted(ended.items()):
+        first, source = ("new" if sha256 in new.sources else "more"), f", source {sha256[:12]}" if sha256 else ""
+        say(_plain(f"{first}: {name}{source}, {len(statuses)} trials, {statuses.count('ok')} ok: {summary}"))
 
 
 def _run_again(
@@ -143,23 +152,23 @@ def _run_again(
     """How many re-runs were left undecided. Raises RuleBroken when one differs."""
     from prunemark.benchmark.exchange.acceptance import label
     from prunemark.benchmark.exchange.contribution import Contribution
-    from prunemark.benchmark.exchange.rerun import Code, draw, run_again
+    from prunemark.benchmark.exchange.rerun import Code, accused, draw, run_again
     from prunemark.benchmark.experiments.executor import LocalProcesses
 
     everything = Contribution((*new.records, *held.records), {}, {**held.decisions, **new.decisions})
     sources = {**{text.sha256: text for text in shipped.values()}, **held.sources, **new.sources}
     code = Code(sources, {name: text.class_name for name, text in shipped.items()})
-    drawn = draw(new.records, everything.records, reruns, salt)
-    if not drawn:
-        say("undecided: none of the new trials ended well on a CPU, so none can be run again here")
-        return 1
-    done = [run_again(record, everything, code, LocalProcesses(1)) for record in drawn]
+    found = draw(new.records, everything.records, reruns, salt, accused(new.records, held.records))
+    if found.beyond:
+        why = sorted({f"{r.outcome.status} on {r.observed.device} under {r.outcome.setup}" for r in found.beyond})
+        say(_plain(f"undecided: {len(found.beyond)} new trials cannot be run again here ({'; '.join(why)})"))
+    done = [run_again(record, everything, code, LocalProcesses(1)) for record in found.drawn]
     for again in done:
         say(_plain(f"run again: {label(again.record)}: {again.state}: {again.words}"))
     if differing := [again for again in done if again.state == "differs"]:
         first = differing[0]
         raise RuleBroken(_plain(f"record {label(first.record)} was not obtained again: {first.words}"))
-    return sum(again.state == "undecided" for again in done)
+    return len(found.beyond) + sum(again.state == "undecided" for again in done)
 
 
 def _plain(text: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from prunemark.benchmark.exchange.contribution import Contribution, Decided
+from prunemark.benchmark.exchange.growing import anchor_seeds, outgrown
 from prunemark.benchmark.outcome import MACS_CONVENTION, Compression
 from prunemark.benchmark.record import Record, canonical_json
 from prunemark.benchmark.results.difference import first_difference, other_machine
@@ -40,22 +41,28 @@ def label(record: Record) -> str:
 
 
 def examine(
-    new: Contribution, held: Contribution, shipped: Mapping[str, str], identity: Callable[[Record], str]
+    new: Contribution,
+    held: Contribution,
+    shipped: Mapping[str, str],
+    identity: Callable[[Record], str],
+    looks: tuple[int, int],
 ) -> list[Finding]:
     """All that is wrong with what is `new`, beside what a board holds already.
 
     `shipped` gives the source hash of each method of this repository by its name; `identity` says which trial a
-    record is of. Not covered: whether the numbers are true. That is what a re-run is for.
+    record is of; `looks` are the two numbers of seeds that a table may have one after the other.
+    Not covered: whether the numbers are true. That is what a re-run is for.
     """
     sources = {**dict.fromkeys(shipped.values()), **held.sources, **new.sources}
     known = {(r.outcome.method.name, r.outcome.method.source_sha256) for r in held.records}
     broken = [
         f"record {label(record)} {what}"
         for record in new.records
-        for what in (*_against_rules(record), *_against_sources(record, sources, shipped, known))
+        for what in (*_against_rules(record), *_against_sources(record, sources, shipped, known), *_against_end(record))
     ]
     broken += [f"record {label(record)} {what}" for record in new.records if (what := _against_decision(record, new))]
     broken += list(_left_over(new, held))
+    broken += outgrown(anchor_seeds(held.records), anchor_seeds(new.records), looks)
     return [Finding("broken", text) for text in broken] + list(_repeats(new.records, held.records, identity))
 
 
@@ -75,6 +82,16 @@ def _against_rules(record: Record) -> Iterator[str]:
         find_setup(o.setup)
     except InputError:
         yield f"is of setup {o.setup!r}, which this version does not know"
+
+
+def _against_end(record: Record) -> Iterator[str]:
+    """A trial that ended well has a result; one that did not has none, and says why."""
+    o = record.outcome
+    results = [o.accuracy is not None, o.weights_sha256 is not None]
+    if o.status == "ok" and not (all(results) and o.failure is None):
+        yield "ended well, it says, but lacks its accuracy or its weights, or says why it failed"
+    if o.status != "ok" and (any(results) or o.failure is None):
+        yield f"ended as {o.status}, but has an accuracy or weights, or does not say why"
 
 
 def _against_sources(

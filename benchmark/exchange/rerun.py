@@ -18,7 +18,7 @@ from prunemark.benchmark.exchange.contribution import Contribution, decided_by
 from prunemark.benchmark.experiments import submit
 from prunemark.benchmark.experiments.executor import Executor
 from prunemark.benchmark.outcome import RATIOS_OF
-from prunemark.benchmark.record import Record
+from prunemark.benchmark.record import Record, canonical_json
 from prunemark.benchmark.results.difference import first_difference, other_machine
 from prunemark.benchmark.results.home import Home, home_at, open_home
 from prunemark.benchmark.submissions.method_files import SourceText, write_source
@@ -29,6 +29,7 @@ from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track
 
 MACHINE_STATUSES = ("timeout", "out_of_memory")
+REPEATABLE = ("ok", "failed", "budget_exceeded", "noncompliant")
 GIVEN = "given"  # the allocation of a decision whose counts are another's
 SIDES = ("submission", "anchor")  # whom a control can have run beside
 
@@ -55,24 +56,60 @@ class Rerun:
     words: str
 
 
-def draw(new: Sequence[Record], everything: Sequence[Record], count: int, salt: str) -> tuple[Record, ...]:
-    """Up to `count` of the new records that can be run again here, in an order that the content decides.
+@dataclass(frozen=True)
+class Draw:
+    """What of the new records is run again, and what cannot be, here or anywhere."""
+
+    drawn: tuple[Record, ...]
+    beyond: tuple[Record, ...]
+
+
+def draw(
+    new: Sequence[Record], everything: Sequence[Record], count: int, salt: str, accused: Sequence[Record] = ()
+) -> Draw:
+    """Up to `count` of the new records, in an order that the content decides; and those that nobody can draw.
 
     The order is that of hashes of all new records together with `salt`, so a change of any record deals anew. A
     contributor can still try out contents until the draw suits, unless the salt comes later and from somebody else.
+    Of the `accused`, whose failure counts against somebody, one of each kind is drawn beyond the count: see `accused`.
     """
     names = sorted(record.record_sha256 for record in new)
     content = hashlib.sha256("\n".join(names).encode()).hexdigest()
     order = sorted(new, key=lambda r: hashlib.sha256(f"{content}/{salt}/{r.record_sha256}".encode()).hexdigest())
-    return tuple([record for record in order if can_run(record, everything)][:count])
+    possible = [record for record in order if can_run(record, everything)]
+    can = {record.record_sha256 for record in possible}
+    against = {record.record_sha256 for record in accused}
+    first = {_kind(record): record for record in reversed(possible) if record.record_sha256 in against}
+    drawn = {record.record_sha256: record for record in (*possible[:count], *first.values())}
+    return Draw(tuple(drawn.values()), tuple(record for record in order if record.record_sha256 not in can))
+
+
+def accused(new: Sequence[Record], held: Sequence[Record]) -> tuple[Record, ...]:
+    """The new records by which a method that a board has already fails or breaks a rule.
+
+    One such seed costs it its rank, so nobody may bring one that is made up.
+    """
+    known = {(r.outcome.method.name, r.outcome.method.source_sha256) for r in held}
+    return tuple(
+        record
+        for record in new
+        if record.outcome.status != "ok" and (record.outcome.method.name, record.outcome.method.source_sha256) in known
+    )
+
+
+def _kind(record: Record) -> str:
+    o = record.outcome
+    return canonical_json(
+        [o.track, o.setup, o.level, o.method.name, o.method.source_sha256, o.method.settings, o.status]
+    )
 
 
 def can_run(record: Record, everything: Sequence[Record]) -> bool:
-    """Whether a record is of a trial that ended well on a CPU and can be run alone, or with the one it ran beside."""
+    """Whether a record is of a trial on a CPU that ends alike each time, alone or with the one it ran beside."""
     o = record.outcome
-    ended_well = o.status == "ok" and o.setup != TUNED.id and record.observed.device == "cpu"
-    if not ended_well or not _shares_ratios(record):
-        return ended_well
+    alike = o.status in REPEATABLE and o.setup != TUNED.id and record.observed.device == "cpu"
+    if not alike or not _shares_ratios(record):
+        return alike
     return beside(record, everything) is not None or _beside_a_failure(record, everything)
 
 

@@ -69,6 +69,16 @@ def read_sound(folder: Path, refused: list[Refused]) -> list[Record]:
     return found
 
 
+def read_counting(folder: Path) -> list[Record]:
+    """The records that count, of every version of every track: one a trial, the last of those that are not withdrawn.
+
+    Raises InputError when the folder is missing or holds nothing.
+    """
+    withdrawn = {entry.record_sha256 for entry in read_invalidations(folder)[0]}
+    sound = [record for record in read_sound(folder, []) if record.record_sha256 not in withdrawn]
+    return _latest(sound, [], {})
+
+
 def record_names(folder: Path) -> set[str]:
     """The hashes of all records that a folder names, sound or not."""
     return {line.sha256 for line in chain(_loose(folder), _packed(folder, []))}

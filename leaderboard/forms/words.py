@@ -38,7 +38,7 @@ MEANINGS = {
     "none is shown better",
     "better / worse": "the adjusted p is at most .05",
     "equivalent": "the difference is shown to lie inside the track's margin (two one-sided tests)",
-    "undetermined": "neither is shown. It does not mean equal: more seeds are needed, at least as many as stated",
+    "undetermined": "neither is shown. It does not mean equal: a new experiment needs at least as many seeds as stated",
 }
 
 

@@ -37,7 +37,8 @@ class CrossedComparison:
     """Method A minus method B for new seeds and new images (E2), in points: positive is in favour of A.
 
     `interval_pp` is the 95 % interval; the p-values are as in `PairedComparison`. `p_holm` is the two-sided p adjusted
-    for its family, None until there is one (see `standings.generalising`).
+    for its family, and at least that of the same difference for new seeds alone; None until there is one (see
+    `standings.stand`).
     """
 
     seeds: int

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.archive.load import Loaded, Refused
 from prunemark.leaderboard.standings import field
+from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import Overall, make_overall
-from prunemark.leaderboard.standings.table import Row, Shown, Table, make_table
+from prunemark.leaderboard.standings.table import Row, Table, make_table
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
 

@@ -6,7 +6,7 @@ that broke a rule is disqualified. A record that was invalidated counts for noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,15 @@ from prunemark.setups.values import State
 DENSE_LEVEL = "dense"
 FAILED = {"failed": "failed", "timeout": "timed out", "out_of_memory": "ran out of memory"}
 DISQUALIFIED = {"budget_exceeded": "budget exceeded", "noncompliant": "noncompliant"}
+
+Place = tuple[str, str, str, str, str, str]
+Shown = Mapping[Place, Collection[int]]
+"""The numbers of seeds that earlier releases showed, by `place_of` what they showed."""
+
+
+def place_of(track: str, setup: str, level: str, name: str, source_sha256: str, settings: Mapping[str, Any]) -> Place:
+    """What looks are counted by: a method's code and settings in one table, whatever it is called beside others."""
+    return track, setup, level, name.partition(" (")[0], source_sha256, canonical_json(dict(settings))
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,8 @@ class Competitor:
 
     def scores(self, seeds: Sequence[int]) -> list[float]:
         """Test accuracies in percent on the given seeds, all of them counted; shape (seeds,)."""
-        accuracies = [self.records[seed].outcome.accuracy for seed in seeds]
-        return [a.test_percent if a else float(self.chance_percent or 0.0) for a in accuracies]
+        measured = {seed: a.test_percent for seed, r in self.ok.items() if (a := r.outcome.accuracy)}
+        return [measured.get(seed, float(self.chance_percent or 0.0)) for seed in seeds]
 
     def flags(self, seeds: Sequence[int]) -> tuple[str, ...]:
         """What a reader must know about its trials on these seeds, in words; and which do not count."""

@@ -14,7 +14,7 @@ from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
 from prunemark.leaderboard.inference.multiplicity import Verdict, judge
 from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t
-from prunemark.leaderboard.standings.field import Competitor, objection
+from prunemark.leaderboard.standings.field import Competitor, compared_on, objection
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,15 @@ def judge_lent(
     margin_pp: float,
     prior: VariancePrior | None,
     quantum_percent: float,
-    peeked: Callable[[str, int], str],
-    two_looks: bool = False,
+    peeked: Callable[[Competitor, int], str],
+    anchor_seeds: Sequence[int],
 ) -> dict[str, Lent]:
-    """By the control's name. Left out is a control with which the setup does not hold, or without two shared seeds.
+    """By the control's name. Left out is a control with which the setup does not hold, or that lacks seeds.
 
-    With `two_looks`, as on a table of ten seeds, five shared seeds are a first look and pay for it.
-    `peeked` says of a control by name, and a number of seeds, why it may have no verdict with so many; "" if it may.
+    Both are compared on the seeds of the table, `anchor_seeds`, as the ranked are: on all of them, or on the first five
+    of ten where one of the two was run on just these, which is a first look and pays for it. On a seed on which the
+    method failed it counts at chance; where that left no ratios to lend, the control lacks the seed.
+    `peeked` says of a control, and a number of seeds, why it may have no verdict with so many; "" if it may.
     """
     methods = {_as_lender(c): c for c in competitors if not lender_of(c)}
     lenders: dict[str, Competitor] = {}
@@ -55,8 +57,12 @@ def judge_lent(
     first: dict[str, PairedComparison] = {}
     for control in competitors:
         lender = methods.get(_named_lender(str(control.any.outcome.method.settings.get(RATIOS_OF, ""))))
-        seeds = [seed for seed in control.ok if lender and seed in lender.ok]
-        if lender is None or len(seeds) < 2 or objection(lender, control, setup, seeds):
+        if lender is None:
+            continue
+        seeds = min((compared_on(c, anchor_seeds) for c in (control, lender)), key=len)
+        both = [seed for seed in seeds if seed in control.counted and seed in lender.counted]
+        whole = [seed for seed in both if seed in control.ok and seed in lender.ok]
+        if len(both) < max(2, len(seeds)) or objection(lender, control, setup, whole):
             continue
         a, b = lender.scores(seeds), control.scores(seeds)
         comparisons[control.name] = paired_t(a, b, quantum_percent=quantum_percent, prior=prior)
@@ -64,8 +70,9 @@ def judge_lent(
             early = slice(FIRST_LOOK_SEEDS)
             first[control.name] = paired_t(a[early], b[early], quantum_percent=quantum_percent, prior=prior)
         lenders[control.name] = lender
-    withheld = {name: why for name, c in comparisons.items() if (why := peeked(name, c.seeds))}
-    at_first = [name for name, c in comparisons.items() if two_looks and c.seeds == FIRST_LOOK_SEEDS]
+    by_name = {c.name: c for c in competitors}
+    withheld = {name: why for name, c in comparisons.items() if (why := peeked(by_name[name], c.seeds))}
+    at_first = [name for name, c in comparisons.items() if c.seeds < len(anchor_seeds)]
     verdicts = judge(comparisons, margin_pp=margin_pp, first_looks=first, at_first_look=at_first, withheld=withheld)
     return {n: Lent(lenders[n].name, verdict, withheld.get(n, "")) for n, verdict in verdicts.items()}
 

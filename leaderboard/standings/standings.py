@@ -72,7 +72,18 @@ def stand(
     ranks: dict[str, tuple[int, int]] = {}
     if seeds >= RANK_SEEDS and len(whole) > 1:
         ranks = rank_intervals(whole, quantum_percent, prior=prior, looks=looks, withheld=withheld)
-    return Standings(verdicts, ranks, generalising(correct, anchor, looks=looks, withheld=withheld))
+    crossed = generalising(correct, anchor, looks=looks, withheld=withheld)
+    return Standings(verdicts, ranks, {name: _also_for_seeds(c, verdicts[name]) for name, c in crossed.items()})
+
+
+def _also_for_seeds(crossed: CrossedComparison, verdict: Verdict) -> CrossedComparison:
+    """Whoever says that it holds for new seeds and new images says that it holds for new seeds: the larger p of both.
+
+    By itself the crossed test can have the smaller one, because images give it more degrees of freedom than k - 1.
+    """
+    if crossed.p_holm is None or verdict.p_holm is None:
+        return replace(crossed, p_holm=None)
+    return replace(crossed, p_holm=max(crossed.p_holm, verdict.p_holm))
 
 
 def generalising(

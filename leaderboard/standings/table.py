@@ -12,17 +12,14 @@ import numpy as np
 
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.inference.crossed import CrossedComparison
-from prunemark.leaderboard.inference.looks import SECOND_LOOK_SEEDS, looks_in_words, withheld
+from prunemark.leaderboard.inference.looks import looks_in_words, withheld
 from prunemark.leaderboard.inference.multiplicity import Verdict, evidence_level
 from prunemark.leaderboard.inference.statistics import VariancePrior, student_interval
 from prunemark.leaderboard.standings import field
-from prunemark.leaderboard.standings.field import Competitor, seeds_in_words
+from prunemark.leaderboard.standings.field import Competitor, Shown, seeds_in_words
 from prunemark.leaderboard.standings.lent import judge_lent, lender_of, lent_in_words
 from prunemark.leaderboard.standings.measured import Measured, measured_of
 from prunemark.leaderboard.standings.standings import Correctness, Standings, stand
-
-Shown = Mapping[tuple[str, str, str, str], Collection[int]]
-"""The numbers of seeds that earlier releases showed, by (track, setup, level, name of the competitor)."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +126,15 @@ def make_table(
     seeds = tuple(anchor.ok) if anchor else ()
     prior = prior_of(terms)
 
-    def peek(name: str, count: int) -> str:
-        return withheld(count, (earlier or {}).get((first.track, first.setup, level, name), ()))
+    def peek(c: Competitor, count: int) -> str:
+        method = c.any.outcome.method
+        place = field.place_of(first.track, first.setup, level, c.name, method.source_sha256, method.settings)
+        return withheld(count, (earlier or {}).get(place, ()))
 
     reasons = _reasons(competitors, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, peek)
     ranked = [c for c in competitors if reasons[c.name] is None]
     on = {c.name: field.compared_on(c, seeds) for c in ranked}
-    peeked = {c.name: why for c in ranked if (why := peek(c.name, len(on[c.name])))}
+    peeked = {c.name: why for c in ranked if (why := peek(c, len(on[c.name])))}
     found = _stand(ranked, anchor, on, terms["margin_pp"], prior, peeked) if anchor else Standings({}, {}, {})
     rows = [_row(c, on[c.name], found, flag=peeked.get(c.name, "")) for c in ranked]
     others = [_row(c, c.counted, why=reason) for c in competitors if (reason := reasons[c.name])]
@@ -159,7 +158,7 @@ def _reasons(
     seeds: tuple[int, ...],
     margin_pp: float,
     prior: VariancePrior | None,
-    peek: Callable[[str, int], str],
+    peek: Callable[[Competitor, int], str],
 ) -> dict[str, str | None]:
     """By name, why a competitor is not ranked; None if it is."""
     reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in competitors}
@@ -172,11 +171,13 @@ def _reasons(
             prior=prior,
             quantum_percent=quantum,
             peeked=peek,
-            two_looks=len(seeds) == SECOND_LOOK_SEEDS,
+            anchor_seeds=seeds,
         )
         for c in competitors:
             if lender := lender_of(c):
-                alone = reasons[c.name] or f"a control for {lender}, which has no result to compare it with"
+                alone = (
+                    reasons[c.name] or f"a control for {lender}, which has no results to compare it with on these seeds"
+                )
                 reasons[c.name] = lent_in_words(lent[c.name]) if c.name in lent else alone
     return reasons | field.same_networks(competitors)
 
