@@ -89,6 +89,17 @@ def test_a_filter_leaves_the_rows_with_its_text(visit):
     expect(page.locator("table.standings").first.locator("tbody th")).to_have_text(["FPGM"])
 
 
+@pytest.mark.parametrize("name", [STANDINGS, METHOD, "methods.html", RECORDS])
+def test_each_filter_is_labelled_with_its_table(visit, name):
+    page = visit(name)
+    labels = page.locator(".dt-search label").all_text_contents()
+    assert len(set(labels)) == len(labels) == page.locator(".dt-search").count() > 0
+    for label in labels:
+        filter, _, table = label.partition(": ")
+        assert filter == "Filter" and table and page.locator("[aria-label]").and_(page.get_by_label(table)).count()
+    assert page.locator(".dt-search label").first.evaluate("e => e.control.type") == "search"
+
+
 def dots(page, name):
     """The smallest marks of a figure, each a record."""
     figure = page.locator("figure.chart").filter(has_text=name)
@@ -128,6 +139,27 @@ def test_the_switch_changes_ranking_figure_and_words(visit):
     assert page.evaluate(f"{view}.data('chosen').length") > 1 < page.evaluate(f"{view}.data('points').length")
 
 
+def test_the_switch_tells_a_screen_reader_its_choice_in_one_line_and_nothing_else(visit):
+    page = visit(SWITCH)
+    assert page.get_by_role("status").inner_text() == ""  # what a page opens with is no news
+    page.locator("input[name=setup]:checked").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.get_by_role("status").inner_text() == "Shown: S2, level 95%"
+    assert page.locator("[aria-live]").count() == 0
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_without_a_script_the_switch_shows_every_setup_and_level(visit, media):
+    page = visit(SWITCH, java_script_enabled=False)
+    page.emulate_media(media=media)
+    shown = page.locator(".panel:visible caption").all_inner_texts()
+    assert len(shown) == len(set(shown)) == page.locator(".panel").count() == len(SETUPS) * (len(LEVELS) - 1)
+    assert page.locator(".lesson:visible").count() == len(LEVELS) - 1
+    for level in LEVELS[:-1]:
+        assert page.get_by_text(f"Level {level}", exact=True).is_visible()
+    assert not page.locator(".choices").is_visible()
+
+
 def test_a_record_is_linked_to_by_its_hash_and_whole(visit):
     record = next(r for r in real_records() if r.outcome.setup == "SX-A" and r.outcome.method.name == "FPGM")
     page = visit(f"{RECORDS}#{record.record_sha256}")
@@ -146,6 +178,19 @@ def test_a_link_to_a_record_that_is_not_there_says_so(visit):
     assert "No record 0123456789ab on this board" in shown.inner_text() and "another track" in shown.inner_text()
     page.evaluate("location.hash = 'main'")  # the link that skips to the content asks for no record
     page.wait_for_function("document.getElementById('record').hidden")
+
+
+def test_a_link_with_no_text_behind_its_hash_is_to_no_record(visit):
+    page = visit(f"{RECORDS}#%")
+    assert "No record % on this board" in page.locator("#record").inner_text()
+
+
+@pytest.mark.parametrize("hash", ["", "0123456789ab"])
+def test_what_a_link_opened_is_focused_by_its_heading_and_not_read_out_as_a_whole(visit, hash):
+    page = visit(f"{RECORDS}#{hash or real_records()[0].record_sha256}")
+    page.locator("#record h2").wait_for()
+    assert page.locator("#record h2").evaluate("e => e === document.activeElement")
+    assert page.locator("[aria-live]:has(#record), #record[aria-live]").count() == 0
 
 
 def test_a_link_to_a_record_that_was_superseded_leads_to_the_newer_one(visit):

@@ -1,5 +1,6 @@
 """The site as files: the same bytes every time, whole or not at all; links that lead on, names as text."""
 
+import dataclasses
 import hashlib
 import json
 import random
@@ -88,6 +89,17 @@ def test_every_page_has_a_title_one_heading_a_language_and_no_fragment_twice(pag
         assert tags.count("h1") == tags.count("title") == tags.count("main") == 1, name
         assert ("html", {"lang": "en"}) in page.tags, name
         assert len(set(page.ids)) == len(page.ids), name
+
+
+def test_only_what_has_a_role_is_named_and_what_was_not_run_is_said(site, pages, tmp_path):
+    """ARIA prohibits a name on a plain span or div: screen readers may drop it."""
+    real = [r for r in real_records() if r.outcome.setup == "S2"]
+    other = [dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, track="other@1")) for r in real]
+    text = (build(tmp_path / "partly", Loaded((*real_records(), *other))) / "index.html").read_text()
+    assert '<span class="faint" aria-hidden="true">–</span><span class="sr">not run</span>' in text
+    for name, page in [*pages.items(), ("partly", Page(tmp_path / "partly" / "index.html"))]:
+        for tag, given in page.tags:
+            assert tag not in ("span", "div", "p", "i") or "role" in given or "aria-label" not in given, name
 
 
 def test_every_link_leads_somewhere(site, pages):
