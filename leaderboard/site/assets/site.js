@@ -179,7 +179,7 @@ function showRecord(place, sha256, { command, note, record }, page) {
     facts(outcome, observed),
     ...(invalid ? [element("p", `Invalidated: ${invalid}. It does not count.`)] : []),
     ...(outcome.failure ? [element("p", `${outcome.status}: ${outcome.failure.evidence}`)] : []),
-    element("h3", "Run it again"), element("pre", command, { tabindex: "0", "aria-label": "Command" }),
+    element("h3", "Run it again"), element("pre", command, { tabindex: "0", role: "group", "aria-label": "Command" }),
     ...(/ --seeds \d+,/.test(command) ? [element("p", `The comma makes the seed a list of one: ${outcome.seed} without it would be a number of seeds.`, { class: "caption" })] : []),
     ...(note ? [element("p", note, { class: "caption" })] : []),
     element("h3", "What was determined"), definitions(outcome),
@@ -208,7 +208,7 @@ function facts({ status, accuracy, base, compression }, { finished_at: finished 
 
 function details(title, text) {
   const made = element("details");
-  made.append(element("summary", title), element("pre", text, { tabindex: "0", "aria-label": title }));
+  made.append(element("summary", title), element("pre", text, { tabindex: "0", role: "group", "aria-label": title }));
   return made;
 }
 
