@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+DESK = {"width": 1280, "height": 900}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -34,3 +35,29 @@ def open_browser():
             yield browser
         finally:
             browser.close()
+
+
+@contextlib.contextmanager
+def visiting(browser, site):
+    """Gives visit(page, ...) -> the open page of a site; what it says on the console is an error of the test."""
+    contexts, complaints = [], []
+
+    def open_page(name, *, viewport=DESK, **how):
+        context = browser.new_context(viewport=viewport, **how)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"{name}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"{name}: {error}"))
+        page.goto(f"{site.as_uri()}/{name}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def draw_all(page):
+    """Draws every figure of a page, in view or not; how many there are."""
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    return page.locator("figure.chart").count()

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from prunemark.leaderboard.archive.load import Loaded
-from prunemark.leaderboard.forms.citation import as_of, bibtex, digest_of, identifier
+from prunemark.leaderboard.forms.citation import as_of, bibtex, digest_of, identifier, standing
 from prunemark.leaderboard.release import freeze
 
 HOUSE = Path(__file__).parent.parent
@@ -38,6 +38,19 @@ def test_a_board_that_is_no_release_is_named_by_its_records(make_records):
     entry = bibtex(None, digest_of(one), as_of(one))
     assert "  year = {2026},\n  month = {2},\n" in entry and "version" not in entry and "not released" in entry
     assert "year" not in bibtex(None, digest_of(Loaded(())), as_of(Loaded(())))
+
+
+def test_what_a_board_is_among_its_releases_is_said(make_records):
+    older = Loaded(tuple(sorted(make_records("L1-norm", [94.0, 95.0]), key=lambda r: r.record_sha256)))
+    newer = Loaded(tuple(sorted(make_records("L1-norm", [94.0, 95.0, 96.0]), key=lambda r: r.record_sha256)))
+    first = freeze(older, "2026.1", "2026-03-31")
+    both = [first, freeze(newer, "2026.2", "2026-06-30", [first])]
+    assert standing("2026.1", older, both) == "This board is release 2026.1."
+    assert standing(None, older, []) == "This board is no release."
+    assert standing(None, older, both) == "This board is no release: it has other records than 2026.2, the newest one."
+    assert "exactly the records of 2026.2: cite that one" in standing(None, newer, both)
+    withdrawn = Loaded(newer.records, (), {newer.records[0].record_sha256: "wrong data"})
+    assert standing(None, withdrawn, both).startswith("This board is no release: it has other records than 2026.2")
 
 
 def test_the_software_is_cited_in_the_version_it_has():

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import shlex
 
 import pytest
 
@@ -154,6 +156,51 @@ def test_verify_says_what_is_sound(command, home, board, records):
     path.write_text(path.read_text().replace('"seed":0', '"seed":4'))
     assert command("verify", path)[0] == command("verify", home)[0] == 3
     assert command("verify", "nowhere")[0] == 2
+
+
+def test_the_site_says_how_to_get_the_pages_of_a_version_that_is_not_ranked(command, tmp_path, make_records):
+    folder = tmp_path / "two versions" / "records"
+    older = make_records("L1-norm", MINE, track="digits-mlp7@1", role="anchor")
+    for records in (older, make_records("L1-norm", MINE, track="digits-mlp7@2", role="anchor")):
+        write_pack(records, folder)
+    command("leaderboard", "--records", folder, "--output", tmp_path / "site")
+    (line,) = (tmp_path / "site" / "left-out.txt").read_text().splitlines()
+    assert line.startswith("digits-mlp7@1\t5 records of digits-mlp7@1, which is not the version ranked here")
+    name, *words = shlex.split(line.partition("Its pages: ")[2])
+    given = {"RECORDS": folder, "FOLDER": tmp_path / "older"}
+    assert name == "prunemark" and command(*(given.get(word, word) for word in words))[0] == 0
+    shown = (tmp_path / "older" / "records_digits-mlp7-1.html").read_text()
+    assert all(record.record_sha256[:12] in shown for record in older)
+
+
+def overview(command, board, *words):
+    """The first page of a board, and the heads of the releases listed there."""
+    site = board.parent / "site"
+    code, _, err = command("leaderboard", "--records", board / "records", "--output", site, *words)
+    assert code == 0, err
+    text = (site / "index.html").read_text()
+    return text, re.findall(r"<summary>(\d{4}\.\d+, .*)</summary>", text)
+
+
+def test_the_site_lists_the_releases_and_says_when_it_is_none(command, board, make_records):
+    text, listed = overview(command, board)
+    assert "This board is no release. <code>prunemark-unreleased-" in text
+    assert listed == [] and "release</a>" not in text
+    text, listed = overview(command, board, "--release", "2026.1", "--freeze", "--date", "2026-03-31")
+    assert "This board is release 2026.1. <code>prunemark-2026.1-" in text and "Cite release 2026.1" in text
+    assert listed == ["2026.1, 2026-03-31, 10 records"]
+    first = text
+    assert "has exactly the records of 2026.1: cite that one" in overview(command, board)[0]
+    write_pack(make_records("Yours", YOURS), board / "records")
+    text, listed = overview(command, board)
+    assert "This board is no release: it has other records than 2026.1, the newest one." in text
+    assert "This entry is of no release" in text and 'Cite a <a href="#releases">release</a>' in text
+    entry = re.search(r'aria-label="BibTeX of release 2026\.1">(.*?)</pre>', text, re.DOTALL)[1]
+    (name,) = re.findall(r"prunemark-2026\.1-\w{12}", entry.splitlines()[0])
+    assert f"<code>{name}</code> names exactly its records" in first and "month = {3}" in entry
+    text, listed = overview(command, board, "--release", "2026.2", "--freeze", "--date", "2026-06-30")
+    assert listed == ["2026.2, 2026-06-30, 15 records", "2026.1, 2026-03-31, 10 records"]
+    assert overview(command, board, "--release", "2026.1")[0] == first  # later releases do not change its pages
 
 
 def test_the_site_and_the_tables_are_written(command, board, tmp_path):

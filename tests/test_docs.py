@@ -205,6 +205,12 @@ def test_relative_links_lead_to_files(page):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
 
 
+def test_a_release_that_the_readme_names_is_the_board_beside_it():
+    (identifier,) = re.findall(r"^Identifier: `(.+)`$", (ROOT / "leaderboard" / "BOARD.md").read_text(), re.MULTILINE)
+    for id in re.findall(r"release (\d{4}\.\d+)", (ROOT / "README.md").read_text()):
+        assert identifier.startswith(f"prunemark-{id}-"), f"README.md calls the board release {id}; it is {identifier}"
+
+
 def test_every_column_of_the_board_is_explained():
     quickstart = (ROOT / "docs" / "quickstart.md").read_text()
     for column in words.COLUMNS.values():

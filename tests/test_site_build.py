@@ -1,6 +1,8 @@
 """The site as files: the same bytes every time, whole or not at all; links that lead on, names as text."""
 
+import dataclasses
 import hashlib
+import html
 import json
 import random
 import re
@@ -90,6 +92,17 @@ def test_every_page_has_a_title_one_heading_a_language_and_no_fragment_twice(pag
         assert len(set(page.ids)) == len(page.ids), name
 
 
+def test_only_what_has_a_role_is_named_and_what_was_not_run_is_said(site, pages, tmp_path):
+    """ARIA prohibits a name on a plain span, div or pre: screen readers may drop it."""
+    real = [r for r in real_records() if r.outcome.setup == "S2"]
+    other = [dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, track="other@1")) for r in real]
+    text = (build(tmp_path / "partly", Loaded((*real_records(), *other))) / "index.html").read_text()
+    assert '<span class="faint" aria-hidden="true">–</span><span class="sr">not run</span>' in text
+    for name, page in [*pages.items(), ("partly", Page(tmp_path / "partly" / "index.html"))]:
+        for tag, given in page.tags:
+            assert tag not in ("span", "div", "p", "i", "pre") or "role" in given or "aria-label" not in given, name
+
+
 def test_every_link_leads_somewhere(site, pages):
     records = {name: json.loads(page.scripts[0])["rows"] for name, page in pages.items() if name.startswith("records_")}
     fragments = {name: set(page.ids) for name, page in pages.items()}
@@ -142,6 +155,16 @@ def test_the_overview_says_what_was_left_out_and_how_to_cite(site):
     assert "1,234 records of &lt;b&gt;old&lt;/b&gt;@1, which is not the version ranked here" in text
     assert "1 invalidated" in text and "3 records refused" in text and "x.json" in text
     assert "x.json\twas edited" in (site / "left-out.txt").read_text()
+
+
+def test_versions_that_are_not_ranked_are_listed_with_the_command_that_makes_their_pages(site):
+    said = "1,234 records of <b>old</b>@1, which is not the version ranked here"
+    command = "prunemark leaderboard --records RECORDS --track '<b>old</b>@1' --output FOLDER"
+    (line,) = [line for line in (site / "left-out.txt").read_text().splitlines() if line.startswith("<b>old</b>@1\t")]
+    assert said in line and line.endswith(f"Its pages: {command}")
+    for page in ("index.html", "records.html"):
+        text = html.unescape((site / page).read_text())
+        assert said in text and command in text, page
 
 
 def test_what_the_tables_say_stands_on_the_pages(site):

@@ -135,16 +135,19 @@ def _of_a_board(records: Path | None) -> Path:
 def write_site(
     board: Board, loaded: Loaded, folder: Path, records: Path | None, citation: str = "", identifier: str = ""
 ) -> None:
-    """The site of a board, with the sources that lie beside its records. Broken sources are left out by name."""
+    """The site of a board, with the sources and releases beside its records. Broken sources are left out by name."""
     from prunemark.leaderboard.archive.load import Refused
     from prunemark.leaderboard.archive.methods import examine_methods
+    from prunemark.leaderboard.release import FOLDER, read_releases
     from prunemark.leaderboard.site.build import build_site
 
+    releases = read_releases(records.absolute().parent / FOLDER)[0] if records else []
     methods, wrong = examine_methods(records.absolute().parent / "methods") if records else ({}, ())
     refused = (*board.refused, *(Refused(name, why) for name, why in wrong))
     build_site(
-        replace(board, refused=refused), loaded, folder, methods=methods, citation=citation, identifier=identifier
-    )
+        replace(board, refused=refused), loaded, folder,
+        methods=methods, citation=citation, identifier=identifier, releases=releases,
+    )  # fmt: skip
 
 
 def verify(

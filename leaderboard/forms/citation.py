@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from prunemark.leaderboard.archive.load import Loaded
 from prunemark.leaderboard.release import Release
@@ -12,8 +13,27 @@ RULES = "Comparison setups of arXiv:2301.05219"
 
 def digest_of(loaded: Loaded) -> str:
     """The digest of a board that is not released: SHA-256 over the hashes of the records that count, in order."""
-    counting = sorted(r.record_sha256 for r in loaded.records if r.record_sha256 not in loaded.invalid)
-    return hashlib.sha256("".join(f"{sha256}\n" for sha256 in counting).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{sha256}\n" for sha256 in _counting(loaded)).encode()).hexdigest()
+
+
+def _counting(loaded: Loaded) -> list[str]:
+    """The hashes of the records that count, in order."""
+    return sorted(r.record_sha256 for r in loaded.records if r.record_sha256 not in loaded.invalid)
+
+
+def standing(release: str | None, loaded: Loaded, releases: Sequence[Release]) -> str:
+    """Which release a board is or, where it is none, how its records differ from the last of `releases`, in a sentence.
+
+    `release` is the id of the one that it was built from, if any.
+    """
+    if release:
+        return f"This board is release {release}."
+    if not releases:
+        return "This board is no release."
+    newest = releases[-1]
+    if _counting(loaded) == sorted(newest.records):
+        return f"This board was not built from a release, but has exactly the records of {newest.id}: cite that one."
+    return f"This board is no release: it has other records than {newest.id}, the newest one."
 
 
 def as_of(loaded: Loaded) -> str:

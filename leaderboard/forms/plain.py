@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
 from prunemark.leaderboard.standings.table import Row, Table, at_first_look
 
@@ -22,7 +23,7 @@ def plain_overall_rows(overall: Iterable[Overall]) -> list[dict[str, Any]]:
 
 
 def plain_row(row: Row, table: Table) -> dict[str, Any]:
-    """One competitor of one table."""
+    """One competitor of one table. `seed_list` are the seeds behind its numbers, `conditional_on` as in the caption."""
     comparison = row.verdict.comparison if row.verdict else None
     tested = row.verdict is not None and row.verdict.p_holm is not None
     low, high = comparison.interval_pp if comparison else (None, None)
@@ -32,7 +33,8 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "scope": "track", "track": table.track, "setup": table.setup, "granularity": table.granularity,
         "level": table.level, "method": row.name, "role": row.role,
         "ranked": not row.why, "first_look": at_first_look(row, table),
-        "seeds": len(row.seeds), "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
+        "seeds": len(row.seeds), "seed_list": list(row.seeds), "conditional_on": words.conditional_on(table),
+        "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
         "accuracy_low_percent": _finite(lowest), "accuracy_high_percent": _finite(highest),
         "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
         **asdict(row.measured), "trainability_percent": row.trainability_percent,
@@ -55,10 +57,14 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
 
 
 def plain_overall_row(row: OverallRow, overall: Overall) -> dict[str, Any]:
-    """One method over tracks. Margins are units of each track's own margin; differences are in points, by track."""
+    """One method over tracks. Margins are units of each track's own margin; differences are in points, by track.
+
+    `conditional_on` is the whole statement of the caption: which tracks, and what the numbers rest on.
+    """
     low, high = row.interval or (None, None)
     return {
         "scope": "over tracks", "setup": overall.setup, "granularity": overall.granularity, "method": row.name,
+        "conditional_on": overall.statement,
         "ranked": not row.why, "tracks": row.present, "mean_margins": row.mean_margins,
         "margins_low": _finite(low), "margins_high": _finite(high), "p_raw": row.p_raw, "p_holm": row.p_holm,
         "verdict": row.verdict or None,

@@ -37,6 +37,8 @@ def as_csv(board: Board, identifier: str = "") -> str:
     for row in rows:
         if differences := row.get("differences_pp"):
             row["differences_pp"] = "; ".join(f"{track}={value!r}" for track, value in differences.items())
+        if "seed_list" in row:
+            row["seed_list"] = " ".join(map(str, row["seed_list"]))
     text = io.StringIO()
     names = dict.fromkeys(name for row in rows for name in row)
     writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n", restval="")

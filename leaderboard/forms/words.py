@@ -135,11 +135,10 @@ def caption(table: Table) -> str:
     seeds = ", ".join(map(str, table.seeds)) or "none"
     holds = f"{table.holds} verifiably holds among the ranked rows" if table.holds else "no setup is verified"
     said = "differences, p and ranks" if _ranks(table) else "differences and p"
-    bases = " and on one base model, which all seeds share" if table.one_base else ""
     parts = [
         f"{table.track}, level {table.level}, run under {table.setup}; {holds}.",
         f"Seeds {seeds}, paired.",
-        f"Conditional on this test set{bases}: {said} are about new seeds (E1).",
+        f"Conditional on {conditional_on(table)}: {said} are about new seeds (E1).",
         f"Margin {table.margin_pp:g} pp; anchor {table.anchor}.",
         *_families(table),
         *filter(None, (table.looks, table.prior)),
@@ -148,6 +147,11 @@ def caption(table: Table) -> str:
     if 0 < len(table.seeds) < RANK_SEEDS:
         parts.append(f"No ranks: {len(table.seeds)} seeds, {RANK_SEEDS} are needed.")
     return " ".join(parts)
+
+
+def conditional_on(table: Table) -> str:
+    """What the differences, p and ranks of a table hold for, and for nothing else."""
+    return "this test set" + (" and on one base model, which all seeds share" if table.one_base else "")
 
 
 def _ranks(table: Table) -> bool:

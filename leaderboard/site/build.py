@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from prunemark.leaderboard.archive.load import Loaded
 from prunemark.leaderboard.archive.methods import MethodFiles
 from prunemark.leaderboard.forms.tables import render
-from prunemark.leaderboard.site import places
+from prunemark.leaderboard.release import Release
+from prunemark.leaderboard.site import left_out, places
 from prunemark.leaderboard.site.material import Material, gather
 from prunemark.leaderboard.site.meaning_page import meaning_page
 from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
@@ -35,13 +36,15 @@ def build_site(
     methods: Mapping[str, MethodFiles] | None = None,
     citation: str = "",
     identifier: str = "",
+    releases: Sequence[Release] = (),
 ) -> None:
     """Writes the site into `folder`, which appears whole or stays as it was.
 
     `methods` are the sources to show, by hash; `citation` is a BibTeX entry and `identifier` the name of this state of
-    the board. Raises InputError when the folder has other content, WorkFailed when the disk refuses.
+    the board; `releases` are all that there are, from first to last. Raises InputError when the folder has other
+    content, WorkFailed when the disk refuses.
     """
-    material = gather(board, loaded, methods or {}, citation, identifier)
+    material = gather(board, loaded, methods or {}, citation, identifier, releases)
     _check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -77,8 +80,7 @@ def files(material: Material) -> Iterator[tuple[str, str]]:
         yield from record_files(material, track)
     for name, format in DOWNLOADS.items():
         yield name, render(material.board, format, identifier=material.identifier)
-    refused = "".join(f"{refused.name}\t{refused.why}\n" for refused in material.board.refused)
-    yield "left-out.txt", refused or "nothing\n"
+    yield "left-out.txt", left_out.as_text(material.board)
     yield MARKER, MARKER_TEXT
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.archive.load import Loaded
 from prunemark.leaderboard.archive.methods import MethodFiles
+from prunemark.leaderboard.forms.citation import standing
+from prunemark.leaderboard.release import Release, before
 from prunemark.leaderboard.site.look import Look, assign
 from prunemark.leaderboard.site.places import Places, make_places
 from prunemark.leaderboard.standings.board import Board
@@ -18,7 +20,10 @@ from prunemark.setups.comparison import HARNESS_SETUPS
 
 @dataclass(frozen=True)
 class Material:
-    """A board and everything that its pages show. `records` and `methods` by hash; `looks` by name of a row."""
+    """A board and everything that its pages show. `records` and `methods` by hash; `looks` by name of a row.
+
+    `standing` says in a sentence which release the board is, if any; `releases` are those up to it, first to last.
+    """
 
     board: Board
     records: Mapping[str, Record]
@@ -27,6 +32,8 @@ class Material:
     looks: Mapping[str, Look]
     citation: str
     identifier: str
+    standing: str
+    releases: Sequence[Release]
 
     @cached_property
     def by_track(self) -> dict[str, dict[str, list[Table]]]:
@@ -65,9 +72,17 @@ class Material:
 
 
 def gather(
-    board: Board, loaded: Loaded, methods: Mapping[str, MethodFiles], citation: str, identifier: str
+    board: Board,
+    loaded: Loaded,
+    methods: Mapping[str, MethodFiles],
+    citation: str,
+    identifier: str,
+    releases: Sequence[Release] = (),
 ) -> Material:
-    """Names and looks for everything on the board. Records of places that the board does not show are left out."""
+    """Names and looks for everything on the board. Records of places that the board does not show are left out.
+
+    So are releases after the one that the board is: its pages stay what they were.
+    """
     shown = {(table.track, table.setup) for table in board.tables}
     records = {r.record_sha256: r for r in loaded.records if (r.outcome.track, r.outcome.setup) in shown}
     places = make_places(
@@ -76,4 +91,6 @@ def gather(
         (table.level for table in board.tables),
         (record.outcome.method.name for record in records.values()),
     )
-    return Material(board, records, methods, places, assign(board.tables), citation, identifier)
+    until = [*before(board.release, releases), *(each for each in releases if each.id == board.release)]
+    said = standing(board.release, loaded, until)
+    return Material(board, records, methods, places, assign(board.tables), citation, identifier, said, until)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from prunemark.leaderboard.forms import words
-from prunemark.leaderboard.site import lesson, places
+from prunemark.leaderboard.forms.citation import bibtex
+from prunemark.leaderboard.release import Release
+from prunemark.leaderboard.site import left_out, lesson, places
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import slopes
@@ -32,7 +34,7 @@ def overview_page(material: Material) -> str:
         alone=[each for each in board.overall if not each.rows],
         refused=board.refused[:MOST_LEFT_OUT],
         refused_count=len(board.refused),
-        other_versions=[words.other_version(*each) for each in board.other_versions.items()],
+        other_versions=left_out.other_versions(board),
         invalid=[
             (sha256, why, record and material.places.records(record.outcome.track, sha256))
             for sha256, why in sorted(board.invalid.items())
@@ -40,10 +42,22 @@ def overview_page(material: Material) -> str:
         ],
         facts=facts(material),
         release=board.release,
+        standing=material.standing,
+        releases=[release_view(release) for release in reversed(material.releases)],
         citation=material.citation,
         identifier=material.identifier,
         count=board.records,
     )
+
+
+def release_view(release: Release) -> dict[str, str]:
+    """A release as it is listed, with the entry that cites it."""
+    return {
+        "id": release.id,
+        "date": release.date,
+        "records": f"{len(release.records):,}",
+        "citation": bibtex(release, release.digest),
+    }
 
 
 def facts(material: Material) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from prunemark.benchmark.record import Record, canonical_json, dump
 from prunemark.leaderboard.archive.methods import MethodFiles
-from prunemark.leaderboard.site import places
+from prunemark.leaderboard.site import left_out, places
 from prunemark.leaderboard.site.command import reproduce
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
@@ -131,6 +131,7 @@ def records_index_page(material: Material) -> str:
             (track, material.places.records(track), len(records))
             for track, records in material.records_by_track.items()
         ],
+        other_versions=left_out.other_versions(material.board),
         identifier=material.identifier,
         count=material.board.records,
     )

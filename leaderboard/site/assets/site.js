@@ -72,7 +72,10 @@ function setupSwitch(section) {
       view.run();
     }
   };
-  form.addEventListener("change", change);
+  form.addEventListener("change", () => {
+    change();
+    section.querySelector("[role=status]").textContent = `Shown: ${chosen.setup}, level ${chosen.level}`;
+  });
   change();
 }
 
@@ -85,7 +88,15 @@ function tables() {
       layout: { topStart: table.rows.length > 4 ? "search" : null, topEnd: null, bottomStart: null, bottomEnd: null },
       language: { search: "Filter", zeroRecords: "No row has this text" },
     });
+    nameFilter(table);
   }
+}
+
+// A page has several tables: each filter says which one it is of, to those who do not see where it stands.
+function nameFilter(table) {
+  const label = table.closest(".dt-container").querySelector(".dt-search label");
+  const name = table.closest("[aria-label]").getAttribute("aria-label");
+  if (label) label.append(element("span", `: ${name}`, { class: "sr" }));
 }
 
 // Records ------------------------------------------------------------------------------------------------------------
@@ -114,9 +125,19 @@ function recordList(table) {
     layout: { topStart: "search", topEnd: "pageLength", bottomStart: "info", bottomEnd: "paging" },
     language: { search: "Filter", zeroRecords: "No record has this text", lengthMenu: "_MENU_ a page", info: "_START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_)", infoEmpty: "none" },
   });
-  const open = () => openRecord(index, decodeURIComponent(location.hash.slice(1)));
+  nameFilter(table);
+  const open = () => openRecord(index, fragment());
   addEventListener("hashchange", open);
   open();
+}
+
+function fragment() {
+  const given = location.hash.slice(1);
+  try {
+    return decodeURIComponent(given);
+  } catch {
+    return given; // such as #%, which is no encoded text
+  }
 }
 
 function openRecord(index, hash) {
@@ -132,7 +153,7 @@ function openRecord(index, hash) {
   if (Object.keys(shards).some((known) => known.startsWith(row[0]))) return show();
   const script = element("script", undefined, { src: `${index.folder}/${String(row[7]).padStart(3, "0")}.js` });
   script.addEventListener("load", show);
-  script.addEventListener("error", () => place.replaceChildren(element("p", `${script.src} is missing: the site is not whole.`)));
+  script.addEventListener("error", () => place.replaceChildren(element("p", `${script.src} is missing: the site is not whole.`, { role: "alert" })));
   document.head.append(script);
 }
 
@@ -141,7 +162,9 @@ function showMissing(place, hash) {
   const why = element("p");
   if (newer) why.append("That trial was run again. ", element("a", `Record ${newer} took its place`, { href: `#${newer}` }));
   else why.append("It may be of ", element("a", "another track", { href: "records.html" }), ", or ", element("a", "left out", { href: "left-out.txt" }), ", or of another board.");
-  place.replaceChildren(element("h2", `No record ${hash} on this board`), why);
+  const heading = element("h2", `No record ${hash} on this board`, { tabindex: "-1" });
+  place.replaceChildren(heading, why);
+  heading.focus();
 }
 
 function showRecord(place, sha256, { command, note, record }, page) {
@@ -156,7 +179,7 @@ function showRecord(place, sha256, { command, note, record }, page) {
     facts(outcome, observed),
     ...(invalid ? [element("p", `Invalidated: ${invalid}. It does not count.`)] : []),
     ...(outcome.failure ? [element("p", `${outcome.status}: ${outcome.failure.evidence}`)] : []),
-    element("h3", "Run it again"), element("pre", command, { tabindex: "0", "aria-label": "Command" }),
+    element("h3", "Run it again"), element("pre", command, { tabindex: "0", role: "group", "aria-label": "Command" }),
     ...(/ --seeds \d+,/.test(command) ? [element("p", `The comma makes the seed a list of one: ${outcome.seed} without it would be a number of seeds.`, { class: "caption" })] : []),
     ...(note ? [element("p", note, { class: "caption" })] : []),
     element("h3", "What was determined"), definitions(outcome),
@@ -185,7 +208,7 @@ function facts({ status, accuracy, base, compression }, { finished_at: finished 
 
 function details(title, text) {
   const made = element("details");
-  made.append(element("summary", title), element("pre", text, { tabindex: "0", "aria-label": title }));
+  made.append(element("summary", title), element("pre", text, { tabindex: "0", role: "group", "aria-label": title }));
   return made;
 }
 
