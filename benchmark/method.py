@@ -197,7 +197,8 @@ class PruningContext(Protocol):
         ...
 
     def remove(self, model: nn.Module, decision: Decision) -> None:
-        """Sets to zero, in place, what the decision does not keep: filters with their batch norm, or weights."""
+        """Sets to zero, in place, what the decision does not keep: filters, with all that writes their channels, or
+        weights. The network then computes what the pruned one will."""
         ...
 
 
