@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.models import DenseNet
 
 from prunemark.benchmark.compression.surgery import cut
-from prunemark.benchmark.method import Decision
+from prunemark.benchmark.method import Decision, FilterCriterion, WeightCriterion
 from prunemark.benchmark.networks import registry
 from prunemark.benchmark.networks.registry import ImageShape
 
@@ -87,3 +87,60 @@ def test_on_the_digits_tracks_only_the_layer_and_its_batch_norm_are_zeroed(bench
         own = {f"{layer}.{key}" for layer in layers for key, _ in model.get_submodule(layer).named_parameters()}
         for parameter, values in model.named_parameters():
             assert values[0].all() and bool(values[1:].any()) == (parameter not in own), parameter
+
+
+class LooksAtFilters(FilterCriterion):
+    """Notes how many filters of each layer are all zero whenever it looks, and scores by the L1 norm."""
+
+    def observe(self, model, context):
+        rows = {group.name: group.layer(model).weight.detach().flatten(1) for group in context.groups}
+        self.seen = [*getattr(self, "seen", []), {name: int((~each.any(dim=1)).sum()) for name, each in rows.items()}]
+
+    def score(self, layer, context):
+        return layer.weight.flatten(1).abs().sum(dim=1)
+
+
+class LooksAtWeights(WeightCriterion):
+    """The same of single weights."""
+
+    def observe(self, model, context):
+        zeros = {group.name: int((group.layer(model).weight == 0).sum()) for group in context.groups}
+        self.seen = [*getattr(self, "seen", []), zeros]
+
+    def score(self, layer, context):
+        return layer.weight.abs()
+
+
+@pytest.mark.parametrize(
+    ("kind", "track"), [(LooksAtFilters, "digits-resnet8"), (LooksAtWeights, "digits-resnet8-weights")]
+)
+@pytest.mark.parametrize("epochs", [0, 1, 3])
+def test_every_look_of_a_schedule_is_at_what_is_left(bench, kind, track, epochs):
+    """With no epochs between the steps, with fewer than steps, and with one for each."""
+    with bench.stage(bench.short_track(track)) as (model, context, meter):
+        decided, decide = [], context.decide
+
+        def deciding(*how):
+            decided.append(decide(*how))
+            return decided[-1]
+
+        context.decide = deciding
+        method = kind(schedule="rounds:3", epochs=epochs)
+        method.prune(model, context)
+        assert len(meter.lr) == epochs
+    sizes = {group.name: group.size for group in context.groups}
+    gone = [
+        {name: sizes[name] - len(stay) for name, stay in each.kept.items()}
+        | {name: int((~mask).sum()) for name, mask in each.masks.items()}
+        for each in decided
+    ]
+    assert method.seen == [dict.fromkeys(sizes, 0), *gone[:2]]
+    assert 0 < sum(gone[0].values()) < sum(gone[1].values())
+
+
+def test_one_shot_leaves_the_weights_to_the_harness(bench):
+    """Nothing is set to zero for a decision that the harness carries out itself."""
+    with bench.stage(bench.short_track("digits-resnet8")) as (model, context, _):
+        before = copy.deepcopy(model.state_dict())
+        LooksAtFilters().prune(model, context)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
