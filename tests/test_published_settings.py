@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,3 +32,17 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 def test_the_defaults_are_the_papers(name: str) -> None:
     method = load_class(locate(name, METHODS)[1])()
     assert {setting: getattr(method, setting) for setting in PUBLISHED[name]} == PUBLISHED[name]
+
+
+def test_the_page_names_the_methods_that_declare_a_recipe() -> None:
+    """All others are retrained by the track's recipe, under S2 too."""
+    declaring = [name for name in METHODS if load_class(locate(name, METHODS)[1]).retraining is not None]
+    page = " ".join((Path(__file__).parents[1] / "docs" / "fairness.md").read_text().split())
+    assert f"these declare one: {', '.join(declaring[:-1])} and {declaring[-1]}." in page
+
+
+@pytest.mark.parametrize("name", ["OBD-C", "Kron-OBD"])
+def test_a_paper_that_has_a_recipe_which_is_not_declared_is_said(name: str) -> None:
+    method = load_class(locate(name, METHODS)[1])
+    assert method.retraining is None
+    assert "That recipe is not declared as the method's own" in str(method.__doc__)
