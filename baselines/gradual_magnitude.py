@@ -12,6 +12,9 @@ class GradualMagnitude(Magnitude):
     Each layer loses the same share, as in the paper, and what is removed stays removed. The paper prunes every 100 to
     1,000 steps; the harness trains whole epochs between two steps of the ramp, by default 3, and each time with new
     momentum. Pruning ends with the last of these epochs, then comes the retraining that the setup gives.
+
+    The LR of these epochs is the harness's, a constant 0.01, and no setting: only S4.2 imposes another. The paper
+    prunes under the falling LR of the training itself, and warns of one too low or too high while weights go.
     """
 
     about = About(

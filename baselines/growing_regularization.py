@@ -131,9 +131,9 @@ class GReg2(_GrowingRegularization):
     weight decay of 5e-4, that of the digits and CIFAR tracks. The authors' code has 1e-4 by default; on a track with
     another decay set `recovery` to it.
 
-    In the paper the penalty of the first stage grows up to 0.01, and the second is GReg-1; see there for its settings
-    and for what the short schedule changes. Here the first stage is a tenth of the growth, as by the defaults of the
-    authors' code (1,000 raises of 1e-5 beside 10,000 of 1e-4).
+    In the paper the penalty of the first stage grows up to 0.01, and the second is GReg-1; see there for its settings,
+    the LR among them, 0.01 for its 0.001, and for what the short schedule changes. Here the first stage is a tenth of
+    the growth, as by the defaults of the authors' code (1,000 raises of 1e-5 beside 10,000 of 1e-4).
     """
 
     about = About(

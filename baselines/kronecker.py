@@ -19,6 +19,9 @@ class KronOBD(FilterCriterion):
     paper is what is computed here. In the paper: one pass at ratios of 40 % to 90 %, layers ranked together, retrained
     for 150 epochs from an LR of 0.001 (CIFAR).
 
+    That recipe is not declared as the method's own: retraining is the track's under every setup, and S2 grants it
+    nothing that S3.2 does not.
+
     Not covered: Kron-OBS, which also changes the weights that stay, and EigenDamage (see OBD-C).
     """
 

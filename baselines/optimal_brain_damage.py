@@ -82,6 +82,9 @@ class ChannelOBD(_DiagonalFisher):
     the layers are ranked together, at ratios of 40 % to 90 % in one pass, and retrained for 150 epochs from an LR of
     0.001 (CIFAR). Biases are left out.
 
+    That recipe is not declared as the method's own: retraining is the track's under every setup, and S2 grants it
+    nothing that S3.2 does not.
+
     Not covered: EigenDamage itself, which prunes in a rotated basis and leaves three layers in the place of one. That
     is no subnetwork of the base model.
     """

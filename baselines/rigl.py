@@ -15,9 +15,11 @@ class Rigl(SparseTraining):
     """Evci et al., ICML 2020, section 3 and algorithm 1: drops the smallest weights, grows where gradients are largest.
 
     Every 100 steps (an epoch, where that is shorter) each layer drops the share a/2 (1 + cos(t pi / T_end)) of its
-    weights, a = 0.3, and grows as many by the size of the dense gradient of the last batch; they start at zero. No more
-    after three quarters of the training. Random masks with Erdős-Rényi-Kernel densities. The paper rewires instead of a
-    step of SGD, the harness's loop takes that step too; the gradient is that of the batch before the step.
+    weights, a = 0.3, and grows as many by the size of the dense gradient of the last batch. They start at zero, but for
+    those that were dropped just now and whose gradient brings them back: these keep their weight, as in the authors'
+    code. No more after three quarters of the training. Random masks with Erdős-Rényi-Kernel densities. The paper
+    rewires instead of a step of SGD, the harness's loop takes that step too; the gradient is that of the batch before
+    the step.
 
     From random weights, as published, under SX-A and SX-B (`prune_at` is 0). Under S1 to S4.2 the sparse training
     begins with a random part of the trained base model, which the paper does not cover.

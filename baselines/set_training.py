@@ -14,11 +14,12 @@ class SparseEvolution(SparseTraining):
     """Mocanu et al., Nature Communications 2018, algorithm 1 (SET): after each epoch drops and grows connections.
 
     The share zeta = 0.3 of the smallest positive weights goes, and of the negative ones nearest to zero; as many new
-    connections are drawn at random, also where one has just gone. Their weights are drawn from a normal distribution
-    with the deviation that the layer's weights began with: the paper only says that they are random. Masks start as
-    an Erdős-Rényi graph whose density is scaled to meet the target, where the paper sets it by epsilon; layers that
-    would be more than dense are dense. After the last epoch the paper drops without growing; here that is left out,
-    or the target would be missed. The paper makes only fully connected layers sparse, here it is every prunable layer.
+    connections are drawn at random, also where one has just gone: that one keeps its weight, as in the code of RigL's
+    authors. The others' weights are drawn from a normal distribution with the deviation that the layer's weights began
+    with: the paper only says that they are random. Masks start as an Erdős-Rényi graph whose density is scaled to meet
+    the target, where the paper sets it by epsilon; layers that would be more than dense are dense. After the last epoch
+    the paper drops without growing; here that is left out, or the target would be missed. The paper makes only fully
+    connected layers sparse, here it is every prunable layer.
 
     The paper trains for hundreds of epochs at a constant LR of 0.01; epochs and LR here are those of the other sparse
     training, so that they can be compared.

@@ -48,6 +48,8 @@ class TaylorFO(_FirstOrder):
     norms stay those of the base model; `schedule` prunes in rounds, each with a pass of its own. The authors' code sums
     the squares of each weight's product instead; the squared sum of eq. 8 is what is computed here.
 
+    The recipe that it declares is the one that arXiv:2301.05219 lists for it, from an LR of 0.01.
+
     A gradient behind a batch norm in training mode would sum to zero over a filter, whose scale changes nothing there:
     evaluation mode is needed, not chosen. What the literature reports as Taylor-FO on ResNet-50 has the gate behind the
     batch norm: its counterpart here is Taylor-FO-BN.

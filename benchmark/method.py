@@ -197,7 +197,8 @@ class PruningContext(Protocol):
         ...
 
     def remove(self, model: nn.Module, decision: Decision) -> None:
-        """Sets to zero, in place, what the decision does not keep: filters with their batch norm, or weights."""
+        """Sets to zero, in place, what the decision does not keep: filters, with all that writes their channels, or
+        weights. The network then computes what the pruned one will."""
         ...
 
 
@@ -261,8 +262,10 @@ class _Criterion(PruningMethod):
             self.observe(model.eval(), context)
             scores = {group: self._scored(group, model, context, kept) for group in context.groups}
             kept = context.decide(scores, self.allocation, share)
-            if granted := epochs * (step + 1) // len(shares) - epochs * step // len(shares):
+            granted = epochs * (step + 1) // len(shares) - epochs * step // len(shares)
+            if granted or step + 1 < len(shares):  # the next look is at what is left; the last step is the harness's
                 context.remove(model, kept)
+            if granted:
                 context.train(model, epochs=granted, keep=kept)
         assert kept is not None
         return kept

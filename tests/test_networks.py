@@ -171,3 +171,13 @@ def test_what_a_library_cannot_build_is_wrong_input(name: str, shape: ImageShape
 def test_an_unknown_network_gets_the_valid_names() -> None:
     with pytest.raises(InputError, match="unknown network 'resnet'. Did you mean 'resnet8'?"):
         build_network("resnet", DIGITS, 0)
+
+
+def test_mobilenetv2_for_small_images_leaves_out_two_strides_of_the_papers() -> None:
+    """torchvision's has the paper's five; here the stem and the second row keep the size."""
+    shape = ImageShape(3, 32, 32, 10)
+    own, theirs = (build_network(name, shape, 0) for name in ("mobilenetv2", "torchvision:mobilenet_v2"))
+    strides = [[m.stride for m in model.modules() if isinstance(m, nn.Conv2d)] for model in (own, theirs)]
+    names = [name for name, module in own.named_modules() if isinstance(module, nn.Conv2d)]
+    assert strides[0].count((2, 2)) == 3 and strides[1].count((2, 2)) == 5
+    assert [n for n, a, b in zip(names, *strides, strict=True) if a != b] == ["stem", "blocks.1.depthwise"]

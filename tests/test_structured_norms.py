@@ -63,12 +63,10 @@ def test_lamp_keeps_the_largest_filter_of_every_layer(ran):
         assert int((rows(group.layer(model).weight) ** 2).sum(axis=1).argmax()) in decision.kept[group.name].tolist()
 
 
-def published_norms(model):
-    """Of blocks.1.conv1: its own rows, its batch norm's scales, and the columns of blocks.1.conv2 that read it."""
-    reading = model.get_parameter("blocks.1.conv2.weight").detach().numpy().astype(np.float64)
-    scales = model.get_parameter("blocks.1.bn1.weight").detach().numpy().astype(np.float64)
-    own = rows(model.get_parameter(f"{LAYER}.weight"))
-    return (own**2).sum(axis=1) + scales**2 + (reading**2).sum(axis=(0, 2, 3))
+def published_norms(model, block=1):
+    """Of a block's first layer: its own rows, its batch norm's scales, and the columns of conv2 that read it."""
+    own, scales, reading = (model.get_parameter(f"blocks.{block}.{part}.weight") for part in ("conv1", "bn1", "conv2"))
+    return sum((rows(each) ** 2).sum(axis=1) for each in (own, scales, reading.transpose(0, 1)))
 
 
 def group_of(context):
@@ -121,12 +119,32 @@ def test_the_gradient_of_the_group_penalty_is_penalty_times_gamma_times_w(ran):
     assert model.get_parameter("blocks.1.bn1.bias").grad is None
 
 
-def test_the_lowest_group_norms_go_over_all_groups(ran):
+def test_the_lowest_group_norms_of_a_layer_go(ran):
     model, context = ran
     decision = GroupNorm(epochs=0, allocation="uniform").prune(model, context)
     norms = published_norms(model)
     gone = sorted(set(range(16)) - set(decision.kept[LAYER].tolist()))
     assert gone and norms[gone].max() < norms[decision.kept[LAYER].numpy()].min()
+
+
+def scaled_apart(model):
+    """Block by block 1,000 times the size: by raw norms every filter of an earlier block is below all later ones."""
+    with torch.no_grad():
+        for block in range(3):
+            for part in ("conv1", "bn1", "conv2"):
+                model.get_parameter(f"blocks.{block}.{part}.weight").mul_(1000.0 ** (block - 1))
+
+
+def test_one_ranking_over_all_groups_is_by_norms_relative_to_the_largest_of_each(ran):
+    """Section 3.3: I_k / max I_k. What goes is what numpy ranks lowest, whatever the scale of a layer."""
+    model, context = ran
+    scaled_apart(model)
+    decision = GroupNorm(epochs=0).prune(model, context)
+    norms = {f"blocks.{block}.conv1": published_norms(model, block) for block in range(3)}
+    raw = np.concatenate([norms[group.name] for group in context.groups])
+    score = np.concatenate([norms[group.name] / norms[group.name].max() for group in context.groups])
+    stays = np.concatenate([np.isin(np.arange(g.size), decision.kept[g.name].numpy()) for g in context.groups])
+    assert score[~stays].max() <= score[stays].min() and raw[~stays].max() > 1e6 * raw[stays].min()
 
 
 def test_sparse_training_shrinks_the_weakest_groups_most(bench):

@@ -41,7 +41,8 @@ def test_the_gradient_of_the_slimming_penalty_is_its_weight_times_the_sign(bench
         assert model.stem_bn.weight.grad is None  # a layer that may not be pruned
 
 
-def test_slimming_has_the_papers_settings(bench, track):
+def test_slimming_trains_a_short_version_of_the_papers_schedule(bench, track):
+    """Twenty epochs for the paper's 160, whose LR falls at the same shares; the recipe that follows is the paper's."""
     with bench.stage(track, level="50%") as (model, context, _):
         _, how = handed_over(NetworkSlimming(), model, context)
     assert (how["epochs"], how["lr"]) == (20, "0:1e-1,10:1e-2,15:1e-3")

@@ -1,14 +1,14 @@
-"""Which entries of which parameter go with each filter of a layer: what `Group.coupled` hands out."""
+"""Which entries of which parameter go with each filter of a layer: for `Group.coupled`, and to hold filters at zero."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from prunemark.benchmark.method import Part
+from prunemark.benchmark.method import Group, Part
 
 
 def parts_of(group: Any, names: Mapping[nn.Module, str], filters: int) -> tuple[Part, ...]:
@@ -38,3 +38,31 @@ def _parts_of_layer(item: Any, names: Mapping[nn.Module, str], filters: int) -> 
             yield Part(f"{names[layer]}.{name}", 0, index)
         elif parameter.dim() > 1:  # a bias has no inputs
             yield Part(f"{names[layer]}.{name}", 1, index)
+
+
+def filter_masks(
+    model: nn.Module, groups: Iterable[Group], kept: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Of each parameter that writes the channels of filters that go, where it stays: bool (entries, 1, ...).
+
+    Those are the layer, its batch norm, and whatever else keeps the same channels: a depthwise convolution and its own
+    batch norm, batch norms behind a concatenation, the other branches of a residual sum. What reads the channels then
+    reads zeros and needs no mask, where the activation of zero is zero.
+
+    Not covered: batch norms without scale and shift, whose running mean still moves a removed filter in evaluation,
+    and layer norms, whose mean is over the removed channels too.
+    """
+    masks: dict[str, torch.Tensor] = {}
+    parameters = dict(model.named_parameters())
+    for group in groups:
+        if group.name not in kept:
+            continue
+        gone = torch.ones(group.size, dtype=torch.bool)
+        gone[kept[group.name].cpu()] = False
+        for part in group.parts:
+            parameter = parameters.get(part.parameter)
+            if part.dim == 0 and parameter is not None:  # a method that parametrises a layer holds it itself
+                shape = (len(parameter), *[1] * (parameter.dim() - 1))
+                mask = masks.setdefault(part.parameter, torch.ones(shape, dtype=torch.bool))
+                mask[part.index[gone].flatten()] = False
+    return masks

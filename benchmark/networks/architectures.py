@@ -164,10 +164,10 @@ class InvertedBlock(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """MobileNetV2 for 32x32 images: the first three strides of two are left out, so that 4x4 places remain.
+    """MobileNetV2 for 32x32 images: two of its strides of two are left out, so that 4x4 places remain.
 
     Each row of `ROWS` is (expansion, channels, repeats, stride), Table 2 of Sandler et al. 2018; the strides of the
-    stem, of the second row and of the fourth are 1 instead of 2, as CIFAR versions of it commonly have them.
+    stem and of the second row are 1 instead of 2, as CIFAR versions of it commonly have them.
     """
 
     ROWS = ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))

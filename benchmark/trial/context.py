@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.compression import budget_solver, sparsity, surgery
+from prunemark.benchmark.compression.parts import filter_masks
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.metering.watch import Watch
@@ -148,15 +149,9 @@ class TrialContext:
             return {}
         surgery.check_decision(decision, model, self.track)
         device = next(model.parameters()).device
-        masks = {f"{name}.weight": mask.to(device) for name, mask in decision.masks.items()}
-        for group in self.groups:
-            if group.name in decision.kept:
-                stays = torch.zeros(group.size, dtype=torch.bool, device=device)
-                stays[decision.kept[group.name].to(device)] = True
-                for layer in filter(None, (group.name, group.batch_norm_name)):
-                    for part, parameter in model.get_submodule(layer).named_parameters(recurse=False):
-                        masks[f"{layer}.{part}"] = stays.reshape(-1, *[1] * (parameter.dim() - 1))
-        return masks
+        masks = {f"{name}.weight": mask for name, mask in decision.masks.items()}
+        masks |= filter_masks(model, self.groups, decision.kept)
+        return {name: mask.to(device) for name, mask in masks.items()}
 
     def _decide_given(self, scores: dict[str, torch.Tensor]) -> Decision:
         """The best-scored filters or weights of each layer, as many as another decision kept there."""
