@@ -16,6 +16,8 @@ INSTRUCTIONS = "cpu instructions"
 """Among the versions: what torch calls the processor's instruction set. Records before 2026-11-24 do not say."""
 
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "budget_exceeded", "noncompliant", "invalidated"]
+MACHINE_STATUSES = ("timeout", "out_of_memory")
+"""How a trial also ends where the machine is slow, small or busy: it says as much of the machine as of the method."""
 Role = Literal["submission", "anchor", "control", "reference"]
 Kind = Literal["pruned", "scratch", "dense"]
 Layout = Literal["contiguous", "channels_last"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from prunemark.benchmark.experiments.submit import stored_record
 from prunemark.benchmark.record import dump, load, pipeline_of
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import locate
@@ -121,9 +122,14 @@ def test_the_traceback_of_a_method_names_its_line(store):
     assert "raise RuntimeError" in record.outcome.failure.traceback
 
 
-def test_a_method_that_hangs_is_stopped(store):
-    record = run(trial_of(competitor("Hangs"), seconds=1.0), store)
+def test_a_method_that_hangs_is_stopped_and_is_run_again_when_it_is_asked_for_again(store):
+    """The machine may have been busy, so the store does not keep that it was too slow; it keeps that a method fails."""
+    late, broken = trial_of(competitor("Hangs"), seconds=1.0), trial_of(competitor("Raises"))
+    record = run(late, store)
     assert record.outcome.status == "timeout" and "1 s" in record.outcome.failure.evidence
+    assert stored_record(late, store) is None and run(late, store).observed != record.observed
+    failed = run(broken, store)
+    assert stored_record(broken, store) == failed == run(broken, store)
 
 
 def test_a_method_that_eats_memory_is_stopped(store):

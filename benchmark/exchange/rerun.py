@@ -17,7 +17,7 @@ from typing import Literal
 from prunemark.benchmark.exchange.contribution import Contribution, decided_by
 from prunemark.benchmark.experiments import submit
 from prunemark.benchmark.experiments.executor import Executor
-from prunemark.benchmark.outcome import RATIOS_OF
+from prunemark.benchmark.outcome import MACHINE_STATUSES, RATIOS_OF
 from prunemark.benchmark.record import Record, canonical_json
 from prunemark.benchmark.results.difference import first_difference, other_machine
 from prunemark.benchmark.results.home import Home, home_at, open_home
@@ -28,7 +28,6 @@ from prunemark.setups.comparison import TUNED, find_setup
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track
 
-MACHINE_STATUSES = ("timeout", "out_of_memory")
 REPEATABLE = ("ok", "failed", "budget_exceeded", "noncompliant")
 GIVEN = "given"  # the allocation of a decision whose counts are another's
 SIDES = ("submission", "anchor")  # whom a control can have run beside

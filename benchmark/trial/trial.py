@@ -21,7 +21,7 @@ from prunemark.benchmark.metering.footprint import measure
 from prunemark.benchmark.metering.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExceeded, check_stage
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.benchmark.outcome import BaseModel, EpochPoint, Stage, Tried
+from prunemark.benchmark.outcome import MACHINE_STATUSES, BaseModel, EpochPoint, Stage, Tried
 from prunemark.benchmark.record import Record, dump, load
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.trial import pruning, stages
@@ -95,10 +95,10 @@ class Run:
 def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
     """Runs what is not in the store yet and returns the record; of a failed trial too.
 
-    Raises InputError, before anything trains, for a network that cannot be pruned.
+    A trial that ran out of time or memory is not stored: whoever asks for it again has it run again.
 
-    `listen(stage, point)` hears every epoch. Submitted code runs in a child process only. Raises
-    WorkFailed when the store cannot be written.
+    `listen(stage, point)` hears every epoch. Submitted code runs in a child process only. Raises InputError, before
+    anything trains, for a network that cannot be pruned; WorkFailed when the store cannot be written.
     """
     given = given_counts(trial, store)
     beside = ratios_of(trial, store)
@@ -117,9 +117,10 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
             record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data), beside)
         except ChildFailed as failure:
             record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data), beside)
-        with store.writing(run.keys.evaluate) as draft:
-            (draft / RECORD).write_text(dump(record))
-            stages.write_json(draft / PREDICTIONS, run.predictions)
+        if record.outcome.status not in MACHINE_STATUSES:
+            with store.writing(run.keys.evaluate) as draft:
+                (draft / RECORD).write_text(dump(record))
+                stages.write_json(draft / PREDICTIONS, run.predictions)
         return record
 
 
