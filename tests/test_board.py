@@ -225,6 +225,14 @@ def test_the_order_of_the_records_changes_nothing(make_record, order):
     assert make_board(Loaded(tuple(records[i] for i in order))) == make_board(Loaded(tuple(records)))
 
 
+def test_a_failure_that_brings_an_accuracy_along_counts_at_chance_all_the_same(make_records):
+    mine = make_records("Mine", BETTER)
+    outcome = dataclasses.replace(mine[1].outcome, status="failed", failure=Failure("pruning", "ValueError"))
+    assert outcome.accuracy is not None
+    mine[1] = dataclasses.replace(mine[1], outcome=outcome)
+    assert row(table(make_records("L1-norm", ANCHOR), mine), "Mine").scores == (*BETTER[:1], 10.0, *BETTER[2:])
+
+
 def test_levels_are_in_the_tracks_order(make_records):
     records = [r for level in ("95%", "50%", "90%") for r in make_records("L1-norm", ANCHOR, level=level)]
     assert [t.level for t in make_board(Loaded(tuple(records))).tables] == ["50%", "90%", "95%"]
