@@ -76,6 +76,7 @@ def test_a_result_is_there_if_and_only_if_the_trial_ended_well(records, change, 
     [
         (range(5), range(5, 8), False),
         (range(5), range(5, 10), True),
+        (range(5), range(5, 12), False),
         (range(5), range(5), True),
         (range(10), range(10, 11), False),
         (range(5, 10), range(5), False),  # the first five, of which verdicts are, would be others

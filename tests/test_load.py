@@ -8,7 +8,8 @@ import lzma
 import pytest
 
 from prunemark.benchmark.record import dump
-from prunemark.leaderboard.archive.load import read_records, read_texts, record_names
+from prunemark.leaderboard.archive.invalidations import invalidate
+from prunemark.leaderboard.archive.load import read_counting, read_records, read_texts, record_names
 from prunemark.leaderboard.archive.packs import pack_records, write_pack
 from prunemark.setups.errors import InputError
 
@@ -157,3 +158,16 @@ def test_reading_leaves_the_garbage_collector_as_it_was(tmp_path, make_records):
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_counts_is_of_every_version_once_a_trial_and_not_withdrawn(tmp_path, make_record):
+    """A contribution must not bring a trial again that an older version of its track has already."""
+    older = make_record("L1-norm", track="digits-mlp7@1")
+    newer = make_record("L1-norm", track="digits-mlp7@2")
+    again = make_record("L1-norm", track="digits-mlp7@2", finished="2026-02-01T00:00:00")
+    wrong = make_record("L1-norm", seed=1)
+    write_pack([older, newer, again, wrong], tmp_path)
+    names = record_names(tmp_path)
+    invalidate(tmp_path, wrong.record_sha256, "wrong data", "2026-03-01", names)
+    assert {r.record_sha256 for r in read_counting(tmp_path)} == {older.record_sha256, again.record_sha256}
+    assert older not in read_records(tmp_path).records
