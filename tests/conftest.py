@@ -123,3 +123,29 @@ def bench():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser, one for all tests of a file; they skip where none is installed."""
+    from browser import open_browser
+
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of a site with real records and bad ones, which tests only read."""
+    from site_material import build
+
+    return build(tmp_path_factory.mktemp("built") / "site")
+
+
+@pytest.fixture
+def visit(browser, site):
+    """visit(page, ...) -> the open page of that site; a test fails that makes the page complain."""
+    from browser import visiting
+
+    with visiting(browser, site) as open_page:
+        yield open_page

@@ -4,29 +4,8 @@ One browser and one site for all tests here. They skip where no browser is insta
 """
 
 import pytest
-from browser import draw_all, open_browser, visiting
-from site_material import LEVELS, SETUPS, build, real_records
-
-SWITCH, STANDINGS = "track_digits-resnet8-1.html", "track_digits-resnet8-1_s3.2.html"
-RECORDS, METHOD, MEANING = "records_digits-resnet8-1.html", "method_fpgm.html", "meaning.html"
-KINDS = ("index.html", SWITCH, STANDINGS, "methods.html", METHOD, RECORDS, "records.html", MEANING)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("built") / "site")
-
-
-@pytest.fixture
-def visit(browser, site):
-    with visiting(browser, site) as open_page:
-        yield open_page
+from browser import draw_all
+from site_material import KINDS, LEVELS, METHOD, RECORDS, SETUPS, STANDINGS, SWITCH, real_records
 
 
 @pytest.mark.parametrize("name", [STANDINGS, METHOD, "methods.html", RECORDS])

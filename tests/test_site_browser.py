@@ -6,31 +6,11 @@ One browser and one site for all tests here. They skip where no browser is insta
 import re
 
 import pytest
-from browser import DESK, draw_all, open_browser, visiting
-from site_material import LEVELS, NASTY, OLDER, SETUPS, build, real_records
+from browser import DESK, draw_all
+from site_material import KINDS, LEVELS, NASTY, OLDER, RECORDS, SETUPS, STANDINGS, SWITCH, real_records
 
 MEGABYTE = 10**6
-SWITCH, STANDINGS = "track_digits-resnet8-1.html", "track_digits-resnet8-1_s3.2.html"
-RECORDS, METHOD, MEANING = "records_digits-resnet8-1.html", "method_fpgm.html", "meaning.html"
-KINDS = ("index.html", SWITCH, STANDINGS, "methods.html", METHOD, RECORDS, "records.html", MEANING)
 PHONE, PAPER = {"width": 360, "height": 740}, {"width": 718, "height": 1000}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("built") / "site")
-
-
-@pytest.fixture
-def visit(browser, site):
-    with visiting(browser, site) as open_page:
-        yield open_page
 
 
 def test_every_page_loads_draws_its_figures_and_runs_nothing_of_a_strangers(visit, site):

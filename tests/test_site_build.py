@@ -22,11 +22,6 @@ from prunemark.setups.errors import InputError, WorkFailed
 VENDOR = Path(building.__file__).parent / "vendor"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("built") / "site")
-
-
 def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

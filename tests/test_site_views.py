@@ -18,11 +18,6 @@ from prunemark.leaderboard.site.switch_page import same_runs
 from prunemark.leaderboard.standings.board import make_board
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("built") / "site")
-
-
 def with_weights(record, setup, weights, name="Mine"):
     method = dataclasses.replace(record.outcome.method, name=name)
     outcome = dataclasses.replace(record.outcome, setup=setup, weights_sha256=weights, method=method)
