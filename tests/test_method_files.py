@@ -15,7 +15,7 @@ from prunemark.benchmark.submissions.method_files import (
     read_source,
     write_source,
 )
-from prunemark.benchmark.submissions.submission import describe, locate
+from prunemark.benchmark.submissions.submission import covered_files, describe, locate
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 CRITERION = """from prunemark.benchmark.method import FilterCriterion
@@ -58,6 +58,22 @@ def test_files_beside_it_come_too_and_no_others(tmp_path):
     source, text, back = carried(tmp_path / "mine.py", "Mine", tmp_path)
     assert [name for name, _ in text.files] == ["mine.py", "other.py", "tools/maths.py", "tools/more.py"]
     assert back.sha256 == source.sha256
+
+
+@pytest.mark.parametrize("place", ["", "prunemark"])
+def test_a_clone_of_the_harness_is_no_part_of_a_method_in_it_or_beside_it(tmp_path, place):
+    """Whoever clones it has a folder of its name; what is imported is the harness that runs."""
+    for name in ("benchmark/method.py", ".venv/lib/old.py"):
+        (tmp_path / "prunemark" / name).parent.mkdir(parents=True)
+        (tmp_path / "prunemark" / name).write_text("this is not Python\n")
+    path = tmp_path / place / "mine.py"
+    path.write_text(
+        "import prunemark.benchmark\nfrom prunemark import setups\n"
+        "from prunemark.benchmark.method import FilterCriterion\nimport helper\n\n\nclass Mine: ...\n"
+    )
+    (path.parent / "helper.py").write_text("x = 1\n")
+    assert [file.name for file in covered_files(path)] == ["helper.py", "mine.py"]
+    assert locate(f"{path}:Mine", {})[0] == "Mine"
 
 
 def test_relative_imports_work_where_it_is_put_back(tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from prunemark.setups.identity import source_sha256
 from prunemark.setups.recipe import OwnRecipe
 
 SettingValue = bool | int | float | str
+HARNESS = "prunemark"
 
 
 @dataclass(frozen=True)
@@ -173,16 +174,22 @@ def _closure(path: Path) -> set[Path]:
 
 
 def _imported(tree: ast.Module, current: Path, root: Path) -> set[tuple[Path, str]]:
-    """What a file imports, as (folder in which it would lie, name): of a relative import, the folder it names."""
+    """What a file imports, as (folder in which it would lie, name): of a relative import, the folder it names.
+
+    Not the harness, which is loaded when the file is run, also where a folder beside the file is called as it is: a
+    clone of it, in which or beside which the file lies.
+    """
     names: set[tuple[Path, str]] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {(root, alias.name.split(".")[0]) for alias in node.names}
+            names |= {(root, name) for alias in node.names if (name := alias.name.split(".")[0]) != HARNESS}
         elif isinstance(node, ast.ImportFrom):
             folder = (root, *current.parents)[min(node.level, len(current.parents))]
             parts = node.module.split(".") if node.module else []
-            if not node.level and root.name in parts:  # the package that the file lies in, by its full name
+            if not node.level and root.name in parts and root.name != HARNESS:  # its own package, by its full name
                 parts = parts[parts.index(root.name) + 1 :]
+            elif not node.level and parts[0] == HARNESS:
+                continue
             names |= {(folder, name) for name in parts[:1] or [alias.name for alias in node.names]}
     return names
 
