@@ -209,12 +209,13 @@ class Latency(Part):
 class Observed(Part):
     """What the clock and the machine say about the run.
 
-    `latency` is of one image; `passes` are the same model with a large batch and in the other memory layout.
+    `latency` is of one image; `passes` are the same model with a large batch and in the other memory layout;
+    `dense_passes` all four of the unpruned network, taken in turns with those of the final model.
     `peak_memory_bytes` is the most that weights and activations held at once in a pass of the large batch;
     `model_bytes` the size of the final model's weights on disk.
     """
 
-    LATER = ("passes", "peak_memory_bytes", "model_bytes")
+    LATER = ("passes", "dense_passes", "peak_memory_bytes", "model_bytes")
 
     finished_at: str
     pruning_seconds: float
@@ -226,8 +227,17 @@ class Observed(Part):
     versions: dict[str, str]
     isolation: str
     passes: tuple[Latency, ...] = ()
+    dense_passes: tuple[Latency, ...] = ()
     peak_memory_bytes: int | None = None
     model_bytes: int | None = None
+
+    def measured_speedup(self, batch_size: int) -> float | None:
+        """The dense network's median time over the final model's, contiguous; None where they did not run in turns."""
+        ours, dense = (
+            next((one for one in passes if one and (one.batch_size, one.layout) == (batch_size, "contiguous")), None)
+            for passes in ((self.latency, *self.passes), self.dense_passes)
+        )
+        return dense.median_ms / ours.median_ms if ours and dense else None
 
 
 def finite(value: float) -> float | None:

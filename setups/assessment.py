@@ -109,6 +109,13 @@ def _among(factor: Factor, pipelines: Sequence[Pipeline]) -> State:
     return combine(factor.judge(*pair)[0] for pair in pairs)
 
 
+def holds(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> bool:
+    """Whether a setup, the harness's own among them, holds between all pairs of two or more pipelines."""
+    if len(pipelines) < 2:
+        raise ValueError("an assessment needs at least two pipelines")
+    return combine(_among(HARNESS_FACTORS[id], pipelines) for id in setup.factors).satisfied
+
+
 def violations(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> list[Finding]:
     """The findings that keep a setup from holding between the first pipeline and each of the others.
 

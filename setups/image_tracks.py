@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import LRSchedule, cosine, halving, parse_schedule
-from prunemark.setups.terms import Granularity, Level, SeedPrior, Track
+from prunemark.setups.terms import PORTABLE, Granularity, Level, SeedPrior, Track
 
 HOUR = 3600.0
 CAP = 30  # Rule 3
@@ -76,7 +76,7 @@ def _cifar(name: str, title: str, dataset: str, network: str, family: str, pruna
 
 
 def _small(name: str, title: str, granularity: Granularity, prunable: tuple[str, ...], levels: tuple[Level, ...],
-           anchor: str) -> Track:  # fmt: skip
+           anchor: str, pattern: str | None = None, arithmetic: str | None = None) -> Track:  # fmt: skip
     """Reduced CIFAR-10, whose trial takes about a minute on one core of a CPU: 16x16 and 4,000 training images."""
     return Track(
         name=name, version=1,
@@ -86,7 +86,7 @@ def _small(name: str, title: str, granularity: Granularity, prunable: tuple[str,
         pretraining=Recipe(lr=halving(1e-1, 1e-3, 60), augmentation="crop-flip"),
         pruning=Recipe(lr=parse_schedule("1e-2", 10), augmentation="crop-flip"),
         retraining=Recipe(lr=halving(1e-1, 1e-3, 40), augmentation="crop-flip"),
-        anchor=anchor, margin_pp=1.0, pruning_seconds_limit=600.0,
+        anchor=anchor, margin_pp=1.0, pruning_seconds_limit=600.0, pattern=pattern, arithmetic=arithmetic,
     )  # fmt: skip
 
 
@@ -98,6 +98,11 @@ IMAGE_TRACKS: tuple[Track, ...] = (
     _small(
         "cifar10-jpeg-small-weights", ", single weights pruned: for one core of a CPU", "weight",
         _block_convolutions(6, widened=(2, 4)), (Level("80%", 0.8), Level("90%", 0.9), Level("95%", 0.95)), "Magnitude",
+    ),
+    _small(
+        "cifar10-jpeg-small-2to4", ", 2 of every 4 weights kept: for one core of a CPU", "weight",
+        _block_convolutions(6, widened=(2, 4)), (Level("50%", 0.5),), "Magnitude",
+        pattern="2:4", arithmetic=PORTABLE,
     ),
     _cifar(
         "cifar10-resnet20", "CIFAR-10, ResNet-20 (option A), the first convolution of each block pruned",

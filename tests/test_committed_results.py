@@ -1,6 +1,7 @@
 """What is committed as a result is what its committed records give: no number in it was typed."""
 
 import lzma
+import re
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,35 @@ def test_a_reproduced_table_is_that_of_its_records(id, tmp_path):
     found = load.read_records(tmp_path)
     assert not found.refused and len({r.outcome.seed for r in found.records}) >= FEWEST_SEEDS
     assert markdown(reproduce(GRIDS[id], found.records)) == (LEADERBOARD / "reproductions" / f"{id}.md").read_text()
+
+
+def test_what_the_pages_say_of_the_reproduced_tables():
+    """The README's table and sentence of m1, and the p-values in docs/experiments.md."""
+    tables = {id: (LEADERBOARD / "reproductions" / f"{id}.md").read_text() for id in GRIDS}
+    said = (LEADERBOARD.parent / "README.md").read_text()
+    for name, printed in (("1e-1", "1e-1"), ("1e-2", "1e-2"), ("1e-2, +60", "1e-2, 60 epochs longer")):
+        row = re.search(rf"^\| P30F90, {re.escape(name)} \| \S+ \| (.+?) \[(.+?)\] \|", tables["m1"], re.M)
+        assert f"| P30F90, {printed} | {row[1]} | {row[2]} |" in said
+    longer = re.search(r"M1: given \+60 .* \| not decided \| -(\S+) \[.* \| (\S+) \|", tables["m1"])
+    assert (
+        f"the smaller LR comes within {longer[1]} points" in said
+        and f"(p = {float(longer[2]):.3f})".replace("0.", ".") in said
+    )
+    p = {
+        (id, setup): re.search(
+            rf"under {setup}, P30\S*F90, 1e-1 beats scratch \(30%\) \| (.+?) \|.* \| (\S+) \|", tables[id]
+        )
+        for id in ("m2", "table4")
+        for setup in ("SX-A", "SX-B")
+    }
+    assert {key for key, found in p.items() if found[1] == "held"} == {
+        ("m2", "SX-A"),
+        ("m2", "SX-B"),
+        ("table4", "SX-B"),
+    }
+    pages = " ".join((LEADERBOARD.parent / "docs" / "experiments.md").read_text().split())
+    in_m2, in_table4 = (f"{float(p[id, 'SX-A'][2]):.3f}".removeprefix("0") for id in ("m2", "table4"))
+    assert f"under SX-A in m2 (p = {in_m2}) and not in the larger family of Table 4 (p = {in_table4})" in pages
 
 
 def test_the_board_is_that_of_its_records(found, standings):
@@ -92,6 +122,14 @@ def test_what_the_readme_says_of_the_board(standings):
         f"Of {number} comparisons of {len(methods)} methods with L1-norm, {', '.join(said_of[:-1])} and {said_of[-1]}"
     )
     assert counted in said
+    (strict,) = (table for table in under["S4.2"] if table.level == "90%")
+    same = next(row for row in strict.ranked if row.name == "Random").verdict
+    low, high = same.comparison.interval_pp
+    assert strict.seeds == at_90.seeds and len(strict.seeds) == 10 and same.word == "undetermined"
+    found = f"it is {same.comparison.difference_pp:+.2f} points ([{low:+.2f}, {high:+.2f}])"
+    assert (
+        f"Under S4.2, with one recipe for all and the same ten seeds, {found}, and the two cannot be told apart" in said
+    )
 
 
 def test_every_track_of_digits_was_run_under_every_setup_of_the_paper(standings):

@@ -24,13 +24,16 @@ from xml.etree import ElementTree
 
 import pytest
 
+from prunemark.audit.verdict import EXIT_CODES, WORDS
 from prunemark.benchmark import cli
 from prunemark.benchmark.experiments import doctor
 from prunemark.leaderboard.forms import words
 from prunemark.setups import track
+from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
+from prunemark.setups.terms import Track
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,7 +41,7 @@ ELSEWHERE = {"audit.md", "published-errors.md"}  # test_audit_docs.py executes w
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
 FENCE = re.compile(r"^```(.*?)$\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-EXIT_CODE = re.compile(r"#\s*exit code (\d)\s*$")
+EXIT_CODE_SAID = re.compile(r"#\s*exit code (\d)\s*$")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 STATISTICS = "statistics|multiplicity|crossed|looks|power|ranks|standings|families|overall"
 FUNCTION = re.compile(rf"`({STATISTICS}|record|assessment)\.(\w+)`")
@@ -57,8 +60,8 @@ def commands_of(text):
     found = []
     for line in text.splitlines():
         if line.startswith("$ "):
-            code = EXIT_CODE.search(line)
-            found.append((EXIT_CODE.sub("", line[2:]).strip(), int(code[1]) if code else 0))
+            code = EXIT_CODE_SAID.search(line)
+            found.append((EXIT_CODE_SAID.sub("", line[2:]).strip(), int(code[1]) if code else 0))
     return found
 
 
@@ -243,3 +246,33 @@ def test_a_broken_command_is_noticed(execute):
     assert execute("make no-such-target")[0] != 0
     with pytest.raises(pytest.fail.Exception, match="no test executes"):
         execute("pip install prunemark")
+
+
+def test_the_page_about_audits_has_every_verdict_in_order():
+    page = (ROOT / "docs" / "audit.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\d) \| (.+) \|$", page, re.MULTILINE)
+    assert rows == [(word, str(EXIT_CODES[word]), meaning) for word, meaning in WORDS.items()]
+
+
+def test_the_defaults_of_a_track_are_as_the_page_says():
+    """docs/networks-and-data.md, for those who write a track of their own."""
+    terms, recipe = ({f.name: f.default for f in dataclasses.fields(kind)} for kind in (Track, Recipe))
+    said = " ".join((ROOT / "docs" / "networks-and-data.md").read_text().split())
+    assert f"`pruning_seconds_limit` is {terms['pruning_seconds_limit']:g} " in said
+    assert f"`pruning_epochs_limit` {terms['pruning_epochs_limit']} and `tolerance` {terms['tolerance']}" in said
+    assert f"`batch_size` {recipe['batch_size']}, `momentum` {recipe['momentum']}, `weight_decay` 5e-4" in said
+    assert recipe["weight_decay"] == 5e-4 and f'`augmentation` "{recipe["augmentation"]}"' in said
+    for name in ("digits-resnet8", "digits-mlp7", "digits-resnet8-weights", "digits-resnet8-2to4"):
+        released = track.find_track(name)
+        levels = ", ".join(level.name.removesuffix("%") for level in released.levels)
+        row = re.search(rf"\| `{name}` \| (.+?) \| (\d+) \+ (\d+)", said)
+        assert row, name
+        assert row[1].startswith(f"{levels} %") or released.pattern
+        assert (int(row[2]), int(row[3])) == (released.pretraining.epochs, released.retraining.epochs)
+
+
+def test_the_epochs_left_for_pruning_under_sx_are_as_the_page_says():
+    released = track.find_track("digits-resnet8")
+    granted = budget_for(released, "SX-A", released.levels[0], "pruned").pruning_epochs
+    said = (ROOT / "docs" / "writing-a-method.md").read_text()
+    assert f"({granted} on `digits-resnet8`)" in said

@@ -7,7 +7,7 @@ import itertools
 import torch
 from torch import nn
 
-from prunemark.benchmark.metering.footprint import LARGE_BATCH, measure, measure_latency, peak_memory
+from prunemark.benchmark.metering.footprint import LARGE_BATCH, in_turns, measure, peak_memory
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 
 DIGITS = ImageShape(1, 8, 8, 10)
@@ -20,7 +20,7 @@ def test_latency_is_read_from_the_clock_after_a_warm_up() -> None:
     durations = [9.0] * 10 + [float(n) for n in range(1, 60 + 1)]  # the warm-up is slow; 1 to 60 s, then
     times = itertools.chain.from_iterable((0.0, second) for second in durations[10:])
     warm = itertools.chain([0.0] * 10, times)
-    latency = measure_latency(model, DIGITS, lambda: next(warm), batch_size=7)
+    (latency,) = in_turns([model], DIGITS, lambda: next(warm), batch_size=7)
     assert set(batches) == {torch.Size([7, 1, 8, 8])} and len(batches) == 70
     assert (latency.batch_size, latency.repeats) == (7, 60)
     assert latency.median_ms == 30_500.0
@@ -32,11 +32,29 @@ def test_slow_passes_are_repeated_until_they_took_enough_and_at_least_seven_time
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
     for seconds, expected in ((30.0, 7), (0.05, 20), (1e-6, 60)):
         turns = itertools.count()
-        latency = measure_latency(
-            model, DIGITS, lambda turns=turns, step=seconds: step * next(turns), enough_seconds=0.999
+        (latency,) = in_turns(
+            [model], DIGITS, lambda turns=turns, step=seconds: step * next(turns), enough_seconds=0.999
         )
         assert latency.repeats == expected, seconds
         assert abs(latency.median_ms - 1000 * seconds) < 1e-6
+
+
+def test_models_take_turns_so_what_else_the_machine_does_meets_them_alike() -> None:
+    """A clock that runs twice as fast in the second half: each model sees both halves, so their ratio stays 3."""
+    order: list[str] = []
+    now = [0.0]
+    models = {name: nn.Sequential(nn.Flatten(), nn.Linear(64, 2)) for name in ("final", "dense")}
+    for name, model in models.items():
+
+        def takes(*_: object, name: str = name) -> None:
+            order.append(name)
+            now[0] += (1.0 if name == "final" else 3.0) * (2.0 if len(order) > 20 else 1.0)
+
+        model.register_forward_pre_hook(takes)
+    final, dense = in_turns(list(models.values()), DIGITS, lambda: now[0], repeats=20, warm_up=0)
+    assert order == ["final", "dense"] * 20
+    assert (final.repeats, dense.repeats) == (20, 20)
+    assert (final.median_ms, dense.median_ms) == (1500.0, 4500.0)
 
 
 def test_peak_memory_by_hand() -> None:
@@ -77,7 +95,8 @@ def test_a_footprint_has_both_layouts_and_leaves_the_model_as_it_was() -> None:
             )
         )
     )
-    found = measure(model, DIGITS, lambda: 0.001 * next(ticks))
+    dense = build_network("resnet8", DIGITS, 0)
+    found = measure(model, dense, DIGITS, lambda: 0.001 * next(ticks))
     handle.remove()
     assert layouts == {(size, flat, not flat) for size in (1, LARGE_BATCH["cpu"]) for flat in (True, False)}
     assert (found.latency.batch_size, found.latency.layout) == (1, "contiguous")
@@ -85,6 +104,10 @@ def test_a_footprint_has_both_layouts_and_leaves_the_model_as_it_was() -> None:
     assert [(p.batch_size, p.layout) for p in found.passes] == [
         (large, "contiguous"), (1, "channels_last"), (large, "channels_last"),
     ]  # fmt: skip
+    assert [(p.batch_size, p.layout) for p in found.dense_passes] == [
+        (p.batch_size, p.layout) for p in (found.latency, *found.passes)
+    ]
+    assert all(tensor.is_contiguous() for tensor in dense.parameters())
     assert abs(found.passes[0].images_per_second - 1000 * large) < 1
     assert found.peak_memory_bytes == peak_memory(model, DIGITS, large)
     for name, tensor in model.state_dict().items():
@@ -100,5 +123,5 @@ def test_the_images_of_a_pass_lie_in_the_layout_that_is_named() -> None:
     shape = ImageShape(3, 8, 8, 10)
     ticks = itertools.count()
     for layout in ("contiguous", "channels_last"):
-        measure_latency(model, shape, lambda: float(next(ticks)), batch_size=2, layout=layout, repeats=2, warm_up=0)
+        in_turns([model], shape, lambda: float(next(ticks)), batch_size=2, layout=layout, repeats=2, warm_up=0)
     assert seen == [False, False, True, True]

@@ -1,13 +1,15 @@
 """What it takes to run the final model here: the time of one image, of a large batch, in both layouts, and memory.
 
-All of it is observed, on the machine that ran the trial; the counted costs are in `cost.py`.
+All of it is observed, on the machine that ran the trial; the counted costs are in `cost.py`. Seconds depend on the
+machine and on what else it does, so the dense network is timed too, in turns with the final model: how much faster one
+is than the other can be compared where seconds cannot.
 """
 
 from __future__ import annotations
 
 import statistics
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,33 +33,41 @@ class Footprint:
 
     latency: Latency
     passes: tuple[Latency, ...]
+    dense_passes: tuple[Latency, ...]
     peak_memory_bytes: int
 
 
-def measure(model: nn.Module, shape: ImageShape, clock: Callable[[], float]) -> Footprint:
-    """Latency of one image and of a large batch, contiguous and channels-last, and the peak memory of the latter."""
+def measure(model: nn.Module, dense: nn.Module, shape: ImageShape, clock: Callable[[], float]) -> Footprint:
+    """Latency of one image and of a large batch, contiguous and channels-last, and the peak memory of the latter.
+
+    `dense` is the unpruned network, on the same device: its passes are timed in turns with those of `model`.
+    """
+    models = (model, dense)
     large = LARGE_BATCH[next(model.parameters()).device.type]
-    latency = measure_latency(model, shape, clock)
-    throughput = _briefly(model, shape, clock, large, "contiguous")
+    one = in_turns(models, shape, clock)
+    many = _briefly(models, shape, clock, large, "contiguous")
     peak = peak_memory(model, shape, large)
-    model.to(memory_format=torch.channels_last)
+    for each in models:
+        each.to(memory_format=torch.channels_last)
     try:
-        last = [_briefly(model, shape, clock, size, "channels_last") for size in (1, large)]
+        last = [_briefly(models, shape, clock, size, "channels_last") for size in (1, large)]
     finally:
-        model.to(memory_format=torch.contiguous_format)
-    return Footprint(latency, (throughput, *last), peak)
+        for each in models:
+            each.to(memory_format=torch.contiguous_format)
+    passes, dense_passes = zip(one, many, *last, strict=True)
+    return Footprint(passes[0], passes[1:], dense_passes, peak)
 
 
 def _briefly(
-    model: nn.Module, shape: ImageShape, clock: Callable[[], float], batch_size: int, layout: Layout
-) -> Latency:
-    return measure_latency(
-        model, shape, clock, batch_size=batch_size, layout=layout, warm_up=3, enough_seconds=ENOUGH_SECONDS
+    models: Sequence[nn.Module], shape: ImageShape, clock: Callable[[], float], batch_size: int, layout: Layout
+) -> list[Latency]:
+    return in_turns(
+        models, shape, clock, batch_size=batch_size, layout=layout, warm_up=3, enough_seconds=ENOUGH_SECONDS
     )
 
 
-def measure_latency(
-    model: nn.Module,
+def in_turns(
+    models: Sequence[nn.Module],
     shape: ImageShape,
     clock: Callable[[], float],
     *,
@@ -66,25 +76,31 @@ def measure_latency(
     repeats: int = REPEATS,
     warm_up: int = WARM_UP,
     enough_seconds: float = float("inf"),
-) -> Latency:
-    """Times forward passes of one batch, after a warm-up; median and quartiles in milliseconds.
+) -> list[Latency]:
+    """Times forward passes of one batch by each model in turn, after a warm-up; median and quartiles in milliseconds.
 
-    Stops early once passes have taken `enough_seconds` together, but not before there are `FEWEST`. Other work on
-    the machine shows in the quartiles. Not covered: data loading, compiled models.
+    Stops early once the passes of the first model have taken `enough_seconds` together, but not before there are
+    `FEWEST`. Other work on the machine shows in the quartiles, and meets all models alike. Not covered: data loading,
+    compiled models.
     """
-    images = _batch(model, shape, batch_size, layout)
-    model.eval()
-    seconds: list[float] = []
+    images = _batch(models[0], shape, batch_size, layout)
+    seconds: list[list[float]] = [[] for _ in models]
     with torch.no_grad():
         for turn in range(repeats + warm_up):
-            begin = clock()
-            model(images)
-            if images.device.type == "cuda":
-                torch.cuda.synchronize(images.device)
-            if turn >= warm_up:
-                seconds.append(clock() - begin)
-            if len(seconds) >= FEWEST and sum(seconds) >= enough_seconds:
+            for model, taken in zip(models, seconds, strict=True):
+                model.eval()
+                begin = clock()
+                model(images)
+                if images.device.type == "cuda":
+                    torch.cuda.synchronize(images.device)
+                if turn >= warm_up:
+                    taken.append(clock() - begin)
+            if len(seconds[0]) >= FEWEST and sum(seconds[0]) >= enough_seconds:
                 break
+    return [_summary(taken, batch_size, layout) for taken in seconds]
+
+
+def _summary(seconds: Sequence[float], batch_size: int, layout: Layout) -> Latency:
     low, median, high = statistics.quantiles(seconds, n=4)
     return Latency(batch_size, len(seconds), 1000 * median, 1000 * low, 1000 * high, layout)
 

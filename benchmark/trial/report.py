@@ -97,6 +97,7 @@ def _observed(
         versions=versions(trial.device),
         isolation=ISOLATION,
         passes=footprint.passes if footprint else (),
+        dense_passes=footprint.dense_passes if footprint else (),
         peak_memory_bytes=footprint.peak_memory_bytes if footprint else None,
         model_bytes=model_bytes,
     )

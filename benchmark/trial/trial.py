@@ -253,7 +253,7 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
         device = pick_device(run.trial.device)
         result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
         run.predictions = {"predicted": result.predicted.tolist(), "label": result.labels.tolist()}
-        footprint = measure(pruned.model, run.shape, time.perf_counter)
+        footprint = measure(pruned.model, _dense_network(run).to(device), run.shape, time.perf_counter)
         base_model = _base_model(run, base) if base else None
         compression = measure_compression(run.trial, pruned, run.shape)
     return ok_record(

@@ -16,6 +16,7 @@ COLUMNS = {
     "drop": "Drop pp",
     "compression": "Speed-up",
     "latency": "Latency ms",
+    "measured": "Timed speed-up",
     "throughput": "Images/s",
     "difference": "To anchor pp [95 % CI]",
     "p": "p (Holm)",
@@ -23,13 +24,23 @@ COLUMNS = {
     "verdict": "Verdict",
     "new_images": "New images",
 }
-NUMBERS = ("accuracy", "drop", "compression", "latency", "throughput")  # what a row that is not ranked has too
+NUMBERS = (
+    "accuracy",
+    "drop",
+    "compression",
+    "latency",
+    "measured",
+    "throughput",
+)  # what a row that is not ranked has too
 MEANINGS = {
     "Accuracy %": "of the final model on the test split, last epoch: mean and standard deviation over the seeds",
     "Drop pp": "accuracy of the base model minus accuracy of the final model, mean over the seeds",
     "Speed-up": "MACs of the dense network over MACs of the pruned one; on weight tracks the sparsity instead",
+    "Sparsity": "the share of the weights that the track allows to prune which are zero",
     "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown",
-    "Images/s": "measured throughput with a large batch (64 images on a CPU, 256 on a GPU); on boards that have it",
+    "Timed speed-up": "the time of the dense network over that of the final model, which ran in turns, with a large "
+    "batch (64 images on a CPU, 256 on a GPU); where the records have it",
+    "Images/s": "measured throughput with a large batch; where some were not timed beside the dense network",
     "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval",
     "p (Holm)": "how often so large a difference would come by chance if there were none (paired t), adjusted for all "
     "methods that are compared with the anchor here",
@@ -47,7 +58,11 @@ def columns(table: Table) -> dict[str, str]:
     heads = dict(COLUMNS)
     if table.granularity == "weight":
         heads["compression"] = "Sparsity"
-    if not any(row.measured.images_per_second for row in (*table.ranked, *table.unranked)):
+    timed = [row.measured for row in (*table.ranked, *table.unranked) if row.measured.images_per_second]
+    in_turns = [one.speedup_measured is not None for one in timed]
+    if not any(in_turns):
+        del heads["measured"]
+    if all(in_turns):  # also where nobody was timed
         del heads["throughput"]
     if not _ranks(table):
         del heads["rank"]
@@ -199,6 +214,11 @@ def overall_line(row: OverallRow, overall: Overall) -> list[str]:
     ]
 
 
+def what_is_pruned(granularity: str) -> str:
+    """filters, weights, or weights by a pattern: of standings over tracks."""
+    return f"{granularity}s" if granularity in ("filter", "weight") else f"weights by {granularity}"
+
+
 def overall_caption(overall: Overall) -> str:
     """What standings over tracks rest on, and what is said of new families."""
     anchor = f" Anchor {overall.anchor}." if overall.rows else ""
@@ -236,6 +256,7 @@ def _measured(row: Row) -> dict[str, str]:
         "drop": number(row.drop_pp, 2),
         "compression": _compression(row),
         "latency": number(row.measured.latency_ms, 2),
+        "measured": "" if row.measured.speedup_measured is None else f"{row.measured.speedup_measured:.2f}x",
         "throughput": number(row.measured.images_per_second, 0),
     }
 

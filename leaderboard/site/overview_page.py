@@ -32,6 +32,7 @@ def overview_page(material: Material) -> str:
         telling=telling_view(material),
         overall=over_tracks(material),
         alone=[each for each in board.overall if not each.rows],
+        pruned=words.what_is_pruned,
         refused=board.refused[:MOST_LEFT_OUT],
         refused_count=len(board.refused),
         other_versions=left_out.other_versions(board),
@@ -137,7 +138,7 @@ def overall_view(material: Material, overall: Overall) -> dict[str, Any]:
     """The standings of one setup over tracks, as texts."""
     return {
         "setup": overall.setup,
-        "granularity": overall.granularity,
+        "pruned": words.what_is_pruned(overall.granularity),
         "anchor": overall.anchor,
         "tracks": [(track, material.places.track(track)) for track in overall.tracks],
         "statement": overall.statement,

@@ -15,7 +15,7 @@ from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.benchmark.record import Record, canonical_json, pipeline_of
 from prunemark.leaderboard.archive.load import competitor
 from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
-from prunemark.setups.assessment import established, violations
+from prunemark.setups.assessment import established, holds, violations
 from prunemark.setups.comparison import HARNESS_SETUPS, chain
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.track import TRACKS
@@ -198,7 +198,7 @@ def why_unranked(c: Competitor, anchor: Competitor | None, setup: str, seeds: Se
     if c is anchor:
         return None
     if c.any.outcome.method.kind == "dense":
-        return "the unpruned network, trained as long: for reference"
+        return "the unpruned network, retrained without a pruning stage: for reference"
     if broken := c.disqualified:
         (status, evidence), on = next(iter(_by_reason(broken).items()))
         failure = broken[on[0]].outcome.failure
@@ -240,20 +240,26 @@ def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence
         pair = [anchor.pipelines[seed], other.pipelines[seed]]
         if found := violations(pair, HARNESS_SETUPS[setup]):
             if all(finding.state is State.NOT_APPLICABLE for finding in found):
-                return "scratch training has no base model and no pruning stage: it is compared under SX-A and SX-B"
+                return "scratch training has no base model and no pruning stage: it is compared under S1, SX-A and SX-B"
             reasons = "; ".join(f"{finding.factor.replace('_', ' ')}: {finding.why}" for finding in found)
             return f"{setup} does not hold with {anchor.name} ({reasons})"
     return None
 
 
-def holding_setup(ranked: Sequence[Competitor], seeds: Sequence[int]) -> str | None:
-    """The highest setup that verifiably holds among all ranked competitors, on every seed that they finished."""
-    row = chain()
-    fields = [[c.pipelines[seed] for c in ranked if seed in c.pipelines] for seed in seeds]
-    found = [established(pipelines) for pipelines in fields if len(pipelines) > 1]
+def holding_setup(ranked: Sequence[Competitor], seeds: Sequence[int], setup: str) -> str | None:
+    """The highest setup that verifiably holds among all ranked competitors, on every seed that they finished.
+
+    Of S1 < S2 < ... < S4.2; but the one they ran under, where that lies beside this order and is more than was found.
+    """
+    row, run = chain(), HARNESS_SETUPS[setup]
+    pools = [[c.pipelines[seed] for c in ranked if seed in c.pipelines] for seed in seeds]
+    fields = [pipelines for pipelines in pools if len(pipelines) > 1]
+    found = [established(pipelines) for pipelines in fields]
     if not found or None in found:
         return None
-    return min((id for id in found if id), key=row.index)
+    highest = min((id for id in found if id), key=row.index)
+    beside = setup not in row and run.implies(HARNESS_SETUPS[highest])
+    return setup if beside and all(holds(pipelines, run) for pipelines in fields) else highest
 
 
 def seeds_in_words(seeds: Sequence[int]) -> str:

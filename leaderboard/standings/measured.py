@@ -14,7 +14,9 @@ from prunemark.benchmark.record import Record
 class Measured:
     """Of one competitor; None where no record says. Throughput is of the largest batch that was measured.
 
-    Records of different machines are not told apart here: the hardware's name is on each record.
+    `speedup_measured` is the dense network's time over the final model's, for that batch, and `speedup_one_image` for
+    a single image: both of one trial's process, where they ran in turns. Seconds of different machines are not told
+    apart here: the hardware's name is on each record.
     """
 
     latency_ms: float | None = None
@@ -22,6 +24,8 @@ class Measured:
     images_per_second: float | None = None
     images_per_second_channels_last: float | None = None
     throughput_batch: int | None = None
+    speedup_measured: float | None = None
+    speedup_one_image: float | None = None
     peak_memory_bytes: int | None = None
     model_bytes: int | None = None
 
@@ -38,6 +42,8 @@ def measured_of(records: Sequence[Record]) -> Measured:
             one.images_per_second for one in _passes(observed, batch, "channels_last")
         ),
         throughput_batch=batch,
+        speedup_measured=_known(each.measured_speedup(batch) for each in observed) if batch else None,
+        speedup_one_image=_known(each.measured_speedup(1) for each in observed),
         peak_memory_bytes=_whole(each.peak_memory_bytes for each in observed),
         model_bytes=_whole(each.model_bytes for each in observed),
     )
@@ -53,6 +59,10 @@ def _median(values: Iterable[float]) -> float | None:
     return median(known) if known else None
 
 
+def _known(values: Iterable[float | None]) -> float | None:
+    return _median(value for value in values if value is not None)
+
+
 def _whole(values: Iterable[int | None]) -> int | None:
-    middle = _median(value for value in values if value is not None)
+    middle = _known(values)
     return None if middle is None else round(middle)

@@ -1,6 +1,8 @@
-"""Over tracks: every method's mean difference to the anchor in margins (E3), for each setup and granularity.
+"""Over tracks: every method's mean difference to the anchor in margins (E3), for each setup and kind of pruning.
 
 A method counts on a track when it is ranked at every level of it; one that lacks a track is partial and not ranked.
+Kinds are filters, single weights and each N:M pattern: a method for single weights cannot run on a track of a pattern,
+and would be partial for ever.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class OverallRow:
 
 @dataclass(frozen=True)
 class Overall:
-    """The standings of one setup and granularity over tracks.
+    """The standings of one setup and kind of pruning over tracks: `granularity` is filter, weight or a pattern.
 
     `statement` says what they are about (E3), or why there are none; `e4` what may be said of new families, or why
     nothing may. `families` are the distinct dataset x network families of the tracks.
@@ -74,10 +76,10 @@ class _Tested:
 
 
 def make_overall(tables: Sequence[Table]) -> tuple[Overall, ...]:
-    """One for every setup and granularity, in the order of the tables."""
+    """One for every setup and kind of pruning, in the order of the tables."""
     groups: dict[tuple[str, str], dict[str, list[Table]]] = {}
     for table in tables:
-        groups.setdefault((table.setup, table.granularity), {}).setdefault(table.track, []).append(table)
+        groups.setdefault((table.setup, table.pruned), {}).setdefault(table.track, []).append(table)
     return tuple(_overall(*place, [unit(each) for each in group.values()]) for place, group in groups.items())
 
 

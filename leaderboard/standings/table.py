@@ -63,7 +63,7 @@ class Table:
 
     `levels` are all levels of the track, `family` its dataset x network family. `looks`, `prior` and `notes` are
     sentences for the caption, `release` is whose field it is; each is "" (or empty) where there is nothing to say.
-    `variance_prior` is the prior that the tests used.
+    `variance_prior` is the prior that the tests used, `pattern` that of an N:M track.
     """
 
     track: str
@@ -86,6 +86,12 @@ class Table:
     variance_prior: VariancePrior | None = None
     notes: tuple[str, ...] = ()
     release: str = ""
+    pattern: str = ""
+
+    @property
+    def pruned(self) -> str:
+        """filter, weight or a pattern such as 2:4: tracks of one kind are open to the same methods."""
+        return self.pattern or self.granularity
 
     @property
     def evidence(self) -> str:
@@ -146,8 +152,9 @@ def make_table(
         float(terms["margin_pp"]), seeds,
         _in_order(rows),
         tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
-        field.holding_setup(ranked, seeds), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
+        field.holding_setup(ranked, seeds, first.setup), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
         looks_in_words(len(seeds), some_at_first), _prior_in_words(prior), prior, _notes(anchor), release,
+        str(terms.get("pattern") or ""),
     )  # fmt: skip
 
 
