@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -125,6 +126,38 @@ def bench():
     return module
 
 
+@pytest.fixture
+def quickly_timed(monkeypatch):
+    """Trials of this process time their final model as briefly as they may."""
+    from prunemark.benchmark.metering import footprint
+
+    monkeypatch.setattr(footprint, "ENOUGH_SECONDS", 0.0)
+    monkeypatch.setattr(footprint, "REPEATS", footprint.FEWEST)
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory):
+    """An empty MLflow store as `connect` makes it. Its tables take seconds, so homes of tests get a copy of it."""
+    from prunemark.benchmark.results.home import Home, open_home
+    from prunemark.benchmark.results.mlflow_store import connect
+
+    home = open_home(Home(tmp_path_factory.mktemp("mlflow")))
+    connect(home.mlflow_uri, home)
+    return home.root / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def furnish(mlflow_database):
+    """furnish(folder) -> the folder, as a home whose MLflow store is there already."""
+
+    def copied(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(mlflow_database, folder / "mlflow.db")
+        return folder
+
+    return copied
+
+
 @pytest.fixture(scope="module")
 def browser():
     """A real browser, one for all tests of a file; they skip where none is installed."""
@@ -134,9 +167,9 @@ def browser():
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The folder of a site with real records and bad ones, which tests only read."""
+    """The folder of a site with real records and bad ones, which tests only read: one a process."""
     from site_material import build
 
     return build(tmp_path_factory.mktemp("built") / "site")

@@ -11,7 +11,6 @@ from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
 from prunemark.leaderboard.archive.load import Loaded, Refused
-from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups.errors import InputError
 
@@ -214,32 +213,6 @@ def test_one_base_for_all_seeds_is_said(make_record):
 def test_the_setup_that_holds_can_be_higher_than_the_one_asked_for(make_records):
     found = table(make_records("L1-norm", ANCHOR, setup="S2"), make_records("Mine", BETTER, setup="S2"))
     assert found.setup == "S2" and found.holds == "S4.2"
-
-
-def test_a_setup_beside_the_order_is_named_where_it_holds(make_records):
-    """Two methods with bases of their own share S1 and no more of the order; with equal totals and final LR, SX too."""
-    anchor = make_records("L1-norm", [90, 91, 92], role="anchor", setup="SX-A")
-    own_base = make_records("New", [91, 92, 93], setup="SX-A", base="its own")
-    found = table(anchor, own_base)
-    assert len(found.ranked) == 2 and found.holds == "SX-A"
-    assert "run under SX-A; SX-A verifiably holds among the ranked rows" in words.caption(found)
-    same_base = make_records("New", [91, 92, 93], setup="SX-A")
-    assert table(anchor, same_base).holds == "S4.2", "which says more than SX-A"
-    longer = make_records("New", [91, 92, 93], setup="SX-A", base="its own", lr=(0.1, 0.1, 0.01))
-    alone = table(anchor, longer)
-    assert [row.name for row in alone.ranked] == ["L1-norm"] and alone.holds is None
-
-
-def test_no_setup_beside_the_order_is_named_that_holds_with_the_anchor_alone(make_records):
-    """Equality within a tolerance is not transitive: both are near enough to the anchor and not to each other."""
-    anchor = make_records("L1-norm", [90, 91, 92], role="anchor", setup="S1-acc", base_percent=98.0)
-    near = [
-        make_records(name, [91, 92, 93], setup="S1-acc", base=name, base_percent=percent)
-        for name, percent in (("Above", 98.08), ("Below", 97.92))
-    ]
-    assert table(anchor, near[0]).holds == "S1-acc"
-    found = table(anchor, *near)
-    assert len(found.ranked) == 3 and found.holds == "S1"
 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=20,

@@ -28,7 +28,7 @@ from prunemark.setups.track import TRACKS, Track, find_track
 fixed = settings(derandomize=True, deadline=None, database=None)
 ALLOCATIONS = ("uniform", "global")
 SHAPE = ImageShape(1, 8, 8, 10)
-FILTER_TRACKS = [t for t in TRACKS.values() if t.granularity == "filter" and t.dataset == "digits"]
+FILTER_TRACKS = [t for t in TRACKS.values() if t.granularity == "filter" and t.dataset == "digits" and t.version == 1]
 
 
 @st.composite
@@ -244,13 +244,17 @@ def test_layer_ratios_of_a_level_are_kept_in_proportion() -> None:
     assert {name: len(indices) for name, indices in kept.items()} == {"a": 12, "b": 14, "c": 16}
 
 
-@pytest.mark.parametrize("allocation", ALLOCATIONS)
-def test_resnet50_is_solved_within_one_percent(allocation: str) -> None:
-    """How long it takes is measured by benchmarks/solver.py."""
+@pytest.fixture(scope="module")
+def resnet50() -> CostModel:
     shape = ImageShape(3, 224, 224, 1000)
     model = build_network("torchvision:resnet50", shape, 0)
     inner = [name for name, _ in model.named_modules() if name.startswith("layer") and name[-5:] in ("conv1", "conv2")]
     track = dataclasses.replace(find_track("digits-resnet8"), network="torchvision:resnet50", prunable=tuple(inner))
-    cost = cost_model(model, track, shape)
-    kept = choose_filters(random_scores(cost, 0), cost, 2.31, 0.01, allocation)
-    assert abs(2.31 / reached(cost, kept) - 1) <= 0.01
+    return cost_model(model, track, shape)
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_resnet50_is_solved_within_one_percent(allocation: str, resnet50: CostModel) -> None:
+    """How long it takes is measured by benchmarks/solver.py."""
+    kept = choose_filters(random_scores(resnet50, 0), resnet50, 2.31, 0.01, allocation)
+    assert abs(2.31 / reached(resnet50, kept) - 1) <= 0.01

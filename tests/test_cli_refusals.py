@@ -79,7 +79,7 @@ def test_a_home_that_cannot_be_written_is_said(command):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
-def test_a_full_disk_is_said_and_leaves_nothing_half_written(command, tmp_path, monkeypatch):
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(command, tmp_path, monkeypatch, furnish):
     from prunemark.benchmark.results import store
 
     def full(folder):
@@ -87,14 +87,15 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(command, tmp_path, 
             file.write("x" * 100_000)
 
     monkeypatch.setattr(store, "seal", full)
-    code, _, err = command("submit", "L1-norm", "--track", "quick", "--home", tmp_path / "full", "--seeds", "1")
+    home = furnish(tmp_path / "full")
+    code, _, err = command("submit", "L1-norm", "--track", "quick", "--home", home, "--seeds", "1")
     assert code == 1 and "the disk is full" in err
     assert not list((tmp_path / "full").rglob(".draft-*")) and not list((tmp_path / "full" / "records").iterdir())
 
 
-def test_trials_that_never_end_are_not_passed_over(command, tmp_path, monkeypatch):
+def test_trials_that_never_end_are_not_passed_over(command, tmp_path, monkeypatch, furnish):
     """As after the kernel has killed a worker for memory, twice."""
-    submit(command, "L1-norm", tmp_path, seeds="1")
+    submit(command, "L1-norm", furnish(tmp_path), seeds="1")
 
     def killed(self, jobs, listen):
         for job in jobs:

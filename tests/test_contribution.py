@@ -73,9 +73,9 @@ def run_here():
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, furnish):
     """A folder with a home, the method's file, and the board that one submission was contributed to."""
-    folder = tmp_path_factory.mktemp("place")
+    folder = furnish(tmp_path_factory.mktemp("place") / "home").parent
     (folder / "mine.py").write_text(METHOD)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["prunemark", *map(str, submission(folder, folder / "board"))])

@@ -6,7 +6,8 @@ comment `# name.py`; it is written to that file, which later commands of the pag
 fenced block of another kind fails the test, and so does a command of an unknown kind.
 
 `prunemark` runs in this process, on the released tracks with trainings cut to two epochs and, unless the command names
-levels, at the first level only; `make` runs as `make -n`. `prunemark doctor` does not import the libraries anew, which
+levels, at the first level only, with two seeds; whole experiments are planned (`--dry-run`), and run by a slow test;
+`make` runs as `make -n`. `prunemark doctor` does not import the libraries anew, which
 takes longer than all the rest: test_doctor.py is about that.
 """
 
@@ -38,6 +39,8 @@ from prunemark.setups.terms import Track
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {"audit.md", "published-errors.md"}  # test_audit_docs.py executes what these show
+EXPERIMENTS = ("reproduce", "cross-validate", "tune")
+EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
 FENCE = re.compile(r"^```(.*?)$\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -109,7 +112,7 @@ def run_prunemark(arguments, patch):
         name = arguments[arguments.index("--track") + 1]
         levels = track.find_track(name).levels if name in TRACK_NAMES else track.find_track("digits-resnet8").levels
         arguments = [*arguments, "--level", levels[0].name]
-    if arguments[1] in ("reproduce", "cross-validate", "tune") and "--seeds" in arguments:
+    if arguments[1] in ("submit", *EXPERIMENTS) and "--seeds" in arguments and "--dry-run" not in arguments:
         arguments[arguments.index("--seeds") + 1] = "2"
     patch.setattr(sys, "argv", arguments)
     try:
@@ -150,6 +153,12 @@ def run_git(arguments, patch):
     return done.returncode
 
 
+def experiments_of(page):
+    """The commands of a page that run whole experiments."""
+    found = [each for kind, text in blocks(page) if kind == "console" for each in commands_of(text)]
+    return [each for each in found if each[0].startswith(EXPERIMENTS_BEGIN) and "--dry-run" not in each[0]]
+
+
 def unknown_kind(arguments, patch):
     pytest.fail(f"a command of a kind that no test executes: {shlex.join(arguments)}")
 
@@ -185,10 +194,19 @@ def test_every_command_and_example_of_a_page_works(page, execute, clone, board):
             found = commands_of(text)
             assert found, f"a console block without a command: lines with commands start with `$ `:\n{text[:80]}"
             for command, expected in found:
-                code, printed = execute(command)
-                assert code == expected, f"{command}\nended with exit code {code}, not {expected}:\n{printed}"
+                planned = f"{command} --dry-run" if command.startswith(EXPERIMENTS_BEGIN) else command
+                code, printed = execute(planned)
+                assert code == expected, f"{planned}\nended with exit code {code}, not {expected}:\n{printed}"
         else:
             assert kind == "text", f"a fenced block of unknown kind {kind!r}:\n{text[:80]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in PAGES if experiments_of(p)], ids=lambda page: page.name)
+def test_the_experiments_of_a_page_run_to_their_end(page, execute):
+    for command, expected in experiments_of(page):
+        code, printed = execute(command)
+        assert code == expected, f"{command}\nended with exit code {code}, not {expected}:\n{printed}"
 
 
 def test_the_pages_have_commands_at_all():

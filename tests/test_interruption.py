@@ -14,7 +14,7 @@ import pytest
 from prunemark.benchmark.record import load_file
 
 HERE = Path(__file__).parent
-WORDS = ["submit", f"{HERE / 'submissions.py'}:Trains", "--track", "quick", "--level", "90%", "--seeds", "2"]
+WORDS = ["submit", f"{HERE / 'submissions.py'}:Trains", "--track", "quick", "--level", "90%", "--seeds", "0,"]
 
 
 def start(home, **how):
@@ -41,8 +41,8 @@ def outcomes(home):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    home = tmp_path_factory.mktemp("whole")
+def uninterrupted(tmp_path_factory, furnish):
+    home = furnish(tmp_path_factory.mktemp("whole"))
     process = start(home)
     _, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
@@ -50,8 +50,9 @@ def uninterrupted(tmp_path_factory):
 
 
 def test_killed_again_and_again_gives_the_same_records(uninterrupted, tmp_path):
+    """From an empty home: the first kill may find MLflow's store half made."""
     draw = random.Random(5)
-    for _ in range(3):
+    for _ in range(2):
         process = start(tmp_path)
         wait_for_work(tmp_path, process)
         time.sleep(draw.uniform(0.0, 1.5))
@@ -76,8 +77,8 @@ def entries(home):
     return {path for path in (home / "store").glob("*/*") if path.parent.name != "locks"}
 
 
-def test_interrupted_from_the_keyboard_says_what_is_kept(tmp_path):
-    process = start(tmp_path)
+def test_interrupted_from_the_keyboard_says_what_is_kept(tmp_path, furnish):
+    process = start(furnish(tmp_path))
     wait_for_work(tmp_path, process)
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -86,6 +87,6 @@ def test_interrupted_from_the_keyboard_says_what_is_kept(tmp_path):
 
 
 def test_records_name_every_input(uninterrupted, tmp_path):
-    assert len(uninterrupted) == 10
+    assert len(uninterrupted) == 5
     assert {name for name, _, _ in uninterrupted} == {"Trains", "L1-norm", "Random", "Scratch", "Dense"}
-    assert json.dumps(sorted(seed for _, _, seed in uninterrupted)) == json.dumps([0] * 5 + [1] * 5)
+    assert json.dumps(sorted(seed for _, _, seed in uninterrupted)) == json.dumps([0] * 5)

@@ -17,6 +17,9 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track import find_track
 
+pytestmark = pytest.mark.usefixtures("quickly_timed")
+
+slow = pytest.mark.slow
 SOURCES = {name: locate(name, METHODS)[1] for name in METHODS}
 DESCRIPTIONS = {name: describe(source, name) for name, source in SOURCES.items()}
 FILTERS = [name for name, description in DESCRIPTIONS.items() if description.granularity == "filter"]
@@ -55,7 +58,11 @@ def test_the_field_is_complete():
     assert {name for name in FILTERS if load_class(SOURCES[name]).about.epochs} == TRAINING
 
 
-@pytest.mark.parametrize("name", FILTERS)
+ONE_OF_EACH_KIND = {"L1-norm", "HRank", "Kron-OBD", "Slimming", "GReg-2"}
+"""Of weights, of feature maps, of curvature; that trains by the loop of the harness, and by its own."""
+
+
+@pytest.mark.parametrize("name", [n if n in ONE_OF_EACH_KIND else pytest.param(n, marks=slow) for n in FILTERS])
 def test_a_trial_under_the_strictest_setup_ends_well(name, store):
     """S4.2 on the real digits, with the children: exactly the imposed epochs and LR, and the target is met."""
     settings = tuple(DESCRIPTIONS[name].with_settings({}).items())

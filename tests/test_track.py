@@ -6,6 +6,7 @@ After a new track or version: PYTHONPATH=<as in the tests> python tests/test_tra
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import sys
@@ -92,10 +93,18 @@ HEAVY = ("imagenet", "imagenet100")
 
 
 def with_slow(tracks: list[Track]) -> list[Any]:
-    return [pytest.param(t, id=t.id, marks=[pytest.mark.slow] if t.dataset in HEAVY else []) for t in tracks]
+    """One of the tracks that prune the same layers of the same network at the same levels; large ones are slow."""
+    bodies: dict[Any, Track] = {}
+    for t in tracks:
+        bodies.setdefault((t.network, dataset_of(t.dataset).shape, t.prunable, t.levels), t)
+    return [pytest.param(t, id=t.id, marks=[pytest.mark.slow] if t.dataset in HEAVY else []) for t in bodies.values()]
 
 
+@functools.cache
 def cost_of(track: Track, level: Level | None = None) -> CostModel:
+    """Of a level that spares no layer it is the track's."""
+    if level is not None and not level.layer_ratios:
+        return cost_of(track)
     shape = dataset_of(track.dataset).shape
     return cost_model(build_network(track.network, shape, 0), track, shape, level)
 

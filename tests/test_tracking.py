@@ -16,8 +16,8 @@ SUBMISSION = Submission("digits-resnet8@1", "S3.2", "Mine", "what it is", "key-o
 
 
 @pytest.fixture
-def home(tmp_path):
-    return open_home(Home(tmp_path))
+def home(tmp_path, furnish):
+    return open_home(Home(furnish(tmp_path)))
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track import find_track
 
+pytestmark = pytest.mark.usefixtures("quickly_timed")
+
 SUBMISSIONS = Path(__file__).parent / "submissions.py"
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 

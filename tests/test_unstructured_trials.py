@@ -19,6 +19,8 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track import find_track
 
+pytestmark = pytest.mark.usefixtures("quickly_timed")
+
 TRAINING = ("AGP", "LR-rewinding", "Lottery-ticket", "Movement", "RigL", "SET", "SR-STE", "Weight-rewinding")
 ONE_SHOT = ("ERK", "GraSP", "LAMP", "Magnitude", "Magnitude-layerwise", "SNIP", "SynFlow", "WoodFisher")
 AT_INITIALISATION = ("GraSP", "RigL", "SET", "SNIP", "SR-STE", "SynFlow")
@@ -75,7 +77,12 @@ def test_every_method_runs_by_its_defaults_as_far_as_epochs_are_granted(run, nam
     assert outcome.pruning.scoring_epochs == PASSES.get(name, 0)
 
 
-@pytest.mark.parametrize("name", [*TRAINING, *ONE_SHOT])
+def some(names, fast):
+    """In the fast suite some of them; every method runs under S3.2 above."""
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", some([*TRAINING, *ONE_SHOT], {*TRAINING, "Magnitude", "SNIP", "WoodFisher"}))
 def test_s42_imposes_its_epochs_and_its_lr_on_every_method(run, name):
     stage = ok(run("S4.2", name)).pruning
     assert stage.lr == (0.02, 0.01) and stage.scoring_epochs == PASSES.get(name, 0)
@@ -92,7 +99,7 @@ def test_s42_holds_among_them(run):
     assert assess([pipeline_of(record) for record in records]).established == "S4.2"
 
 
-@pytest.mark.parametrize("name", AT_INITIALISATION)
+@pytest.mark.parametrize("name", some(AT_INITIALISATION, {"SNIP", "RigL"}))
 def test_methods_for_random_weights_get_them_under_sxa(run, name):
     """The base of epoch 0 is trained for no epoch; the sum of epochs is the track's all the same."""
     assert describe_in_child(locate(name, METHODS)[1], name).prune_at == 0
@@ -105,7 +112,12 @@ def test_methods_for_random_weights_get_them_under_sxa(run, name):
     assert pipeline_of(record).total_epochs == 3
 
 
-@pytest.mark.parametrize("name", ["LAMP", "Magnitude", "SynFlow", "AGP", "Lottery-ticket", "Movement", "WoodFisher"])
+@pytest.mark.parametrize(
+    "name",
+    some(
+        ["LAMP", "Magnitude", "SynFlow", "AGP", "Lottery-ticket", "Movement", "WoodFisher"], {"LAMP", "AGP", "Movement"}
+    ),
+)
 def test_methods_for_weights_follow_a_pattern_too(run, name):
     outcome = ok(run("S3.2", name, "N:M"))
     assert removed(outcome) == WEIGHTS // 2

@@ -23,8 +23,8 @@ from prunemark.benchmark.outcome import Latency, Layout
 
 LARGE_BATCH = {"cpu": 64, "cuda": 256}
 REPEATS, WARM_UP = 60, 10
-ENOUGH_SECONDS, FEWEST = 0.05, 7
-"""A pass of the large batch is repeated for so long, but at least so often: on a CPU, ImageNet takes seconds each."""
+ENOUGH_SECONDS, FEWEST = 0.1, 7
+"""Passes of both models are repeated for so long, but at least so often: on a CPU, ImageNet takes seconds each."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def measure(model: nn.Module, dense: nn.Module, shape: ImageShape, clock: Callab
     """
     models = (model, dense)
     large = LARGE_BATCH[next(model.parameters()).device.type]
-    one = in_turns(models, shape, clock)
+    one = in_turns(models, shape, clock, repeats=REPEATS)
     many = _briefly(models, shape, clock, large, "contiguous")
     peak = peak_memory(model, shape, large)
     for each in models:
@@ -79,9 +79,9 @@ def in_turns(
 ) -> list[Latency]:
     """Times forward passes of one batch by each model in turn, after a warm-up; median and quartiles in milliseconds.
 
-    Stops early once the passes of the first model have taken `enough_seconds` together, but not before there are
-    `FEWEST`. Other work on the machine shows in the quartiles, and meets all models alike. Not covered: data loading,
-    compiled models.
+    Stops early once all passes have taken `enough_seconds` together, but not before there are `FEWEST` of each model.
+    Other work on the machine shows in the quartiles, and meets all models alike. Not covered: data loading, compiled
+    models.
     """
     images = _batch(models[0], shape, batch_size, layout)
     seconds: list[list[float]] = [[] for _ in models]
@@ -95,7 +95,7 @@ def in_turns(
                     torch.cuda.synchronize(images.device)
                 if turn >= warm_up:
                     taken.append(clock() - begin)
-            if len(seconds[0]) >= FEWEST and sum(seconds[0]) >= enough_seconds:
+            if len(seconds[0]) >= FEWEST and sum(map(sum, seconds)) >= enough_seconds:
                 break
     return [_summary(taken, batch_size, layout) for taken in seconds]
 

@@ -149,8 +149,7 @@ def make_table(
     return Table(
         first.track, str(terms["title"]), str(terms["granularity"]), str(terms.get("family", "")),
         tuple(each["name"] for each in terms["levels"]), first.setup, level, anchor.name if anchor else terms["anchor"],
-        float(terms["margin_pp"]), seeds,
-        _in_order(rows),
+        float(terms["margin_pp"]), seeds, _in_order(rows),
         tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
         field.holding_setup(ranked, seeds, first.setup), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
         looks_in_words(len(seeds), some_at_first), _prior_in_words(prior), prior, _notes(anchor), release,
