@@ -94,7 +94,7 @@ def test_a_lent_control_beside_an_anchor_of_ten_seeds_pays_for_a_first_look(make
     groups = method(make_records, "Mine", BETTER), lent(make_records, "Mine", ANCHOR, "r")
     found = table(make_records("L1-norm", ten), *groups)
     p = stats.ttest_rel(BETTER, ANCHOR).pvalue
-    assert f"(p {min(1, p / 0.2):.3g}, Holm over 1" in row(found, "Random").why
+    assert f", first look (p {min(1, p / 0.2):.3g}, Holm over 1" in row(found, "Random").why
 
 
 def failing(records, seed):
@@ -147,6 +147,20 @@ def test_controls_that_are_the_same_networks_are_shown_once(make_records):
     assert row(found, "Random (layer ratios of A)").why == "the same networks as Random, on every seed"
     assert "same networks as Random (layer ratios of B)" in row(found, "Random (layer ratios of C)").why
     assert "beside it B" in row(found, "Random (layer ratios of B)").why
+
+
+def test_a_control_that_was_submitted_as_a_method_too_is_compared_once(make_records):
+    """Somebody ran `submit Random` with more seeds than the control beside the anchor has: the same networks again."""
+    ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
+    submitted = make_records("Random", ten, settings={"allocation": "uniform"})
+    control = make_records("Random", ANCHOR, role="control")
+    weights = [[with_weights(r, f"random {r.outcome.seed}") for r in group] for group in (submitted, control)]
+    found = table(make_records("L1-norm", ten), *weights)
+    assert len(found.ranked) == 2 and {len(r.seeds) for r in found.ranked} == {10}
+    (repeated,) = found.unranked
+    assert repeated.why.startswith("the same networks as Random") and len(repeated.seeds) == 5
+    weights[1][3] = with_weights(weights[1][3], "another")
+    assert len(table(make_records("L1-norm", ten), *weights).ranked) == 3
 
 
 def test_controls_that_differ_on_one_seed_are_both_compared(make_records):

@@ -3,6 +3,7 @@
 import dataclasses
 
 from prunemark.benchmark.outcome import Latency
+from prunemark.benchmark.results.mlflow_fields import final_metrics
 from prunemark.leaderboard.archive.load import Loaded
 from prunemark.leaderboard.forms import tables, words
 from prunemark.leaderboard.standings.board import make_board
@@ -52,11 +53,20 @@ def test_the_measured_speedup_is_the_median_of_what_each_process_saw(make_record
     records = [with_dense(r, 1.5, ms) for r, ms in zip(records, (30.0, 50.0, 120.0), strict=True)]
     assert measured_of(records).speedup_measured == 3.0, "of 3, 2.5 and 3"
     assert measured_of(records).speedup_one_image == 3.0
+    untimed = with_passes(make_records("A", [93])[0], 1)
+    assert measured_of([*records, untimed]).speedup_measured is None, "one seed of an older harness"
+    assert measured_of([*records, untimed]).speedup_one_image is None
     slower = [with_dense(r, 0.25, 4.0) for r in records]
     assert measured_of(slower).speedup_measured == 0.2, "of .4, .2 and .1: slower than the dense network"
     assert measured_of(slower).speedup_one_image == 0.5
     failed = dataclasses.replace(records[0].observed, latency=None, passes=(), dense_passes=())
     assert measured_of([dataclasses.replace(records[0], observed=failed)]).speedup_measured is None
+
+
+def test_mlflow_has_the_timed_speedup_where_there_is_one(make_record):
+    timed = with_dense(with_passes(make_record(), 1), 1.0, 12.5)
+    assert final_metrics(timed)["speedup_measured"] == 1.25
+    assert "speedup_measured" not in final_metrics(with_passes(make_record(), 1))
 
 
 def test_images_a_second_give_way_where_everybody_ran_in_turns_with_the_dense_network(make_records):

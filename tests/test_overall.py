@@ -76,7 +76,7 @@ def test_two_tracks_by_hand(make_records):
     assert mine.interval == pytest.approx((interval.low / 2, interval.high / 2))
     assert mine.per_track == pytest.approx({"one@1": one.mean(), "two@1": two.mean() * 0.5})
     assert (mine.present, mine.why, found.tracks) == ("2/2", "", ("one@1", "two@1"))
-    assert "About these 2 tracks and new seeds (E3)" in found.statement and "Holm over 1 methods" in found.statement
+    assert "About these 2 tracks and new seeds (E3)" in found.statement and "Holm over 1 method." in found.statement
 
 
 def test_a_method_at_its_first_look_on_a_track_lacks_it(on_track):

@@ -59,7 +59,7 @@ def test_the_field_is_complete():
 
 
 ONE_OF_EACH_KIND = {"L1-norm", "HRank", "Kron-OBD", "Slimming", "GReg-2"}
-"""Of weights, of feature maps, of curvature; that trains by the loop of the harness, and by its own."""
+"""Of weights, of feature maps, of curvature; that trains with an L1 term, and with a penalty that grows."""
 
 
 @pytest.mark.parametrize("name", [n if n in ONE_OF_EACH_KIND else pytest.param(n, marks=slow) for n in FILTERS])

@@ -54,8 +54,10 @@ def run(trial, store):
 
 def test_a_criterion_meets_the_target_and_is_recorded_whole(store):
     record = run(trial_of(competitor("Fine", power=2.0)), store)
-    outcome = record.outcome
+    outcome, observed = record.outcome, record.observed
     assert outcome.status == "ok"
+    assert [one.batch_size for one in observed.dense_passes] == [1, 64, 1, 64]
+    assert observed.measured_speedup(64) > 0 and observed.measured_speedup(7) is None
     assert outcome.compression.speedup_macs == pytest.approx(6.373, rel=1e-3)
     assert outcome.compression.kept == {"blocks.0.conv1": 1, "blocks.1.conv1": 2, "blocks.2.conv1": 3}
     assert outcome.retraining.lr == (0.1, 0.01) == SHORT.lr.vector

@@ -31,6 +31,7 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
     crossed = row.generalises
     return {
         "scope": "track", "track": table.track, "setup": table.setup, "granularity": table.granularity,
+        "pattern": table.pattern or None,
         "level": table.level, "method": row.name, "role": row.role,
         "ranked": not row.why, "first_look": at_first_look(row, table),
         "seeds": len(row.seeds), "seed_list": list(row.seeds), "conditional_on": words.conditional_on(table),
@@ -62,8 +63,10 @@ def plain_overall_row(row: OverallRow, overall: Overall) -> dict[str, Any]:
     `conditional_on` is the whole statement of the caption: which tracks, and what the numbers rest on.
     """
     low, high = row.interval or (None, None)
+    by_pattern = overall.granularity not in ("filter", "weight")
     return {
-        "scope": "over tracks", "setup": overall.setup, "granularity": overall.granularity, "method": row.name,
+        "scope": "over tracks", "setup": overall.setup, "granularity": "weight" if by_pattern else overall.granularity,
+        "pattern": overall.granularity if by_pattern else None, "method": row.name,
         "conditional_on": overall.statement,
         "ranked": not row.why, "tracks": row.present, "mean_margins": row.mean_margins,
         "margins_low": _finite(low), "margins_high": _finite(high), "p_raw": row.p_raw, "p_holm": row.p_holm,

@@ -36,7 +36,7 @@ MEANINGS = {
     "Accuracy %": "of the final model on the test split, last epoch: mean and standard deviation over the seeds",
     "Drop pp": "accuracy of the base model minus accuracy of the final model, mean over the seeds",
     "Speed-up": "MACs of the dense network over MACs of the pruned one; on weight tracks the sparsity instead",
-    "Sparsity": "the share of the weights that the track allows to prune which are zero",
+    "Sparsity": "the share of the weights that the track allows to prune which are zero; of the dense network, 1.00x",
     "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown",
     "Timed speed-up": "the time of the dense network over that of the final model, which ran in turns, with a large "
     "batch (64 images on a CPU, 256 on a GPU); where the records have it",

@@ -171,19 +171,30 @@ def _difference(groups: Mapping[str, Mapping[int, Record]], keys: Sequence[str],
 def same_networks(competitors: Sequence[Competitor]) -> dict[str, str]:
     """By name, the controls that are another one's networks, weight for weight on every seed; and why, in words.
 
-    They say nothing of their own, and would only enlarge the families. Of such controls the one that has the level's
-    own layer ratios stands, or else the first by name.
+    They say nothing of their own, and would only enlarge the families. A control that somebody submitted as a method of
+    their own, on at least its seeds, takes its place. Of controls the one that has the level's own layer ratios stands,
+    or else the first by name.
     """
-    first: dict[str, Competitor] = {}
     found: dict[str, str] = {}
-    controls = [c for c in competitors if c.any.outcome.method.role in ("control", "reference") and c.ok]
+    is_control = {c.name: c.any.outcome.method.role in ("control", "reference") for c in competitors}
+    standing = [c for c in competitors if not is_control[c.name]]
+    controls = [c for c in competitors if is_control[c.name] and c.ok]
     for c in sorted(controls, key=lambda c: (RATIOS_OF in c.any.outcome.method.settings, c.name)):
-        method = c.any.outcome.method
-        weights = [[seed, r.outcome.status, r.outcome.weights_sha256] for seed, r in sorted(c.records.items())]
-        other = first.setdefault(canonical_json([method.name, weights]), c)
-        if other is not c:
+        if other := next((o for o in standing if _repeats(c, o, is_control[o.name])), None):
             found[c.name] = f"the same networks as {other.name}, on every seed"
+        else:
+            standing.append(c)
     return found
+
+
+def _repeats(control: Competitor, other: Competitor, among_controls: bool) -> bool:
+    """Whether the other has the control's name and networks; among controls, and no seed more."""
+    if control.any.outcome.method.name != other.any.outcome.method.name:
+        return False
+    mine, theirs = (
+        {seed: (r.outcome.status, r.outcome.weights_sha256) for seed, r in c.records.items()} for c in (control, other)
+    )
+    return mine == theirs if among_controls else mine.items() <= theirs.items()
 
 
 def find_anchor(competitors: Sequence[Competitor], name: str) -> Competitor | None:

@@ -22,11 +22,13 @@ class Lent:
     """The method whose ratios a control has, and the verdict on the method (method minus control).
 
     `withheld` says why there is no verdict, where earlier releases showed the control with other numbers of seeds.
+    `at_first_look` says that the two have only the first five of the table's ten seeds so far.
     """
 
     lender: str
     verdict: Verdict
     withheld: str = ""
+    at_first_look: bool = False
 
 
 def lender_of(c: Competitor) -> str:
@@ -74,7 +76,7 @@ def judge_lent(
     withheld = {name: why for name, c in comparisons.items() if (why := peeked(by_name[name], c.seeds))}
     at_first = [name for name, c in comparisons.items() if c.seeds < len(anchor_seeds)]
     verdicts = judge(comparisons, margin_pp=margin_pp, first_looks=first, at_first_look=at_first, withheld=withheld)
-    return {n: Lent(lenders[n].name, verdict, withheld.get(n, "")) for n, verdict in verdicts.items()}
+    return {n: Lent(lenders[n].name, verdict, withheld.get(n, ""), n in at_first) for n, verdict in verdicts.items()}
 
 
 def lent_in_words(lent: Lent) -> str:
@@ -85,7 +87,8 @@ def lent_in_words(lent: Lent) -> str:
     said = f"a control: beside it {lent.lender}, with the same layer ratios, is at {difference}"
     if verdict.p_holm is None:
         return f"{said}; {lent.withheld}" if lent.withheld else said
-    return f"{said}, {verdict.word} (p {verdict.p_holm:.3g}, Holm over {verdict.family} such controls)"
+    word = f"{verdict.word}, first look" if lent.at_first_look else verdict.word
+    return f"{said}, {word} (p {verdict.p_holm:.3g}, Holm over {verdict.family} such controls)"
 
 
 def _as_lender(c: Competitor) -> tuple[str, ...]:

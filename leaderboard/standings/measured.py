@@ -15,7 +15,8 @@ class Measured:
     """Of one competitor; None where no record says. Throughput is of the largest batch that was measured.
 
     `speedup_measured` is the dense network's time over the final model's, for that batch, and `speedup_one_image` for
-    a single image: both of one trial's process, where they ran in turns. Seconds of different machines are not told
+    a single image: both of one trial's process, where they ran in turns, and None where some trial did not time the
+    dense network. Seconds of different machines are not told
     apart here: the hardware's name is on each record.
     """
 
@@ -33,6 +34,7 @@ class Measured:
 def measured_of(records: Sequence[Record]) -> Measured:
     """The medians over these records, each of one seed."""
     observed = [record.observed for record in records]
+    timed = [each for each in observed if each.latency]
     batch = max((one.batch_size for each in observed for one in each.passes), default=None)
     return Measured(
         latency_ms=_median(each.latency.median_ms for each in observed if each.latency),
@@ -42,8 +44,8 @@ def measured_of(records: Sequence[Record]) -> Measured:
             one.images_per_second for one in _passes(observed, batch, "channels_last")
         ),
         throughput_batch=batch,
-        speedup_measured=_known(each.measured_speedup(batch) for each in observed) if batch else None,
-        speedup_one_image=_known(each.measured_speedup(1) for each in observed),
+        speedup_measured=_of_all(each.measured_speedup(batch) for each in timed) if batch else None,
+        speedup_one_image=_of_all(each.measured_speedup(1) for each in timed),
         peak_memory_bytes=_whole(each.peak_memory_bytes for each in observed),
         model_bytes=_whole(each.model_bytes for each in observed),
     )
@@ -57,6 +59,12 @@ def _passes(observed: Iterable[Observed], batch_size: int | None, layout: Layout
 def _median(values: Iterable[float]) -> float | None:
     known = list(values)
     return median(known) if known else None
+
+
+def _of_all(values: Iterable[float | None]) -> float | None:
+    """The median, unless one is missing: half of the seeds would pass for all."""
+    found = list(values)
+    return None if None in found else _known(found)
 
 
 def _known(values: Iterable[float | None]) -> float | None:

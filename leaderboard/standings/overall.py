@@ -179,12 +179,13 @@ def _statement(tracks: Sequence[Unit], left_out: Sequence[str], rows: Sequence[O
     if len(tracks) < 2:
         return f"Nothing is said over tracks: there is {f'one, {names}' if tracks else 'none'}.{missing}"
     tested = sum(row.p_holm is not None for row in rows)
+    methods = f"{tested} method{'s' * (tested != 1)}"
     one_base = [track.id for track in tracks if all(table.one_base for table in track.tables)]
     release = tracks[0].tables[0].release
     parts = [
         f"About these {len(tracks)} tracks and new seeds (E3), not about others: {names}.",
         "Means over tracks of the difference to the anchor, over all levels, in units of each track's margin.",
-        f"Holm over {tested} methods{f', in the field of release {release}' if release else ''}." if tested else "",
+        f"Holm over {methods}{f', in the field of release {release}' if release else ''}." if tested else "",
         f"Conditional on one base model on {', '.join(one_base)}." if one_base else "",
         "Judged at two looks, with 5 and 10 seeds." if any(track.two_looks for track in tracks) else "",
     ]
