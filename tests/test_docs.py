@@ -30,15 +30,13 @@ from prunemark.benchmark import cli
 from prunemark.benchmark.experiments import doctor
 from prunemark.leaderboard.forms import words
 from prunemark.setups import track
-from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.terms import Track
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = {"audit.md", "published-errors.md"}  # test_audit_docs.py executes what these show
+ELSEWHERE = {"audit.md", "published-errors.md", "quickstart.md"}  # test_audit_docs.py, test_quickstart.py
 EXPERIMENTS = ("reproduce", "cross-validate", "tune")
 EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
@@ -185,6 +183,11 @@ def board(request, clone):
 
 @pytest.mark.parametrize("page", [p for p in PAGES if p.name not in ELSEWHERE], ids=lambda page: page.name)
 def test_every_command_and_example_of_a_page_works(page, execute, clone, board):
+    run_page(page, execute, clone)
+
+
+def run_page(page, execute, clone):
+    """Executes the commands of a page, and writes its examples to files."""
     for kind, text in blocks(page):
         if kind == "python":
             name = re.match(r"# (\w+\.py)\n", text)
@@ -270,27 +273,3 @@ def test_the_page_about_audits_has_every_verdict_in_order():
     page = (ROOT / "docs" / "audit.md").read_text()
     rows = re.findall(r"^\| `([a-z-]+)` \| (\d) \| (.+) \|$", page, re.MULTILINE)
     assert rows == [(word, str(EXIT_CODES[word]), meaning) for word, meaning in WORDS.items()]
-
-
-def test_the_defaults_of_a_track_are_as_the_page_says():
-    """docs/networks-and-data.md, for those who write a track of their own."""
-    terms, recipe = ({f.name: f.default for f in dataclasses.fields(kind)} for kind in (Track, Recipe))
-    said = " ".join((ROOT / "docs" / "networks-and-data.md").read_text().split())
-    assert f"`pruning_seconds_limit` is {terms['pruning_seconds_limit']:g} " in said
-    assert f"`pruning_epochs_limit` {terms['pruning_epochs_limit']} and `tolerance` {terms['tolerance']}" in said
-    assert f"`batch_size` {recipe['batch_size']}, `momentum` {recipe['momentum']}, `weight_decay` 5e-4" in said
-    assert recipe["weight_decay"] == 5e-4 and f'`augmentation` "{recipe["augmentation"]}"' in said
-    for name in ("digits-resnet8", "digits-mlp7", "digits-resnet8-weights", "digits-resnet8-2to4"):
-        released = track.find_track(name)
-        levels = ", ".join(level.name.removesuffix("%") for level in released.levels)
-        row = re.search(rf"\| `{name}` \| (.+?) \| (\d+) \+ (\d+)", said)
-        assert row, name
-        assert row[1].startswith(f"{levels} %") or released.pattern
-        assert (int(row[2]), int(row[3])) == (released.pretraining.epochs, released.retraining.epochs)
-
-
-def test_the_epochs_left_for_pruning_under_sx_are_as_the_page_says():
-    released = track.find_track("digits-resnet8")
-    granted = budget_for(released, "SX-A", released.levels[0], "pruned").pruning_epochs
-    said = (ROOT / "docs" / "writing-a-method.md").read_text()
-    assert f"({granted} on `digits-resnet8`)" in said
