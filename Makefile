@@ -5,7 +5,8 @@ READY := .venv/.installed
 PACKAGES := setups benchmark baselines leaderboard audit
 TYPED := $(PACKAGES:%=build/types/prunemark/%)
 # One torch thread a process, and two processes: more threads are slower on networks this small.
-PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile
+# The files that take longest are begun first (tests/conftest.py).
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-slow lint leaderboard bench constraints clean
 .DELETE_ON_ERROR:

@@ -27,6 +27,17 @@ from prunemark.setups.track import TRACKS, find_track
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the harness: a process that has threads must not be forked
 
 LR = (0.1, 0.01)
+LONGEST_FIRST = (
+    "test_docs", "test_cli", "test_setups_run", "test_unstructured_trials", "test_contribution",
+    "test_committed_results", "test_interruption", "test_trial", "test_site_access", "test_check", "test_site_browser",
+    "test_structured_field", "test_export", "test_cli_refusals",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """With a file to a worker, one that takes a minute must not be begun last."""
+    place = {name: index for index, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 def _accuracy(percent, examples):

@@ -36,7 +36,7 @@ from prunemark.setups.schedule import parse_schedule
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-ELSEWHERE = {"audit.md", "published-errors.md", "quickstart.md"}  # test_audit_docs.py, test_quickstart.py
+ELSEWHERE = {"audit.md", "published-errors.md"}  # test_audit_docs.py executes what these show
 EXPERIMENTS = ("reproduce", "cross-validate", "tune")
 EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
@@ -183,11 +183,6 @@ def board(request, clone):
 
 @pytest.mark.parametrize("page", [p for p in PAGES if p.name not in ELSEWHERE], ids=lambda page: page.name)
 def test_every_command_and_example_of_a_page_works(page, execute, clone, board):
-    run_page(page, execute, clone)
-
-
-def run_page(page, execute, clone):
-    """Executes the commands of a page, and writes its examples to files."""
     for kind, text in blocks(page):
         if kind == "python":
             name = re.match(r"# (\w+\.py)\n", text)

@@ -143,6 +143,31 @@ def test_what_cannot_leave_is_said(record: Record, store: Store, tmp_path: Path)
         load_exported(tmp_path / "whole")
 
 
+FORKED = """
+import os, sys
+from pathlib import Path
+import torch
+from prunemark.benchmark.exchange.export import export
+from prunemark.benchmark.record import load_file
+from prunemark.benchmark.results.store import Store
+
+record, store, out = map(Path, sys.argv[1:])
+export(load_file(record), Store(store), out, ("program",))
+for here in ("in this process", "in one that is forked"):
+    if here != "in this process" and (child := os.fork()):
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    torch.ones(1, requires_grad=True).sum().backward()
+"""
+
+
+def test_processes_that_are_forked_after_an_export_can_train(record: Record, store: Store, tmp_path: Path) -> None:
+    path = tmp_path / f"{record.record_sha256}.json"
+    path.write_text(dump(record))
+    words = [sys.executable, "-W", "ignore", "-c", FORKED, path, store.root, tmp_path / "out"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_onnx_computes_what_the_exported_model_does(record: Record, store: Store, tmp_path: Path) -> None:
     """By the reference that comes with onnx, on test images and in batches of another size than it was written with."""
     written = export(record, store, tmp_path / "out", ("safetensors", "onnx"))

@@ -48,6 +48,7 @@ def export(record: Record, store: Store, out: Path, forms: Sequence[str] = ("saf
     out.mkdir(parents=True, exist_ok=True)
     model = _built(about, load_file(weights))
     images = _noise(about)
+    _begin_autograd()
     written = []
     for form in FORMS:
         if form in forms:
@@ -149,6 +150,17 @@ def _write_safetensors(model: nn.Module, images: torch.Tensor, out: Path, about:
     with torch.no_grad():
         _check(out / WEIGHTS, model, images, load_exported(out)(images))
     return [out / WEIGHTS, out / DECISION]
+
+
+def _begin_autograd() -> None:
+    """The first backward pass of a process, before torch.export.
+
+    torch chooses the threads of autograd at a process's first backward pass. One that comes after torch.export, which
+    brings devices of its own, starts some, and every process that is forked from then on fails in its own (seen with
+    torch 2.14.1), as the pruning stage of a trial in this process would.
+    """
+    with torch.enable_grad():
+        torch.ones(1, requires_grad=True).sum().backward()
 
 
 def _write_program(model: nn.Module, images: torch.Tensor, out: Path, _about: dict[str, Any]) -> list[Path]:
