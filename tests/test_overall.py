@@ -1,6 +1,7 @@
 """Standings over tracks: against numbers computed by hand, and what is refused in words."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
 from prunemark.leaderboard.archive.load import Loaded
-from prunemark.leaderboard.forms import words
+from prunemark.leaderboard.forms import tables, words
 from prunemark.leaderboard.standings.board import make_board
 
 ANCHOR = [94.0, 95.0, 93.6, 94.8, 94.4]
@@ -136,12 +137,15 @@ def test_tracks_of_a_pattern_do_not_make_methods_for_single_weights_partial(on_t
     terms = {"granularity": "weight"}
     free = [on_track(f"free{n}@1", {"Movement": 3}, **terms) for n in (1, 2)]
     pattern = [on_track(f"pattern{n}@1", {"SR-STE": 3}, pattern="2:4", **terms) for n in (1, 2)]
-    found = {o.granularity: o for o in make_board(Loaded(tuple(r for g in (*free, *pattern) for r in g))).overall}
+    board = make_board(Loaded(tuple(r for g in (*free, *pattern) for r in g)))
+    found = {o.kind: o for o in board.overall}
     assert set(found) == {"weight", "2:4"}
     assert (row(found["weight"], "Movement").present, row(found["weight"], "Movement").why) == ("2/2", "")
     assert found["2:4"].tracks == ("pattern1@1", "pattern2@1") and row(found["2:4"], "SR-STE").why == ""
+    plain = {row["pattern"]: row["granularity"] for row in json.loads(tables.render(board, "json"))["rows"]}
+    assert plain == {None: "weight", "2:4": "weight"}
     assert words.overall_caption(found["2:4"]).startswith("Run under S3.2, 2:4 pruning.")
-    assert [words.what_is_pruned(kind) for kind in ("weight", "2:4")] == ["weights", "weights by 2:4"]
+    assert [words.what_is_pruned(found[kind]) for kind in ("weight", "2:4")] == ["weights", "weights by 2:4"]
 
 
 def test_few_seeds_are_screened(on_track):

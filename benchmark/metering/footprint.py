@@ -84,11 +84,12 @@ def in_turns(
     models.
     """
     images = _batch(models[0], shape, batch_size, layout)
+    for model in models:
+        model.eval()
     seconds: list[list[float]] = [[] for _ in models]
     with torch.no_grad():
         for turn in range(repeats + warm_up):
             for model, taken in zip(models, seconds, strict=True):
-                model.eval()
                 begin = clock()
                 model(images)
                 if images.device.type == "cuda":

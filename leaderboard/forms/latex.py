@@ -49,7 +49,7 @@ def _table(table: Table) -> str:
 def _overall(overall: Overall) -> str:
     rows = [[_tex(cell) for cell in words.overall_line(row, overall)] for row in overall.rows]
     return _environment(
-        f"{words.overall_caption(overall)} {OVERALL_READING}", f"tab:over-tracks-{overall.setup}-{overall.granularity}",
+        f"{words.overall_caption(overall)} {OVERALL_READING}", f"tab:over-tracks-{overall.setup}-{overall.kind}",
         "lrlrl" + "r" * len(overall.tracks), words.overall_head(overall), rows, words.flag_lines(overall.rows),
     )  # fmt: skip
 

@@ -63,10 +63,9 @@ def plain_overall_row(row: OverallRow, overall: Overall) -> dict[str, Any]:
     `conditional_on` is the whole statement of the caption: which tracks, and what the numbers rest on.
     """
     low, high = row.interval or (None, None)
-    by_pattern = overall.granularity not in ("filter", "weight")
     return {
-        "scope": "over tracks", "setup": overall.setup, "granularity": "weight" if by_pattern else overall.granularity,
-        "pattern": overall.granularity if by_pattern else None, "method": row.name,
+        "scope": "over tracks", "setup": overall.setup, "granularity": overall.granularity,
+        "pattern": overall.pattern or None, "method": row.name,
         "conditional_on": overall.statement,
         "ranked": not row.why, "tracks": row.present, "mean_margins": row.mean_margins,
         "margins_low": _finite(low), "margins_high": _finite(high), "p_raw": row.p_raw, "p_holm": row.p_holm,

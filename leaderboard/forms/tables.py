@@ -157,7 +157,9 @@ def print_board(board: Board, console: Console) -> None:
             console.print(Padding(Text(f"{row.name}: {row.why}", style="dim"), (0, 0, 0, 2)))
         console.print(Text(words.caption(table), style="italic"))
     for overall in (each for each in board.overall if each.rows):
-        console.print(Text.assemble("\n", ("over tracks", "bold"), f"  setup {overall.setup}  {overall.granularity}"))
+        console.print(
+            Text.assemble("\n", ("over tracks", "bold"), f"  setup {overall.setup}  {words.what_is_pruned(overall)}")
+        )
         grid = Grid(*words.overall_head(overall), box=None, padding=(0, 2, 0, 0), show_edge=False)
         for method in overall.rows:
             style = "dim" if method.why else ""

@@ -24,14 +24,8 @@ COLUMNS = {
     "verdict": "Verdict",
     "new_images": "New images",
 }
-NUMBERS = (
-    "accuracy",
-    "drop",
-    "compression",
-    "latency",
-    "measured",
-    "throughput",
-)  # what a row that is not ranked has too
+# What a row that is not ranked has too.
+NUMBERS = ("accuracy", "drop", "compression", "latency", "measured", "throughput")
 MEANINGS = {
     "Accuracy %": "of the final model on the test split, last epoch: mean and standard deviation over the seeds",
     "Drop pp": "accuracy of the base model minus accuracy of the final model, mean over the seeds",
@@ -214,15 +208,15 @@ def overall_line(row: OverallRow, overall: Overall) -> list[str]:
     ]
 
 
-def what_is_pruned(granularity: str) -> str:
-    """filters, weights, or weights by a pattern: of standings over tracks."""
-    return f"{granularity}s" if granularity in ("filter", "weight") else f"weights by {granularity}"
+def what_is_pruned(overall: Overall) -> str:
+    """filters, weights, or weights by a pattern."""
+    return f"{overall.granularity}s{f' by {overall.pattern}' if overall.pattern else ''}"
 
 
 def overall_caption(overall: Overall) -> str:
     """What standings over tracks rest on, and what is said of new families."""
     anchor = f" Anchor {overall.anchor}." if overall.rows else ""
-    return f"Run under {overall.setup}, {overall.granularity} pruning. {overall.statement}{anchor} {overall.e4}".strip()
+    return f"Run under {overall.setup}, {overall.kind} pruning. {overall.statement}{anchor} {overall.e4}".strip()
 
 
 def numbers_of_seeds(tables: Iterable[Table]) -> str:

@@ -138,7 +138,7 @@ def overall_view(material: Material, overall: Overall) -> dict[str, Any]:
     """The standings of one setup over tracks, as texts."""
     return {
         "setup": overall.setup,
-        "pruned": words.what_is_pruned(overall.granularity),
+        "pruned": words.what_is_pruned(overall),
         "anchor": overall.anchor,
         "tracks": [(track, material.places.track(track)) for track in overall.tracks],
         "statement": overall.statement,

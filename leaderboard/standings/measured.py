@@ -16,8 +16,7 @@ class Measured:
 
     `speedup_measured` is the dense network's time over the final model's, for that batch, and `speedup_one_image` for
     a single image: both of one trial's process, where they ran in turns, and None where some trial did not time the
-    dense network. Seconds of different machines are not told
-    apart here: the hardware's name is on each record.
+    dense network. Seconds of different machines are not told apart here: the hardware's name is on each record.
     """
 
     latency_ms: float | None = None

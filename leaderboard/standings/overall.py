@@ -47,7 +47,7 @@ class OverallRow:
 
 @dataclass(frozen=True)
 class Overall:
-    """The standings of one setup and kind of pruning over tracks: `granularity` is filter, weight or a pattern.
+    """The standings of one setup and kind of pruning over tracks; `pattern` is that of N:M tracks, else "".
 
     `statement` says what they are about (E3), or why there are none; `e4` what may be said of new families, or why
     nothing may. `families` are the distinct dataset x network families of the tracks.
@@ -55,12 +55,18 @@ class Overall:
 
     setup: str
     granularity: str
+    pattern: str
     anchor: str
     tracks: tuple[str, ...]
     families: tuple[str, ...]
     rows: tuple[OverallRow, ...]
     statement: str
     e4: str
+
+    @property
+    def kind(self) -> str:
+        """filter, weight, or the pattern."""
+        return self.pattern or self.granularity
 
 
 @dataclass(frozen=True)
@@ -77,13 +83,14 @@ class _Tested:
 
 def make_overall(tables: Sequence[Table]) -> tuple[Overall, ...]:
     """One for every setup and kind of pruning, in the order of the tables."""
-    groups: dict[tuple[str, str], dict[str, list[Table]]] = {}
+    groups: dict[tuple[str, str, str], dict[str, list[Table]]] = {}
     for table in tables:
-        groups.setdefault((table.setup, table.pruned), {}).setdefault(table.track, []).append(table)
+        kind = (table.setup, table.granularity, table.pattern)
+        groups.setdefault(kind, {}).setdefault(table.track, []).append(table)
     return tuple(_overall(*place, [unit(each) for each in group.values()]) for place, group in groups.items())
 
 
-def _overall(setup: str, granularity: str, found: Sequence[Unit]) -> Overall:
+def _overall(setup: str, granularity: str, pattern: str, found: Sequence[Unit]) -> Overall:
     tracks = [track for track in found if track.complete]
     left_out = [track.id for track in found if not track.complete]
     kinds = [track.family for track in tracks]
@@ -92,8 +99,8 @@ def _overall(setup: str, granularity: str, found: Sequence[Unit]) -> Overall:
     over = _over_families(tested, tracks)
     rows = _rows(tested, len(tracks), over)
     return Overall(
-        setup, granularity, " or ".join(anchors), tuple(track.id for track in tracks), tuple(sorted(set(kinds))), rows,
-        _statement(tracks, left_out, rows),
+        setup, granularity, pattern, " or ".join(anchors),
+        tuple(track.id for track in tracks), tuple(sorted(set(kinds))), rows, _statement(tracks, left_out, rows),
         families.in_words(over, kinds) if len(tracks) > 1 else "",
     )  # fmt: skip
 

@@ -89,11 +89,6 @@ class Table:
     pattern: str = ""
 
     @property
-    def pruned(self) -> str:
-        """filter, weight or a pattern such as 2:4: tracks of one kind are open to the same methods."""
-        return self.pattern or self.granularity
-
-    @property
     def evidence(self) -> str:
         """no test, screening, verdicts or ranks: what this many seeds allow to be said."""
         return evidence_level(len(self.seeds))
