@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 import torch
 from torch import nn
 
@@ -81,24 +82,23 @@ def test_a_pruned_network_takes_less_memory() -> None:
     assert thin < wide
 
 
-def test_a_footprint_has_both_layouts_and_leaves_the_model_as_it_was() -> None:
+@pytest.mark.parametrize("trained", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_both_networks_are_timed_in_the_layout_that_is_named_whatever_training_left(
+    trained: torch.memory_format,
+) -> None:
+    """Convolutions follow their weights: a final model left channels-last would never be timed contiguous."""
     model = build_network("resnet8", DIGITS, 0).eval()
-    before = {name: (tensor.clone(), tensor.stride()) for name, tensor in model.state_dict().items()}
-    ticks, layouts = itertools.count(), set()
-    wide = model.get_submodule("blocks.1.conv2")
-    handle = wide.register_forward_pre_hook(
-        lambda module, inputs: layouts.add(
-            (
-                len(inputs[0]),
-                module.weight.is_contiguous(),
-                module.weight.is_contiguous(memory_format=torch.channels_last),
-            )
-        )
-    )
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.to(memory_format=trained)  # type: ignore[call-overload]
     dense = build_network("resnet8", DIGITS, 0)
+    ticks, layouts = itertools.count(), {"final": set(), "dense": set()}
+    for name, network in (("final", model), ("dense", dense)):
+        network.get_submodule("blocks.1.conv2").register_forward_pre_hook(
+            lambda module, inputs, seen=layouts[name]: seen.add((len(inputs[0]), *_flat_or_last(module.weight)))
+        )
     found = measure(model, dense, DIGITS, lambda: 0.001 * next(ticks))
-    handle.remove()
-    assert layouts == {(size, flat, not flat) for size in (1, LARGE_BATCH["cpu"]) for flat in (True, False)}
+    assert layouts["final"] == {(size, flat, not flat) for size in (1, LARGE_BATCH["cpu"]) for flat in (True, False)}
+    assert layouts["dense"] == layouts["final"]
     assert (found.latency.batch_size, found.latency.layout) == (1, "contiguous")
     large = LARGE_BATCH["cpu"]
     assert [(p.batch_size, p.layout) for p in found.passes] == [
@@ -107,11 +107,14 @@ def test_a_footprint_has_both_layouts_and_leaves_the_model_as_it_was() -> None:
     assert [(p.batch_size, p.layout) for p in found.dense_passes] == [
         (p.batch_size, p.layout) for p in (found.latency, *found.passes)
     ]
-    assert all(tensor.is_contiguous() for tensor in dense.parameters())
+    assert all(tensor.is_contiguous() for tensor in (*model.parameters(), *dense.parameters()))
     assert abs(found.passes[0].images_per_second - 1000 * large) < 1
     assert found.peak_memory_bytes == peak_memory(model, DIGITS, large)
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, before[name][0]) and tensor.stride() == before[name][1], name
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def _flat_or_last(weight: torch.Tensor) -> tuple[bool, bool]:
+    return weight.is_contiguous(), weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_images_of_a_pass_lie_in_the_layout_that_is_named() -> None:

@@ -93,6 +93,14 @@ def test_every_row_for_machines_has_its_setup_its_seeds_and_what_it_is_condition
     assert {row["method"]: row["seed_list"] for row in rows}["Fine"] == "0 1 2 3 4 5 6 7"
 
 
+def test_one_seed_is_counted_in_the_singular(make_records):
+    for number, words in ((1, "1 seed"), (2, "2 seeds")):
+        groups = [make_records(name, scores[:number]) for name, scores in (("L1-norm", LOW), ("Fine", HIGH))]
+        board = make_board(Loaded(tuple(r for g in groups for r in g)))
+        text = " ".join(render(board, "markdown").split())
+        assert f"No ranks: {words}, 8 are needed" in text and f"no test ({words})" in text
+
+
 def test_below_eight_seeds_nothing_is_ranked_and_nothing_bold(make_records):
     groups = [make_records("L1-norm", LOW[:7]), make_records("Fine", HIGH[:7])]
     few = make_board(Loaded(tuple(r for g in groups for r in g)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,10 @@ from prunemark.benchmark.outcome import Latency, Layout
 
 LARGE_BATCH = {"cpu": 64, "cuda": 256}
 REPEATS, WARM_UP = 60, 10
+_FORMATS: Mapping[Layout, torch.memory_format] = {
+    "contiguous": torch.contiguous_format,
+    "channels_last": torch.channels_last,
+}
 ENOUGH_SECONDS, FEWEST = 0.1, 7
 """Passes of both models are repeated for so long, but at least so often: on a CPU, ImageNet takes seconds each."""
 
@@ -40,22 +44,27 @@ class Footprint:
 def measure(model: nn.Module, dense: nn.Module, shape: ImageShape, clock: Callable[[], float]) -> Footprint:
     """Latency of one image and of a large batch, contiguous and channels-last, and the peak memory of the latter.
 
-    `dense` is the unpruned network, on the same device: its passes are timed in turns with those of `model`.
+    `dense` is the unpruned network, on the same device: its passes are timed in turns with those of `model`. Both are
+    contiguous afterwards, whatever they were.
     """
     models = (model, dense)
     large = LARGE_BATCH[next(model.parameters()).device.type]
+    _lay_out(models, "contiguous")  # training leaves a model channels-last, and convolutions go by the weights
     one = in_turns(models, shape, clock, repeats=REPEATS)
     many = _briefly(models, shape, clock, large, "contiguous")
     peak = peak_memory(model, shape, large)
-    for each in models:
-        each.to(memory_format=torch.channels_last)
+    _lay_out(models, "channels_last")
     try:
         last = [_briefly(models, shape, clock, size, "channels_last") for size in (1, large)]
     finally:
-        for each in models:
-            each.to(memory_format=torch.contiguous_format)
+        _lay_out(models, "contiguous")
     passes, dense_passes = zip(one, many, *last, strict=True)
     return Footprint(passes[0], passes[1:], dense_passes, peak)
+
+
+def _lay_out(models: Sequence[nn.Module], layout: Layout) -> None:
+    for model in models:
+        model.to(memory_format=_FORMATS[layout])
 
 
 def _briefly(
@@ -131,8 +140,7 @@ def peak_memory(model: nn.Module, shape: ImageShape, batch_size: int) -> int:
 
 def _batch(model: nn.Module, shape: ImageShape, batch_size: int, layout: Layout) -> torch.Tensor:
     example = as_example(shape, next(model.parameters()).device).expand(batch_size, -1, -1, -1)
-    channels_last = layout == "channels_last"
-    return example.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    return example.contiguous(memory_format=_FORMATS[layout])
 
 
 class _LiveBytes(TorchDispatchMode):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS
+from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, seeds_in_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
 from prunemark.leaderboard.standings.table import Row, Table, at_first_look
 
@@ -118,7 +118,7 @@ def unranked_head(table: Table) -> list[str]:
 def verdict_words(row: Row, table: Table) -> str:
     """The verdict, or why there is none."""
     if row.verdict is None or table.evidence == "no test":
-        return f"no test ({len(table.seeds)} seeds)"
+        return f"no test ({seeds_in_words(len(table.seeds))})"
     if row.verdict.evidence == "screening":
         return "screening only"
     first = ", first look" if at_first_look(row, table) else ""
@@ -154,7 +154,7 @@ def caption(table: Table) -> str:
         *table.notes,
     ]
     if 0 < len(table.seeds) < RANK_SEEDS:
-        parts.append(f"No ranks: {len(table.seeds)} seeds, {RANK_SEEDS} are needed.")
+        parts.append(f"No ranks: {seeds_in_words(len(table.seeds))}, {RANK_SEEDS} are needed.")
     return " ".join(parts)
 
 

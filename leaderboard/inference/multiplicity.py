@@ -83,6 +83,11 @@ def evidence_level(seeds: int) -> Evidence:
     return "screening" if seeds >= SCREENING_SEEDS else "no test"
 
 
+def seeds_in_words(seeds: int) -> str:
+    """ "1 seed", "3 seeds"."""
+    return f"{seeds} seed" + ("" if seeds == 1 else "s")
+
+
 def against_anchor(
     scores: Mapping[str, ArrayLike],
     anchor: str,

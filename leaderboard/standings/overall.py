@@ -14,7 +14,7 @@ from prunemark.leaderboard.inference import families
 from prunemark.leaderboard.inference.crossed import AcrossTracks, across_tracks
 from prunemark.leaderboard.inference.families import FamilyField, OverFamilies
 from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, p_over_looks, two_looks
-from prunemark.leaderboard.inference.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm
+from prunemark.leaderboard.inference.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm, seeds_in_words
 from prunemark.leaderboard.inference.statistics import PairedComparison
 from prunemark.leaderboard.standings.table import Table
 from prunemark.leaderboard.standings.tracks import Contender, Unit, contenders, unit
@@ -123,7 +123,7 @@ def _screened(method: Contender, tracks: Sequence[Unit]) -> str:
     """Why there is no verdict, in words; "" if there may be one."""
     fewest = min(len(track.seeds) for track in tracks)
     if fewest < SCREENING_SEEDS:
-        return f"no test ({fewest} seeds)"
+        return f"no test ({seeds_in_words(fewest)})"
     verdicts = [row.verdict for levels in method.rows.values() for row in levels.values() if row.verdict]
     peeked = any(verdict.evidence == "screening" for verdict in verdicts)
     return "screening only" if fewest < VERDICT_SEEDS or peeked else ""
