@@ -114,10 +114,9 @@ def fields_of(board: Board) -> tuple[Field, ...]:
 
 
 def _field(table: Table) -> Field:
-    family = max((row.verdict.family for row in table.ranked if row.verdict), default=0)
     entrants = [_entrant(row, True) for row in table.ranked] + [_entrant(row, False) for row in table.unranked]
     return Field(
-        table.track, table.setup, table.level, table.anchor, family, table.placed * (table.placed - 1),
+        table.track, table.setup, table.level, table.anchor, table.tested, table.placed * (table.placed - 1),
         tuple(sorted(entrants, key=lambda entrant: (not entrant.ranked, entrant.name))),
     )  # fmt: skip
 

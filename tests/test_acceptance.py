@@ -13,7 +13,7 @@ from prunemark.benchmark.exchange.acceptance import disagreement, examine
 from prunemark.benchmark.exchange.contribution import Contribution
 from prunemark.benchmark.outcome import Compression, Failure, pack_correctness
 from prunemark.benchmark.submissions.method_files import SourceText
-from prunemark.leaderboard.archive.load import identity
+from prunemark.leaderboard.archive.identity import identity
 
 MINE = SourceText("Mine", (("mine.py", "class Mine:\n    pass\n"),))
 SHIPPED = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("L1-norm", "Random", "Magnitude")}

@@ -11,6 +11,7 @@ from scipy import stats
 
 from prunemark.benchmark.outcome import Failure
 from prunemark.leaderboard.archive.load import Loaded, Refused
+from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups.errors import InputError
 
@@ -253,9 +254,12 @@ def test_earlier_looks_are_paid_for_or_there_is_no_verdict(make_records):
     fresh = row(make_board(records).tables[0], "Mine")
     peeked = row(make_board(records, earlier={place: {5}}).tables[0], "Mine")
     assert fresh.verdict.word == "better" and fresh.generalises.p_holm is not None and fresh.rank == (1, 1)
-    assert peeked.verdict.evidence == "screening" and peeked.verdict.p_holm is None and peeked.rank == (1, 2)
+    assert peeked.verdict.evidence == "screening" and peeked.verdict.p_holm is None and peeked.rank is None
     assert peeked.flags == ("looked at with 5 and 8 seeds, which are not the two looks 5 and 10: no verdict",)
     assert peeked.verdict.comparison == fresh.verdict.comparison and peeked.generalises.p_holm is None
+    beside = Loaded((*records.records, *make_records("Other", longer[0])))
+    found = make_board(beside, earlier={place: {5}}).tables[0]
+    assert (found.tested, found.placed) == (1, 2) and "1 comparison with the anchor." in words.caption(found)
 
 
 def test_ten_seeds_are_two_looks_and_the_table_says_so(make_records):

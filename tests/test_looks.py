@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.inference.looks import looks_in_words, p_over_looks, two_looks, withheld
+from prunemark.leaderboard.inference.looks import (
+    looks_in_words,
+    p_equivalent_over_looks,
+    p_over_looks,
+    two_looks,
+    withheld,
+)
 from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t
 
 
@@ -42,6 +48,13 @@ def test_each_side_is_counted_by_itself() -> None:
     assert p_over_looks(compare(-steady), compare(-steady[:5])) == pytest.approx(p_over_looks(last, first))
     turned = compare(np.array([*steady[:5], *(-4 * steady[5:])]))
     assert turned.difference_pp < 0 and p_over_looks(turned, first) > 0.1
+
+
+def test_equivalence_has_to_be_shown_on_all_seeds_too() -> None:
+    assert p_equivalent_over_looks(0.03, None) == 0.03
+    assert p_equivalent_over_looks(0.03, 0.004) == pytest.approx(0.03)  # alone, the first look would give .02
+    assert p_equivalent_over_looks(0.04, 0.5) == pytest.approx(0.05)
+    assert p_equivalent_over_looks(0.7, 0.001) == 0.7
 
 
 def test_the_two_looks_are_at_five_and_ten_and_all_others_are_withheld() -> None:

@@ -21,7 +21,7 @@ from prunemark.leaderboard.inference.multiplicity import (
     holm,
     judge,
 )
-from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t
+from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t, tost
 from prunemark.setups.errors import InputError
 
 QUANTUM, MARGIN = 0.01, 0.3
@@ -162,6 +162,17 @@ def test_a_first_look_that_the_second_reverses_decides_nothing(sign: int) -> Non
     assert two_looks(first.p_two_sided, second.p_two_sided) < 1e-3
     verdict = judge({"a": second}, margin_pp=0.01, first_looks={"a": first})["a"]
     assert verdict.word == "undetermined"
+
+
+def test_nothing_is_equivalent_that_lies_outside_the_margin_on_all_seeds() -> None:
+    """Random against L1-norm on digits-mlp7@2, 90 %: at chance on nine seeds of ten, and at 42 % on one."""
+    random, l1_norm = [9.4] * 7 + [42.0] + [9.4] * 2, [9.6] * 10
+    first, last = (paired_t(random[:n], l1_norm[:n], quantum_percent=0.2) for n in (5, 10))
+    assert two_looks(tost(first, 1.0).p, tost(last, 1.0).p) < 0.001 and tost(last, 1.0).p > 0.7
+    verdict = judge({"random": last}, margin_pp=1.0, first_looks={"random": first})["random"]
+    assert verdict.word == "undetermined" and not verdict.within_margin
+    assert verdict.p_equivalence_holm == pytest.approx(tost(last, 1.0).p)
+    assert judge({"random": first}, margin_pp=1.0, at_first_look=["random"])["random"].within_margin
 
 
 def test_there_are_exactly_two_looks_at_five_and_ten() -> None:

@@ -185,6 +185,21 @@ def test_two_looks_are_charged_for_where_a_track_has_ten_seeds(on_track):
     assert row(twice, "Mine").p_holm >= row(twice, "Mine").p_raw / 0.8 and "two looks" in twice.statement
 
 
+def test_over_tracks_too_equivalence_has_to_be_shown_on_all_ten_seeds(make_records):
+    """The same on the first five; one of the later ones collapses on both tracks."""
+    scores = [94.0, 95.0, 93.6, 94.8, 94.4, 94.0, 95.0, 93.6, 94.8, 94.4]
+    collapsed = [*scores[:7], 60.0, *scores[8:]]
+    groups = [
+        on([r for level in LEVELS for r in make_records(name, values, level=level)], track)
+        for track in ("one@1", "two@1")
+        for name, values in (("L1-norm", scores), ("Mine", collapsed))
+    ]
+    mine = row(overall(*groups), "Mine")
+    assert mine.verdict == "undetermined" and mine.interval[0] < -1
+    early = [[r for r in group if r.outcome.seed < 5] for group in groups]
+    assert row(overall(*early), "Mine").verdict == "equivalent"
+
+
 def test_an_e3_p_is_never_shown_as_e4(on_track):
     """Six tracks of two families say nothing of new families; six families do, and less than the tracks alone."""
     tracks = [f"t{i}@1" for i in range(6)]

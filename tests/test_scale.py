@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from prunemark.benchmark import record as records
-from prunemark.leaderboard.archive import load
+from prunemark.leaderboard.archive import identity, load
 from prunemark.leaderboard.archive.methods import read_methods
-from prunemark.leaderboard.standings import field
+from prunemark.leaderboard.standings import competitors
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups import assessment
 
@@ -62,8 +62,8 @@ def calls(monkeypatch, places, work):
 
 def test_twice_the_records_are_twice_the_work(synthetic, tmp_path, monkeypatch):
     """Counted, because the time of a shared machine says little: nothing grows faster than the records."""
-    places = [(load, "load"), (load, "competitor"), (records, "_accuracy_is_that_of_its_bits"), (field, "pipeline_of"),
-              (assessment, "_among")]  # fmt: skip
+    places = [(load, "load"), (identity, "_who"), (records, "_accuracy_is_that_of_its_bits"),
+              (competitors, "pipeline_of"), (assessment, "_among")]  # fmt: skip
     for name, few in (("SETUPS", synthetic.SETUPS[:1]), ("METHODS", 5), ("SEEDS", 4)):
         monkeypatch.setattr(synthetic, name, few)
     per_track = 3 * 5 * 4

@@ -30,10 +30,12 @@ def test_setups_with_the_same_weights_everywhere_are_the_same_runs(site, make_re
     other = [with_weights(r, "S3.2", w) for r, w in ((first, "a"), (second, "c"))]
     more = [with_weights(r, "S4.2", w) for r, w in ((first, "a"), (second, "b"))]
     more.append(with_weights(first, "S4.2", "a", name="Another"))
-    records = {r.record_sha256: r for r in (*same, *other, *more)}
-    setups = dict.fromkeys(("S2", "S3.1", "S3.2", "S4.2"))
+    longer = [with_weights(r, "S1", w) for r, w in ((first, "a"), (second, "b"), (make_record("Mine", 2), "d"))]
+    elsewhere = [with_weights(make_record("Mine", 3), "SX-A", "e")]
+    records = {r.record_sha256: r for r in (*same, *other, *more, *longer, *elsewhere)}
+    setups = dict.fromkeys(("S1", "S2", "S3.1", "S3.2", "S4.2", "SX-A"))
     material = SimpleNamespace(by_track={"t@1": setups}, records_by_track={"t@1": records})
-    assert same_runs(material, "t@1") == ["S2 = S3.1"]
+    assert same_runs(material, "t@1") == ["S1 = S2 = S3.1"]
     assert "In all:" not in (site / "index.html").read_text()
 
 

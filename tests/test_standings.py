@@ -91,10 +91,11 @@ def test_what_is_not_shown_for_new_seeds_is_not_shown_for_new_seeds_and_images()
 def test_what_is_withheld_has_no_verdict_no_rank_and_does_not_generalise() -> None:
     correct = results(np.random.default_rng(4), 8, anchor=0.5, a=0.7, b=0.72)
     found = standings(correct, withheld={"b"})
-    assert found.verdicts["b"].evidence == "screening" and found.ranks["b"] == (1, 3)
+    assert found.verdicts["b"].evidence == "screening" and "b" not in found.ranks
     assert found.generalises["b"].p_holm is None and not found.generalises["b"].generalises
     alone = standings({name: correct[name] for name in ("anchor", "a")})
     assert found.verdicts["a"] == alone.verdicts["a"] and found.generalises["a"] == alone.generalises["a"]
+    assert found.ranks == alone.ranks and standings(correct, withheld={"a", "b"}).ranks == {}
 
 
 @pytest.mark.parametrize(

@@ -75,3 +75,28 @@ def test_a_version_that_nobody_released_displaces_nothing(make_records):
         "ranked are the records of digits-resnet8@1"
     ]
     assert newest(records) == (records, {}, [])  # alone, they are the track that somebody has
+
+
+def test_of_a_track_of_ones_own_facts_may_be_stated_later(make_record):
+    """As after an update: the first records do not say how many classes there are, the later ones do."""
+    old, new, other = (
+        dataclasses.replace(record, observed=dataclasses.replace(record.observed, finished_at=f"2026-0{month}"))
+        for month, record in enumerate(
+            (
+                with_terms(make_record("A", 0), "mine@1", classes=None, family=None),
+                with_terms(make_record("A", 1), "mine@1", classes=10, family="d x n"),
+                with_terms(make_record("A", 2), "mine@1", classes=2, family="d x n"),
+            ),
+            start=1,
+        )
+    )
+    kept, others = on_the_same_terms([other, new, old])
+    assert kept == [new, old]
+    assert others == [(other, "ran on other terms of mine@1 than the first records of this track: classes")]
+
+
+def test_a_prior_is_stated_before_or_not_at_all(make_record):
+    first, later = make_record("A", 0, finished="2026-01"), make_record("A", 1, finished="2026-02")
+    first = with_terms(first, "mine@1")
+    later = with_terms(later, "mine@1", prior={"df": 4, "sd_pp": 0.4})
+    assert on_the_same_terms([first, later])[0] == [first]

@@ -44,7 +44,7 @@ def contribute(trials: Sequence[Trial], home: Home, folder: Path, console: Conso
     """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records."""
     from prunemark.benchmark.exchange.contribution import contribution_of, gather, not_held
     from prunemark.leaderboard.archive.decisions import write_decisions
-    from prunemark.leaderboard.archive.load import identity
+    from prunemark.leaderboard.archive.identity import identity
     from prunemark.leaderboard.archive.methods import MethodFiles, write_method
     from prunemark.leaderboard.archive.packs import write_pack
 
@@ -105,7 +105,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     """
     from prunemark.benchmark.exchange.acceptance import examine as find
     from prunemark.benchmark.exchange.growth import growth
-    from prunemark.leaderboard.archive.load import identity
+    from prunemark.leaderboard.archive.identity import identity
 
     for given in (folder, base):
         if not given.is_dir():

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from prunemark.benchmark.outcome import RATIOS_OF
-from prunemark.benchmark.record import Record, canonical_json, load
+from prunemark.benchmark.record import Record, load
 from prunemark.leaderboard.archive import versions
+from prunemark.leaderboard.archive.identity import competitors_of, trial_of
 from prunemark.leaderboard.archive.invalidations import read_invalidations
 from prunemark.leaderboard.archive.packs import PACKED, Line, packs_of, read_pack
+from prunemark.leaderboard.archive.usable import usable
 from prunemark.setups.errors import InputError, RuleBroken
 
 
@@ -152,9 +153,10 @@ def _collecting_no_garbage() -> Iterator[None]:
 def _that_count(
     records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str], track: str | None
 ) -> Loaded:
-    alike, others = versions.on_the_same_terms(records)
+    possible, useless = usable(records)
+    alike, others = versions.on_the_same_terms(possible)
     ranked, other_versions, unknown = versions.newest(alike, track)
-    refused += [Refused(f"{record.record_sha256}.json", why) for record, why in (*others, *unknown)]
+    refused += [Refused(f"{record.record_sha256}.json", why) for record, why in (*useless, *others, *unknown)]
     kept = _latest(ranked, refused, invalid)
     present = {record.record_sha256 for record in kept}
     return Loaded(
@@ -171,8 +173,8 @@ def _latest(records: Sequence[Record], refused: list[Refused], invalid: Mapping[
     One that was invalidated counts only where there is no other.
     """
     newest: dict[str, Record] = {}
-    for record in records:
-        trial = identity(record)
+    for record, who in zip(records, competitors_of(records), strict=True):
+        trial = trial_of(record, who)
         other = newest.setdefault(trial, record)
         if other is record:
             continue
@@ -188,17 +190,3 @@ def _latest(records: Sequence[Record], refused: list[Refused], invalid: Mapping[
             newer = new.record_sha256
             refused.append(Refused(name, f"superseded by {newer[:12]}", newer))
     return sorted(newest.values(), key=lambda r: r.record_sha256)
-
-
-def identity(record: Record) -> str:
-    """What one trial is: the same track, setup, level, seed and competitor."""
-    o = record.outcome
-    return repr((o.track, o.setup, o.level, o.seed, competitor(record)))
-
-
-def competitor(record: Record) -> str:
-    """Who competes: the method's name, code and settings; of a control, the layer ratios it was given too."""
-    method, compression = record.outcome.method, record.outcome.compression
-    given = method.role in ("control", "reference") and compression is not None and RATIOS_OF not in method.settings
-    ratios = compression.kept if given and compression else None
-    return canonical_json([method.name, method.kind, method.source_sha256, method.settings, ratios])

@@ -14,8 +14,12 @@ from typing import Any
 from prunemark.benchmark.record import Record, canonical_json
 from prunemark.setups.track import TRACKS
 
-STATED_LATER = frozenset({"classes", "family", "prior"})
-"""Fields that tracks state since records were first written: a record without them ran on the same terms."""
+FACTS_STATED_LATER = frozenset({"classes", "family"})
+STATED_LATER = FACTS_STATED_LATER | {"prior"}
+"""Fields that tracks state since records were first written: a record without them ran on the same terms.
+
+Of a user's own track, facts may be stated later; a prior may not: what is expected of the noise is said before.
+"""
 
 UNKNOWN = ", which this Prunemark does not know: update it, or it was never released"
 Objection = tuple[Record, str]
@@ -37,18 +41,26 @@ def on_the_same_terms(records: Sequence[Record]) -> tuple[list[Record], list[Obj
 
 
 def _stated_terms(records: Iterable[Record]) -> dict[str, Mapping[str, Any]]:
-    """By track: its terms as released, or else as the record that finished first states them."""
+    """By track: its terms as released, or else as the record that finished first states them.
+
+    What that one did not state yet is as the first record that does states it.
+    """
     found: dict[str, Mapping[str, Any]] = {}
-    first: dict[str, Record] = {}
+    own: dict[str, list[Record]] = {}
     for record in records:
         track = record.outcome.track
-        if track in TRACKS:
-            if track not in found:
-                found[track] = json.loads(canonical_json(TRACKS[track].as_dict()))
-            continue
-        other = first.setdefault(track, record)
-        first[track] = min(other, record, key=lambda r: (r.observed.finished_at, r.record_sha256))
-    return found | {track: record.outcome.track_terms for track, record in first.items()}
+        if track not in TRACKS:
+            own.setdefault(track, []).append(record)
+        elif track not in found:
+            found[track] = json.loads(canonical_json(TRACKS[track].as_dict()))
+    for track, them in own.items():
+        them.sort(key=lambda r: (r.observed.finished_at, r.record_sha256))
+        terms = dict(them[0].outcome.track_terms)
+        for name in FACTS_STATED_LATER - terms.keys():
+            stated = (r.outcome.track_terms for r in them)
+            terms |= next(({name: each[name]} for each in stated if name in each), {})
+        found[track] = terms
+    return found
 
 
 def _differing(terms: Mapping[str, Any], stated: Mapping[str, Any]) -> list[str]:

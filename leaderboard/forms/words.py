@@ -169,8 +169,8 @@ def _ranks(table: Table) -> bool:
 
 def _families(table: Table) -> list[str]:
     """How many tests were corrected for together, and in whose field."""
-    family = max((row.verdict.family for row in table.ranked if row.verdict), default=0)
-    if not family or table.evidence not in ("verdicts", "ranks"):
+    family = table.tested
+    if not family:
         return []
     crossed = sum(row.generalises is not None and row.generalises.p_holm is not None for row in table.ranked)
     release = f" of release {table.release}" if table.release else ""

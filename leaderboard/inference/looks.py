@@ -55,6 +55,15 @@ def p_over_looks(last: Sided, first: Sided | None) -> float:
     return min(1.0, 2 * side)
 
 
+def p_equivalent_over_looks(last: float, first: float | None) -> float:
+    """The p of two one-sided tests of equivalence, over two looks if there was a first one.
+
+    All seeds have to show it as well: a first look must not leave "equivalent" beside a 90 % interval that reaches
+    beyond the margin. That is stricter than `two_looks` alone, which allows it.
+    """
+    return last if first is None else max(last, two_looks(first, last))
+
+
 def p_at_first_look(first: Sided) -> float:
     """The two-sided p of a comparison that has only its first look in a field where others have both.
 

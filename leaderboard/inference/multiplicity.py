@@ -17,6 +17,7 @@ from prunemark.leaderboard.inference.looks import (
     FIRST_LOOK_SEEDS,
     SECOND_LOOK_SEEDS,
     p_at_first_look,
+    p_equivalent_over_looks,
     p_over_looks,
     two_looks,
 )
@@ -117,7 +118,7 @@ def judge(
     """The verdict on each method, from its comparison with the anchor (method minus anchor).
 
     better / worse: the difference is significant after Holm over the family. equivalent: it is not, and
-    both one-sided tests at the track's `margin_pp` (points) are, after Holm in their own family.
+    both one-sided tests at the track's `margin_pp` (points) are, after Holm in their own family and on all seeds.
     undetermined: neither was shown, or there are fewer than 5 seeds. The families are the comparisons
     that have 5 seeds or more: the others are not tested, so they cost nobody anything.
 
@@ -144,8 +145,10 @@ def judge(
         return p_at_first_look(comparisons[name]) if alone else p_over_looks(comparisons[name], looks.get(name))
 
     def p_equivalent(name: str) -> float:
-        alone = name in at_first_look
-        return two_looks(equivalences[name].p) if alone else _p_equivalent(equivalences[name], looks.get(name))
+        if name in at_first_look:
+            return two_looks(equivalences[name].p)
+        first = looks.get(name)
+        return p_equivalent_over_looks(equivalences[name].p, tost(first, margin_pp).p if first else None)
 
     different = holm([p_different(name) for name in tested])
     equal = holm([p_equivalent(name) for name in tested])
@@ -189,12 +192,6 @@ def _check_looks(name: str, look: PairedComparison, comparisons: Mapping[str, Pa
             f"{name} was looked at with {seeds[0]} and {seeds[1]} seeds: there are exactly two looks, "
             f"at {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS}"
         )
-
-
-def _p_equivalent(equivalence: Equivalence, first: PairedComparison | None) -> float:
-    if first is None:
-        return equivalence.p
-    return two_looks(tost(first, equivalence.margin_pp).p, equivalence.p)
 
 
 def _word(difference_pp: float, significant: bool, within_margin: bool) -> Word:

@@ -32,15 +32,15 @@ def rank_intervals(
 
     With `looks`, each one-sided p is that of two looks, at the first 5 seeds and at all 10, in the direction of the
     estimate on all 10: a first look that pointed the other way must not count. Methods that are
-    `withheld` are compared with none, so that any place is left open for them. Raises ValueError as `paired_t`
-    does, and for looks at other numbers of seeds.
+    `withheld` are compared with none and have no rank: the others are ranked among themselves. Raises ValueError as
+    `paired_t` does, and for looks at other numbers of seeds.
     """
-    names = list(scores)
+    names = [name for name in scores if name not in withheld]
     lowest, highest = dict.fromkeys(names, 1), dict.fromkeys(names, len(names))
-    pairs = [(a, b) for a in range(len(names)) for b in range(a) if not {names[a], names[b]} & set(withheld)]
+    pairs = [(a, b) for a in range(len(names)) for b in range(a)]
     if not pairs:
-        return {name: (1, len(names)) for name in names}
-    table = _table(scores)
+        return {name: (1, 1) for name in names}
+    table = _table({name: scores[name] for name in names})
     first, second = np.array(pairs).T
     differences = table[first] - table[second]  # (pairs, seeds)
     p_values = _one_sided(differences, quantum_percent, prior)

@@ -36,7 +36,8 @@ ROWS = {
 }
 FIGURES = {
     "Difference to the anchor": "A mark for each method, thick line: 95 % interval for new seeds, thin line: for new "
-    "images too. The band is the track's margin: a difference inside it counts as none. A hollow mark is undetermined.",
+    "images too. The band is the track's margin: a difference inside it is too small to "
+    "matter, even where it is shown. A hollow mark is undetermined.",
     "Setup by setup": "A line for each method from setup to setup. A filled mark is a difference that is shown under "
     "that setup, a hollow mark one that is not. A shown difference can be small, and a hollow one large.",
     "Places open": "The places from first to last; the coloured part are those that the evidence leaves open.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from prunemark.leaderboard.archive.load import competitor
+from prunemark.leaderboard.archive.identity import competitor
 from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.site import charts, lesson
 from prunemark.leaderboard.site.material import Material
@@ -76,19 +76,38 @@ def lesson_view(material: Material, tables: Sequence[Table], setups: Any) -> dic
     return {"told": [nothing], "recipes": []}
 
 
+Runs = dict[tuple[str, str], dict[int, tuple[str, str | None]]]
+"""By level and competitor, what every seed came to: its status and the hash of its final weights."""
+
+
 def same_runs(material: Material, track: str) -> list[str]:
     """The setups of a track that are the very same runs for everything run there, such as "S1 = S2".
 
-    That is decided by the hashes of the final weights, whatever each setup then ranks.
+    That is decided by the hashes of the final weights, whatever each setup then ranks, on the seeds that ran under
+    both: one that went on to more seeds is no other experiment.
     """
-    runs: dict[str, set[tuple[str, str, int, str, str | None]]] = {setup: set() for setup in material.by_track[track]}
+    runs: dict[str, Runs] = {setup: {} for setup in material.by_track[track]}
     for record in material.records_by_track[track].values():
         o = record.outcome
-        runs[o.setup].add((o.level, competitor(record), o.seed, o.status, o.weights_sha256))
-    groups: dict[frozenset[tuple[str, str, int, str, str | None]], list[str]] = {}
+        of_one = runs[o.setup].setdefault((o.level, competitor(record)), {})
+        of_one[o.seed] = (o.status, o.weights_sha256)
+    groups: list[list[str]] = []
     for setup, found in runs.items():
-        groups.setdefault(frozenset(found), []).append(setup)
-    return [" = ".join(setups) for setups in groups.values() if len(setups) > 1]
+        like = next((group for group in groups if all(_alike(found, runs[other]) for other in group)), None)
+        if like is None:
+            groups.append([setup])
+        else:
+            like.append(setup)
+    return [" = ".join(setups) for setups in groups if len(setups) > 1]
+
+
+def _alike(these: Runs, those: Runs) -> bool:
+    """Whether the same competitors came to the same on all seeds that both have, and on some."""
+    if these.keys() != those.keys():
+        return False
+    both = [(mine[seed], those[who][seed]) for who, mine in these.items() for seed in mine.keys() & those[who].keys()]
+    alone = any(not mine.keys() & those[who].keys() for who, mine in these.items())
+    return bool(both) and not alone and all(one == other for one, other in both)
 
 
 def panel_view(material: Material, table: Table) -> dict[str, Any]:

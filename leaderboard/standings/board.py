@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.archive.load import Loaded, Refused
-from prunemark.leaderboard.standings import field
+from prunemark.leaderboard.archive.usable import DENSE_LEVEL, of_no_level
 from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import Overall, make_overall
 from prunemark.leaderboard.standings.table import Row, Table, make_table
@@ -57,7 +57,7 @@ def make_board(
     for place in sorted(places, key=lambda p: (p[0], list(HARNESS_SETUPS).index(p[1]))):
         for level in _levels(places[place]):
             if levels is None or level in levels:
-                inside = [r for r in places[place] if r.outcome.level in (level, field.DENSE_LEVEL)]
+                inside = [r for r in places[place] if r.outcome.level in (level, DENSE_LEVEL)]
                 table = make_table(inside, level, invalid=loaded.invalid, earlier=earlier, release=release or "")
                 tables.append(table)
     if not loaded.records and loaded.refused:
@@ -68,7 +68,10 @@ def make_board(
     overall = make_overall(tables) if track is None and levels is None else ()
     names = {table.track.rpartition("@")[0] for table in tables}
     others = {id: count for id, count in loaded.other_versions.items() if not track or id.rpartition("@")[0] in names}
-    return Board(tuple(tables), overall, loaded.refused, len(loaded.records), loaded.invalid, release, others)
+    strays = [Refused(f"{record.record_sha256}.json", why) for record, why in of_no_level(chosen)]
+    refused = tuple(sorted((*loaded.refused, *strays), key=lambda each: each.name)) if strays else loaded.refused
+    count = len(loaded.records) - len(strays)
+    return Board(tuple(tables), overall, refused, count, loaded.invalid, release, others)
 
 
 def _levels(records: Sequence[Record]) -> list[str]:

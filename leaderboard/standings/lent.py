@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
 from prunemark.leaderboard.inference.multiplicity import Verdict, judge
 from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t
-from prunemark.leaderboard.standings.field import Competitor, compared_on, objection
+from prunemark.leaderboard.standings.competitors import Competitor
+from prunemark.leaderboard.standings.field import compared_on, objection
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Lent:
 
 def lender_of(c: Competitor) -> str:
     """The name of the method whose own layer ratios this control was lent; "" for any other competitor."""
-    return str(c.any.outcome.method.settings.get(RATIOS_OF, "")).split(" ", maxsplit=1)[0]
+    return c.lent.split(" ", maxsplit=1)[0]
 
 
 def judge_lent(
@@ -58,7 +58,7 @@ def judge_lent(
     comparisons: dict[str, PairedComparison] = {}
     first: dict[str, PairedComparison] = {}
     for control in competitors:
-        lender = methods.get(_named_lender(str(control.any.outcome.method.settings.get(RATIOS_OF, ""))))
+        lender = methods.get(_named_lender(control.lent))
         if lender is None:
             continue
         seeds = min((compared_on(c, anchor_seeds) for c in (control, lender)), key=len)
@@ -88,7 +88,9 @@ def lent_in_words(lent: Lent) -> str:
     if verdict.p_holm is None:
         return f"{said}; {lent.withheld}" if lent.withheld else said
     word = f"{verdict.word}, first look" if lent.at_first_look else verdict.word
-    return f"{said}, {word} (p {verdict.p_holm:.3g}, Holm over {verdict.family} such controls)"
+    # a p for what is claimed: of equivalence it is that of the two one-sided tests
+    p = verdict.p_equivalence_holm if verdict.word == "equivalent" else verdict.p_holm
+    return f"{said}, {word} (p {p:.3g}, Holm over {verdict.family} such controls)"
 
 
 def _as_lender(c: Competitor) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from prunemark.leaderboard.inference import families
 from prunemark.leaderboard.inference.crossed import AcrossTracks, across_tracks
 from prunemark.leaderboard.inference.families import FamilyField, OverFamilies
-from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, p_over_looks, two_looks
+from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, p_equivalent_over_looks, p_over_looks
 from prunemark.leaderboard.inference.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm, seeds_in_words
 from prunemark.leaderboard.inference.statistics import PairedComparison
 from prunemark.leaderboard.standings.table import Table
@@ -132,7 +132,12 @@ def _screened(method: Contender, tracks: Sequence[Unit]) -> str:
 def _rows(tested: Sequence[_Tested], tracks: int, over: FamilyField | None) -> tuple[OverallRow, ...]:
     judged = {each.method.name: (each.last, each.first) for each in tested if each.last and not each.screened}
     different = holm([p_over_looks(*looks) for looks in judged.values()])
-    equal = holm([_p_equivalent(*looks) for looks in judged.values()])
+    equal = holm(
+        [
+            p_equivalent_over_looks(last.p_equivalent, first.p_equivalent if first else None)
+            for last, first in judged.values()
+        ]
+    )
     p_values = dict(zip(judged, zip(different, equal, strict=True), strict=True))
     rows = []
     for each in tested:
@@ -147,10 +152,6 @@ def _rows(tested: Sequence[_Tested], tracks: int, over: FamilyField | None) -> t
         )  # fmt: skip
         rows.append(row)
     return tuple(sorted(rows, key=lambda row: (bool(row.why), -(row.mean_margins or 0.0), row.name)))
-
-
-def _p_equivalent(last: AcrossTracks, first: AcrossTracks | None) -> float:
-    return two_looks(first.p_equivalent, last.p_equivalent) if first else last.p_equivalent
 
 
 def _word(last: AcrossTracks | None, p: float | None, p_equal: float | None) -> str:

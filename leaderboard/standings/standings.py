@@ -70,7 +70,7 @@ def stand(
         withheld=withheld,
     )
     ranks: dict[str, tuple[int, int]] = {}
-    if seeds >= RANK_SEEDS and len(whole) > 1:
+    if seeds >= RANK_SEEDS and len(whole.keys() - set(withheld)) > 1:
         ranks = rank_intervals(whole, quantum_percent, prior=prior, looks=looks, withheld=withheld)
     crossed = generalising(correct, anchor, looks=looks, withheld=withheld)
     return Standings(verdicts, ranks, {name: _also_for_seeds(c, verdicts[name]) for name, c in crossed.items()})

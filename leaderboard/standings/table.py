@@ -16,7 +16,8 @@ from prunemark.leaderboard.inference.looks import looks_in_words, withheld
 from prunemark.leaderboard.inference.multiplicity import Verdict, evidence_level
 from prunemark.leaderboard.inference.statistics import VariancePrior, student_interval
 from prunemark.leaderboard.standings import field
-from prunemark.leaderboard.standings.field import Competitor, Shown, seeds_in_words
+from prunemark.leaderboard.standings.competitors import Competitor, gather, seeds_in_words, terms_of
+from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.lent import judge_lent, lender_of, lent_in_words
 from prunemark.leaderboard.standings.measured import Measured, measured_of
 from prunemark.leaderboard.standings.standings import Correctness, Standings, stand
@@ -98,6 +99,11 @@ class Table:
         """How many have a rank: the places that the ranks are among."""
         return sum(row.rank is not None for row in self.ranked)
 
+    @property
+    def tested(self) -> int:
+        """How many comparisons with the anchor were corrected for together."""
+        return sum(row.verdict is not None and row.verdict.p_holm is not None for row in self.ranked)
+
 
 def at_first_look(row: Row, table: Table) -> bool:
     """Whether a ranked row has only the first five of the table's ten seeds so far."""
@@ -121,15 +127,16 @@ def make_table(
     imputed. `invalid` and `earlier` as in `make_board`.
     """
     first = records[0].outcome
-    terms = field.terms_of(records)
-    competitors = field.gather(records, invalid)
+    terms = terms_of(records)
+    competitors = gather(records, invalid)
     anchor = field.find_anchor(competitors, terms["anchor"])
+    candidates = field.anchors(competitors, terms["anchor"])
     seeds = tuple(anchor.ok) if anchor else ()
     prior = prior_of(terms)
 
     def peek(c: Competitor, count: int) -> str:
-        method = c.any.outcome.method
-        place = field.place_of(first.track, first.setup, level, c.name, method.source_sha256, method.settings)
+        source = c.any.outcome.method.source_sha256
+        place = field.place_of(first.track, first.setup, level, c.name, source, c.settings)
         return withheld(count, (earlier or {}).get(place, ()))
 
     reasons = _reasons(competitors, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, peek)
@@ -147,33 +154,23 @@ def make_table(
         float(terms["margin_pp"]), seeds, _in_order(rows),
         tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
         field.holding_setup(ranked, seeds, first.setup), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
-        looks_in_words(len(seeds), some_at_first), _prior_in_words(prior), prior, _notes(anchor), release,
+        looks_in_words(len(seeds), some_at_first), _prior_in_words(prior), prior, _notes(anchor, candidates), release,
         str(terms.get("pattern") or ""),
     )  # fmt: skip
 
 
 def _reasons(
-    competitors: Sequence[Competitor],
-    anchor: Competitor | None,
-    setup: str,
-    seeds: tuple[int, ...],
-    margin_pp: float,
-    prior: VariancePrior | None,
-    peek: Callable[[Competitor, int], str],
-) -> dict[str, str | None]:
+    competitors: Sequence[Competitor], anchor: Competitor | None, setup: str, seeds: tuple[int, ...], margin_pp: float,
+    prior: VariancePrior | None, peek: Callable[[Competitor, int], str],
+) -> dict[str, str | None]:  # fmt: skip
     """By name, why a competitor is not ranked; None if it is."""
     reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in competitors}
     if anchor:
         quantum = 100.0 / _examples(anchor)
         lent = judge_lent(
-            competitors,
-            setup,
-            margin_pp=margin_pp,
-            prior=prior,
-            quantum_percent=quantum,
-            peeked=peek,
+            competitors, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum, peeked=peek,
             anchor_seeds=seeds,
-        )
+        )  # fmt: skip
         for c in competitors:
             if lender := lender_of(c):
                 alone = (
@@ -195,12 +192,18 @@ def _prior_in_words(prior: VariancePrior | None) -> str:
     return f"Moderated t: the track expects an sd of {prior.sd_pp:g} pp, with {prior.df:g} degrees of freedom."
 
 
-def _notes(anchor: Competitor | None) -> tuple[str, ...]:
-    """Seeds that the anchor lacks, though they were run: nothing is compared on them."""
-    lacking = sorted(set(anchor.records) - set(anchor.ok)) if anchor else []
-    if not lacking:
+def _notes(anchor: Competitor | None, candidates: Sequence[Competitor]) -> tuple[str, ...]:
+    """Which of several anchors it is; and seeds that it lacks, though they were run: nothing is compared on them."""
+    if anchor is None:
         return ()
-    return (f"The anchor has no result on {seeds_in_words(lacking)}: left out for all.",)
+    notes = []
+    if len(candidates) > 1:
+        notes.append(
+            f"{len(candidates)} competitors could be the anchor: it is {anchor.name}, with most seeds, or newest."
+        )
+    if lacking := sorted(set(anchor.records) - set(anchor.ok)):
+        notes.append(f"The anchor has no result on {seeds_in_words(lacking)}: left out for all.")
+    return tuple(notes)
 
 
 def _examples(c: Competitor | None) -> int:
@@ -259,7 +262,7 @@ def _row(
     return Row(
         name=c.name, role=method.role, kind=method.kind, seeds=seeds, scores=tuple(scores),
         records=tuple(record.record_sha256 for record in records), source_sha256=method.source_sha256,
-        settings=tuple(sorted(method.settings.items())),
+        settings=tuple(sorted(c.settings.items())),
         accuracy_percent=_mean(scores), sd_pp=_sd(scores) if len(scores) > 1 else None,
         interval_percent=_interval(scores, _examples(c)), drop_pp=_mean(drops) if whole else None,
         speedup_macs=_mean([x.speedup_macs for x in costs]), sparsity=_mean([x.sparsity for x in costs]),
