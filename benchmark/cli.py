@@ -65,7 +65,7 @@ def submit(
         requests.print_plan(trials, place, format, console())
         return
     if contribute:
-        contribution.check_before_running(submission.source, trials, contribute)
+        contribution.check_before_running(submission, trials, contribute)
     records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
     print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     _write_page(place.records, place.page)
@@ -146,6 +146,12 @@ def main() -> None:
         raise
     except BrokenPipeError:  # `prunemark ... | head`
         os._exit(0)
+    except PermissionError as problem:  # any path that the user named can be one that another may read
+        if debug:
+            raise
+        _complain(
+            f"{problem.filename or problem} cannot be read or written by you. Choose another place, or ask for it", 1
+        )
     except Exception as problem:
         if debug:
             raise

@@ -122,6 +122,11 @@ def test_the_rules_are_those_of_this_repository(records, change, said):
         (1, {"source_sha256": MINE.sha256}, "goes by the name or the part of a method that ships"),
         (3, {"source_sha256": MINE.sha256}, "is a scratch run that claims code"),
         (4, {"role": "submission"}, "is a dense run that claims code or another part"),
+        (2, {"role": "anchor"}, "takes the part of anchor, which is that of L1-norm"),
+        (1, {"role": "control"}, "takes the part of control, which is that of Random"),
+        (3, {"name": "FPGM"}, "takes the part of reference, which is that of Scratch"),
+        (4, {"name": "Scratch"}, "takes the part of reference, which is that of Dense"),
+        (3, {"settings": {"x": 1}}, "takes the part of reference with settings {'x': 1}; it has none"),
     ],
 )
 def test_nobody_goes_by_a_name_that_is_not_his(records, which, change, said):
@@ -129,6 +134,20 @@ def test_nobody_goes_by_a_name_that_is_not_his(records, which, change, said):
     records[which] = changed(records[which], method=method)
     texts = [text for _, text in found(contribution(records))]
     assert any(said in text for text in texts), texts
+
+
+def test_nobody_replaces_the_anchor_by_one_with_other_settings(records, make_record):
+    """All others would be compared with it, since it is newer."""
+    held = contribution(records)
+    other = [
+        make_record("L1-norm", seed, role="anchor", source=SHIPPED["L1-norm"], settings={"allocation": "global"})
+        for seed in range(5)
+    ]
+    said = found(contribution(other, ()), held)
+    assert len(said) == 5 and all("with settings {'allocation': 'global'}; it has none" in text for _, text in said)
+    lent = {"layer_ratios_of": "Mine cccccccc ()"}
+    control = make_record("Random", 0, role="control", source=SHIPPED["Random"], settings=lent)
+    assert found(contribution([control], ()), held) == []
 
 
 def test_older_code_of_a_shipped_method_stands_where_the_board_has_it_already(make_record):

@@ -1,6 +1,8 @@
 """A child process that only leaves files behind."""
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from prunemark.benchmark.outcome import MACHINE_STATUSES
 from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
+from prunemark.setups.errors import WorkFailed
 
 SOON = Limits(seconds=20)
 
@@ -82,3 +86,45 @@ def test_too_much_memory_is_stopped(tmp_path):
     with pytest.raises(ChildFailed) as caught:
         run_in_child(work, scratch=tmp_path, limits=Limits(seconds=20, memory_bytes=10**9))
     assert caught.value.status == "out_of_memory"
+
+
+def _killed(_: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _no_memory_for_torch(_: str) -> None:
+    import torch
+
+    torch.empty(2**60, dtype=torch.uint8)
+
+
+def _no_memory_on_a_gpu(_: str) -> None:
+    import torch
+
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+@pytest.mark.parametrize("work", [_killed, _no_memory_for_torch, _no_memory_on_a_gpu])
+def test_what_the_machine_lacks_is_no_failure_of_the_method(tmp_path, work):
+    """Such a trial is run again by the same command: nothing of it is kept, and nothing counts at chance."""
+    with pytest.raises(ChildFailed) as failure:
+        run_in_child(work, "", scratch=tmp_path, limits=Limits(60.0))
+    assert failure.value.status == "out_of_memory" and failure.value.status in MACHINE_STATUSES
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_full_disk_is_no_result_at_all(tmp_path, number):
+    def write(_: str) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(WorkFailed, match=rf"could not write: OSError: .*{number}.*run the same command again"):
+        run_in_child(write, "", scratch=tmp_path, limits=Limits(60.0))
+
+
+def test_a_file_that_the_method_misses_is_its_own_failure(tmp_path):
+    def read(_: str) -> None:
+        Path("nowhere").read_text()
+
+    with pytest.raises(ChildFailed) as failure:
+        run_in_child(read, "", scratch=tmp_path, limits=Limits(60.0))
+    assert failure.value.status == "failed"

@@ -55,6 +55,8 @@ WRONG = [
     (["tracks", "show", "cifar"], ["unknown track"]),
     (["methods", "show", "L0"], ["unknown method"]),
     (["setups", "--format", "yaml"], ["unknown format", "csv, json, table"]),
+    (["submit", "L1-norm", "--track", "quick", "--home", "what?"], ["has ? in its name", "another folder"]),
+    (["submit", "L1-norm", "--track", "quick", "--home", "50%25"], ["has % in its name"]),
 ]
 
 
@@ -65,6 +67,55 @@ def test_wrong_input_is_answered_in_words(command, words, expected):
     assert "Traceback" not in err and len(err.strip().splitlines()) <= 3, err
     for part in expected:
         assert part in err
+
+
+def test_a_format_that_is_none_is_refused_before_anything_runs(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(LocalProcesses, "run", lambda *_: pytest.fail("it ran"))
+    for words in (["submit", "L1-norm"], ["tune", "L1-norm"]):
+        code, _, err = command(*words, "--track", "quick", "--home", tmp_path / "home", "--format", "yaml")
+        assert code == 2 and "unknown format 'yaml'" in err and not (tmp_path / "home").exists()
+
+
+METHOD = """
+from prunemark.benchmark.method import FilterCriterion
+
+
+class {name}(FilterCriterion):
+    def score(self, model, layer, group, context):
+        return layer.weight.flatten(1).norm(dim=1)
+"""
+
+
+@pytest.mark.parametrize("name", ["Scratch", "Dense"])
+def test_no_method_has_the_name_of_a_reference(command, tmp_path, name):
+    (tmp_path / "mine.py").write_text(METHOD.format(name=name))
+    code, _, err = command("submit", f"{tmp_path}/mine.py:{name}", "--track", "quick", "--home", tmp_path / "home")
+    assert code == 2 and f"'{name}' is the name of a reference" in err
+
+
+def test_what_could_not_be_accepted_is_not_run(command, tmp_path, monkeypatch):
+    """A class with the name of a method that ships is another one, and no board takes it for that."""
+    (tmp_path / "mine.py").write_text(METHOD.format(name="FPGM"))
+    (tmp_path / "board" / "records").mkdir(parents=True)
+    (tmp_path / "board" / "records" / ".gitkeep").touch()
+    ran = []
+    monkeypatch.setattr("prunemark.benchmark.commands.requests.run", lambda *_: ran.append(1) or pytest.fail("it ran"))
+    words = ["submit", f"{tmp_path}/mine.py:FPGM", "--track", "quick", "--home", tmp_path / "home"]
+    code, _, err = command(*words, "--contribute", tmp_path / "board")
+    assert code == 2 and "'FPGM' is a method that ships with Prunemark. Give your class another name" in err and not ran
+
+
+def test_a_folder_that_others_may_read_is_named(command, monkeypatch):
+    def locked(*_):
+        raise PermissionError(13, "Permission denied", "/theirs/records")
+
+    monkeypatch.setattr("prunemark.leaderboard.archive.load.read_sound", locked)
+    code, _, err = command("leaderboard", "--records", ".")
+    assert (
+        code == 1
+        and err.startswith("prunemark: /theirs/records cannot be read or written by you")
+        and "fault" not in err
+    )
 
 
 def test_a_home_that_is_a_file_is_refused(command, tmp_path):

@@ -20,22 +20,25 @@ if TYPE_CHECKING:
     from prunemark.benchmark.record import Record
     from prunemark.benchmark.results.home import Home
     from prunemark.benchmark.submissions.method_files import SourceText
-    from prunemark.benchmark.submissions.submission import MethodSource
-    from prunemark.benchmark.trial.plan import Trial
+    from prunemark.benchmark.trial.plan import Competitor, Trial
 
 UNDECIDED = 4
 Say = Callable[[str], None]
 
 
-def check_before_running(source: MethodSource | None, trials: Sequence[Trial], folder: Path) -> None:
-    """Raises InputError, before anything is run, when the results could not be added afterwards."""
+def check_before_running(submission: Competitor, trials: Sequence[Trial], folder: Path) -> None:
+    """Raises InputError, before anything is run, when the results could not be added or accepted afterwards."""
+    from prunemark.baselines.registry import METHODS
     from prunemark.benchmark.exchange.contribution import text_of
     from prunemark.benchmark.exchange.growing import anchor_seeds, outgrown, planned_seeds
+    from prunemark.benchmark.submissions.submission import locate
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--contribute {folder} is a file. Give the folder of a board, such as leaderboard in a clone")
-    if source:
-        text_of(source)
+    if submission.source:
+        text_of(submission.source)
+        if submission.name in METHODS and locate(submission.name, METHODS)[1].sha256 != submission.source.sha256:
+            raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
     if found := outgrown(anchor_seeds(_counting(folder)), planned_seeds(trials), _looks()):
         raise InputError(f"--contribute {folder}: {found[0]}.\nChoose --seeds 5, or 10; what has run is not run again")
 
@@ -85,7 +88,7 @@ def _counting(folder: Path) -> Sequence[Record]:
     """The records of a board that count, of all versions of its tracks. None where there is no board yet."""
     from prunemark.leaderboard.archive.load import read_counting
 
-    if not (folder / "records").is_dir() or not any((folder / "records").iterdir()):
+    if not _names(folder):
         return []
     return read_counting(folder / "records")
 

@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 160
-Format = Annotated[str, typer.Option("--format", help="table, json or csv")]
+
+
+def _known_format(format: str) -> str:
+    """Before anything runs: a wrong word must not cost the results of an hour their table."""
+    from prunemark.benchmark.commands.tables import FORMATS
+    from prunemark.setups.errors import unknown_name
+
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    return format
+
+
+Format = Annotated[str, typer.Option("--format", help="table, json or csv", callback=_known_format)]
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="folder of results [env: PRUNEMARK_HOME; default: ./prunemark-home]"),

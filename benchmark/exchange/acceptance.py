@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from prunemark.benchmark.exchange.contribution import Contribution, Decided
 from prunemark.benchmark.exchange.growing import anchor_seeds, outgrown
-from prunemark.benchmark.outcome import MACS_CONVENTION, Compression
+from prunemark.benchmark.experiments.submit import RANDOM_CONTROL, REFERENCES
+from prunemark.benchmark.outcome import MACS_CONVENTION, RATIOS_OF, Compression, Method
 from prunemark.benchmark.record import Record, canonical_json
 from prunemark.benchmark.results.difference import first_difference, other_machine
 from prunemark.benchmark.submissions.method_files import SourceText, check_files
@@ -55,11 +56,15 @@ def examine(
     """
     sources = {**dict.fromkeys(shipped.values()), **held.sources, **new.sources}
     known = {(r.outcome.method.name, r.outcome.method.source_sha256) for r in held.records}
+    usual = _usual_settings([*held.records, *new.records])
     broken = [
         f"record {label(record)} {what}"
         for record in new.records
-        for what in (*_against_rules(record), *_against_sources(record, sources, shipped, known), *_against_end(record))
-    ]
+        for what in (
+            *_against_rules(record), *_against_sources(record, sources, shipped, known), *_against_end(record),
+            *_against_part(record, usual),
+        )
+    ]  # fmt: skip
     broken += [f"record {label(record)} {what}" for record in new.records if (what := _against_decision(record, new))]
     broken += list(_left_over(new, held))
     broken += outgrown(anchor_seeds(held.records), anchor_seeds(new.records), looks)
@@ -115,6 +120,38 @@ def _against_sources(
             f"goes by the name or the part of a method that ships with Prunemark, but has other code "
             f"({method.source_sha256[:12]}). Update your clone, or give your class another name"
         )
+
+
+def _against_part(record: Record, usual: Mapping[tuple[str, ...], Mapping[str, Any]]) -> Iterator[str]:
+    """Anchor, controls and references are those that the harness adds by itself: all are compared with them."""
+    method, track = record.outcome.method, TRACKS.get(record.outcome.track)
+    if track is None or method.role == "submission":
+        return
+    names = {kind: name for name, kind, _ in REFERENCES}
+    names["pruned"] = track.anchor if method.role == "anchor" else RANDOM_CONTROL[track.granularity]
+    if method.name != names[method.kind]:
+        yield f"takes the part of {method.role}, which is that of {names[method.kind]}"
+    elif (stated := own_settings(method)) != (expected := usual.get(_part(record), {})):
+        yield f"takes the part of {method.role} with settings {stated or 'none'}; it has {expected or 'none'}"
+
+
+def _usual_settings(records: Sequence[Record]) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """The settings with which the harness runs its own parts: those that were there first, by `_part`."""
+    found: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    for record in records:
+        if record.outcome.method.kind == "pruned":
+            found.setdefault(_part(record), own_settings(record.outcome.method))
+    return found
+
+
+def _part(record: Record) -> tuple[str, ...]:
+    method = record.outcome.method
+    return record.outcome.track, method.role, method.name, method.source_sha256
+
+
+def own_settings(method: Method) -> dict[str, Any]:
+    """What was set of a method, without whose layer ratios a control was lent."""
+    return {name: value for name, value in method.settings.items() if name != RATIOS_OF}
 
 
 def _against_decision(record: Record, new: Contribution) -> str:

@@ -217,6 +217,8 @@ def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: 
     settings = {name: value for name, value in method.settings.items() if name != RATIOS_OF}
     if set(settings) != set(what.settings):
         raise InputError(f"its settings are {', '.join(settings) or 'none'}; the source's {', '.join(what.settings)}")
+    if method.role != "submission" and settings != (defaults := what.with_settings({})):
+        raise InputError(f"the {method.role} runs with its defaults, {defaults}; this one with {settings}")
     prune_at = o.base.pretraining.epochs if o.base and o.setup in WHOLE else None
     ordered = tuple((name, settings[name]) for name in what.settings)  # controls spell them out in this order
     return Competitor(

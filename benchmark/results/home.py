@@ -58,6 +58,10 @@ def open_home(home: Home) -> Home:
     """Makes the folders. Raises InputError when the place is a file, WorkFailed when it cannot be written."""
     if home.root.exists() and not home.root.is_dir():
         raise InputError(f"--home {home.root} is a file. Give a folder, or one that does not exist yet")
+    if odd := sorted(set("?#%") & set(str(home.root))):
+        raise InputError(
+            f"--home {home.root} has {' '.join(odd)} in its name, which MLflow cannot open. Give another folder"
+        )
     with storage_errors(home.root):
         for folder in (home.root, home.store.root, home.records):
             folder.mkdir(parents=True, exist_ok=True)

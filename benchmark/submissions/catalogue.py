@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.baselines.registry import METHODS
-from prunemark.benchmark.submissions.declared import about_of, class_values, lineage, settings_of
+from prunemark.benchmark.submissions.declared import about_of, class_values, lineage, literal, settings_of
 from prunemark.benchmark.submissions.submission import locate
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup
 from prunemark.setups.factors import HARNESS_FACTORS
@@ -120,7 +120,7 @@ def _declared(value: ast.expr | None, absent: str, text: str = "{}") -> str:
 def _about(values: dict[str, ast.expr]) -> dict[str, str]:
     """The five axes of the founding paper, and where the formula comes from."""
     about = about_of(values)
-    granularity = ast.literal_eval(values["granularity"]) if "granularity" in values else "not stated"
+    granularity = literal(values["granularity"]) if "granularity" in values else "not stated"
     if about is None:
         return {"granularity (what)": granularity, "about": "nothing stated; a method says it as about = About(...)"}
     return {

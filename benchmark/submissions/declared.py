@@ -58,8 +58,8 @@ def settings_of(values: dict[str, ast.expr]) -> dict[str, str]:
     for name, value in values.items():
         if isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] == "setting" and value.args:
             default, *meaning = value.args
-            words = str(_literal(meaning[0])) if meaning else ""
-            found[name] = f"{_literal(default)}: {words}"
+            words = str(literal(meaning[0])) if meaning else ""
+            found[name] = f"{literal(default)}: {words}"
     return found
 
 
@@ -68,14 +68,14 @@ def about_of(values: dict[str, ast.expr]) -> dict[str, Any] | None:
     call = values.get("about")
     if not isinstance(call, ast.Call):
         return None
-    given = {keyword.arg: _literal(keyword.value) for keyword in call.keywords}
+    given = {keyword.arg: literal(keyword.value) for keyword in call.keywords}
     defaults = {field.name: "" if field.default is MISSING else field.default for field in fields(About)}
     return {name: given.get(name, default) for name, default in defaults.items()}
 
 
-def _literal(value: ast.expr) -> Any:
+def literal(value: ast.expr) -> Any:
     """The value of a literal; of anything else its source."""
     try:
         return ast.literal_eval(value)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: a list as the key of a dict
         return ast.unparse(value)

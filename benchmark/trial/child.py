@@ -8,6 +8,7 @@ isolation: the child can still read the disk. The level is on the record.
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import multiprocessing
 import os
@@ -23,11 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.benchmark.outcome import Status
+from prunemark.setups.errors import WorkFailed
 
 ISOLATION = "process"
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 LOG_LIMIT = 20_000
+DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ def run_in_child(
 ) -> None:
     """Runs `work(*arguments)` in a forked child with `scratch` as its working directory.
 
-    Raises ChildFailed when it raises, is killed, or exceeds a limit. Fork before this process has used
-    CUDA: a forked child cannot.
+    Raises ChildFailed when it raises, is killed, or exceeds a limit; WorkFailed when the disk it writes to is full or
+    broken, of which the method is not the cause. Fork before this process has used CUDA: a forked child cannot.
     """
     token = secrets.token_hex(16)
     process = multiprocessing.get_context("fork").Process(
@@ -85,7 +88,18 @@ def run_in_child(
 def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
     said = scratch / ERROR_FILE
     if said.is_file():
-        raise _read_error(said)
+        error = _read_error(said)
+        if error.rule == DISK:
+            raise WorkFailed(
+                f"a trial could not write: {error.evidence}. Make room there and run the same command again"
+            )
+        raise error
+    if exitcode == -signal.SIGKILL:
+        raise ChildFailed(
+            "out_of_memory",
+            "memory",
+            "its process was killed from outside (signal 9), as when the machine runs out of memory",
+        )
     if exitcode != 0:
         raise ChildFailed("failed", "the method's process ended", f"its process ended with exit code {exitcode}")
 
@@ -145,6 +159,10 @@ def _explain(problem: BaseException) -> dict[str, str]:
     ):
         if isinstance(problem, kind):
             status, rule = its_status, its_rule
+    if _is_memory_error(problem):
+        status, rule = "out_of_memory", "memory"
+    if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
+        rule = DISK
     trace = "".join(traceback.format_exception(problem))
     evidence = printable(f"{type(problem).__name__}: {problem}")[:500]
     return {"status": status, "rule": rule, "evidence": evidence, "traceback": printable(trace)[-LOG_LIMIT:]}
@@ -176,3 +194,11 @@ def _resident_bytes(pid: int | None) -> int:
     except (OSError, IndexError):
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _is_memory_error(problem: BaseException) -> bool:
+    """torch has an error of its own for a GPU, and a RuntimeError for a CPU whose allocator got nothing."""
+    import torch
+
+    said = "can't allocate memory" in str(problem) or "not enough memory" in str(problem)
+    return isinstance(problem, torch.OutOfMemoryError) or (isinstance(problem, RuntimeError) and said)
