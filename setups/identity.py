@@ -13,7 +13,8 @@ import tokenize
 from collections.abc import Iterable, Iterator
 
 READS_ITSELF = re.compile(rb"__doc__|getsource|getdoc|\babout\.|coding[:=]")
-"""In a file with such words, comments and docstrings may matter: then every byte counts."""
+READS_ITSELF_IN_CODE = re.compile(rb"\babout\b|__file__")
+"""In a file with such words, or with the latter in its code, comments and docstrings may matter: every byte counts."""
 
 Span = tuple[int, int, int, int]  # first line (from 0), byte in it, last line, byte in it
 
@@ -48,11 +49,12 @@ def code_of(content: bytes) -> bytes:
     for first, start, last, end in spans:
         kept = lines[first][:start] + lines[last][end:]
         lines[first : last + 1] = [kept, *[b""] * (last - first)]
-    return b"\n".join(
+    code = b"\n".join(
         line if number in in_string else line.rstrip()
         for number, line in enumerate(lines)
         if line.strip() or number in in_string
     )
+    return content if READS_ITSELF_IN_CODE.search(code) else code
 
 
 def _words(tree: ast.Module) -> Iterator[Span]:

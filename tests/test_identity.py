@@ -72,10 +72,18 @@ def test_a_hash_sign_or_a_blank_line_in_a_string_is_code():
         b"# -*- coding: latin-1 -*-\nx = 1\n",
         b"def broken(:\n    # comment\n",
         b"import inspect\nn = len(inspect.getsource(f))  # one\n",
+        b"class A:\n    about = About(ratio='1')\n\n    def f(self):\n        x = self.about\n        return x.ratio\n",
+        b"class A:\n    about = About(criterion='1')\n\n    def f(self):\n        return getattr(self, 'about')\n",
+        b"n = len(open(__file__).read())  # one\n",
     ],
 )
 def test_a_file_that_could_read_its_own_words_counts_byte_by_byte(text):
     assert code_of(text) == text
+
+
+def test_the_word_about_in_words_alone_does_not_count():
+    text = b'class A:\n    """All %s it."""\n\n    about = About(criterion="1")  # %s\n    x = 1\n'
+    assert code_of(text % (b"about", b"about")) == code_of(text % (b"of", b"more"))
 
 
 def test_about_counts_where_it_is_not_plain_literals():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -187,3 +188,34 @@ def test_whatever_is_let_through_stays_inside(tmp_path_factory, names):
     root = tmp_path_factory.getbasetemp()
     for name, _ in text.files:
         assert (root / name).resolve().is_relative_to(root.resolve()) and ".." not in name.split("/")
+
+
+@pytest.mark.parametrize("line", ["from . import SIGN", "from pack import SIGN", "from pack.sub import OTHER"])
+def test_what_runs_before_a_method_in_a_package_is_part_of_it(tmp_path, line):
+    """The `__init__.py` of its packages: the same file prunes otherwise where one of them says otherwise."""
+    hashes = []
+    for sign in (1, -1):
+        place = tmp_path / str(sign)
+        (place / "pack" / "sub").mkdir(parents=True)
+        (place / "pack" / "__init__.py").write_text(f"SIGN = {sign}\n")
+        (place / "pack" / "sub" / "__init__.py").write_text("SIGN = OTHER = 1\n")
+        (place / "pack" / "sub" / "mine.py").write_text(f"{line}\n\n\nclass Mine:\n    pass\n")
+        source = locate(f"{place}/pack/sub/mine.py:Mine", {})[1]
+        hashes.append(source.sha256)
+        (tmp_path / f"again{sign}").mkdir()
+        text = read_source(source, tmp_path / f"again{sign}")
+        assert sorted(Path(name).as_posix() for name, _ in text.files) == [
+            "__init__.py",
+            "sub/__init__.py",
+            "sub/mine.py",
+        ]
+        assert text.sha256 == source.sha256
+    assert hashes[0] != hashes[1]
+
+
+def test_packages_that_do_nothing_are_no_part_of_it(tmp_path):
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "mine.py").write_text("class Mine:\n    pass\n")
+    alone = locate(f"{tmp_path}/pack/mine.py:Mine", {})[1]
+    (tmp_path / "pack" / "__init__.py").write_text('"""Mine."""\n')
+    assert locate(f"{tmp_path}/pack/mine.py:Mine", {})[1].sha256 == alone.sha256

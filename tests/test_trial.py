@@ -9,6 +9,7 @@ from prunemark.benchmark.experiments.submit import stored_record
 from prunemark.benchmark.record import dump, load, pipeline_of
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import locate
+from prunemark.benchmark.trial.child import ChildFailed
 from prunemark.benchmark.trial.describing import describe_in_child
 from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.plan import Competitor, make_trials
@@ -109,7 +110,7 @@ def test_executed_pipelines_of_two_methods_satisfy_the_setup_they_ran_under(stor
         ("ReturnsNothing", "failed", "got NoneType"),
         ("ReplacesTheModel", "noncompliant", "do not fit resnet8"),
         ("Exits", "failed", "it ended before the harness"),
-        ("Kills", "failed", "exit code -9"),
+        ("Kills", "out_of_memory", "killed from outside (signal 9)"),  # as the kernel does when memory runs out
         ("TooManyEpochs", "budget_exceeded", "3 pruning epochs were granted"),
     ],
 )
@@ -234,3 +235,22 @@ def test_describing_a_method(tmp_path):
     assert described.with_settings({"power": "1"}) == {
         "allocation": "uniform", "schedule": "one-shot", "epochs": 0, "power": 1.0,
     }  # fmt: skip
+
+
+def test_what_a_submission_may_not_do_it_may_not_do_when_it_is_loaded_either(tmp_path):
+    """Its file is executed to find out what it declares, also in `check` and on a stranger's pull request."""
+    text = (
+        "from prunemark.benchmark.method import FilterCriterion\n\n\n"
+        "class Mine(FilterCriterion):\n    def score(self, *_):\n        return 0\n"
+    )
+    tricks = {
+        "import subprocess\nsubprocess.Popen(['true'], start_new_session=True)\n": "may not start a process",
+        "import socket\nsocket.socket().connect(('127.0.0.1', 9))\n": "may not use the network",
+        "import prunemark.benchmark.images.data\n": "prunemark.benchmark.images",
+    }
+    for number, (trick, said) in enumerate(tricks.items()):
+        (tmp_path / f"mine{number}.py").write_text(trick + text)
+        with pytest.raises(ChildFailed, match=said):
+            describe_in_child(locate(f"{tmp_path}/mine{number}.py:Mine", {})[1], "Mine")
+    (tmp_path / "sound.py").write_text(text)
+    assert describe_in_child(locate(f"{tmp_path}/sound.py:Mine", {})[1], "Mine").granularity == "filter"

@@ -19,7 +19,7 @@ from typing import Any
 from prunemark.setups.about import About
 from prunemark.setups.budget import Own
 from prunemark.setups.errors import InputError, unknown_name
-from prunemark.setups.identity import source_sha256
+from prunemark.setups.identity import code_of, source_sha256
 from prunemark.setups.recipe import OwnRecipe
 
 SettingValue = bool | int | float | str
@@ -161,8 +161,9 @@ def _parse(path: Path) -> ast.Module:
 
 
 def _closure(path: Path) -> set[Path]:
-    """The file and every file or package beside it that it imports, directly or through another."""
-    found, waiting = {path}, [path]
+    """The file, what runs before it, and every file or package beside it that they import, also through others."""
+    found = {path, *_own_packages(path)}
+    waiting = list(found)
     while waiting:
         current = waiting.pop()
         for folder, name in _imported(_parse(current), current, path.parent):
@@ -171,6 +172,19 @@ def _closure(path: Path) -> set[Path]:
                     found.add(candidate)
                     waiting.append(candidate)
     return found
+
+
+def _own_packages(path: Path) -> list[Path]:
+    """The `__init__.py` of every package that the file lies in: they run when it is loaded. None where all are empty.
+
+    Not those of the harness, which is loaded already.
+    """
+    inits, folder = [], path.parent
+    while (init := folder / "__init__.py").is_file():
+        inits.append(init)
+        folder = folder.parent
+    harness = bool(inits) and inits[-1].parent.name == HARNESS
+    return [] if harness or not any(code_of(init.read_bytes()).strip() for init in inits) else inits
 
 
 def _imported(tree: ast.Module, current: Path, root: Path) -> set[tuple[Path, str]]:

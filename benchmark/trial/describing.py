@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prunemark.benchmark.submissions.submission import MethodDescription, MethodSource, describe
 from prunemark.benchmark.trial.child import Limits, run_in_child
+from prunemark.benchmark.trial.confine import confine, harness_hidden
 
 DESCRIPTION = "description.json"
 DESCRIBE_SECONDS = 60.0
@@ -26,5 +27,11 @@ def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
 
 
 def _describe(source: MethodSource, name: str, out: Path) -> None:
-    """Writes what a method's class declares. Executes the method's file: for child processes only."""
-    (out / DESCRIPTION).write_text(json.dumps(asdict(describe(source, name)), allow_nan=False))
+    """Writes what a method's class declares. Executes the method's file: for child processes only.
+
+    What a submission may not do while it prunes it may not do here either.
+    """
+    confine()
+    with harness_hidden():
+        described = describe(source, name)
+    (out / DESCRIPTION).write_text(json.dumps(asdict(described), allow_nan=False))
