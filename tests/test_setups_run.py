@@ -187,13 +187,24 @@ CHEATS = {
     "TrainsInAThread": "training FLOPs",
     "SearchesWithoutGradients": "training FLOPs",
 }
+HIDDEN_CHEATS = {
+    "SearchesInAThread": "training FLOPs",
+    "TrainsInEarlier": "hooks on all modules",
+    "HookOnTheCheckpoint": "something else trained in it",
+}
 
 
-@pytest.mark.parametrize("name", CHEATS)
+@pytest.mark.parametrize("name", [*CHEATS, *HIDDEN_CHEATS])
 def test_each_evasion_is_caught(run, name):
-    outcome = run("S3.2", name, "cheats.py").outcome
+    outcome = run("S3.2", name, "cheats.py" if name in CHEATS else "hidden_cheats.py").outcome
     assert outcome.status == "budget_exceeded", outcome.failure or outcome.pruning
-    assert CHEATS[name] in outcome.failure.evidence and outcome.accuracy is None
+    assert (CHEATS | HIDDEN_CHEATS)[name] in outcome.failure.evidence and outcome.accuracy is None
+
+
+def test_a_one_shot_method_is_run_again_in_a_process_that_knows_nothing_of_the_first(run):
+    """Under S4.2 the dense model is trained before it; what the first run computed must not reach the second."""
+    outcome = ok(run("S4.2", "TwoLives", "hidden_cheats.py")).outcome
+    assert outcome.pruning.epochs == 2
 
 
 def test_the_meter_and_the_data_are_not_handed_over(run):

@@ -7,7 +7,9 @@ written out by hand as sums of element-wise ones are not seen.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,17 +22,27 @@ from prunemark.benchmark.metering.meter import BACKWARD_PER_FORWARD, Meter
 from prunemark.benchmark.networks.cost import Products
 
 
+class _Pauses(threading.local):
+    """How often `paused` is entered, in this thread: another one may compute meanwhile."""
+
+    count = 0
+
+
 class Watch(TorchFunctionMode):
     """Counts the MACs of convolutions and matrix products, and of their gradients, into a meter.
 
-    While `paused` is entered nothing is counted: the harness's own loop counts for itself.
+    While `paused` is entered nothing of that thread is counted: the harness's own loop counts for itself.
     """
 
     def __init__(self, meter: Meter) -> None:
         super().__init__()
         self._meter = meter
-        self._pauses = 0
+        self._own = _Pauses()
         self.paused_runs = self.paused_steps = 0
+
+    @property
+    def _pauses(self) -> int:
+        return self._own.count
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs the function and counts it."""
@@ -62,22 +74,22 @@ class Watch(TorchFunctionMode):
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Counts nothing inside, at no cost: torch does not even ask."""
-        self._pauses += 1
+        self._own.count += 1
         try:
             with torch._C.DisableTorchFunction():
                 yield
         finally:
-            self._pauses -= 1
+            self._own.count -= 1
 
     @contextlib.contextmanager
     def resumed(self) -> Iterator[None]:
         """Counts again inside: for what the submission adds to the harness's loop."""
-        before, self._pauses = self._pauses, 0
+        before, self._own.count = self._own.count, 0
         try:
             with torch._C._EnableTorchFunction():
                 yield
         finally:
-            self._pauses = before
+            self._own.count = before
 
     def on_step(self, optimiser: Optimizer, *_: object) -> None:
         """Any optimiser of torch's kind has stepped."""
@@ -100,6 +112,33 @@ class Watch(TorchFunctionMode):
 
         return counted
 
+    def in_threads(self, start: Callable[..., Any]) -> Callable[..., Any]:
+        """What starts a thread: one that is watched as well, for torch asks the watch of its own thread alone."""
+
+        def started(function: Callable[..., Any], *rest: Any, **how: Any) -> Any:
+            def watched(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return function(*args, **kwargs)
+
+            return start(watched, *rest, **how)
+
+        return started
+
+
+@contextlib.contextmanager
+def _every_thread(watch: Watch) -> Iterator[None]:
+    """Threads that are started inside are watched. Python 3.13 has another way to start one."""
+    starters = [(_thread, "start_new_thread"), (_thread, "start_new"), (_thread, "start_joinable_thread"),
+                (threading, "_start_new_thread"), (threading, "_start_joinable_thread")]  # fmt: skip
+    before = [(module, name, getattr(module, name)) for module, name in starters if hasattr(module, name)]
+    for module, name, start in before:
+        setattr(module, name, watch.in_threads(start))
+    try:
+        yield
+    finally:
+        for module, name, start in before:
+            setattr(module, name, start)
+
 
 @contextlib.contextmanager
 def watching(meter: Meter, batch_size: int) -> Iterator[Watch]:
@@ -111,12 +150,23 @@ def watching(meter: Meter, batch_size: int) -> Iterator[Watch]:
     try:
         for engine in engines:
             engine._engine_run_backward = watch.around(run, batch_size)
-        with watch:
+        with watch, _every_thread(watch):
             yield watch
     finally:
         for engine in engines:
             engine._engine_run_backward = run
         handle.remove()
+
+
+def has_any_global_hook() -> bool:
+    """Whether something was registered that runs in every module there is, those of the harness too."""
+    names = (
+        "_global_forward_hooks",
+        "_global_forward_pre_hooks",
+        "_global_backward_hooks",
+        "_global_backward_pre_hooks",
+    )
+    return any(getattr(torch.nn.modules.module, name, None) for name in names)
 
 
 def _convolution(out: torch.Tensor, args: Any, kwargs: Any) -> int:

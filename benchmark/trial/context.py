@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from prunemark.benchmark.compression import budget_solver, sparsity, surgery
 from prunemark.benchmark.compression.parts import filter_masks
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
-from prunemark.benchmark.metering.watch import Watch
+from prunemark.benchmark.metering.watch import Watch, has_any_global_hook
 from prunemark.benchmark.method import Decision, Group, PruningContext, Scores, Target
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.trial.seeds import derive_seed
@@ -76,9 +77,10 @@ class TrialContext:
                 f"the base model was trained for {reached} epochs; asked for are its weights after {epoch}"
             )
         model = placed(build_network(self.track.network, self.data.shape, derive_seed(self.seed, "base")), device)
-        with self.watch.paused():
+        meter = Meter(0)
+        with self._alone(lambda: meter.steps):
             train(
-                model, self.data, self.budget.pretraining, seed=self.seed, stream="pretraining", meter=Meter(0),
+                model, self.data, self.budget.pretraining, seed=self.seed, stream="pretraining", meter=meter,
                 epochs=range(epoch),
             )  # fmt: skip
         return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
@@ -99,13 +101,25 @@ class TrialContext:
             penalty=self._watched(penalty), after_step=self._watched(after_step), masks=self._masks(model, keep)
         )
         stream = f"pruning/{self._next_pass()}"
-        watch, before = self.watch, (self.watch.paused_runs, self.watch.paused_steps, self.meter.steps)
-        foreign = self.meter.foreign_steps
-        with watch.paused():
+        with self._alone(lambda: self.meter.steps - self.meter.foreign_steps):
             train(model, self.data, recipe, seed=self.seed, stream=stream, meter=self.meter, hooks=hooks)
-        steps = self.meter.steps - before[2] - (self.meter.foreign_steps - foreign)
+
+    @contextlib.contextmanager
+    def _alone(self, steps_so_far: Callable[[], int]) -> Iterator[None]:
+        """Around a loop of the harness, which counts for itself: nothing else may train in it.
+
+        Hooks on modules, parameters or optimisers can hide training, and those on all modules run in whatever network.
+        """
+        if has_any_global_hook():
+            self.meter.refuse(
+                "hooks on all modules are registered: they would run inside the harness's loop, uncounted"
+            )
+        watch, before = self.watch, (self.watch.paused_runs, self.watch.paused_steps, steps_so_far())
+        with watch.paused():
+            yield
+        steps = steps_so_far() - before[2]
         runs, stepped = watch.paused_runs - before[0], watch.paused_steps - before[1]
-        if (runs, stepped) != (steps, steps):  # hooks on modules, parameters or optimisers can hide training
+        if (runs, stepped) != (steps, steps):
             self.meter.refuse(
                 f"the harness's loop made {steps} steps, and inside it autograd ran {runs} times and optimisers "
                 f"stepped {stepped} times: something else trained in it"

@@ -60,6 +60,14 @@ def environment() -> dict[str, str]:
     return {"harness": digest.hexdigest(), "machine": platform.machine()} | package_versions(NUMERIC_PACKAGES)
 
 
+def libraries(network: str, dataset: str = "digits") -> dict[str, str]:
+    """The versions of what this network and these images come from, besides what all trials rest on."""
+    names = [source for source in ("timm", "torchvision") if network.startswith(f"{source}:")]
+    if dataset != "digits":  # images are read, and scaled to the track's size
+        names += ["torchvision", "pillow"]
+    return package_versions(sorted(set(names)))
+
+
 def package_versions(names: Sequence[str]) -> dict[str, str]:
     """Installed versions, without importing anything; 'missing' where there is none."""
     found = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from prunemark.benchmark.images.sources import source_of
 from prunemark.benchmark.results.store import Store, key_of
-from prunemark.benchmark.trial.environment import environment
+from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.setups.recipe import Recipe
 
@@ -55,7 +55,8 @@ def retrain_key(trial: Trial, start: str, recipe: Recipe) -> str:
 
 def _where(trial: Trial) -> dict[str, Any]:
     stated = {"arithmetic": trial.track.arithmetic} if trial.track.arithmetic else {}
-    return {"device": trial.device, "environment": environment()} | stated
+    others = libraries(trial.track.network, trial.track.dataset)
+    return {"device": trial.device, "environment": environment() | others} | stated
 
 
 def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") -> Keys:

@@ -12,7 +12,7 @@ from prunemark.benchmark.compression.prunable import check_prunable
 from prunemark.benchmark.networks.registry import NETWORKS, ImageShape, build_network
 from prunemark.benchmark.results.store import Store, key_of
 from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
-from prunemark.benchmark.trial.environment import environment
+from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import Track
@@ -32,7 +32,8 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
         raise InputError(f"track {track.id} states {track.classes} classes; the images have {shape.classes}")
     key = key_of("network", {
         "network": track.network, "layers": track.prunable, "granularity": track.granularity, "pattern": track.pattern,
-        "shape": [shape.channels, shape.height, shape.width, shape.classes], "environment": environment(),
+        "shape": [shape.channels, shape.height, shape.width, shape.classes],
+        "environment": environment() | libraries(track.network),
     })  # fmt: skip
     with store.lock(key):
         if store.read(key):

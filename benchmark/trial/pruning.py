@@ -29,7 +29,7 @@ from prunemark.benchmark.trial.stages import write_json
 from prunemark.benchmark.trial.training import steps_per_epoch
 
 PRUNED_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
-GIVEN = "given"
+GIVEN, UNTRAINED = "given", "untrained"
 
 
 def hand_over(base: Path, data_folder: Path, out: Path) -> None:
@@ -42,8 +42,12 @@ def hand_over(base: Path, data_folder: Path, out: Path) -> None:
         shutil.copyfile(file, out / GIVEN / file.name)
 
 
-def prune(trial: Trial, given: dict[str, int] | None, out: Path) -> None:
+def prune(trial: Trial, given: dict[str, int] | None, out: Path, train_first: bool = False) -> None:
     """Runs the submitted method on the base model. The only stage that executes submitted code.
+
+    Where the epochs of pruning are imposed and the method used none, it leaves only `UNTRAINED`: it is to be run again
+    with `train_first`, which trains the dense model before. That is for another process, in another folder: nothing
+    that the first run computed may reach it.
 
     It is called in a child process that is given the training split alone, and leaves only data in `out`, the
     folder in which `hand_over` has laid what it is given.
@@ -53,9 +57,10 @@ def prune(trial: Trial, given: dict[str, int] | None, out: Path) -> None:
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, out / GIVEN, "train", device, workers=0)  # no process may be started here
     weights = load_file(out / GIVEN / WEIGHTS)
-    model, decision, stage = _run_method(trial, weights, data, given, train_first=False)
-    if trial.budget.pruning_exact and stage.epochs == 0:  # a one-shot method: the dense model is trained first
-        model, decision, stage = _run_method(trial, weights, data, given, train_first=True)
+    model, decision, stage = _run_method(trial, weights, data, given, train_first=train_first)
+    if trial.budget.pruning_exact and stage.epochs == 0 and not train_first:  # a one-shot method
+        (out / UNTRAINED).touch()
+        return
     check_finite(model.state_dict())
     surgery.rebuild(track, data.shape, tensor_dict(model.state_dict()), decision, 0)
     check_target(trial, decision, data.shape, given)

@@ -179,28 +179,36 @@ def prune(run: Run, base: Path | None) -> Pruned:
 
 
 def _prune_in_child(run: Run, base: Path) -> None:
-    """Lets the child write into a scratch folder, and takes into the store only what stands the test here too."""
-    scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
-    try:
-        pruning.hand_over(base, run.data, scratch)
-        limits = Limits(run.trial.pruning_seconds_limit)
-        run_in_child(pruning.prune, run.trial, run.given, scratch, scratch=scratch, limits=limits)
+    """Lets the child write into a scratch folder; a one-shot method under imposed epochs twice: see `pruning.prune`."""
+    for train_first in (False, True):
+        scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
         try:
-            left = pruned_model(run.trial, scratch, run.shape)
-            check_target(run.trial, left.decision, run.shape, run.given)
-            check_finite(left.model.state_dict())
-            macs = cost.count(_dense_network(run), run.shape).macs
-            check_stage(read_stage(scratch), pruning.grant_of(run.trial, run.examples), macs)
-        except BudgetExceeded as problem:
-            raise ChildFailed("budget_exceeded", "pruning budget", str(problem)) from None
-        except Exception as problem:  # whatever is wrong with files that submitted code could have written
-            evidence = f"what it left is no decision: {type(problem).__name__}: {problem}"[:500]
-            raise ChildFailed("noncompliant", "a subnetwork of the base model", evidence) from None
-        with run.store.writing(run.keys.prune) as draft:
-            for name in pruning.PRUNED_FILES:
-                shutil.copyfile(scratch / name, draft / name)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+            pruning.hand_over(base, run.data, scratch)
+            limits = Limits(run.trial.pruning_seconds_limit)
+            run_in_child(pruning.prune, run.trial, run.given, scratch, train_first, scratch=scratch, limits=limits)
+            if train_first or not (scratch / pruning.UNTRAINED).exists():
+                _take_over(run, scratch)
+                return
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _take_over(run: Run, scratch: Path) -> None:
+    """Takes into the store only what stands the test in this process too."""
+    try:
+        left = pruned_model(run.trial, scratch, run.shape)
+        check_target(run.trial, left.decision, run.shape, run.given)
+        check_finite(left.model.state_dict())
+        macs = cost.count(_dense_network(run), run.shape).macs
+        check_stage(read_stage(scratch), pruning.grant_of(run.trial, run.examples), macs)
+    except BudgetExceeded as problem:
+        raise ChildFailed("budget_exceeded", "pruning budget", str(problem)) from None
+    except Exception as problem:  # whatever is wrong with files that submitted code could have written
+        evidence = f"what it left is no decision: {type(problem).__name__}: {problem}"[:500]
+        raise ChildFailed("noncompliant", "a subnetwork of the base model", evidence) from None
+    with run.store.writing(run.keys.prune) as draft:
+        for name in pruning.PRUNED_FILES:
+            shutil.copyfile(scratch / name, draft / name)
 
 
 @dataclass(frozen=True)
