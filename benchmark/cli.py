@@ -118,6 +118,7 @@ def doctor(home: HomeOption = None, format: Format = "table") -> None:
         raise typer.Exit(1)
 
 
+CODES = {InputError: 2, WorkFailed: 1, RuleBroken: 3}
 INTERRUPTED = 130  # what typer makes of Ctrl-C
 app.command("leaderboard")(results.leaderboard)
 app.command("verify")(results.verify)
@@ -138,7 +139,7 @@ def main() -> None:
     except (InputError, WorkFailed, RuleBroken) as problem:
         if debug:
             raise
-        code = {InputError: 2, WorkFailed: 1, RuleBroken: 3}[type(problem)]
+        code = next(code for kind, code in CODES.items() if isinstance(problem, kind))
         _complain(str(problem.args[0]), code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:

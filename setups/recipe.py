@@ -73,7 +73,10 @@ def recipe_from_dict(data: dict[str, Any]) -> Recipe:
     """The inverse of `Recipe.as_dict`. Raises InputError on unknown or missing fields."""
     rest = dict(data)
     try:
-        lr = parse_schedule(str(rest.pop("lr")), int(rest.pop("epochs")))
+        epochs = rest.pop("epochs")
+        if isinstance(epochs, bool) or int(epochs) != epochs:
+            raise InputError(f"epochs are a whole number; given {epochs}")
+        lr = parse_schedule(str(rest.pop("lr")), int(epochs))
         return Recipe(lr=lr, **rest)
     except (KeyError, TypeError, ValueError, OverflowError) as problem:
         raise InputError(f"a recipe needs epochs and lr, and knows {_names()}: {problem}") from None

@@ -14,6 +14,7 @@ from prunemark.setups.terms import PORTABLE, Level, Track
 
 ENTRY_POINTS = "prunemark.tracks"
 RECIPES = ("pretraining", "pruning", "retraining")
+ALLOCATIONS = ("uniform", "global")
 
 
 def track_from_file(path: str | Path) -> Track:
@@ -91,10 +92,44 @@ def _check(track: Track) -> None:
     if track.pattern is not None and (not isinstance(track.pattern, str) or track.granularity != "weight"):
         raise InputError("a pattern is a text such as 2:4, on a track of granularity weight")
     track.n_of_m  # noqa: B018 - raises InputError for what is no pattern
-    if not track.levels:
-        raise InputError("a track has at least one level")
+    _check_images(track)
+    _check_levels(track)
+
+
+def _check_levels(track: Track) -> None:
+    if unknown := sorted(set(track.allocations) - set(ALLOCATIONS)):
+        raise InputError(f"allocations are of {', '.join(ALLOCATIONS)}; given {', '.join(unknown)}")
+    names = [level.name for level in track.levels]
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"a track has at least one level, and no two of one name; given {', '.join(map(str, names))}")
     for level in track.levels:
         _check_level(level, track.granularity == "filter")
+        _check_fits(level, track)
+
+
+def _check_images(track: Track) -> None:
+    """Images that are read from files are of any size: they are cropped to one, or taken from the middle."""
+    if track.dataset.endswith("/files") or track.dataset.startswith("imagenet"):
+        for name in RECIPES:
+            if (given := getattr(track, name).augmentation) not in ("none", "resized-crop"):
+                raise InputError(
+                    f"{name}: augmentation {given} is for images in memory; those of {track.dataset} are read\n"
+                    "from files. Take resized-crop or none"
+                )
+
+
+def _check_fits(level: Level, track: Track) -> None:
+    if track.n_of_m is not None:
+        kept, of = track.n_of_m
+        ratio = 1 - kept / of
+        if abs(level.ratio - ratio) > 1e-9:
+            given = f"pattern {track.pattern} removes a ratio of {ratio:g}; given {level.ratio:g}"
+            raise InputError(f"level {level.name}: {given}")
+    for start, _ratio in level.layer_ratios or ():
+        if not any(layer.startswith(start) for layer in track.prunable):
+            raise InputError(f"level {level.name}: no prunable layer begins with {start!r}, which has a ratio")
+    if level.layer_ratios is not None and not level.layer_ratios:
+        raise InputError(f"level {level.name}: layer_ratios names no layer. Leave it out for one ratio in all")
 
 
 def _check_level(level: Level, filters: bool) -> None:

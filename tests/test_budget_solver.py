@@ -66,7 +66,7 @@ def test_the_target_is_met_or_missed_in_words(cost: CostModel, speedup: float, a
     except TargetMissed as problem:
         assert f"a speed-up of {speedup:.3f}x was asked for, within 1 %; whole filters reach" in str(problem)
         for nearest in map(float, re.findall(r"([\d.]+)x", str(problem))[1:]):
-            assert abs(speedup / nearest - 1) > 0.009  # the pruned MACs are off by more than the tolerance
+            assert abs(speedup / nearest - 1) > 0.0099  # the MACs, or the speed-up, are off by more than the tolerance
         return
     assert abs(speedup / reached(cost, kept) - 1) <= 0.01 + 1e-9
     for name, indices in kept.items():
@@ -82,7 +82,7 @@ def test_fine_layers_always_meet_a_target(cost: CostModel, speedup: float, alloc
     floor = cost.dense_macs / cost.macs(dict.fromkeys(cost.sizes, 70))  # one filter is then 1.4 % of its layer
     speedup = min(speedup, floor)
     kept = choose_filters(random_scores(cost, 0), cost, speedup, 0.01, allocation)
-    assert reached(cost, kept) == pytest.approx(speedup, rel=0.0102)
+    assert reached(cost, kept) == pytest.approx(speedup, rel=0.01 + 1e-9)
     if allocation == "uniform":
         shares = [len(indices) / cost.sizes[name] for name, indices in kept.items()]
         assert max(shares) - min(shares) <= 7 / 200  # one ratio, but for an exchange of at most three filters each
@@ -100,7 +100,7 @@ def test_every_level_of_every_track_can_be_met_by_any_scores(track: Track) -> No
             scores = {name: values * spread[name] for name, values in random_scores(cost, seed).items()}
             for allocation in ALLOCATIONS:
                 kept = choose_filters(scores, cost, level.speedup, track.tolerance, allocation)
-                assert reached(cost, kept) == pytest.approx(level.speedup, rel=track.tolerance * 1.02)
+                assert reached(cost, kept) == pytest.approx(level.speedup, rel=track.tolerance + 1e-9)
 
 
 @pytest.mark.parametrize("track", FILTER_TRACKS, ids=lambda track: track.id)
@@ -258,3 +258,30 @@ def test_resnet50_is_solved_within_one_percent(allocation: str, resnet50: CostMo
     """How long it takes is measured by benchmarks/solver.py."""
     kept = choose_filters(random_scores(resnet50, 0), resnet50, 2.31, 0.01, allocation)
     assert abs(2.31 / reached(resnet50, kept) - 1) <= 0.01
+
+
+@fixed
+@given(cost_models(2, 24), st.floats(1, 10), st.sampled_from(ALLOCATIONS), st.sampled_from([0.01, 0.05, 0.1]))
+def test_what_is_chosen_stands_before_the_referee(
+    cost: CostModel, speedup: float, allocation: str, tolerance: float
+) -> None:
+    """The speed-up is asked for, so that it is within the tolerance: MACs 10 % below the goal are 11 % too fast."""
+    try:
+        kept = choose_filters(random_scores(cost, 0), cost, speedup, tolerance, allocation)
+    except TargetMissed:
+        return
+    assert abs(reached(cost, kept) / speedup - 1) <= tolerance + 1e-9
+    assert abs(speedup / reached(cost, kept) - 1) <= tolerance + 1e-9
+
+
+@fixed
+@given(cost_models(2, 24), st.floats(1, 4), st.sampled_from(ALLOCATIONS), st.integers(0, 99))
+def test_a_spared_layer_keeps_all_its_filters(cost: CostModel, speedup: float, allocation: str, seed: int) -> None:
+    names = list(cost.sizes)
+    cost = dataclasses.replace(cost, ratios={name: 0.5 for name in names[::2]})
+    assert cost.free == tuple(names[::2])
+    try:
+        kept = choose_filters(random_scores(cost, seed), cost, speedup, 0.02, allocation)
+    except TargetMissed:
+        return
+    assert all(len(kept[name]) == cost.sizes[name] for name in names[1::2])

@@ -101,6 +101,20 @@ def test_the_one_in_the_docs_can_be_copied(tmp_path: Path) -> None:
         ('prunable = ["layer1.0.conv1", "layer2.0.conv1"]', "prunable = []", "prunable is a list of names"),
         ('prunable = ["layer1.0.conv1", "layer2.0.conv1"]', "prunable = 3", "not iterable"),
         ('title = "my animals, a ResNet-18"', "title = 4", "title is a text; given 4"),
+        ("version = 3", 'version = 3\nallocations = ["glboal"]', "allocations are of uniform, global; given glboal"),
+        (
+            "animals@64",
+            "animals@64/files",
+            "augmentation crop-flip is for images in memory; those of folder:animals@64/files",
+        ),
+        (
+            '"layer2." = 0.8',
+            '"layer3." = 0.8',
+            "level late: no prunable layer begins with 'layer3.', which has",
+        ),
+        ('{ "layer2." = 0.8 }', "{ }", "level late: layer_ratios names no layer. Leave it out"),
+        ('name = "late"', 'name = "half"', "no two of one name; given half, half"),
+        ("epochs = 10", "epochs = 2.9", "epochs are a whole number; given 2.9"),
         ("version = 3", 'version = 3\narithmetic = "fast"', "arithmetic is portable, or is left out; given 'fast'"),
         ("version = 3", 'version = 3\narithmetic = "portable"', "AdamW takes square roots, which are not portable"),
     ],
@@ -171,3 +185,10 @@ def test_what_is_no_track_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="the installed track 'theirs' cannot be loaded: no module"):
         find_track("mine")
     assert find_track("digits-resnet8@1").version == 1  # the project's own do not depend on it
+
+
+def test_a_pattern_says_the_ratio_of_its_level() -> None:
+    stated = TRACKS["digits-resnet8-2to4@1"].as_dict() | {"name": "mine"}
+    assert track_from_dict(stated).pattern == "2:4"
+    with pytest.raises(InputError, match="pattern 1:4 removes a ratio of 0.75; given 0.5"):
+        track_from_dict(stated | {"pattern": "1:4"})

@@ -53,7 +53,7 @@ def read(
 def _check_device(device: str) -> None:
     """The word, and whether there is such a GPU; for the CPU, torch is not loaded to find that out."""
     kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and device != "cpu"):
         raise InputError(f"unknown device {device!r}. Valid: cpu, cuda, cuda:0, cuda:1, ...")
     if kind == "cuda":
         from prunemark.benchmark.images.data import pick_device

@@ -47,6 +47,11 @@ class CostModel:
         return sum(self._macs_of(term, after) - self._macs_of(term, before) for term in touched)
 
     @property
+    def free(self) -> tuple[str, ...]:
+        """The groups that may lose filters: where a level states layer ratios, those with one."""
+        return tuple(name for name in self.sizes if not self.ratios or self.ratios.get(name, 0.0) > 0)
+
+    @property
     def dense_macs(self) -> int:
         """MACs per example of the unpruned network."""
         return self.macs(self.sizes)
@@ -67,6 +72,11 @@ class CostModel:
         return found
 
 
+def allowed_macs(goal: float, tolerance: float) -> tuple[float, float]:
+    """The least and most MACs that meet a goal: neither they nor the speed-up are off by more than the tolerance."""
+    return goal / (1 + tolerance), goal * (1 + tolerance)
+
+
 def uniform_counts(sizes: Mapping[str, int], ratio: float, ratios: Mapping[str, float] | None = None) -> dict[str, int]:
     """Filters kept when `ratio` of every layer goes: rounded to the nearest, at least one stays.
 
@@ -80,7 +90,7 @@ def uniform_counts(sizes: Mapping[str, int], ratio: float, ratios: Mapping[str, 
 def choose_filters(
     scores: Mapping[str, torch.Tensor], cost: CostModel, speedup: float, tolerance: float | None, allocation: str
 ) -> dict[str, torch.Tensor]:
-    """The indices that stay in each layer, sorted; MACs within `tolerance` of dense / speedup.
+    """The indices that stay in each layer, sorted; MACs within `tolerance` of dense / speedup (`allowed_macs`).
 
     `uniform` takes one ratio for all layers (or the level's layer ratios in proportion), `global` the lowest scores
     of all layers together. Where the filters are too coarse for the target, single filters are exchanged between
@@ -117,12 +127,13 @@ def _greedy_global(
 ) -> dict[str, int]:
     """Removes the lowest score of all layers, again and again, skipping what would overshoot the goal."""
     counts, macs = dict(cost.sizes), cost.dense_macs
-    ranking = [(float(score), name) for name in counts for score in scores[name].sort().values]
+    least, most = allowed_macs(goal, tolerance)
+    ranking = [(float(score), name) for name in cost.free for score in scores[name].sort().values]
     for _, name in sorted(ranking, key=lambda entry: entry[0]):
-        if macs <= goal * (1 + tolerance):
+        if macs <= most:
             break
         fewer = counts[name] - 1
-        if fewer >= 1 and (now := macs + cost.change(counts, {name: fewer})) >= goal * (1 - tolerance):
+        if fewer >= 1 and (now := macs + cost.change(counts, {name: fewer})) >= least:
             counts[name], macs = fewer, now
     return counts
 
@@ -130,8 +141,9 @@ def _greedy_global(
 def _exchange(counts: dict[str, int], cost: CostModel, goal: float, tolerance: float) -> dict[str, int] | None:
     """The nearest counts, in filters exchanged, whose MACs lie within the tolerance of the goal, where there are."""
     macs = cost.macs(counts)
-    for moved in _by_distance(counts, cost.sizes):
-        if abs(macs + cost.change(counts, moved) - goal) <= tolerance * goal:
+    least, most = allowed_macs(goal, tolerance)
+    for moved in _by_distance({name: counts[name] for name in cost.free}, cost.sizes):
+        if least <= macs + cost.change(counts, moved) <= most:
             return counts | moved
     return None
 
@@ -161,8 +173,8 @@ def _anywhere(counts: dict[str, int], cost: CostModel, goal: float, tolerance: f
     use when even its largest is too small, or its smallest too large; any other is cut in two. When all boxes are
     used up there is no solution, and the nearest below and above are among their corners.
     """
-    most, least = goal * (1 + tolerance), goal * (1 - tolerance)
-    boxes = [(dict.fromkeys(cost.sizes, 1), dict(cost.sizes))]
+    least, most = allowed_macs(goal, tolerance)
+    boxes = [(dict(cost.sizes) | dict.fromkeys(cost.free, 1), dict(cost.sizes))]
     below, above = 0, 0  # the largest MACs that are too small, the smallest that are too large; 0 for none
     for _ in range(MOST_BOXES):
         if not boxes:

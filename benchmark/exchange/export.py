@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -65,9 +65,10 @@ def load_exported(folder: str | Path) -> nn.Module:
     try:
         about = json.loads((Path(folder) / DECISION).read_text(encoding="utf-8"))
         return _built(about, load_file(Path(folder) / WEIGHTS))
-    except FileNotFoundError as problem:
-        raise InputError(f"{folder} has no exported model: {problem.filename} is missing") from None
-    except (KeyError, TypeError, ValueError, RuntimeError) as problem:
+    except FileNotFoundError:
+        missing = next((name for name in (DECISION, WEIGHTS) if not (Path(folder) / name).is_file()), "a file")
+        raise InputError(f"{folder} has no exported model: {missing} is missing") from None
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as problem:
         raise InputError(f"the files in {folder} do not make a model: {problem}".splitlines()[0]) from None
 
 

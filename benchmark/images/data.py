@@ -95,8 +95,8 @@ def prepare(name: str, folder: Path) -> None:
 
     Validation is taken out of the training images (and test, where the dataset has none) by the order of a seeded
     hash of each example's place and bytes: fixed on every machine. Of a dataset that does not fit in memory the file
-    holds the labels, and for each image its path and the SHA-256 of its bytes. Raises InputError when the images are
-    not where the user says.
+    holds the labels, and for each image its path below the folder and the SHA-256 of its bytes. Raises InputError when
+    the images are not where the user says.
     """
     dataset = dataset_of(name)
     source = Path() if name in INSTALLED else data_folder(name)
@@ -141,7 +141,9 @@ def _write_paths(dataset: Dataset, source: Path, folder: Path) -> None:
     for split, files in found.items():
         paths = [path for path, _label in files]
         tensors = {"labels": torch.tensor([label for _path, label in files]), "sha256": file_checksums(paths)}
-        about = _terms(dataset, classes) | {"paths": json.dumps([str(path) for path in paths])}
+        about = _terms(dataset, classes) | {
+            "paths": json.dumps([path.relative_to(source).as_posix() for path in paths])
+        }
         save_file(tensors, folder / f"{split}.safetensors", metadata=about)
 
 
@@ -178,8 +180,10 @@ def load_split(name: str, folder: Path, split: Split, device: torch.device, *, w
         black = (0.0 - dataset.mean[0]) / dataset.sd[0]
         return Images(tensors["images"], tensors["labels"], dataset.classes, black).to(device)
     terms = json.loads(about[TERMS])
-    paths = tuple(json.loads(about["paths"])) if "paths" in about else None
-    files = None if paths is None else ImageFiles(paths, tuple(terms["shape"]), workers)
+    files = None
+    if "paths" in about:  # below the folder, which may lie elsewhere by now
+        paths = tuple(str(data_folder(name) / path) for path in json.loads(about["paths"]))
+        files = ImageFiles(paths, tensors["sha256"], tuple(terms["shape"]), workers)
     images = tensors.get("images", torch.empty(0, dtype=torch.uint8))
     mean, sd = tuple(terms["mean"]), tuple(terms["sd"])
     return Images(images, tensors["labels"], terms["classes"], 0.0, mean, sd, files).to(device)
@@ -193,6 +197,10 @@ def pick_device(name: str) -> torch.device:
         raise InputError(f"unknown device {name!r}. Valid: cpu, cuda, cuda:0, cuda:1, ...") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device {name!r} was asked for, but torch sees no GPU here. Use --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"device {name!r} was asked for; torch sees {torch.cuda.device_count()} GPUs here, from cuda:0 on"
+        )
     return device
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,28 +123,35 @@ def _odd_ones(parts: dict[str, Any]) -> str:
     return ", ".join(sorted(set(parts["train"].classes) ^ set(parts["test"].classes))[:5])
 
 
-def read_image(path: Path, size: int) -> torch.Tensor:
+def read_image(path: Path, size: int, sha256: bytes | None = None) -> torch.Tensor:
     """One image as uint8 (3, size, size): its shorter side resized to size (to 8/7 of it from 128 on), then cropped.
 
-    256 for 224 is the field's evaluation on ImageNet. Raises InputError for a file that is no image.
+    256 for 224 is the field's evaluation on ImageNet. Raises UnreadableImage as `open_image` does.
     """
     from torchvision.transforms import functional as T
 
-    image = open_image(path)
+    image = open_image(path, sha256)
     if min(image.size) != size or image.size[0] != image.size[1]:
         image = T.resize(image, [size * 8 // 7 if size >= 128 else size])
     return torch.as_tensor(T.pil_to_tensor(T.center_crop(image, [size, size])))
 
 
-def open_image(path: Path) -> Any:
-    """An RGB image of PIL's. Raises InputError for a file that is none."""
+class UnreadableImage(InputError):
+    """A file of the user's images is missing, damaged or another than was prepared: no fault of any method."""
+
+
+def open_image(path: Path, sha256: bytes | None = None) -> Any:
+    """An RGB image of PIL's. Raises UnreadableImage for a file that is none, or has other bytes than its hash says."""
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        content = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(content).digest() != sha256:
+            raise UnreadableImage(f"{path} has changed since it was prepared. Put it back, or take another --home")
+        with Image.open(io.BytesIO(content)) as image:
             return image.convert("RGB")
-    except OSError as problem:
-        raise InputError(f"{path} cannot be read as an image: {problem}") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
+        raise UnreadableImage(f"{path} cannot be read as an image: {problem}") from None
 
 
 def _reduced(folder: Path) -> dict[str, Pixels]:

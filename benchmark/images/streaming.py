@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from prunemark.benchmark.images.augmentation import crop_box
-from prunemark.benchmark.images.datasets import open_image, read_image
+from prunemark.benchmark.images.datasets import UnreadableImage, open_image, read_image
 
 MOST_WORKERS = 16
 
@@ -23,10 +24,12 @@ MOST_WORKERS = 16
 class ImageFiles:
     """The files of a split, in its order, and the (channels, height, width) that they are brought to.
 
-    `workers` processes read them; 0 reads in the process that asks, for where none may be started.
+    `sha256` (files, 32) uint8 is what their bytes have to hash to. `workers` processes read them; 0 reads in the
+    process that asks, for where none may be started.
     """
 
     paths: tuple[str, ...]
+    sha256: torch.Tensor
     shape: tuple[int, int, int]
     workers: int | None = None
 
@@ -43,15 +46,14 @@ def images_served(
     seeds = torch.randint(0, 2**62, (sum(len(chosen) for chosen in order),), generator=generator).tolist()
     draws = iter(seeds)
     asked = [[(index, next(draws)) for index in chosen.tolist()] for chosen in order]
-    loader = _loader(_Reader(files, kind), asked, files)
-    yield from zip(loader, order, strict=True)
+    yield from zip(_read(_Reader(files, kind), asked, files), order, strict=True)
 
 
 def images_in_order(files: ImageFiles, batch_size: int) -> Iterator[torch.Tensor]:
     """uint8 batches (batch, channels, height, width) of all files, resized and cropped from the middle."""
     numbers = [(index, 0) for index in range(len(files.paths))]
     asked = [numbers[start : start + batch_size] for start in range(0, len(numbers), batch_size)]
-    yield from _loader(_Reader(files, "none"), asked, files)
+    yield from _read(_Reader(files, "none"), asked, files)
 
 
 class _Reader(Dataset[torch.Tensor]):
@@ -64,24 +66,33 @@ class _Reader(Dataset[torch.Tensor]):
     def __getitem__(self, item: tuple[int, int]) -> torch.Tensor:
         number, seed = item
         path, (_channels, height, width) = Path(self.files.paths[number]), self.files.shape
+        sha256 = self.files.sha256[number].numpy().tobytes()
         if self.kind == "none":
-            return read_image(path, height)
-        return _cropped(path, height, width, torch.Generator().manual_seed(seed))
+            return read_image(path, height, sha256)
+        return _cropped(open_image(path, sha256), height, width, torch.Generator().manual_seed(seed))
 
 
-def _cropped(path: Path, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
+def _cropped(image: Any, height: int, width: int, generator: torch.Generator) -> torch.Tensor:
     from torchvision.transforms import functional as T
 
-    image = open_image(path)
     top, left, bottom, right = crop_box(image.height, image.width, generator).int().tolist()
     pixels = T.pil_to_tensor(T.resized_crop(image, top, left, bottom - top, right - left, [height, width]))
     flipped = bool(torch.rand((), generator=generator) < 0.5)
     return torch.as_tensor(pixels.flip(2) if flipped else pixels)
 
 
-def _loader(reader: _Reader, asked: Sequence[Sequence[tuple[int, int]]], files: ImageFiles) -> Iterator[Any]:
+def _read(reader: _Reader, asked: Sequence[Sequence[tuple[int, int]]], files: ImageFiles) -> Iterator[Any]:
+    """The batches. Raises UnreadableImage in its own words, which a worker of torch's would hide in its traceback."""
     workers = default_workers() if files.workers is None else files.workers
-    return iter(DataLoader(reader, batch_sampler=asked, num_workers=workers, pin_memory=False))  # type: ignore[arg-type]
+    said = ""
+    try:
+        yield from DataLoader(reader, batch_sampler=asked, num_workers=workers, pin_memory=False)  # type: ignore[arg-type]
+    except UnreadableImage as problem:
+        last = str(problem).strip().splitlines()[-1]
+        said = last.partition(f"{UnreadableImage.__name__}: ")[2] or last
+    if said:
+        gc.collect()  # ends the workers, which were forked with the locks of this process and hold them while they live
+        raise UnreadableImage(said)
 
 
 def default_workers() -> int:

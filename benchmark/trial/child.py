@@ -24,12 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.benchmark.outcome import Status
-from prunemark.setups.errors import WorkFailed
+from prunemark.setups.errors import InputError, WorkFailed
 
 ISOLATION = "process"
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 LOG_LIMIT = 20_000
+IMAGES = "the images"
 DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
@@ -58,8 +59,9 @@ def run_in_child(
 ) -> None:
     """Runs `work(*arguments)` in a forked child with `scratch` as its working directory.
 
-    Raises ChildFailed when it raises, is killed, or exceeds a limit; WorkFailed when the disk it writes to is full or
-    broken, of which the method is not the cause. Fork before this process has used CUDA: a forked child cannot.
+    Raises ChildFailed when it raises, is killed, or exceeds a limit. Of what is no fault of the method: WorkFailed when
+    the disk that it writes to is full or broken, InputError when images cannot be read. Fork before this process has
+    used CUDA: a forked child cannot.
     """
     token = secrets.token_hex(16)
     process = multiprocessing.get_context("fork").Process(
@@ -89,6 +91,8 @@ def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
     said = scratch / ERROR_FILE
     if said.is_file():
         error = _read_error(said)
+        if error.rule == IMAGES:
+            raise InputError(error.evidence.partition(": ")[2])
         if error.rule == DISK:
             raise WorkFailed(
                 f"a trial could not write: {error.evidence}. Make room there and run the same command again"
@@ -146,6 +150,7 @@ def _explain(problem: BaseException) -> dict[str, str]:
     """The error as data: the place in the submission, the type and the message."""
     from prunemark.benchmark.compression.budget_solver import TargetMissed
     from prunemark.benchmark.compression.surgery import BadDecision
+    from prunemark.benchmark.images.datasets import UnreadableImage
     from prunemark.benchmark.metering.meter import BudgetExceeded
     from prunemark.benchmark.trial.confine import NotAllowed
 
@@ -161,6 +166,8 @@ def _explain(problem: BaseException) -> dict[str, str]:
             status, rule = its_status, its_rule
     if _is_memory_error(problem):
         status, rule = "out_of_memory", "memory"
+    if isinstance(problem, UnreadableImage):
+        rule = IMAGES
     if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
         rule = DISK
     trace = "".join(traceback.format_exception(problem))

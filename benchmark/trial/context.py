@@ -24,6 +24,7 @@ from prunemark.setups.budget import Budget
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import LRSchedule, from_vector, parse_schedule
 from prunemark.setups.track import Track
+from prunemark.setups.user_tracks import ALLOCATIONS
 
 DEFAULT_LR = "1e-2"
 
@@ -59,7 +60,7 @@ class TrialContext:
             pruning_epochs=self.budget.pruning_epochs,
             exact=self.budget.pruning_exact,
             lr_imposed=self.budget.pruning_lr is not None,
-            image_shape=tuple(self.data.images.shape[1:]),
+            image_shape=(self.data.shape.channels, self.data.shape.height, self.data.shape.width),
             steps_per_epoch=steps_per_epoch(len(self.data), self.track.pruning.batch_size),
             **{name: _plain_function(getattr(self, name)) for name in names},
         )
@@ -137,6 +138,10 @@ class TrialContext:
             raise ValueError(f"share is above 0 and at most 1; got {share!r}")
         if self.given is not None:
             return self._decide_given(by_name)
+        if allocation in ALLOCATIONS and allocation not in self.track.allocations:
+            raise ValueError(
+                f"{self.track.id} allows allocation {' or '.join(self.track.allocations)}; got {allocation!r}"
+            )
         if self.target.pattern is not None:
             return Decision({}, sparsity.choose_pattern(by_name, self.target.pattern, share, allocation), allocation)
         if self.target.sparsity is not None:

@@ -97,8 +97,8 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
 
     A trial that ran out of time or memory is not stored: whoever asks for it again has it run again.
 
-    `listen(stage, point)` hears every epoch. Submitted code runs in a child process only. Raises InputError, before
-    anything trains, for a network that cannot be pruned; WorkFailed when the store cannot be written.
+    `listen(stage, point)` hears every epoch. Submitted code runs in a child process only. Raises InputError for images
+    that cannot be read and, before anything trains, a network that cannot be pruned; WorkFailed when the store fails.
     """
     given = given_counts(trial, store)
     beside = ratios_of(trial, store)
@@ -112,9 +112,6 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
             base = pretrain(trial, store, listen)
             pruned = prune(run, base)
             record = evaluate(run, base, pruned, retrain(run, pruned))
-        except InputError as problem:  # the method used so many epochs that less than one is left
-            failure = ChildFailed("budget_exceeded", "total budget", str(problem).splitlines()[0])
-            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data), beside)
         except ChildFailed as failure:
             record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data), beside)
         if record.outcome.status not in MACHINE_STATUSES:
@@ -229,7 +226,10 @@ def retrain(run: Run, pruned: Pruned) -> Retrained:
         dense, now = (cost.count(model, run.shape).macs for model in (_dense_network(run), pruned.model))
         stage = pruned.stage or Stage(0, (), 0, 0, 0)
         one_epoch = FLOPS_PER_MAC * PASSES_PER_STEP * dense * run.examples
-        recipe = run.trial.budget.retraining_after(stage.epochs, dense / now, stage.train_flops / one_epoch)
+        try:
+            recipe = run.trial.budget.retraining_after(stage.epochs, dense / now, stage.train_flops / one_epoch)
+        except InputError as problem:  # the method used so many epochs that less than one is left
+            raise ChildFailed("budget_exceeded", "total budget", str(problem).splitlines()[0]) from None
         return Retrained(recipe, _retrained(run, pruned, recipe))
     folders = [_retrained(run, copy.deepcopy(pruned), recipe) for recipe in run.trial.tuning]
     last = [stages.read_curve(folder)[-1].validation_accuracy_percent for folder in folders]
