@@ -30,6 +30,7 @@ WRONG = [
     (["submit", "L1-norm", "--track", "quick", "--seeds", "0"], ["--seeds"]),
     (["submit", "L1-norm", "--track", "quick", "--workers", "0"], ["--workers is at least 1"]),
     (["submit", "L1-norm", "--track", "quick", "--device", "tpu"], ["unknown device", "cpu, cuda"]),
+    (["submit", "L1-norm", "--track", "quick", "--device", "cpu:0"], ["unknown device 'cpu:0'", "cpu, cuda"]),
     (["submit", "L1-norm", "--track", "quick", "--pruning-seconds", "-1"], ["above 0"]),
     (["submit", "L1-norm", "--track", "quick", "--set", "allocation"], ["name=value"]),
     (["submit", "L1-norm", "--track", "quick", "--set", "colour=red"], ["unknown setting", "allocation"]),

@@ -201,6 +201,20 @@ def test_the_command(record: Record, store: Store, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["decision.json", "model.safetensors"]
 
 
+def test_what_lacks_or_is_damaged_is_named(record: Record, store: Store, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has no exported model: decision\.json is missing"):
+        load_exported(tmp_path)
+    export(record, store, tmp_path, ["safetensors"])
+    weights = tmp_path / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="do not make a model"):
+        load_exported(tmp_path)
+    weights.unlink()
+    with pytest.raises(InputError, match=r"has no exported model: model\.safetensors is missing"):
+        load_exported(tmp_path)
+
+
 def test_a_record_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file '.*nowhere.json'. Records lie in the folder `records` of --home"):
         export_model(tmp_path / "nowhere.json", tmp_path / "out")
