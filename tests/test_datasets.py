@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import pickle
 import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from insects import picture, prepared, write_tree
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -19,50 +19,25 @@ from prunemark.benchmark.cli import app
 from prunemark.benchmark.images import sources
 from prunemark.benchmark.images.augmentation import augment, crop_box
 from prunemark.benchmark.images.data import Images, load_split, prepare
-from prunemark.benchmark.images.datasets import DATASETS, UnreadableImage, dataset_of, read_image
+from prunemark.benchmark.images.datasets import DATASETS, dataset_of, read_image
 from prunemark.benchmark.images.sources import VARIABLE, data_folder, source_of
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.networks.registry import ImageShape
-from prunemark.benchmark.results.store import Store
-from prunemark.benchmark.trial.plan import DENSE_LEVEL, Competitor, Trial
 from prunemark.benchmark.trial.stages import folder_sha256
 from prunemark.benchmark.trial.training import predictions, served
-from prunemark.benchmark.trial.trial import prepare_data, run_trial
-from prunemark.setups.budget import OWN_NOTHING, budget_for
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.track import find_track
-from prunemark.setups.user_tracks import track_from_dict
 
 CPU = torch.device("cpu")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPLITS = ("train", "validation", "test")
 
 
-def picture(seed: int, width: int, height: int) -> Image.Image:
-    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8))
-
-
-def write_tree(root: Path, per_class: int = 20, test_name: str = "val", size: tuple[int, int] = (20, 24)) -> Path:
-    for split, count in (("train", per_class), (test_name, 3)):
-        for index, label in enumerate(("ant", "bee")):
-            (root / split / label).mkdir(parents=True)
-            for number in range(count):
-                picture(1000 * index + number, *size).save(root / split / label / f"{number:03}.png")
-    return root
-
-
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
     return write_tree(tmp_path / "mine" / "insects")
-
-
-def prepared(name: str, place: Path) -> dict[str, Images]:
-    place.mkdir()
-    prepare(name, place)
-    return {split: load_split(name, place, split, CPU, workers=0) for split in SPLITS}  # type: ignore[arg-type]
 
 
 def test_any_folder_of_images_is_read_resized_and_split(tree: Path, tmp_path: Path) -> None:
@@ -270,57 +245,3 @@ def test_the_command_line_names_the_folder(tree: Path, tmp_path: Path, monkeypat
     assert done.exit_code == 0 and done.output.count("cifar10-jpeg-small@1") == 4
     with pytest.raises(InputError, match="insect \\(--data, or PRUNEMARK_DATA\\), and there is no such folder"):
         CliRunner().invoke(app, [*words, "--data", str(tree)[:-1]], catch_exceptions=False)
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_file_that_changed_after_it_was_prepared_is_named(tree: Path, tmp_path: Path, workers: int) -> None:
-    """Its bytes are what the record's checksum stands for: other pixels under the old sum would be a false record."""
-    name, place = "folder:insects@16/files", tmp_path / "out"
-    prepared(name, place)
-    (tmp_path / "mine").rename(tmp_path / "moved")  # that alone changes nothing
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(tmp_path / "moved"))
-        first = tmp_path / "moved" / "insects" / "val" / "bee" / "001.png"
-        data = load_split(name, place, "test", CPU, workers=workers)
-        assert data.shape == ImageShape(3, 16, 16, 2) and len(list(data.in_order(4))) == 2
-        before = first.read_bytes()
-        picture(5, 20, 24).save(first)
-        with pytest.raises(UnreadableImage, match=r"^\S+bee/001\.png has changed since it was prepared\. Put it back"):
-            list(data.in_order(4))
-        first.write_bytes(before)
-        assert len(list(data.in_order(4))) == 2
-
-
-def test_damaged_images_are_wrong_input_whatever_pillow_calls_it(tmp_path: Path) -> None:
-    whole = tmp_path / "whole.png"
-    picture(0, 30, 30).save(whole)
-    content = whole.read_bytes()
-    header = content[:16] + struct.pack(">II", 20_000, 20_000) + content[24:29]
-    bomb = header + struct.pack(">I", zlib.crc32(header[12:])) + content[33:]
-    for name, damaged in (("cut", content[:200]), ("chunk", content.replace(b"IDAT", b"ID\0T")), ("bomb", bomb)):
-        (tmp_path / name).write_bytes(damaged)
-        with pytest.raises(UnreadableImage, match=rf"{name} cannot be read as an image"):
-            read_image(tmp_path / name, 16)
-
-
-def test_an_image_that_cannot_be_read_is_no_result_of_any_method(tree: Path, tmp_path: Path) -> None:
-    """Nothing of such a trial is kept: with the image put back, the same command runs it."""
-    terms = find_track("digits-resnet8").as_dict() | {
-        "name": "insects",
-        "classes": 2,
-        "dataset": "folder:insects@8/files",
-    }
-    for stage in ("pretraining", "pruning", "retraining"):
-        terms[stage] = terms[stage] | {"epochs": 1, "lr": "1e-2", "augmentation": "none"}
-    track = track_from_dict(terms)
-    dense = Competitor("Dense", "dense", "reference", None, (), "filter", OWN_NOTHING)
-    trial = Trial(track, DENSE_LEVEL, "S3.2", 0, dense, budget_for(track, "S3.2", DENSE_LEVEL, "dense"), "cpu", 60.0)
-    store = Store(tmp_path / "store")
-    prepare_data(trial, store)
-    image = tree / "train" / "ant" / "003.png"
-    before = image.read_bytes()
-    image.write_bytes(before[:60])
-    with pytest.raises(InputError, match=r"003\.png has changed since it was prepared"):
-        run_trial(trial, store, lambda *_: None)
-    image.write_bytes(before)
-    assert run_trial(trial, store, lambda *_: None).outcome.status == "ok"
