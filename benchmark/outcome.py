@@ -46,6 +46,11 @@ class Method(Part):
     settings: dict[str, bool | int | float | str]
     summary: str = ""
 
+    @property
+    def chosen(self) -> dict[str, bool | int | float | str]:
+        """The settings without `RATIOS_OF`, which is no setting of the code: it says beside whom a control ran."""
+        return {name: value for name, value in self.settings.items() if name != RATIOS_OF}
+
 
 @dataclass(frozen=True)
 class Stage(Part):

@@ -39,18 +39,22 @@ class CachesBatches(_Cheat):
                 optimiser.step()
 
 
-class StepsByHand(_Cheat):
+def by_hand(model, cached, passes):
     """No optimiser at all: the gradient is subtracted from `.data`."""
+    model.train()
+    for _ in range(passes):
+        for images, labels in cached:
+            model.zero_grad()
+            F.cross_entropy(model(images), labels).backward()
+            for parameter in model.parameters():
+                parameter.data -= 0.01 * parameter.grad
+
+
+class StepsByHand(_Cheat):
+    """Trains without an optimiser."""
 
     def train_more(self, model, context):
-        cached = list(context.batches())
-        model.train()
-        for _ in range(40):
-            for images, labels in cached:
-                model.zero_grad()
-                F.cross_entropy(model(images), labels).backward()
-                for parameter in model.parameters():
-                    parameter.data -= 0.01 * parameter.grad
+        by_hand(model, list(context.batches()), 40)
 
 
 class AccumulatesGradients(_Cheat):
@@ -260,12 +264,7 @@ class TrainsInAThread(_Cheat):
 
         def work():
             try:
-                for _ in range(60):
-                    for images, labels in cached:
-                        model.zero_grad()
-                        F.cross_entropy(model(images), labels).backward()
-                        for parameter in model.parameters():
-                            parameter.data -= 0.01 * parameter.grad
+                by_hand(model, cached, 60)
             except Exception as problem:
                 problems.append(problem)
 

@@ -4,7 +4,7 @@ import contextlib
 import threading
 
 import torch
-from cheats import _Cheat, l1
+from cheats import _Cheat, by_hand, l1
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.optimizer import register_optimizer_step_pre_hook
@@ -12,56 +12,34 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from prunemark.benchmark.method import PruningMethod
 
 
-def by_hand(model, cached, passes):
-    model.train()
-    for _ in range(passes):
-        for images, labels in cached:
-            model.zero_grad()
-            F.cross_entropy(model(images), labels).backward()
-            for parameter in model.parameters():
-                parameter.data -= 0.02 * parameter.grad
-
-
-class TrainsInEarlier(_Cheat):
-    """In a hook on all modules, which runs while the harness trains an earlier checkpoint for it."""
+class _InEarlier(_Cheat):
+    """Trains while the harness trains an earlier checkpoint for it."""
 
     def train_more(self, model, context):
-        cached = list(context.batches())
-        optimiser = torch.optim.SGD(model.parameters(), 0.05)
-        busy = []
-
-        def more(*_):
-            if not busy:
-                busy.append(1)
-                for images, labels in cached:
-                    optimiser.zero_grad()
-                    F.cross_entropy(model(images), labels).backward()
-                    optimiser.step()
-
-        handle = nn.modules.module.register_module_forward_pre_hook(more)
-        try:
-            context.earlier(1)
-        finally:
-            handle.remove()
-
-
-class HookOnTheCheckpoint(_Cheat):
-    """The same, but by what every optimiser does before it steps."""
-
-    def train_more(self, model, context):
-        cached = list(context.batches())
-        busy = []
+        cached, busy = list(context.batches()), []
 
         def more(*_):
             if not busy:
                 busy.append(1)
                 by_hand(model, cached, 1)
 
-        handle = register_optimizer_step_pre_hook(more)
+        handle = self.hook(more)
         try:
             context.earlier(1)
         finally:
             handle.remove()
+
+
+class TrainsInEarlier(_InEarlier):
+    """In a hook on all modules."""
+
+    hook = staticmethod(nn.modules.module.register_module_forward_pre_hook)
+
+
+class HookOnTheCheckpoint(_InEarlier):
+    """In what every optimiser does before it steps."""
+
+    hook = staticmethod(register_optimizer_step_pre_hook)
 
 
 class SearchesInAThread(_Cheat):

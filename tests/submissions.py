@@ -84,6 +84,13 @@ class Exits(FilterCriterion):
         os._exit(0)
 
 
+class OtherArguments(FilterCriterion):
+    """Written for another interface."""
+
+    def score(self, model, layer, group, context):
+        return layer.weight.flatten(1).norm(dim=1)
+
+
 class Kills(FilterCriterion):
     def score(self, layer, context):
         os.kill(os.getpid(), 9)

@@ -43,6 +43,10 @@ WRONG = [
     (["submit", f"{SUBMISSIONS}:Fina", "--track", "quick"], ["unknown class", "Did you mean 'Fine'"]),
     (["submit", f"{SUBMISSIONS}:NotAMethod", "--track", "quick"], ["is not a FilterCriterion"]),
     (["submit", f"{SUBMISSIONS}:Abstract", "--track", "quick"], ["does not implement score"]),
+    (
+        ["submit", f"{SUBMISSIONS}:OtherArguments", "--track", "quick"],
+        ["called as score(layer, context)", "(self, model, l"],
+    ),
     (["submit", f"{SUBMISSIONS}:FineWeights", "--track", "quick"], ["prunes weights", "filters"]),
     (
         ["submit", "L1-norm", "--track", "quick", "--tracking-uri", "http://127.0.0.1:9"],
@@ -82,7 +86,7 @@ from prunemark.benchmark.method import FilterCriterion
 
 
 class {name}(FilterCriterion):
-    def score(self, model, layer, group, context):
+    def score(self, layer, context):
         return layer.weight.flatten(1).norm(dim=1)
 """
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from prunemark.benchmark.exchange.contribution import Contribution, Decided
 from prunemark.benchmark.exchange.growing import anchor_seeds, outgrown
 from prunemark.benchmark.experiments.submit import RANDOM_CONTROL, REFERENCES
-from prunemark.benchmark.outcome import MACS_CONVENTION, RATIOS_OF, Compression, Method
+from prunemark.benchmark.outcome import MACS_CONVENTION, Compression
 from prunemark.benchmark.record import Record, canonical_json
 from prunemark.benchmark.results.difference import first_difference, other_machine
 from prunemark.benchmark.submissions.method_files import SourceText, check_files
@@ -131,7 +131,7 @@ def _against_part(record: Record, usual: Mapping[tuple[str, ...], Mapping[str, A
     names["pruned"] = track.anchor if method.role == "anchor" else RANDOM_CONTROL[track.granularity]
     if method.name != names[method.kind]:
         yield f"takes the part of {method.role}, which is that of {names[method.kind]}"
-    elif (stated := own_settings(method)) != (expected := usual.get(_part(record), {})):
+    elif (stated := method.chosen) != (expected := usual.get(_part(record), {})):
         yield f"takes the part of {method.role} with settings {stated or 'none'}; it has {expected or 'none'}"
 
 
@@ -140,18 +140,13 @@ def _usual_settings(records: Sequence[Record]) -> dict[tuple[str, ...], Mapping[
     found: dict[tuple[str, ...], Mapping[str, Any]] = {}
     for record in records:
         if record.outcome.method.kind == "pruned":
-            found.setdefault(_part(record), own_settings(record.outcome.method))
+            found.setdefault(_part(record), record.outcome.method.chosen)
     return found
 
 
 def _part(record: Record) -> tuple[str, ...]:
     method = record.outcome.method
     return record.outcome.track, method.role, method.name, method.source_sha256
-
-
-def own_settings(method: Method) -> dict[str, Any]:
-    """What was set of a method, without whose layer ratios a control was lent."""
-    return {name: value for name, value in method.settings.items() if name != RATIOS_OF}
 
 
 def _against_decision(record: Record, new: Contribution) -> str:

@@ -214,7 +214,7 @@ def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: 
         )
     source = write_source(code.of(record), folder)
     what = submit.describe_methods({method.name: source}, home, executor)[method.name]
-    settings = {name: value for name, value in method.settings.items() if name != RATIOS_OF}
+    settings = method.chosen
     if set(settings) != set(what.settings):
         raise InputError(f"its settings are {', '.join(settings) or 'none'}; the source's {', '.join(what.settings)}")
     if method.role != "submission" and settings != (defaults := what.with_settings({})):

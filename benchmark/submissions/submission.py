@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import math
 import re
 import sys
@@ -235,7 +236,26 @@ def load_class(source: MethodSource) -> type[Any]:
     missing = getattr(found, "__abstractmethods__", None)
     if missing:
         raise TypeError(f"{source.class_name} does not implement {', '.join(sorted(missing))}")
+    _check_calls(found)
     return found
+
+
+CALLS = {"prune": ("model", "context"), "observe": ("model", "context"), "score": ("layer", "context")}
+"""What the harness calls of a method, and with what."""
+
+
+def _check_calls(found: type[Any]) -> None:
+    """Raises TypeError for what cannot be called so: else every trial would end as failed, and count at chance."""
+    for name, given in CALLS.items():
+        if not inspect.isfunction(written := inspect.getattr_static(found, name, None)):
+            continue
+        signature = inspect.signature(written)
+        try:
+            signature.bind(found, *given)
+        except TypeError:
+            raise TypeError(
+                f"{name} of {found.__name__} is called as {name}({', '.join(given)}); it is written {name}{signature}"
+            ) from None
 
 
 def _import_name(path: Path) -> tuple[str, Path]:

@@ -57,10 +57,8 @@ def own_settings(outcome: Outcome) -> Settings:
     Under an N:M pattern every layer keeps the same share. A control there has the ratios of all methods, not those of
     the one that it ran beside, which its record names.
     """
-    settings = outcome.method.settings
-    if RATIOS_OF in settings and outcome.track_terms.get("pattern"):
-        return {name: value for name, value in settings.items() if name != RATIOS_OF}
-    return settings
+    method = outcome.method
+    return method.chosen if RATIOS_OF in method.settings and outcome.track_terms.get("pattern") else method.settings
 
 
 def _who(outcome: Outcome, settings: Settings) -> str:
