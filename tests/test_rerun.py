@@ -148,4 +148,6 @@ def test_another_decision_is_found_although_the_outcome_is_the_same(make_record)
     mine, other = {"kept": {"a": [1]}, "masks": {}}, {"kept": {"a": [2]}, "masks": {}}
     assert compared(one, again, mine, other).state == "differs"
     assert "the decision is another one" in compared(one, again, mine, other).words
+    lost = compared(one, again, mine, None)
+    assert (lost.state, "is not found here" in lost.words) == ("undecided", True)
     assert compared(one, again, mine, mine).state == "same"

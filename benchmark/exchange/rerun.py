@@ -174,6 +174,10 @@ def compared(record: Record, again: Record, decided: object, decided_again: obje
         return Rerun(record, "undecided", f"ended here as {again.outcome.status}, which says nothing about the record")
     difference = first_difference(record.outcome, again.outcome)
     if difference is None:
+        if decided is not None and decided_again is None:
+            return Rerun(
+                record, "undecided", "same bits, but its decision is not found here: did the code change meanwhile?"
+            )
         if decided is not None and decided != decided_again:
             return Rerun(record, "differs", "the outcome has the same bits, but the decision is another one")
         return Rerun(record, "same", f"same bits, outcome {record.outcome_sha256[:12]}")
