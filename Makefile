@@ -7,13 +7,15 @@ TYPED := $(PACKAGES:%=build/types/prunemark/%)
 # One torch thread a process, and two processes: more threads are slower on networks this small.
 # The files that take longest are begun first (tests/conftest.py).
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+ON_A_GPU := tests/test_cuda.py tests/test_setups_run.py tests/test_structured_field.py tests/test_unstructured_trials.py
 
-.PHONY: help demo test test-slow lint leaderboard bench constraints clean
+.PHONY: help demo test test-slow test-gpu lint leaderboard bench constraints clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo         judge an example method on the digits track (needs no GPU and no download of data)'
 	@echo 'make test         run the tests; make test-slow runs those that take longer'
+	@echo 'make test-gpu     run every method and cheat on a GPU, and compare it with the CPU'
 	@echo 'make lint         ruff and mypy --strict'
 	@echo 'make leaderboard  rebuild leaderboard/BOARD.md and the site in build/site from the records'
 	@echo 'make bench        measure what training, trials and a growing board cost on this machine (10 minutes)'
@@ -31,6 +33,10 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(PYTEST) -m slow
+
+# Trials of these files run on the GPU: a process for each, several at once.
+test-gpu: $(READY)
+	PRUNEMARK_TEST_DEVICE=cuda OMP_NUM_THREADS=1 .venv/bin/pytest -n 8 -m '' $(ON_A_GPU)
 
 lint: $(READY) $(TYPED)
 	.venv/bin/ruff check .

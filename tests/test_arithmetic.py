@@ -116,7 +116,7 @@ def test_this_processor_computes_what_the_others_did() -> None:
 
 def test_a_machine_that_does_not_list_its_processors_computes_as_it_does(tmp_path: Path) -> None:
     before = dict(os.environ)
-    arithmetic.use(PORTABLE, tmp_path / "none")
+    arithmetic.use(PORTABLE, processors=tmp_path / "none")
     assert dict(os.environ) == before
 
 

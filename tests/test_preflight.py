@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.results.store import Store
@@ -48,8 +49,25 @@ def test_a_sound_network_is_checked_once(tmp_path: Path, monkeypatch: pytest.Mon
     check_network(trial, Store(tmp_path), SHAPE)
     monkeypatch.setattr(preflight, "check_prunable", None)  # a second check would fail
     check_network(trial, Store(tmp_path), SHAPE)
-    with pytest.raises(TypeError):
+    with pytest.raises(InputError, match="cannot be checked for pruning: TypeError"):
         check_network(trial_on("resnet20", "blocks.0.conv1"), Store(tmp_path), SHAPE)
+
+
+def test_no_gradient_is_computed_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a GPU, autograd takes it up at its first pass, and what forks afterwards cannot use it."""
+    here: list[int] = []
+    engine = torch.autograd.graph._engine_run_backward
+
+    def counted(*args: object, **kwargs: object) -> object:
+        here.append(1)
+        return engine(*args, **kwargs)  # type: ignore[arg-type]
+
+    for module in (torch.autograd, torch.autograd.graph):
+        monkeypatch.setattr(module, "_engine_run_backward", counted)
+    check_network(trial_on("resnet20", "blocks.0.conv1"), Store(tmp_path), SHAPE)
+    assert here == []
+    preflight._check(trial_on("resnet20", "blocks.0.conv1").track, SHAPE)
+    assert here
 
 
 def test_a_check_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,12 @@ import math
 from pathlib import Path
 
 import pytest
+from where import DEVICE, SECONDS, run_there
 
 from prunemark.benchmark.record import pipeline_of
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import locate
 from prunemark.benchmark.trial.plan import Competitor, make_trials
-from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.assessment import assess, violations
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS
@@ -45,8 +45,8 @@ def run(tmp_path_factory):
     def one(setup, name, file="submissions.py", kind="pruned", own=Own(), settings=(), seed=0):  # noqa: B008
         source = locate(f"{HERE / file}:{name}", {})[1] if kind == "pruned" else None
         competitor = Competitor(name, kind, "submission", source, settings, "filter", own)
-        trial = make_trials(TRACK, SETUPS[setup], [TRACK.level(LEVEL)], [seed], competitor, (), "cpu", 60.0)[0]
-        return run_trial(trial, store, lambda stage, point: None)
+        trial = make_trials(TRACK, SETUPS[setup], [TRACK.level(LEVEL)], [seed], competitor, (), DEVICE, SECONDS)[0]
+        return run_there(trial, store)
 
     one.store = store
     return one
@@ -148,8 +148,8 @@ def test_one_dense_run_gives_every_base_with_the_same_bits(run, tmp_path):
     together = run("SX-A", "Fine", own=Own(prune_at=4)).outcome
     source = locate(f"{HERE / 'submissions.py'}:Fine", {})[1]
     competitor = Competitor("Fine", "pruned", "submission", source, (), "filter", Own(prune_at=4))
-    trial = make_trials(TRACK, SETUPS["SX-A"], [TRACK.level(LEVEL)], [0], competitor, (), "cpu", 60.0)[0]
-    alone = run_trial(trial, Store(tmp_path), lambda stage, point: None).outcome
+    trial = make_trials(TRACK, SETUPS["SX-A"], [TRACK.level(LEVEL)], [0], competitor, (), DEVICE, SECONDS)[0]
+    alone = run_there(trial, Store(tmp_path)).outcome
     assert alone == together and alone.base.pretraining.epochs == 4
 
 
@@ -193,12 +193,16 @@ HIDDEN_CHEATS = {
     "HookOnTheCheckpoint": "something else trained in it",
 }
 
+OTHERWISE_CAUGHT = {"GradientHook": "training FLOPs"} if DEVICE == "cuda" else {}
+"""On a GPU autograd has a thread of its own, in which nothing is ever paused: what runs there is counted at once."""
+
 
 @pytest.mark.parametrize("name", [*CHEATS, *HIDDEN_CHEATS])
 def test_each_evasion_is_caught(run, name):
     outcome = run("S3.2", name, "cheats.py" if name in CHEATS else "hidden_cheats.py").outcome
     assert outcome.status == "budget_exceeded", outcome.failure or outcome.pruning
-    assert (CHEATS | HIDDEN_CHEATS)[name] in outcome.failure.evidence and outcome.accuracy is None
+    words = (CHEATS | HIDDEN_CHEATS | OTHERWISE_CAUGHT)[name]
+    assert words in outcome.failure.evidence and outcome.accuracy is None
 
 
 def test_a_one_shot_method_is_run_again_in_a_process_that_knows_nothing_of_the_first(run):

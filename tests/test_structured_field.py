@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from where import DEVICE, SECONDS, run_there
 
 from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.compression.surgery import cut
@@ -11,7 +12,6 @@ from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import describe, load_class, locate
 from prunemark.benchmark.trial.plan import Competitor, make_trials
-from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
@@ -67,8 +67,8 @@ def test_a_trial_under_the_strictest_setup_ends_well(name, store):
     """S4.2 on the real digits, with the children: exactly the imposed epochs and LR, and the target is met."""
     settings = tuple(DESCRIPTIONS[name].with_settings({}).items())
     competitor = Competitor(name, "pruned", "submission", SOURCES[name], settings, "filter", DESCRIPTIONS[name].own)
-    trial = make_trials(TRACK, SETUPS["S4.2"], [TRACK.level("90%")], [0], competitor, (), "cpu", 60.0)[0]
-    outcome = run_trial(trial, store, lambda stage, point: None).outcome
+    trial = make_trials(TRACK, SETUPS["S4.2"], [TRACK.level("90%")], [0], competitor, (), DEVICE, SECONDS)[0]
+    outcome = run_there(trial, store).outcome
     assert outcome.status == "ok", outcome.failure
     assert outcome.pruning.lr == (0.02, 0.01)
     assert abs(outcome.compression.speedup_macs / TRACK.level("90%").speedup - 1) <= TRACK.tolerance

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 import pytest
+from where import DEVICE, SECONDS, run_there
 
 from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.record import pipeline_of
@@ -11,7 +12,6 @@ from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import locate
 from prunemark.benchmark.trial.describing import describe_in_child
 from prunemark.benchmark.trial.plan import Competitor, make_trials
-from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.assessment import assess
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS
@@ -54,8 +54,8 @@ def run(tmp_path_factory):
         own = Own(prune_at=prune_at)
         competitor = Competitor(name, "pruned", "submission", source, FEW.get(name, ()), granularity, own)
         terms = TRACKS[track or granularity]
-        trial = make_trials(terms, SETUPS[setup], terms.levels[:1], [0], competitor, (), "cpu", 60.0)[0]
-        return run_trial(trial, store, lambda stage, point: None)
+        trial = make_trials(terms, SETUPS[setup], terms.levels[:1], [0], competitor, (), DEVICE, SECONDS)[0]
+        return run_there(trial, store)
 
     return one
 

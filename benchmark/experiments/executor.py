@@ -206,5 +206,5 @@ def _run_job(job: Job, pipe: Connection) -> None:
 
 
 def default_workers(device: str) -> int:
-    """One process per core on the CPU; one on a GPU, which more of them would only share."""
+    """One process per core on the CPU; one on a GPU, whose memory more of them would have to share."""
     return len(os.sched_getaffinity(0)) if device == "cpu" else 1

@@ -42,19 +42,19 @@ def check_job(
 
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:
     """Reads and splits the trial's dataset."""
-    arithmetic.use(trial.track.arithmetic)
+    arithmetic.use(trial.track.arithmetic, trial.device)
     prepare_data(trial, Store(store))
 
 
 def pretrain_job(report: Report, trial: Trial, store: Path) -> None:
     """Trains the base model of the trial's seed."""
-    arithmetic.use(trial.track.arithmetic)
+    arithmetic.use(trial.track.arithmetic, trial.device)
     torch.set_num_threads(1)
     pretrain(trial, Store(store), lambda stage, point: report((stage, point)))
 
 
 def trial_job(report: Report, trial: Trial, store: Path) -> str:
     """Runs a trial; its record as JSON."""
-    arithmetic.use(trial.track.arithmetic)
+    arithmetic.use(trial.track.arithmetic, trial.device)
     torch.set_num_threads(1)
     return dump(run_trial(trial, Store(store), lambda stage, point: report((stage, point))))

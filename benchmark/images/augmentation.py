@@ -29,7 +29,7 @@ def _shifted(images: torch.Tensor, pixels: int, black: float, generator: torch.G
     """Crops each image from its padded self: one gather for the whole batch instead of a loop."""
     batch, channels, height, width = images.shape
     padded = F.pad(images, (pixels,) * 4, value=black)
-    offsets = torch.randint(0, 2 * pixels + 1, (2, batch), generator=generator).to(images.device)
+    offsets = torch.randint(0, 2 * pixels + 1, (2, batch), generator=generator).to(images.device, non_blocking=True)
     rows = offsets[0, :, None] + torch.arange(height, device=images.device)  # (batch, height)
     columns = offsets[1, :, None] + torch.arange(width, device=images.device)  # (batch, width)
     places = (rows[:, :, None] * (width + 2 * pixels) + columns[:, None, :]).reshape(batch, 1, -1)
@@ -38,7 +38,7 @@ def _shifted(images: torch.Tensor, pixels: int, black: float, generator: torch.G
 
 
 def _flipped(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    chosen = torch.rand(len(images), generator=generator).to(images.device) < 0.5
+    chosen = (torch.rand(len(images), generator=generator) < 0.5).to(images.device, non_blocking=True)
     return torch.where(chosen[:, None, None, None], images.flip(3), images)
 
 

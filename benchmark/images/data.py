@@ -64,7 +64,7 @@ class Images:
         """A batch as a network takes it: float32, of mean 0 and deviation 1 over the training split."""
         if pixels.dtype != torch.uint8:
             return pixels
-        mean, sd = (torch.tensor(part, device=pixels.device).reshape(-1, 1, 1) for part in (self.mean, self.sd))
+        mean, sd = (_per_channel(part).to(pixels.device, non_blocking=True) for part in (self.mean, self.sd))
         return (pixels.to(torch.float32) / 255 - mean) / sd
 
     def served(self, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator) -> Iterator[Pixels]:
@@ -88,6 +88,10 @@ class Images:
     def first(self, count: int) -> torch.Tensor:
         """The first images, normalised: (at most count, channels, height, width)."""
         return next(self.in_order(count))
+
+
+def _per_channel(values: tuple[float, ...]) -> torch.Tensor:
+    return torch.tensor(values).reshape(-1, 1, 1)
 
 
 def prepare(name: str, folder: Path) -> None:

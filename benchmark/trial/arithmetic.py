@@ -5,6 +5,9 @@ training carries a last bit into every digit. A track that states `portable` hol
 AVX2 share, so that a trial gives the same bits on all of them; docs/log.md says on which it was checked. Not held are
 square roots, which MKL computes from an estimate that differs between makers, and whatever a submission computes with
 numpy. Other processors (ARM, or without AVX2) compute as they do; records say by which instructions.
+
+On a GPU, where sums of many threads end in any order, a trial is held to algorithms with one order, as far as torch has
+them: the same bits on the same kind of GPU by the same libraries, and no promise beyond.
 """
 
 from __future__ import annotations
@@ -24,12 +27,14 @@ NEEDED = {"avx2", "fma"}
 PROCESSORS = Path("/proc/cpuinfo")
 
 
-def use(arithmetic: str | None, processors: Path = PROCESSORS) -> None:
+def use(arithmetic: str | None, device: str = "cpu", processors: Path = PROCESSORS) -> None:
     """Chooses the arithmetic of this process, which must not have computed anything yet.
 
     The libraries choose once, when they first compute: that is made to happen here, before submitted code could change
     the variables. Raises WorkFailed where torch has chosen other instructions already.
     """
+    if device != "cpu":
+        _in_one_order()
     if arithmetic != PORTABLE or not can_be_portable(processors):
         return
     os.environ.update(VARIABLES)
@@ -41,6 +46,16 @@ def use(arithmetic: str | None, processors: Path = PROCESSORS) -> None:
     ones = torch.ones(1, 2, 8, 8)
     F.conv2d(ones, ones[:, :, :3, :3])
     torch.mm(ones[0, 0], ones[0, 1])
+
+
+def _in_one_order() -> None:
+    """Algorithms without races on a GPU; a submission whose operation has no such algorithm is warned, not stopped."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    import torch
+
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False  # it would choose by what was fastest this time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # it would cost a write
 
 
 def can_be_portable(processors: Path = PROCESSORS) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.compression.prunable import check_prunable
-from prunemark.benchmark.networks.registry import NETWORKS, ImageShape, build_network
+from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.results.store import Store, key_of
 from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.trial.environment import environment, libraries
@@ -24,8 +24,9 @@ SAID, FOUND = "said.json", "found.json"
 def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
     """Raises InputError, with the layer's name, for a network that no trial of this track could prune.
 
-    Done once a store for each network, image size and list of layers. A network of a library, whose code may do
-    anything, is checked in a child process, so that it takes five minutes at most.
+    Done once a store for each network, image size and list of layers, in a child process: a library's code may do
+    anything and take forever, so it gets five minutes; and a backward pass, on a machine with a GPU, has autograd take
+    that up, after which this process could not fork a pruning stage that uses it.
     """
     track = trial.track
     if track.classes != shape.classes:
@@ -38,10 +39,7 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
     with store.lock(key):
         if store.read(key):
             return
-        if track.network in NETWORKS:
-            _check(track, shape)
-        else:
-            _check_in_child(track, shape)
+        _check_in_child(track, shape)
         with store.writing(key) as draft:
             (draft / FOUND).write_text(json.dumps({"prunable": track.prunable}))
 
