@@ -68,7 +68,7 @@ _TRACKS = (
     ),
 )  # fmt: skip
 # Measured again in portable arithmetic, their terms unchanged: these can be extended on any kind of processor.
-_PORTABLE = ("digits-mlp7", "digits-resnet8-weights", "cifar10-jpeg-small-weights")
+_PORTABLE = ("digits-mlp7", "digits-resnet8-weights", "digits-resnet8-2to4", "cifar10-jpeg-small-weights")
 _SECOND = tuple(
     replace(track, version=2, arithmetic=PORTABLE) for track in (*_TRACKS, *IMAGE_TRACKS) if track.name in _PORTABLE
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prunemark.benchmark.experiments import executor
 from prunemark.benchmark.outcome import (
     Accuracy,
     BaseModel,
@@ -25,6 +26,10 @@ from prunemark.benchmark.record import SCHEMA, Record
 from prunemark.setups.track import TRACKS, find_track
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the harness: a process that has threads must not be forked
+
+# Half of what a trial of two epochs takes is timing its final model; so is it in processes of an executor.
+executor.PRELOADED.append("brief_timing")
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *os.environ.get("PYTHONPATH", "").split()])
 
 LR = (0.1, 0.01)
 LONGEST_FIRST = (

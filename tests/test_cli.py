@@ -49,6 +49,7 @@ def test_one_seed_more_runs_only_that_seed(command, home):
     assert code == 0 and "15 trials, 10 stored already; running 5" in err
 
 
+@pytest.mark.slow
 def test_the_same_method_under_another_name_is_never_better(command, home):
     submit(command, f"{SUBMISSIONS}:Fine", home, seeds="5")
     code, out, _ = submit(command, f"{SUBMISSIONS}:SameAsFine", home, "--format", "csv", seeds="5")

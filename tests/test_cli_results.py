@@ -212,3 +212,24 @@ def test_the_site_and_the_tables_are_written(command, board, tmp_path):
     assert {"index.html", "board.md", "board.csv", "board.json", "board.tex"} <= {
         path.name for path in (tmp_path / "site").iterdir()
     }
+
+
+def test_one_level_of_a_track_is_the_same_table_alone(command, make_records, tmp_path):
+    """The author of a paper pastes the table of the level it is about; the verdict is that of the whole."""
+    records = [
+        record
+        for level in ("50%", "90%")
+        for record in (
+            *make_records("L1-norm", ANCHOR, role="anchor", source=L1, level=level),
+            *make_records("L2-norm", MINE, source=L2, level=level),
+        )
+    ]
+    write_pack(records, tmp_path / "both" / "records")
+    asked = ("leaderboard", "--records", tmp_path / "both" / "records", "--track", "digits-resnet8")
+    whole, one = (list(csv.DictReader(io.StringIO(command(*words, "--format", "csv")[1]))) for words in (
+        asked, (*asked, "--level", "90%")
+    ))  # fmt: skip
+    assert {row["level"] for row in whole} == {"50%", "90%"}
+    assert one == [row for row in whole if row["level"] == "90%"]
+    code, _, err = command(*asked, "--level", "91%")
+    assert code == 2 and "Valid: 50%, 90%, 95%" in err

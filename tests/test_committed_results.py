@@ -88,6 +88,7 @@ def test_nothing_on_the_board_was_tampered_with_or_is_missing(found):
     assert {r.outcome.method.source_sha256 for r in found.records} - {""} <= set(sources)
 
 
+@pytest.mark.slow
 def test_every_release_can_be_built_again_from_its_own_records():
     releases, refused = release.read_releases(LEADERBOARD / release.FOLDER)
     assert releases and not refused

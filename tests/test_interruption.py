@@ -49,6 +49,7 @@ def uninterrupted(tmp_path_factory, furnish):
     return outcomes(home)
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_gives_the_same_records(uninterrupted, tmp_path, furnish):
     """While the base model is trained, and while networks are pruned or retrained."""
     draw = random.Random(5)
@@ -89,6 +90,7 @@ def test_interrupted_from_the_keyboard_says_what_is_kept(tmp_path, furnish):
     assert "interrupted. What is finished is kept" in errors and "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_records_name_every_input(uninterrupted, tmp_path):
     assert len(uninterrupted) == 5
     assert {name for name, _, _ in uninterrupted} == {"Trains", "L1-norm", "Random", "Scratch", "Dense"}

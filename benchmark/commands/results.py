@@ -9,7 +9,7 @@ import gc
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -27,10 +27,22 @@ MOST_NAMED = 20
 RecordsOption = Annotated[Path | None, typer.Option("--records", help="a folder of records [default: that of --home]")]
 
 
+class Only(NamedTuple):
+    """What a board is asked for; None is everything."""
+
+    track: str | None = None
+    setup: str | None = None
+    levels: list[str] | None = None
+
+
+EVERYTHING = Only()
+
+
 def leaderboard(
     records: Annotated[Path | None, typer.Option(help="a folder of records, instead of MLflow")] = None,
     track: Annotated[str | None, typer.Option(help="only this track")] = None,
     setup: Annotated[str | None, typer.Option(help="only this setup")] = None,
+    level: Annotated[list[str] | None, typer.Option(help="only this level; may be given several times")] = None,
     format: Annotated[str, typer.Option(help="table, markdown, csv, json, latex or bibtex")] = "table",
     output: Annotated[Path | None, typer.Option(help="also write the site into this folder")] = None,
     board: Annotated[Path | None, typer.Option(help="also write the Markdown tables to this file")] = None,
@@ -48,11 +60,13 @@ def leaderboard(
     from prunemark.setups.comparison import find_setup
     from prunemark.setups.track import find_track
 
-    only = (find_track(track).id if track else None, find_setup(setup).id if setup else None)
+    known = find_track(track) if track else None
+    levels = [known.level(name).name for name in level] if known and level else level or None
+    only = Only(known.id if known else None, find_setup(setup).id if setup else None, levels)
     if freeze:
         _freeze(_of_a_board(records), release, date, only)
     frozen = find_release(release, _of_a_board(records).parent / FOLDER) if release else None
-    loaded = _load(records, home_at(home), tracking_uri, only[0], frozen)
+    loaded = _load(records, home_at(home), tracking_uri, only.track, frozen)
     gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
     found = _board(loaded, records, only, frozen)
     name = (frozen, citation.digest_of(loaded))
@@ -85,7 +99,7 @@ def _load(records: Path | None, home: Home, uri: str | None, track: str | None, 
     return load.read_texts(read_runs(tracking_uri(uri, home), home, track), invalid, track)
 
 
-def _board(loaded: Loaded, records: Path | None, only: tuple[str | None, str | None], frozen: Release | None) -> Board:
+def _board(loaded: Loaded, records: Path | None, only: Only, frozen: Release | None) -> Board:
     """The board, in the field of the release if there is one, which has to be the field that was frozen."""
     from prunemark.leaderboard import release as releases
     from prunemark.leaderboard.standings.board import make_board
@@ -97,20 +111,20 @@ def _board(loaded: Loaded, records: Path | None, only: tuple[str | None, str | N
     if frozen:
         whole = make_board(loaded, earlier=shown, release=id)
         releases.check_field(whole, frozen)
-        if only == (None, None):
+        if only == EVERYTHING:
             return whole
-    return make_board(loaded, track=only[0], setup=only[1], earlier=shown, release=id)
+    return make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, earlier=shown, release=id)
 
 
-def _freeze(records: Path, id: str | None, date: str | None, only: tuple[str | None, str | None]) -> None:
+def _freeze(records: Path, id: str | None, date: str | None, only: Only) -> None:
     """Writes a release of everything that counts now."""
     from datetime import UTC, datetime
 
     from prunemark.leaderboard import release as releases
     from prunemark.leaderboard.archive.load import read_records
 
-    if id is None or only != (None, None):
-        raise InputError("--freeze makes a --release, and that is of the whole board: without --track and --setup")
+    if id is None or only != EVERYTHING:
+        raise InputError("--freeze makes a --release, and that is of the whole board: no --track, --setup or --level")
     folder = records.parent / releases.FOLDER
     releases.check_new(releases.check_id(id), folder)
     known, wrong = releases.read_releases(folder)
