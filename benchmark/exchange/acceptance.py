@@ -186,7 +186,7 @@ def _bits_set(mask: Mapping[str, Any], total: int) -> int:
         raise ValueError(f"a mask of {total} weights is expected, not of shape {mask['shape']}")
     if total % 8 and packed[-1] & (0xFF >> total % 8):
         raise ValueError("bits behind the last weight are set")
-    return sum(byte.bit_count() for byte in packed)
+    return int.from_bytes(packed, "big").bit_count()
 
 
 def _left_over(new: Contribution, held: Contribution) -> Iterator[str]:
