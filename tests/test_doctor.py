@@ -3,16 +3,19 @@
 import contextlib
 import io
 import sys
+import threading
 
 import pytest
 
 from prunemark.benchmark.experiments import doctor
 
+ONE_AT_A_TIME = threading.Lock()
+
 
 def _here(code):
     """What `_try` does, in this process, which has imported most of it already."""
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with ONE_AT_A_TIME, contextlib.redirect_stdout(printed):
         exec(code, {})
     return True, printed.getvalue().strip().splitlines()[-1]
 
@@ -50,6 +53,31 @@ def test_a_torchvision_that_breaks_on_import_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     finding = doctor._torchvision()
     assert finding.state == "broken" and "not a pair" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "words"),
+    [
+        ("none", "note", "none seen"),
+        ("NVIDIA H100 80GB HBM3", "fine", "H100"),
+        ("broken: CUDA error: no kernel image is available for execution on the device", "broken", "no kernel image"),
+    ],
+)
+def test_a_gpu_counts_if_it_computes(monkeypatch, said, state, words):
+    monkeypatch.setattr(doctor, "_try", lambda code: (True, said))
+    finding = doctor._gpu()
+    assert finding.state == state and words in finding.found and "broken: " not in finding.found
+
+
+class _Sum:
+    def sum(self):
+        raise RuntimeError("CUDA error: no kernel image is available\nCompile with")
+
+
+def test_what_computes_on_the_gpu_says_what_is_wrong(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.ones", lambda *_, **__: _Sum())
+    assert _here(doctor.ON_THE_GPU) == (True, "broken: CUDA error: no kernel image is available")
 
 
 def test_a_full_disk_is_found(tmp_path, monkeypatch):

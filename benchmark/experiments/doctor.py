@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,19 @@ PAIR_ADVICE = (
     "torch and torchvision are not a pair: install both from one index in one command, for example\n"
     "  pip install --force-reinstall torch torchvision"
 )
+
+BROKEN = "broken: "
+ON_THE_GPU = f"""
+import torch
+if not torch.cuda.is_available():
+    print("none")
+else:
+    try:  # a GPU that torch sees may still be one that it has no kernels for
+        torch.ones(2, device="cuda").sum().item()
+        print(torch.cuda.get_device_name())
+    except RuntimeError as problem:
+        print({BROKEN!r} + str(problem).splitlines()[0])
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,7 @@ class Finding:
 
 
 def examine(home: Path) -> list[Finding]:
-    """All findings. Each import is tried in its own process, since a broken library can take one down."""
+    """All findings, looked at together: each import in its own process, since a broken library can take one down."""
     checks: tuple[Callable[[], Finding], ...] = (
         _python,
         lambda: _import("torch", "pip install torch"),
@@ -43,7 +57,8 @@ def examine(home: Path) -> list[Finding]:
         _gpu,
         lambda: _disk(home),
     )
-    return [check() for check in checks]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda check: check(), checks))
 
 
 def _python() -> Finding:
@@ -81,9 +96,12 @@ def advice_for(error: str) -> str:
 
 
 def _gpu() -> Finding:
-    works, said = _try("import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else 'none')")
+    works, said = _try(ON_THE_GPU)
     if not works or said == "none":
         return Finding("GPU", "note", "none seen by torch", "the digits tracks need none")
+    if said.startswith(BROKEN):
+        advice = "install a torch made for this GPU and its driver, or stay with --device cpu"
+        return Finding("GPU", "broken", said.removeprefix(BROKEN), advice)
     return Finding("GPU", "fine", said, "use it with --device cuda")
 
 
