@@ -204,6 +204,7 @@ def test_tune_gives_every_method_the_same_configurations(command, home):
     assert "prunemark tune" in command("submit", "L1-norm", "--track", "quick", "--setup", "S3.1-tuned")[2]
 
 
+@pytest.mark.slow
 def test_reproduce_prints_the_table_beside_the_papers(command, home, tmp_path, monkeypatch):
     """The plan of all ratios; the first of them is run."""
     words = ["m2", "--track", "quick", "--seeds", "2", "--home", home]
@@ -220,6 +221,7 @@ def test_reproduce_prints_the_table_beside_the_papers(command, home, tmp_path, m
     assert command("reproduce", "table9", "--home", home)[0] == 2
 
 
+@pytest.mark.slow
 def test_controls_of_a_method_that_ranks_all_layers_together_are_one_row(command, tmp_path, furnish):
     """Its layer ratios differ from seed to seed, and so do those of the controls beside it."""
     code, out, err = submit(command, f"{SUBMISSIONS}:Trains", furnish(tmp_path), "--format", "csv", seeds="3")
