@@ -29,7 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the harness: a process th
 
 # Half of what a trial of two epochs takes is timing its final model; so is it in processes of an executor.
 executor.PRELOADED.append("brief_timing")
-os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *os.environ.get("PYTHONPATH", "").split()])
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
 
 LR = (0.1, 0.01)
 LONGEST_FIRST = (

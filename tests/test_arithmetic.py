@@ -7,10 +7,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from prunemark.benchmark.experiments import jobs
 from prunemark.benchmark.trial import arithmetic
 from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.plan import Competitor, Trial
@@ -55,6 +57,35 @@ def test_it_holds_every_library_to_the_instructions_that_processors_share() -> N
 def test_a_process_that_has_computed_otherwise_cannot_become_portable() -> None:
     said = in_a_fresh_process(PORTABLE, before="torch.ones(3).exp()", ATEN_CPU_CAPABILITY="default")
     assert "computes by DEFAULT already" in said.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("device", "held"), [("cpu", "False"), ("cuda", "True"), ("cuda:1", "True")])
+def test_on_a_gpu_sums_are_held_to_one_order(device: str, held: str) -> None:
+    code = f"""
+import os, torch
+from prunemark.benchmark.trial import arithmetic
+arithmetic.use(None, {device!r})
+print(torch.are_deterministic_algorithms_enabled(), "CUBLAS_WORKSPACE_CONFIG" in os.environ)
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=unset(), capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [held, held]
+
+
+@pytest.mark.parametrize("job", [jobs.prepare_job, jobs.pretrain_job, jobs.trial_job])
+def test_every_job_chooses_by_its_trials_device(
+    job: Callable[..., object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    chosen: list[tuple[str | None, str]] = []
+    monkeypatch.setattr(arithmetic, "use", lambda *which: chosen.append(which))
+    for work in ("prepare_data", "pretrain", "run_trial"):
+        monkeypatch.setattr(jobs, work, lambda *_: None)
+    monkeypatch.setattr(jobs, "dump", lambda record: "")
+    track = find_track("digits-mlp7")
+    dense = Competitor("Dense", "dense", "reference", None, ())
+    budget = budget_for(track, "S3.2", track.levels[0], "dense")
+    trial = Trial(track, track.levels[0], "S3.2", 0, dense, budget, "cuda", 60.0)
+    job(lambda event: None, trial, tmp_path)
+    assert chosen == [(PORTABLE, "cuda")]
 
 
 def test_a_track_that_leaves_it_open_leaves_what_the_user_chose() -> None:
