@@ -60,9 +60,7 @@ def leaderboard(
     from prunemark.setups.comparison import find_setup
     from prunemark.setups.track import find_track
 
-    known = find_track(track) if track else None
-    levels = [known.level(name).name for name in level] if known and level else level or None
-    only = Only(known.id if known else None, find_setup(setup).id if setup else None, levels)
+    only = Only(find_track(track).id if track else None, find_setup(setup).id if setup else None, level or None)
     if freeze:
         _freeze(_of_a_board(records), release, date, only)
     frozen = find_release(release, _of_a_board(records).parent / FOLDER) if release else None

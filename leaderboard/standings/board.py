@@ -12,7 +12,7 @@ from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import Overall, make_overall
 from prunemark.leaderboard.standings.table import Row, Table, make_table
 from prunemark.setups.comparison import HARNESS_SETUPS
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, unknown_name
 
 __all__ = ["Board", "Overall", "Row", "Shown", "Table", "make_board"]
 
@@ -47,12 +47,17 @@ def make_board(
 
     `earlier` says with how many seeds earlier releases showed a competitor: one that was looked at in other ways than
     at 5 and 10 seeds gets no verdict. `release` is the id of the release whose field this is. What holds over tracks
-    is said of whole boards only, of all tracks and levels. Raises InputError when nothing fits.
+    is said of whole boards only, of all tracks and levels. Raises InputError when nothing fits, and for a level that no
+    record is of.
     """
     chosen = [r for r in loaded.records if track in (None, r.outcome.track) and setup in (None, r.outcome.setup)]
     places: dict[tuple[str, str], list[Record]] = {}
     for record in chosen:
         places.setdefault((record.outcome.track, record.outcome.setup), []).append(record)
+    there = dict.fromkeys(level for records in places.values() for level in _levels(records))
+    for level in levels or ():
+        if there and level not in there:
+            raise unknown_name("level of these records", level, there)
     tables = []
     for place in sorted(places, key=lambda p: (p[0], list(HARNESS_SETUPS).index(p[1]))):
         for level in _levels(places[place]):
