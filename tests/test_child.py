@@ -28,6 +28,24 @@ def test_what_it_changes_in_memory_does_not(tmp_path):
     assert here == []
 
 
+def test_what_it_says_is_heard_in_order_and_to_the_end(tmp_path):
+    heard = []
+    run_in_child(lambda count, say: [say(n) for n in range(count)], 9, scratch=tmp_path, limits=SOON, hear=heard.append)
+    assert heard == list(range(9))
+
+
+def test_one_that_ends_in_the_middle_of_a_word_is_a_failure(tmp_path):
+    def work(say):
+        say("all")
+        os.write(say.__self__.fileno(), b"\0\0\1\0half")
+        os._exit(3)
+
+    heard = []
+    with pytest.raises(ChildFailed, match="exit code 3"):
+        run_in_child(work, scratch=tmp_path, limits=SOON, hear=heard.append)
+    assert heard == ["all"]
+
+
 def test_what_it_prints_goes_into_a_log(tmp_path, capfd):
     run_in_child(print, "hello", scratch=tmp_path, limits=SOON)
     assert capfd.readouterr().out == "" and (tmp_path / "output.log").read_text() == "hello\n"

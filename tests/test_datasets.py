@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import pickle
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +146,18 @@ def test_trees_that_are_wrong_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     (tree / "val" / "ant" / "000.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"000\.png cannot be read as an image"):
         prepare("folder:insects@16", tmp_path)
+
+
+def test_a_dataset_that_validation_would_use_up_is_refused(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tree))  # 40 images
+    for name, in_memory in (("cifar10-jpeg", True), ("imagenet100", False)):
+        for taken, fits in ((38, True), (39, False)):
+            changed = replace(DATASETS[name], classes=2, validation_examples=taken, in_memory=in_memory)
+            monkeypatch.setitem(DATASETS, name, changed)
+            with contextlib.nullcontext() if fits else pytest.raises(InputError, match="there are 40 training images"):
+                prepare(name, tmp_path)
 
 
 def test_what_is_made_of_a_folder_is_filed_under_its_files(tree: Path) -> None:

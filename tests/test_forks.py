@@ -14,7 +14,7 @@ from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.images import data
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import locate
-from prunemark.benchmark.trial import preflight, pruning, report, stages, trial
+from prunemark.benchmark.trial import base_model, preflight, pruning, report, stages, trial
 from prunemark.benchmark.trial.plan import Competitor, make_trials
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
@@ -50,21 +50,24 @@ def forks(monkeypatch):
 
     for module in (torch.autograd, torch.autograd.graph):
         monkeypatch.setattr(module, "_engine_run_backward", gradient)
-    for module in (data, stages, pruning, trial):
+    for module in (data, stages, pruning, base_model, trial):
         monkeypatch.setattr(module, "pick_device", pick)
-    for module in (preflight, trial):
+    for module in (preflight, base_model, trial):
         monkeypatch.setattr(module, "run_in_child", fork)
     monkeypatch.setattr(report, "hardware", lambda device: "a GPU")
     found.append(done)
     return found
 
 
-@pytest.mark.parametrize(("setup", "lives"), [("S3.2", 1), ("S4.2", 2)])
-def test_until_its_last_fork_a_trial_leaves_the_gpu_alone(setup, lives, forks, tmp_path):
+@pytest.mark.parametrize(("device", "setup", "lives"), [("cuda", "S3.2", 1), ("cuda", "S4.2", 2), ("cpu", "S3.2", 1)])
+def test_until_its_last_fork_a_trial_leaves_the_gpu_alone(device, setup, lives, forks, tmp_path):
     method = Competitor("L1-norm", "pruned", "submission", locate("L1-norm", METHODS)[1], (), "filter")
-    one = make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], method, (), "cuda", 60.0)[0]
-    outcome = trial.run_trial(one, Store(tmp_path), lambda stage, point: None).outcome
+    one = make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], method, (), device, 60.0)[0]
+    heard = []
+    outcome = trial.run_trial(one, Store(tmp_path), lambda stage, point: heard.append((stage, point.epoch))).outcome
     assert outcome.status == "ok", outcome.failure
     done, *children = forks
     assert children == [(work, ()) for work in ("_say", "pretrain", *["prune"] * lives)]
-    assert "a gradient" in done and "asked for cuda" in done  # afterwards, when it retrains: so both would be noticed
+    assert "a gradient" in done  # afterwards, when it retrains: so it would be noticed
+    assert ("asked for cuda" in done) == (device == "cuda")
+    assert heard == [(stage, epoch) for stage in ("pretraining", "retraining") for epoch in (0, 1)]

@@ -15,8 +15,9 @@ from prunemark.benchmark.images.datasets import UnreadableImage, read_image
 from prunemark.benchmark.images.sources import VARIABLE
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.trial.base_model import prepare_data
 from prunemark.benchmark.trial.plan import DENSE_LEVEL, Competitor, Trial
-from prunemark.benchmark.trial.trial import prepare_data, run_trial
+from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.budget import OWN_NOTHING, budget_for
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import find_track

@@ -16,10 +16,11 @@ from prunemark.benchmark.record import dump
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import MethodDescription, MethodSource
 from prunemark.benchmark.trial import arithmetic
+from prunemark.benchmark.trial.base_model import prepare_data, pretrain
 from prunemark.benchmark.trial.child import ChildFailed
 from prunemark.benchmark.trial.describing import describe_in_child
 from prunemark.benchmark.trial.plan import Trial
-from prunemark.benchmark.trial.trial import prepare_data, pretrain, run_trial
+from prunemark.benchmark.trial.trial import run_trial
 
 Report = Callable[[Any], None]
 

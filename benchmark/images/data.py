@@ -115,6 +115,7 @@ def _write_pixels(dataset: Dataset, parts: dict[str, Pixels], folder: Path) -> N
     _check_labels(dataset, labels)
     order = sorted(range(len(labels)), key=lambda i: _place(dataset.split_seed, i, images[i].contiguous()))
     test, validation = dataset.test_examples, dataset.validation_examples or len(labels) // 10
+    _check_enough(len(labels), test + validation)
     chosen = {"test": order[:test], "validation": order[test : test + validation], "train": order[test + validation :]}
     found = {split: (images[indices], labels[indices]) for split, indices in chosen.items()}
     if "test" in parts:
@@ -140,6 +141,7 @@ def _write_paths(dataset: Dataset, source: Path, folder: Path) -> None:
         parts["train"], key=lambda f: hashlib.sha256(f"{dataset.split_seed}/{f[0].name}".encode()).digest()
     )
     validation = dataset.validation_examples or len(by_hash) // 10
+    _check_enough(len(by_hash), validation)
     found = {"test": parts["test"], "validation": by_hash[:validation], "train": by_hash[validation:]}
     classes = max(label for _path, label in parts["train"]) + 1
     for split, files in found.items():
@@ -162,6 +164,14 @@ def _check_labels(dataset: Dataset, labels: torch.Tensor) -> None:
     found = int(labels.max()) + 1
     if dataset.classes and found != dataset.classes:
         raise InputError(f"the training images have {found} classes; this dataset has {dataset.classes}")
+
+
+def _check_enough(found: int, taken: int) -> None:
+    if found < taken + 2:  # batch norm cannot train on one
+        raise InputError(
+            f"there are {found} training images, and this dataset takes {taken} for validation and test: too few "
+            'are left to train on.\nA track of your own can take a folder of any size: dataset = "folder:NAME@PIXELS"'
+        )
 
 
 def _place(seed: int, index: int, image: torch.Tensor) -> bytes:

@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -55,23 +56,30 @@ def run_in_child(
     *arguments: Any,
     scratch: Path,
     limits: Limits,
+    hear: Callable[[Any], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Runs `work(*arguments)` in a forked child with `scratch` as its working directory.
+
+    With `hear`, the child's work gets one argument more, a function: what it says through that, this process hears.
+    Only for the harness's own work, since hearing unpickles.
 
     Raises ChildFailed when it raises, is killed, or exceeds a limit. Of what is no fault of the method: WorkFailed when
     the disk that it writes to is full or broken, InputError when images cannot be read. Fork before this process has
     used CUDA: a forked child cannot.
     """
     token = secrets.token_hex(16)
-    process = multiprocessing.get_context("fork").Process(
-        target=_child, args=(work, arguments, scratch, os.getpid(), token)
-    )
+    forking = multiprocessing.get_context("fork")
+    ear, mouth = forking.Pipe(duplex=False)
+    told = (*arguments, mouth.send) if hear else arguments
+    process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token))
     process.start()
+    mouth.close()
     deadline = clock() + limits.seconds
     try:
         while process.is_alive():
             process.join(POLL_SECONDS)
+            _pass_on(ear, hear)
             if clock() > deadline:
                 raise ChildFailed(
                     "timeout", "pruning time", f"stopped after {limits.seconds:g} s, the time a trial grants"
@@ -79,12 +87,24 @@ def run_in_child(
             if _resident_bytes(process.pid) > limits.memory_bytes:
                 granted = limits.memory_bytes / 2**30
                 raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
+        _pass_on(ear, hear)
     finally:
         _kill_group(process)
+        ear.close()
     _raise_what_it_said(scratch, process.exitcode)
     finished = scratch / DONE_FILE
     if not finished.is_file() or finished.read_text(errors="replace") != token:
         raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
+
+
+def _pass_on(ear: Connection, hear: Callable[[Any], None] | None) -> None:
+    """What the child has said since. One that was stopped in the middle of a word has said no more than the others."""
+    while hear and ear.poll():
+        try:
+            word = ear.recv()
+        except (EOFError, OSError):
+            return
+        hear(word)
 
 
 def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:

@@ -8,7 +8,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,18 +16,19 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from prunemark.benchmark.images.data import load_split, pick_device, prepare
+from prunemark.benchmark.images.data import load_split, pick_device
 from prunemark.benchmark.metering.footprint import measure
 from prunemark.benchmark.metering.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExceeded, check_stage
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.benchmark.outcome import MACHINE_STATUSES, BaseModel, EpochPoint, Stage, Tried
+from prunemark.benchmark.outcome import MACHINE_STATUSES, Stage, Tried
 from prunemark.benchmark.record import Record, dump, load
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.trial import pruning, stages
+from prunemark.benchmark.trial.base_model import Listener, measured, prepare_data, pretrain
 from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.trial.diagnostics import diagnose
-from prunemark.benchmark.trial.keys import Keys, given_counts, pretrain_key, ratios_of, retrain_key, stage_keys
+from prunemark.benchmark.trial.keys import Keys, given_counts, ratios_of, retrain_key, stage_keys
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.pruned import (
@@ -42,14 +43,10 @@ from prunemark.benchmark.trial.pruned import (
     scratch_model,
 )
 from prunemark.benchmark.trial.report import failed_record, ok_record
-from prunemark.benchmark.trial.training import accuracy_percent
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import Recipe
 
 RECORD, PREDICTIONS = "record.json", "predictions.json"
-TEST_ACCURACY = "test_accuracy.json"
-UNLIMITED = Limits(float("inf"), 1 << 62)
-Listener = Callable[[str, EpochPoint], None]
 
 
 @dataclass
@@ -119,46 +116,6 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
                 (draft / RECORD).write_text(dump(record))
                 stages.write_json(draft / PREDICTIONS, run.predictions)
         return record
-
-
-def prepare_data(trial: Trial, store: Store) -> Path:
-    """The dataset's splits, read and cut once for all."""
-    key = stage_keys(trial, None).data
-    with store.lock(key):
-        if not store.read(key):
-            with store.writing(key) as draft:
-                prepare(trial.track.dataset, draft)
-    return store.path(key)
-
-
-def pretrain(trial: Trial, store: Store, listen: Listener) -> Path | None:
-    """The base model of this seed, shared by all methods; none for scratch training.
-
-    It goes on from the longest stored beginning of the same run. On a GPU it runs in a child process, because
-    this one must not have used CUDA when it forks for the pruning stage.
-    """
-    if trial.competitor.kind == "scratch":
-        return None
-    key = stage_keys(trial, None).pretrain
-    with store.lock(key):
-        if not store.read(key):
-            data = prepare_data(trial, store)
-            start, epoch = stored_beginning(trial, store)
-            with store.writing(key) as draft:
-                if trial.device == "cpu":
-                    heard: Callable[[EpochPoint], None] = lambda point: listen("pretraining", point)  # noqa: E731
-                    stages.pretrain(trial, data, start, epoch, draft, heard)
-                else:
-                    run_in_child(stages.pretrain, trial, data, start, epoch, draft, scratch=draft, limits=UNLIMITED)
-    return store.path(key)
-
-
-def stored_beginning(trial: Trial, store: Store) -> tuple[Path | None, int]:
-    """The last stored checkpoint on the way to the trial's base model, and its epoch."""
-    for epoch in range(trial.budget.base_epochs - 1, 0, -1):
-        if found := store.read(pretrain_key(trial, epoch)):
-            return found, epoch
-    return None, 0
 
 
 def prune(run: Run, base: Path | None) -> Pruned:
@@ -262,7 +219,7 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
         result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
         run.predictions = {"predicted": result.predicted.tolist(), "label": result.labels.tolist()}
         footprint = measure(pruned.model, _dense_network(run).to(device), run.shape, time.perf_counter)
-        base_model = _base_model(run, base) if base else None
+        base_model = measured(run.trial, run.store, base, _dense_network(run)) if base else None
         compression = measure_compression(run.trial, pruned, run.shape)
     return ok_record(
         run.trial, run.keys, run.seconds, data_sha256(run.data), run.ratios_of,
@@ -271,21 +228,6 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
         weights_sha256=stages.weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
         diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
     )  # fmt: skip
-
-
-def _base_model(run: Run, base: Path) -> BaseModel:
-    """The base model's hash and measured accuracy; measured once for all methods that share it."""
-    store, key, track = run.store, run.keys.evaluate_base, run.trial.track
-    state = load_file(base / WEIGHTS)
-    with store.lock(key):
-        if not store.read(key):
-            model = build_network(track.network, run.shape, 0)
-            model.load_state_dict(state)
-            result = stages.on_test_split(model, track, run.data, pick_device(run.trial.device))
-            with store.writing(key) as draft:
-                stages.write_json(draft / TEST_ACCURACY, accuracy_percent(result.correct))
-    percent = json.loads((store.path(key) / TEST_ACCURACY).read_text())
-    return BaseModel(stages.weights_sha256(state), percent, read_stage(base))
 
 
 def read_record(store: Store, key: str) -> Record | None:

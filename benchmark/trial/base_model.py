@@ -1,0 +1,91 @@
+"""The base model of a trial: the prepared images, the dense network trained on them, its measured accuracy.
+
+All of it is made once a store, and shared by all methods of a seed. No submitted code has a part in it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import nn
+
+from prunemark.benchmark.images.data import pick_device, prepare
+from prunemark.benchmark.outcome import BaseModel, EpochPoint
+from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.trial import stages
+from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.trial.keys import pretrain_key, stage_keys
+from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
+from prunemark.benchmark.trial.training import accuracy_percent
+from prunemark.setups.errors import WorkFailed
+
+TEST_ACCURACY = "test_accuracy.json"
+UNLIMITED = Limits(float("inf"), 1 << 62)
+Listener = Callable[[str, EpochPoint], None]
+
+
+def prepare_data(trial: Trial, store: Store) -> Path:
+    """The dataset's splits, read and cut once for all."""
+    key = stage_keys(trial, None).data
+    with store.lock(key):
+        if not store.read(key):
+            with store.writing(key) as draft:
+                prepare(trial.track.dataset, draft)
+    return store.path(key)
+
+
+def pretrain(trial: Trial, store: Store, listen: Listener) -> Path | None:
+    """The base model of this seed, shared by all methods; none for scratch training.
+
+    It goes on from the longest stored beginning of the same run, in a child process: on a machine with a GPU a
+    gradient takes that up, of a model on the CPU too, and this process still has to fork for the pruning stage.
+    """
+    if trial.competitor.kind == "scratch":
+        return None
+    key = stage_keys(trial, None).pretrain
+    with store.lock(key):
+        if not store.read(key):
+            data = prepare_data(trial, store)
+            start, epoch = stored_beginning(trial, store)
+            with store.writing(key) as draft:
+                _pretrain_in_child(trial, data, start, epoch, draft, lambda point: listen("pretraining", point))
+    return store.path(key)
+
+
+def _pretrain_in_child(
+    trial: Trial, data: Path, start: Path | None, epoch: int, out: Path, hear: Callable[[EpochPoint], None]
+) -> None:
+    work = (stages.pretrain, trial, data, start, epoch, out)
+    with tempfile.TemporaryDirectory(prefix="prunemark-") as scratch:
+        try:
+            run_in_child(*work, scratch=Path(scratch), limits=UNLIMITED, hear=hear)
+        except ChildFailed as failure:  # no submitted code has run yet
+            raise WorkFailed(f"the base model of seed {trial.seed} was not trained: {failure.evidence}") from None
+
+
+def stored_beginning(trial: Trial, store: Store) -> tuple[Path | None, int]:
+    """The last stored checkpoint on the way to the trial's base model, and its epoch."""
+    for epoch in range(trial.budget.base_epochs - 1, 0, -1):
+        if found := store.read(pretrain_key(trial, epoch)):
+            return found, epoch
+    return None, 0
+
+
+def measured(trial: Trial, store: Store, base: Path, dense: nn.Module) -> BaseModel:
+    """The base model's hash and accuracy, measured once; `dense` is its network, and gets its weights."""
+    keys = stage_keys(trial, None)
+    key, data = keys.evaluate_base, store.path(keys.data)
+    state = load_file(base / WEIGHTS)
+    with store.lock(key):
+        if not store.read(key):
+            dense.load_state_dict(state)
+            result = stages.on_test_split(dense, trial.track, data, pick_device(trial.device))
+            with store.writing(key) as draft:
+                stages.write_json(draft / TEST_ACCURACY, accuracy_percent(result.correct))
+    percent = json.loads((store.path(key) / TEST_ACCURACY).read_text())
+    return BaseModel(stages.weights_sha256(state), percent, read_stage(base))
