@@ -60,6 +60,7 @@ SYNONYMS = {
     "network.flops_convention": "flops_convention",
 }
 BESIDE = {"method", "kind", "source", "stages", "method_owned", "tuning", "evidence", "notes", "note", "title"}
+STAGE, REMARKS = {"stage", "epochs", "lr", "repeat", "same_as"}, {"evidence", "note", "notes"}
 _PARTS = ("network", "base", "recipe", "result")
 
 
@@ -215,5 +216,7 @@ def _ignored(node: Node) -> tuple[str, ...]:
         inner = {leaf.partition(".")[2] for leaf in (*LEAVES, *SYNONYMS) if leaf.startswith(f"{part}.")}
         below = node.entries.get(part)
         if below is not None and below.kind == "mapping" and "same_as" not in below.entries:
-            strange += [f"{part}.{key}" for key in below.entries if key not in inner | {"evidence", "note", "notes"}]
+            strange += [f"{part}.{key}" for key in below.entries if key not in inner | REMARKS]
+    for stage in node.entries["stages"].items if "stages" in node.entries else ():
+        strange += [f"stages.{key}" for key in stage.entries if key not in STAGE | REMARKS]
     return tuple(strange[:20])

@@ -211,6 +211,18 @@ def test_the_published_schema_is_what_the_reader_knows():
     assert set(entry["base"]["properties"]) >= {"id", "source", "top1"}
 
 
+def test_what_is_not_read_is_shown_wherever_it_stands():
+    text = template.template("R011")
+    assert not loads(text).entries["A"].ignored
+    for right, wrong, where in (
+        ("speedup:", "sped_up:", "sped_up"),
+        ("top1:", "top_one:", "result.top_one"),
+        ("epochs:", "epoch_count:", "stages.epoch_count"),
+    ):
+        assert right in text
+        assert where in loads(text.replace(right, wrong)).entries["A"].ignored
+
+
 def test_every_factor_and_confounder_is_explained():
     for name in {*FACTORS, *NAMES}:
         text = explain.explain(name)
