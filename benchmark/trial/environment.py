@@ -29,6 +29,7 @@ NUMERIC_SOURCES = (
     "benchmark/outcome.py",
     "benchmark/record.py",
     "benchmark/trial/arithmetic.py",
+    "benchmark/trial/base_model.py",
     "benchmark/trial/child.py",
     "benchmark/trial/confine.py",
     "benchmark/trial/context.py",
