@@ -60,7 +60,8 @@ SYNONYMS = {
     "network.flops_convention": "flops_convention",
 }
 BESIDE = {"method", "kind", "source", "stages", "method_owned", "tuning", "evidence", "notes", "note", "title"}
-STAGE, REMARKS = {"stage", "epochs", "lr", "repeat", "same_as"}, {"evidence", "note", "notes"}
+STAGE = {"stage", "epochs", "lr", "repeat", "same_as"}
+REMARKS = {"evidence", "note", "notes"}
 _PARTS = ("network", "base", "recipe", "result")
 
 
@@ -218,5 +219,5 @@ def _ignored(node: Node) -> tuple[str, ...]:
         if below is not None and below.kind == "mapping" and "same_as" not in below.entries:
             strange += [f"{part}.{key}" for key in below.entries if key not in inner | REMARKS]
     for stage in node.entries["stages"].items if "stages" in node.entries else ():
-        strange += [f"stages.{key}" for key in stage.entries if key not in STAGE | REMARKS]
-    return tuple(strange[:20])
+        strange += [f"{stage.entries['stage'].text}.{key}" for key in stage.entries if key not in STAGE | REMARKS]
+    return tuple(dict.fromkeys(strange))[:20]

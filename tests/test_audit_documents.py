@@ -217,7 +217,7 @@ def test_what_is_not_read_is_shown_wherever_it_stands():
     for right, wrong, where in (
         ("speedup:", "sped_up:", "sped_up"),
         ("top1:", "top_one:", "result.top_one"),
-        ("epochs:", "epoch_count:", "stages.epoch_count"),
+        ("epochs:", "epoch_count:", "retraining.epoch_count"),
     ):
         assert right in text
         assert where in loads(text.replace(right, wrong)).entries["A"].ignored

@@ -34,6 +34,37 @@ def test_what_it_says_is_heard_in_order_and_to_the_end(tmp_path):
     assert heard == list(range(9))
 
 
+def _waiting_for(path):
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def test_what_it_says_is_heard_while_it_works(tmp_path):
+    def work(say):
+        say("begun")
+        _waiting_for(tmp_path / "heard")
+
+    run_in_child(work, scratch=tmp_path, limits=SOON, hear=lambda _: (tmp_path / "heard").touch())
+
+
+def test_its_last_word_is_heard_when_it_ends_just_after_one_has_listened(tmp_path):
+    def work(say):
+        _waiting_for(tmp_path / "listened")
+        say("last")
+
+    def clock():  # is looked at before anything is heard, and then after each time
+        if asked:
+            (tmp_path / "listened").touch()
+            _waiting_for(tmp_path / "done")
+            time.sleep(0.5)
+        asked.append(1)
+        return 0.0
+
+    asked, heard = [], []
+    run_in_child(work, scratch=tmp_path, limits=SOON, hear=heard.append, clock=clock)
+    assert heard == ["last"]
+
+
 def test_one_that_ends_in_the_middle_of_a_word_is_a_failure(tmp_path):
     def work(say):
         say("all")

@@ -84,7 +84,7 @@ def test_the_board_is_that_of_its_records(found, standings):
 def test_nothing_on_the_board_was_tampered_with_or_is_missing(found, tmp_path):
     """Of the tracks that have grown since the last release, every file; of all: the slow test."""
     assert not found.refused
-    released = set(_last_release().records)
+    released = set(release.read_releases(LEADERBOARD / release.FOLDER)[0][-1].records)
     grown = {record.outcome.track for record in found.records if record.record_sha256 not in released}
     for part in ("records", "decisions"):
         (tmp_path / part).mkdir()
@@ -100,10 +100,6 @@ def test_nothing_on_the_board_was_tampered_with_or_is_missing(found, tmp_path):
 @pytest.mark.slow
 def test_nothing_on_the_whole_board_was_tampered_with_or_is_missing():
     assert [part.findings for part in examine_board(LEADERBOARD, disagreement)] == [[]] * 5
-
-
-def _last_release():
-    return release.read_releases(LEADERBOARD / release.FOLDER)[0][-1]
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from prunemark.benchmark.submissions.submission import locate
 from prunemark.benchmark.trial import base_model, preflight, pruning, report, stages, trial
 from prunemark.benchmark.trial.plan import Competitor, make_trials
 from prunemark.setups.comparison import SETUPS
+from prunemark.setups.errors import WorkFailed
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track import find_track
@@ -59,11 +60,14 @@ def forks(monkeypatch):
     return found
 
 
+def trial_of(device, setup):
+    method = Competitor("L1-norm", "pruned", "submission", locate("L1-norm", METHODS)[1], (), "filter")
+    return make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], method, (), device, 60.0)[0]
+
+
 @pytest.mark.parametrize(("device", "setup", "lives"), [("cuda", "S3.2", 1), ("cuda", "S4.2", 2), ("cpu", "S3.2", 1)])
 def test_until_its_last_fork_a_trial_leaves_the_gpu_alone(device, setup, lives, forks, tmp_path):
-    method = Competitor("L1-norm", "pruned", "submission", locate("L1-norm", METHODS)[1], (), "filter")
-    one = make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], method, (), device, 60.0)[0]
-    heard = []
+    one, heard = trial_of(device, setup), []
     outcome = trial.run_trial(one, Store(tmp_path), lambda stage, point: heard.append((stage, point.epoch))).outcome
     assert outcome.status == "ok", outcome.failure
     done, *children = forks
@@ -71,3 +75,16 @@ def test_until_its_last_fork_a_trial_leaves_the_gpu_alone(device, setup, lives, 
     assert "a gradient" in done  # afterwards, when it retrains: so it would be noticed
     assert ("asked for cuda" in done) == (device == "cuda")
     assert heard == [(stage, epoch) for stage in ("pretraining", "retraining") for epoch in (0, 1)]
+
+
+def test_a_base_model_that_cannot_be_trained_is_no_fault_of_the_method(tmp_path, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(stages, "pretrain", broken)
+    with pytest.raises(
+        WorkFailed, match="base model of seed 0 was not trained: RuntimeError: no such kernel"
+    ) as caught:
+        trial.run_trial(trial_of("cpu", "S3.2"), Store(tmp_path), lambda stage, point: None)
+    assert "test_forks.py" in caught.value.args[1]  # where it happened, for --debug
+    assert not list(tmp_path.rglob("record.json")) and not list(tmp_path.rglob(".draft-*"))

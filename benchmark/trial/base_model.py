@@ -44,6 +44,7 @@ def pretrain(trial: Trial, store: Store, listen: Listener) -> Path | None:
 
     It goes on from the longest stored beginning of the same run, in a child process: on a machine with a GPU a
     gradient takes that up, of a model on the CPU too, and this process still has to fork for the pruning stage.
+    Raises WorkFailed when it cannot be trained, which is no method's fault.
     """
     if trial.competitor.kind == "scratch":
         return None
@@ -65,7 +66,8 @@ def _pretrain_in_child(
         try:
             run_in_child(*work, scratch=Path(scratch), limits=UNLIMITED, hear=hear)
         except ChildFailed as failure:  # no submitted code has run yet
-            raise WorkFailed(f"the base model of seed {trial.seed} was not trained: {failure.evidence}") from None
+            words = f"the base model of seed {trial.seed} was not trained: {failure.evidence}"
+            raise WorkFailed(words, failure.trace) from None
 
 
 def stored_beginning(trial: Trial, store: Store) -> tuple[Path | None, int]:

@@ -95,7 +95,8 @@ def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
     A trial that ran out of time or memory is not stored: whoever asks for it again has it run again.
 
     `listen(stage, point)` hears every epoch. Submitted code runs in a child process only. Raises InputError for images
-    that cannot be read and, before anything trains, a network that cannot be pruned; WorkFailed when the store fails.
+    that cannot be read and, before anything trains, a network that cannot be pruned; WorkFailed when the store
+    fails or the base model cannot be trained.
     """
     given = given_counts(trial, store)
     beside = ratios_of(trial, store)
