@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from prunemark.leaderboard.archive.load import Loaded
-from prunemark.leaderboard.forms.citation import as_of, bibtex, digest_of, identifier, standing
+from prunemark.leaderboard.forms.citation import bibtex, digest_of, identifier, standing
 from prunemark.leaderboard.release import freeze
 
 HOUSE = Path(__file__).parent.parent
@@ -32,12 +32,13 @@ def test_a_release_is_cited_by_its_id_and_digest(make_records):
 def test_a_board_that_is_no_release_is_named_by_its_records(make_records):
     records = make_records("L1-norm", [94.0, 95.0, 96.0], finished="2026-02-03T04:05:06")
     one, other = Loaded(tuple(records)), Loaded(tuple(records[:2]))
-    assert digest_of(one) == digest_of(Loaded(tuple(reversed(records)))) != digest_of(other)
-    assert digest_of(Loaded(tuple(records), (), {records[2].record_sha256: "wrong data"})) == digest_of(other)
-    assert identifier(None, digest_of(one)) == f"prunemark-unreleased-{digest_of(one)[:12]}"
-    entry = bibtex(None, digest_of(one), as_of(one))
+    assert digest_of(one.contents) == digest_of(Loaded(tuple(reversed(records))).contents) != digest_of(other.contents)
+    withdrawn = Loaded(tuple(records), (), {records[2].record_sha256: "wrong data"})
+    assert digest_of(withdrawn.contents) == digest_of(other.contents)
+    assert identifier(None, digest_of(one.contents)) == f"prunemark-unreleased-{digest_of(one.contents)[:12]}"
+    entry = bibtex(None, digest_of(one.contents), one.contents.as_of)
     assert "  year = {2026},\n  month = {2},\n" in entry and "version" not in entry and "not released" in entry
-    assert "year" not in bibtex(None, digest_of(Loaded(())), as_of(Loaded(())))
+    assert "year" not in bibtex(None, digest_of(Loaded(()).contents), Loaded(()).contents.as_of)
 
 
 def test_what_a_board_is_among_its_releases_is_said(make_records):
@@ -45,12 +46,17 @@ def test_what_a_board_is_among_its_releases_is_said(make_records):
     newer = Loaded(tuple(sorted(make_records("L1-norm", [94.0, 95.0, 96.0]), key=lambda r: r.record_sha256)))
     first = freeze(older, "2026.1", "2026-03-31")
     both = [first, freeze(newer, "2026.2", "2026-06-30", [first])]
-    assert standing("2026.1", older, both) == "This board is release 2026.1."
-    assert standing(None, older, []) == "This board is no release."
-    assert standing(None, older, both) == "This board is no release: it has other records than 2026.2, the newest one."
-    assert "exactly the records of 2026.2: cite that one" in standing(None, newer, both)
+    assert standing("2026.1", older.contents, both) == "This board is release 2026.1."
+    assert standing(None, older.contents, []) == "This board is no release."
+    assert (
+        standing(None, older.contents, both)
+        == "This board is no release: it has other records than 2026.2, the newest one."
+    )
+    assert "exactly the records of 2026.2: cite that one" in standing(None, newer.contents, both)
     withdrawn = Loaded(newer.records, (), {newer.records[0].record_sha256: "wrong data"})
-    assert standing(None, withdrawn, both).startswith("This board is no release: it has other records than 2026.2")
+    assert standing(None, withdrawn.contents, both).startswith(
+        "This board is no release: it has other records than 2026.2"
+    )
 
 
 def test_the_software_is_cited_in_the_version_it_has():

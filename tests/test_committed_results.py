@@ -77,7 +77,7 @@ def test_what_the_pages_say_of_the_reproduced_tables():
 
 
 def test_the_board_is_that_of_its_records(found, standings):
-    identifier = citation.identifier(None, citation.digest_of(found))
+    identifier = citation.identifier(None, citation.digest_of(standings.contents))
     assert tables.render(standings, "markdown", identifier=identifier) == (LEADERBOARD / "BOARD.md").read_text()
 
 

@@ -64,14 +64,18 @@ def leaderboard(
     if freeze:
         _freeze(_of_a_board(records), release, date, only)
     frozen = find_release(release, _of_a_board(records).parent / FOLDER) if release else None
-    loaded = _load(records, home_at(home), tracking_uri, only.track, frozen)
-    gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
-    found = _board(loaded, records, only, frozen)
-    name = (frozen, citation.digest_of(loaded))
-    entry, identifier = citation.bibtex(*name, citation.as_of(loaded)), citation.identifier(*name)
+    loaded = None
+    if records and only == EVERYTHING and not (frozen or output):
+        found = _tables_alone(records)
+    else:
+        loaded = _load(records, home_at(home), tracking_uri, only.track, frozen)
+        gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
+        found = _board(loaded, records, only, frozen)
+    name = (frozen, citation.digest_of(found.contents))
+    entry, identifier = citation.bibtex(*name, found.contents.as_of), citation.identifier(*name)
     if board:
         write_atomically(board, tables.render(found, "markdown", identifier=identifier))
-    if output:
+    if output and loaded:
         write_site(found, loaded, output, records, entry, identifier)
     if format == "table":
         tables.print_board(found, console())
@@ -95,6 +99,16 @@ def _load(records: Path | None, home: Home, uri: str | None, track: str | None, 
         return load.read_records(records, track)
     invalid = {entry.record_sha256: entry.reason for entry in entries}
     return load.read_texts(read_runs(tracking_uri(uri, home), home, track), invalid, track)
+
+
+def _tables_alone(records: Path) -> Board:
+    """The board as it is now, for those who need none of its records: on all cores."""
+    from prunemark.leaderboard import release as releases
+    from prunemark.leaderboard.standings.shares import board_of
+
+    known, wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)
+    found = board_of(records, releases.earlier(known))
+    return replace(found, refused=(*found.refused, *wrong))
 
 
 def _board(loaded: Loaded, records: Path | None, only: Only, frozen: Release | None) -> Board:

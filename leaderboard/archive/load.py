@@ -33,6 +33,17 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What a board is cited by: the hashes of the records that count, in order, and the ISO date of the newest record.
+
+    The date is "" where there are no records.
+    """
+
+    counting: tuple[str, ...] = ()
+    as_of: str = ""
+
+
+@dataclass(frozen=True)
 class Loaded:
     """What was read: sound records, sorted by content, what was refused, and what does not count.
 
@@ -45,16 +56,42 @@ class Loaded:
     invalid: Mapping[str, str] = field(default_factory=dict)
     other_versions: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def contents(self) -> Contents:
+        """What it is cited by."""
+        counting = sorted(r.record_sha256 for r in self.records if r.record_sha256 not in self.invalid)
+        return Contents(tuple(counting), max((r.observed.finished_at[:10] for r in self.records), default=""))
+
 
 def read_records(folder: Path, track: str | None = None) -> Loaded:
     """All records of a folder. Raises InputError when it is missing or holds none.
 
     Of several versions of one track the newest counts, or `track` where that names a version.
     """
+    refused, invalid = _withdrawn(folder)
+    return _that_count(read_sound(folder, refused), refused, invalid, track)
+
+
+def read_share(folder: Path, packs: Sequence[Path]) -> Loaded | None:
+    """What `read_records` reads of these packs of a folder, which have to be all that lie under some names of tracks.
+
+    None where they hold a record of another track: what becomes of that depends on the rest. Raises InputError when
+    they hold nothing.
+    """
+    refused, invalid = _withdrawn(folder)
+    found = _sift(_unpacked([(path, True) for path in packs], refused), refused)
+    if not found and not refused:
+        raise InputError(f"no records in these packs of {str(folder)!r}")
+    names = {versions.name_of(path.parent.name) for path in packs}
+    if any(versions.name_of(track) not in names for track in {record.outcome.track for record in found}):
+        return None
+    return _that_count(found, refused, invalid, None)
+
+
+def _withdrawn(folder: Path) -> tuple[list[Refused], dict[str, str]]:
+    """Of the invalidations of a folder: what cannot be read of them, and the reasons by record."""
     entries, wrong = read_invalidations(folder)
-    refused = [Refused(place, why) for place, why in wrong]
-    found = read_sound(folder, refused)
-    return _that_count(found, refused, {entry.record_sha256: entry.reason for entry in entries}, track)
+    return [Refused(place, why) for place, why in wrong], {entry.record_sha256: entry.reason for entry in entries}
 
 
 def read_sound(folder: Path, refused: list[Refused]) -> list[Record]:
@@ -93,16 +130,31 @@ def read_texts(
     return _that_count(_sift(named, refused), refused, invalid or {}, track)
 
 
+def loose_records_of(folder: Path) -> list[Path]:
+    """All records that lie in a file of their own, in the order of their names."""
+    return [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+
+
+def flat_packs_of(folder: Path) -> list[Path]:
+    """All packs that lie in no track's folder, in the order of their names."""
+    return sorted(folder.glob(f"*{PACKED}"))
+
+
 def _loose(folder: Path) -> Iterator[Line]:
-    for path in sorted(folder.glob("*.json")):
-        if not path.name.startswith("."):
-            yield Line(path.name, path.stem, path.read_bytes())
+    for path in loose_records_of(folder):
+        yield Line(path.name, path.stem, path.read_bytes())
 
 
 def _packed(folder: Path, refused: list[Refused]) -> Iterator[Line]:
-    """The lines of all packs; what cannot be unpacked is refused. The next pack is unpacked meanwhile."""
-    flat = [(path, False) for path in sorted(folder.glob(f"*{PACKED}"))]
-    packs = flat + [(path, True) for path in packs_of(folder)]
+    flat = [(path, False) for path in flat_packs_of(folder)]
+    return _unpacked(flat + [(path, True) for path in packs_of(folder)], refused)
+
+
+def _unpacked(packs: Sequence[tuple[Path, bool]], refused: list[Refused]) -> Iterator[Line]:
+    """The lines of packs, some of them named by content; what cannot be unpacked is refused.
+
+    The next pack is unpacked meanwhile.
+    """
     with ThreadPoolExecutor(1) as pool:
         waiting = [pool.submit(read_pack, path, named=named) for path, named in packs[:2]]
         for index, (path, _) in enumerate(packs):

@@ -96,6 +96,11 @@ def newest(records: Sequence[Record], track: str | None = None) -> tuple[list[Re
     return kept, dict(sorted(others.items())), objections
 
 
+def name_of(id: str) -> str:
+    """The name of a track, without its version."""
+    return _parted(id)[0]
+
+
 def _parted(id: str) -> tuple[str, int]:
     name, _, version = id.rpartition("@")
     return (name, int(version)) if name and version.isascii() and version.isdigit() and len(version) < 9 else (id, 0)

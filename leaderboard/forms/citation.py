@@ -5,23 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from prunemark.leaderboard.archive.load import Loaded
+from prunemark.leaderboard.archive.load import Contents
 from prunemark.leaderboard.release import Release
 
 RULES = "Comparison setups of arXiv:2301.05219"
 
 
-def digest_of(loaded: Loaded) -> str:
+def digest_of(contents: Contents) -> str:
     """The digest of a board that is not released: SHA-256 over the hashes of the records that count, in order."""
-    return hashlib.sha256("".join(f"{sha256}\n" for sha256 in _counting(loaded)).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{sha256}\n" for sha256 in contents.counting).encode()).hexdigest()
 
 
-def _counting(loaded: Loaded) -> list[str]:
-    """The hashes of the records that count, in order."""
-    return sorted(r.record_sha256 for r in loaded.records if r.record_sha256 not in loaded.invalid)
-
-
-def standing(release: str | None, loaded: Loaded, releases: Sequence[Release]) -> str:
+def standing(release: str | None, contents: Contents, releases: Sequence[Release]) -> str:
     """Which release a board is or, where it is none, how its records differ from the last of `releases`, in a sentence.
 
     `release` is the id of the one that it was built from, if any.
@@ -31,14 +26,9 @@ def standing(release: str | None, loaded: Loaded, releases: Sequence[Release]) -
     if not releases:
         return "This board is no release."
     newest = releases[-1]
-    if _counting(loaded) == sorted(newest.records):
+    if list(contents.counting) == sorted(newest.records):
         return f"This board was not built from a release, but has exactly the records of {newest.id}: cite that one."
     return f"This board is no release: it has other records than {newest.id}, the newest one."
-
-
-def as_of(loaded: Loaded) -> str:
-    """The ISO date of the newest record, for a board without a release; "" for one without records."""
-    return max((record.observed.finished_at[:10] for record in loaded.records), default="")
 
 
 def identifier(release: Release | None, digest: str) -> str:

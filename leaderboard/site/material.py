@@ -92,5 +92,5 @@ def gather(
         (record.outcome.method.name for record in records.values()),
     )
     until = [*before(board.release, releases), *(each for each in releases if each.id == board.release)]
-    said = standing(board.release, loaded, until)
+    said = standing(board.release, board.contents, until)
     return Material(board, records, methods, places, assign(board.tables), citation, identifier, said, until)

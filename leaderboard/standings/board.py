@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prunemark.benchmark.record import Record
-from prunemark.leaderboard.archive.load import Loaded, Refused
+from prunemark.leaderboard.archive.load import Contents, Loaded, Refused
 from prunemark.leaderboard.archive.usable import DENSE_LEVEL, of_no_level
 from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import Overall, make_overall
@@ -22,7 +22,8 @@ class Board:
     """All tables, the standings over tracks, and the records that were left out or do not count.
 
     `invalid` are the reasons by record hash; `release` is the id of the release whose field this is. `other_versions`
-    are those versions of tracks that are not ranked here, with their numbers of records.
+    are those versions of tracks that are not ranked here, with their numbers of records, and `contents` what it is
+    cited by.
     """
 
     tables: tuple[Table, ...]
@@ -32,6 +33,7 @@ class Board:
     invalid: Mapping[str, str]
     release: str | None
     other_versions: Mapping[str, int]
+    contents: Contents
 
 
 def make_board(
@@ -76,7 +78,7 @@ def make_board(
     strays = [Refused(f"{record.record_sha256}.json", why) for record, why in of_no_level(chosen)]
     refused = tuple(sorted((*loaded.refused, *strays), key=lambda each: each.name)) if strays else loaded.refused
     count = len(loaded.records) - len(strays)
-    return Board(tuple(tables), overall, refused, count, loaded.invalid, release, others)
+    return Board(tuple(tables), overall, refused, count, loaded.invalid, release, others, loaded.contents)
 
 
 def _levels(records: Sequence[Record]) -> list[str]:

@@ -1,0 +1,133 @@
+"""A board on all cores of the machine: each process reads the packs of some tracks and makes their tables.
+
+The tables of a track rest on its own records alone, so nothing but tables has to come back from the other processes,
+which are forked. What a share cannot decide by itself is left to one process that reads everything.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from prunemark.leaderboard.archive.load import (
+    Contents,
+    flat_packs_of,
+    loose_records_of,
+    read_records,
+    read_share,
+)
+from prunemark.leaderboard.archive.packs import packs_of
+from prunemark.leaderboard.archive.versions import name_of
+from prunemark.leaderboard.standings.board import Board, make_board
+from prunemark.leaderboard.standings.field import Shown
+from prunemark.leaderboard.standings.overall import make_overall
+from prunemark.setups.comparison import HARNESS_SETUPS
+from prunemark.setups.errors import InputError
+
+MOST_PROCESSES = 8
+WORTH_A_PROCESS_BYTES = 2**18
+"""Bytes of packs, some hundred records, that take about as long as it takes to start a process and hear from it."""
+
+
+def board_of(folder: Path, earlier: Shown | None = None, processes: int | None = None) -> Board:
+    """`make_board(read_records(folder), earlier=earlier)`, which is told from it by nothing but the time it takes.
+
+    `processes` is how many may work, by default one for each core that this process may use. Raises as they do.
+    """
+    shares = shares_of(folder, cores() if processes is None else processes)
+    parts = _parts(folder, shares, earlier) if len(shares) > 1 else None
+    return joined(parts) if parts else make_board(read_records(folder), earlier=earlier)
+
+
+def cores() -> int:
+    """How many processes may work at once; 1 where forking is not safe."""
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES) if sys.platform == "linux" else 1
+
+
+def shares_of(folder: Path, processes: int) -> list[list[Path]]:
+    """The packs of a folder in shares of about the same size, all of one track's name together.
+
+    One share, or none, where it is not worth more, or where there are records that lie under no track.
+    """
+    packs = packs_of(folder)
+    sizes = {path: path.stat().st_size for path in packs}
+    count = min(processes, sum(sizes.values()) // WORTH_A_PROCESS_BYTES)
+    if count < 2 or flat_packs_of(folder) or loose_records_of(folder):
+        return [packs]
+    by_name: dict[str, list[Path]] = {}
+    for path in packs:
+        by_name.setdefault(name_of(path.parent.name), []).append(path)
+    shares: list[list[Path]] = [[] for _ in range(count)]
+    for together in sorted(by_name.values(), key=lambda paths: -sum(sizes[path] for path in paths)):
+        min(shares, key=lambda share: sum(sizes[path] for path in share)).extend(together)
+    return [sorted(share) for share in shares if share]
+
+
+def joined(parts: Sequence[Board]) -> Board:
+    """One board of several, none of which has a track by the name of another's."""
+    tables = [table for part in parts for table in part.tables]
+    tables.sort(key=lambda table: (table.track, list(HARNESS_SETUPS).index(table.setup)))
+    refused = dict.fromkeys(each for part in parts for each in part.refused)  # each names what is wrong in all
+    return Board(
+        tuple(tables),
+        make_overall(tables),
+        tuple(sorted(refused, key=lambda each: each.name)),
+        sum(part.records for part in parts),
+        dict(sorted((sha256, why) for part in parts for sha256, why in part.invalid.items())),
+        None,
+        dict(sorted((id, count) for part in parts for id, count in part.other_versions.items())),
+        Contents(
+            tuple(sorted(sha256 for part in parts for sha256 in part.contents.counting)),
+            max(part.contents.as_of for part in parts),
+        ),
+    )
+
+
+def _parts(folder: Path, shares: Sequence[Sequence[Path]], earlier: Shown | None) -> list[Board] | None:
+    """The boards of all shares; None when one of them cannot be made by itself, or its process was killed."""
+    forking = multiprocessing.get_context("fork")
+    helpers = [_helper(forking, folder, share, earlier) for share in shares[1:]]
+    parts = [_part(folder, shares[0], earlier), *(_heard(*helper) for helper in helpers)]
+    return None if None in parts else [part for part in parts if part]
+
+
+def _part(folder: Path, share: Sequence[Path], earlier: Shown | None) -> Board | None:
+    try:
+        loaded = read_share(folder, share)
+        gc.freeze()  # what was read stays: looking for garbage in it takes longer than making the tables
+        return make_board(loaded, earlier=earlier) if loaded else None
+    except InputError:  # whether it is one of the whole folder as well, only who reads all of it can say
+        return None
+
+
+def _helper(forking: Any, folder: Path, share: Sequence[Path], earlier: Shown | None) -> tuple[BaseProcess, Connection]:
+    ear, mouth = forking.Pipe(duplex=False)
+    process = forking.Process(target=_tell, args=(mouth, folder, share, earlier), daemon=True)
+    process.start()
+    mouth.close()
+    return process, ear
+
+
+def _tell(mouth: Connection, folder: Path, share: Sequence[Path], earlier: Shown | None) -> None:
+    try:
+        found = _part(folder, share, earlier)
+    except Exception:  # it is raised again where somebody sees it, by the process that reads everything
+        found = None
+    mouth.send(found)
+
+
+def _heard(process: BaseProcess, ear: Connection) -> Board | None:
+    try:
+        found: Board | None = ear.recv()
+    except EOFError:
+        found = None
+    ear.close()
+    process.join()
+    return found
