@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 from prunemark.leaderboard.forms import words
@@ -38,7 +37,7 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
         "accuracy_low_percent": _finite(lowest), "accuracy_high_percent": _finite(highest),
         "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
-        **asdict(row.measured), "trainability_percent": row.trainability_percent,
+        **vars(row.measured), "trainability_percent": row.trainability_percent,
         "difference_pp": comparison.difference_pp if comparison else None,
         "difference_low_pp": _finite(low), "difference_high_pp": _finite(high),
         "effect_sd": comparison.effect if comparison and tested else None,

@@ -6,7 +6,6 @@ which are forked. What a share cannot decide by itself is left to one process th
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import sys
@@ -31,6 +30,7 @@ from prunemark.leaderboard.standings.overall import make_overall
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
 
+Packs = Sequence[Path]
 MOST_PROCESSES = 8
 WORTH_A_PROCESS_BYTES = 2**18
 """Bytes of packs, some hundred records, that take about as long as it takes to start a process and hear from it."""
@@ -42,7 +42,7 @@ def board_of(folder: Path, earlier: Shown | None = None, processes: int | None =
     `processes` is how many may work, by default one for each core that this process may use. Raises as they do.
     """
     shares = shares_of(folder, cores() if processes is None else processes)
-    parts = _parts(folder, shares, earlier) if len(shares) > 1 else None
+    parts = _parts(folder, shares, earlier) if shares else None
     return joined(parts) if parts else make_board(read_records(folder), earlier=earlier)
 
 
@@ -51,23 +51,22 @@ def cores() -> int:
     return min(len(os.sched_getaffinity(0)), MOST_PROCESSES) if sys.platform == "linux" else 1
 
 
-def shares_of(folder: Path, processes: int) -> list[list[Path]]:
-    """The packs of a folder in shares of about the same size, all of one track's name together.
+def shares_of(folder: Path, processes: int) -> list[list[Packs]]:
+    """The packs of a folder, those under one name of a track together, in a share of about the same size for each process.
 
-    One share, or none, where it is not worth more, or where there are records that lie under no track.
+    None where it is not worth more processes than one, or where there are records that lie under no track.
     """
-    packs = packs_of(folder)
-    sizes = {path: path.stat().st_size for path in packs}
-    count = min(processes, sum(sizes.values()) // WORTH_A_PROCESS_BYTES)
-    if count < 2 or flat_packs_of(folder) or loose_records_of(folder):
-        return [packs]
     by_name: dict[str, list[Path]] = {}
-    for path in packs:
+    for path in packs_of(folder):
         by_name.setdefault(name_of(path.parent.name), []).append(path)
-    shares: list[list[Path]] = [[] for _ in range(count)]
-    for together in sorted(by_name.values(), key=lambda paths: -sum(sizes[path] for path in paths)):
-        min(shares, key=lambda share: sum(sizes[path] for path in share)).extend(together)
-    return [sorted(share) for share in shares if share]
+    sizes = {name: sum(path.stat().st_size for path in packs) for name, packs in by_name.items()}
+    count = min(processes, len(by_name), sum(sizes.values()) // WORTH_A_PROCESS_BYTES)
+    if count < 2 or flat_packs_of(folder) or loose_records_of(folder):
+        return []
+    names: list[list[str]] = [[] for _ in range(count)]
+    for name in sorted(by_name, key=lambda name: -sizes[name]):
+        min(names, key=lambda share: sum(sizes[each] for each in share)).append(name)
+    return [[by_name[name] for name in share] for share in names]
 
 
 def joined(parts: Sequence[Board]) -> Board:
@@ -90,24 +89,31 @@ def joined(parts: Sequence[Board]) -> Board:
     )
 
 
-def _parts(folder: Path, shares: Sequence[Sequence[Path]], earlier: Shown | None) -> list[Board] | None:
-    """The boards of all shares; None when one of them cannot be made by itself, or its process was killed."""
+def _parts(folder: Path, shares: Sequence[Sequence[Packs]], earlier: Shown | None) -> list[Board] | None:
+    """The boards of all tracks; None when one of them cannot be made by itself, or a process was killed."""
     forking = multiprocessing.get_context("fork")
     helpers = [_helper(forking, folder, share, earlier) for share in shares[1:]]
-    parts = [_part(folder, shares[0], earlier), *(_heard(*helper) for helper in helpers)]
-    return None if None in parts else [part for part in parts if part]
+    found = [_boards(folder, shares[0], earlier), *(_heard(*helper) for helper in helpers)]
+    return None if None in found else [board for boards in found for board in boards or ()]
 
 
-def _part(folder: Path, share: Sequence[Path], earlier: Shown | None) -> Board | None:
-    try:
-        loaded = read_share(folder, share)
-        gc.freeze()  # what was read stays: looking for garbage in it takes longer than making the tables
-        return make_board(loaded, earlier=earlier) if loaded else None
-    except InputError:  # whether it is one of the whole folder as well, only who reads all of it can say
-        return None
+def _boards(folder: Path, share: Sequence[Packs], earlier: Shown | None) -> list[Board] | None:
+    """One after the other, so that no more than one track's records are in memory."""
+    boards = []
+    for packs in share:
+        try:
+            loaded = read_share(folder, packs)
+            if loaded is None:
+                return None
+            boards.append(make_board(loaded, earlier=earlier))
+        except InputError:  # whether it is one of the whole folder as well, only who reads all of it can say
+            return None
+    return boards
 
 
-def _helper(forking: Any, folder: Path, share: Sequence[Path], earlier: Shown | None) -> tuple[BaseProcess, Connection]:
+def _helper(
+    forking: Any, folder: Path, share: Sequence[Packs], earlier: Shown | None
+) -> tuple[BaseProcess, Connection]:
     ear, mouth = forking.Pipe(duplex=False)
     process = forking.Process(target=_tell, args=(mouth, folder, share, earlier), daemon=True)
     process.start()
@@ -115,17 +121,17 @@ def _helper(forking: Any, folder: Path, share: Sequence[Path], earlier: Shown | 
     return process, ear
 
 
-def _tell(mouth: Connection, folder: Path, share: Sequence[Path], earlier: Shown | None) -> None:
+def _tell(mouth: Connection, folder: Path, share: Sequence[Packs], earlier: Shown | None) -> None:
     try:
-        found = _part(folder, share, earlier)
+        found = _boards(folder, share, earlier)
     except Exception:  # it is raised again where somebody sees it, by the process that reads everything
         found = None
     mouth.send(found)
 
 
-def _heard(process: BaseProcess, ear: Connection) -> Board | None:
+def _heard(process: BaseProcess, ear: Connection) -> list[Board] | None:
     try:
-        found: Board | None = ear.recv()
+        found: list[Board] | None = ear.recv()
     except EOFError:
         found = None
     ear.close()
