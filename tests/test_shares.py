@@ -132,3 +132,16 @@ def test_every_pack_is_in_one_share_and_none_is_much_larger(tmp_path_factory, si
         assert sorted(path for share in found for packs in share for path in packs) == packs_of(folder)
         weights = [sum(path.stat().st_size for packs in share for path in packs) for share in found]
         assert max(weights) <= sum(sizes) / len(found) + max(sizes)
+
+
+def test_the_command_says_the_same_with_a_site_and_without(board, prunemark, tmp_path, monkeypatch):
+    """Tables alone are made in shares; for a site one process reads everything. A broken release is named by both."""
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "releases" / "2026.1.json").write_text("no release")
+    monkeypatch.setattr(shares, "cores", lambda: 2)
+    monkeypatch.setattr(shares, "read_records", lambda folder: pytest.fail("nobody has to read everything"))
+    for format in ("csv", "json", "markdown", "latex", "bibtex", "table"):
+        words = ("leaderboard", "--records", board, "--format", format)
+        code, alone, _ = prunemark(*words)
+        assert (code, alone) == prunemark(*words, "--output", tmp_path / "site")[:2] and code == 0
+    assert "2026.1.json is not a release" in alone.replace("\n", " ") and "digits-mlp7@1" in alone

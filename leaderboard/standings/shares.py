@@ -52,7 +52,7 @@ def cores() -> int:
 
 
 def shares_of(folder: Path, processes: int) -> list[list[Packs]]:
-    """The packs of a folder, those under one name of a track together, in a share of about the same size for each process.
+    """The packs of a folder, those under one name of a track together, in a share of about one size for each process.
 
     None where it is not worth more processes than one, or where there are records that lie under no track.
     """
