@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -21,6 +22,19 @@ class RuleBroken(Exception):
 def unknown_name(what: str, given: str, valid: Iterable[str]) -> InputError:
     """Builds the error for a name that is not in a registry, with the nearest match and the valid ones."""
     names = sorted(valid)
-    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = f" Did you mean {close!r}?" if (close := _nearest(given, names)) else ""
     return InputError(f"unknown {what} {given!r}.{hint}\nValid: {', '.join(names) or '(none)'}")
+
+
+def _nearest(given: str, names: list[str]) -> str | None:
+    """The nearest by size where all are numbers, as 50% is to 55% and not 95%; else by letters, if one is near."""
+    sizes = {name: _size(name) for name in (given, *names)}
+    if names and None not in sizes.values():
+        return min(names, key=lambda name: abs((sizes[name] or 0.0) - (sizes[given] or 0.0)))
+    return next(iter(difflib.get_close_matches(given, names, n=1, cutoff=0.5)), None)
+
+
+def _size(name: str) -> float | None:
+    """The number in a name such as 50%, 2x or 1.32."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)[%x]?", name, re.ASCII)
+    return float(found[1]) if found else None

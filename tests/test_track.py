@@ -181,6 +181,10 @@ def test_an_unknown_level_gets_the_valid_names() -> None:
     assert [track.level(level.name) for level in track.levels] == list(track.levels)
     with pytest.raises(InputError, match="unknown level of digits-resnet8@[0-9]+ '50'. Did you mean '50%'"):
         track.level("50")
+    with pytest.raises(InputError, match="'55%'. Did you mean '50%'"):  # 95% is nearer by letters only
+        track.level("55%")
+    with pytest.raises(InputError, match="'most'.\nValid"):
+        track.level("most")
 
 
 @pytest.mark.parametrize("text", ["4:2", "2:2", "0:4", "2", "2:4:8", "a:b", "", "2:400", "２:4"])
