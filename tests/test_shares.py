@@ -3,11 +3,16 @@
 import multiprocessing
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from prunemark.benchmark.record import dump
 from prunemark.leaderboard.archive.invalidations import invalidate
 from prunemark.leaderboard.archive.load import read_records
 from prunemark.leaderboard.archive.packs import packs_of, write_pack
@@ -16,7 +21,10 @@ from prunemark.leaderboard.standings.board import make_board
 from prunemark.leaderboard.standings.field import place_of
 from prunemark.setups.errors import InputError
 
-TRACKS = ("digits-resnet8@1", "digits-mlp7@1", "digits-mlp7@2", "digits-resnet8-weights@2")
+TRACKS = (
+    "digits-resnet8@1", "digits-mlp7@1", "digits-mlp7@2", "digits-resnet8-weights@1", "digits-resnet8-weights@2",
+)  # fmt: skip
+OLDER = {"digits-mlp7@1": 14, "digits-resnet8-weights@1": 14}
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +34,7 @@ def worth_it(monkeypatch):
 
 @pytest.fixture
 def board(tmp_path, make_records):
-    """The records of four tracks, two of them versions of one, in a folder."""
+    """The records of five tracks, of two names in two versions, in a folder."""
     folder = tmp_path / "records"
     for number, track in enumerate(TRACKS):
         anchor = "Magnitude" if "weights" in track else "L1-norm"
@@ -41,7 +49,7 @@ def board(tmp_path, make_records):
 
 def test_the_board_of_shares_is_that_of_all_records(board):
     whole = make_board(read_records(board))
-    assert len(whole.tables) == 6 and whole.overall is not None and whole.other_versions == {"digits-mlp7@1": 14}
+    assert len(whole.tables) == 6 and whole.overall is not None and whole.other_versions == OLDER
     for processes in (1, 2, 3, 8):
         assert shares.board_of(board, processes=processes) == whole
     assert len(shares.shares_of(board, 8)) == 3  # tracks of one name stay together
@@ -65,8 +73,9 @@ def test_what_is_refused_or_withdrawn_is_the_same(board, make_record):
     invalidate(board, min(sound), "a test", "2026-02-01", sound)
     with (board / "invalidations.jsonl").open("a") as file:
         file.write("not a line\n")
+    (board / "digits-mlp7@2" / ("1" * 64 + ".jsonl.xz")).symlink_to(board / "nowhere")
     whole = make_board(read_records(board))
-    assert len(whole.refused) >= 4 and len(whole.invalid) == 1
+    assert len(whole.refused) >= 5 and len(whole.invalid) == 1
     assert shares.board_of(board, processes=3) == whole
 
 
@@ -93,6 +102,12 @@ def test_records_that_lie_under_no_track_are_read_by_one_process(board, make_rec
     shutil.move(pack, board / "some.jsonl.xz")
     assert shares.shares_of(board, 4) == []
     assert shares.board_of(board, processes=4) == make_board(read_records(board))
+    (board / "some.jsonl.xz").unlink()
+    assert len(shares.shares_of(board, 4)) == 3
+    loose = make_record("FPGM", 8, 91.0)
+    (board / f"{loose.record_sha256}.json").write_text(dump(loose))
+    assert shares.shares_of(board, 4) == []
+    assert shares.board_of(board, processes=4) == make_board(read_records(board))
 
 
 def test_a_process_that_is_killed_or_fails_costs_nothing_but_time(board, monkeypatch):
@@ -107,6 +122,44 @@ def test_a_process_that_is_killed_or_fails_costs_nothing_but_time(board, monkeyp
     in_a_helper(lambda: 1 / 0)
     assert shares.board_of(board, processes=3) == whole
     assert not multiprocessing.active_children()
+
+
+def test_as_many_processes_as_cores_work_where_forking_is_safe(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    for count, processes in ((1, 1), (3, 3), (64, 8)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=count: set(range(count)), raising=False)
+        assert shares.cores() == processes
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert shares.cores() == 1
+
+
+def test_who_stops_it_sees_one_line(board, tmp_path):
+    """Ctrl-C reaches all processes of the terminal: the helpers say nothing and end with the one that forked them."""
+    script = f"""
+import os, signal, time
+from prunemark.leaderboard.standings import shares
+shares.WORTH_A_PROCESS_BYTES = 1
+home, honest = os.getpid(), shares.read_share
+def slowly(*given):
+    if os.getpid() != home:
+        open({str(tmp_path / "helping")!r}, "w").write(str(os.getpid()))
+    time.sleep(60)
+shares.read_share = slowly
+try:
+    shares.board_of(__import__("pathlib").Path({str(board)!r}), processes=2)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    while not (told := tmp_path / "helping").exists() or not told.read_text():
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=30)[0] == "interrupted\n"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)
 
 
 def test_a_folder_without_records_is_told_as_ever(tmp_path):
@@ -140,8 +193,11 @@ def test_the_command_says_the_same_with_a_site_and_without(board, prunemark, tmp
     (tmp_path / "releases" / "2026.1.json").write_text("no release")
     monkeypatch.setattr(shares, "cores", lambda: 2)
     monkeypatch.setattr(shares, "read_records", lambda folder: pytest.fail("nobody has to read everything"))
+    made, joined = [], shares.joined
+    monkeypatch.setattr(shares, "joined", lambda parts: made.append(len(parts)) or joined(parts))
     for format in ("csv", "json", "markdown", "latex", "bibtex", "table"):
         words = ("leaderboard", "--records", board, "--format", format)
         code, alone, _ = prunemark(*words)
         assert (code, alone) == prunemark(*words, "--output", tmp_path / "site")[:2] and code == 0
+    assert made == [3] * 6  # by the commands without a site
     assert "2026.1.json is not a release" in alone.replace("\n", " ") and "digits-mlp7@1" in alone

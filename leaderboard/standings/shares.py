@@ -6,8 +6,10 @@ which are forked. What a share cannot decide by itself is left to one process th
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -59,7 +61,7 @@ def shares_of(folder: Path, processes: int) -> list[list[Packs]]:
     by_name: dict[str, list[Path]] = {}
     for path in packs_of(folder):
         by_name.setdefault(name_of(path.parent.name), []).append(path)
-    sizes = {name: sum(path.stat().st_size for path in packs) for name, packs in by_name.items()}
+    sizes = {name: sum(path.stat().st_size for path in packs if path.is_file()) for name, packs in by_name.items()}
     count = min(processes, len(by_name), sum(sizes.values()) // WORTH_A_PROCESS_BYTES)
     if count < 2 or flat_packs_of(folder) or loose_records_of(folder):
         return []
@@ -122,11 +124,13 @@ def _helper(
 
 
 def _tell(mouth: Connection, folder: Path, share: Sequence[Packs], earlier: Shown | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that forked this one, and ends it too
     try:
         found = _boards(folder, share, earlier)
     except Exception:  # it is raised again where somebody sees it, by the process that reads everything
         found = None
-    mouth.send(found)
+    with contextlib.suppress(OSError):  # nobody listens any more
+        mouth.send(found)
 
 
 def _heard(process: BaseProcess, ear: Connection) -> list[Board] | None:
