@@ -62,19 +62,28 @@ def needed_seeds(
     positive(margin_pp, "the margin in points")
     level = _first_level(alpha, tests, power)
     effect = margin_pp / sd_pp
-    # the normal approximation falls short by a few seeds: from there up in growing steps, then by halves
-    guess = ((ndtri(1 - level / 2) + ndtri(power)) / effect) ** 2 if effect > 0 else math.inf
-    too_few, enough, step = 1, math.floor(max(2, min(guess, max_seeds))), 1
-    while paired_power(enough, effect, level) < power:
-        if enough == max_seeds:
-            return None
-        too_few, enough, step = enough, min(enough + step, max_seeds), 2 * step
+
+    def suffice(seeds: int) -> bool:
+        return paired_power(seeds, effect, level) >= power
+
+    critical = float(ndtri(1 - level / 2))
+    # the normal approximation with Guenther's correction (1981) is mostly exact: it goes on from there in growing steps
+    guess = ((critical + float(ndtri(power))) / effect) ** 2 + critical**2 / 2 if effect > 0 else math.inf
+    enough, step = math.ceil(max(2, min(guess, max_seeds))), 1
+    if suffice(enough):
+        too_few = enough - 1
+        while too_few > 1 and suffice(too_few):
+            too_few, enough, step = max(1, too_few - 2 * step), too_few, 2 * step
+    else:
+        while True:
+            if enough == max_seeds:
+                return None
+            too_few, enough, step = enough, min(enough + step, max_seeds), 2 * step
+            if suffice(enough):
+                break
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
-        if paired_power(middle, effect, level) < power:
-            too_few = middle
-        else:
-            enough = middle
+        too_few, enough = (too_few, middle) if suffice(middle) else (middle, enough)
     return enough
 
 
