@@ -18,7 +18,7 @@ from prunemark.setups.errors import unknown_name
 if TYPE_CHECKING:
     from rich.console import Console
 
-HEADING = "# Leaderboard\n\nGenerated from {records} records by `prunemark leaderboard`; never edited by hand.\n"
+HEADING = "# Leaderboard\n\nGenerated from {records:,} records by `prunemark leaderboard`; never edited by hand.\n"
 
 
 def render(board: Board, format: str, *, identifier: str = "") -> str:

@@ -71,7 +71,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
         (material.board.records, "record"),
     ]
     seeds = words.numbers_of_seeds(material.board.tables)
-    return [*((f"{number}", what + "s" * (number != 1)) for number, what in counted), (seeds, "seeds a comparison")]
+    return [*((f"{number:,}", what + "s" * (number != 1)) for number, what in counted), (seeds, "seeds a comparison")]
 
 
 def track_view(material: Material, track: str) -> dict[str, Any]:
