@@ -14,6 +14,9 @@ RATIOS_OF = "layer_ratios_of"
 """The setting of a control that names the submission whose layer ratios it was given, where they are its own."""
 INSTRUCTIONS = "cpu instructions"
 """Among the versions: what torch calls the processor's instruction set. Records before 2026-11-24 do not say."""
+PROCESSOR_KIND = "cpu kind"
+"""Among the versions: what tells apart processors of one name, which rented machines often have. Records before
+2026-11-28 do not say."""
 
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "budget_exceeded", "noncompliant", "invalidated"]
 MACHINE_STATUSES = ("timeout", "out_of_memory")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark.outcome import INSTRUCTIONS, Failure
+from prunemark.benchmark.outcome import INSTRUCTIONS, PROCESSOR_KIND, Failure
 from prunemark.benchmark.record import dump, load
 from prunemark.benchmark.results.difference import first_difference, other_machine
 
@@ -98,4 +98,7 @@ def test_machines_differ_by_processor_device_or_numeric_version_and_by_nothing_e
     known = [dataclasses.replace(here, versions=here.versions | {INSTRUCTIONS: name}) for name in ("AVX2", "AVX512")]
     assert other_machine(*known) == "cpu instructions: recorded AVX2, here AVX512"
     assert other_machine(here, known[0]) == "", "an older record does not say, which explains nothing"
+    kinds = [dataclasses.replace(here, versions=here.versions | {PROCESSOR_KIND: f"model {n}"}) for n in (1, 2)]
+    assert other_machine(*kinds) == "cpu kind: recorded model 1, here model 2", "two processors may have one name"
+    assert other_machine(here, kinds[0]) == ""
     assert "device" in other_machine(here, dataclasses.replace(here, device="cuda"))

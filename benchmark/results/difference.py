@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from prunemark.benchmark.outcome import INSTRUCTIONS, Observed, Outcome
+from prunemark.benchmark.outcome import INSTRUCTIONS, PROCESSOR_KIND, Observed, Outcome
 from prunemark.benchmark.record import canonical_json
 
 UNCOMPARED = ("trial_key", "failure.traceback", "method.summary", "macs_convention")
@@ -74,6 +74,6 @@ def other_machine(recorded: Observed, here: Observed) -> str:
     then, now = recorded.versions, here.versions
     pairs = [("processor", recorded.hardware, here.hardware), ("device", recorded.device, here.device)]
     pairs += [(name, then.get(name, "none"), now.get(name, "none")) for name in NUMERIC_PACKAGES]
-    if INSTRUCTIONS in then and INSTRUCTIONS in now:  # older records do not say, and that explains nothing
-        pairs.append((INSTRUCTIONS, then[INSTRUCTIONS], now[INSTRUCTIONS]))
+    said = [name for name in (PROCESSOR_KIND, INSTRUCTIONS) if name in then and name in now]
+    pairs += [(name, then[name], now[name]) for name in said]  # older records do not say, and that explains nothing
     return "; ".join(f"{name}: recorded {old}, here {new}" for name, old, new in pairs if old != new)

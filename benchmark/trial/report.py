@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from prunemark.benchmark.metering.footprint import Footprint
 from prunemark.benchmark.outcome import (
     INSTRUCTIONS,
+    PROCESSOR_KIND,
     RATIOS_OF,
     Accuracy,
     BaseModel,
@@ -31,6 +33,9 @@ from prunemark.benchmark.trial.keys import Keys
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.setups.recipe import Recipe
 
+CPUINFO = Path("/proc/cpuinfo")
+KIND = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
+"""How Linux names what a processor is: the first four on x86, the others on ARM."""
 VERSIONED = ("prunemark", "torch", "torchvision", "timm", "torch-pruning", "numpy", "scikit-learn", "mlflow")
 
 
@@ -104,18 +109,27 @@ def _observed(
 
 
 def versions(device: str) -> dict[str, str]:
-    """Of everything that numbers may depend on; on a CPU also its instruction set, by which torch picks its kernels."""
+    """Of everything that numbers may depend on; of a CPU also its kind, and by which instructions torch computes."""
     found = {"python": platform.python_version()} | package_versions(VERSIONED)
-    return found if device != "cpu" else found | {INSTRUCTIONS: torch.backends.cpu.get_cpu_capability()}
+    if device != "cpu":
+        return found
+    about = _about_processor()
+    kind = ", ".join(f"{name} {about[name]}" for name in KIND if name in about)
+    return found | {INSTRUCTIONS: torch.backends.cpu.get_cpu_capability()} | ({PROCESSOR_KIND: kind} if kind else {})
 
 
 def hardware(device: str) -> str:
     """The name of the processor, or of the GPU, that did the work."""
     if device != "cpu":
         return torch.cuda.get_device_name(torch.device(device))
+    return _about_processor().get("model name") or platform.machine()
+
+
+def _about_processor() -> dict[str, str]:
+    """What Linux says of the first processor; nothing where there is no Linux."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+        first = CPUINFO.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
     except OSError:
-        names = []
-    return names[0] if names else platform.machine()
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
