@@ -9,9 +9,10 @@ from prunemark.benchmark.method import About, PruningContext, WeightCriterion
 
 
 class RandomWeights(WeightCriterion):
-    """Weights chosen at random, with the same number kept in each layer as the method it is compared with.
+    """Weights chosen at random: as a control with as many kept in each layer as the method beside it.
 
-    Beside a submission it runs as a control: the harness gives it the layer ratios of that method, whatever they are.
+    The harness runs it beside submissions and gives it the layer ratios of each. By itself it removes one ratio of
+    every layer.
     """
 
     about = About(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prunemark.benchmark.outcome import Failure
 from prunemark.leaderboard.archive.load import Loaded
-from prunemark.leaderboard.forms.latex import _tex
+from prunemark.leaderboard.forms.latex import FIT, _tex
 from prunemark.leaderboard.forms.tables import render
 from prunemark.leaderboard.standings.board import make_board
 
@@ -69,7 +69,11 @@ def test_environments_balance_and_columns_match(text):
 
 
 def test_braces_balance_in_every_line(text):
-    for line in text.splitlines():
+    lines = text.splitlines()
+    assert lines.count(FIT) == lines.count("}") == 3
+    for line in lines:
+        if line in (FIT, "}"):
+            continue
         depth = 0
         for brace in re.findall(r"(?<!\\)[{}]", line.replace("\\textbackslash{}", "")):
             depth += 1 if brace == "{" else -1
@@ -79,7 +83,7 @@ def test_braces_balance_in_every_line(text):
 
 def test_it_has_a_label_a_caption_the_package_and_the_identifier(text):
     lines = text.splitlines()
-    assert lines[0] == "% prunemark-2026.1-abc" and lines[1].startswith("% Needs \\usepackage{booktabs}")
+    assert lines[0] == "% prunemark-2026.1-abc" and lines[1].startswith("% Needs \\usepackage{booktabs,graphicx}")
     labels = re.findall(r"\\label\{([^}]*)\}", text)
     assert labels == [
         "tab:digits-resnet8-1-S3.2-90", "tab:other-1-1-S3.2-90", "tab:over-tracks-S3.2-filter",
@@ -100,6 +104,15 @@ def test_what_is_not_ranked_or_flagged_is_below_the_table(text):
     assert r"Weak: failed on seeds 0, 1, 2, 3, 4, 5, 6, 7: counted at chance, 10 \%" in text
 
 
+def test_times_are_for_the_other_forms_and_one_reason_is_given_once(make_records):
+    """A page is as wide as these columns: of what was measured on a machine none fits beside the verdicts."""
+    groups = [make_records("L1-norm", LOW), make_records("FPGM", HIGH)]
+    groups += [make_records(name, HIGH, role="reference", kind="dense") for name in ("Dense", "Denser")]
+    found = render(make_board(Loaded(tuple(record for group in groups for record in group))), "latex")
+    assert "Latency" not in found and "Images/s" not in found and "Times were taken" not in found
+    assert found.count("for reference") == 1 and "Dense, Denser: not ranked" in found
+
+
 def test_no_cell_begins_with_what_the_line_break_takes_for_its_argument(text):
     assert not re.search(r"\\\\\s*[\[*]", text) and r"\textbf{Fine}" in text
     assert "$-$1.5" in text and "S3.2" in text and "digits-resnet8" in text
@@ -115,9 +128,10 @@ def test_every_text_becomes_one_line_without_commands_of_its_own(name):
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_it_compiles(text, tmp_path):
-    body = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + text + "\\end{document}\n"
+def test_it_compiles_and_is_no_wider_than_the_text(text, tmp_path):
+    body = "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n\\begin{document}\n" + text + "\\end{document}\n"
     (tmp_path / "t.tex").write_text(body)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from site_material import ANCHOR, BETTER, data, switched, tables
 
-from prunemark.leaderboard.site import lesson, look, slope_chart
+from prunemark.leaderboard.site import lesson, look, slope_chart, switch_page
 
 
 def test_slopes_have_a_point_a_setup_and_no_line_into_whole_pipelines(make_records):
@@ -46,6 +46,41 @@ def test_what_a_setup_changes_is_found_and_said(make_records):
         "Under S2, Mine is better than L1-norm by 2.08 pp; under S3.2, it is equivalent to L1-norm (+0.00 pp)."
     )
     assert lesson.changes(switched(make_records)[1:]) == []
+
+
+def test_better_within_the_margin_and_equivalent_are_no_two_lessons(make_records):
+    """Both say that the difference is smaller than the margin; from undetermined to there, it is said how small."""
+    found = switched(make_records)
+    (change,) = lesson.changes(found)
+    assert change.looser.word == "better" and change.stricter.word == "equivalent"
+
+    def within(table, name):
+        rows = (
+            dataclasses.replace(r, verdict=dataclasses.replace(r.verdict, within_margin=True)) if r.name == name else r
+            for r in table.ranked
+        )
+        return dataclasses.replace(table, ranked=tuple(rows))
+
+    assert lesson.changes([within(found[0], change.name), *found[1:]]) == []
+    told = lesson.Told("S2", "better", 0.28, within=True)
+    assert told.says == "is better than {anchor} by 0.28 pp (within the margin)"
+
+
+def test_levels_that_were_not_run_are_named(make_records):
+    """Three levels are the track's, and each setup has one."""
+    found = switched(make_records)
+    assert [table.level for table in found] == ["90%"] * 3 and found[0].levels == ("50%", "90%", "95%")
+    assert switch_page.not_run(found) == "50%, 95% under S2, S3.2, SX-A"
+    assert switch_page.not_run([dataclasses.replace(table, levels=("90%",)) for table in found]) == ""
+
+
+def test_marks_of_the_chosen_setup_stay_in_its_place(make_records):
+    """Nine setups on a narrow page are closer than many marks side by side would be wide."""
+    found = switched(make_records)
+    spec = slope_chart.slopes(found, look.assign(found), "S3.2", "90%")
+    assert all(abs(p["shift"]) / p["others"] <= 0.5 for p in data(spec, "points"))
+    assert "1.6 * half / datum.others" in slope_chart._PLACE["signal"]
+    assert {"name": "half", "update": "min(26, 0.45 * step)"} in spec["signals"]
 
 
 def test_verdicts_of_other_seeds_teach_nothing_about_a_setup(make_records):

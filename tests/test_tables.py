@@ -12,7 +12,7 @@ from rich.console import Console
 from prunemark.benchmark.outcome import Failure
 from prunemark.leaderboard.archive.load import Loaded, Refused
 from prunemark.leaderboard.forms.tables import print_board, render
-from prunemark.leaderboard.forms.words import in_top_set
+from prunemark.leaderboard.forms.words import caption, in_top_set, verdict_words
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.setups.errors import InputError
 
@@ -80,6 +80,20 @@ def test_every_form_says_what_it_rests_on(board):
         for part in ("run under S3.2", "Seeds 0, 1, 2, 3, 4, 5, 6, 7", "(E1)", "(E2)", "verifiably holds",
                      "Conditional on this test set", "in the field of 4"):  # fmt: skip
             assert part in text
+
+
+def test_a_caption_says_what_columns_do_not_show(make_records):
+    """An interval that leaves out 0 beside "undetermined", and n, have been misread."""
+    near = [95.0, 96.4, 95.4, 94.6, 95.8]
+    (table,) = make_board(Loaded((*make_records("L1-norm", near), *make_records("Mine", near[::-1])))).tables
+    said = caption(table)
+    assert "not adjusted for field or looks" in said and "Times were taken beside other trials" in said
+    (mine,) = (row for row in table.ranked if row.name == "Mine")
+    assert "(needs n >= " in verdict_words(mine, table) and "seeds to show a difference of one margin" in said
+    assert "Times" not in caption(table, timed=False)
+    far = [x - 9 for x in near]
+    (settled,) = make_board(Loaded((*make_records("L1-norm", near), *make_records("Mine", far)))).tables
+    assert "Needs n" not in caption(settled)
 
 
 def test_every_row_for_machines_has_its_setup_its_seeds_and_what_it_is_conditional_on(board):

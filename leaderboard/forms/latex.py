@@ -10,13 +10,17 @@ from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.overall import Overall
 from prunemark.leaderboard.standings.table import Table
 
-NOTE = "% Needs \\usepackage{booktabs}. The caption says what the numbers rest on: keep it.\n"
+NOTE = "% Needs \\usepackage{booktabs,graphicx}. The caption says what the numbers rest on: keep it.\n"
 READING = (
     "Mean and standard deviation over the seeds; in brackets the 95 % interval of the paired difference to the anchor. "
     "Bold: no method is shown to be better."
 )
 OVERALL_READING = "In brackets the 95 % interval; differences are in points, means over the levels."
 
+LEFT_OUT = ("drop", "latency", "measured", "throughput")
+"""Columns that a printed page has no room for: the other forms have them."""
+FIT = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%"
+"""Scales what follows, to the closing brace, down to the width of the text where it is wider, and never up."""
 LEFT = ("method", "difference", "verdict", "new_images")
 
 
@@ -28,16 +32,19 @@ def latex(board: Board, identifier: str = "") -> str:
 
 
 def _table(table: Table) -> str:
-    heads = words.columns(table)
+    heads = {key: head for key, head in words.columns(table).items() if key not in LEFT_OUT}
     rows = []
     for row in table.ranked:
         line = words.line(row, table)
-        cells = [_tex(cell) for cell in line.cells.values()]
+        cells = [_tex(cell) for key, cell in line.cells.items() if key in heads]
         rows.append([rf"\textbf{{{cells[0]}}}" if line.top else cells[0], *cells[1:]])
-    notes = [f"{row.name}: not ranked; {row.why}" for row in table.unranked]
+    reasons: dict[str, list[str]] = {}
+    for row in table.unranked:
+        reasons.setdefault(row.why, []).append(row.name)
+    notes = [f"{', '.join(names)}: not ranked; {why}" for why, names in reasons.items()]
     notes = [*words.flag_lines((*table.ranked, *table.unranked)), *notes]
     return _environment(
-        f"{words.caption(table)} {READING}",
+        f"{words.caption(table, timed=False)} {READING}",
         f"tab:{table.track}-{table.setup}-{table.level}",
         "".join("l" if key in LEFT else "r" for key in heads),
         list(heads.values()),
@@ -62,8 +69,9 @@ def _environment(
     return (
         "\\begin{table}\n\\centering\n"
         f"\\caption{{{_tex(caption)}}}\n\\label{{{re.sub('[^A-Za-z0-9:.]+', '-', label).strip('-')}}}\n"
+        f"\\smallskip\\footnotesize\\setlength{{\\tabcolsep}}{{4pt}}\n{FIT}\n"
         f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{' & '.join(map(_tex, head))} \\\\\n\\midrule\n{body}\n"
-        f"\\bottomrule\n\\end{{tabular}}\n{below}\\end{{table}}\n"
+        f"\\bottomrule\n\\end{{tabular}}%\n}}\n{below}\\end{{table}}\n"
     )
 
 

@@ -31,11 +31,13 @@ MEANINGS = {
     "Drop pp": "accuracy of the base model minus accuracy of the final model, mean over the seeds",
     "Speed-up": "MACs of the dense network over MACs of the pruned one; on weight tracks the sparsity instead",
     "Sparsity": "the share of the weights that the track allows to prune which are zero; of the dense network, 1.00x",
-    "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown",
+    "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown. Each "
+    "trial was timed when it ended, beside whatever else ran then: rows of the same network can differ twofold",
     "Timed speed-up": "the time of the dense network over that of the final model, which ran in turns, with a large "
     "batch (64 images on a CPU, 256 on a GPU); where the records have it",
     "Images/s": "measured throughput with a large batch; where some were not timed beside the dense network",
-    "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval",
+    "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval: of one "
+    "comparison, adjusted neither for the others nor for looks: where it leaves out 0 and p does not, p decides",
     "p (Holm)": "how often so large a difference would come by chance if there were none (paired t), adjusted for all "
     "methods that are compared with the anchor here",
     "New images": "whether a difference to the anchor is shown for new seeds and new images at once, by the crossed t",
@@ -43,7 +45,8 @@ MEANINGS = {
     "none is shown better",
     "better / worse": "the adjusted p is at most .05",
     "equivalent": "the difference is shown to lie inside the track's margin (two one-sided tests)",
-    "undetermined": "neither is shown. It does not mean equal: a new experiment needs at least as many seeds as stated",
+    "undetermined": "neither is shown. It does not mean equal. n is how many seeds it takes to show a true "
+    "difference of one margin, with power .8, in this field; a larger difference takes fewer",
 }
 
 
@@ -125,7 +128,7 @@ def verdict_words(row: Row, table: Table) -> str:
     if row.verdict.word == "undetermined" and not first:
         needed = row.verdict.needed_seeds
         enough = needed is not None and needed <= len(row.seeds)
-        return "undetermined" if enough else f"undetermined (needs n >= {needed or 'very many'})"
+        return "undetermined" if enough else f"undetermined (needs n {f'>= {needed}' if needed else '> 10000'})"
     within = " (within margin)" if row.verdict.within_margin and row.verdict.word != "equivalent" else ""
     return f"{row.verdict.word}{first}{within}"
 
@@ -139,8 +142,8 @@ def new_images(row: Row) -> str:
     return f"{word} (p {p_value(comparison.p_holm)})"
 
 
-def caption(table: Table) -> str:
-    """What the statements of a table rest on; printed with every form of it."""
+def caption(table: Table, *, timed: bool = True) -> str:
+    """What the statements of a table rest on; printed with every form of it, `timed` or without measured times."""
     seeds = ", ".join(map(str, table.seeds)) or "none"
     holds = f"{table.holds} verifiably holds among the ranked rows" if table.holds else "no setup is verified"
     said = "differences, p and ranks" if _ranks(table) else "differences and p"
@@ -151,11 +154,22 @@ def caption(table: Table) -> str:
         f"Margin {table.margin_pp:g} pp; anchor {table.anchor}.",
         *_families(table),
         *filter(None, (table.looks, table.prior)),
+        *_readings(table, timed),
         *table.notes,
     ]
     if 0 < len(table.seeds) < RANK_SEEDS:
         parts.append(f"No ranks: {seeds_in_words(len(table.seeds))}, {RANK_SEEDS} are needed.")
     return " ".join(parts)
+
+
+def _readings(table: Table, timed: bool) -> list[str]:
+    """What a reader may not take from the columns."""
+    parts = ["Intervals are of one comparison each, not adjusted for field or looks."] if table.tested else []
+    if any("(needs n" in verdict_words(row, table) for row in table.ranked if row.name != table.anchor):
+        parts.append("Needs n: seeds to show a difference of one margin.")
+    if timed and any(row.measured.latency_ms for row in table.ranked):
+        parts.append("Times were taken beside other trials: they compare roughly.")
+    return parts
 
 
 def conditional_on(table: Table) -> str:

@@ -94,7 +94,8 @@ def looks_in_words(seeds: int, some_at_first: bool = False) -> str:
     if seeds != SECOND_LOOK_SEEDS:
         return ""
     words = (
-        f"Judged at two looks, {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS} seeds: p = min(1, p5/.2, p10/.8), then Holm."
+        f"Judged at two looks, {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS} seeds: p = min(1, p5/.2, p10/.8), for "
+        "equivalence no less than p10, then Holm."
     )
     if some_at_first:
         words += f" First look: {FIRST_LOOK_SEEDS} seeds in all columns, p = min(1, p5/.2). Ranks are among the others."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.site.charts import word
@@ -18,30 +19,40 @@ WORDS = {
 }
 
 
+class Told(NamedTuple):
+    """What is said of a method under one setup: the verdict, the difference in points, whether within the margin."""
+
+    setup: str
+    word: str
+    difference_pp: float
+    within: bool = False
+
+    @property
+    def says(self) -> str:
+        """The verdict in words, with a place for the anchor's name."""
+        words = WORDS[self.word].format(anchor="{anchor}", size=abs(self.difference_pp), difference=self.difference_pp)
+        return f"{words} (within the margin)" if self.within and self.word in ("better", "worse") else words
+
+
 @dataclass(frozen=True)
 class Change:
     """One method whose verdict against the anchor is another one under a stricter setup."""
 
     name: str
     anchor: str
-    looser: tuple[str, str, float]
-    stricter: tuple[str, str, float]
-    """Setup, verdict and difference in points."""
+    looser: Told
+    stricter: Told
 
     @property
     def size_pp(self) -> float:
         """How far the difference to the anchor moved, in points."""
-        return abs(self.looser[2] - self.stricter[2])
+        return abs(self.looser.difference_pp - self.stricter.difference_pp)
 
     @property
     def sentence(self) -> str:
         """Both verdicts in one sentence."""
-        loose, strict = (
-            f"under {setup}, {{}}{WORDS[word].format(anchor=self.anchor, size=abs(d), difference=d)}"
-            for setup, word, d in (self.looser, self.stricter)
-        )
-        sentence = f"{loose.format(f'{self.name} ')}; {strict.format('it ')}."
-        return sentence[0].upper() + sentence[1:]
+        loose, strict = (told.says.format(anchor=self.anchor) for told in (self.looser, self.stricter))
+        return f"Under {self.looser.setup}, {self.name} {loose}; under {self.stricter.setup}, it {strict}."
 
 
 def changes(tables: Sequence[Table]) -> list[Change]:
@@ -49,32 +60,34 @@ def changes(tables: Sequence[Table]) -> list[Change]:
 
     `tables` are of one track and level, looser setups first. Each setup is compared with the next stricter one under
     which the verdict is another, provided that one of the two verdicts is better or worse, and both are of the same
-    seeds.
+    seeds. Equivalent, and better or worse within the margin, are the same finding but for its direction: no change.
     """
-    by_method: dict[str, list[tuple[str, str, float]]] = {}
+    by_method: dict[str, list[Told]] = {}
     seeds: dict[tuple[str, str], tuple[int, ...]] = {}
     chained = [table for table in tables if table.setup not in WHOLE]
     for table in chained:
         for row in table.ranked:
             if row.verdict:
-                by_method.setdefault(row.name, []).append(
-                    (table.setup, word(row), row.verdict.comparison.difference_pp)
-                )
+                difference_pp = row.verdict.comparison.difference_pp
+                told = Told(table.setup, word(row), difference_pp, bool(row.verdict.within_margin))
+                by_method.setdefault(row.name, []).append(told)
                 seeds[row.name, table.setup] = row.seeds
 
-    def same(name: str, loose: tuple[str, str, float], strict: tuple[str, str, float]) -> bool:
-        return seeds[name, loose[0]] == seeds[name, strict[0]]
+    def changed(name: str, loose: Told, strict: Told) -> bool:
+        compatible = loose.within and strict.within and "equivalent" in (loose.word, strict.word)
+        same_seeds = seeds[name, loose.setup] == seeds[name, strict.setup]
+        return loose.word != strict.word and same_seeds and not compatible
 
     found = []
     for name, seen in by_method.items():
         pairs = [
             Change(name, chained[0].anchor, loose, strict)
             for number, loose in enumerate(seen)
-            if (strict := next((s for s in seen[number + 1 :] if s[1] != loose[1] and same(name, loose, s)), None))
-            and {loose[1], strict[1]} & {"better", "worse"}
+            if (strict := next((s for s in seen[number + 1 :] if changed(name, loose, s)), None))
+            and {loose.word, strict.word} & {"better", "worse"}
         ]
         found += [max(pairs, key=lambda change: change.size_pp)] if pairs else []
-    return sorted(found, key=lambda change: (-round(change.size_pp, 2), -abs(change.looser[2]), change.name))
+    return sorted(found, key=lambda change: (-round(change.size_pp, 2), -abs(change.looser.difference_pp), change.name))
 
 
 def recipes(found: Sequence[Change], tables: Sequence[Table], records: Mapping[str, Record]) -> list[str]:
@@ -85,7 +98,7 @@ def recipes(found: Sequence[Change], tables: Sequence[Table], records: Mapping[s
     """
     by_setup: dict[str, list[str]] = {}
     for change in found:
-        for setup in (change.looser[0], change.stricter[0]):
+        for setup in (change.looser.setup, change.stricter.setup):
             by_setup.setdefault(setup, [change.anchor]).append(change.name)
     sentences = []
     for table in (table for table in tables if table.setup in by_setup):

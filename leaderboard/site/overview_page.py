@@ -121,7 +121,7 @@ def telling_view(material: Material) -> dict[str, Any] | None:
         "recipes": lesson.recipes(found[:1], tables, material.records),
         "others": len(found) - 1,
         "anchor": tables[0].anchor,
-        "slopes": slopes(tables, material.looks, found[0].stricter[0], level),
+        "slopes": slopes(tables, material.looks, found[0].stricter.setup, level),
     }
 
 

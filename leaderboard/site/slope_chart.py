@@ -38,7 +38,7 @@ def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str, level
     return vega.figure(
         f"Differences to {anchor} in percentage points under {', '.join(setups)}, a line for each method. "
         "The tables on this page have the numbers.",
-        height=HEIGHT, right="space < 480 ? 84 : 118",
+        height=HEIGHT, right="space < 480 ? 84 : 118", bottom="space < 480 ? 30 : 2",
         data=[
             vega.values("points", points, _filter("datum.level === level")),
             vega.values("labels", labels, _filter("datum.level === level")),
@@ -49,7 +49,8 @@ def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str, level
         signals=[
             {"name": "setup", "value": setup}, {"name": "level", "value": level}, {"name": "domains", "value": domains},
             {"name": "setups", "value": setups}, {"name": "spaced", "value": _axis_of(setups)},
-            {"name": "nudge", "update": "min(7, width / 60)"},
+            {"name": "step", "update": "width / length(width < 280 ? setups : spaced)"},
+            {"name": "half", "update": "min(26, 0.45 * step)"},
             {"name": "active", "value": -1, "on": [
                 {"events": "symbol:pointerover, line:pointerover, text:pointerover", "update": "datum ? datum.m : -1"},
                 {"events": "symbol:pointerout, line:pointerout, text:pointerout", "update": "-1"},
@@ -63,7 +64,9 @@ def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str, level
         ],
         axes=[
             {"orient": "bottom", "scale": "x", "labelColor": "var(--ink)", "labelOverlap": False,
-             "labelFontSize": {"signal": "width < 300 ? 10.5 : 13"},
+             "labelFontSize": {"signal": "step < 34 ? 11 : 13"}, "labelAngle": {"signal": "step < 34 ? -60 : 0"},
+             "labelAlign": {"signal": "step < 34 ? 'right' : 'center'"},
+             "labelBaseline": {"signal": "step < 34 ? 'middle' : 'top'"},
              "labelFontWeight": {"condition": {"test": "datum.value === setup", "value": "bold"}, "value": "normal"}},
             vega.y_axis(f"difference to {anchor}, pp", encode=vega.SIGNED, tickCount=8),
         ],
@@ -75,16 +78,17 @@ def _filter(expression: str) -> Spec:
     return {"type": "filter", "expr": expression}
 
 
+# Marks of the chosen setup stand side by side, and not as far as the next one; their lines go to where they stand.
+_PLACE = {"signal": "datum.setup === setup ? datum.shift * min(7, 1.6 * half / datum.others) : 0"}
 _DIM = {"signal": "active < 0 || active === datum.m ? 1 : 0.18"}
 _COLOUR = at("colour", "m")
 
 
 def _ground(margin_pp: float) -> list[Spec]:
     """What lies behind the lines: the chosen setup, the margin, the anchor at zero."""
-    half = "min(26, width / 18)"
     return [
-        mark("rect", None, x={"scale": "x", "signal": "setup", "offset": {"signal": f"-{half}"}},
-             width={"signal": f"2 * {half}"}, y=-8, y2={"signal": "height + 8"}, fill="var(--chosen)", cornerRadius=4),
+        mark("rect", None, x={"scale": "x", "signal": "setup", "offset": {"signal": "-half"}},
+             width={"signal": "2 * half"}, y=-8, y2={"signal": "height + 8"}, fill="var(--chosen)", cornerRadius=4),
         mark("rect", None, x=0, x2={"signal": "width"}, y={"scale": "y", "value": -margin_pp},
              y2={"scale": "y", "value": margin_pp}, fill="var(--band)"),
         mark("rule", None, x=0, x2={"signal": "width"}, y={"scale": "y", "value": 0}, stroke="var(--ink)",
@@ -95,14 +99,14 @@ def _ground(margin_pp: float) -> list[Spec]:
 def _lines() -> list[Spec]:
     """A line for each method, the intervals under the chosen setup, and a mark for each difference."""
     shown = {"test": "datum.word === 'better' || datum.word === 'worse'", **_COLOUR}
-    line = mark("line", "method", seen=True, x=at("x", "setup"), y=at("y", "d"), strokeWidth=2, stroke=_COLOUR,
-                strokeDash=at("dash", "m"), opacity=_DIM)  # fmt: skip
+    line = mark("line", "method", seen=True, x=at("x", "setup", offset=_PLACE), y=at("y", "d"), strokeWidth=2,
+                stroke=_COLOUR, strokeDash=at("dash", "m"), opacity=_DIM)  # fmt: skip
     return [
         *(vega.by_method(line, source=part) for part in ("steps", "whole")),
-        mark("rule", "chosen", clip=True, x=at("x", "setup", offset={"signal": "datum.shift * nudge"}),
+        mark("rule", "chosen", clip=True, x=at("x", "setup", offset=_PLACE),
              y=at("y", "low"), y2=at("y", "high"), stroke=_COLOUR, strokeWidth=1.5, opacity=_DIM),
         mark("symbol", "points", seen=True, y=at("y", "d"), size=85, shape=at("shape", "m"), stroke=_COLOUR,
-             x=at("x", "setup", offset={"signal": "datum.setup === setup ? datum.shift * nudge : 0"}), strokeWidth=2,
+             x=at("x", "setup", offset=_PLACE), strokeWidth=2,
              opacity=_DIM, fill=[shown, {"value": "var(--paper)"}], tooltip={"signal": _TIP}),
     ]  # fmt: skip
 
@@ -153,7 +157,7 @@ def _points(table: Table, names: Sequence[str]) -> list[dict[str, Any]]:
         {
             "setup": table.setup, "level": table.level, "m": names.index(row.name), "whole": table.setup in WHOLE,
             "d": round(c.difference_pp, 3), "low": round(c.interval_pp[0], 3), "high": round(c.interval_pp[1], 3),
-            "shift": place - (len(rows) - 1) / 2, "word": word(row),
+            "shift": place - (len(rows) - 1) / 2, "others": max(len(rows) - 1, 1), "word": word(row),
         }
         for place, row in enumerate(rows)
         if row.verdict and (c := row.verdict.comparison)

@@ -37,6 +37,7 @@ def switch_page(material: Material, track: str) -> str:
         setup=setup,
         same=same_runs(material, track),
         levels=levels,
+        not_run=not_run(tables),
         level=level,
         looks={row.name: material.looks[row.name] for table in tables for row in table.ranked},
         panels=[panel_view(material, table) for table in tables],
@@ -160,6 +161,21 @@ def setup_view(material: Material, track: str, setup: str) -> dict[str, Any]:
 def tally_words(counts: dict[str, int]) -> str:
     """2 better, 1 equivalent, 3 undetermined."""
     return ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing compared"
+
+
+def not_run(tables: Sequence[Table]) -> str:
+    """The levels of the track of which there is no table under some setup that was run, in words; "" if there are all.
+
+    `tables` are of one track.
+    """
+    by_setup: dict[str, set[str]] = {}
+    for table in tables:
+        by_setup.setdefault(table.setup, set()).add(table.level)
+    lacking: dict[str, list[str]] = {}
+    for setup, levels in by_setup.items():
+        if missing := ", ".join(level for level in tables[0].levels if level not in levels):
+            lacking.setdefault(missing, []).append(setup)
+    return "; ".join(f"{missing} under {', '.join(setups)}" for missing, setups in lacking.items())
 
 
 def terms_view(terms: dict[str, Any]) -> list[tuple[str, str]]:

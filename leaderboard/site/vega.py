@@ -34,17 +34,18 @@ def figure(
     marks: Sequence[Spec],
     signals: Sequence[Spec] = (),
     right: str = "8",
+    bottom: str = "2",
 ) -> Spec:
     """A whole figure, as wide as the place it is put in; sizes in pixels. `description` is for screen readers.
 
-    `right` is an expression for the room at the right; `space` in it is the width of the place.
+    `right` and `bottom` are expressions for the room on these sides; `space` in them is the width of the place.
     """
     measured = "max(containerSize()[0], 200)"
     space = {"name": "space", "init": measured, "on": [{"events": "window:resize", "update": measured}]}
     width = {"name": "width", "update": "space"}
     return {
         "description": description, "config": CONFIG, "autosize": {"type": "fit-x", "contains": "padding"},
-        "padding": {"signal": f"{{left: 2, right: {right}, top: 8, bottom: 2}}"}, "height": height,
+        "padding": {"signal": f"{{left: 2, right: {right}, top: 8, bottom: {bottom}}}"}, "height": height,
         "signals": [space, width, *signals],
         "data": list(data), "scales": list(scales), "axes": list(axes), "marks": list(marks),
     }  # fmt: skip

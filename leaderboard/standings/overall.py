@@ -180,6 +180,11 @@ def _over_families(tested: Sequence[_Tested], tracks: Sequence[Unit]) -> FamilyF
     return families.over_families(means, tracks[0].tables[0].anchor, quantum)
 
 
+def _seeds(track: Unit) -> str:
+    """With how many seeds a track counts, and whether it is judged at two looks."""
+    return f"{track.id} {len(track.seeds)}{' (two looks)' if track.two_looks else ''}"
+
+
 def _statement(tracks: Sequence[Unit], left_out: Sequence[str], rows: Sequence[OverallRow]) -> str:
     """What the rows rest on; of a single track, that nothing is over tracks."""
     missing = f" Left out, because the anchor lacks a level or seeds there: {', '.join(left_out)}." if left_out else ""
@@ -195,6 +200,6 @@ def _statement(tracks: Sequence[Unit], left_out: Sequence[str], rows: Sequence[O
         "Means over tracks of the difference to the anchor, over all levels, in units of each track's margin.",
         f"Holm over {methods}{f', in the field of release {release}' if release else ''}." if tested else "",
         f"Conditional on one base model on {', '.join(one_base)}." if one_base else "",
-        "Judged at two looks, with 5 and 10 seeds." if any(track.two_looks for track in tracks) else "",
+        f"Seeds: {'; '.join(_seeds(track) for track in tracks)}.",
     ]
     return " ".join(filter(None, parts)) + missing
