@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -14,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prunemark.benchmark.record import dump
-from prunemark.leaderboard.archive import load
 from prunemark.leaderboard.archive.invalidations import invalidate
 from prunemark.leaderboard.archive.load import read_records
 from prunemark.leaderboard.archive.packs import packs_of, write_pack
@@ -61,27 +59,6 @@ def test_the_records_are_read_elsewhere_too(board, monkeypatch):
     """Else the test above would not see what comes back from other processes."""
     monkeypatch.setattr(shares, "read_records", lambda folder: pytest.fail("nobody has to read everything"))
     assert len(shares.board_of(board, processes=3).tables) == 6
-
-
-def test_a_pack_is_unpacked_once_and_no_thread_is_forked(board, monkeypatch, tmp_path):
-    """The first packs are unpacked by a thread, before other processes are forked."""
-    once = load.read_pack
-
-    def told(path, **how):
-        with (tmp_path / "unpacked").open("a") as file:  # by any process
-            file.write(f"{path}\n")
-        return once(path, **how)
-
-    def forked(*args):
-        assert threading.active_count() == 1
-        return helper(*args)
-
-    helper = shares._helper
-    monkeypatch.setattr(shares, "_helper", forked)
-    monkeypatch.setattr(shares, "read_pack", told)
-    monkeypatch.setattr(load, "read_pack", told)
-    shares.board_of(board, processes=3)
-    assert sorted((tmp_path / "unpacked").read_text().split()) == sorted(map(str, packs_of(board)))
 
 
 def test_what_is_refused_or_withdrawn_is_the_same(board, make_record):

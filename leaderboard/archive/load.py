@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 
 from prunemark.benchmark.record import Record, load
 from prunemark.leaderboard.archive import versions
@@ -22,10 +21,6 @@ from prunemark.leaderboard.archive.invalidations import read_invalidations
 from prunemark.leaderboard.archive.packs import PACKED, Line, packs_of, read_pack
 from prunemark.leaderboard.archive.usable import usable
 from prunemark.setups.errors import InputError, RuleBroken
-
-Begun = Mapping[Path, "Future[list[Line]]"]
-"""Packs that are unpacked already, or about to be: their lines, or what is wrong with them."""
-NOTHING_BEGUN: Begun = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -77,14 +72,14 @@ def read_records(folder: Path, track: str | None = None) -> Loaded:
     return _that_count(read_sound(folder, refused), refused, invalid, track)
 
 
-def read_share(folder: Path, packs: Sequence[Path], begun: Begun = NOTHING_BEGUN) -> Loaded | None:
+def read_share(folder: Path, packs: Sequence[Path]) -> Loaded | None:
     """What `read_records` reads of these packs of a folder, which have to be all that lie under some names of tracks.
 
-    Those that are `begun` are not unpacked again. None where they hold a record of another track: what becomes of that
-    depends on the rest. Raises InputError when they hold nothing.
+    None where they hold a record of another track: what becomes of that depends on the rest. Raises InputError when
+    they hold nothing.
     """
     refused, invalid = _withdrawn(folder)
-    found = _sift(_unpacked([(path, True) for path in packs], refused, begun), refused)
+    found = _sift(_unpacked([(path, True) for path in packs], refused), refused)
     if not found and not refused:
         raise InputError(f"no records in these packs of {str(folder)!r}")
     names = {versions.name_of(path.parent.name) for path in packs}
@@ -155,15 +150,13 @@ def _packed(folder: Path, refused: list[Refused]) -> Iterator[Line]:
     return _unpacked(flat + [(path, True) for path in packs_of(folder)], refused)
 
 
-def _unpacked(
-    packs: Sequence[tuple[Path, bool]], refused: list[Refused], begun: Begun = NOTHING_BEGUN
-) -> Iterator[Line]:
+def _unpacked(packs: Sequence[tuple[Path, bool]], refused: list[Refused]) -> Iterator[Line]:
     """The lines of packs, some of them named by content; what cannot be unpacked is refused.
 
     The next pack is unpacked meanwhile.
     """
     with ThreadPoolExecutor(1) as pool:
-        waiting = [begun.get(path) or pool.submit(read_pack, path, named=named) for path, named in packs[:2]]
+        waiting = [pool.submit(read_pack, path, named=named) for path, named in packs[:2]]
         for index, (path, _) in enumerate(packs):
             try:
                 yield from waiting.pop(0).result()

@@ -12,21 +12,19 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from prunemark.leaderboard.archive.load import (
-    Begun,
     Contents,
     flat_packs_of,
     loose_records_of,
     read_records,
     read_share,
 )
-from prunemark.leaderboard.archive.packs import packs_of, read_pack
+from prunemark.leaderboard.archive.packs import packs_of
 from prunemark.leaderboard.archive.versions import name_of
 from prunemark.leaderboard.standings.board import Board, make_board
 from prunemark.leaderboard.standings.field import Shown
@@ -96,30 +94,17 @@ def joined(parts: Sequence[Board]) -> Board:
 def _parts(folder: Path, shares: Sequence[Sequence[Packs]], earlier: Shown | None) -> list[Board] | None:
     """The boards of all tracks; None when one of them cannot be made by itself, or a process was killed."""
     forking = multiprocessing.get_context("fork")
-    begun = _begun(shares)
-    helpers = [_helper(forking, folder, share, earlier, begun) for share in shares[1:]]
-    found = [_boards(folder, shares[0], earlier, begun), *(_heard(*helper) for helper in helpers)]
+    helpers = [_helper(forking, folder, share, earlier) for share in shares[1:]]
+    found = [_boards(folder, shares[0], earlier), *(_heard(*helper) for helper in helpers)]
     return None if None in found else [board for boards in found for board in boards or ()]
 
 
-def _begun(shares: Sequence[Sequence[Packs]]) -> Begun:
-    """The first pack of each share, unpacked while this process imports what each of them would import after the fork.
-
-    No thread is left when it returns: none may run where a process is forked.
-    """
-    with ThreadPoolExecutor(len(shares) - 1) as pool:
-        begun = {share[0][0]: pool.submit(read_pack, share[0][0]) for share in shares}
-        import pydantic.type_adapter  # noqa: F401
-        import scipy.special  # noqa: F401
-    return begun
-
-
-def _boards(folder: Path, share: Sequence[Packs], earlier: Shown | None, begun: Begun) -> list[Board] | None:
+def _boards(folder: Path, share: Sequence[Packs], earlier: Shown | None) -> list[Board] | None:
     """One after the other, so that no more than one track's records are in memory."""
     boards = []
     for packs in share:
         try:
-            loaded = read_share(folder, packs, begun)
+            loaded = read_share(folder, packs)
             if loaded is None:
                 return None
             boards.append(make_board(loaded, earlier=earlier))
@@ -129,19 +114,19 @@ def _boards(folder: Path, share: Sequence[Packs], earlier: Shown | None, begun: 
 
 
 def _helper(
-    forking: Any, folder: Path, share: Sequence[Packs], earlier: Shown | None, begun: Begun
+    forking: Any, folder: Path, share: Sequence[Packs], earlier: Shown | None
 ) -> tuple[BaseProcess, Connection]:
     ear, mouth = forking.Pipe(duplex=False)
-    process = forking.Process(target=_tell, args=(mouth, folder, share, earlier, begun), daemon=True)
+    process = forking.Process(target=_tell, args=(mouth, folder, share, earlier), daemon=True)
     process.start()
     mouth.close()
     return process, ear
 
 
-def _tell(mouth: Connection, folder: Path, share: Sequence[Packs], earlier: Shown | None, begun: Begun) -> None:
+def _tell(mouth: Connection, folder: Path, share: Sequence[Packs], earlier: Shown | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that forked this one, and ends it too
     try:
-        found = _boards(folder, share, earlier, begun)
+        found = _boards(folder, share, earlier)
     except Exception:  # it is raised again where somebody sees it, by the process that reads everything
         found = None
     with contextlib.suppress(OSError):  # nobody listens any more
