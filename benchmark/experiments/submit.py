@@ -231,6 +231,7 @@ def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[st
     """Data first, then each seed's base, then its trials; a control after the submission it runs beside."""
     jobs: dict[str, Job] = {}
     trial_of: dict[str, Trial] = {}
+    ids = {trial: f"trial {number}: {trial.label}" for number, trial in enumerate(trials)}  # a label names several
 
     def add(id: str, function: str, trial: Trial, needs: Iterable[str]) -> str:
         if id not in jobs:
@@ -249,18 +250,14 @@ def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[st
             needs = [f"data {trial.track.dataset}"] + ([_base_id(before[0])] if before else [])
             add(_base_id(key), "pretrain_job", trial, needs)
     for trial in trials:
-        beside = [_trial_id(trial.of(trial.beside))] if trial.beside else []
+        beside = [ids[lender] for lender in [trial.of(trial.beside)] if lender in ids] if trial.beside else []
         base = [_base_id(pretrain_key(trial))]
-        add(_trial_id(trial), "trial_job", trial, [f"data {trial.track.dataset}", *base, *beside])
+        add(ids[trial], "trial_job", trial, [f"data {trial.track.dataset}", *base, *beside])
     return list(jobs.values()), trial_of
 
 
 def _base_id(key: str) -> str:
     return f"base model {key[:16]}"
-
-
-def _trial_id(trial: Trial) -> str:
-    return f"{trial.track.id} {trial.setup} {trial.label}"
 
 
 def run_summary(records: dict[Trial, Record]) -> dict[str, int]:
