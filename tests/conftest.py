@@ -109,7 +109,8 @@ def make_record():
                 {"a": 1}, {"a": 8},
             ) if ok else None,
             curve=tuple(EpochPoint(e, x, 0.5, 90.0) for e, x in enumerate(lr)) if ok else (),
-            accuracy=_accuracy(percent, examples) if ok else None, weights_sha256="w" if ok else None, data_sha256="d",
+            accuracy=_accuracy(percent, examples) if ok else None, data_sha256="d",
+            weights_sha256=f"of {method}" if ok else None,
         )  # fmt: skip
         observed = Observed(
             finished, 0.1, 2.0, 0.1, Latency(1, 60, 0.5, 0.4, 0.6), "cpu", "a processor", {"torch": "2.14.1"}, "process"

@@ -156,6 +156,17 @@ def test_controls_that_are_the_same_networks_are_shown_once(make_records):
     assert "beside it B" in row(found, "Random (layer ratios of B)").why
 
 
+def test_methods_that_are_the_same_networks_are_ranked_and_said_to_be(make_records):
+    """At a level that leaves one filter in most layers two criteria can pick the same one, seed by seed."""
+    first, second = method(make_records, "A", BETTER), method(make_records, "B", BETTER)
+    alike = [[with_weights(r, f"seed {r.outcome.seed}") for r in group] for group in (first, second)]
+    found = table(make_records("L1-norm", ANCHOR), *alike)
+    assert row(found, "B").flags == ("the same networks as A, on every seed",) and row(found, "A").flags == ()
+    assert row(found, "B").verdict == row(found, "A").verdict and len(found.ranked) == 3
+    alike[1][2] = with_weights(alike[1][2], "another")
+    assert row(table(make_records("L1-norm", ANCHOR), *alike), "B").flags == ()
+
+
 def test_a_control_that_was_submitted_as_a_method_too_is_compared_once(make_records):
     """Somebody ran `submit Random` with more seeds than the control beside the anchor has: the same networks again."""
     ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]

@@ -33,7 +33,7 @@ def test_the_same_bits_are_no_difference_whatever_the_clock_and_the_build_say(ma
         ),
         (lambda o: {"curve": o.curve[:1]}, "curve differs: recorded "),
         (lambda o: {"status": "failed", "accuracy": None}, 'status differs: recorded "ok", here "failed"'),
-        (lambda o: {"weights_sha256": "x"}, 'weights_sha256 differs: recorded "w", here "x"'),
+        (lambda o: {"weights_sha256": "x"}, 'weights_sha256 differs: recorded "of L1-norm", here "x"'),
         (
             lambda o: {"method": dataclasses.replace(o.method, settings={"power": 1})},
             "method.settings.power differs: recorded null, here 1",

@@ -60,6 +60,22 @@ def _repeats(control: Competitor, other: Competitor, among_controls: bool) -> bo
     return mine == theirs if among_controls else mine.items() <= theirs.items()
 
 
+def alike(ranked: Sequence[Competitor], on: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """By name, the methods that made another one's networks on all seeds they are compared on; and that, in words.
+
+    Unlike controls they are ranked, each by itself. But two rows with the same numbers are not two findings.
+    """
+    first: dict[tuple[tuple[int, str], ...], str] = {}
+    found: dict[str, str] = {}
+    for c in sorted(ranked, key=lambda c: c.name):
+        networks = tuple((seed, c.ok[seed].outcome.weights_sha256 or "") for seed in on[c.name] if seed in c.ok)
+        if networks and len(networks) == len(on[c.name]) and all(sha256 for _, sha256 in networks):
+            other = first.setdefault(networks, c.name)
+            if other != c.name:
+                found[c.name] = f"the same networks as {other}, on every seed"
+    return found
+
+
 def find_anchor(competitors: Sequence[Competitor], name: str) -> Competitor | None:
     """The track's anchor: the competitor of this name with results, rather that which ran as the anchor.
 

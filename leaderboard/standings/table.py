@@ -144,7 +144,8 @@ def make_table(
     on = {c.name: field.compared_on(c, seeds) for c in ranked}
     peeked = {c.name: why for c in ranked if (why := peek(c, len(on[c.name])))}
     found = _stand(ranked, anchor, on, terms["margin_pp"], prior, peeked) if anchor else Standings({}, {}, {})
-    rows = [_row(c, on[c.name], found, flag=peeked.get(c.name, "")) for c in ranked]
+    alike = field.alike(ranked, on)
+    rows = [_row(c, on[c.name], found, flags=(peeked.get(c.name), alike.get(c.name))) for c in ranked]
     others = [_row(c, c.counted, why=reason) for c in competitors if (reason := reasons[c.name])]
     some_at_first = any(len(row.seeds) < len(seeds) for row in rows)
     bases = {base.sha256 for c in ranked for seed in seeds if seed in c.ok and (base := c.ok[seed].outcome.base)}
@@ -247,8 +248,9 @@ def _correct(c: Competitor, seeds: Sequence[int]) -> Correctness:
 
 
 def _row(
-    c: Competitor, seeds: tuple[int, ...], found: Standings | None = None, *, flag: str = "", why: str = ""
-) -> Row:
+    c: Competitor, seeds: tuple[int, ...], found: Standings | None = None, *,
+    flags: Sequence[str | None] = (), why: str = "",
+) -> Row:  # fmt: skip
     method, scores = c.any.outcome.method, c.scores(seeds)
     records = [c.records[seed] for seed in seeds]
     outcomes = [record.outcome for record in records]
@@ -258,7 +260,6 @@ def _row(
     trainability = [
         d.trainability_percent for o in outcomes if (d := o.diagnostics) and d.trainability_percent is not None
     ]
-    flags = (*c.flags(seeds), *([flag] if flag else []))
     return Row(
         name=c.name, role=method.role, kind=method.kind, seeds=seeds, scores=tuple(scores),
         records=tuple(record.record_sha256 for record in records), source_sha256=method.source_sha256,
@@ -271,7 +272,7 @@ def _row(
         trainability_percent=_mean(trainability),
         verdict=found.verdicts.get(c.name) if found else None,
         generalises=found.generalises.get(c.name) if found else None,
-        rank=found.ranks.get(c.name) if found else None, flags=flags,
+        rank=found.ranks.get(c.name) if found else None, flags=(*c.flags(seeds), *filter(None, flags)),
         uncounted=tuple((s, r.record_sha256) for s, r in sorted(c.records.items()) if s not in seeds), why=why,
     )  # fmt: skip
 
