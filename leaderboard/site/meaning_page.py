@@ -30,8 +30,8 @@ ROWS = {
     "table is not its difference, which is taken on the five seeds that both have.",
     "failed": "A method that failed on a seed counts there with the accuracy of chance, and a flag says so.",
     "diverged": "A run whose loss became infinite counts with the accuracy it ended with, and a flag says so.",
-    "same networks": "A method whose networks are another's, weight for weight on every seed, is ranked by itself, and a "
-    "flag says so: two rows with the same numbers are one finding. A control like that is not ranked.",
+    "same networks": "A method whose networks are another's, weight for weight on every seed, is ranked by itself, and "
+    "a flag says so: two rows with the same numbers are one finding. A control like that is not ranked.",
     "disqualified": "A rule was broken: the budget was overdrawn, or the result is not what the contract allows.",
     "invalidated": "A record withdrawn after the fact, with a reason. It is not deleted, and it does not count.",
     "refused": "A record that is not what its name promises, or cannot be read. It is named on the overview.",
