@@ -89,6 +89,6 @@ def test_the_column_is_there_where_somebody_was_measured(make_records):
         assert ("throughput" in words.columns(table)) == there
         assert all(list(words.line(row, table).cells) == list(words.columns(table)) for row in table.ranked)
         board = make_board(Loaded(tuple(records), ()))
-        for format in ("markdown", "latex"):
-            assert ("Images/s" in tables.render(board, format)) == there
+        assert ("Images/s" in tables.render(board, "markdown")) == there
+        assert "Images/s" not in tables.render(board, "latex"), "a printed page has no room for it"
         assert '"images_per_second": ' + ("6400.0" if there else "null") in tables.render(board, "json")
