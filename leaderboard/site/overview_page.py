@@ -12,7 +12,7 @@ from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import slopes
 from prunemark.leaderboard.site.standings_page import tally
-from prunemark.leaderboard.site.switch_page import FIRST_SHOWN, same_runs, tally_words
+from prunemark.leaderboard.site.switch_page import FIRST_SHOWN, not_run, same_runs, tally_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
 from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -82,6 +82,7 @@ def track_view(material: Material, track: str) -> dict[str, Any]:
         "page": material.places.track(track),
         "title": next(iter(by_setup.values()))[0].title,
         "same": same_runs(material, track),
+        "not_run": not_run([table for tables in by_setup.values() for table in tables]),
         "cells": [cell_view(material, by_setup.get(setup)) for setup in material.setups],
     }
 
