@@ -144,6 +144,11 @@ def test_the_records_lie_in_shards_with_their_very_bytes_and_their_command(site)
     assert len(found) == len(loaded().records)
 
 
+def test_the_overview_says_which_levels_were_not_run(site):
+    said = "Levels that were not run: digits-resnet8@1: 50% under S2, S3.2, SX-A.</p>"
+    assert said in (site / "index.html").read_text()
+
+
 def test_the_overview_says_what_was_left_out_and_how_to_cite(site):
     text = (site / "index.html").read_text()
     assert IDENTIFIER in text and "title = {A \\&amp; B &lt;b&gt;}" in text and CITATION.splitlines()[0] in text
