@@ -81,6 +81,8 @@ def leaderboard(
         tables.print_board(found, console())
     else:
         sys.stdout.write(entry if format == "bibtex" else tables.render(found, format, identifier=identifier))
+    if output:
+        typer.echo(f"Site: {(output / 'index.html').absolute().as_uri()}", err=True)
 
 
 def _load(records: Path | None, home: Home, uri: str | None, track: str | None, frozen: Release | None) -> Loaded:

@@ -67,23 +67,15 @@ def needed_seeds(
         return paired_power(seeds, effect, level) >= power
 
     critical = float(ndtri(1 - level / 2))
-    # the normal approximation with Guenther's correction (1981) is mostly exact: it goes on from there in growing steps
+    # the normal approximation with Guenther's correction (1981) is mostly exact, and else a step or two away
     guess = ((critical + float(ndtri(power))) / effect) ** 2 + critical**2 / 2 if effect > 0 else math.inf
-    enough, step = math.ceil(max(2, min(guess, max_seeds))), 1
-    if suffice(enough):
-        too_few = enough - 1
-        while too_few > 1 and suffice(too_few):
-            too_few, enough, step = max(1, too_few - 2 * step), too_few, 2 * step
-    else:
-        while True:
-            if enough == max_seeds:
-                return None
-            too_few, enough, step = enough, min(enough + step, max_seeds), 2 * step
-            if suffice(enough):
-                break
-    while enough - too_few > 1:
-        middle = (too_few + enough) // 2
-        too_few, enough = (too_few, middle) if suffice(middle) else (middle, enough)
+    enough = math.ceil(max(2, min(guess, max_seeds)))
+    while not suffice(enough):
+        if enough == max_seeds:
+            return None
+        enough += 1
+    while enough > 2 and suffice(enough - 1):
+        enough -= 1
     return enough
 
 
