@@ -74,15 +74,6 @@ def test_levels_that_were_not_run_are_named(make_records):
     assert switch_page.not_run([dataclasses.replace(table, levels=("90%",)) for table in found]) == ""
 
 
-def test_marks_of_the_chosen_setup_stay_in_its_place(make_records):
-    """Nine setups on a narrow page are closer than many marks side by side would be wide."""
-    found = switched(make_records)
-    spec = slope_chart.slopes(found, look.assign(found), "S3.2", "90%")
-    assert all(abs(p["shift"]) / p["others"] <= 0.5 for p in data(spec, "points"))
-    assert "1.6 * half / datum.others" in slope_chart._PLACE["signal"]
-    assert {"name": "half", "update": "min(26, 0.45 * step)"} in spec["signals"]
-
-
 def test_verdicts_of_other_seeds_teach_nothing_about_a_setup(make_records):
     """A method that is better with ten seeds and undetermined with five has learned from seeds, not from the setup."""
     found = switched(make_records)
