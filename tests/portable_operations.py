@@ -18,7 +18,7 @@ def digest(*tensors):
 
 
 def elementwise(draw):
-    """Functions of single elements, and sums. The square root is left out: see docs/log.md, portable arithmetic."""
+    """Functions of single elements, and sums. The square root is left out: see docs/decisions/, portable arithmetic."""
     x = draw(128, 100)
     above = x.abs()
     return {

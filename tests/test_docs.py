@@ -35,7 +35,7 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ELSEWHERE = {"audit.md", "published-errors.md"}  # test_audit_docs.py executes what these show
 EXPERIMENTS = ("reproduce", "cross-validate", "tune")
 EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
@@ -49,6 +49,10 @@ FUNCTION = re.compile(rf"`({STATISTICS}|record|assessment)\.(\w+)`")
 ROOM = {"record": "benchmark", "assessment": "setups"} | dict.fromkeys(
     ("standings", "overall"), "leaderboard.standings"
 )
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
 
 
 def blocks(page):
@@ -181,7 +185,7 @@ def board(request, clone):
         aside.rename(folder)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p.name not in ELSEWHERE], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name not in ELSEWHERE], ids=name)
 def test_every_command_and_example_of_a_page_works(page, execute, clone, board):
     for kind, text in blocks(page):
         if kind == "python":
@@ -200,7 +204,7 @@ def test_every_command_and_example_of_a_page_works(page, execute, clone, board):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in PAGES if experiments_of(p)], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [p for p in PAGES if experiments_of(p)], ids=name)
 def test_the_experiments_of_a_page_run_to_their_end(page, execute):
     for command, expected in experiments_of(page):
         code, printed = execute(command)
@@ -217,7 +221,7 @@ def test_the_pages_have_commands_at_all():
     assert existing - told == set(), "a command that no page shows"
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name)
 def test_relative_links_lead_to_files(page):
     for target in LINK.findall(FENCE.sub("", page.read_text())):
         if not target.startswith(("http://", "https://", "#")):
@@ -236,7 +240,7 @@ def test_every_column_of_the_board_is_explained():
         assert f"| {column} |" in quickstart, column
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_functions_that_are_named_exist(page):
     for module, name in FUNCTION.findall(page.read_text()):
         assert hasattr(

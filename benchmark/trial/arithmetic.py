@@ -2,9 +2,9 @@
 
 Left alone, each of them takes the widest instructions of the processor it meets, and their sums round differently:
 training carries a last bit into every digit. A track that states `portable` holds them to what x86-64 processors with
-AVX2 share, so that a trial gives the same bits on all of them; docs/log.md says on which it was checked. Not held are
-square roots, which MKL computes from an estimate that differs between makers, and whatever a submission computes with
-numpy. Other processors (ARM, or without AVX2) compute as they do; records say by which instructions.
+AVX2 share, so that a trial gives the same bits on all of them; docs/decisions/ says on which that was checked. Not held
+are square roots, which MKL computes from an estimate that differs between makers, and whatever a submission computes
+with numpy. Other processors (ARM, or without AVX2) compute as they do; records say by which instructions.
 
 On a GPU, where sums of many threads end in any order, a trial is held to algorithms with one order, as far as torch has
 them: the same bits on the same kind of GPU by the same libraries, and no promise beyond.
