@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -169,11 +168,3 @@ def test_the_packages_are_listed() -> None:
     for folder in {path.parent for path in MODULES}:
         package = "prunemark." + ".".join(folder.relative_to(HOUSE).parts)
         assert listed.count(f'"{package}"') >= 2, package
-
-
-def test_the_chapters_of_the_changelog_are_known() -> None:
-    lines = (HOUSE / "CHANGELOG.md").read_text().splitlines()
-    entries = [line for line in lines if line.startswith("- ")]
-    assert entries and all(line[2:].split(":")[0] in ("Code", "Docs", "Rules", "Results") for line in entries)
-    versions = [line for line in lines if line.startswith("## ")]
-    assert versions and all(a != b for a, b in pairwise(versions))
