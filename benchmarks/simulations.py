@@ -14,8 +14,9 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
-from prunemark.leaderboard.inference.crossed import across_tracks, correctness_difference, crossed_t, mcnemar
+from prunemark.leaderboard.inference.crossed import across_tracks, correctness_difference, crossed_t
 from prunemark.leaderboard.inference.families import family_means, over_families
 from prunemark.leaderboard.inference.looks import p_over_looks
 from prunemark.leaderboard.inference.multiplicity import Verdict, against_anchor, holm
@@ -171,8 +172,9 @@ def by_paired(a: Correct, b: Correct) -> float:
 
 
 def by_pooled(a: Correct, b: Correct) -> float:
-    """McNemar's test with all seeds in one pot."""
-    return mcnemar(int((a & ~b).sum()), int((b & ~a).sum())).p_exact
+    """McNemar's exact test (Psychometrika 1947) with all seeds in one pot."""
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
 
 
 def new_images_family(generator: np.random.Generator, seeds: int) -> bool:
