@@ -63,9 +63,9 @@ def run(options: Options, console: Console) -> int:
 
         return _write(explain(options.explain), options)
     if options.schema:
-        from importlib.resources import files
+        from prunemark.audit.json_schema import dump
 
-        return _write((files("prunemark.audit") / "comparison.schema.json").read_text(encoding="utf-8"), options)
+        return _write(dump(), options)
     if options.template or options.from_row:
         from prunemark.audit.template import template
 

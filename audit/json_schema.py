@@ -1,4 +1,4 @@
-"""The JSON Schema of the document, made from what the reader knows; `comparison.schema.json` is its output.
+"""The JSON Schema of the document, made from what the reader knows; `prunemark audit --schema` prints it.
 
 Editors check documents against it. It is stricter than the reader in one thing: a misspelt field is an
 error in an editor, while the reader only says that it was not read.
@@ -43,7 +43,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def dump() -> str:
-    """The text of `comparison.schema.json`."""
+    """The text that `prunemark audit --schema` prints."""
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
