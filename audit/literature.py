@@ -1,4 +1,4 @@
-"""The literature that ships with the package: published results and noise, as tidy data with provenance."""
+"""The literature that ships with the package: published results, as tidy data with provenance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import NOT_REPORTED, NotApplicable, State, known
 
-RESULTS, NOISE = "results.csv", "noise_priors.csv"
+RESULTS = "results.csv"
 FALSE_DISCOVERY_RATE = 0.05
 
 DISCLOSED: dict[str, str] = {
@@ -52,14 +52,6 @@ def published() -> tuple[TableEntry, ...]:
     """All published results that ship with the package."""
     data = (files("prunemark.audit") / "published" / RESULTS).read_bytes()
     return tuple(read_table(data, RESULTS))
-
-
-def noise_table() -> list[dict[str, str]]:
-    """Run-to-run standard deviations seen in published repeated runs, as they ship."""
-    import csv
-
-    text = (files("prunemark.audit") / "published" / NOISE).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
 
 
 def select(network: str | None = None, dataset: str | None = None, method: str | None = None) -> list[TableEntry]:

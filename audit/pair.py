@@ -69,11 +69,6 @@ class Pair:
         a, b = ("pruned" if side.kind == "dense" else side.kind for side in (self.left, self.right))
         return a != b or a in ("scratch", "sparse_training")
 
-    @property
-    def against_scratch(self) -> bool:
-        """Whether exactly one side is trained from scratch."""
-        return (self.left.kind == "scratch") != (self.right.kind == "scratch")
-
 
 def make_pair(winner: Entry, loser: Entry) -> Pair:
     """Assesses the claimed winner (left) against the claimed loser (right)."""

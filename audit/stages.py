@@ -26,7 +26,6 @@ ROLES: dict[str, Role] = {
     "fine-tuning": "retraining",
     "fine_tuning": "retraining",
 }
-SLOTS = ("pretraining", "pruning", "retraining")
 MAX_REPEAT = 10_000
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
-from prunemark.leaderboard.inference.power import detectable_difference, needed_seeds, paired_power
+from prunemark.leaderboard.inference.power import needed_seeds, paired_power
 
 fixed = settings(derandomize=True, deadline=None, database=None)
 
@@ -29,8 +29,9 @@ def test_power_known_answer() -> None:
         *[(10, 1, 1.0), (10, 7, 1.4), (10, 28, 1.7)],
     ],
 )
-def test_detectable_difference_known_answers(seeds: int, tests: int, sds: float) -> None:
-    assert float(f"{detectable_difference(seeds, tests):.2g}") == sds
+def test_detectable_differences_are_as_docs_statistics_prints_them(seeds: int, tests: int, sds: float) -> None:
+    found = optimize.brentq(lambda effect: paired_power(seeds, effect, 0.05 / tests) - 0.8, 0.0, 64.0)
+    assert float(f"{found:.2g}") == sds
 
 
 def test_needed_seeds_is_the_smallest_that_suffices() -> None:
@@ -110,4 +111,4 @@ def test_wrong_inputs_are_refused() -> None:
     with pytest.raises(ValueError, match="standard deviation in points"):
         needed_seeds(0, 0.3, tests=1)
     with pytest.raises(ValueError, match="power must lie"):
-        detectable_difference(5, 1, power=0.01)
+        needed_seeds(0.2, 0.3, tests=1, power=0.01)

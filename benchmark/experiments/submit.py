@@ -260,14 +260,6 @@ def _base_id(key: str) -> str:
     return f"base model {key[:16]}"
 
 
-def run_summary(records: dict[Trial, Record]) -> dict[str, int]:
-    """How many trials ended how."""
-    counts: dict[str, int] = {}
-    for record in records.values():
-        counts[record.outcome.status] = counts.get(record.outcome.status, 0) + 1
-    return counts
-
-
 def submission_key(trials: Sequence[Trial], submission: Competitor) -> str:
     """The identity of a submission in MLflow: the same method under the same setup is the same submission."""
     first = trials[0]

@@ -60,7 +60,11 @@ def needed_seeds(
     if not sd_pp > 0:
         raise ValueError(f"the standard deviation in points must be positive, not {sd_pp}")
     positive(margin_pp, "the margin in points")
-    level = _first_level(alpha, tests, power)
+    if tests < 1:
+        raise ValueError(f"a family has at least 1 test, not {tests}")
+    if not alpha < power < 1:
+        raise ValueError(f"power must lie between alpha ({alpha}) and 1, not {power}")
+    level = alpha / tests
     effect = margin_pp / sd_pp
 
     def suffice(seeds: int) -> bool:
@@ -77,26 +81,3 @@ def needed_seeds(
     while enough > 2 and suffice(enough - 1):
         enough -= 1
     return enough
-
-
-def detectable_difference(seeds: int, tests: int, *, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest true difference found with this power, in standard deviations of the per-seed differences.
-
-    `tests` is the size of the family, as in `needed_seeds`; the result times `sd_pp` is in points.
-    Raises ValueError for fewer than two seeds, fewer than one test, or a power outside (alpha, 1).
-    """
-    from scipy.optimize import brentq
-
-    level = _first_level(alpha, tests, power)
-    high = 1.0
-    while paired_power(seeds, high, level) < power:
-        high *= 2
-    return float(brentq(lambda effect: paired_power(seeds, effect, level) - power, 0.0, high))
-
-
-def _first_level(alpha: float, tests: int, power: float) -> float:
-    if tests < 1:
-        raise ValueError(f"a family has at least 1 test, not {tests}")
-    if not alpha < power < 1:
-        raise ValueError(f"power must lie between alpha ({alpha}) and 1, not {power}")
-    return alpha / tests
