@@ -18,9 +18,9 @@ METHODS = ("Dense", "FPGM", "L1-norm", "L2-norm", "Random", "Scratch")  # the bo
 NASTY = "</script><script>hacked=1</script><img src=x onerror=hacked=1>\"'&|{{7*7}}"
 L1_SOURCE = MethodFiles("L1Norm", (("l1_norm.py", (ROOT / "baselines" / "l1_norm.py").read_text()),))
 IDENTIFIER, CITATION = "prunemark-test-0123456789ab", "@misc{prunemark,\n  title = {A \\& B <b>},\n}"
-SWITCH, STANDINGS = "track_digits-resnet8-1.html", "track_digits-resnet8-1_s3.2.html"
+ENTRANCE, STANDINGS = "track_digits-resnet8-1.html", "track_digits-resnet8-1_s3.2.html"
 RECORDS, METHOD, MEANING = "records_digits-resnet8-1.html", "method_fpgm.html", "meaning.html"
-KINDS = ("index.html", SWITCH, STANDINGS, "methods.html", METHOD, RECORDS, "records.html", MEANING)
+KINDS = ("index.html", STANDINGS, "methods.html", METHOD, RECORDS, "records.html", MEANING)
 """One page of each kind."""
 
 OLDER = "0ddba11c0ffe"

@@ -5,7 +5,7 @@ One browser and one site for all tests here. They skip where no browser is insta
 
 import pytest
 from browser import draw_all
-from site_material import KINDS, LEVELS, METHOD, RECORDS, SETUPS, STANDINGS, SWITCH, real_records
+from site_material import KINDS, METHOD, RECORDS, STANDINGS, real_records
 
 
 @pytest.mark.parametrize("name", [STANDINGS, METHOD, "methods.html", RECORDS])
@@ -17,27 +17,6 @@ def test_each_filter_is_labelled_with_its_table(visit, name):
         filter, _, table = label.partition(": ")
         assert filter == "Filter" and table and page.locator("[aria-label]").and_(page.get_by_label(table)).count()
     assert page.locator(".dt-search label").first.evaluate("e => e.control.type") == "search"
-
-
-def test_the_switch_tells_a_screen_reader_its_choice_in_one_line_and_nothing_else(visit):
-    page = visit(SWITCH)
-    assert page.get_by_role("status").inner_text() == ""  # what a page opens with is no news
-    page.locator("input[name=setup]:checked").focus()
-    page.keyboard.press("ArrowLeft")
-    assert page.get_by_role("status").inner_text() == "Shown: S2, level 95%"
-    assert page.locator("[aria-live]").count() == 0
-
-
-@pytest.mark.parametrize("media", ["screen", "print"])
-def test_without_a_script_the_switch_shows_every_setup_and_level(visit, media):
-    page = visit(SWITCH, java_script_enabled=False)
-    page.emulate_media(media=media)
-    shown = page.locator(".panel:visible caption").all_inner_texts()
-    assert len(shown) == len(set(shown)) == page.locator(".panel").count() == len(SETUPS) * (len(LEVELS) - 1)
-    assert page.locator(".lesson:visible").count() == len(LEVELS) - 1
-    for level in LEVELS[:-1]:
-        assert page.get_by_text(f"Level {level}", exact=True).is_visible()
-    assert not page.locator(".choices").is_visible()
 
 
 @pytest.mark.parametrize("hash", ["", "0123456789ab"])
@@ -78,7 +57,7 @@ REACHABLE = """() => [...document.querySelectorAll("a[href], input, select, summ
 REACHED = """() => { const e = document.activeElement; if (e && e.dataset.reached) e.dataset.reached = "yes"; }"""
 
 
-@pytest.mark.parametrize("name", [SWITCH, STANDINGS, f"{RECORDS}"])
+@pytest.mark.parametrize("name", [STANDINGS, RECORDS])
 def test_the_keyboard_reaches_everything(visit, name):
     page = visit(name)
     count = page.evaluate(REACHABLE)

@@ -1,4 +1,4 @@
-"""The site in a real browser, opened from its folder: it loads, sorts, filters, switches, opens records, prints.
+"""The site in a real browser, opened from its folder: it loads, sorts, filters, leads on, opens records, prints.
 
 One browser and one site for all tests here. They skip where no browser is installed.
 """
@@ -7,7 +7,7 @@ import re
 
 import pytest
 from browser import DESK, draw_all
-from site_material import KINDS, LEVELS, NASTY, OLDER, RECORDS, SETUPS, STANDINGS, SWITCH, real_records
+from site_material import ENTRANCE, KINDS, NASTY, OLDER, RECORDS, SETUPS, STANDINGS, real_records
 
 MEGABYTE = 10**6
 PHONE, PAPER = {"width": 360, "height": 740}, {"width": 718, "height": 1000}
@@ -17,6 +17,8 @@ def test_every_page_loads_draws_its_figures_and_runs_nothing_of_a_strangers(visi
     page = visit("index.html")
     drawn = 0
     for path in sorted(site.glob("*.html")):
+        if path.name == ENTRANCE:  # it leads on
+            continue
         page.goto(path.as_uri())
         drawn += draw_all(page)
         heights = page.evaluate(
@@ -71,22 +73,17 @@ def test_the_mouse_is_told_the_record_and_a_click_opens_it(visit):
     assert accuracy in page.locator("#record .facts").inner_text()
 
 
-def test_the_switch_changes_ranking_figure_and_words(visit):
-    page = visit(SWITCH)
+def test_a_track_opens_with_the_least_that_the_paper_recommends_and_leads_to_its_other_setups(visit):
+    page = visit(ENTRANCE)
+    page.wait_for_url(f"**/{STANDINGS}")
+    assert page.locator(".switcher a[aria-current]").inner_text() == "S3.2"
+    assert page.locator(".switcher li:not(.aside)").all_inner_texts() == list(SETUPS)
+    page.locator(".switcher a", has_text="S2").click()
+    assert page.locator("h1").inner_text() == "digits-resnet8@1 under S2"
     draw_all(page)
-    view = "views.get(document.querySelector('figure.chart'))"
-    before = page.locator(".panel:visible caption").inner_text()
-    page.locator("input[name=setup]:checked").focus()
-    page.keyboard.press("ArrowLeft")
-    after = page.locator(".panel:visible caption").inner_text()
-    assert before.startswith("S3.2, level 95%") and after.startswith("S2, level 95%")
+    view = "views.get(document.querySelector('figure.slopes'))"
     assert page.evaluate(f"{view}.signal('setup')") == "S2"
-    page.wait_for_function(f"{view}.data('chosen').every((row) => row.setup === 'S2')")
-    lesson = page.locator(".lesson:visible").inner_text()
-    page.locator("input[name=level][value='90%']").check(force=True)
-    assert page.locator(".panel:visible caption").inner_text().startswith("S2, level 90%")
-    assert page.locator(".panel:visible").count() == 1 and page.locator(".lesson:visible").inner_text() != lesson
-    page.wait_for_function(f"{view}.data('points').every((row) => row.level === '90%')")
+    assert page.evaluate(f"{view}.data('chosen').every((row) => row.setup === 'S2')")
     assert page.evaluate(f"{view}.data('chosen').length") > 1 < page.evaluate(f"{view}.data('points').length")
 
 
@@ -163,7 +160,7 @@ def test_no_page_is_wider_than_a_phone(visit, site):
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
 
 
-@pytest.mark.parametrize("name", [SWITCH, STANDINGS, "index.html"])
+@pytest.mark.parametrize("name", [STANDINGS, "index.html"])
 def test_print_has_the_figures_and_fits_the_paper(visit, name):
     page = visit(name, viewport=PAPER)
     assert draw_all(page) == page.locator("figure.chart svg").count() > 0
@@ -187,9 +184,3 @@ def test_a_page_with_all_it_loads_is_small_and_quick(visit, site):
         assert all(url.startswith(("file:", "data:")) for url in asked), "a page asks the network"
         files = [site / url.removeprefix(f"{site.as_uri()}/") for url in asked if url.startswith("file:")]
         assert len(files) >= 2 and sum(file.stat().st_size for file in files) < MEGABYTE, name
-
-
-def test_all_levels_of_all_setups_are_there(visit):
-    page = visit(SWITCH)
-    assert page.locator("[name=setup]").count() == len(SETUPS)
-    assert page.locator("[name=level]").count() == len(LEVELS) - 1

@@ -40,7 +40,7 @@ def test_a_method_that_failed_does_not_squeeze_the_others(make_records, make_rec
 def test_nothing_to_compare_draws_nothing(make_records):
     (table,) = tables(make_records("L1-norm", ANCHOR))
     assert charts.forest(table) is None
-    assert slope_chart.slopes([table], look.assign([table]), "S3.2", "90%") is None
+    assert slope_chart.slopes([table], look.assign([table]), "S3.2") is None
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=12))
@@ -126,7 +126,7 @@ def test_every_colour_of_a_figure_is_one_of_the_style_sheet(make_records):
     found = switched(make_records)
     looks = look.assign(found)
     text = json.dumps([charts.forest(found[0]), charts.frontier(found[:1], looks, "x"),
-                       slope_chart.slopes(found, looks, "S2", "90%")])  # fmt: skip
+                       slope_chart.slopes(found, looks, "S2")])  # fmt: skip
     used = set(re.findall(r"var\((--[a-z0-9-]+)\)", text)) | {f"--hue-{n}" for n in range(1, 7)}
     sheet = Path(vega.__file__).parent / "assets" / "site.css"
     declared = set(re.findall(r"(--[a-z0-9-]+):", sheet.read_text()))

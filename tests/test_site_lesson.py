@@ -8,18 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from site_material import ANCHOR, BETTER, data, switched, tables
 
-from prunemark.leaderboard.site import lesson, look, slope_chart, switch_page
+from prunemark.leaderboard.site import lesson, look, slope_chart, track_facts
 
 
 def test_slopes_have_a_point_a_setup_and_no_line_into_whole_pipelines(make_records):
     found = switched(make_records)
-    spec = slope_chart.slopes(found, look.assign(found), "S3.2", "90%")
+    spec = slope_chart.slopes(found, look.assign(found), "S3.2")
     points = data(spec, "points")
-    assert [(p["setup"], p["whole"], p["word"] == "better") for p in points] == [
-        ("S2", False, True), ("S3.2", False, False), ("SX-A", True, False),
+    assert [(p["setup"], "low" in p, p["word"] == "better") for p in points] == [
+        ("S2", False, True), ("S3.2", True, False), ("SX-A", False, False),
     ]  # fmt: skip
     signals = {signal["name"]: signal.get("value") for signal in spec["signals"]}
     assert signals["spaced"] == ["S2", "S3.2", slope_chart.GAP, "SX-A"] and signals["setup"] == "S3.2"
+    lines = {each["name"]: each["transform"][0]["expr"] for each in spec["data"] if each["name"] in ("steps", "whole")}
+    assert "SX-A" in signals["whole"] and "S3.2" not in signals["whole"]
+    assert lines == {"steps": "indexof(whole, datum.setup) < 0", "whole": "indexof(whole, datum.setup) >= 0"}
     assert {label["label"] for label in data(spec, "labels")} == {"L1-norm", "Mine"}
 
 
@@ -70,8 +73,8 @@ def test_levels_that_were_not_run_are_named(make_records):
     """Three levels are the track's, and each setup has one."""
     found = switched(make_records)
     assert [table.level for table in found] == ["90%"] * 3 and found[0].levels == ("50%", "90%", "95%")
-    assert switch_page.not_run(found) == "50%, 95% under S2, S3.2, SX-A"
-    assert switch_page.not_run([dataclasses.replace(table, levels=("90%",)) for table in found]) == ""
+    assert track_facts.not_run(found) == "50%, 95% under S2, S3.2, SX-A"
+    assert track_facts.not_run([dataclasses.replace(table, levels=("90%",)) for table in found]) == ""
 
 
 def test_verdicts_of_other_seeds_teach_nothing_about_a_setup(make_records):

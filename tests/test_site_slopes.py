@@ -1,7 +1,7 @@
 """The figure setup by setup, drawn in a real browser with as many methods and setups as a board has."""
 
 import pytest
-from site_material import ANCHOR, SWITCH, tables
+from site_material import ANCHOR, STANDINGS, tables
 
 from prunemark.leaderboard.site import look, slope_chart
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -22,8 +22,8 @@ def test_every_mark_is_nearer_to_its_own_setup_than_to_another(visit, make_recor
     """Marks of the chosen setup stand side by side: thirteen were once spread over both neighbours."""
     names = ["L1-norm", *(f"M{number}" for number in range(13))]
     found = tables(*(make_records(name, ANCHOR, setup=setup) for name in names for setup in HARNESS_SETUPS))
-    spec = slope_chart.slopes(found, look.assign(found), "S3.2", "90%")
-    marks = visit(SWITCH).evaluate(DRAW, [spec, width])
+    spec = slope_chart.slopes(found, look.assign(found), "S3.2")
+    marks = visit(STANDINGS).evaluate(DRAW, [spec, width])
     assert len(marks) == 13 * len(HARNESS_SETUPS)
     for setup, x, own, places in marks:
         assert min(places, key=lambda place: abs(place[1] - x))[0] == setup

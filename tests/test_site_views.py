@@ -5,16 +5,16 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from site_material import build, real_records
+from site_material import ENTRANCE, LEVELS, SETUPS, STANDINGS, build, real_records
 
 from prunemark.benchmark.outcome import RATIOS_OF
 from prunemark.leaderboard.archive.load import Loaded, Refused
 from prunemark.leaderboard.archive.methods import MethodFiles
-from prunemark.leaderboard.site import look, overview_page, standings_page
+from prunemark.leaderboard.site import look, overview_page, track_page
 from prunemark.leaderboard.site.method_pages import linked, stated_paper
 from prunemark.leaderboard.site.places import make_places
 from prunemark.leaderboard.site.record_pages import superseded
-from prunemark.leaderboard.site.switch_page import same_runs
+from prunemark.leaderboard.site.track_facts import same_runs
 from prunemark.leaderboard.standings.board import make_board
 
 
@@ -44,7 +44,7 @@ def test_real_setups_with_the_same_runs_are_said_on_both_pages(tmp_path):
     under_s2 = [r for r in real if r.outcome.setup == "S2"]
     again = [with_weights(r, "S3.1", r.outcome.weights_sha256, r.outcome.method.name) for r in under_s2]
     build(tmp_path / "site", Loaded((*real, *again)))
-    for page in ("index.html", "track_digits-resnet8-1.html"):
+    for page in ("index.html", STANDINGS):
         assert "S2 = S3.1" in (tmp_path / "site" / page).read_text(), page
         assert "S3.2 =" not in (tmp_path / "site" / page).read_text(), page
 
@@ -82,14 +82,14 @@ def test_rows_that_repeat_others_are_folded_with_a_count(make_record):
         control("Scratch", "scratch training has no base model", "scratch"),
     )  # fmt: skip
     table = dataclasses.replace(table, unranked=unranked)
-    looks, places = look.assign([table]), make_places((table.track,), (), (), ())
+    looks, places = look.assign([table]), make_places({table.track: table.setup}, (), (), ())
     material = SimpleNamespace(looks=looks, places=places, records={}, method_of=lambda row: None)
-    found = {fold["what"]: [row["name"] for row in fold["rows"]] for fold in standings_page.folds(material, table)}
+    found = {fold["what"]: [row["name"] for row in fold["rows"]] for fold in track_page.folds(material, table)}
     assert found == {
         "1 more row of scratch training, with the layer ratios of a method": ["Scratch (layer ratios of A)"],
         "2 more rows that are the same networks as another one here": [each.name for each in unranked[:2]],
     }
-    assert [row.name for row in unranked if not standings_page.repeats(row)] == [unranked[2].name, "Scratch"]
+    assert [row.name for row in unranked if not track_page.repeats(row)] == [unranked[2].name, "Scratch"]
 
 
 def test_the_anchor_sorts_at_zero_on_the_page_of_a_method(site):
@@ -119,12 +119,10 @@ def test_superseded_records_lead_to_the_one_that_is_shown():
     assert superseded(material, "u@1") == {}
 
 
-def test_as_many_methods_are_compared_as_are_listed(site):
-    """With ranks or, at five seeds, without."""
-    found = 0
-    for page in site.glob("track_*.html"):
-        for panel in re.findall(r'<table class="ranking">.*?</table>', page.read_text(), re.DOTALL):
-            said = re.search(r"(\d+) methods compared", panel)
-            assert said and int(said[1]) == panel.count('<th scope="row">')
-            found += 1
-    assert found
+def test_every_page_of_a_track_says_what_the_other_setups_change(site):
+    for setup in SETUPS:
+        text = (site / f"track_digits-resnet8-1_{setup.lower()}.html").read_text()
+        told = re.findall(r'<p class="over-setups">(.*?)</p>', text)
+        assert len(told) == len(LEVELS) - 1 and all("Under S" in each or "No verdict" in each for each in told)
+        assert text.count('class="chart slopes"') == 1 and f"95 % intervals are those under {setup}," in text
+    assert f'content="0; url={STANDINGS}"' in (site / ENTRANCE).read_text()

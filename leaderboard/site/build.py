@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prunemark.leaderboard.archive.load import Loaded
 from prunemark.leaderboard.archive.methods import MethodFiles
-from prunemark.leaderboard.forms.tables import render
+from prunemark.leaderboard.forms.tables import render as as_text
 from prunemark.leaderboard.release import Release
 from prunemark.leaderboard.site import left_out, places
 from prunemark.leaderboard.site.material import Material, gather
@@ -17,8 +17,8 @@ from prunemark.leaderboard.site.meaning_page import meaning_page
 from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
 from prunemark.leaderboard.site.overview_page import overview_page
 from prunemark.leaderboard.site.record_pages import records_index_page, records_page, shard_name, write_shards
-from prunemark.leaderboard.site.standings_page import standings_page
-from prunemark.leaderboard.site.switch_page import switch_page
+from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.track_page import track_page
 from prunemark.leaderboard.standings.board import Board
 from prunemark.setups.errors import InputError, WorkFailed
 
@@ -74,14 +74,22 @@ def files(material: Material) -> Iterator[tuple[str, str]]:
     for name, rows in rows_by_method(material).items():
         yield material.places.method(name), method_page(material, name, rows)
     for track, setups in material.by_track.items():
-        yield material.places.track(track), switch_page(material, track)
+        yield material.places.entrance(track), entrance_page(material, track)
         for setup in setups:
-            yield material.places.standings(track, setup), standings_page(material, track, setup)
+            yield material.places.track(track, setup), track_page(material, track, setup)
         yield from record_files(material, track)
     for name, format in DOWNLOADS.items():
-        yield name, render(material.board, format, identifier=material.identifier)
+        yield name, as_text(material.board, format, identifier=material.identifier)
     yield "left-out.txt", left_out.as_text(material.board)
     yield MARKER, MARKER_TEXT
+
+
+def entrance_page(material: Material, track: str) -> str:
+    """A page that leads on to the first page of a track, for links that name no setup."""
+    to, here = material.places.track(track), material.places.entrance(track)
+    return render(
+        "entrance", here=here, to=to, track=track, identifier=material.identifier, count=material.board.records
+    )
 
 
 def record_files(material: Material, track: str) -> Iterator[tuple[str, str]]:

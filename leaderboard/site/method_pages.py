@@ -174,7 +174,7 @@ def result_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
         "track": table.track,
         "setup": table.setup,
         "level": table.level,
-        "page": material.places.standings(table.track, table.setup, table.level),
+        "page": material.places.track(table.track, table.setup, table.level),
         "name": row.name,
         "cells": line.cells,
         "accuracy": row.accuracy_percent,

@@ -8,11 +8,10 @@ from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.forms.citation import bibtex
 from prunemark.leaderboard.release import Release
 from prunemark.leaderboard.site import left_out, lesson, places
-from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site.material import FIRST_SHOWN, Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import slopes
-from prunemark.leaderboard.site.standings_page import tally
-from prunemark.leaderboard.site.switch_page import FIRST_SHOWN, not_run, same_runs, tally_words
+from prunemark.leaderboard.site.track_facts import not_run, same_runs, tally, tally_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
 from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -93,7 +92,7 @@ def cell_view(material: Material, tables: list[Table] | None) -> dict[str, Any] 
         return None
     counts = tally(tables)
     return {
-        "page": material.places.standings(tables[0].track, tables[0].setup),
+        "page": material.places.track(tables[0].track, tables[0].setup),
         "counts": counts,
         "words": tally_words(counts),
         "total": sum(counts.values()),
@@ -117,12 +116,12 @@ def telling_view(material: Material) -> dict[str, Any] | None:
     return {
         "track": track,
         "level": level,
-        "page": material.places.track(track),
+        "page": material.places.track(track, found[0].stricter.setup, level),
         "sentence": found[0].sentence,
         "recipes": lesson.recipes(found[:1], tables, material.records),
         "others": len(found) - 1,
         "anchor": tables[0].anchor,
-        "slopes": slopes(tables, material.looks, found[0].stricter.setup, level),
+        "slopes": slopes(tables, material.looks, found[0].stricter.setup),
     }
 
 

@@ -19,21 +19,25 @@ SHA_SHOWN = 12
 
 @dataclass(frozen=True)
 class Places:
-    """Names of files, by track id, setup id and method name. A slug has no underscore, so no two pages collide."""
+    """Names of files, by track id, setup id and method name. A slug has no underscore, so no two pages collide.
 
+    `opening` is the setup with which a track opens, by track.
+    """
+
+    opening: Mapping[str, str]
     tracks: Mapping[str, str]
     setups: Mapping[str, str]
     levels: Mapping[str, str]
     methods: Mapping[str, str]
 
-    def track(self, track: str) -> str:
-        """The page on which the setup is switched."""
-        return f"track_{self.tracks[track]}.html"
-
-    def standings(self, track: str, setup: str, level: str | None = None) -> str:
-        """The tables of one track and setup, or of one level there."""
-        page = f"track_{self.tracks[track]}_{self.setups[setup]}.html"
+    def track(self, track: str, setup: str | None = None, level: str | None = None) -> str:
+        """The page of a track under a setup, or under the one with which it opens; or one level there."""
+        page = f"track_{self.tracks[track]}_{self.setups[setup or self.opening[track]]}.html"
         return page if level is None else f"{page}#{self.level(level)}"
+
+    def entrance(self, track: str) -> str:
+        """The address of a track whatever the setup; it leads on to the page with which the track opens."""
+        return f"track_{self.tracks[track]}.html"
 
     def level(self, level: str) -> str:
         """The fragment of a level's section."""
@@ -53,9 +57,11 @@ class Places:
         return f"data/{self.tracks[track]}"
 
 
-def make_places(tracks: Iterable[str], setups: Iterable[str], levels: Iterable[str], methods: Iterable[str]) -> Places:
-    """One name for each; the same names whatever the order."""
-    return Places(slugs(tracks), slugs(setups), slugs(levels), slugs(methods))
+def make_places(
+    opening: Mapping[str, str], setups: Iterable[str], levels: Iterable[str], methods: Iterable[str]
+) -> Places:
+    """One name for each; the same names whatever the order. `opening` has every track."""
+    return Places(opening, slugs(opening), slugs(setups), slugs(levels), slugs(methods))
 
 
 def slug(text: str) -> str:

@@ -14,41 +14,39 @@ from prunemark.setups.budget import WHOLE
 
 HEIGHT, LABEL_LINE, LONGEST_LABEL, MOST_LINES = 380, 15, 16, 20
 _TIP = (
-    "datum.setup + ': ' + scale('name', datum.m) + '\\n' + format(datum.d, '+.2f') + ' pp [' +"
-    " format(datum.low, '+.2f') + ', ' + format(datum.high, '+.2f') + ']\\n' + datum.word"
+    "datum.setup + ': ' + scale('name', datum.m) + '\\n' + format(datum.d, '+.2f') + ' pp' + (datum.setup === setup ?"
+    " ' [' + format(datum.low, '+.2f') + ', ' + format(datum.high, '+.2f') + ']' : '') + '\\n' + datum.word"
 )
 GAP = " "
 """A place on the axis between the setups that imply one another and those that admit scratch training."""
 
 
-def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str, level: str) -> Spec | None:
-    """Mean differences to the anchor, in points, over the setups of one track; a filled mark is a shown difference.
+def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str) -> Spec | None:
+    """Mean differences to the anchor, in points, over the setups of one track and level; a filled mark is a shown one.
 
-    The page sets the signals `setup` (its intervals are drawn) and `level`. None where nothing is compared.
+    The intervals are those under `setup`. None where nothing is compared.
     """
     setups = list(dict.fromkeys(table.setup for table in tables))
     names = shown_in_slopes(tables)
-    points = [point for table in tables for point in _points(table, names)]
+    points = [point for table in tables for point in _points(table, names, chosen=table.setup == setup)]
     if not points:
         return None
     margin, anchor = tables[0].margin_pp, tables[0].anchor
-    domains = {table.level: _domain([p for p in points if p["level"] == table.level], margin) for table in tables}
-    anchors = {table.level: names.index(table.anchor) for table in tables if table.anchor in names}
-    labels = [label for each, domain in domains.items() for label in _labels(points, each, domain, anchors, names)]
+    domain = _domain(points, margin)
     return vega.figure(
         f"Differences to {anchor} in percentage points under {', '.join(setups)}, a line for each method. "
         "The tables on this page have the numbers.",
         height=HEIGHT, right="space < 480 ? 84 : 118", bottom="space < 480 ? 30 : 2",
         data=[
-            vega.values("points", points, _filter("datum.level === level")),
-            vega.values("labels", labels, _filter("datum.level === level")),
-            {"name": "steps", "source": "points", "transform": [_filter("!datum.whole")]},
-            {"name": "whole", "source": "points", "transform": [_filter("datum.whole")]},
+            vega.values("points", points),
+            vega.values("labels", _labels(points, domain, anchor, names)),
+            {"name": "steps", "source": "points", "transform": [_filter("indexof(whole, datum.setup) < 0")]},
+            {"name": "whole", "source": "points", "transform": [_filter("indexof(whole, datum.setup) >= 0")]},
             {"name": "chosen", "source": "points", "transform": [_filter("datum.setup === setup")]},
         ],
         signals=[
-            {"name": "setup", "value": setup}, {"name": "level", "value": level}, {"name": "domains", "value": domains},
-            {"name": "setups", "value": setups}, {"name": "spaced", "value": _axis_of(setups)},
+            {"name": "setup", "value": setup}, {"name": "setups", "value": setups},
+            {"name": "spaced", "value": _axis_of(setups)}, {"name": "whole", "value": list(WHOLE)},
             {"name": "step", "update": "width / length(width < 280 ? setups : spaced)"},
             {"name": "half", "update": "min(26, 0.45 * step)"},
             {"name": "active", "value": -1, "on": [
@@ -59,7 +57,7 @@ def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str, level
         scales=[
             {"name": "x", "type": "point", "domain": {"signal": "width < 280 ? setups : spaced"}, "range": "width",
              "padding": 0.5},
-            vega.linear("y", {"signal": "domains[level]"}, "height", nice=False),
+            vega.linear("y", domain, "height", nice=False),
             *vega.look_scales(names, looks),
         ],
         axes=[
@@ -151,14 +149,16 @@ def _axis_of(setups: Sequence[str]) -> list[str]:
     return [*setups[:first], GAP, *setups[first:]] if first else list(setups)
 
 
-def _points(table: Table, names: Sequence[str]) -> list[dict[str, Any]]:
+def _points(table: Table, names: Sequence[str], *, chosen: bool) -> list[dict[str, Any]]:
+    """A point for each method; its interval, and where it stands among the others, only under the chosen setup."""
     rows = [row for row in table.ranked if row.name in names and row.verdict and comparable(row)]
     return [
         {
-            "setup": table.setup, "level": table.level, "m": names.index(row.name), "whole": table.setup in WHOLE,
-            "d": round(c.difference_pp, 3), "low": round(c.interval_pp[0], 3), "high": round(c.interval_pp[1], 3),
-            "shift": place - (len(rows) - 1) / 2, "others": max(len(rows) - 1, 1), "word": word(row),
-        }
+            "setup": table.setup, "m": names.index(row.name), "d": round(c.difference_pp, 2), "word": word(row),
+        } | ({
+            "low": round(c.interval_pp[0], 2), "high": round(c.interval_pp[1], 2),
+            "shift": place - (len(rows) - 1) / 2, "others": max(len(rows) - 1, 1),
+        } if chosen else {})
         for place, row in enumerate(rows)
         if row.verdict and (c := row.verdict.comparison)
     ]  # fmt: skip
@@ -172,22 +172,21 @@ def _domain(points: Sequence[Mapping[str, Any]], margin_pp: float) -> list[float
     means = [point["d"] for point in points] or [0.0]
     least, most = min(*means, -2 * margin_pp), max(*means, 2 * margin_pp)
     reach = (most - least) / 4
-    low = max(min([least, *(point["low"] for point in points)]), least - reach)
-    high = min(max([most, *(point["high"] for point in points)]), most + reach)
+    low = max(min([least, *(point.get("low", least) for point in points)]), least - reach)
+    high = min(max([most, *(point.get("high", most) for point in points)]), most + reach)
     return [round(low - 0.04 * (high - low), 3), round(high + 0.04 * (high - low), 3)]
 
 
 def _labels(
-    points: Sequence[Mapping[str, Any]], level: str, domain: Sequence[float], anchors: Mapping[str, int],
-    names: Sequence[str],
-) -> list[dict[str, Any]]:  # fmt: skip
+    points: Sequence[Mapping[str, Any]], domain: Sequence[float], anchor: str, names: Sequence[str]
+) -> list[dict[str, Any]]:
     """A name at the end of each line, moved apart where two would overlap; `at` in pixels from the top."""
-    last = {point["m"]: point["d"] for point in points if point["level"] == level}
-    ends = sorted((*last.items(), (anchors[level], 0.0)) if level in anchors else last.items(), key=lambda e: -e[1])
+    last = {point["m"]: point["d"] for point in points}
+    ends = sorted((*last.items(), (names.index(anchor), 0.0)) if anchor in names else last.items(), key=lambda e: -e[1])
     low, high = domain
     wanted = [(high - d) / (high - low) * HEIGHT for _, d in ends]
     return [
-        {"level": level, "m": m, "d": d, "at": round(y, 1), "label": _short(names[m])}
+        {"m": m, "d": d, "at": round(y, 1), "label": _short(names[m])}
         for (m, d), y in zip(ends, spread(wanted, LABEL_LINE, HEIGHT), strict=True)
     ]
 

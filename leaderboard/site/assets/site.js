@@ -1,5 +1,5 @@
-// What the pages do beyond being read: draw figures when they come into view, sort and filter tables, switch the
-// setup, open a record. Vega (figures) and DataTables (tables) do the work; texts of records are only ever set as text.
+// What the pages do beyond being read: draw figures when they come into view, sort and filter tables, open a record.
+// Vega (figures) and DataTables (tables) do the work; texts of records are only ever set as text.
 "use strict";
 
 const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
@@ -24,7 +24,6 @@ function draw(figure) {
   plot.replaceChildren();
   const view = new vega.View(vega.parse(spec), { renderer: "svg", container: plot, hover: true });
   views.set(figure, view.tooltip(showTip));
-  for (const [name, value] of Object.entries(chosen)) set(view, name, value);
   view.run();
 }
 
@@ -48,35 +47,6 @@ function figures() {
   );
   all("figure.chart").forEach((figure) => inView.observe(figure));
   addEventListener("beforeprint", () => all("figure.chart").forEach(draw));
-}
-
-// The switch of setups -----------------------------------------------------------------------------------------------
-
-const chosen = {};
-
-function set(view, name, value) {
-  if (name in view.getState({ signals: () => true, data: () => false }).signals) view.signal(name, value);
-}
-
-function setupSwitch(section) {
-  const form = section.querySelector("form");
-  const change = () => {
-    for (const name of ["setup", "level"]) chosen[name] = form.elements[name].value;
-    for (const part of all("[data-level]", section)) {
-      const { setup = chosen.setup, level } = part.dataset;
-      part.hidden = setup !== chosen.setup || level !== chosen.level;
-    }
-    for (const [figure, view] of views) {
-      if (!section.contains(figure)) continue;
-      for (const [name, value] of Object.entries(chosen)) set(view, name, value);
-      view.run();
-    }
-  };
-  form.addEventListener("change", () => {
-    change();
-    section.querySelector("[role=status]").textContent = `Shown: ${chosen.setup}, level ${chosen.level}`;
-  });
-  change();
 }
 
 // Tables -------------------------------------------------------------------------------------------------------------
@@ -246,7 +216,6 @@ function runs(values) {
 
 // Everything at its place --------------------------------------------------------------------------------------------
 
-all("[data-switch]").forEach(setupSwitch);
 if (window.vega) figures();
 if (window.DataTable) {
   tables();

@@ -1,8 +1,10 @@
-"""The page of one track and setup: for each level the ranked table and its figures, and all levels in one figure."""
+"""The page of a track under one setup: for each level the ranked table, its figures, and what other setups change.
+
+All setups of a track have such a page, and each leads to the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from prunemark.benchmark.outcome import RATIOS_OF
@@ -11,33 +13,66 @@ from prunemark.leaderboard.site import charts, places, training_charts
 from prunemark.leaderboard.site.look import legend
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.slope_chart import shown_in_slopes, slopes
+from prunemark.leaderboard.site.track_facts import (
+    lesson_view,
+    most_telling,
+    not_run,
+    same_runs,
+    setup_view,
+    some_of,
+    terms_view,
+)
 from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 
-def standings_page(material: Material, track: str, setup: str) -> str:
+def track_page(material: Material, track: str, setup: str) -> str:
     """The page as HTML."""
-    tables = material.by_track[track][setup]
+    by_setup = material.by_track[track]
+    tables = by_setup[setup]
     records_page = material.places.records(track)
     drawn = [row for table in tables for row in table.ranked]
     return render(
-        "standings",
-        here=material.places.standings(track, setup),
+        "track",
+        here=material.places.track(track, setup),
         track=track,
         title=tables[0].title,
         setup=HARNESS_SETUPS[setup],
-        trail=((places.INDEX, "Overview"), (material.places.track(track), track)),
-        setups=[(id, material.places.standings(track, id)) for id in material.by_track[track]],
+        overview=places.INDEX,
+        setups=[setup_view(material, track, id) for id in by_setup],
+        same=same_runs(material, track),
+        not_run=not_run([table for tables in by_setup.values() for table in tables]),
+        terms=terms_view(next(iter(material.records_by_track[track].values())).outcome.track_terms),
         records_page=records_page,
         levels=[level_view(material, table) for table in tables],
+        **over_setups(material, track, setup),
         frontier=charts.frontier(tables, material.looks, records_page),
         frontier_legend=legend(drawn, material.looks),
         frontier_with_seeds=len({row.name for row in drawn}) <= charts.MOST_WITH_SEEDS,
         looks={row.name: material.looks[row.name] for table in tables for row in (*table.ranked, *table.unranked)},
+        anchor=tables[0].anchor,
+        margin_pp=tables[0].margin_pp,
         one_lr="retraining_lr" in HARNESS_SETUPS[setup].factors,
         identifier=material.identifier,
         count=material.board.records,
     )
+
+
+def over_setups(material: Material, track: str, setup: str) -> dict[str, Any]:
+    """The differences setup by setup as a figure, at the level at which a verdict changes most between setups.
+
+    One level, because a page has to stay small; the words of each level say what changes there.
+    """
+    tables = [table for tables in material.by_track[track].values() for table in tables]
+    level = most_telling(tables, [table.level for table in material.by_track[track][setup]])
+    shown = [table for table in tables if table.level == level]
+    ranked = {row.name for table in shown for row in table.ranked}
+    return {
+        "telling": level,
+        "slopes": slopes(shown, material.looks, setup) if len(shown) > 1 else None,
+        "undrawn": some_of(sorted(ranked - set(shown_in_slopes(shown)))),
+    }
 
 
 def level_view(material: Material, table: Table) -> dict[str, Any]:
@@ -46,6 +81,7 @@ def level_view(material: Material, table: Table) -> dict[str, Any]:
     columns = words.columns(table)
     return {
         "level": table.level,
+        "lesson": lesson_view(material, table),
         "anchor_id": material.places.level(table.level),
         "columns": columns,
         "unranked_columns": {key: columns[key] for key in words.NUMBERS if key in columns},
@@ -133,13 +169,3 @@ def sort_keys(row: Row) -> dict[str, float | None]:
         "p": verdict.p_holm if verdict else None,
         "rank": sum(row.rank) / 2 if row.rank else None,
     }
-
-
-def tally(tables: Sequence[Table]) -> dict[str, int]:
-    """How many comparisons with the anchor ended with which verdict."""
-    found = dict.fromkeys(charts.VERDICT_LOOKS, 0)
-    for table in tables:
-        for row in table.ranked:
-            if row.verdict:
-                found[charts.word(row)] += 1
-    return found

@@ -1,4 +1,4 @@
-"""The page of a track: the same methods under one setup after another. The founding paper's lesson as a picture."""
+"""What is said of a track over its setups: what each holds equal and settles, what changes between them, its terms."""
 
 from __future__ import annotations
 
@@ -6,50 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from prunemark.leaderboard.archive.identity import competitor
-from prunemark.leaderboard.forms import words
 from prunemark.leaderboard.site import charts, lesson
 from prunemark.leaderboard.site.material import Material
-from prunemark.leaderboard.site.rendering import render
-from prunemark.leaderboard.site.slope_chart import shown_in_slopes, slopes
-from prunemark.leaderboard.site.standings_page import tally
 from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS
-
-FIRST_SHOWN = ("S3.2", "S4.2")
-"""The setup that a page opens with: the least that the founding paper recommends, or else the last there is."""
-
-
-def switch_page(material: Material, track: str) -> str:
-    """The page as HTML."""
-    by_setup = material.by_track[track]
-    tables = [table for tables in by_setup.values() for table in tables]
-    levels = [level for level in tables[0].levels if any(table.level == level for table in tables)]
-    setup = next((setup for setup in FIRST_SHOWN if setup in by_setup), list(by_setup)[-1])
-    level = most_telling(tables, levels)
-    first = next(iter(material.records_by_track[track].values()))
-    return render(
-        "switch",
-        here=material.places.track(track),
-        track=track,
-        title=tables[0].title,
-        terms=terms_view(first.outcome.track_terms),
-        setups=[setup_view(material, track, id) for id in by_setup],
-        setup=setup,
-        same=same_runs(material, track),
-        levels=levels,
-        not_run=not_run(tables),
-        level=level,
-        looks={row.name: material.looks[row.name] for table in tables for row in table.ranked},
-        panels=[panel_view(material, table) for table in tables],
-        lessons=[(each, lesson_view(material, [t for t in tables if t.level == each], by_setup)) for each in levels],
-        slopes=slopes(tables, material.looks, setup, level) if len(by_setup) > 1 else None,
-        undrawn=some_of(sorted({row.name for t in tables for row in t.ranked} - set(shown_in_slopes(tables)))),
-        anchor=tables[0].anchor,
-        margin_pp=tables[0].margin_pp,
-        records_page=material.places.records(track),
-        identifier=material.identifier,
-        count=material.board.records,
-    )
 
 
 def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
@@ -61,18 +21,20 @@ def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
     return max(levels, key=lambda level: moved[level])
 
 
-def lesson_view(material: Material, tables: Sequence[Table], setups: Any) -> dict[str, list[str]]:
-    """What changes at one level, in sentences: at most three methods, and what these were retrained with."""
+def lesson_view(material: Material, table: Table) -> dict[str, list[str]]:
+    """What changes at one level between the setups, in sentences.
+
+    At most three methods, and what these were retrained with.
+    """
+    by_setup = material.by_track[table.track]
+    tables = [each for tables in by_setup.values() for each in tables if each.level == table.level]
     found = lesson.changes(tables)
     more = [f"{len(found) - 3} more methods get another verdict as well."] if len(found) > 3 else []
     if found:
         told = [change.sentence for change in found[:3]] + more
         return {"told": told, "recipes": lesson.recipes(found[:3], tables, material.records)}
-    if len(setups) < 2:
-        return {
-            "told": [f"Run under {next(iter(setups))} only, so far: no other setup to compare with."],
-            "recipes": [],
-        }
+    if len(tables) < 2:
+        return {"told": [f"Run under {tables[0].setup} only, so far: no other setup to compare with."], "recipes": []}
     nothing = "No verdict against the anchor turns from or into better or worse between the setups at this level."
     return {"told": [nothing], "recipes": []}
 
@@ -111,35 +73,9 @@ def _alike(these: Runs, those: Runs) -> bool:
     return bool(both) and not alone and all(one == other for one, other in both)
 
 
-def panel_view(material: Material, table: Table) -> dict[str, Any]:
-    """The ranking under one setup and level."""
-    return {
-        "setup": table.setup,
-        "level": table.level,
-        "page": material.places.standings(table.track, table.setup, table.level),
-        "when_run": HARNESS_SETUPS[table.setup].when_run,
-        "seeds": words.numbers_of_seeds([table]),
-        "compared": len(table.ranked),
-        "of": table.placed,
-        "rows": [
-            {
-                "name": row.name,
-                "look": material.looks[row.name],
-                "rank": row.rank,
-                "difference": words.line(row, table).cells["difference"],
-                "word": charts.word(row) if row.verdict else "",
-                "top": words.in_top_set(row, table),
-            }
-            for row in table.ranked
-        ],
-        "any_rank": any(row.rank for row in table.ranked),
-        "unranked": some_of([row.name for row in table.unranked]),
-    }
-
-
-def some_of(names: Sequence[str], most: int = 5) -> str:
-    """The names as a list, cut where it is long; "" for none."""
-    cut = [*names[: most - 1], f"{len(names) - most + 1} more"] if len(names) > most else names
+def some_of(names: Sequence[str]) -> str:
+    """The names as a list, cut after four of more than five; "" for none."""
+    cut = [*names[:4], f"{len(names) - 4} more"] if len(names) > 5 else names
     return ", ".join(cut)
 
 
@@ -150,12 +86,22 @@ def setup_view(material: Material, track: str, setup: str) -> dict[str, Any]:
     fields = sorted({len(table.ranked) for table in tables})
     return {
         "id": setup,
-        "page": material.places.standings(track, setup),
+        "page": material.places.track(track, setup),
         "title": HARNESS_SETUPS[setup].title,
         "ranked": f"{fields[0]}–{fields[-1]}" if len(fields) > 1 else f"{fields[0]}",
         "counts": counts,
         "words": tally_words(counts),
     }
+
+
+def tally(tables: Sequence[Table]) -> dict[str, int]:
+    """How many comparisons with the anchor ended with which verdict."""
+    found = dict.fromkeys(charts.VERDICT_LOOKS, 0)
+    for table in tables:
+        for row in table.ranked:
+            if row.verdict:
+                found[charts.word(row)] += 1
+    return found
 
 
 def tally_words(counts: dict[str, int]) -> str:
