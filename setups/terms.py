@@ -11,6 +11,8 @@ from prunemark.setups.recipe import Recipe
 
 Granularity = Literal["filter", "weight"]
 PORTABLE = "portable"
+WORDS = frozenset({"title"})
+"""The fields of a track that are said to readers and change no result."""
 _PATTERN = re.compile(r"([1-9][0-9]?):([1-9][0-9]?)", re.ASCII)
 
 

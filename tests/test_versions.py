@@ -8,6 +8,7 @@ import pytest
 from prunemark.benchmark.record import dump
 from prunemark.leaderboard.archive.load import read_texts
 from prunemark.leaderboard.archive.versions import newest, on_the_same_terms
+from prunemark.leaderboard.standings.competitors import terms_of
 from prunemark.setups.track import TRACKS
 
 
@@ -46,6 +47,17 @@ def test_of_a_track_of_ones_own_the_terms_stated_first_stand(make_record):
     kept, others = on_the_same_terms([late, first, same])
     assert kept == [first, same]
     assert others == [(late, "ran on other terms of mine@1 than the first records of this track: margin_pp")]
+
+
+def test_a_title_is_words_of_ones_own_track_and_a_term_of_a_released_one(make_record):
+    first = with_terms(make_record("A", 0, finished="2026-01-01"), "mine@1", title="Before")
+    renamed = with_terms(make_record("A", 1, finished="2026-02-01"), "mine@1", title="Corrected")
+    assert on_the_same_terms([first, renamed]) == ([first, renamed], [])
+    assert [terms_of(records)["title"] for records in ([first, renamed], [renamed, first])] == ["Corrected"] * 2
+    released = with_terms(make_record(), title="Corrected")
+    assert on_the_same_terms([released])[1] == [
+        (released, "ran on other terms of digits-resnet8@1 than the released track: title")
+    ]
 
 
 def test_the_newest_version_is_ranked_unless_another_is_asked_for(make_record):

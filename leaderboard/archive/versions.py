@@ -1,7 +1,8 @@
 """One track, one set of terms: records that ran on other terms than the rest are left out by name.
 
 A released track never changes, so what a record says of it has to be what `setups.track` says. Of a user's own
-track the terms that were stated first stand. Of several versions of one track the newest is ranked.
+track the terms that were stated first stand; its title is words, which may be corrected. Of several versions of one
+track the newest is ranked.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prunemark.benchmark.record import Record, canonical_json
+from prunemark.setups.terms import WORDS
 from prunemark.setups.track import TRACKS
 
 FACTS_STATED_LATER = frozenset({"classes", "family"})
@@ -32,7 +34,8 @@ def on_the_same_terms(records: Sequence[Record]) -> tuple[list[Record], list[Obj
     others: list[Objection] = []
     for record in records:
         track, terms = record.outcome.track, record.outcome.track_terms
-        if terms is stated[track] or terms == stated[track] or not (fields := _differing(terms, stated[track])):
+        words = frozenset() if track in TRACKS else WORDS
+        if terms is stated[track] or terms == stated[track] or not (fields := _differing(terms, stated[track], words)):
             kept.append(record)
             continue
         known = "the released track" if track in TRACKS else "the first records of this track"
@@ -63,9 +66,9 @@ def _stated_terms(records: Iterable[Record]) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def _differing(terms: Mapping[str, Any], stated: Mapping[str, Any]) -> list[str]:
-    """The fields in which two sets of terms differ."""
-    names = (terms.keys() | stated.keys()) - (STATED_LATER - terms.keys())
+def _differing(terms: Mapping[str, Any], stated: Mapping[str, Any], words: frozenset[str]) -> list[str]:
+    """The fields in which two sets of terms differ, apart from those that are words."""
+    names = (terms.keys() | stated.keys()) - (STATED_LATER - terms.keys()) - words
     return sorted(name for name in names if name not in terms or terms[name] != stated.get(name))
 
 

@@ -103,8 +103,11 @@ class Competitor:
 
 
 def terms_of(records: Sequence[Record]) -> dict[str, Any]:
-    """The terms of the track that all records are of; what the first records did not state yet, others or it does."""
-    fullest = max(records, key=lambda record: len(record.outcome.track_terms)).outcome
+    """The terms of the track that all records are of; what the first records did not state yet, others or it does.
+
+    Of those that state most, the newest: a title may have been corrected.
+    """
+    fullest = max(records, key=lambda r: (len(r.outcome.track_terms), r.observed.finished_at)).outcome
     known = TRACKS.get(fullest.track)
     return ({"classes": known.classes, "family": known.family} if known else {}) | fullest.track_terms
 
