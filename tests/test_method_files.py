@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunemark.baselines.registry import METHODS
+from prunemark.benchmark.submissions.covered import covered_files
 from prunemark.benchmark.submissions.method_files import (
     LARGEST_BYTES,
     SourceText,
@@ -16,7 +17,7 @@ from prunemark.benchmark.submissions.method_files import (
     read_source,
     write_source,
 )
-from prunemark.benchmark.submissions.submission import covered_files, describe, locate
+from prunemark.benchmark.submissions.submission import describe, locate
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 CRITERION = """from prunemark.benchmark.method import FilterCriterion

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from prunemark.benchmark.commands.progress import MlflowWatcher, Progress
 from prunemark.benchmark.commands.tables import print_rows
-from prunemark.benchmark.experiments import submit
+from prunemark.benchmark.experiments import renamed, submit
 from prunemark.benchmark.experiments.executor import Executor, default_workers
 from prunemark.benchmark.experiments.submit import Request
 from prunemark.benchmark.experiments.work import Work, expected_work
@@ -148,6 +148,8 @@ def run(
         f"{len(trials)} trials, {len(trials) - len(todo)} stored already; running {len(todo)}"
     )  # fmt: skip
     console.print(say)
+    for words in renamed.in_words(trials):
+        console.print(words)
     parent = Submission(
         request.track.id,
         request.setup.id,

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.experiments.executor import Executor
+from prunemark.benchmark.experiments.renamed import locate_here
 from prunemark.benchmark.experiments.submit import Request, competitors, describe_methods
 from prunemark.benchmark.results.home import Home
-from prunemark.benchmark.submissions.submission import locate
 from prunemark.benchmark.trial.plan import Competitor, Trial, check_granularity, make_trials
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS, TUNED
@@ -33,7 +32,7 @@ def cross_trials(a: str, b: str, request: Request, home: Home, executor: Executo
 
     A method that declares no recipe brings the track's. Raises InputError when both bring the same one.
     """
-    sources = {name: source for name, source in (locate(a, METHODS), locate(b, METHODS))}
+    sources = dict(locate_here(spec, home.store) for spec in (a, b))
     if len(sources) < 2:
         raise InputError(f"two different methods are crossed; given {a!r} twice")
     described = describe_methods(sources, home, executor)

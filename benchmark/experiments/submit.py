@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.experiments.doctor import Finding
 from prunemark.benchmark.experiments.executor import Event, Executor, Job
+from prunemark.benchmark.experiments.renamed import locate_here, remember
 from prunemark.benchmark.experiments.work import checkpoints, longest_prefix
 from prunemark.benchmark.outcome import EpochPoint
 from prunemark.benchmark.record import Record, dump, load
@@ -21,6 +22,7 @@ from prunemark.benchmark.submissions.submission import MethodDescription, Method
 from prunemark.benchmark.trial.environment import environment
 from prunemark.benchmark.trial.keys import DECISION, pretrain_key, resolved_keys, stage_keys
 from prunemark.benchmark.trial.plan import Competitor, Trial, make_trials
+from prunemark.benchmark.trial.versions import versions
 from prunemark.setups.budget import OWN_NOTHING, WHOLE
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError, WorkFailed
@@ -70,6 +72,7 @@ def describe_methods(specs: dict[str, MethodSource], home: Home, executor: Execu
                 "class": s.class_name,
                 "name": name,
                 "environment": environment(),
+                "versions": versions("describe"),
             },
         )
         for name, s in specs.items()
@@ -124,7 +127,7 @@ def competitors(
     The submission's pruning epoch, where it has chosen one, is also that of the control with its layer ratios.
     """
     track = request.track
-    name, source = locate(spec, METHODS)
+    name, source = locate_here(spec, home.store)
     control = RANDOM_CONTROL[track.granularity]
     sources = {name: source} | {n: locate(n, METHODS)[1] for n in (track.anchor, control)}
     if name in {reference for reference, _, _ in REFERENCES}:
@@ -218,6 +221,7 @@ def execute(
         elif event.kind == "failed":
             lost.append(str(event.value))
 
+    remember(trials, home.store)
     executor.run(jobs, listen)
     if lost:
         raise WorkFailed(

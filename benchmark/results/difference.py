@@ -13,7 +13,7 @@ from prunemark.benchmark.outcome import INSTRUCTIONS, PROCESSOR_KIND, Observed, 
 from prunemark.benchmark.record import canonical_json
 
 UNCOMPARED = ("trial_key", "failure.traceback", "method.summary", "macs_convention")
-"""The hash of all inputs, among which are the harness's own code and the versions; where files lay; words about the
+"""The hash of all inputs, among which are versions of the stages and of libraries; where files lay; words about the
 method, which its identity leaves out; and words about how MACs are counted: the counts themselves are compared."""
 NUMERIC_PACKAGES = ("python", "torch", "torchvision", "timm", "torch-pruning", "numpy", "scikit-learn")
 SHOWN = 24  # characters of a long value

@@ -11,7 +11,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from prunemark.benchmark.submissions.submission import MethodSource, covered_files, locate
+from prunemark.benchmark.submissions.covered import covered_files
+from prunemark.benchmark.submissions.submission import MethodSource, locate
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 from prunemark.setups.identity import source_sha256
 
@@ -46,9 +47,11 @@ def read_source(source: MethodSource, folder: Path) -> SourceText:
     Raises WorkFailed when the files have changed since, InputError when they cannot be carried: not UTF-8, larger
     than 1 MB, or so arranged that they do not find each other elsewhere.
     """
-    paths = covered_files(Path(source.path))
+    main = Path(source.path)
+    paths = covered_files(main, source.name)
     root = Path(os.path.commonpath([path.parent for path in paths]))
-    texts = tuple((path.relative_to(root).as_posix(), _text_of(path)) for path in paths)
+    named = [(path.with_name(source.name) if path == main else path, path) for path in paths]
+    texts = tuple((name.relative_to(root).as_posix(), _text_of(path)) for name, path in named)
     text = SourceText(source.class_name, texts)
     if text.sha256 != source.sha256:
         raise WorkFailed(f"{source.path} has changed since it was run. Run the same command again")

@@ -17,23 +17,27 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from prunemark.benchmark.submissions.covered import code_sha256, import_name, parsed, sha256_of
 from prunemark.setups.about import About
 from prunemark.setups.budget import Own
 from prunemark.setups.errors import InputError, unknown_name
-from prunemark.setups.identity import code_of, source_sha256
 from prunemark.setups.recipe import OwnRecipe
 
 SettingValue = bool | int | float | str
-HARNESS = "prunemark"
 
 
 @dataclass(frozen=True)
 class MethodSource:
-    """Where a method's code lies and what it is: file, class, and the hash of the file and its siblings."""
+    """Where a method's code lies and what it is: file, class, and the hash of the file and its siblings.
+
+    `code_sha256` leaves out what the file is called. `name` is what `sha256` calls it: see `renamed.py`.
+    """
 
     path: str
     class_name: str
     sha256: str
+    code_sha256: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -137,82 +141,11 @@ def module_file(module: str) -> Path:
 def _source(path: Path, class_name: str) -> MethodSource:
     if not path.is_file():
         raise InputError(f"no file {str(path)!r}. Give path/to/method.py:ClassName, or a name from `prunemark methods`")
-    tree = _parse(path)
-    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    classes = [node.name for node in parsed(path).body if isinstance(node, ast.ClassDef)]
     if class_name not in classes:
         raise unknown_name(f"class in {path.name}", class_name, classes)
-    named = [(file.name, file.read_bytes()) for file in covered_files(path.resolve())]
-    return MethodSource(str(path.resolve()), class_name, source_sha256(named))
-
-
-def covered_files(path: Path) -> list[Path]:
-    """The method's file and those beside it that it imports, in the order in which they are hashed."""
-    return sorted(_closure(path))
-
-
-def _parse(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_bytes(), filename=str(path))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
-        line = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
-        why = problem.args[0] if problem.args else type(problem).__name__
-        raise InputError(f"{path.name}{line} is not Python that can be read: {why}") from None
-    except OSError as problem:
-        raise InputError(f"{str(path)!r} cannot be read: {problem.strerror}") from None
-
-
-def _closure(path: Path) -> set[Path]:
-    """The file, what runs before it, and every file or package beside it that they import, also through others."""
-    found = {path, *_own_packages(path)}
-    waiting = list(found)
-    while waiting:
-        current = waiting.pop()
-        for folder, name in _imported(_parse(current), current, path.parent):
-            for candidate in _beside(folder, name):
-                if candidate not in found:
-                    found.add(candidate)
-                    waiting.append(candidate)
-    return found
-
-
-def _own_packages(path: Path) -> list[Path]:
-    """The `__init__.py` of every package that the file lies in: they run when it is loaded. None where all are empty.
-
-    Not those of the harness, which is loaded already.
-    """
-    inits, folder = [], path.parent
-    while (init := folder / "__init__.py").is_file():
-        inits.append(init)
-        folder = folder.parent
-    harness = bool(inits) and inits[-1].parent.name == HARNESS
-    return [] if harness or not any(code_of(init.read_bytes()).strip() for init in inits) else inits
-
-
-def _imported(tree: ast.Module, current: Path, root: Path) -> set[tuple[Path, str]]:
-    """What a file imports, as (folder in which it would lie, name): of a relative import, the folder it names.
-
-    Not the harness, which is loaded when the file is run, also where a folder beside the file is called as it is: a
-    clone of it, in which or beside which the file lies.
-    """
-    names: set[tuple[Path, str]] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {(root, name) for alias in node.names if (name := alias.name.split(".")[0]) != HARNESS}
-        elif isinstance(node, ast.ImportFrom):
-            folder = (root, *current.parents)[min(node.level, len(current.parents))]
-            parts = node.module.split(".") if node.module else []
-            if not node.level and root.name in parts and root.name != HARNESS:  # its own package, by its full name
-                parts = parts[parts.index(root.name) + 1 :]
-            elif not node.level and parts[0] == HARNESS:
-                continue
-            names |= {(folder, name) for name in parts[:1] or [alias.name for alias in node.names]}
-    return names
-
-
-def _beside(folder: Path, name: str) -> list[Path]:
-    single = folder / f"{name}.py"
-    package = folder / name
-    return ([single] if single.is_file() else []) + (sorted(package.rglob("*.py")) if package.is_dir() else [])
+    path = path.resolve()
+    return MethodSource(str(path), class_name, sha256_of(path), code_sha256(path), path.name)
 
 
 def load_class(source: MethodSource) -> type[Any]:
@@ -223,7 +156,7 @@ def load_class(source: MethodSource) -> type[Any]:
     from prunemark.benchmark.method import PruningMethod
 
     path = Path(source.path)
-    name, root = _import_name(path)
+    name, root = import_name(path)
     sys.path[:0] = [str(path.parent), str(root)]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
@@ -256,17 +189,6 @@ def _check_calls(found: type[Any]) -> None:
             raise TypeError(
                 f"{name} of {found.__name__} is called as {name}({', '.join(given)}); it is written {name}{signature}"
             ) from None
-
-
-def _import_name(path: Path) -> tuple[str, Path]:
-    """What the file is imported as, and the folder that is found from: in a package, relative imports work."""
-    root = path.parent
-    while (root / "__init__.py").is_file():
-        root = root.parent
-    if root == path.parent:
-        return "submitted_method", root
-    module = path.parent if path.name == "__init__.py" else path.with_suffix("")
-    return ".".join(module.relative_to(root).parts), root
 
 
 def describe(source: MethodSource, name: str) -> MethodDescription:

@@ -1,4 +1,10 @@
-"""The keys of a trial's stages: a hash of everything that determines their results. Reads JSON, never torch."""
+"""The keys of a trial's stages: a hash of everything that determines their results. Reads JSON, never torch.
+
+A key follows numbers, not text. It holds the version of its stage (`versions`), the track's terms, recipes, settings,
+seed and level, the code of a method (`setups/identity.py`), the libraries and the kind of device. It holds no words (a
+title, a docstring), no names of files, not which of several GPUs, and no limit in seconds: what ran out of time is not
+stored.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,9 @@ from prunemark.benchmark.images.sources import source_of
 from prunemark.benchmark.results.store import Store, key_of
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.versions import versions
 from prunemark.setups.recipe import Recipe
+from prunemark.setups.terms import WORDS
 
 DECISION = "decision.json"
 
@@ -29,7 +37,8 @@ class Keys:
 def data_key(trial: Trial) -> str:
     """The key of the prepared dataset. Raises InputError when its images are not where the user says."""
     source = source_of(trial.track.dataset)
-    return key_of("data", {"dataset": trial.track.dataset} | ({"source": source} if source else {}) | _where(trial))
+    stated = {"dataset": trial.track.dataset} | ({"source": source} if source else {})
+    return key_of("data", stated | {"versions": versions("data")} | _where(trial))
 
 
 def pretrain_key(trial: Trial, until: int | None = None) -> str:
@@ -40,23 +49,24 @@ def pretrain_key(trial: Trial, until: int | None = None) -> str:
     budget = trial.budget
     recipe = budget.pretraining.as_dict() | {"epochs": until if until is not None else budget.base_epochs}
     lr = list(budget.pretraining.lr.vector[: recipe["epochs"]])
-    where = _where(trial)
-    data = data_key(trial)
-    inputs = {"data": data, "network": trial.track.network, "recipe": recipe | {"lr": lr}, "seed": trial.seed}
-    return key_of("pretrain", inputs | where)
+    inputs = {
+        "data": data_key(trial), "network": trial.track.network, "recipe": recipe | {"lr": lr}, "seed": trial.seed,
+        "versions": versions("network", "pretrain"),
+    }  # fmt: skip
+    return key_of("pretrain", inputs | _where(trial))
 
 
 def retrain_key(trial: Trial, start: str, recipe: Recipe) -> str:
     """The key of a retrained model: what was retrained, and how."""
-    where = _where(trial)
-    data = data_key(trial)
-    return key_of("retrain", {"start": start, "data": data, "recipe": recipe.as_dict(), "seed": trial.seed} | where)
+    inputs = {"start": start, "data": data_key(trial), "recipe": recipe.as_dict(), "seed": trial.seed}
+    return key_of("retrain", inputs | {"versions": versions("retrain")} | _where(trial))
 
 
 def _where(trial: Trial) -> dict[str, Any]:
+    """By what it is computed: the kind of device, whichever one of its kind it is, and the libraries."""
     stated = {"arithmetic": trial.track.arithmetic} if trial.track.arithmetic else {}
     others = libraries(trial.track.network, trial.track.dataset)
-    return {"device": trial.device, "environment": environment() | others} | stated
+    return {"device": trial.device.partition(":")[0], "environment": environment() | others} | stated
 
 
 def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") -> Keys:
@@ -64,28 +74,34 @@ def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") 
     track, competitor, where = trial.track, trial.competitor, _where(trial)
     scratch = competitor.kind == "scratch"
     data, pretrain = data_key(trial), pretrain_key(trial)
-    terms = [track.dataset, track.granularity, track.pattern, track.prunable, track.tolerance, track.pruning.as_dict()]
+    terms = [
+        track.dataset, track.granularity, track.pattern, track.prunable, track.tolerance, track.allocations,
+        track.pruning.as_dict(),
+    ]  # fmt: skip
     prune = key_of(
         "prune",
         {
             "base": None if scratch else pretrain,
             "kind": competitor.kind,
             "network": track.network,
-            "source": competitor.source.sha256 if competitor.source else None,
+            "code": competitor.source.code_sha256 if competitor.source else None,
             "class": competitor.source.class_name if competitor.source else None,
             "settings": dict(competitor.settings),
             "level": asdict(trial.level),
             "terms": terms,
             "granted": trial.budget.pruning_terms(),
-            "seconds": trial.pruning_seconds_limit,
             "seed": trial.seed,
             "given": given,
+            "versions": versions("network", "prune") if scratch else versions("prune"),
         }
         | where,
     )
-    evaluate_base = "" if scratch else key_of("evaluate-base", {"model": pretrain, "data": data} | where)
-    identity = {name: getattr(competitor, name) for name in ("name", "kind", "role", "summary")}
+    measured = {"model": pretrain, "data": data, "versions": versions("evaluate")}
+    evaluate_base = "" if scratch else key_of("evaluate-base", measured | where)
+    identity = {name: getattr(competitor, name) for name in ("name", "kind", "role")}
+    identity |= {"source": competitor.source.sha256} if competitor.source else {}
     identity |= {"layer_ratios_of": ratios_of} if ratios_of else {}
+    stated = {name: value for name, value in track.as_dict().items() if name not in WORDS}
     evaluate = key_of(
         "evaluate",
         {
@@ -93,9 +109,10 @@ def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") 
             "base": evaluate_base,
             "budget": trial.budget.as_dict(),
             "tuning": [recipe.as_dict() for recipe in trial.tuning],
-            "track": track.as_dict(),
+            "track": stated,
             "setup": trial.setup,
             "method": identity,
+            "versions": versions("retrain", "evaluate"),
         }
         | where,
     )

@@ -14,6 +14,7 @@ from prunemark.benchmark.results.store import Store, key_of
 from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.versions import versions
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import Track
 
@@ -34,7 +35,7 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
     key = key_of("network", {
         "network": track.network, "layers": track.prunable, "granularity": track.granularity, "pattern": track.pattern,
         "shape": [shape.channels, shape.height, shape.width, shape.classes],
-        "environment": environment() | libraries(track.network),
+        "environment": environment() | libraries(track.network), "versions": versions("network"),
     })  # fmt: skip
     with store.lock(key):
         if store.read(key):
