@@ -12,7 +12,7 @@ from prunemark.audit.leaves import Reported
 from prunemark.audit.noise import selection_of
 from prunemark.audit.pair import Pair
 from prunemark.audit.pipelines import counts_flops, reported
-from prunemark.setups.factors import Finding, plain_name, show
+from prunemark.setups.factors import plain_name, show
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.schedule import LRSchedule
 from prunemark.setups.values import Conflict, Leaf, NotApplicable, State, compare, known
@@ -55,7 +55,7 @@ def _of_factor(pair: Pair, name: str) -> Confounder | None:
         return Confounder(name, "unknown", None, finding.why)
     if finding.state is not State.REFUTED or _structural(pair, name):
         return None
-    return Confounder(name, "differs", _whom(pair, name, finding), finding.why)
+    return Confounder(name, "differs", _whom(pair, name), finding.why)
 
 
 def _structural(pair: Pair, name: str) -> bool:
@@ -97,7 +97,7 @@ def _strength(lr: Leaf[LRSchedule]) -> Any:
     return sums if len(sums) == len(choices) and sums else None
 
 
-def _whom(pair: Pair, name: str, finding: Finding) -> str | None:
+def _whom(pair: Pair, name: str) -> str | None:
     size = _SIZES.get(name)
     if size is None:
         return None

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from prunemark.audit.noise import OwnRepeats
 from prunemark.audit.pipelines import reported
 from prunemark.audit.referee import Audit
 from prunemark.audit.table import TableEntry, read_table
@@ -169,9 +168,9 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def judged_claims(rows: Sequence[TableEntry], own: OwnRepeats | None = None) -> list[JudgedClaim]:
+def judged_claims(rows: Sequence[TableEntry]) -> list[JudgedClaim]:
     """Every pair of different methods that S1 makes comparable and whose noise is known, judged as one list."""
-    audits = [audit for audit in all_pairs(rows, own) if _is_claim(audit)]
+    audits = [audit for audit in all_pairs(rows) if _is_claim(audit)]
     p_values = [max(r.p for r in audit.gap.readings if r.decisive) for audit in audits]
     adjusted = benjamini_hochberg(p_values)
     return [JudgedClaim(*found) for found in zip(audits, p_values, adjusted, strict=True)]

@@ -60,9 +60,9 @@ svg text { font: 12px system-ui, sans-serif; }
 """
 
 
-def as_html(audits: list[Audit], title: str = "Audit") -> str:
+def as_html(audits: list[Audit]) -> str:
     """One page, a section a claim."""
-    return page(title, "".join(_section(view(audit)) for audit in audits))
+    return page("Audit", "".join(_section(view(audit)) for audit in audits))
 
 
 def page(title: str, body: str) -> str:

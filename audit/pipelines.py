@@ -46,7 +46,7 @@ def make_pipeline(entry: Entry, same: frozenset[str], absolute: bool) -> Pipelin
         kind=entry.kind,
         dataset=get("dataset"),
         network=get("network.name"),
-        dense_macs=_dense_macs(entry, get),
+        dense_macs=_dense_macs(get),
         granularity=get("granularity"),
         speedup=_speedup(entry, get),
         sparsity=_sparsity(get),
@@ -77,7 +77,7 @@ def counts_flops(convention: Leaf[Any]) -> bool | None:
     return False if "mac" in text else ("flop" in text or None)
 
 
-def _dense_macs(entry: Entry, get: Get) -> Leaf[float]:
+def _dense_macs(get: Get) -> Leaf[float]:
     factor = MILLION / 2 if counts_flops(get("flops_convention")) else MILLION
     return mapped(get("network.dense_macs_millions"), lambda millions: millions * factor)
 
@@ -85,7 +85,7 @@ def _dense_macs(entry: Entry, get: Get) -> Leaf[float]:
 @lru_cache(maxsize=4096)
 def states_macs(entry: Entry) -> bool:
     """Whether the dense MACs are one known number."""
-    return known(_dense_macs(entry, _getter(entry, frozenset()))) is not None
+    return known(_dense_macs(_getter(entry, frozenset()))) is not None
 
 
 def _speedup(entry: Entry, get: Get) -> Leaf[float]:

@@ -56,7 +56,7 @@ def _stages(e: Evidence) -> list[str]:
     a, b = e.pair.winner.name, e.pair.loser.name
     found = []
     if not _state(e, "base_model").satisfied:
-        found.append(f"{a} and {b} both on one base model{_or_state(e, 'base_model')}")
+        found.append(f"{a} and {b} both on one base model{_or_state_the_base(e)}")
     lr, epochs = _state(e, "retraining_lr"), _state(e, "retraining_epochs")
     if e.cross is None and State.REFUTED in (lr, epochs):
         found.append(f"{a} retrained by the recipe of {b}, and {b} by that of {a}")
@@ -71,8 +71,8 @@ def _state(e: Evidence, factor: str) -> State:
     return e.pair.findings[factor].state
 
 
-def _or_state(e: Evidence, factor: str) -> str:
-    return " (or state which base they had)" if _state(e, factor) is State.UNDECIDABLE else ""
+def _or_state_the_base(e: Evidence) -> str:
+    return " (or state which base they had)" if _state(e, "base_model") is State.UNDECIDABLE else ""
 
 
 def _values(e: Evidence) -> str:

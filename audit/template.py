@@ -59,18 +59,18 @@ def template(row: str | None = None) -> str:
     else:
         found = find_row(row)
         where = f"{found.row.get('source_key', '')}, {found.row.get('locator', '')}"
-        first = f"  A:                         # published row {found.id}: {where}\n{_yaml(document(found.row), 4)}"
+        first = f"  A:                         # published row {found.id}: {where}\n{_yaml(document(found.row))}"
     return HEAD + first + ENTRY.format(name="B", method="the other method") + TAIL
 
 
-def _yaml(value: dict[str, Any], indent: int) -> str:
+def _yaml(value: dict[str, Any]) -> str:
     lines = []
     for key, item in value.items():
         if key == "stages":
-            lines.append(f"{' ' * indent}stages:")
-            lines += [f"{' ' * indent}  - {_flow(stage)}" for stage in item]
+            lines.append("    stages:")
+            lines += [f"      - {_flow(stage)}" for stage in item]
         else:
-            lines.append(f"{' ' * indent}{key}: {_flow(item)}")
+            lines.append(f"    {key}: {_flow(item)}")
     return "\n".join(lines) + "\n"
 
 

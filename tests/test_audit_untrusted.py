@@ -54,90 +54,29 @@ def test_any_text(text: str | bytes) -> None:
     judged(text)
 
 
-words = st.sampled_from(
-    [
-        "n/a",
-        "5e-3",
-        "{min: 1}",
-        "{range: [1, 2]}",
-        "{range: [2, 1]}",
-        "{conflict: [1, 2]}",
-        "{conflict: 3}",
-        "[]",
-        "{}",
-        "{same_as: A}",
-        "{same_as: B}",
-        "{same_as: C}",
-        "true",
-        "null",
-        "''",
-        "-1",
-        "0",
-        "1e999",
-        ".nan",
-        ".inf",
-        "0x1F",
-        "1_000",
-        "99999999999999",
-        "{value: 3, evidence: log}",
-        "{value: 3, evidence: rumour}",
-        "{value: {value: 1}}",
-        "[1]",
-        "0:1e-2,30:1e-3",
-        "{kind: cosine, initial: 0.01}",
-        "{kind: step, initial: 0, milestones: [1], final: 0}",
-        "75%",
-        "{kind: halving, initial: 1, final: 1e-300}",
-        "2024-01-01",
-        "'\\0'",
-        "\U0001f600",
-        "{conflict: [n/a, {min: 1}]}",
-        "{kind: step, initial: 1e-320, milestones: [1, 2], final: 1e300}",
-        "1e-400",
-        "{min: .inf}",
-    ]
-)
+words = st.sampled_from([
+    "n/a", "5e-3", "{min: 1}", "{range: [1, 2]}", "{range: [2, 1]}", "{conflict: [1, 2]}", "{conflict: 3}", "[]", "{}",
+    "{same_as: A}", "{same_as: B}", "{same_as: C}", "true", "null", "''", "-1", "0", "1e999", ".nan", ".inf", "0x1F",
+    "1_000", "99999999999999", "{value: 3, evidence: log}", "{value: 3, evidence: rumour}", "{value: {value: 1}}",
+    "[1]", "0:1e-2,30:1e-3", "{kind: cosine, initial: 0.01}", "{kind: step, initial: 0, milestones: [1], final: 0}",
+    "75%", "{kind: halving, initial: 1, final: 1e-300}", "2024-01-01", "'\\0'", "\U0001f600",
+    "{conflict: [n/a, {min: 1}]}", "{kind: step, initial: 1e-320, milestones: [1, 2], final: 1e300}", "1e-400",
+    "{min: .inf}",
+])  # fmt: skip
 
 
-places = st.sampled_from(
-    [
-        "schema: prunemark-comparison/1",
-        "{winner: A, loser: B}",
-        "winner: A",
-        "method: a",
-        "dataset: X",
-        "{name: N}",
-        "name: N",
-        "speedup: 2.0",
-        "{id: b}",
-        "id: b",
-        "epochs: 0",
-        "epochs: 90",
-        '"0:1e-2,30:1e-3"',
-        "top1: 75.0",
-        "top1_sd: 0.1",
-        "runs: 5",
-        "stage: pruning",
-    ]
-)
+places = st.sampled_from([
+    "schema: prunemark-comparison/1", "{winner: A, loser: B}", "winner: A", "method: a", "dataset: X", "{name: N}",
+    "name: N", "speedup: 2.0", "{id: b}", "id: b", "epochs: 0", "epochs: 90", '"0:1e-2,30:1e-3"', "top1: 75.0",
+    "top1_sd: 0.1", "runs: 5", "stage: pruning",
+])  # fmt: skip
 
 
-extra = st.sampled_from(
-    [
-        "",
-        "kind: scratch, ",
-        "kind: sparse_training, ",
-        "kind: pruned_at_init, ",
-        "kind: dense, ",
-        "sparsity: 0.9, ",
-        "params_kept: 30, ",
-        "tuning: {configs_tried: 3}, ",
-        "method_owned: [x], ",
-        "recipe: {weight_decay: 5e-4}, ",
-        "evidence: log, ",
-        "flops_convention: 2*MACs, ",
-    ]
-)
+extra = st.sampled_from([
+    "", "kind: scratch, ", "kind: sparse_training, ", "kind: pruned_at_init, ", "kind: dense, ", "sparsity: 0.9, ",
+    "params_kept: 30, ", "tuning: {configs_tried: 3}, ", "method_owned: [x], ", "recipe: {weight_decay: 5e-4}, ",
+    "evidence: log, ", "flops_convention: 2*MACs, ",
+])  # fmt: skip
 
 
 @quick

@@ -30,32 +30,11 @@ cells = st.sampled_from(
 )
 
 
-columns = st.sampled_from(
-    [
-        "kind",
-        "timing",
-        "base_top1",
-        "pruned_top1",
-        "speedup",
-        "macs_reduction_pct",
-        "params_reduction_pct",
-        "std",
-        "sparsity_pct",
-        "base_macs_M",
-        "pruned_macs_M",
-        "prune_epochs",
-        "ft_epochs",
-        "ft_lr_kind",
-        "ft_lr_initial",
-        "ft_lr_milestones",
-        "ft_lr_final",
-        "n_runs",
-        "selection",
-        "weight_decay",
-        "granularity",
-        "drop_reported",
-    ]
-)
+columns = st.sampled_from([
+    "kind", "timing", "base_top1", "pruned_top1", "speedup", "macs_reduction_pct", "params_reduction_pct", "std",
+    "sparsity_pct", "base_macs_M", "pruned_macs_M", "prune_epochs", "ft_epochs", "ft_lr_kind", "ft_lr_initial",
+    "ft_lr_milestones", "ft_lr_final", "n_runs", "selection", "weight_decay", "granularity", "drop_reported",
+])  # fmt: skip
 
 
 @quick

@@ -16,7 +16,7 @@ FORMATS = ("table", "json", "csv")
 Row = Mapping[str, Any]
 
 
-def print_rows(rows: Sequence[Row], format: str, console: Console, title: str = "") -> None:
+def print_rows(rows: Sequence[Row], format: str, console: Console) -> None:
     """Prints rows of equal columns. Raises InputError for an unknown format."""
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
@@ -25,7 +25,7 @@ def print_rows(rows: Sequence[Row], format: str, console: Console, title: str = 
     elif format == "csv":
         console.file.write(as_csv(rows))
     else:
-        _print_table(rows, console, title)
+        _print_table(rows, console)
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -37,11 +37,11 @@ def as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _print_table(rows: Sequence[Row], console: Console, title: str) -> None:
+def _print_table(rows: Sequence[Row], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for column in rows[0] if rows else ():
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
@@ -56,6 +56,6 @@ def print_facts(facts: Row, format: str, console: Console) -> None:
     elif format == "csv":
         console.file.write(as_csv([facts]))
     elif format == "table":
-        _print_table([{"": name, " ": value} for name, value in facts.items()], console, "")
+        _print_table([{"": name, " ": value} for name, value in facts.items()], console)
     else:
         raise unknown_name("format", format, FORMATS)

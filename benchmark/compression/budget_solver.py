@@ -148,15 +148,15 @@ def _exchange(counts: dict[str, int], cost: CostModel, goal: float, tolerance: f
     return None
 
 
-def _by_distance(counts: dict[str, int], sizes: Mapping[str, int], reach: int = 3) -> Iterator[dict[str, int]]:
-    """No change at all, then changes of one or two layers by up to `reach` filters: the new numbers."""
+def _by_distance(counts: dict[str, int], sizes: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """No change at all, then changes of one or two layers by up to three filters: the new numbers."""
     yield {}
     names = list(counts)
     moves = [
         (abs(a) + abs(b), first, second, a, b)
         for i, first in enumerate(names)
         for second in names[i + 1 :] or [first]
-        for a, b in product(range(-reach, reach + 1), repeat=2)
+        for a, b in product(range(-3, 4), repeat=2)
         if (a or b) and not (second == first and b)
     ]
     for _, first, second, a, b in sorted(moves):
