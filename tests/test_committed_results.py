@@ -48,12 +48,13 @@ def test_a_reproduced_table_is_that_of_its_records(id, tmp_path):
 
 
 def test_what_the_pages_say_of_the_reproduced_tables():
-    """The README's table and sentence of m1, and the p-values in docs/experiments.md."""
+    """The table and the sentences of docs/experiments.md."""
     tables = {id: (LEADERBOARD / "reproductions" / f"{id}.md").read_text() for id in GRIDS}
-    said = (LEADERBOARD.parent / "README.md").read_text()
+    page = (LEADERBOARD.parent / "docs" / "experiments.md").read_text()
+    said = " ".join(page.split())
     for name, printed in (("1e-1", "1e-1"), ("1e-2", "1e-2"), ("1e-2, +60", "1e-2, 60 epochs longer")):
         row = re.search(rf"^\| P30F90, {re.escape(name)} \| \S+ \| (.+?) \[(.+?)\] \|", tables["m1"], re.M)
-        assert f"| P30F90, {printed} | {row[1]} | {row[2]} |" in said
+        assert f"| P30F90, {printed} | {row[1]} | {row[2]} |" in page
     longer = re.search(r"M1: given \+60 .* \| not decided \| -(\S+) \[.* \| (\S+) \|", tables["m1"])
     assert (
         f"the smaller LR comes within {longer[1]} points" in said
@@ -71,9 +72,8 @@ def test_what_the_pages_say_of_the_reproduced_tables():
         ("m2", "SX-B"),
         ("table4", "SX-B"),
     }
-    pages = " ".join((LEADERBOARD.parent / "docs" / "experiments.md").read_text().split())
     in_m2, in_table4 = (f"{float(p[id, 'SX-A'][2]):.3f}".removeprefix("0") for id in ("m2", "table4"))
-    assert f"under SX-A in m2 (p = {in_m2}) and not in the larger family of Table 4 (p = {in_table4})" in pages
+    assert f"in m2 (p = {in_m2}), but not in the larger family of Table 4 (p = {in_table4})" in said
 
 
 def test_the_board_is_that_of_its_records(found, standings):
@@ -123,8 +123,8 @@ def test_what_the_readme_says_of_the_board(standings):
     random = next(row for row in at_90.ranked if row.name == "Random").verdict
     low, high = random.comparison.interval_pp
     assert random.p_holm < 0.001
-    words = f"by {random.comparison.difference_pp:.2f} points ([{low:+.2f}, {high:+.2f}], p < .001)"
-    assert f"random pruning beats L1-norm at 90 % {words}" in said
+    gap = f"{random.comparison.difference_pp:.2f} points better than L1-norm ([{low:+.2f}, {high:+.2f}], p < .001)"
+    assert "with 90 % of the filters removed. Under S2" in said and f"Random pruning then looks {gap}" in said
     verdicts = {
         setup: [row.verdict.word for table in found for row in table.ranked if row.verdict]
         for setup, found in under.items()
@@ -132,22 +132,20 @@ def test_what_the_readme_says_of_the_board(standings):
     methods = {row.name for table in under["S2"] for row in table.ranked} - {"L1-norm"}
     better = {setup: words.count("better") for setup, words in verdicts.items()}
     (number,) = {len(found) for found in verdicts.values()}
-    said_of = [f"{better[setup] or 'none'}{' end as better' * (setup == 'S2')} under {setup}" for setup in verdicts]
-    counted = (
-        f"Of {number} comparisons of {len(methods)} methods with L1-norm, {', '.join(said_of[:-1])} and {said_of[-1]}"
-    )
-    last = {word: verdicts["S4.2"].count(word) for word in ("worse", "equivalent", "undetermined")}
     assert {len(row.seeds) for found in under.values() for table in found for row in table.ranked} == {10}
-    rest = f"{last['worse']} end as worse, {last['equivalent']} as equivalent and {last['undetermined']} undetermined"
-    assert f"{counted}, where {rest}, all with ten seeds" in said
+    levels = {table.level for table in under["S2"]}
+    assert (len(methods), len(levels)) == (17, 3) and "(17 methods, three levels, ten seeds)" in said
+    assert f"{number} comparisons with L1-norm on this track" in said
+    first, *rest = [f"under {setup}, {better[setup] or 'none'}" for setup in verdicts]
+    assert f"U{first[1:]} of them end as better; {'; '.join(rest)}." in said
+    worse, equivalent, open = (verdicts["S4.2"].count(word) for word in ("worse", "equivalent", "undetermined"))
+    assert f"Under S4.2, {worse} end as worse, {equivalent} as equivalent and {open} as undetermined." in said
     (strict,) = (table for table in under["S4.2"] if table.level == "90%")
     same = next(row for row in strict.ranked if row.name == "Random").verdict
     low, high = same.comparison.interval_pp
     assert strict.seeds == at_90.seeds and len(strict.seeds) == 10 and same.word == "undetermined"
-    found = f"it is {same.comparison.difference_pp:+.2f} points ([{low:+.2f}, {high:+.2f}])"
-    assert (
-        f"Under S4.2, with one recipe for all and the same ten seeds, {found}, and the two cannot be told apart" in said
-    )
+    found = f"{same.comparison.difference_pp:+.2f} points ([{low:+.2f}, {high:+.2f}])"
+    assert f"Under S4.2 both get the same recipe. The difference is {found} and not significant." in said
 
 
 def test_every_track_of_digits_was_run_under_every_setup_of_the_paper(standings):

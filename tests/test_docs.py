@@ -2,7 +2,7 @@
 
 The convention: in a ```console block, a line that starts with `$ ` is a command and every other line is output, which
 is not compared. `# exit code N` behind a command says that it fails on purpose. A ```python block starts with the
-comment `# name.py`; it is written to that file, which later commands of the page use. ```text holds output alone. A
+comment `# name.py`; it is written to that file, which later commands of the page use. ```text holds only output. A
 fenced block of another kind fails the test, and so does a command of an unknown kind.
 
 `prunemark` runs in this process, on the released tracks with trainings cut to two epochs and, unless the command names
@@ -37,6 +37,7 @@ from prunemark.setups.schedule import parse_schedule
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ELSEWHERE = {"audit.md", "published-errors.md"}  # test_audit_docs.py executes what these show
+READ_THE_BOARD = {"README.md", "paper-tables.md", "site.md"}
 EXPERIMENTS = ("reproduce", "cross-validate", "tune")
 EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
@@ -115,7 +116,8 @@ def run_prunemark(arguments, patch):
         levels = track.find_track(name).levels if name in TRACK_NAMES else track.find_track("digits-resnet8").levels
         arguments = [*arguments, "--level", levels[0].name]
     if arguments[1] in ("submit", *EXPERIMENTS) and "--seeds" in arguments and "--dry-run" not in arguments:
-        arguments[arguments.index("--seeds") + 1] = "2"
+        seeds = arguments.index("--seeds") + 1
+        arguments[seeds] = "2" if arguments[seeds].isdigit() else arguments[seeds]
     patch.setattr(sys, "argv", arguments)
     try:
         cli.main()
@@ -171,9 +173,9 @@ TRACK_NAMES = {name for t in track.TRACKS.values() for name in (t.name, t.id)}
 
 @pytest.fixture
 def board(request, clone):
-    """The repository's own board beside the rest, for the page that reads it; others contribute to an empty one."""
+    """The repository's own board, for the pages that read it; others contribute to an empty one."""
     folder = clone / "leaderboard"
-    if request.node.callspec.params["page"].name != "site.md":
+    if request.node.callspec.params["page"].name not in READ_THE_BOARD:
         yield None
         return
     aside = folder.rename(clone / "aside") if folder.exists() else None
@@ -189,7 +191,7 @@ def board(request, clone):
 def test_every_command_and_example_of_a_page_works(page, execute, clone, board):
     for kind, text in blocks(page):
         if kind == "python":
-            name = re.match(r"# (\w+\.py)\n", text)
+            name = re.match(r"# ([\w/]+\.py)\n", text)
             assert name, f"a python block has to start with its file's name, as in `# method.py`:\n{text[:80]}"
             (clone / name[1]).write_text(text)
         elif kind == "console":
@@ -224,14 +226,55 @@ def test_the_pages_have_commands_at_all():
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name)
 def test_relative_links_lead_to_files(page):
     for target in LINK.findall(FENCE.sub("", page.read_text())):
-        if not target.startswith(("http://", "https://", "#")):
-            assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
+        if not target.startswith(("http://", "https://")):
+            path, _, anchor = target.partition("#")
+            led_to = page.parent / path if path else page
+            assert led_to.exists(), f"{page.name} links to {target}"
+            assert not anchor or anchor in anchors(led_to), f"{page.name} links to {target}"
+
+
+def anchors(page):
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_a_release_that_the_readme_names_is_the_board_beside_it():
     (identifier,) = re.findall(r"^Identifier: `(.+)`$", (ROOT / "leaderboard" / "BOARD.md").read_text(), re.MULTILINE)
-    for id in re.findall(r"release (\d{4}\.\d+)", (ROOT / "README.md").read_text()):
+    for id in re.findall(r"release (\d{4}\.\d+)", FENCE.sub("", (ROOT / "README.md").read_text())):
         assert identifier.startswith(f"prunemark-{id}-"), f"README.md calls the board release {id}; it is {identifier}"
+
+
+def test_the_method_of_the_readme_is_the_example():
+    (shown,) = (text for kind, text in blocks(ROOT / "README.md") if kind == "python")
+    example = (ROOT / "examples" / "geometric_median.py").read_text()
+    assert shown.partition("\n")[2] == example[example.index("import torch") :]
+
+
+def cells(line):
+    return [cell.strip() for cell in line.replace("\\", "").strip("|").split("|")]
+
+
+def test_what_the_page_about_papers_shows_is_printed(execute, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    found = blocks(ROOT / "docs" / "paper-tables.md")
+    shown = [(command, text) for (_, command), (kind, text) in itertools.pairwise(found) if kind == "text"]
+    assert len(shown) == 2
+    for command, text in shown:
+        assert text in execute(commands_of(command)[-1][0])[1]
+
+
+def test_the_table_of_the_readme_has_the_numbers_of_its_release(execute, monkeypatch):
+    """The columns that it shows, of the ranked rows."""
+    page = (ROOT / "README.md").read_text()
+    command = re.search(r"^\$ (prunemark leaderboard .*--release .*)$", page, re.MULTILINE)
+    shown = [cells(line) for line in page[command.end() :].split("\n\n")[1].splitlines()]
+    monkeypatch.chdir(ROOT)
+    code, printed = execute(f"{command[1]} --format markdown")
+    assert code == 0
+    whole = [cells(line) for line in printed[printed.index("| Method") :].split("\n\n")[0].splitlines()]
+    columns = [whole[0].index(title) for title in shown[0]]
+    assert shown[2:] == [[row[column] for column in columns] for row in whole[2:]]
 
 
 def test_every_column_of_the_board_is_explained():
