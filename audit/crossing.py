@@ -18,10 +18,9 @@ from prunemark.setups.values import State
 
 @dataclass(frozen=True)
 class CrossFinding:
-    """Who wins under each recipe: `gaps` are (recipe, winner minus loser)."""
+    """Who wins under both recipes, and by how much under each, in words."""
 
     outcome: Literal["wins", "loses", "depends"]
-    gaps: tuple[tuple[str, Gap], ...]
     why: str
 
 
@@ -45,10 +44,10 @@ def judge(
     positions = {found.position() for _, found in gaps}
     words = "; ".join(f"under {recipe} {_span(found)}" for recipe, found in gaps)
     if positions == {"above"}:
-        return CrossFinding("wins", gaps, f"{pair.winner.name} wins under both recipes: {words}")
+        return CrossFinding("wins", f"{pair.winner.name} wins under both recipes: {words}")
     if positions == {"below"}:
-        return CrossFinding("loses", gaps, f"{pair.winner.name} loses under both recipes: {words}")
-    return CrossFinding("depends", gaps, f"no consistent winner beyond noise: {words}. {_highest(pair, arms)}")
+        return CrossFinding("loses", f"{pair.winner.name} loses under both recipes: {words}")
+    return CrossFinding("depends", f"no consistent winner beyond noise: {words}. {_highest(pair, arms)}")
 
 
 def _result(comparison: Comparison, method: str, recipe: str) -> Crossed | None:

@@ -82,10 +82,6 @@ class Entry:
     ignored: tuple[str, ...] = ()
     where: str = field(default="")
 
-    def leaf(self, name: str) -> Reported:
-        """What is reported under this name; silence where nothing is."""
-        return self.leaves[name]
-
 
 def read_entry(name: str, scope: Scope) -> Entry:
     """Reads one entry. Raises InputError with the place of what cannot be read."""

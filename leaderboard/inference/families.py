@@ -26,7 +26,6 @@ class OverFamilies:
     `p_holm` is adjusted for all methods that are tested over these families.
     """
 
-    families: int
     mean_margins: float
     interval: tuple[float, float]
     p_raw: float
@@ -87,7 +86,7 @@ def over_families(means: Mapping[str, Mapping[str, float]], anchor: str, quantum
     }
     adjusted = holm([test.p_two_sided for test in tests.values()])
     methods = {
-        name: OverFamilies(test.seeds, test.difference_pp, test.interval_pp, test.p_two_sided, p)
+        name: OverFamilies(test.difference_pp, test.interval_pp, test.p_two_sided, p)
         for (name, test), p in zip(tests.items(), adjusted, strict=True)
     }
     whole = {anchor: dict.fromkeys(names, 0.0), **means}

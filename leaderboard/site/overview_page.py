@@ -95,8 +95,6 @@ def cell_view(material: Material, tables: list[Table] | None) -> dict[str, Any] 
         "page": material.places.track(tables[0].track, tables[0].setup),
         "counts": counts,
         "words": tally_words(counts),
-        "total": sum(counts.values()),
-        "settled": sum(counts.values()) - counts["undetermined"],
     }
 
 
