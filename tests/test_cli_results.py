@@ -154,7 +154,8 @@ def test_verify_says_what_is_sound(command, home, board, records):
     code, out, err = command("verify", board)
     assert code == 2 and "is missing: the source of L1-norm" in err and "2 things are missing" in err
     path.write_text(path.read_text().replace('"seed":0', '"seed":4'))
-    assert command("verify", path)[0] == command("verify", home)[0] == 3
+    code, _, err = command("verify", path)
+    assert code == command("verify", home)[0] == 3 and "was edited" in err and err.count("\n") <= 2
     assert command("verify", "nowhere")[0] == 2
 
 

@@ -1,4 +1,4 @@
-"""New images, other tracks: known answers, peers, degenerate tables, type I error."""
+"""New images, other tracks: known answers, peers, degenerate tables. Type I errors: `test_simulations.py`."""
 
 from __future__ import annotations
 
@@ -196,17 +196,3 @@ def test_nothing_is_imputed_across_tracks() -> None:
         across_tracks({"a": whole}, {"a": 0})
     with pytest.raises(ValueError, match="compared on"):
         across_tracks({}, {})
-
-
-def test_type_one_error_for_new_seeds_and_new_images() -> None:
-    """Equal methods, with images that favour one on every seed: the paired t takes them for its merit."""
-    generator = np.random.default_rng(8)
-    crossed, paired = 0, 0
-    for _ in range(600):
-        chance = generator.normal(0, 1, 300)  # which images favour A, on every seed
-        noise = generator.normal(0, 1, (5, 300)) + generator.normal(0, 0.05, (5, 1))
-        d = np.sign(chance + noise) * (np.abs(chance + noise) > 1)
-        crossed += crossed_t(d).p_two_sided <= 0.05
-        paired += paired_t(100 * d.mean(axis=1), np.zeros(5), quantum_percent=1 / 3).p_two_sided <= 0.05
-    assert 0.03 <= crossed / 600 <= 0.07
-    assert paired / 600 > 0.12

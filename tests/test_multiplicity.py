@@ -241,14 +241,3 @@ def test_family_wise_error_of_the_verdicts() -> None:
         uncorrected += min(c.p_two_sided for c in comparisons.values()) <= 0.05
     assert 0.02 <= errors / 1000 <= 0.06
     assert uncorrected / 1000 > 0.12
-
-
-def test_family_wise_error_of_false_equivalence() -> None:
-    """Four methods that differ by exactly the margin: an equivalence anywhere is an error."""
-    generator = np.random.default_rng(11)
-    errors = 0
-    for _ in range(300):
-        scores = field(generator, [93] + [93 + MARGIN] * 4, 5)
-        verdicts = judge(against_anchor(scores, "m0", quantum_percent=QUANTUM), margin_pp=MARGIN)
-        errors += any(verdict.within_margin for verdict in verdicts.values())
-    assert errors / 300 <= 0.08
