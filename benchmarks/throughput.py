@@ -161,7 +161,7 @@ def overhead(pairs: int) -> str:
     from prunemark.benchmark.trial.plan import Competitor, make_trials
     from prunemark.setups.comparison import SETUPS
 
-    name, source = locate("L1-norm", {"L1-norm": "prunemark.baselines.l1_norm:L1Norm"})
+    name, source = locate("L1-norm")
     method = Competitor(name, "pruned", "submission", source, (("allocation", "uniform"),))
     short = dataclasses.replace(TRACK, pretraining=dataclasses.replace(TRACK.retraining))
     trials = make_trials(short, SETUPS["S3.2"], short.levels[:1], range(pairs + 1), method, (), "cpu")

@@ -1,14 +1,15 @@
 """What `prunemark methods show` prints: read off the source, of a class and of what it derives from."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.submissions import catalogue
 from prunemark.benchmark.submissions.submission import describe, locate
 from prunemark.setups.about import About
+from prunemark.setups.card import shipped_cards
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import TRACKS
 
@@ -82,18 +83,33 @@ def test_a_class_that_is_no_method_is_shown_for_what_it_is(shown):
     assert facts["granularity (what)"] == "not stated" and "about = About(...)" in facts["about"]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", shipped_cards())
 def test_every_shipped_method_says_what_it_is(name):
     facts = catalogue.method(name)
     assert all(facts.get(fact) for fact in (*AXES, "what", "paper", "formula", "cost")), facts
     test = HOUSE / facts["conformance test"]
-    assert test.is_file() and METHODS[name].partition(":")[2] in test.read_text(), "a test that names the class"
+    assert test.is_file() and shipped_cards()[name].class_name in test.read_text(), "a test that names the class"
 
 
-@pytest.mark.parametrize("name", METHODS)
+def test_a_shipped_method_is_shown_with_its_card(prunemark):
+    facts, card = catalogue.method("L1-norm"), shipped_cards()["L1-norm"]
+    assert (facts["family"], facts["year"], facts["paper"]) == ("magnitude", 2017, card.citation)
+    assert facts["link"] == "https://arxiv.org/abs/1608.08710" and "Igor Durdanovic" in facts["paper"]
+    assert "see also" not in facts and "arXiv:1912.05671" in catalogue.method("Weight-rewinding")["see also"]
+    assert catalogue.method("Random")["paper"] == "none: a control"
+    by_json = {row["name"]: row for row in json.loads(prunemark("methods", "--format", "json")[1])}
+    assert list(by_json) == list(shipped_cards())
+    row = by_json["L1-norm"]
+    assert (row["class"], row["family"], row["year"], row["venue"]) == (card.spec, "magnitude", 2017, "ICLR")
+    assert (row["authors"], row["title"], row["link"]) == (", ".join(card.authors), card.title, card.link)
+    header, first, *_ = prunemark("methods")[1].splitlines()
+    assert header.split() == ["name", "family", "year", "what"] and first.split()[:3] == ["AGP", "magnitude", "2018"]
+
+
+@pytest.mark.parametrize("name", shipped_cards())
 def test_what_is_read_is_what_the_class_has(name):
     """The source as it is read and the class as it is loaded: the same settings and the same words."""
-    facts, source = catalogue.method(name), locate(name, METHODS)[1]
+    facts, source = catalogue.method(name), locate(name)[1]
     description = describe(source, name)
     read = {fact[8:]: text for fact, text in facts.items() if fact.startswith("setting ")}
     assert read == {key: f"{s.default}: {s.meaning}" for key, s in description.settings.items()}
@@ -107,7 +123,7 @@ def test_an_about_that_is_none_is_refused(tmp_path):
     text += "    def score(self, layer, context):\n        return layer.weight\n"
     (tmp_path / "odd.py").write_text(text)
     with pytest.raises(TypeError, match=r"about of Odd is About\(\.\.\.\) or None"):
-        describe(locate(f"{tmp_path / 'odd.py'}:Odd", {})[1], "Odd")
+        describe(locate(f"{tmp_path / 'odd.py'}:Odd")[1], "Odd")
 
 
 def test_an_about_takes_words_only_by_name():

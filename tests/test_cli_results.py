@@ -8,14 +8,13 @@ import shlex
 
 import pytest
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.record import dump
 from prunemark.benchmark.submissions.submission import locate
 from prunemark.leaderboard.archive.packs import write_pack
 
 ANCHOR, MINE, YOURS = [94.0, 95.0, 93.6, 94.8, 94.4], [96.2, 96.8, 96.0, 97.0, 96.2], [90.2, 91.0, 90.0, 90.4, 90.8]
-L1 = locate("L1-norm", METHODS)[1].sha256
-L2 = locate("L2-norm", METHODS)[1].sha256
+L1 = locate("L1-norm")[1].sha256
+L2 = locate("L2-norm")[1].sha256
 
 
 @pytest.fixture

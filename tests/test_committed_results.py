@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.exchange.acceptance import disagreement
 from prunemark.benchmark.exchange.contribution import Contribution, text_of
 from prunemark.benchmark.exchange.rerun import Code, run_again
@@ -185,7 +184,7 @@ def test_a_record_in_portable_arithmetic_is_obtained_again_here(found):
     )
     if not can_be_portable():
         pytest.skip("this processor has no AVX2: its arithmetic cannot be the portable one")
-    shipped = {"L1-norm": text_of(locate("L1-norm", METHODS)[1])}
+    shipped = {"L1-norm": text_of(locate("L1-norm")[1])}
     code = Code({text.sha256: text for text in shipped.values()}, {name: t.class_name for name, t in shipped.items()})
     again = run_again(record, Contribution((record,), {}, {}), code, LocalProcesses(1))
     if "numpy: recorded" in again.words or "torch: recorded" in again.words:

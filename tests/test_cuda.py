@@ -49,15 +49,9 @@ print(weights_sha256(model.state_dict()))
 
 
 def trial(name, device, setup="S3.2"):
-    _, source = locate(name, {}) if ":" in name else _shipped(name)
+    _, source = locate(name)
     competitor = Competitor(name, "pruned", "submission", source, (), "filter")
     return make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], competitor, (), device, 60.0)[0]
-
-
-def _shipped(name):
-    from prunemark.baselines.registry import METHODS
-
-    return locate(name, METHODS)
 
 
 def on_gpu(name, root, setup="S3.2"):

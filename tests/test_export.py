@@ -47,7 +47,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def run(name: str, like: str, level: str, store: Store) -> Record:
     track = dataclasses.replace(find_track(like), pretraining=SHORT, pruning=SHORT, retraining=SHORT)
-    _, source = locate(f"{SUBMISSIONS}:{name}", {})
+    _, source = locate(f"{SUBMISSIONS}:{name}")
     method = Competitor(name, "pruned", "submission", source, (), track.granularity)
     trial = make_trials(track, SETUPS["S3.2"], [track.level(level)], [0], method, (), "cpu", 60.0)[0]
     return run_trial(trial, store, lambda stage, point: None)

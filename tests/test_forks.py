@@ -10,7 +10,6 @@ import dataclasses
 import pytest
 import torch
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.images import data
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import locate
@@ -61,7 +60,7 @@ def forks(monkeypatch):
 
 
 def trial_of(device, setup):
-    method = Competitor("L1-norm", "pruned", "submission", locate("L1-norm", METHODS)[1], (), "filter")
+    method = Competitor("L1-norm", "pruned", "submission", locate("L1-norm")[1], (), "filter")
     return make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], method, (), device, 60.0)[0]
 
 

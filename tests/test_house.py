@@ -22,10 +22,6 @@ EXCEPTIONS = {
     "benchmark/commands/results.py": set(ROOMS),
     "benchmark/commands/pack.py": set(ROOMS),
     "benchmark/commands/contribution.py": set(ROOMS),
-    "benchmark/experiments/submit.py": {"baselines.registry"},  # names only: which controls run beside a submission
-    "benchmark/submissions/catalogue.py": {"baselines.registry"},
-    "benchmark/experiments/reproduce.py": {"baselines.registry"},
-    "benchmark/experiments/renamed.py": {"baselines.registry"},
 }
 # The rooms inside two of the folders, each with what it may import from among the others: they point one way too.
 _PLAIN = {"outcome", "record"}

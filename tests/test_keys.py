@@ -34,7 +34,7 @@ def written(folder, text=METHOD, name="mine.py", **helpers):
     for helper, content in helpers.items():
         (folder / f"{helper}.py").write_text(content)
     (folder / name).write_text(text)
-    return locate(f"{folder / name}:Mine", {})[1]
+    return locate(f"{folder / name}:Mine")[1]
 
 
 def trial_of(source, track=TRACK, setup="S3.2", kind="pruned", own=OWN_NOTHING, level=0, **changes):
@@ -233,7 +233,7 @@ def test_what_a_method_brings_and_what_a_control_is_given_are_in_the_keys(source
 def test_code_and_class_of_a_method_are_in_the_keys(tmp_path, source):
     other = written(tmp_path / "two", METHOD.replace("abs()", "square()"))
     both = written(tmp_path / "three", f"{METHOD}\n\nclass Other(Mine):\n    pass\n")
-    twin = locate(f"{tmp_path}/three/mine.py:Other", {})[1]
+    twin = locate(f"{tmp_path}/three/mine.py:Other")[1]
     follows = {"prune", "retrain", "evaluate"}
     assert changed(trial_of(source), trial_of(other)) == follows == changed(trial_of(both), trial_of(twin))
 

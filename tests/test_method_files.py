@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.submissions.covered import covered_files
 from prunemark.benchmark.submissions.method_files import (
     LARGEST_BYTES,
@@ -18,6 +17,7 @@ from prunemark.benchmark.submissions.method_files import (
     write_source,
 )
 from prunemark.benchmark.submissions.submission import describe, locate
+from prunemark.setups.card import shipped_methods
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 CRITERION = """from prunemark.benchmark.method import FilterCriterion
@@ -41,7 +41,7 @@ def write(folder, **files):
 
 def carried(path, name, tmp_path):
     """A source read, and written back into another folder: (as it was, the text, as it is there)."""
-    source = locate(f"{path}:{name}", {})[1]
+    source = locate(f"{path}:{name}")[1]
     (tmp_path / "try").mkdir()
     text = read_source(source, tmp_path / "try")
     return source, text, write_source(text, tmp_path / "back")
@@ -75,7 +75,7 @@ def test_a_clone_of_the_harness_is_no_part_of_a_method_in_it_or_beside_it(tmp_pa
     )
     (path.parent / "helper.py").write_text("x = 1\n")
     assert [file.name for file in covered_files(path)] == ["helper.py", "mine.py"]
-    assert locate(f"{path}:Mine", {})[0] == "Mine"
+    assert locate(f"{path}:Mine")[0] == "Mine"
 
 
 def test_relative_imports_work_where_it_is_put_back(tmp_path, monkeypatch):
@@ -107,9 +107,9 @@ def test_line_ends_and_letters_survive(tmp_path):
     assert back.sha256 == source.sha256 and (tmp_path / "back/0/submitted/mine.py").read_bytes() == content
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", shipped_methods())
 def test_every_method_that_ships_can_be_carried(name, tmp_path):
-    source = locate(name, METHODS)[1]
+    source = locate(name)[1]
     text = read_source(source, tmp_path)
     assert text.sha256 == source.sha256 and source.class_name in text.classes
 
@@ -126,7 +126,7 @@ def test_of_several_classes_in_one_file_each_can_be_asked_for(tmp_path):
 
 def test_a_file_that_was_changed_meanwhile_is_not_passed_off_as_the_one_that_ran(tmp_path):
     write(tmp_path, mine=CRITERION.format(name="Mine", imports=""))
-    source = locate(f"{tmp_path / 'mine.py'}:Mine", {})[1]
+    source = locate(f"{tmp_path / 'mine.py'}:Mine")[1]
     write(tmp_path, mine=CRITERION.format(name="Mine", imports="import os"))
     with pytest.raises(WorkFailed, match="has changed since it was run"):
         read_source(source, tmp_path / "try")
@@ -201,7 +201,7 @@ def test_what_runs_before_a_method_in_a_package_is_part_of_it(tmp_path, line):
         (place / "pack" / "__init__.py").write_text(f"SIGN = {sign}\n")
         (place / "pack" / "sub" / "__init__.py").write_text("SIGN = OTHER = 1\n")
         (place / "pack" / "sub" / "mine.py").write_text(f"{line}\n\n\nclass Mine:\n    pass\n")
-        source = locate(f"{place}/pack/sub/mine.py:Mine", {})[1]
+        source = locate(f"{place}/pack/sub/mine.py:Mine")[1]
         hashes.append(source.sha256)
         (tmp_path / f"again{sign}").mkdir()
         text = read_source(source, tmp_path / f"again{sign}")
@@ -217,6 +217,6 @@ def test_what_runs_before_a_method_in_a_package_is_part_of_it(tmp_path, line):
 def test_packages_that_do_nothing_are_no_part_of_it(tmp_path):
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "mine.py").write_text("class Mine:\n    pass\n")
-    alone = locate(f"{tmp_path}/pack/mine.py:Mine", {})[1]
+    alone = locate(f"{tmp_path}/pack/mine.py:Mine")[1]
     (tmp_path / "pack" / "__init__.py").write_text('"""Mine."""\n')
-    assert locate(f"{tmp_path}/pack/mine.py:Mine", {})[1].sha256 == alone.sha256
+    assert locate(f"{tmp_path}/pack/mine.py:Mine")[1].sha256 == alone.sha256

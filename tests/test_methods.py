@@ -6,7 +6,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.submissions.submission import locate
 from prunemark.leaderboard.archive.methods import MethodFiles, examine_methods, read_method, read_methods, write_method
 from prunemark.setups.errors import InputError, RuleBroken
@@ -21,7 +20,7 @@ def test_a_source_has_the_hash_that_the_harness_gives_it():
     """`benchmark/submissions/submission.py` hashes the files that it finds; here are the same texts."""
     from pathlib import Path
 
-    source = locate("L1-norm", METHODS)[1]
+    source = locate("L1-norm")[1]
     path = Path(source.path)
     assert MethodFiles(source.class_name, ((path.name, path.read_text()),)).source_sha256 == source.sha256
 

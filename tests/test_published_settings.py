@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.submissions.submission import load_class, locate
+from prunemark.setups.card import shipped_methods
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "GraSP": {"temperature": 200.0, "images_per_class": 10},  # authors' code
@@ -57,13 +57,13 @@ DEVIATIONS: dict[tuple[str, str], tuple[Any, Any, str]] = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_defaults_are_the_papers(name: str) -> None:
-    method = load_class(locate(name, METHODS)[1])()
+    method = load_class(locate(name)[1])()
     assert {setting: getattr(method, setting) for setting in PUBLISHED[name]} == PUBLISHED[name]
 
 
 @pytest.mark.parametrize(("name", "setting"), DEVIATIONS)
 def test_what_deviates_from_a_paper_is_named_with_the_papers_value(name: str, setting: str) -> None:
-    method = load_class(locate(name, METHODS)[1])
+    method = load_class(locate(name)[1])
     here, paper, words = DEVIATIONS[name, setting]
     assert getattr(method(), setting) == here != paper and setting not in PUBLISHED.get(name, {})
     assert words in " ".join(str(method.__doc__).split())
@@ -71,13 +71,13 @@ def test_what_deviates_from_a_paper_is_named_with_the_papers_value(name: str, se
 
 def test_the_page_names_the_methods_that_declare_a_recipe() -> None:
     """All others are retrained by the track's recipe, under S2 too."""
-    declaring = [name for name in METHODS if load_class(locate(name, METHODS)[1]).retraining is not None]
+    declaring = [name for name in shipped_methods() if load_class(locate(name)[1]).retraining is not None]
     page = " ".join((Path(__file__).parents[1] / "docs" / "fairness.md").read_text().split())
     assert f"these declare one: {', '.join(declaring[:-1])} and {declaring[-1]}." in page
 
 
 @pytest.mark.parametrize("name", ["OBD-C", "Kron-OBD"])
 def test_a_paper_that_has_a_recipe_which_is_not_declared_is_said(name: str) -> None:
-    method = load_class(locate(name, METHODS)[1])
+    method = load_class(locate(name)[1])
     assert method.retraining is None
     assert "That recipe is not declared as the method's own" in str(method.__doc__)

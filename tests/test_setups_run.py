@@ -43,7 +43,7 @@ def run(tmp_path_factory):
 
     @functools.cache
     def one(setup, name, file="submissions.py", kind="pruned", own=Own(), settings=(), seed=0):  # noqa: B008
-        source = locate(f"{HERE / file}:{name}", {})[1] if kind == "pruned" else None
+        source = locate(f"{HERE / file}:{name}")[1] if kind == "pruned" else None
         competitor = Competitor(name, kind, "submission", source, settings, "filter", own)
         trial = make_trials(TRACK, SETUPS[setup], [TRACK.level(LEVEL)], [seed], competitor, (), DEVICE, SECONDS)[0]
         return run_there(trial, store)
@@ -146,7 +146,7 @@ def test_sxb_has_one_sum_of_flops(run):
 def test_one_dense_run_gives_every_base_with_the_same_bits(run, tmp_path):
     """P4 taken on from the stored P1 equals P4 trained in one go."""
     together = run("SX-A", "Fine", own=Own(prune_at=4)).outcome
-    source = locate(f"{HERE / 'submissions.py'}:Fine", {})[1]
+    source = locate(f"{HERE / 'submissions.py'}:Fine")[1]
     competitor = Competitor("Fine", "pruned", "submission", source, (), "filter", Own(prune_at=4))
     trial = make_trials(TRACK, SETUPS["SX-A"], [TRACK.level(LEVEL)], [0], competitor, (), DEVICE, SECONDS)[0]
     alone = run_there(trial, Store(tmp_path)).outcome

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.submissions.submission import locate
+from prunemark.setups.card import shipped_methods
 
 GOLDEN = Path(__file__).parent / "golden" / "methods.json"
 
 
 def identities() -> dict[str, str]:
-    return {name: locate(name, METHODS)[1].sha256 for name in METHODS}
+    return {name: locate(name)[1].sha256 for name in shipped_methods()}
 
 
 def refresh() -> None:

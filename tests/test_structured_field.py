@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 from where import DEVICE, SECONDS, run_there
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.method import FilterCriterion
 from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import describe, load_class, locate
 from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.setups.card import shipped_methods
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
@@ -20,7 +20,7 @@ from prunemark.setups.track import find_track
 pytestmark = pytest.mark.usefixtures("quickly_timed")
 
 slow = pytest.mark.slow
-SOURCES = {name: locate(name, METHODS)[1] for name in METHODS}
+SOURCES = {name: locate(name)[1] for name in shipped_methods()}
 DESCRIPTIONS = {name: describe(source, name) for name, source in SOURCES.items()}
 FILTERS = [name for name, description in DESCRIPTIONS.items() if description.granularity == "filter"]
 TRAINING = {"GReg-1", "GReg-2", "Group-norm", "SFP", "Slimming", "TPP"}

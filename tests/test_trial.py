@@ -33,7 +33,7 @@ def quick(name="digits-resnet8"):
 
 
 def competitor(name, **settings):
-    _, source = locate(f"{SUBMISSIONS}:{name}", {})
+    _, source = locate(f"{SUBMISSIONS}:{name}")
     return Competitor(name, "pruned", "submission", source, tuple(settings.items()))
 
 
@@ -181,7 +181,7 @@ def test_scratch_and_dense_are_references(store):
 def test_random_control_takes_the_layer_ratios_of_the_submission(store):
     submission = competitor("Trains", epochs=1)
     mine = run(trial_of(submission), store).outcome.compression.kept
-    _, source = locate("Random", {"Random": "prunemark.baselines.random_filters:RandomFilters"})
+    _, source = locate("Random")
     random = Competitor("Random", "pruned", "control", source, (("allocation", "uniform"),), shares_ratios=True)
     track = quick()
     trial = make_trials(track, SETUPS["S3.2"], [track.level("90%")], [0], submission, [random], "cpu")[1]
@@ -191,7 +191,7 @@ def test_random_control_takes_the_layer_ratios_of_the_submission(store):
 def test_a_control_beside_a_method_that_failed_takes_the_levels_own_ratios(store):
     """By itself random pruning of weights draws over all layers at once: as many rows as there are seeds."""
     track = quick("digits-resnet8-weights")
-    _, source = locate("Random-weights", {"Random-weights": "prunemark.baselines.random_weights:RandomWeights"})
+    _, source = locate("Random-weights")
     settings = (("allocation", "global"), ("epochs", 0), ("schedule", "one-shot"))
     random = Competitor("Random-weights", "pruned", "control", source, settings, "weight", shares_ratios=True)
     failing = dataclasses.replace(competitor("RaisesWeights"), granularity="weight")
@@ -228,7 +228,7 @@ def test_a_damaged_base_is_set_aside_and_made_again(store, tmp_path):
 
 
 def test_describing_a_method(tmp_path):
-    _, source = locate(f"{SUBMISSIONS}:Fine", {})
+    _, source = locate(f"{SUBMISSIONS}:Fine")
     described = describe_in_child(source, "Fine")
     assert described.summary == "L2 norm, with a setting."
     assert described.settings["power"].default == 2.0 and described.settings["power"].meaning == "which norm"
@@ -251,6 +251,6 @@ def test_what_a_submission_may_not_do_it_may_not_do_when_it_is_loaded_either(tmp
     for number, (trick, said) in enumerate(tricks.items()):
         (tmp_path / f"mine{number}.py").write_text(trick + text)
         with pytest.raises(ChildFailed, match=said):
-            describe_in_child(locate(f"{tmp_path}/mine{number}.py:Mine", {})[1], "Mine")
+            describe_in_child(locate(f"{tmp_path}/mine{number}.py:Mine")[1], "Mine")
     (tmp_path / "sound.py").write_text(text)
-    assert describe_in_child(locate(f"{tmp_path}/sound.py:Mine", {})[1], "Mine").granularity == "filter"
+    assert describe_in_child(locate(f"{tmp_path}/sound.py:Mine")[1], "Mine").granularity == "filter"

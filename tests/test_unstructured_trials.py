@@ -6,7 +6,6 @@ import functools
 import pytest
 from where import DEVICE, SECONDS, run_there
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.record import pipeline_of
 from prunemark.benchmark.results.store import Store
 from prunemark.benchmark.submissions.submission import locate
@@ -14,6 +13,7 @@ from prunemark.benchmark.trial.describing import describe_in_child
 from prunemark.benchmark.trial.plan import Competitor, make_trials
 from prunemark.setups.assessment import assess
 from prunemark.setups.budget import Own
+from prunemark.setups.card import shipped_methods
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
@@ -49,7 +49,7 @@ def run(tmp_path_factory):
 
     @functools.cache
     def one(setup, name, track=None, prune_at=None):
-        _, source = locate(name, METHODS)
+        _, source = locate(name)
         granularity = "N:M" if name == "SR-STE" else "weight"
         own = Own(prune_at=prune_at)
         competitor = Competitor(name, "pruned", "submission", source, FEW.get(name, ()), granularity, own)
@@ -102,7 +102,7 @@ def test_s42_holds_among_them(run):
 @pytest.mark.parametrize("name", some(AT_INITIALISATION, {"SNIP", "RigL"}))
 def test_methods_for_random_weights_get_them_under_sxa(run, name):
     """The base of epoch 0 is trained for no epoch; the sum of epochs is the track's all the same."""
-    assert describe_in_child(locate(name, METHODS)[1], name).prune_at == 0
+    assert describe_in_child(locate(name)[1], name).prune_at == 0
     record = run("SX-A", name, prune_at=0)
     outcome = ok(record)
     trained = 2 if name in TRAINING else 0
@@ -130,6 +130,6 @@ def test_sparse_training_says_that_it_does_not(run):
 
 
 def test_every_method_for_weights_is_here():
-    found = {name: describe_in_child(locate(name, METHODS)[1], name).granularity for name in METHODS}
+    found = {name: describe_in_child(locate(name)[1], name).granularity for name in shipped_methods()}
     here = {name for name, granularity in found.items() if granularity in ("weight", "N:M")}
     assert here == {*TRAINING, *ONE_SHOT, "Random-weights"}

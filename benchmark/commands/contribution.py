@@ -28,16 +28,16 @@ Say = Callable[[str], None]
 
 def check_before_running(submission: Competitor, trials: Sequence[Trial], folder: Path) -> None:
     """Raises InputError, before anything is run, when the results could not be added or accepted afterwards."""
-    from prunemark.baselines.registry import METHODS
     from prunemark.benchmark.exchange.contribution import text_of
     from prunemark.benchmark.exchange.growing import anchor_seeds, outgrown, planned_seeds
     from prunemark.benchmark.submissions.submission import locate
+    from prunemark.setups.card import shipped_methods
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--contribute {folder} is a file. Give the folder of a board, such as leaderboard in a clone")
     if submission.source:
         text_of(submission.source)
-        if submission.name in METHODS and locate(submission.name, METHODS)[1].sha256 != submission.source.sha256:
+        if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:
             raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
     if found := outgrown(anchor_seeds(_counting(folder)), planned_seeds(trials), _looks()):
         raise InputError(f"--contribute {folder}: {found[0]}.\nChoose --seeds 5, or 10; what has run is not run again")
@@ -225,8 +225,8 @@ def _texts(methods: Mapping[str, Any]) -> dict[str, SourceText]:
 
 def _shipped() -> dict[str, SourceText]:
     """The methods of this repository, as text, by name."""
-    from prunemark.baselines.registry import METHODS
     from prunemark.benchmark.exchange.contribution import text_of
     from prunemark.benchmark.submissions.submission import locate
+    from prunemark.setups.card import shipped_methods
 
-    return {name: text_of(locate(name, METHODS)[1]) for name in METHODS}
+    return {name: text_of(locate(name)[1]) for name in shipped_methods()}

@@ -56,7 +56,10 @@ def list_methods(context: typer.Context, format: Format = "table") -> None:
         from prunemark.benchmark.commands import tables
         from prunemark.benchmark.submissions import catalogue
 
-        tables.print_rows(catalogue.methods(), format, console())
+        rows = catalogue.methods()
+        if format == "table":  # the other formats have the whole card
+            rows = [{column: row[column] for column in ("name", "family", "year", "what")} for row in rows]
+        tables.print_rows(rows, format, console())
 
 
 @show_methods.command("show")

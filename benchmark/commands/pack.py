@@ -49,12 +49,12 @@ def pack(
 
 def _sources(records: Sequence[Record], given: Sequence[str]) -> list[MethodFiles]:
     """The source of every method that ran. Raises InputError when one is neither given nor ships as it ran."""
-    from prunemark.baselines.registry import METHODS
     from prunemark.benchmark.exchange.contribution import text_of
     from prunemark.benchmark.submissions.submission import locate
     from prunemark.leaderboard.archive.methods import MethodFiles
+    from prunemark.setups.card import shipped_methods
 
-    texts = [text_of(locate(spec, METHODS)[1]) for spec in (*METHODS, *given)]
+    texts = [text_of(locate(spec)[1]) for spec in (*shipped_methods(), *given)]
     known = {text.sha256: MethodFiles(text.class_name, text.files) for text in texts}
     ran = {r.outcome.method.source_sha256: r.outcome.method.name for r in records if r.outcome.method.source_sha256}
     if missing := sorted(f"{name} ({sha256[:12]})" for sha256, name in ran.items() if sha256 not in known):

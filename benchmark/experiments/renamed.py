@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.results.store import Store, key_of
 from prunemark.benchmark.submissions.covered import covered_files, sha256_of
-from prunemark.benchmark.submissions.submission import MethodSource, locate, module_file
+from prunemark.benchmark.submissions.submission import MethodSource, locate
 from prunemark.benchmark.trial.plan import Trial
+from prunemark.setups.card import BASELINES
 
 NAME = "name.json"
 
@@ -25,7 +25,7 @@ def locate_here(spec: str, store: Store) -> tuple[str, MethodSource]:
 
     Raises as `locate` does.
     """
-    shown, source = locate(spec, METHODS)
+    shown, source = locate(spec)
     folder = None if _ships(source) else store.read(_key(source))
     name = json.loads((folder / NAME).read_text()) if folder else source.name
     if name in {file.name for file in covered_files(Path(source.path))}:  # its own, or now that of a file beside it
@@ -49,7 +49,7 @@ def in_words(trials: Iterable[Trial]) -> list[str]:
 
 
 def _ships(source: MethodSource) -> bool:
-    return Path(source.path).parent == module_file("prunemark.baselines.registry").resolve().parent
+    return Path(source.path).parent == BASELINES
 
 
 def _key(source: MethodSource) -> str:

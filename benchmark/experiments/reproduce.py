@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.experiments.executor import Executor
 from prunemark.benchmark.experiments.submit import SUMMARIES, describe_methods
 from prunemark.benchmark.results.home import Home
@@ -46,7 +45,7 @@ def grid_trials(
     grid: Grid, track: Track, seeds: Sequence[int], device: str, home: Home, executor: Executor
 ) -> tuple[Trial, ...]:
     """All trials of a grid. The pruned rows are the track's anchor: L1-norm, or magnitude for weights."""
-    source = locate(track.anchor, METHODS)[1]
+    source = locate(track.anchor)[1]
     what = describe_methods({track.anchor: source}, home, executor)[track.anchor]
     settings = tuple(what.with_settings({}).items())
     levels, factor = levels_for(track, grid.ratios), factor_for(track, grid)

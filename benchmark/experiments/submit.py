@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.experiments.doctor import Finding
 from prunemark.benchmark.experiments.executor import Event, Executor, Job
 from prunemark.benchmark.experiments.renamed import locate_here, remember
@@ -104,7 +103,7 @@ def _stored_description(store: Store, key: str) -> MethodDescription | None:
 
 def check(spec: str, settings: dict[str, str], track: str | None, executor: Executor) -> list[Finding]:
     """Whether a method is well-formed, found out in a process of its own. Raises InputError."""
-    name, source = locate(spec, METHODS)
+    name, source = locate(spec)
     found: list[Finding] = []
 
     def listen(event: Event) -> None:
@@ -129,10 +128,10 @@ def competitors(
     track = request.track
     name, source = locate_here(spec, home.store)
     control = RANDOM_CONTROL[track.granularity]
-    sources = {name: source} | {n: locate(n, METHODS)[1] for n in (track.anchor, control)}
+    sources = {name: source} | {n: locate(n)[1] for n in (track.anchor, control)}
     if name in {reference for reference, _, _ in REFERENCES}:
         raise InputError(f"{name!r} is the name of a reference that runs beside every method. Give your class another")
-    if name in (track.anchor, control) and source != locate(name, METHODS)[1]:
+    if name in (track.anchor, control) and source != locate(name)[1]:
         raise InputError(f"{name!r} is the name of a method that ships with Prunemark. Give your class another name")
     described = describe_methods(sources, home, executor)
 

@@ -6,9 +6,9 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from prunemark.baselines.registry import METHODS
 from prunemark.benchmark.submissions.declared import about_of, class_values, lineage, literal, settings_of
 from prunemark.benchmark.submissions.submission import locate
+from prunemark.setups.card import Card, shipped_cards
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup
 from prunemark.setups.factors import HARNESS_FACTORS
 from prunemark.setups.recipe import Recipe
@@ -91,17 +91,32 @@ def _recipe(recipe: Recipe) -> str:
 
 def methods() -> list[dict[str, Any]]:
     """One row a method that ships with Prunemark."""
-    return [{"name": name, "class": spec, "what": method(name)["what"]} for name, spec in METHODS.items()]
+    return [
+        {
+            "name": name,
+            "class": card.spec,
+            "family": card.family,
+            "year": card.year or "",
+            "authors": ", ".join(card.authors),
+            "title": card.title,
+            "venue": card.venue,
+            "link": card.link,
+            "what": method(name)["what"],
+        }
+        for name, card in shipped_cards().items()
+    ]
 
 
 def method(name: str) -> dict[str, Any]:
     """What can be read off a method's source without running it."""
-    shown, source = locate(name, METHODS)
+    shown, source = locate(name)
     classes = lineage(Path(source.path), source.class_name)
     what, _, notes = (ast.get_docstring(classes[0]) or "no description").partition("\n\n")
     values = class_values(classes)
     facts: dict[str, Any] = {"name": shown, "what": " ".join(what.split())}
-    facts |= _about(values) | {"notes": " ".join(notes.split()) or "none"}
+    if card := shipped_cards().get(name):
+        facts |= _card(card)
+    facts = facts | _about(values) | facts | {"notes": " ".join(notes.split()) or "none"}
     facts |= {f"setting {setting}": text for setting, text in settings_of(values).items()}
     for what, declared in (("own retraining recipe", "retraining"), ("own pretraining recipe", "pretraining")):
         facts[what] = _declared(values.get(declared), "none: the track's")
@@ -115,6 +130,16 @@ def _declared(value: ast.expr | None, absent: str, text: str = "{}") -> str:
     if value is None or (isinstance(value, ast.Constant) and value.value is None):
         return absent
     return text.format(ast.unparse(value))
+
+
+def _card(card: Card) -> dict[str, Any]:
+    """The family and, where the card has one, the paper."""
+    facts: dict[str, Any] = {"family": card.family}
+    if card.title:
+        facts |= {"paper": card.citation, "year": card.year}
+    if card.links:
+        facts["link"] = ", ".join(address for _, address in card.links)
+    return facts | ({"see also": "; ".join(card.also)} if card.also else {})
 
 
 def _about(values: dict[str, ast.expr]) -> dict[str, str]:

@@ -114,7 +114,7 @@ def _sources(text: SourceText, root: Path, packages_below: Path | None) -> list[
         if packages_below:
             for parent in path.relative_to(packages_below).parents[:-1]:
                 (packages_below / parent / "__init__.py").touch()
-        source = locate(f"{path}:{text.class_name}", {})[1]
+        source = locate(f"{path}:{text.class_name}")[1]
         if source.sha256 == text.sha256:
             found.append(source)
     return found

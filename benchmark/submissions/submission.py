@@ -1,6 +1,6 @@
 """Finding a submitted method and learning what it declares, without running it in this process.
 
-A method is named by its registry name (`L1-norm`), by `path/to/file.py:Class`, or by `package.module:Class`.
+A method is given as its name in `prunemark methods` (`L1-norm`), as `path/to/file.py:Class`, or `package.module:Class`.
 Its identity is the hash of the code in its file and in every file beside it that it imports, without comments and
 docstrings (`setups/identity.py`); what it reads at run time is not covered.
 """
@@ -20,6 +20,7 @@ from typing import Any
 from prunemark.benchmark.submissions.covered import code_sha256, import_name, parsed, sha256_of
 from prunemark.setups.about import About
 from prunemark.setups.budget import Own
+from prunemark.setups.card import shipped_methods
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import OwnRecipe
 
@@ -105,20 +106,18 @@ def read_setting(name: str, text: str, default: SettingValue) -> SettingValue:
         ) from None
 
 
-def locate(spec: str, registry: dict[str, str]) -> tuple[str, MethodSource]:
+def locate(spec: str) -> tuple[str, MethodSource]:
     """The display name and the source of a method. Nothing of it is executed.
 
     Raises InputError for an unknown name, a missing file or module, a syntax error, a missing class.
     """
-    if spec in registry:
-        return spec, _source(module_file(registry[spec].partition(":")[0]), registry[spec].partition(":")[2])
-    place, colon, class_name = spec.rpartition(":")
-    if not colon:
-        if spec.endswith(".py"):
-            raise InputError(f"{spec!r} names no class. Write {spec}:ClassName")
-        raise unknown_name("method", spec, registry)
+    if spec.endswith(".py"):
+        raise InputError(f"{spec!r} names no class. Write {spec}:ClassName")
+    if ":" not in spec and spec not in (shipped := shipped_methods()):
+        raise unknown_name("method", spec, shipped)
+    place, _, class_name = (spec if ":" in spec else shipped[spec]).rpartition(":")
     path = Path(place) if place.endswith(".py") or "/" in place else module_file(place)
-    return class_name, _source(path, class_name)
+    return class_name if ":" in spec else spec, _source(path, class_name)
 
 
 def module_file(module: str) -> Path:
