@@ -1,6 +1,7 @@
 """What the pages make of a board: same runs, folds, links to papers and to newer records."""
 
 import dataclasses
+import html
 import re
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from prunemark.leaderboard.site.places import make_places
 from prunemark.leaderboard.site.record_pages import superseded
 from prunemark.leaderboard.site.track_facts import same_runs
 from prunemark.leaderboard.standings.board import make_board
+from prunemark.setups.card import shipped_cards
 
 
 def with_weights(record, setup, weights, name="Mine"):
@@ -97,8 +99,27 @@ def test_the_anchor_sorts_at_zero_on_the_page_of_a_method(site):
     assert '<td data-order="0.0">anchor</td>' in text
 
 
-def test_papers_are_read_from_the_source_and_linked_by_arxiv_id_or_doi(tmp_path, site):
-    assert "Pruning Filters for Efficient ConvNets, ICLR 2017" in (site / "method_l1-norm.html").read_text()
+def test_the_page_of_every_shipped_method_links_its_paper(tmp_path, make_record):
+    records = [make_record(name) for name in shipped_cards()]
+    build(tmp_path / "site", Loaded(tuple(records)))
+    for name, card in shipped_cards().items():
+        text = (tmp_path / "site" / f"method_{name.lower()}.html").read_text()
+        links = [f'<a href="{address}">{text}</a>' for text, address in card.links]
+        assert len(links) == {"SET": 2, "Random": 0, "Random-weights": 0}.get(name, 1)
+        assert ("<dt>Paper</dt>" in text) is bool(links), name
+        assert all(link in text for link in links) and card.citation in html.unescape(text), name
+    also = (tmp_path / "site" / "method_weight-rewinding.html").read_text()
+    assert '<a href="https://arxiv.org/abs/1912.05671">arXiv:1912.05671</a>' in also
+
+
+def test_a_long_text_is_read_once_for_links():
+    """200 kB each; a pattern that starts anew at each letter would take hours."""
+    for text in ("S" * 200_000, "10.1000/" + "." * 200_000, "arXiv:" * 33_000, "S and S, " * 22_000):
+        assert linked(text) == [(text, "")]
+    assert len([address for _, address in linked("arXiv:2301.05219 " * 12_000) if address]) == 12_000
+
+
+def test_a_strangers_paper_is_read_from_the_source_and_linked_by_arxiv_id_or_doi():
     source = MethodFiles("Mine", (("a.py", "class Other:\n    about = About(paper='no')\n"), ("b.py", "def ("), (
         "c.py", "class Mine:\n    about = About(paper='A: B, arXiv:2301.05219; '\n        'doi:10.1000/x<y>.')\n",
     )))  # fmt: skip

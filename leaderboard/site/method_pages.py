@@ -16,6 +16,7 @@ from prunemark.leaderboard.site import charts, places
 from prunemark.leaderboard.site.material import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.setups.card import shipped_cards
 
 ROLES = {
     "anchor": "anchor of a track",
@@ -23,7 +24,6 @@ ROLES = {
     "control": "control, run beside every submission",
     "reference": "reference, run beside every submission",
 }
-PAPER = re.compile(r"[A-Z][^\s,;:()]*(?: et al\.| (?:and|&) [A-Z][^\s,;:()]*)?,? (?:[A-Z][\w-]+,? ){1,4}(?:19|20)\d\d")
 LINKS = re.compile(
     r"arXiv:(?P<arxiv>\d{4}\.\d{4,5})"
     r"|(?:https?://(?:dx\.)?doi\.org/|doi:\s?)?(?P<doi>10\.\d{4,9}/[^\s;,)]*[^\s;,).])"
@@ -60,7 +60,7 @@ def method_page(material: Material, name: str, rows: list[tuple[Table, Row]]) ->
         here=material.places.method(name),
         name=name,
         summary=summary,
-        paper=linked(published_paper(records, material) or paper(summary)),
+        paper=paper(name, records, material),
         elsewhere=[part for part in linked(summary) if part[1]],
         roles=[ROLES[role] for role in roles(records)],
         results=[result_view(material, row, table) for table, row in rows],
@@ -85,10 +85,15 @@ def rows_by_method(material: Material) -> dict[str, list[tuple[Table, Row]]]:
     return found
 
 
-def paper(summary: str) -> str:
-    """The publication that a method's docstring names, such as "Li et al., ICLR 2017"; "" for none."""
-    found = PAPER.search(summary)
-    return found[0] if found else ""
+def paper(name: str, records: Mapping[str, Record], material: Material) -> list[tuple[str, str]]:
+    """A method's paper as pieces of text, each with its address or "": by its card, or as its own source states it."""
+    card = shipped_cards().get(name)
+    if card is None:
+        return linked(published_paper(records, material))
+    pieces = [(card.citation, "")] if card.title else []
+    for text, address in card.links:
+        pieces += [(", ", ""), (text, address)]
+    return [*pieces, *(piece for text in card.also for piece in (("; ", ""), *linked(text)))]
 
 
 def published_paper(records: Mapping[str, Record], material: Material) -> str:
@@ -105,7 +110,7 @@ def stated_paper(method: MethodFiles) -> str:
     for _, text in method.files:
         try:
             parsed = ast.parse(text)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         for made in parsed.body:
             if isinstance(made, ast.ClassDef) and made.name == method.class_name:
