@@ -83,7 +83,7 @@ class Card:
         found = (
             (self.arxiv, f"arXiv:{self.arxiv}", f"https://arxiv.org/abs/{self.arxiv}"),
             (self.doi, f"doi:{self.doi}", f"https://doi.org/{self.doi}"),
-            (self.url, self.url, self.url),
+            (self.url, self.url.removeprefix("https://").partition("/")[0], self.url),
         )
         return tuple((text, address) for given, text, address in found if given)
 

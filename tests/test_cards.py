@@ -43,6 +43,13 @@ def test_a_card_is_read(folder):
     assert (card.module, card.class_name, card.family, card.year) == ("mine", "Mine", "gradient", 2020)
     assert card.spec == "prunemark.baselines.mine:Mine" and card.link == "https://arxiv.org/abs/2001.01234"
     assert card.citation == "Anna A, Ben B: A Paper, ICLR 2020"
+    (folder / "mine.toml").write_text(
+        WHOLE.replace('arxiv = "2001.01234"', 'url = "https://a.org/b"\ndoi = "10.1000/x"')
+    )
+    assert read_cards(folder)["Mine"].links == (
+        ("doi:10.1000/x", "https://doi.org/10.1000/x"),
+        ("a.org", "https://a.org/b"),
+    )
     (folder / "mine.toml").write_text('[Mine]\nclass = "Mine"\nfamily = "random"\n')
     card = read_cards(folder)["Mine"]
     assert (card.citation, card.link, card.links, card.year) == ("", "", (), None)
