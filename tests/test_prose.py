@@ -7,13 +7,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-NOT_HERE = {"audit.md", "contributing.md", "dependencies.md", "networks-and-data.md"}
-NOT_HERE |= {"published-errors.md", "site.md", "statistics.md", "writing-a-method.md"}
+NOT_HERE = {"audit.md", "dependencies.md", "networks-and-data.md"}
+NOT_HERE |= {"site.md", "statistics.md", "writing-a-method.md"}
 LONGEST = {"README.md": 30, "CONTRIBUTING.md": 30}  # words of a sentence
 LONGEST_ELSEWHERE = 36
 
 RETIRED = {  # a pattern, and what to write
-    r"\b(is|are|was|were) no\b(?! (longer|more|larger|less|smaller))": "is not a ..., or say what it is",
+    r"(?<!there )\b(is|are|was|were) no\b(?! (longer|more|larger|less|smaller))": "is not a ..., or say what it is",
     r"\bbeside\b": "together with, next to, in parallel",
     r"\balone\b": "only",
     r"\bbut for\b": "except",
