@@ -15,7 +15,7 @@ import torch
 from prunemark.benchmark.compression.budget_solver import choose_filters
 from prunemark.benchmark.compression.surgery import cost_model
 from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 SPEEDUP, TOLERANCE = 2.31, 0.01
 

@@ -32,7 +32,8 @@ from prunemark.benchmark.outcome import (
 from prunemark.benchmark.record import SCHEMA, Record, canonical_json
 from prunemark.leaderboard.archive.methods import MethodFiles, write_method
 from prunemark.leaderboard.archive.packs import line_of, write_lines
-from prunemark.setups.track import TRACKS, Track
+from prunemark.setups.track import Track
+from prunemark.setups.track_files import released_tracks
 
 SETUPS = ("S2", "S3.1", "S3.2", "S4.2", "SX-A")
 SEEDS, METHODS, EPOCHS, EXAMPLES, IN_A_PACK = 8, 20, 30, 500, 1000
@@ -56,7 +57,7 @@ def write_board(folder: Path, count: int, seed: int = 0) -> None:
 
 
 def _of_a_track(number: int, seed: int) -> Iterator[Record]:
-    like = list(TRACKS.values())[number % len(TRACKS)]
+    like = list(released_tracks().values())[number % len(released_tracks())]
     track = dataclasses.replace(like, name=f"synthetic-{number:03d}", family=f"synthetic x {number % 6}")
     terms = json.loads(canonical_json(track.as_dict()))
     bits = np.random.default_rng([seed, number])

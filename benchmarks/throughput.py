@@ -33,7 +33,7 @@ from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.metering.watch import watching
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.trial.training import train
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 TRACK = find_track("digits-resnet8")
 EPOCHS = 3

@@ -11,7 +11,7 @@ from prunemark.benchmark.trial.plan import Competitor, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 if __name__ == "__main__":
     short = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2))

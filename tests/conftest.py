@@ -23,7 +23,7 @@ from prunemark.benchmark.outcome import (
     pack_correctness,
 )
 from prunemark.benchmark.record import SCHEMA, Record
-from prunemark.setups.track import TRACKS, find_track
+from prunemark.setups.track_files import find_track, released_tracks
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the harness: a process that has threads must not be forked
 
@@ -78,8 +78,8 @@ def quick_prunemark(prunemark, monkeypatch):
     """The same, with two tracks that train for two epochs."""
     from quick_cli import quick_track
 
-    monkeypatch.setitem(TRACKS, "quick@1", quick_track())
-    monkeypatch.setitem(TRACKS, "quick-weights@1", quick_track("digits-resnet8-weights@1", "quick-weights"))
+    monkeypatch.setitem(released_tracks(), "quick@1", quick_track())
+    monkeypatch.setitem(released_tracks(), "quick-weights@1", quick_track("digits-resnet8-weights@1", "quick-weights"))
     return prunemark
 
 

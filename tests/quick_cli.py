@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 
 from prunemark.benchmark.cli import main
-from prunemark.setups import track
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
+from prunemark.setups.track_files import released_tracks
 
 HERE = Path(__file__).parent
 SUBMISSIONS = HERE / "submissions.py"
@@ -18,7 +18,7 @@ SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 def quick_track(like="digits-resnet8@1", name="quick", **changes):
     """A track like a released one, but short."""
     changes = {"pretraining": SHORT, "pruning": SHORT, "retraining": SHORT, "pruning_epochs_limit": 3} | changes
-    return dataclasses.replace(track.TRACKS[like], name=name, **changes)
+    return dataclasses.replace(released_tracks()[like], name=name, **changes)
 
 
 def submit(command, method, home, *more, seeds="2", name="quick", level=("--level", "90%")):
@@ -28,5 +28,5 @@ def submit(command, method, home, *more, seeds="2", name="quick", level=("--leve
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-    track.TRACKS["quick@1"] = quick_track()
+    released_tracks()["quick@1"] = quick_track()
     main()

@@ -25,7 +25,7 @@ from prunemark.benchmark.record import SCHEMA, Record
 from prunemark.leaderboard.standings.field import place_of
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 CORRECT = np.arange(500) % 25 > 0  # 480 of 500
 RESNET = find_track("digits-resnet8")

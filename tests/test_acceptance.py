@@ -98,7 +98,7 @@ def test_a_table_grows_from_five_seeds_to_ten_and_otherwise_not(make_record, the
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"track": "mnist@1"}, "is of track 'mnist@1', which this version does not know. Known: digits-resnet8@1"),
+        ({"track": "mnist@1"}, "is of track 'mnist@1', which this version does not know. Known: cifar10-"),
         ({"track_terms": {"margin_pp": 9}}, "was run under other terms than those of track digits-resnet8@1"),
         ({"level": "91%"}, "is of level '91%', which track digits-resnet8@1 does not have"),
         ({"macs_convention": "a MAC is two"}, "counts MACs by another convention ('a MAC is two')"),

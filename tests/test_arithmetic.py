@@ -17,8 +17,8 @@ from prunemark.benchmark.trial import arithmetic
 from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.plan import Competitor, Trial
 from prunemark.setups.budget import budget_for
-from prunemark.setups.terms import PORTABLE
-from prunemark.setups.track import TRACKS, find_track
+from prunemark.setups.track import PORTABLE
+from prunemark.setups.track_files import find_track, released_tracks
 
 GOLDEN = Path(__file__).parent / "golden" / "portable_arithmetic.json"
 needs_portable = pytest.mark.skipif(
@@ -163,7 +163,7 @@ def test_no_stage_of_another_arithmetic_is_taken_for_a_portable_one() -> None:
 
 
 def test_a_second_version_that_is_portable_has_the_terms_of_the_first() -> None:
-    portable = [track for track in TRACKS.values() if track.arithmetic]
+    portable = [track for track in released_tracks().values() if track.arithmetic]
     assert all(track.pretraining.optimiser == track.retraining.optimiser == "SGD" for track in portable)  # no roots
     again = [track for track in portable if track.version > 1]
     assert again

@@ -23,12 +23,13 @@ from prunemark.benchmark.compression.budget_solver import (
 )
 from prunemark.benchmark.compression.surgery import cost_model
 from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.setups.track import TRACKS, Track, find_track
+from prunemark.setups.track import Track
+from prunemark.setups.track_files import find_track
 
 fixed = settings(derandomize=True, deadline=None, database=None)
 ALLOCATIONS = ("uniform", "global")
 SHAPE = ImageShape(1, 8, 8, 10)
-FILTER_TRACKS = [t for t in TRACKS.values() if t.granularity == "filter" and t.dataset == "digits" and t.version == 1]
+FILTER_TRACKS = [find_track("digits-resnet8@1"), find_track("digits-mlp7@1")]
 
 
 @st.composite

@@ -16,7 +16,7 @@ from prunemark.benchmark.trial.plan import Competitor, make_trials
 from prunemark.setups.card import BASELINES, FAMILIES, read_cards, shipped_cards, shipped_methods
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import TRACKS
+from prunemark.setups.track_files import released_tracks
 
 HOUSE = Path(__file__).parent.parent
 WHOLE = """[Mine]
@@ -134,7 +134,7 @@ def test_a_card_and_what_the_source_says_of_its_paper_agree(name):
 def test_editing_a_card_changes_no_identity_and_no_key(tmp_path):
     def identity():
         source = locate(f"{tmp_path}/l1_norm.py:L1Norm")[1]
-        track = TRACKS["digits-resnet8@1"]
+        track = released_tracks()["digits-resnet8@1"]
         competitor = Competitor("L1-norm", "pruned", "submission", source, (), "filter")
         levels = [track.level("50%")]
         (trial,) = make_trials(track, SETUPS["S3.2"], levels, [0], competitor, (), "cpu", 60.0)

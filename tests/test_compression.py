@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from prunemark.benchmark.compression.sparsity import check_scores, choose_weights
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import TRACKS, Level, Track
+from prunemark.setups.track import Level, Track
+from prunemark.setups.track_files import released_tracks
 
 fixed = settings(derandomize=True, deadline=None, database=None)
 ALLOCATIONS = ("uniform", "global")
@@ -65,7 +66,10 @@ def test_masks_by_hand() -> None:
     assert [int((~mask).sum()) for mask in shares.values()] == [2, 1, 2]  # largest remainder, then the first
 
 
-@pytest.mark.parametrize("track", [t for t in TRACKS.values() if t.granularity == "weight"], ids=lambda t: t.id)
+OF_WEIGHTS = [t for t in released_tracks().values() if t.granularity == "weight"]
+
+
+@pytest.mark.parametrize("track", OF_WEIGHTS, ids=lambda t: t.id)
 def test_weight_levels_are_exact_on_the_networks_of_the_tracks(track: Track) -> None:
     model = build_network(track.network, SHAPE, 0)
     scores = {name: model.get_submodule(name).get_parameter("weight").detach().abs() for name in track.prunable}

@@ -18,7 +18,7 @@ from prunemark.leaderboard.archive.invalidations import invalidate
 from prunemark.leaderboard.archive.load import read_records
 from prunemark.leaderboard.archive.methods import MethodFiles, read_methods, write_method
 from prunemark.leaderboard.archive.packs import line_of, write_lines, write_pack
-from prunemark.setups import track
+from prunemark.setups.track_files import released_tracks
 
 HERE = Path(__file__).parent
 METHOD = """from prunemark.benchmark.method import FilterCriterion, setting
@@ -45,7 +45,7 @@ def quick_track():
 @pytest.fixture(scope="module", autouse=True)
 def quick():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(track.TRACKS, "quick@1", quick_track())
+        patch.setitem(released_tracks(), "quick@1", quick_track())
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield
 

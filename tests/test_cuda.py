@@ -20,7 +20,7 @@ from prunemark.benchmark.trial.training import train
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
 

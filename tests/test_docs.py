@@ -29,10 +29,10 @@ from prunemark.audit.verdict import EXIT_CODES, WORDS
 from prunemark.benchmark import cli
 from prunemark.benchmark.experiments import doctor
 from prunemark.leaderboard.forms import words
-from prunemark.setups import track
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
+from prunemark.setups.track_files import find_track, released_tracks
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -83,9 +83,9 @@ def clone(tmp_path_factory):
 @pytest.fixture
 def execute(monkeypatch, capsys, clone):
     """Executes one command in the clone and returns its exit code and what it printed."""
-    for name, released in track.TRACKS.items():
+    for name, released in released_tracks().items():
         short = dataclasses.replace(released, pretraining=SHORT, retraining=SHORT)
-        monkeypatch.setitem(track.TRACKS, name, short)
+        monkeypatch.setitem(released_tracks(), name, short)
     monkeypatch.setattr(doctor, "_try", lambda code: (True, "installed"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("PRUNEMARK_HOME", raising=False)
@@ -113,7 +113,7 @@ def shell(command, folder):
 def run_prunemark(arguments, patch):
     if "submit" in arguments and "--level" not in arguments and "--dry-run" not in arguments:
         name = arguments[arguments.index("--track") + 1]
-        levels = track.find_track(name).levels if name in TRACK_NAMES else track.find_track("digits-resnet8").levels
+        levels = find_track(name if name in TRACK_NAMES else "digits-resnet8").levels
         arguments = [*arguments, "--level", levels[0].name]
     if arguments[1] in ("submit", *EXPERIMENTS) and "--seeds" in arguments and "--dry-run" not in arguments:
         seeds = arguments.index("--seeds") + 1
@@ -168,7 +168,7 @@ def unknown_kind(arguments, patch):
 
 
 KINDS = {"prunemark": run_prunemark, "make": run_make, "git": run_git, ".": run_activation}
-TRACK_NAMES = {name for t in track.TRACKS.values() for name in (t.name, t.id)}
+TRACK_NAMES = {name for t in released_tracks().values() for name in (t.name, t.id)}
 
 
 @pytest.fixture

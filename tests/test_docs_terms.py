@@ -4,10 +4,10 @@ import dataclasses
 import re
 from pathlib import Path
 
-from prunemark.setups import track
 from prunemark.setups.budget import budget_for
 from prunemark.setups.recipe import Recipe
-from prunemark.setups.terms import Track
+from prunemark.setups.track import Track
+from prunemark.setups.track_files import find_track
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,7 +21,7 @@ def test_the_defaults_of_a_track_are_as_the_page_says():
     assert f"`batch_size` {recipe['batch_size']}, `momentum` {recipe['momentum']}, `weight_decay` 5e-4" in said
     assert recipe["weight_decay"] == 5e-4 and f'`augmentation` "{recipe["augmentation"]}"' in said
     for name in ("digits-resnet8", "digits-mlp7", "digits-resnet8-weights", "digits-resnet8-2to4"):
-        released = track.find_track(name)
+        released = find_track(name)
         levels = ", ".join(level.name.removesuffix("%") for level in released.levels)
         row = re.search(rf"\| `{name}` \| (.+?) \| (\d+) \+ (\d+)", said)
         assert row, name
@@ -30,7 +30,7 @@ def test_the_defaults_of_a_track_are_as_the_page_says():
 
 
 def test_the_epochs_left_for_pruning_under_sx_are_as_the_page_says():
-    released = track.find_track("digits-resnet8")
+    released = find_track("digits-resnet8")
     granted = budget_for(released, "SX-A", released.levels[0], "pruned").pruning_epochs
     said = (ROOT / "docs" / "writing-a-method.md").read_text()
     assert f"({granted} on `digits-resnet8`)" in said

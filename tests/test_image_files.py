@@ -20,8 +20,7 @@ from prunemark.benchmark.trial.plan import DENSE_LEVEL, Competitor, Trial
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.budget import OWN_NOTHING, budget_for
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import find_track
-from prunemark.setups.user_tracks import track_from_dict
+from prunemark.setups.track_files import find_track, track_from_dict
 
 CPU = torch.device("cpu")
 

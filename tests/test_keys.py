@@ -12,7 +12,8 @@ from prunemark.benchmark.trial.plan import Competitor, Trial
 from prunemark.setups.budget import OWN_NOTHING, Own, budget_for
 from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.track import Level, SeedPrior, find_track
+from prunemark.setups.track import Level, SeedPrior
+from prunemark.setups.track_files import find_track
 
 METHOD = """
 from prunemark.benchmark.method import FilterCriterion, setting

@@ -13,7 +13,7 @@ import torchvision
 from prunemark.benchmark.compression.surgery import cost_model, cut
 from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 CIFAR10, CIFAR100 = ImageShape(3, 32, 32, 10), ImageShape(3, 32, 32, 100)
 IMAGENET = ImageShape(3, 224, 224, 1000)

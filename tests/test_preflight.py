@@ -16,7 +16,7 @@ from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 SHAPE = ImageShape(3, 32, 32, 10)
 

@@ -19,7 +19,8 @@ from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.networks.registry import NETWORKS, ImageShape, build_network
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import Track, find_track
+from prunemark.setups.track import Track
+from prunemark.setups.track_files import find_track
 
 slow = pytest.mark.slow
 TINY, SMALL = ImageShape(3, 32, 32, 7), ImageShape(3, 64, 64, 7)

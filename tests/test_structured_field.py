@@ -15,7 +15,7 @@ from prunemark.setups.card import shipped_methods
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 pytestmark = pytest.mark.usefixtures("quickly_timed")
 

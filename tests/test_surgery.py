@@ -22,7 +22,8 @@ from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import Track, find_track
+from prunemark.setups.track import Track
+from prunemark.setups.track_files import find_track
 
 few = settings(derandomize=True, deadline=None, database=None, max_examples=15)
 DIGITS = ImageShape(1, 8, 8, 10)

@@ -21,7 +21,7 @@ from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.trial.plan import check_granularity
 from prunemark.benchmark.trial.pruned import check_target, scratch_model
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 fixed = settings(derandomize=True, deadline=None, database=None)
 TRACK = find_track("digits-resnet8-2to4")

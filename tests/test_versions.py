@@ -9,7 +9,7 @@ from prunemark.benchmark.record import dump
 from prunemark.leaderboard.archive.load import read_texts
 from prunemark.leaderboard.archive.versions import newest, on_the_same_terms
 from prunemark.leaderboard.standings.competitors import terms_of
-from prunemark.setups.track import TRACKS
+from prunemark.setups.track_files import released_tracks
 
 
 def with_terms(record, track=None, **terms):
@@ -72,7 +72,8 @@ def test_the_newest_version_is_ranked_unless_another_is_asked_for(make_record):
 
 
 def test_a_released_track_of_which_there_are_no_records_ranks_nothing_else_away(make_record, monkeypatch):
-    monkeypatch.setitem(TRACKS, "digits-resnet8@2", dataclasses.replace(TRACKS["digits-resnet8@1"], version=2))
+    tracks = released_tracks()
+    monkeypatch.setitem(tracks, "digits-resnet8@2", dataclasses.replace(tracks["digits-resnet8@1"], version=2))
     record = make_record(track="digits-resnet8@1")
     assert newest([record]) == ([record], {}, [])
 

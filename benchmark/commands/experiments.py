@@ -52,7 +52,7 @@ def reproduce(
     from prunemark.leaderboard.standings import reproduction
     from prunemark.setups.comparison import find_setup
     from prunemark.setups.grid import find_grid
-    from prunemark.setups.track import find_track
+    from prunemark.setups.track_files import find_track
 
     use_data(data)
     grid, found = find_grid(table), find_track(track)

@@ -23,7 +23,7 @@ from prunemark.benchmark.trial.plan import Competitor, Trial, as_plain
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import TUNED, find_setup
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 MAX_SEEDS = 1000
 

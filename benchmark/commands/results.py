@@ -58,7 +58,7 @@ def leaderboard(
     from prunemark.leaderboard.forms import citation, tables
     from prunemark.leaderboard.release import FOLDER, find_release
     from prunemark.setups.comparison import find_setup
-    from prunemark.setups.track import find_track
+    from prunemark.setups.track_files import find_track
 
     only = Only(find_track(track).id if track else None, find_setup(setup).id if setup else None, level or None)
     if freeze:

@@ -22,7 +22,7 @@ from prunemark.benchmark.submissions.method_files import SourceText, check_files
 from prunemark.benchmark.trial.plan import DENSE_LEVEL
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError, RuleBroken
-from prunemark.setups.track import TRACKS
+from prunemark.setups.track_files import released_tracks
 
 MOST_INDICES = 1 << 24  # of one layer's mask
 
@@ -74,9 +74,9 @@ def examine(
 def _against_rules(record: Record) -> Iterator[str]:
     """The track, its terms, the setup and the level are those of this repository."""
     o = record.outcome
-    track = TRACKS.get(o.track)
+    track = released_tracks().get(o.track)
     if track is None:
-        yield f"is of track {o.track!r}, which this version does not know. Known: {', '.join(TRACKS)}"
+        yield f"is of track {o.track!r}, which this version does not know. Known: {', '.join(released_tracks())}"
     elif o.track_terms != json.loads(canonical_json(track.as_dict())):
         yield f"was run under other terms than those of track {o.track}"
     elif o.macs_convention != MACS_CONVENTION:
@@ -124,7 +124,7 @@ def _against_sources(
 
 def _against_part(record: Record, usual: Mapping[tuple[str, ...], Mapping[str, Any]]) -> Iterator[str]:
     """Anchor, controls and references are those that the harness adds by itself: all are compared with them."""
-    method, track = record.outcome.method, TRACKS.get(record.outcome.track)
+    method, track = record.outcome.method, released_tracks().get(record.outcome.track)
     if track is None or method.role == "submission":
         return
     names = {kind: name for name, kind, _ in REFERENCES}

@@ -26,7 +26,7 @@ from prunemark.benchmark.trial.plan import DENSE_LEVEL, Competitor, Trial
 from prunemark.setups.budget import OWN_NOTHING, WHOLE, budget_for
 from prunemark.setups.comparison import TUNED, find_setup
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import find_track
+from prunemark.setups.track_files import find_track
 
 REPEATABLE = ("ok", "failed", "budget_exceeded", "noncompliant")
 GIVEN = "given"  # the allocation of a decision whose counts are another's

@@ -22,7 +22,8 @@ from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.plan import Competitor, Trial, runs_on, what_it_prunes
 from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
 from prunemark.setups.budget import budget_for
-from prunemark.setups.track import Level, Track, find_track
+from prunemark.setups.track import Level, Track
+from prunemark.setups.track_files import find_track
 
 SMALL_TRACK = {"filter": "digits-resnet8", "weight": "digits-resnet8-weights", "N:M": "digits-resnet8-2to4"}
 ADVICE = {

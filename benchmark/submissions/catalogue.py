@@ -12,7 +12,8 @@ from prunemark.setups.card import Card, shipped_cards
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup
 from prunemark.setups.factors import HARNESS_FACTORS
 from prunemark.setups.recipe import Recipe
-from prunemark.setups.track import TRACKS, Track, find_track
+from prunemark.setups.track import Track
+from prunemark.setups.track_files import find_track, released_tracks
 
 
 def setups() -> list[dict[str, Any]]:
@@ -42,7 +43,7 @@ def tracks() -> list[dict[str, Any]]:
             "granularity": t.granularity,
             "levels": ", ".join(level.name for level in t.levels),
         }
-        for t in TRACKS.values()
+        for t in released_tracks().values()
     ]
 
 

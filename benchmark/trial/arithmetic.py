@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 
 from prunemark.setups.errors import WorkFailed
-from prunemark.setups.terms import PORTABLE
+from prunemark.setups.track import PORTABLE
 
 VARIABLES = {
     "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels

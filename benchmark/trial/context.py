@@ -23,8 +23,7 @@ from prunemark.benchmark.trial.training import Hooks, placed, served, steps_per_
 from prunemark.setups.budget import Budget
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import LRSchedule, from_vector, parse_schedule
-from prunemark.setups.track import Track
-from prunemark.setups.user_tracks import ALLOCATIONS
+from prunemark.setups.track import ALLOCATIONS, Track
 
 DEFAULT_LR = "1e-2"
 

@@ -18,7 +18,7 @@ from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.versions import versions
 from prunemark.setups.recipe import Recipe
-from prunemark.setups.terms import WORDS
+from prunemark.setups.track import WORDS
 
 DECISION = "decision.json"
 

@@ -16,7 +16,7 @@ from prunemark.leaderboard.archive.versions import Objection
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
 from prunemark.setups.schedule import from_vector
-from prunemark.setups.track import TRACKS
+from prunemark.setups.track_files import released_tracks
 
 DENSE_LEVEL = "dense"
 TEXTS = ("title", "dataset", "network", "anchor", "granularity")
@@ -33,7 +33,7 @@ def usable(records: Sequence[Record]) -> tuple[list[Record], list[Objection]]:
         outcome = record.outcome
         terms = id(outcome.track_terms)
         if terms not in of_terms:
-            of_terms[terms] = "" if outcome.track in TRACKS else why_no_track(outcome.track_terms)
+            of_terms[terms] = "" if outcome.track in released_tracks() else why_no_track(outcome.track_terms)
         why = of_terms[terms] or _why_not(record) or _other_test_set(outcome, examples)
         if why:
             others.append((record, why))

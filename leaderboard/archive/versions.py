@@ -1,8 +1,8 @@
 """One track, one set of terms: records that ran on other terms than the rest are left out by name.
 
-A released track never changes, so what a record says of it has to be what `setups.track` says. Of a user's own
-track the terms that were stated first stand; its title is words, which may be corrected. Of several versions of one
-track the newest is ranked.
+A released track never changes, so what a record says of it has to be what its file in `setups/tracks/` says. Of a
+user's own track the terms that were stated first stand; its title is words, which may be corrected. Of several
+versions of one track the newest is ranked.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prunemark.benchmark.record import Record, canonical_json
-from prunemark.setups.terms import WORDS
-from prunemark.setups.track import TRACKS
+from prunemark.setups.track import WORDS
+from prunemark.setups.track_files import released_tracks
 
 FACTS_STATED_LATER = frozenset({"classes", "family"})
 STATED_LATER = FACTS_STATED_LATER | {"prior"}
@@ -34,11 +34,11 @@ def on_the_same_terms(records: Sequence[Record]) -> tuple[list[Record], list[Obj
     others: list[Objection] = []
     for record in records:
         track, terms = record.outcome.track, record.outcome.track_terms
-        words = frozenset() if track in TRACKS else WORDS
+        words = frozenset() if track in released_tracks() else WORDS
         if terms is stated[track] or terms == stated[track] or not (fields := _differing(terms, stated[track], words)):
             kept.append(record)
             continue
-        known = "the released track" if track in TRACKS else "the first records of this track"
+        known = "the released track" if track in released_tracks() else "the first records of this track"
         others.append((record, f"ran on other terms of {track} than {known}: {', '.join(fields)}"))
     return kept, others
 
@@ -48,14 +48,15 @@ def _stated_terms(records: Iterable[Record]) -> dict[str, Mapping[str, Any]]:
 
     What that one did not state yet is as the first record that does states it.
     """
+    released = released_tracks()
     found: dict[str, Mapping[str, Any]] = {}
     own: dict[str, list[Record]] = {}
     for record in records:
         track = record.outcome.track
-        if track not in TRACKS:
+        if track not in released:
             own.setdefault(track, []).append(record)
         elif track not in found:
-            found[track] = json.loads(canonical_json(TRACKS[track].as_dict()))
+            found[track] = json.loads(canonical_json(released[track].as_dict()))
     for track, them in own.items():
         them.sort(key=lambda r: (r.observed.finished_at, r.record_sha256))
         terms = dict(them[0].outcome.track_terms)
@@ -78,8 +79,9 @@ def newest(records: Sequence[Record], track: str | None = None) -> tuple[list[Re
     Then, by id, how many records other versions have. A version of a track of Prunemark's that this Prunemark does not
     know stands behind those that it knows, and its records are objected to.
     """
-    known_names = {_parted(id)[0] for id in TRACKS}
-    unknown = {id for r in records if (id := r.outcome.track) not in TRACKS and _parted(id)[0] in known_names}
+    released = released_tracks()
+    known_names = {_parted(id)[0] for id in released}
+    unknown = {id for r in records if (id := r.outcome.track) not in released and _parted(id)[0] in known_names}
     ids = {record.outcome.track for record in records}
     latest: dict[str, tuple[int, str]] = {}
     for id in ids:

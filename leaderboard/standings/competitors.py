@@ -16,7 +16,7 @@ from prunemark.benchmark.outcome import RATIOS_OF, Outcome
 from prunemark.benchmark.record import Record, canonical_json, pipeline_of
 from prunemark.leaderboard.archive.identity import Settings, competitors_of, own_settings
 from prunemark.setups.pipeline import Pipeline
-from prunemark.setups.track import TRACKS
+from prunemark.setups.track_files import released_tracks
 
 FAILED = {"failed": "failed", "timeout": "timed out", "out_of_memory": "ran out of memory"}
 DISQUALIFIED = {"budget_exceeded": "budget exceeded", "noncompliant": "noncompliant"}
@@ -108,7 +108,7 @@ def terms_of(records: Sequence[Record]) -> dict[str, Any]:
     Of those that state most, the newest: a title may have been corrected.
     """
     fullest = max(records, key=lambda r: (len(r.outcome.track_terms), r.observed.finished_at)).outcome
-    known = TRACKS.get(fullest.track)
+    known = released_tracks().get(fullest.track)
     return ({"classes": known.classes, "family": known.family} if known else {}) | fullest.track_terms
 
 

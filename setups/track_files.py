@@ -1,30 +1,98 @@
-"""Tracks of a user: a TOML file, or one that an installed package brings."""
+"""The files of tracks: those that ship with Prunemark, and those of a user.
+
+Each shipped track is one file of `setups/tracks/`, NAME@VERSION.toml, in the form in which a user writes one. To add a
+track is to add a file; a released file never changes, a change is a file with the next version.
+"""
 
 from __future__ import annotations
 
 import tomllib
 from dataclasses import fields
-from importlib.metadata import entry_points
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import recipe_from_dict
-from prunemark.setups.terms import PORTABLE, Level, Track
+from prunemark.setups.track import ALLOCATIONS, PORTABLE, RECIPES, Level, SeedPrior, Track
 
+SHIPPED = Path(__file__).parent / "tracks"
 ENTRY_POINTS = "prunemark.tracks"
-RECIPES = ("pretraining", "pruning", "retraining")
-ALLOCATIONS = ("uniform", "global")
 
 
-def track_from_file(path: str | Path) -> Track:
+def find_track(name: str) -> Track:
+    """The track `name@version`, the newest version of `name`, or the one that a TOML file states.
+
+    Tracks of installed packages (entry points `prunemark.tracks`) are found after the project's own, which they
+    cannot replace. Raises InputError with the valid names.
+    """
+    released = released_tracks()
+    if name.endswith(".toml"):
+        track = track_from_file(name)
+        if track.name in {known.name for known in released.values()}:
+            raise InputError(f"{name} states a track named {track.name!r}, which ships with Prunemark.\nName it anew")
+        return track
+    if name in released:
+        return released[name]
+    versions = [track for track in released.values() if track.name == name]
+    if versions:
+        return max(versions, key=lambda track: track.version)
+    if "@" in name and (known := [t.id for t in released.values() if t.name == name.split("@", maxsplit=1)[0]]):
+        raise InputError(f"track {name!r} has no such version. Valid: {', '.join(known)}")
+    installed = installed_tracks()
+    if found := [track for track in installed if name in (track.id, track.name)]:
+        return max(found, key=lambda track: track.version)
+    raise unknown_name("track", name, {track.name for track in (*released.values(), *installed)})
+
+
+@cache
+def released_tracks() -> dict[str, Track]:
+    """The tracks that ship with Prunemark, by id, in the order of their names. Their files are read once."""
+    return tracks_in(SHIPPED)
+
+
+def tracks_in(folder: Path) -> dict[str, Track]:
+    """The tracks of all TOML files in a folder, by id, in the order of names and versions.
+
+    Raises InputError for a file that is no track, or that has another name than its track.
+    """
+    found = []
+    for path in folder.glob("*.toml"):
+        track = track_from_file(path, released=True)
+        if path.stem != track.id:
+            raise InputError(f"the track {path} is {track.id}: call the file {track.id}.toml")
+        found.append(track)
+    return {track.id: track for track in sorted(found, key=lambda track: (track.name, track.version))}
+
+
+def installed_tracks() -> tuple[Track, ...]:
+    """Tracks of installed packages: each entry point `prunemark.tracks` names a Track. Raises InputError for others."""
+    from importlib.metadata import entry_points  # takes longer than reading all shipped tracks
+
+    found = []
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            track = point.load()
+        except Exception as problem:  # a stranger's package, whatever is wrong with it
+            raise InputError(f"the installed track {point.name!r} cannot be loaded: {problem}") from None
+        if not isinstance(track, Track):
+            raise InputError(
+                f"the installed track {point.name!r} ({point.value}) is a {type(track).__name__}, no Track"
+            )
+        _check(track)
+        found.append(track)
+    return tuple(found)
+
+
+def track_from_file(path: str | Path, *, released: bool = False) -> Track:
     """The track that a TOML file states, with the fields of `Track` as keys. Raises InputError, with the file's name.
 
-    `levels` is a list of tables and each recipe a table; docs/networks-and-data.md has one to copy.
+    `levels` is a list of tables and each recipe a table; docs/networks-and-data.md has one to copy. Only a `released`
+    track has a prior of the noise.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        return track_from_dict(tomllib.loads(text))
+        return track_from_dict(tomllib.loads(text), released=released)
     except (OSError, UnicodeError) as problem:
         raise InputError(f"the track {path} cannot be read: {problem}") from None
     except tomllib.TOMLDecodeError as problem:
@@ -33,21 +101,19 @@ def track_from_file(path: str | Path) -> Track:
         raise InputError(f"the track {path}: {problem}") from None
 
 
-def track_from_dict(data: dict[str, Any]) -> Track:
+def track_from_dict(data: dict[str, Any], *, released: bool = False) -> Track:
     """The inverse of `Track.as_dict`. Raises InputError for what is missing, unknown, or of the wrong kind."""
-    known = {field.name for field in fields(Track)}
-    if unknown := sorted(set(data) - known):
-        raise InputError(f"a track has no {', '.join(unknown)}. It has {', '.join(sorted(known))}")
+    _refuse_unknown("a track", Track, data)
     rest = dict(data)
     try:
         for name in RECIPES:
             rest[name] = recipe_from_dict(rest[name])
         rest["levels"] = tuple(_level(level) for level in rest["levels"])
         rest["prunable"] = tuple(rest["prunable"])
-        if rest.pop("prior", None) is not None:
-            raise InputError("a prior of the noise is for tracks that ship with Prunemark")
         if "allocations" in rest:
             rest["allocations"] = tuple(rest["allocations"])
+        if rest.get("prior") is not None:
+            rest["prior"] = _prior(rest["prior"], released)
         track = Track(**rest)
     except KeyError as problem:
         raise InputError(f"a track needs {problem.args[0]}") from None
@@ -59,8 +125,22 @@ def track_from_dict(data: dict[str, Any]) -> Track:
 
 def _level(data: dict[str, Any]) -> Level:
     ratios = data.get("layer_ratios")
+    _refuse_unknown("a level", Level, data)
     as_pairs = ratios.items() if isinstance(ratios, dict) else ratios
     return Level(**data | {"layer_ratios": None if as_pairs is None else tuple((str(s), r) for s, r in as_pairs)})
+
+
+def _prior(data: dict[str, Any], released: bool) -> SeedPrior:
+    if not released:
+        raise InputError("a prior of the noise is for tracks that ship with Prunemark")
+    _refuse_unknown("a prior", SeedPrior, data)
+    return SeedPrior(**data)
+
+
+def _refuse_unknown(what: str, kind: type[Track | Level | SeedPrior], data: dict[str, Any]) -> None:
+    known = {field.name for field in fields(kind)}
+    if unknown := sorted(set(data) - known):
+        raise InputError(f"{what} has no {', '.join(unknown)}. It has {', '.join(sorted(known))}")
 
 
 TEXTS = ("name", "title", "dataset", "network", "family", "anchor")
@@ -80,6 +160,9 @@ def _check(track: Track) -> None:
         _check_number(name, getattr(track, name), least, most, whole)
     if track.lr_stage_cap is not None:
         _check_number("lr_stage_cap", track.lr_stage_cap, 1, 10**5, True)
+    if track.prior is not None:
+        _check_number("sd_pp of the prior", track.prior.sd_pp, 1e-6, 100, False)
+        _check_number("df of the prior", track.prior.df, 1e-6, 10**4, False)
     if track.arithmetic not in (None, PORTABLE):
         raise InputError(f"arithmetic is {PORTABLE}, or is left out; given {track.arithmetic!r}")
     if track.arithmetic and "AdamW" in [getattr(track, recipe).optimiser for recipe in RECIPES]:
@@ -148,20 +231,3 @@ def _check_number(name: str, value: object, least: float, most: float, whole: bo
     right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not right or not least <= value <= most:  # type: ignore[operator]
         raise InputError(f"{name} is {kind} from {least:g} to {most:g}; given {value!r}")
-
-
-def installed_tracks() -> tuple[Track, ...]:
-    """Tracks of installed packages: each entry point `prunemark.tracks` names a Track. Raises InputError for others."""
-    found = []
-    for point in entry_points(group=ENTRY_POINTS):
-        try:
-            track = point.load()
-        except Exception as problem:  # a stranger's package, whatever is wrong with it
-            raise InputError(f"the installed track {point.name!r} cannot be loaded: {problem}") from None
-        if not isinstance(track, Track):
-            raise InputError(
-                f"the installed track {point.name!r} ({point.value}) is a {type(track).__name__}, no Track"
-            )
-        _check(track)
-        found.append(track)
-    return tuple(found)

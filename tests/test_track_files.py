@@ -1,7 +1,8 @@
-"""Tracks of a user: from a TOML file, from an installed package; what is wrong in one is said with its place."""
+"""The files of tracks: shipped ones, a user's, those of an installed package. What is wrong is said with its place."""
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.setups import user_tracks
+from prunemark.setups import track_files
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import TRACKS, find_track
-from prunemark.setups.user_tracks import track_from_dict, track_from_file
+from prunemark.setups.track_files import find_track, released_tracks, track_from_dict, track_from_file, tracks_in
 
+HOUSE = Path(__file__).parent.parent
 TOML = """
 name = "mine"
 version = 3
@@ -72,7 +73,7 @@ def test_a_toml_file_is_a_track(file: Path) -> None:
 
 
 def test_the_one_in_the_docs_can_be_copied(tmp_path: Path) -> None:
-    page = (Path(__file__).parent.parent / "docs" / "networks-and-data.md").read_text()
+    page = (HOUSE / "docs" / "networks-and-data.md").read_text()
     text = next(block for block in page.split("```text\n") if block.startswith("name = ")).partition("```")[0]
     (tmp_path / "animals.toml").write_text(text)
     assert find_track(str(tmp_path / "animals.toml")).id == "animals@1"
@@ -96,6 +97,9 @@ def test_the_one_in_the_docs_can_be_copied(tmp_path: Path) -> None:
         ("ratio = 0.5", "ratio = 1.5", "level half: a ratio is a number from 1e-06 to 0.999999; given 1.5"),
         ('lr = "1e-2"', 'lr = "fast"', "cannot read the LR schedule 'fast'"),
         ("[pruning]", "[prunning]", "a track has no prunning"),
+        ("speedup = 1.2", "speed_up = 1.2", "a level has no speed_up. It has layer_ratios, name, ratio, speedup"),
+        ('lr = "1e-2"', 'rl = "1e-2"', "a recipe needs epochs and lr"),
+        ("[retraining]", "[prior]\nsd_pp = 0.4\n[retraining]", "a prior of the noise is for tracks that ship"),
         ('optimiser = "AdamW"', 'optimiser = "Lion"', "optimiser is one of SGD, AdamW; given 'Lion'"),
         ("version = 3", "version = ", "is not TOML"),
         ('prunable = ["layer1.0.conv1", "layer2.0.conv1"]', "prunable = []", "prunable is a list of names"),
@@ -127,6 +131,62 @@ def test_what_is_wrong_is_said(file: Path, old: str, new: str, words: str) -> No
     assert words in str(problem.value) and "mine.toml" in str(problem.value)
 
 
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one shipped track, in place of `setups/tracks/`."""
+    folder = tmp_path / "tracks"
+    folder.mkdir()
+    (folder / "mine@3.toml").write_text(TOML)
+    monkeypatch.setattr(track_files, "SHIPPED", folder)
+    monkeypatch.setattr(track_files, "released_tracks", lambda: tracks_in(folder))
+    return folder
+
+
+def test_a_file_more_is_a_track_more(shipped: Path) -> None:
+    (shipped / "mine@10.toml").write_text(TOML.replace("version = 3", "version = 10"))
+    assert list(tracks_in(shipped)) == ["mine@3", "mine@10"]
+    assert find_track("mine").id == "mine@10" and find_track("mine@3").id == "mine@3"
+
+
+@pytest.mark.parametrize("name", ["mine.toml", "mine@2.toml", "theirs@3.toml"])
+def test_a_shipped_file_with_another_name_than_its_track_is_found(shipped: Path, name: str) -> None:
+    (shipped / "mine@3.toml").rename(shipped / name)
+    with pytest.raises(InputError, match=rf"{name} is mine@3: call the file mine@3.toml"):
+        find_track("mine")
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        ("sd = 0.4", "a prior has no sd. It has df, sd_pp, source"),
+        ('sd_pp = "0.4"\nsource = ""', "sd_pp of the prior is a number from 1e-06 to 100; given '0.4'"),
+        ('sd_pp = 0.4\ndf = 0\nsource = ""', "df of the prior is a number from 1e-06 to 10000; given 0"),
+        ("sd_pp = 0.4", "source"),
+    ],
+)
+def test_what_is_wrong_in_the_prior_of_a_shipped_track_is_said(shipped: Path, prior: str, words: str) -> None:
+    (shipped / "mine@3.toml").write_text(f"{TOML}\n[prior]\n{prior}\n")
+    with pytest.raises(InputError) as problem:
+        find_track("mine")
+    assert words in str(problem.value) and "mine@3.toml" in str(problem.value)
+
+
+def test_every_shipped_file_has_the_form_of_a_users(tmp_path: Path) -> None:
+    """A copy with another name is a user's track; only the prior of the noise has to go."""
+    for id, track in released_tracks().items():
+        text = (track_files.SHIPPED / f"{id}.toml").read_text()
+        copied, prior, _ = text.partition("[prior]")
+        (tmp_path / "copy.toml").write_text(copied.replace(f'name = "{track.name}"', 'name = "copy"', 1))
+        copy = track_from_file(tmp_path / "copy.toml")
+        assert bool(prior) == (track.prior is not None)
+        assert copy.as_dict() | {"name": track.name, "prior": None} == track.as_dict() | {"prior": None}
+
+
+def test_shipped_files_are_in_an_installed_copy() -> None:
+    data = tomllib.loads((HOUSE / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    assert "tracks/*" in data["prunemark.setups"]
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the track .*no.toml cannot be read: .*No such file"):
         find_track(str(tmp_path / "no.toml"))
@@ -140,7 +200,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
     max_leaves=4,
 )
-PLAIN = TRACKS["digits-resnet8@1"].as_dict() | {"arithmetic": "portable"}
+PLAIN = released_tracks()["digits-resnet8@1"].as_dict() | {"arithmetic": "portable"}
 
 
 @settings(derandomize=True, deadline=None, database=None, max_examples=300)
@@ -166,7 +226,7 @@ class Point:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, *loads: Any) -> None:
-    monkeypatch.setattr(user_tracks, "entry_points", lambda group: [Point(value) for value in loads])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point(value) for value in loads])
 
 
 def test_an_installed_package_brings_tracks(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
@@ -188,7 +248,7 @@ def test_what_is_no_track_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pattern_says_the_ratio_of_its_level() -> None:
-    stated = TRACKS["digits-resnet8-2to4@1"].as_dict() | {"name": "mine"}
+    stated = released_tracks()["digits-resnet8-2to4@1"].as_dict() | {"name": "mine"}
     assert track_from_dict(stated).pattern == "2:4"
     with pytest.raises(InputError, match="pattern 1:4 removes a ratio of 0.75; given 0.5"):
         track_from_dict(stated | {"pattern": "1:4"})
