@@ -84,6 +84,18 @@ def installed_tracks() -> tuple[Track, ...]:
     return tuple(found)
 
 
+def text_of(name: str) -> str:
+    """The TOML text that states a track, to copy for another one. Raises InputError as `find_track` does.
+
+    A track that an installed package makes in Python has no such text: InputError too.
+    """
+    track = find_track(name)
+    path = Path(name) if name.endswith(".toml") else SHIPPED / f"{track.id}.toml"
+    if not path.exists():
+        raise InputError(f"{track.id} has no TOML file: an installed package makes it in Python")
+    return path.read_text(encoding="utf-8")
+
+
 def track_from_file(path: str | Path, *, released: bool = False) -> Track:
     """The track that a TOML file states, with the fields of `Track` as keys. Raises InputError, with the file's name.
 

@@ -187,6 +187,15 @@ def test_shipped_files_are_in_an_installed_copy() -> None:
     assert "tracks/*" in data["prunemark.setups"]
 
 
+def test_the_file_of_a_track_is_printed(prunemark: Any, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = (HOUSE / "setups" / "tracks" / "digits-resnet8@1.toml").read_text()
+    assert prunemark("tracks", "show", "digits-resnet8@1", "--toml") == (0, shown, "")
+    assert prunemark("tracks", "show", file, "--toml") == (0, TOML, "")
+    install(monkeypatch, track_from_file(file))
+    code, printed, said = prunemark("tracks", "show", "mine", "--toml")
+    assert (code, printed) == (2, "") and "mine@3 has no TOML file: an installed package makes it in Python" in said
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the track .*no.toml cannot be read: .*No such file"):
         find_track(str(tmp_path / "no.toml"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from prunemark.benchmark.commands.options import Format, console
+
+TomlOption = Annotated[bool, typer.Option("--toml", help="print the track's file, to copy for a track of yours")]
 
 show_setups = typer.Typer(help="The comparison setups: what must be equal.", invoke_without_command=True)
 show_tracks = typer.Typer(help="The tracks: what is competed on.", invoke_without_command=True)
@@ -41,8 +45,13 @@ def list_tracks(context: typer.Context, format: Format = "table") -> None:
 
 
 @show_tracks.command("show")
-def show_track(name: str, format: Format = "table") -> None:
-    """Show one track with everything it fixes."""
+def show_track(name: str, format: Format = "table", toml: TomlOption = False) -> None:
+    """Show one track with everything it fixes. NAME may be file.toml."""
+    if toml:
+        from prunemark.setups.track_files import text_of
+
+        typer.echo(text_of(name), nl=False)
+        return
     from prunemark.benchmark.commands import tables
     from prunemark.benchmark.submissions import catalogue
 
