@@ -24,6 +24,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from pages import FENCE, PAGES, ROOT, blocks, commands_of, label
 
 from prunemark.audit.verdict import EXIT_CODES, WORDS
 from prunemark.benchmark import cli
@@ -34,41 +35,17 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track, released_tracks
 
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ELSEWHERE = {"audit.md", "published-errors.md"}  # test_audit_docs.py executes what these show
 READ_THE_BOARD = {"README.md", "docs/paper-tables.md", "docs/site.md"}
 EXPERIMENTS = ("reproduce", "cross-validate", "tune")
 EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
-FENCE = re.compile(r"^```(.*?)$\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-EXIT_CODE_SAID = re.compile(r"#\s*exit code (\d)\s*$")
-LINK = re.compile(r"\]\(([^)\s]+)\)")
 STATISTICS = "statistics|multiplicity|crossed|looks|power|ranks|standings|families|overall"
 FUNCTION = re.compile(rf"`({STATISTICS}|record|assessment)\.(\w+)`")
 ROOM = {"record": "benchmark", "assessment": "setups"} | dict.fromkeys(
     ("standings", "overall"), "leaderboard.standings"
 )
-
-
-def name(page):
-    return str(page.relative_to(ROOT))
-
-
-def blocks(page):
-    """(language, text) of every fenced block of a page."""
-    return FENCE.findall(page.read_text())
-
-
-def commands_of(text):
-    """The commands of a console block, in order: (command, the exit code it should have)."""
-    found = []
-    for line in text.splitlines():
-        if line.startswith("$ "):
-            code = EXIT_CODE_SAID.search(line)
-            found.append((EXIT_CODE_SAID.sub("", line[2:]).strip(), int(code[1]) if code else 0))
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +152,7 @@ TRACK_NAMES = {name for t in released_tracks().values() for name in (t.name, t.i
 def board(request, clone):
     """The repository's own board, for the pages that read it; others contribute to an empty one."""
     folder = clone / "leaderboard"
-    if name(request.node.callspec.params["page"]) not in READ_THE_BOARD:
+    if label(request.node.callspec.params["page"]) not in READ_THE_BOARD:
         yield None
         return
     aside = folder.rename(clone / "aside") if folder.exists() else None
@@ -187,7 +164,7 @@ def board(request, clone):
         aside.rename(folder)
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p.name not in ELSEWHERE], ids=name)
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name not in ELSEWHERE], ids=label)
 def test_every_command_and_example_of_a_page_works(page, execute, clone, board):
     for kind, text in blocks(page):
         if kind == "python":
@@ -206,7 +183,7 @@ def test_every_command_and_example_of_a_page_works(page, execute, clone, board):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in PAGES if experiments_of(p)], ids=name)
+@pytest.mark.parametrize("page", [p for p in PAGES if experiments_of(p)], ids=label)
 def test_the_experiments_of_a_page_run_to_their_end(page, execute):
     for command, expected in experiments_of(page):
         code, printed = execute(command)
@@ -223,58 +200,10 @@ def test_the_pages_have_commands_at_all():
     assert existing - told == set(), "a command that no page shows"
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name)
-def test_relative_links_lead_to_files(page):
-    for target in LINK.findall(FENCE.sub("", page.read_text())):
-        if not target.startswith(("http://", "https://")):
-            path, _, anchor = target.partition("#")
-            led_to = page.parent / path if path else page
-            assert led_to.exists(), f"{page.name} links to {target}"
-            assert not anchor or anchor in anchors(led_to), f"{page.name} links to {target}"
-
-
-def anchors(page):
-    """What GitHub calls the headings of a page."""
-    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
 def test_a_release_that_the_readme_names_is_the_board_beside_it():
     (identifier,) = re.findall(r"^Identifier: `(.+)`$", (ROOT / "leaderboard" / "BOARD.md").read_text(), re.MULTILINE)
     for id in re.findall(r"release (\d{4}\.\d+)", FENCE.sub("", (ROOT / "README.md").read_text())):
         assert identifier.startswith(f"prunemark-{id}-"), f"README.md calls the board release {id}; it is {identifier}"
-
-
-def test_the_method_of_the_readme_is_the_example():
-    (shown,) = (text for kind, text in blocks(ROOT / "README.md") if kind == "python")
-    example = (ROOT / "examples" / "geometric_median.py").read_text()
-    assert shown.partition("\n")[2] == example[example.index("import torch") :]
-
-
-def cells(line):
-    return [cell.strip() for cell in line.replace("\\", "").strip("|").split("|")]
-
-
-def test_what_the_page_about_papers_shows_is_printed(execute, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    found = blocks(ROOT / "docs" / "paper-tables.md")
-    shown = [(command, text) for (_, command), (kind, text) in itertools.pairwise(found) if kind == "text"]
-    assert len(shown) == 2
-    for command, text in shown:
-        assert text in execute(commands_of(command)[-1][0])[1]
-
-
-def test_the_table_of_the_readme_has_the_numbers_of_its_release(execute, monkeypatch):
-    """The columns that it shows, of the ranked rows."""
-    page = (ROOT / "README.md").read_text()
-    command = re.search(r"^\$ (prunemark leaderboard .*--release .*)$", page, re.MULTILINE)
-    shown = [cells(line) for line in page[command.end() :].split("\n\n")[1].splitlines()]
-    monkeypatch.chdir(ROOT)
-    code, printed = execute(f"{command[1]} --format markdown")
-    assert code == 0
-    whole = [cells(line) for line in printed[printed.index("| Method") :].split("\n\n")[0].splitlines()]
-    columns = [whole[0].index(title) for title in shown[0]]
-    assert shown[2:] == [[row[column] for column in columns] for row in whole[2:]]
 
 
 def test_every_column_of_the_board_is_explained():
@@ -283,7 +212,7 @@ def test_every_column_of_the_board_is_explained():
         assert f"| {column} |" in quickstart, column
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", PAGES, ids=label)
 def test_functions_that_are_named_exist(page):
     for module, name in FUNCTION.findall(page.read_text()):
         assert hasattr(
