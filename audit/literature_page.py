@@ -21,6 +21,7 @@ from prunemark.audit.referee import Audit
 from prunemark.audit.table import TableEntry
 from prunemark.audit.tables import all_pairs, groups
 from prunemark.audit.verdict import EXIT_CODES, WORDS
+from prunemark.setups.comparison import S1, SETUPS
 from prunemark.setups.values import known
 
 FIRST = "Table 1"
@@ -94,14 +95,14 @@ def _joins(audits: Sequence[Audit]) -> list[Join]:
         setups = audit.pair.assessment.setups
         best = audit.pair.assessment.established
         name = "SX-A" if audit.pair.through_sx and setups["SX-A"].satisfied else best
-        if name not in (None, "S1", "S1-acc"):
-            found.append(Join(audit.claim.winner, audit.claim.loser, str(name)))
+        if name and SETUPS[name].factors > S1:
+            found.append(Join(audit.claim.winner, audit.claim.loser, name))
     return found
 
 
 def _pairs(audits: Sequence[Audit]) -> str:
     """Those pairs of which something beyond S1 is established."""
-    chosen = [a for a in audits if a.pair.assessment.established not in (None, "S1")]
+    chosen = [a for a in audits if (name := a.pair.assessment.established) and SETUPS[name].factors > S1]
     lines = [_pair_line(audit) for audit in chosen[:SHOWN_CLAIMS]]
     if not lines:
         return "<p>No pair shares anything beyond dataset, network and compression for certain.</p>\n"

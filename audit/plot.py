@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from prunemark.setups.comparison import S3_1, S3_2, SETUPS
+
 Scale = Callable[[float], float]
 Tick = tuple[float, str]
 
@@ -33,11 +35,16 @@ class Join:
     setup: str
 
 
-COLOURS = {"S3.2": "#1a7f37", "S4.1": "#1a7f37", "S4.2": "#1a7f37", "SX-A": "#1a7f37", "S3.1": "#9a6700"}
+def _colour(setup: str) -> str:
+    """Green from S3.2 on, the least that the founding paper recommends, and over whole pipelines; amber for S3.1."""
+    found = SETUPS[setup]
+    if found.whole_pipeline or found.factors >= S3_2:
+        return "#1a7f37"
+    return "#9a6700" if found.factors >= S3_1 else "#999"
 
 
 def scatter(points: Sequence[Point], joins: Sequence[Join]) -> str:
-    """The figure; nothing for fewer than two points. A line is green from S3.2 on, and grey below."""
+    """The figure; nothing for fewer than two points. A line has the colour of its setup: see `_colour`."""
     if len(points) < 2:
         return ""
     x_of, y_of, ticks = _scales(points)
@@ -47,7 +54,7 @@ def scatter(points: Sequence[Point], joins: Sequence[Join]) -> str:
     for join in joins:
         if join.a in place and join.b in place:
             (xa, ya), (xb, yb) = place[join.a], place[join.b]
-            colour = COLOURS.get(join.setup, "#999")
+            colour = _colour(join.setup)
             parts.append(
                 f'<line x1="{xa}" y1="{ya}" x2="{xb}" y2="{yb}" stroke="{colour}" stroke-width="1.2" opacity="0.7">'
                 f"<title>{escape(join.setup)}: {escape(join.a)} and {escape(join.b)}</title></line>"

@@ -19,8 +19,6 @@ from prunemark.audit.verdict import Evidence, Verdict, decide
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.values import NOT_REPORTED, State, known
 
-WHOLE = ("total_epochs", "overall_lr", "final_lr", "total_flops")
-
 
 @dataclass(frozen=True)
 class Audit:

@@ -9,7 +9,7 @@ from typing import Any
 
 from prunemark.audit.referee import Audit
 from prunemark.audit.verdict import WORDS
-from prunemark.setups.comparison import chain
+from prunemark.setups.comparison import SETUPS, chain
 from prunemark.setups.factors import FACTORS
 from prunemark.setups.values import State
 
@@ -45,8 +45,8 @@ def view(audit: Audit) -> View:
     """The audit as words."""
     pair, found = audit.pair, audit.pair.assessment
     names = tuple(f"{e.name} ({e.method})" if e.name != e.method else e.name for e in (pair.winner, pair.loser))
-    order = [*chain(), "S1-acc", "SX-A", "SX-B"]
     row = chain()
+    order = [*row, *(id for id in SETUPS if id not in row)]
     return View(
         word=audit.verdict.word,
         sentence=f"{_claim(audit, names)}: {WORDS[audit.verdict.word]} ({audit.verdict.why}).",

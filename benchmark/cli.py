@@ -43,7 +43,7 @@ def submit(
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     pruning_seconds: Annotated[float | None, typer.Option(help="stop a method's pruning stage after this")] = None,
-    prune_at: Annotated[int | None, typer.Option(help="epoch of the dense run to prune at (SX-A, SX-B)")] = None,
+    prune_at: Annotated[int | None, typer.Option(help="epoch of the dense run to prune at (see `setups`)")] = None,
     data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,

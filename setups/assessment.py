@@ -116,6 +116,11 @@ def holds(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> bool:
     return combine(_among(HARNESS_FACTORS[id], pipelines) for id in setup.factors).satisfied
 
 
+def admits_scratch(setup: ComparisonSetup) -> bool:
+    """Whether scratch training can be compared under it: no factor is of a stage that scratch training lacks."""
+    return not any(HARNESS_FACTORS[id].of_the_pruned for id in setup.factors)
+
+
 def violations(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> list[Finding]:
     """The findings that keep a setup from holding between the first pipeline and each of the others.
 

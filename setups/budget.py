@@ -1,8 +1,8 @@
 """What a setup grants one competitor: the base model, the pruning stage, the retraining stage.
 
-Epochs and LR schedules of every stage follow here from the track's terms, the setup and what the method
-declares as its own (arXiv:2301.05219, Table 2 and appendix A). What cannot be run is refused here, before
-anything runs.
+Epochs and LR schedules of every stage follow here from the track's terms, the factors that the setup holds equal
+and what the method declares as its own (arXiv:2301.05219, Table 2 and appendix A). What cannot be run is refused
+here, before anything runs.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prunemark.setups.errors import InputError
+from prunemark.setups.comparison import TOTALS, ComparisonSetup, listed_where
+from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.factors import HARNESS_FACTORS
 from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import LRSchedule, format_lr, halving
 from prunemark.setups.track import Level, Track
-
-OWN_BASE = ("S1", "S1-acc")
-OWN_RETRAINING = ("S1", "S1-acc", "S2")
-EXACT_PRUNING = ("S4.1", "S4.2")
-WHOLE = ("SX-A", "SX-B")
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,10 @@ class Budget:
 
     The base model is the dense run by `pretraining`, taken at epoch `base_epochs`. The pruning stage may train
     for `pruning_epochs` (exactly so many where `pruning_exact`), at `pruning_lr` where that is not None, and look
-    at the data for `scoring_epochs` more. `retraining` is the recipe of the last stage; under SX-A and SX-B it is
-    None, because it gets what the pruning stage left of `total_epochs`, or of `total_dense_epochs`: training
-    FLOPs in units of one epoch of the dense network. `schedule` then says from which LR to which, with the cap.
+    at the data for `scoring_epochs` more. `retraining` is the recipe of the last stage. Where the sum over all
+    stages is imposed it is None, because it gets what the pruning stage left of `total_epochs`, or of
+    `total_dense_epochs`: training FLOPs in units of one epoch of the dense network. `schedule` then says from
+    which LR to which, with the cap.
     """
 
     pretraining: Recipe
@@ -125,15 +123,17 @@ def generated(first: float, last: float, epochs: int, cap: int | None) -> LRSche
     return LRSchedule("step", epochs, tuple(points[:epochs] if epochs > 1 else [(0, last)]))
 
 
-def budget_for(track: Track, setup: str, level: Level, kind: str, own: Own = OWN_NOTHING) -> Budget:
+def budget_for(track: Track, setup: ComparisonSetup, level: Level, kind: str, own: Own = OWN_NOTHING) -> Budget:
     """What the setup grants a competitor of this kind ('pruned', 'dense' or 'scratch') at this level.
 
-    Raises InputError for what cannot be run: a pruning epoch outside the dense run, too few epochs left, a
-    recipe whose milestones lie past its end.
+    Raises InputError for what cannot be run: factors that cannot be held equal together, a pruning epoch outside
+    the dense run, too few epochs left, a recipe whose milestones lie past its end.
     """
-    if own.prune_at is not None and setup not in WHOLE:
-        raise InputError(f"--prune-at is a choice under {' and '.join(WHOLE)}; setup {setup} fixes the base model")
-    budget = _whole(track, setup, level, own) if setup in WHOLE else _staged(track, setup, own)
+    _check_factors(setup)
+    if own.prune_at is not None and not setup.own_pruning_epoch:
+        choices = listed_where(lambda other: other.own_pruning_epoch)
+        raise InputError(f"--prune-at is a choice under {choices}; setup {setup.id} fixes the base model")
+    budget = _whole(track, setup, level, own) if setup.whole_pipeline else _staged(track, setup, own)
     if kind == "scratch":
         return _scratch(track, setup, level, budget)
     if kind == "pruned":
@@ -141,51 +141,69 @@ def budget_for(track: Track, setup: str, level: Level, kind: str, own: Own = OWN
     return budget
 
 
+def _check_factors(setup: ComparisonSetup) -> None:
+    """Raises InputError for factors that no budget holds equal, or not together."""
+    for unknown in sorted(setup.factors - HARNESS_FACTORS.keys()):
+        raise unknown_name("factor", unknown, HARNESS_FACTORS)
+    if "overall_lr" in setup.factors:
+        raise InputError(
+            f"setup {setup.id} holds 'overall_lr' equal, which only published comparisons are asked for.\n"
+            "Hold 'total_epochs' and 'final_lr' equal, as SX-A does"
+        )
+    sums = setup.factors & (TOTALS | {"retraining_epochs", "retraining_lr"})
+    if setup.whole_pipeline and len(sums) > 1:
+        raise InputError(
+            f"setup {setup.id} holds {' and '.join(sorted(sums))} equal, but under an imposed sum retraining gets "
+            "what the other stages left of it.\nHold one of them equal"
+        )
+
+
 def speedup_of(level: Level) -> float:
     """The speed-up in MACs that a level asks for. Masked weights save none: their networks stay dense."""
     return level.speedup or 1.0
 
 
-def _staged(track: Track, setup: str, own: Own) -> Budget:
-    """S1 to S4.2: each stage has its own terms, imposed or the method's."""
-    pretraining = track.pretraining
-    if own.pretraining is not None and setup in OWN_BASE:
+def _staged(track: Track, setup: ComparisonSetup, own: Own) -> Budget:
+    """Each stage has its own terms, imposed or the method's."""
+    pretraining, retraining = track.pretraining, track.retraining
+    if own.pretraining is not None and setup.own_base:
         pretraining = own.pretraining.over(track.pretraining)
-    retraining = track.retraining
-    if own.retraining is not None and setup in OWN_RETRAINING:
+    if own.retraining is not None and setup.own_retraining_lr:
         retraining = own.retraining.over(track.retraining)
-    elif own.retraining is not None and setup == "S3.1":
-        declared = own.retraining.over(track.retraining)
-        retraining = replace(declared, lr=_stretched(declared.lr, track.retraining.epochs))
-    exact = setup in EXACT_PRUNING
+        if not setup.own_retraining:
+            retraining = replace(retraining, lr=_stretched(retraining.lr, track.retraining.epochs, setup))
     return Budget(
         pretraining, pretraining.epochs,
-        pruning_epochs=track.pruning.epochs if exact else track.pruning_epochs_limit,
-        pruning_exact=exact,
-        pruning_lr=track.pruning.lr if setup == "S4.2" else None,
+        pruning_epochs=track.pruning.epochs if setup.exact_pruning else track.pruning_epochs_limit,
+        pruning_exact=setup.exact_pruning, pruning_lr=_pruning_lr(track, setup),
         scoring_epochs=track.scoring_epochs_limit,
         reference=track.retraining, retraining=retraining,
     )  # fmt: skip
 
 
-def _stretched(lr: LRSchedule, epochs: int) -> LRSchedule:
+def _pruning_lr(track: Track, setup: ComparisonSetup) -> LRSchedule | None:
+    return track.pruning.lr if "pruning_lr" in setup.factors else None
+
+
+def _stretched(lr: LRSchedule, epochs: int, setup: ComparisonSetup) -> LRSchedule:
     try:
         return lr.stretched(epochs)
     except InputError as problem:
         raise InputError(
             f"the method's own LR schedule {lr} over {lr.epochs} epochs cannot be laid over the {epochs} epochs that "
-            f"S3.1 imposes: {problem}.\nDeclare one with milestones further apart, or use S2 or S3.2"
+            f"{setup.id} imposes: {problem}.\nDeclare one with milestones further apart, or use S2 or S3.2"
         ) from None
 
 
-def _whole(track: Track, setup: str, level: Level, own: Own) -> Budget:
-    """SX-A and SX-B: the sum is imposed, and the first and the final LR; when to prune is the method's choice.
+def _whole(track: Track, setup: ComparisonSetup, level: Level, own: Own) -> Budget:
+    """The sum over all stages is imposed, and the first and the final LR.
 
     Raises InputError for a track whose schedules are not steps: there is no rule that cuts those.
     """
     if not_steps := {str(r.lr) for r in (track.pretraining, track.retraining) if r.lr.kind != "step"}:
+        setups = listed_where(lambda other: other.whole_pipeline)
         raise InputError(
-            f"under SX-A and SX-B schedules are halved in steps (Rule 2), and track {track.id} states "
+            f"under {setups} schedules are halved in steps (Rule 2), and track {track.id} states "
             f"{' and '.join(sorted(not_steps))}.\nUse one of the other setups: see `prunemark setups`"
         )
     total = track.pretraining.epochs + track.retraining.epochs
@@ -194,12 +212,14 @@ def _whole(track: Track, setup: str, level: Level, own: Own) -> Budget:
     prune_at = track.pretraining.epochs if own.prune_at is None else own.prune_at
     if not 0 <= prune_at < total:
         raise InputError(f"--prune-at is an epoch of the dense run, 0 to {total - 1}; given {prune_at}")
-    flops = setup == "SX-B"
+    flops = "total_flops" in setup.factors
+    left = max(total - prune_at - 1, 0)
     in_dense_epochs = track.pretraining.epochs + track.retraining.epochs / speedup_of(level)
     return Budget(
         dense_run, prune_at,
-        pruning_epochs=min(track.pruning_epochs_limit, max(total - prune_at - 1, 0)),
-        pruning_exact=False, pruning_lr=None, scoring_epochs=track.scoring_epochs_limit,
+        pruning_epochs=track.pruning.epochs if setup.exact_pruning else min(track.pruning_epochs_limit, left),
+        pruning_exact=setup.exact_pruning, pruning_lr=_pruning_lr(track, setup),
+        scoring_epochs=track.scoring_epochs_limit,
         reference=track.retraining, retraining=None,
         total_epochs=None if flops else total,
         total_dense_epochs=in_dense_epochs if flops else None,
@@ -207,14 +227,14 @@ def _whole(track: Track, setup: str, level: Level, own: Own) -> Budget:
     )  # fmt: skip
 
 
-def _scratch(track: Track, setup: str, level: Level, budget: Budget) -> Budget:
+def _scratch(track: Track, setup: ComparisonSetup, level: Level, budget: Budget) -> Budget:
     """Scratch-E: as many epochs as the pipeline. Scratch-B: as many FLOPs, K1 * k + K2 epochs (section 2).
 
     The final LR is the pipelines' own (Rule 1), without which Tables 6 and 7 compare a trap.
     """
     k1, k2 = track.pretraining.epochs, track.retraining.epochs
-    pruning = track.pruning.epochs if setup in EXACT_PRUNING else 0
-    epochs = round(k1 * speedup_of(level) + k2) if setup == "SX-B" else k1 + pruning + k2
+    pruning = track.pruning.epochs if setup.exact_pruning and not setup.whole_pipeline else 0
+    epochs = round(k1 * speedup_of(level) + k2) if "total_flops" in setup.factors else k1 + pruning + k2
     recipe = replace(track.retraining, lr=_scratch_schedule(track, epochs))
     return replace(
         budget, base_epochs=0, pruning_epochs=0, pruning_exact=False, pruning_lr=None, scoring_epochs=0,

@@ -1,10 +1,12 @@
 """The comparison setups of Table 2 (arXiv:2301.05219), each a set of factors held equal, written once.
 
-The order between setups is not written down: it follows from the factor sets.
+The order between setups, what a setup grants a method, and where its id is listed are not written down: all of it
+follows from the factor sets. To add a setup, add one literal to `_OURS`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prunemark.setups.errors import unknown_name
@@ -15,23 +17,66 @@ S3_1 = S2 | {"retraining_epochs"}
 S3_2 = S3_1 | {"retraining_lr"}
 S4_1 = S3_2 | {"pruning_epochs"}
 S4_2 = S4_1 | {"pruning_lr"}
+TOTALS = frozenset({"total_epochs", "total_flops"})
 
 
 @dataclass(frozen=True)
 class ComparisonSetup:
-    """An id, the factors that must be equal, and what that means for a method that is run under it."""
+    """An id, the factors that must be equal, and what that means for a method that is run under it.
+
+    An LR schedule is one LR for each epoch, so a schedule held equal holds its number of epochs equal too.
+    """
 
     id: str
     factors: frozenset[str]
     title: str
     when_run: str
 
+    @property
+    def whole_pipeline(self) -> bool:
+        """Whether the sum over all stages is imposed, not the stages one by one."""
+        return not self.factors.isdisjoint(TOTALS)
+
+    @property
+    def own_pruning_epoch(self) -> bool:
+        """Whether each method may choose at which epoch of the dense run it prunes."""
+        return self.whole_pipeline and "base_model" not in self.factors
+
+    @property
+    def own_base(self) -> bool:
+        """Whether each method may bring a base model that is trained by its own recipe."""
+        return not self.whole_pipeline and "base_model" not in self.factors
+
+    @property
+    def own_retraining_lr(self) -> bool:
+        """Whether each method may retrain by its own LR schedule, if need be over imposed epochs.
+
+        Where the final LR is held equal it may not, because its own schedule may end at another one.
+        """
+        imposed = {"retraining_lr", "final_lr", "tuning_configurations"}
+        return not self.whole_pipeline and self.factors.isdisjoint(imposed)
+
+    @property
+    def own_retraining(self) -> bool:
+        """Whether each method may retrain by its own recipe as it is, epochs included."""
+        return self.own_retraining_lr and "retraining_epochs" not in self.factors
+
+    @property
+    def exact_pruning(self) -> bool:
+        """Whether every method trains for exactly the track's pruning epochs in its pruning stage."""
+        return not self.factors.isdisjoint({"pruning_epochs", "pruning_lr"})
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the retraining LR schedule is chosen from configurations that are all tried."""
+        return "tuning_configurations" in self.factors
+
     def implies(self, other: ComparisonSetup) -> bool:
         """Whether a comparison that satisfies this setup also satisfies the other one."""
         return self.factors >= other.factors
 
 
-_SETUPS = (
+_PAPER = (
     ComparisonSetup(
         "S1", S1,
         "the same dataset, network and compression; accuracy or its drop is compared",
@@ -78,15 +123,23 @@ _SETUPS = (
         "the total training FLOPs are imposed; when to prune is the method's choice",
     ),
 )  # fmt: skip
-SETUPS: dict[str, ComparisonSetup] = {setup.id: setup for setup in _SETUPS}
-
-TUNED = ComparisonSetup(
-    "S3.1-tuned", S3_1 | {"tuning_configurations"},
-    "S3.1 and the same number of LR configurations tried (this project's own, not of the paper)",
-    "as S3.1, with the LR schedule chosen on the validation split from one list of configurations for all",
+_OURS = (
+    ComparisonSetup(
+        "S3.1-tuned", S3_1 | {"tuning_configurations"},
+        "S3.1 and the same number of LR configurations tried (this project's own, not of the paper)",
+        "as S3.1, with the LR schedule chosen on the validation split from one list of configurations for all",
+    ),
 )  # fmt: skip
-HARNESS_SETUPS: dict[str, ComparisonSetup] = SETUPS | {TUNED.id: TUNED}
-"""The paper's setups, which published comparisons are judged by, and those that only a harness can grant."""
+
+SETUPS: dict[str, ComparisonSetup] = {setup.id: setup for setup in _PAPER}
+"""The paper's setups. Published comparisons are judged by these."""
+
+HARNESS_SETUPS: dict[str, ComparisonSetup] = {
+    setup.id: setup for setup in sorted((*_PAPER, *_OURS), key=lambda s: (s.whole_pipeline, len(s.factors)))
+}
+"""All setups that a trial can run under, those over whole pipelines last, and each before those that imply it."""
+
+TUNED = HARNESS_SETUPS["S3.1-tuned"]
 
 
 def find_setup(id: str) -> ComparisonSetup:
@@ -108,3 +161,14 @@ def chain(setups: dict[str, ComparisonSetup] | None = None) -> tuple[str, ...]:
         below = [best[o.id] for o in pool if o.id in best and o.factors < setup.factors]
         best[setup.id] = (*max(below, key=len, default=()), setup.id)
     return max(best.values(), key=len, default=())
+
+
+def ids_where(trait: Callable[[ComparisonSetup], bool]) -> tuple[str, ...]:
+    """The ids of the setups of which something is true."""
+    return tuple(setup.id for setup in HARNESS_SETUPS.values() if trait(setup))
+
+
+def listed_where(trait: Callable[[ComparisonSetup], bool]) -> str:
+    """The same for a sentence: `S1, SX-A and SX-B`."""
+    *most, last = ids_where(trait) or ("no setup",)
+    return f"{', '.join(most)} and {last}" if most else last

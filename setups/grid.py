@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from prunemark.setups.budget import generated
+from prunemark.setups.comparison import SETUPS, ComparisonSetup
 from prunemark.setups.errors import unknown_name
 from prunemark.setups.schedule import LRSchedule, cosine, halving, parse_schedule
 
@@ -22,8 +23,8 @@ CAP = 30  # Rule 3
 class Row:
     """One row of a table, in the paper's epochs: pruned at epoch `prune_at` of the dense run, then `retraining`.
 
-    `paper_percent` and `paper_ta_percent` are the paper's top-1 and trainability accuracy by ratio. Under SX-B the
-    pruning epoch is divided by the speed-up, and retraining gets the FLOPs that are left.
+    `paper_percent` and `paper_ta_percent` are the paper's top-1 and trainability accuracy by ratio. Where FLOPs are
+    held equal the pruning epoch is divided by the speed-up, and retraining gets the FLOPs that are left.
     """
 
     name: str
@@ -37,6 +38,11 @@ class Row:
     def scratch(self) -> bool:
         """Whether the row trains the pruned architecture from random weights."""
         return self.name.startswith("scratch")
+
+    @property
+    def run_under(self) -> ComparisonSetup:
+        """The setup on its records: SX-A for what is compared under all of them, S1 for what is under none."""
+        return SETUPS[{"all": "SX-A", "none": "S1"}.get(self.setup, self.setup)]
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ def _s42(prune_at: int, lr: str, *paper: float) -> Row:
 
 def _sx(prune_at: int, lr: str, *paper: float, setup: str = "SX-A") -> Row:
     epochs = 120 - prune_at
-    name = f"P{prune_at}{'/k' if setup == 'SX-B' else ''}F{epochs}, {lr}"
+    name = f"P{prune_at}{'/k' if 'total_flops' in SETUPS[setup].factors else ''}F{epochs}, {lr}"
     return Row(name, setup, prune_at, halving(float(lr), 1e-5, epochs, cap=CAP), paper)
 
 

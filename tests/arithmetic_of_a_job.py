@@ -9,6 +9,7 @@ from prunemark.benchmark.experiments.executor import LocalProcesses
 from prunemark.benchmark.results.home import home_at, open_home
 from prunemark.benchmark.trial.plan import Competitor, Trial
 from prunemark.setups.budget import budget_for
+from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track
@@ -19,7 +20,8 @@ if __name__ == "__main__":
         find_track("digits-mlp7@1"), name="short", arithmetic=sys.argv[1] or None, pretraining=short, retraining=short
     )
     dense = Competitor("Dense", "dense", "reference", None, ())
-    budget = budget_for(track, "S3.2", track.levels[0], "dense")
-    trial = Trial(track, track.levels[0], "S3.2", 0, dense, budget, "cpu", 60.0)
+    setup = SETUPS["S3.2"]
+    budget = budget_for(track, setup, track.levels[0], "dense")
+    trial = Trial(track, track.levels[0], setup, 0, dense, budget, "cpu", 60.0)
     records = submit.execute([trial], open_home(home_at(Path(sys.argv[2]))), LocalProcesses(1), [])
     print(records[trial].outcome.base.sha256)

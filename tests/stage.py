@@ -18,6 +18,7 @@ from prunemark.benchmark.trial.plan import Competitor, Trial
 from prunemark.benchmark.trial.seeds import derive_seed
 from prunemark.benchmark.trial.training import train
 from prunemark.setups.budget import budget_for
+from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track
@@ -42,8 +43,9 @@ def stage(track=None, setup="S3.2", level=None, seed=0, trained=False):
     """Yields the base model, what a submission sees, and the meter. The base is random or trained."""
     track, data = track or short_track(), random_images()
     level = track.levels[0] if level is None else track.level(level)
-    budget = budget_for(track, setup, level, "pruned")
-    trial = Trial(track, level, setup, seed, Competitor("x", "pruned", "submission", None, ()), budget, "cpu", 60.0)
+    held = SETUPS[setup]
+    budget = budget_for(track, held, level, "pruned")
+    trial = Trial(track, level, held, seed, Competitor("x", "pruned", "submission", None, ()), budget, "cpu", 60.0)
     model = build_network(track.network, data.shape, derive_seed(seed, "base"))
     if trained:
         model = model.to(memory_format=torch.channels_last)

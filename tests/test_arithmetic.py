@@ -17,6 +17,7 @@ from prunemark.benchmark.trial import arithmetic
 from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.plan import Competitor, Trial
 from prunemark.setups.budget import budget_for
+from prunemark.setups.comparison import SETUPS
 from prunemark.setups.track import PORTABLE
 from prunemark.setups.track_files import find_track, released_tracks
 
@@ -82,8 +83,9 @@ def test_every_job_chooses_by_its_trials_device(
     monkeypatch.setattr(jobs, "dump", lambda record: "")
     track = find_track("digits-mlp7")
     dense = Competitor("Dense", "dense", "reference", None, ())
-    budget = budget_for(track, "S3.2", track.levels[0], "dense")
-    trial = Trial(track, track.levels[0], "S3.2", 0, dense, budget, "cuda", 60.0)
+    setup = SETUPS["S3.2"]
+    budget = budget_for(track, setup, track.levels[0], "dense")
+    trial = Trial(track, track.levels[0], setup, 0, dense, budget, "cuda", 60.0)
     job(lambda event: None, trial, tmp_path)
     assert chosen == [(PORTABLE, "cuda")]
 
@@ -153,9 +155,10 @@ def test_a_machine_that_does_not_list_its_processors_computes_as_it_does(tmp_pat
 
 def test_no_stage_of_another_arithmetic_is_taken_for_a_portable_one() -> None:
     track, dense = find_track("digits-mlp7@1"), Competitor("Dense", "dense", "reference", None, ())
-    budget = budget_for(track, "S3.2", track.levels[0], "dense")
+    setup = SETUPS["S3.2"]
+    budget = budget_for(track, setup, track.levels[0], "dense")
     open_, held = (
-        Trial(dataclasses.replace(track, arithmetic=which), track.levels[0], "S3.2", 0, dense, budget, "cpu", 60.0)
+        Trial(dataclasses.replace(track, arithmetic=which), track.levels[0], setup, 0, dense, budget, "cpu", 60.0)
         for which in (None, PORTABLE)
     )
     keys = [dataclasses.asdict(stage_keys(trial, None)) for trial in (open_, held)]

@@ -1,11 +1,14 @@
-"""What every setup grants, worked out by hand from the track's terms."""
+"""What every setup grants: worked out by hand from the track's terms, and as it was when setups were asked by name."""
 
 import dataclasses
+import hashlib
+import json
+from pathlib import Path
 
 import pytest
 
 from prunemark.setups.budget import Own, budget_for, generated, notation, speedup_of
-from prunemark.setups.comparison import SETUPS
+from prunemark.setups.comparison import HARNESS_SETUPS, S1, S2, S3_2, SETUPS, ComparisonSetup
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import parse_schedule
@@ -18,7 +21,7 @@ OWN = Own(OwnRecipe(40, "0:5e-2,20:5e-3"), OwnRecipe(10, "0:1e-2,5:1e-3", weight
 
 
 def granted(setup, kind="pruned", own=Own(), track=TRACK, level=LEVEL):  # noqa: B008 - frozen
-    return budget_for(track, setup, level, kind, own)
+    return budget_for(track, SETUPS[setup], level, kind, own)
 
 
 def final(budget, pruning_epochs=0, speedup=LEVEL.speedup):
@@ -155,3 +158,92 @@ def test_scratch_follows_the_curve_of_the_pipeline_from_the_first_lr_to_the_last
     curved = dataclasses.replace(TRACK, retraining=cycle)
     recipe = final(granted("S3.2", "scratch", track=curved))
     assert (str(recipe.lr), recipe.epochs) == ("one-cycle:1e-1", 50)
+
+
+ANSWERS = {  # what `budget.py` asked of each setup by its id, and what it answered
+    "S1": {"own_base", "own_retraining"},
+    "S1-acc": {"own_base", "own_retraining"},
+    "S2": {"own_retraining"},
+    "S3.1": {"stretched"},
+    "S3.2": set(),
+    "S4.1": {"exact_pruning"},
+    "S4.2": {"exact_pruning", "pruning_lr"},
+    "SX-A": {"whole_pipeline"},
+    "SX-B": {"whole_pipeline", "total_flops"},
+}
+QUESTIONS = {
+    "own_base": lambda setup: setup.own_base,
+    "own_retraining": lambda setup: setup.own_retraining,
+    "stretched": lambda setup: setup.own_retraining_lr and not setup.own_retraining,
+    "exact_pruning": lambda setup: setup.exact_pruning,
+    "pruning_lr": lambda setup: "pruning_lr" in setup.factors,
+    "whole_pipeline": lambda setup: setup.whole_pipeline,
+    "total_flops": lambda setup: "total_flops" in setup.factors,
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("setup", ANSWERS)
+def test_the_factors_answer_what_ids_answered(setup, question):
+    assert QUESTIONS[question](SETUPS[setup]) == (question in ANSWERS[setup])
+
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "budgets.json").read_text())
+"""Hashes of the budgets of each released track, made before setups were asked for their factors."""
+
+
+def answered(track, setup, level, kind, own):
+    try:
+        budget = budget_for(track, setup, level, kind, own)
+        used = budget.pruning_epochs if budget.pruning_exact else 0
+        return [budget.as_dict(), budget.retraining_after(used, speedup_of(level)).as_dict()]
+    except InputError as problem:
+        return str(problem)
+
+
+@pytest.mark.parametrize("id", GOLDEN)
+def test_a_released_track_grants_what_it_granted(id):
+    """Under every setup, to every kind, at every level, and to methods with recipes and pruning epochs of all kinds."""
+    track = released_tracks()[id]
+    last = track.pretraining.epochs + track.retraining.epochs - 1
+    owns = (
+        Own(), OWN, Own(retraining=OwnRecipe(200, "0:1e-1,1:1e-2,2:1e-3")),
+        *(Own(prune_at=epoch) for epoch in (0, 1, last, last + 1)),
+    )  # fmt: skip
+    for setup, sha256 in GOLDEN[id].items():
+        held = HARNESS_SETUPS[setup]
+        text = json.dumps(
+            [
+                answered(track, held, level, kind, own)
+                for kind in ("pruned", "scratch", "dense") for level in track.levels for own in owns
+            ],
+            sort_keys=True,
+        )  # fmt: skip
+        assert hashlib.sha256(text.encode()).hexdigest()[:12] == sha256, setup
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        (S2 | {"prunning_epochs"}, "unknown factor 'prunning_epochs'. Did you mean 'pruning_epochs'"),
+        (S1 | {"overall_lr"}, "only published comparisons are asked for"),
+        (S1 | {"total_epochs", "total_flops"}, "holds total_epochs and total_flops equal"),
+        (S3_2 | {"total_epochs"}, "holds retraining_epochs and retraining_lr and total_epochs equal"),
+    ],
+)
+def test_factors_that_no_budget_holds_equal_are_refused(factors, words):
+    with pytest.raises(InputError, match=words):
+        budget_for(TRACK, ComparisonSetup("mine", factors, "", ""), LEVEL, "pruned")
+
+
+@pytest.mark.parametrize("factors", [S2 | {"retraining_lr"}, S2 | {"final_lr"}, S3_2])
+def test_a_recipe_is_imposed_where_its_lr_or_its_last_lr_is(factors):
+    """A schedule has one LR for each epoch: held equal, it holds the epochs equal too."""
+    budget = budget_for(TRACK, ComparisonSetup("mine", factors, "", ""), LEVEL, "pruned", OWN)
+    assert budget.retraining == TRACK.retraining
+
+
+def test_a_pruning_lr_imposes_its_epochs():
+    budget = budget_for(TRACK, ComparisonSetup("mine", S2 | {"pruning_lr"}, "", ""), LEVEL, "pruned", OWN)
+    assert (budget.pruning_epochs, budget.pruning_exact, budget.pruning_lr) == (10, True, TRACK.pruning.lr)
+    assert budget.retraining.epochs == 10  # the method's own

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from prunemark.setups.budget import budget_for
+from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Track
 from prunemark.setups.track_files import find_track
@@ -31,6 +32,6 @@ def test_the_defaults_of_a_track_are_as_the_page_says():
 
 def test_the_epochs_left_for_pruning_under_sx_are_as_the_page_says():
     released = find_track("digits-resnet8")
-    granted = budget_for(released, "SX-A", released.levels[0], "pruned").pruning_epochs
+    granted = budget_for(released, SETUPS["SX-A"], released.levels[0], "pruned").pruning_epochs
     said = (ROOT / "docs" / "writing-a-method.md").read_text()
     assert f"({granted} on `digits-resnet8`)" in said

@@ -19,6 +19,7 @@ from prunemark.benchmark.trial.base_model import prepare_data
 from prunemark.benchmark.trial.plan import DENSE_LEVEL, Competitor, Trial
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.budget import OWN_NOTHING, budget_for
+from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError
 from prunemark.setups.track_files import find_track, track_from_dict
 
@@ -73,7 +74,9 @@ def test_an_image_that_cannot_be_read_is_no_result_of_any_method(tree: Path, tmp
         terms[stage] = terms[stage] | {"epochs": 1, "lr": "1e-2", "augmentation": "none"}
     track = track_from_dict(terms)
     dense = Competitor("Dense", "dense", "reference", None, (), "filter", OWN_NOTHING)
-    trial = Trial(track, DENSE_LEVEL, "S3.2", 0, dense, budget_for(track, "S3.2", DENSE_LEVEL, "dense"), "cpu", 60.0)
+    setup = SETUPS["S3.2"]
+    budget = budget_for(track, setup, DENSE_LEVEL, "dense")
+    trial = Trial(track, DENSE_LEVEL, setup, 0, dense, budget, "cpu", 60.0)
     store = Store(tmp_path / "store")
     prepare_data(trial, store)
     image = tree / "train" / "ant" / "003.png"

@@ -10,6 +10,7 @@ from prunemark.benchmark.submissions.submission import locate
 from prunemark.benchmark.trial import environment, keys, versions
 from prunemark.benchmark.trial.plan import Competitor, Trial
 from prunemark.setups.budget import OWN_NOTHING, Own, budget_for
+from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track import Level, SeedPrior
@@ -43,8 +44,8 @@ def trial_of(source, track=TRACK, setup="S3.2", kind="pruned", own=OWN_NOTHING, 
                   "summary": "words"}  # fmt: skip
     competitor = {name: changes.pop(name, value) for name, value in competitor.items()}
     at = changes.pop("at", track.levels[level])
-    budget = budget_for(track, setup, at, kind, own)
-    trial = Trial(track, at, setup, 0, Competitor(**competitor, own=own), budget, "cpu", 60.0)
+    budget = budget_for(track, SETUPS[setup], at, kind, own)
+    trial = Trial(track, at, SETUPS[setup], 0, Competitor(**competitor, own=own), budget, "cpu", 60.0)
     return replace(trial, **changes)
 
 

@@ -15,6 +15,7 @@ from prunemark.benchmark.trial.plan import Competitor, Trial
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.budget import budget_for
+from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError
 from prunemark.setups.track_files import find_track
 
@@ -27,7 +28,9 @@ def trial_on(network: str, *layers: str, dataset: str = "cifar10") -> Trial:
     )
     level = track.levels[0]
     dense = Competitor("Dense", "dense", "reference", None, ())
-    return Trial(track, level, "S3.2", 0, dense, budget_for(track, "S3.2", level, "dense"), "cpu", 60.0)
+    setup = SETUPS["S3.2"]
+    budget = budget_for(track, setup, level, "dense")
+    return Trial(track, level, setup, 0, dense, budget, "cpu", 60.0)
 
 
 @pytest.mark.parametrize(

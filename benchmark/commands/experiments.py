@@ -144,7 +144,7 @@ def tune(
         requests.print_plan(trials, place, format, console())
         return
     records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
-    print_standings(place.records, request.track.id, "S3.1-tuned", [found.name for found in request.levels], format)
+    print_standings(place.records, request.track.id, trials[0].setup.id, [each.name for each in request.levels], format)
     if format == "table":
         sys.stdout.write("\n" + tuning_markdown(records))
     _stop_if_failed(records, place.records)

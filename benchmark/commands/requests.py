@@ -21,7 +21,7 @@ from prunemark.benchmark.results.mlflow_store import tracking_uri
 from prunemark.benchmark.results.tracking import Submission, Tracker
 from prunemark.benchmark.trial.plan import Competitor, Trial, as_plain
 from prunemark.setups.budget import Own, budget_for
-from prunemark.setups.comparison import TUNED, find_setup
+from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError
 from prunemark.setups.track_files import find_track
 
@@ -39,14 +39,14 @@ def read(
 ) -> Request:
     """Checks the request. Raises InputError with the valid choices."""
     found_track, found_setup = find_track(track), find_setup(setup)
-    if found_setup is TUNED:
-        raise InputError(f"setup {TUNED.id} is run by `prunemark tune`, which takes the same options")
+    if found_setup.tuned:
+        raise InputError(f"setup {found_setup.id} is run by `prunemark tune`, which takes the same options")
     chosen = tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
     if pruning_seconds is not None and not 0 < pruning_seconds < math.inf:
         raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")
     _check_device(device)
     for level in chosen:
-        budget_for(found_track, found_setup.id, level, "pruned", Own(prune_at=prune_at))
+        budget_for(found_track, found_setup, level, "pruned", Own(prune_at=prune_at))
     return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds, prune_at)
 
 

@@ -31,7 +31,7 @@ def planned_seeds(trials: Iterable[Trial]) -> dict[Place, set[int]]:
     found: dict[Place, set[int]] = {}
     for trial in trials:
         if trial.competitor.name == trial.track.anchor:
-            found.setdefault((trial.track.id, trial.setup, trial.level.name), set()).add(trial.seed)
+            found.setdefault((trial.track.id, trial.setup.id, trial.level.name), set()).add(trial.seed)
     return found
 
 

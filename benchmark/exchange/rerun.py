@@ -23,8 +23,8 @@ from prunemark.benchmark.results.difference import first_difference, other_machi
 from prunemark.benchmark.results.home import Home, home_at, open_home
 from prunemark.benchmark.submissions.method_files import SourceText, write_source
 from prunemark.benchmark.trial.plan import DENSE_LEVEL, Competitor, Trial
-from prunemark.setups.budget import OWN_NOTHING, WHOLE, budget_for
-from prunemark.setups.comparison import TUNED, find_setup
+from prunemark.setups.budget import OWN_NOTHING, budget_for
+from prunemark.setups.comparison import HARNESS_SETUPS, find_setup
 from prunemark.setups.errors import InputError
 from prunemark.setups.track_files import find_track
 
@@ -106,7 +106,9 @@ def _kind(record: Record) -> str:
 def can_run(record: Record, everything: Sequence[Record]) -> bool:
     """Whether a record is of a trial on a CPU that ends alike each time, alone or with the one it ran beside."""
     o = record.outcome
-    alike = o.status in REPEATABLE and o.setup != TUNED.id and record.observed.device == "cpu"
+    setup = HARNESS_SETUPS.get(o.setup)  # a contribution may name one that nobody knows: `run_again` says so
+    tuned = setup is not None and setup.tuned
+    alike = o.status in REPEATABLE and not tuned and record.observed.device == "cpu"
     if not alike or not _shares_ratios(record):
         return alike
     return beside(record, everything) is not None or _beside_a_failure(record, everything)
@@ -204,8 +206,8 @@ def _trial_of(
         for r, part in ((record, "own"), (other, "beside"))
     )
     assert competitor is not None
-    budget = budget_for(track, setup.id, level, competitor.kind, competitor.own)
-    return Trial(track, level, setup.id, o.seed, competitor, budget, "cpu", track.pruning_seconds_limit, side)
+    budget = budget_for(track, setup, level, competitor.kind, competitor.own)
+    return Trial(track, level, setup, o.seed, competitor, budget, "cpu", track.pruning_seconds_limit, side)
 
 
 def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: Executor) -> Competitor:
@@ -223,7 +225,7 @@ def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: 
         raise InputError(f"its settings are {', '.join(settings) or 'none'}; the source's {', '.join(what.settings)}")
     if method.role != "submission" and settings != (defaults := what.with_settings({})):
         raise InputError(f"the {method.role} runs with its defaults, {defaults}; this one with {settings}")
-    prune_at = o.base.pretraining.epochs if o.base and o.setup in WHOLE else None
+    prune_at = o.base.pretraining.epochs if o.base and find_setup(o.setup).own_pruning_epoch else None
     ordered = tuple((name, settings[name]) for name in what.settings)  # controls spell them out in this order
     return Competitor(
         method.name, "pruned", method.role, source, ordered, granularity,

@@ -22,10 +22,12 @@ from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.plan import Competitor, Trial, runs_on, what_it_prunes
 from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
 from prunemark.setups.budget import budget_for
+from prunemark.setups.comparison import SETUPS, listed_where
 from prunemark.setups.track import Level, Track
 from prunemark.setups.track_files import find_track
 
 SMALL_TRACK = {"filter": "digits-resnet8", "weight": "digits-resnet8-weights", "N:M": "digits-resnet8-2to4"}
+SETUP = SETUPS["S3.2"]
 ADVICE = {
     "failed": "docs/writing-a-method.md has the contract",
     "noncompliant": "return what context.decide gives: it meets the target exactly",
@@ -77,8 +79,8 @@ def _try_levels(competitor: Competitor, track: Track, source: MethodSource) -> l
 
 
 def _try_level(competitor: Competitor, track: Track, level: Level, base: Path, data: Path) -> Finding:
-    budget = budget_for(track, "S3.2", level, "pruned")
-    trial = Trial(track, level, "S3.2", 0, competitor, budget, "cpu", track.pruning_seconds_limit)
+    budget = budget_for(track, SETUP, level, "pruned")
+    trial = Trial(track, level, SETUP, 0, competitor, budget, "cpu", track.pruning_seconds_limit)
     decisions = []
     for _ in range(2):
         out = Path(tempfile.mkdtemp(prefix="prunemark-"))
@@ -115,7 +117,7 @@ def _remarks(description: MethodDescription) -> list[Finding]:
             Finding("docstring", "note", "none", "say in one sentence what it is and where it was published")
         )
     if description.retraining is None:
-        what = "none declared: the track's is used under S2 and S3.1"
+        what = f"none declared: the track's is used under {listed_where(lambda setup: setup.own_retraining_lr)}"
         remarks.append(
             Finding("own recipe", "note", what, "declare one with `retraining = OwnRecipe(...)` if it has one")
         )

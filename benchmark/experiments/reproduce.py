@@ -58,9 +58,9 @@ def grid_trials(
                     None if row.scratch else source, () if row.scratch else settings, track.granularity,
                     summary=SUMMARIES["scratch"] if row.scratch else what.summary,
                 )  # fmt: skip
-                setup = {"all": "SX-A", "none": "S1"}.get(row.setup, row.setup)
                 budget = row_budget(row, grid, track, level, factor)
-                trials.append(Trial(track, level, setup, seed, competitor, budget, device, track.pruning_seconds_limit))
+                limit = track.pruning_seconds_limit
+                trials.append(Trial(track, level, row.run_under, seed, competitor, budget, device, limit))
     return tuple(trials)
 
 
@@ -68,7 +68,7 @@ def row_budget(row: Row, grid: Grid, track: Track, level: Level, factor: float) 
     """One row at one ratio, in the track's epochs."""
     dense_run = replace(track.pretraining, lr=scaled(grid.dense_run, factor))
     prune_at, lr = round(row.prune_at * factor), scaled(row.retraining, factor)
-    if row.setup == "SX-B":
+    if "total_flops" in row.run_under.factors:
         speedup = level.speedup or 1.0
         total = dense_run.epochs
         prune_at = round(prune_at / speedup)

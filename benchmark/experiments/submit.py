@@ -22,7 +22,7 @@ from prunemark.benchmark.trial.environment import environment
 from prunemark.benchmark.trial.keys import DECISION, pretrain_key, resolved_keys, stage_keys
 from prunemark.benchmark.trial.plan import Competitor, Trial, make_trials
 from prunemark.benchmark.trial.versions import versions
-from prunemark.setups.budget import OWN_NOTHING, WHOLE
+from prunemark.setups.budget import OWN_NOTHING
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Level, Track
@@ -137,7 +137,7 @@ def competitors(
 
     def make(name: str, role: str, settings: dict[str, str], shares: bool = False, at: int | None = None) -> Competitor:
         what = described[name]
-        own = what.own if request.setup.id in WHOLE else replace(what.own, prune_at=None)
+        own = what.own if request.setup.own_pruning_epoch else replace(what.own, prune_at=None)
         return Competitor(
             name, "pruned", role, sources[name], tuple(what.with_settings(settings).items()),  # type: ignore[arg-type]
             what.granularity, own if at is None else replace(own, prune_at=at), what.summary, shares,
@@ -267,5 +267,5 @@ def submission_key(trials: Sequence[Trial], submission: Competitor) -> str:
     """The identity of a submission in MLflow: the same method under the same setup is the same submission."""
     first = trials[0]
     source = submission.source.sha256 if submission.source else ""
-    identity: dict[str, Any] = {"track": first.track.id, "setup": first.setup, "name": submission.name}
+    identity: dict[str, Any] = {"track": first.track.id, "setup": first.setup.id, "name": submission.name}
     return key_of("submission", identity | {"source": source, "settings": dict(submission.settings)})

@@ -43,7 +43,7 @@ def expected_work(trials: Sequence[Trial]) -> Work:
     for trial in needed.values():
         before = longest_prefix(trial, needed)
         shared += trial.budget.base_epochs - (before[1] if before else 0)
-    distinct = {(t.label, t.setup, t.track.id): t for t in trials}.values()
+    distinct = {(t.label, t.setup.id, t.track.id): t for t in trials}.values()
     cost = {t.level: 1 / speedup_of(t.level) for t in trials}
     return Work(
         shared + sum(_retraining(t) for t in distinct),

@@ -9,7 +9,7 @@ from typing import Any
 from prunemark.benchmark.submissions.declared import about_of, class_values, lineage, literal, settings_of
 from prunemark.benchmark.submissions.submission import locate
 from prunemark.setups.card import Card, shipped_cards
-from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup
+from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup, ids_where
 from prunemark.setups.factors import HARNESS_FACTORS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Track
@@ -68,7 +68,7 @@ def track(name: str) -> dict[str, Any]:
         "equivalence margin": f"{found.margin_pp:g} percentage points",
         "pruning stage": f"at most {found.pruning_seconds_limit:g} s, {found.pruning_epochs_limit} epochs and "
         f"{found.scoring_epochs_limit} passes that train nothing",
-        "under S4.1, S4.2": f"exactly {_recipe(found.pruning)}",
+        f"under {', '.join(ids_where(lambda s: s.exact_pruning))}": f"exactly {_recipe(found.pruning)}",
     }
 
 
@@ -121,7 +121,8 @@ def method(name: str) -> dict[str, Any]:
     facts |= {f"setting {setting}": text for setting, text in settings_of(values).items()}
     for what, declared in (("own retraining recipe", "retraining"), ("own pretraining recipe", "pretraining")):
         facts[what] = _declared(values.get(declared), "none: the track's")
-    facts["base under SX-A, SX-B"] = _declared(values.get("prune_at"), "the trained one", "epoch {} of the dense run")
+    choices = ", ".join(ids_where(lambda s: s.own_pruning_epoch))
+    facts[f"base under {choices}"] = _declared(values.get("prune_at"), "the trained one", "epoch {} of the dense run")
     contract = ", ".join(ast.unparse(base) for base in classes[0].bases)
     return facts | {"contract": contract, "file": Path(source.path).name, "source sha256": source.sha256}
 

@@ -110,7 +110,7 @@ def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") 
             "budget": trial.budget.as_dict(),
             "tuning": [recipe.as_dict() for recipe in trial.tuning],
             "track": stated,
-            "setup": trial.setup,
+            "setup": trial.setup.id,
             "method": identity,
             "versions": versions("retrain", "evaluate"),
         }

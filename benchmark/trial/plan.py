@@ -47,7 +47,7 @@ class Trial:
 
     track: Track
     level: Level
-    setup: str
+    setup: ComparisonSetup
     seed: int
     competitor: Competitor
     budget: Budget
@@ -64,7 +64,7 @@ class Trial:
 
     @property
     def recipe(self) -> Recipe:
-        """The retraining recipe; under SX-A and SX-B, the one that a one-shot method at the level's speed-up gets."""
+        """The retraining recipe; under an imposed sum, the one that a one-shot method at the level's speed-up gets."""
         used = self.budget.pruning_epochs if self.budget.pruning_exact else 0
         return self.budget.retraining_after(used, speedup_of(self.level))
 
@@ -96,8 +96,8 @@ def make_trials(
             for level in [DENSE_LEVEL] if competitor.kind == "dense" else levels:
                 trials.append(
                     Trial(
-                        track, level, setup.id, seed, competitor,
-                        budget_for(track, setup.id, level, competitor.kind, competitor.own), device, limit,
+                        track, level, setup, seed, competitor,
+                        budget_for(track, setup, level, competitor.kind, competitor.own), device, limit,
                         submission if competitor.shares_ratios else None,
                     )
                 )  # fmt: skip
@@ -127,6 +127,6 @@ def as_plain(trial: Trial) -> dict[str, Any]:
     """The trial for a listing."""
     return {
         "method": trial.competitor.name, "role": trial.competitor.role, "track": trial.track.id,
-        "level": trial.level.name, "setup": trial.setup, "seed": trial.seed,
+        "level": trial.level.name, "setup": trial.setup.id, "seed": trial.seed,
         "pipeline": notation(trial.budget.base_epochs, trial.recipe), "retraining_lr": str(trial.recipe.lr),
     }  # fmt: skip

@@ -76,7 +76,7 @@ def _identity(trial: Trial, keys: Keys, data_sha256: str, ratios_of: str) -> dic
     )  # fmt: skip
     return {
         "trial_key": keys.evaluate, "track": trial.track.id, "track_terms": _plain(trial.track.as_dict()),
-        "setup": trial.setup, "level": trial.level.name, "seed": trial.seed, "method": method,
+        "setup": trial.setup.id, "level": trial.level.name, "seed": trial.seed, "method": method,
         "data_sha256": data_sha256,
     }  # fmt: skip
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from prunemark.benchmark.outcome import RATIOS_OF, Outcome
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.archive.methods import MethodFiles
-from prunemark.setups.budget import WHOLE
-from prunemark.setups.comparison import TUNED
+from prunemark.setups.comparison import HARNESS_SETUPS
 
 REFERENCES = {
     "dense": "The dense network runs beside every submission, at any level.",
@@ -33,9 +32,10 @@ def reproduce(record: Record, methods: Mapping[str, MethodFiles]) -> Command:
     Where the record does not say enough, the note says what to fill in.
     """
     outcome, method = record.outcome, record.outcome.method
+    setup = HARNESS_SETUPS[outcome.setup]
     submitted = method.role in ("submission", "anchor")
     named, note = _submitted(outcome, methods) if submitted else _beside(outcome)
-    if outcome.setup == TUNED.id:
+    if setup.tuned:
         words = ["prunemark", "tune", named, "--configurations", str(len(outcome.tuning))]
     else:
         words = ["prunemark", "submit", named, "--setup", outcome.setup]
@@ -44,7 +44,7 @@ def reproduce(record: Record, methods: Mapping[str, MethodFiles]) -> Command:
     words += ["--seeds", f"{outcome.seed},"]
     if method.role == "submission":
         words += [word for name, value in sorted(method.settings.items()) for word in ("--set", f"{name}={value}")]
-    if outcome.setup in WHOLE and outcome.base and method.kind == "pruned" and method.role != "anchor":
+    if setup.own_pruning_epoch and outcome.base and method.kind == "pruned" and method.role != "anchor":
         words += ["--prune-at", str(outcome.base.pretraining.epochs)]
     words += [] if record.observed.device.startswith("cpu") else ["--device", "cuda"]
     return Command(" ".join(map(shlex.quote, words)), note)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from prunemark.benchmark.record import Record
 from prunemark.leaderboard.site.charts import word
 from prunemark.leaderboard.standings.table import Row, Table
-from prunemark.setups.budget import WHOLE
+from prunemark.setups.comparison import HARNESS_SETUPS
 
 WORDS = {
     "better": "is better than {anchor} by {size:.2f} pp",
@@ -64,7 +64,7 @@ def changes(tables: Sequence[Table]) -> list[Change]:
     """
     by_method: dict[str, list[Told]] = {}
     seeds: dict[tuple[str, str], tuple[int, ...]] = {}
-    chained = [table for table in tables if table.setup not in WHOLE]
+    chained = [table for table in tables if not HARNESS_SETUPS[table.setup].whole_pipeline]
     for table in chained:
         for row in table.ranked:
             if row.verdict:
@@ -76,7 +76,8 @@ def changes(tables: Sequence[Table]) -> list[Change]:
     def changed(name: str, loose: Told, strict: Told) -> bool:
         compatible = loose.within and strict.within and "equivalent" in (loose.word, strict.word)
         same_seeds = seeds[name, loose.setup] == seeds[name, strict.setup]
-        return loose.word != strict.word and same_seeds and not compatible
+        stricter = HARNESS_SETUPS[strict.setup].implies(HARNESS_SETUPS[loose.setup])
+        return stricter and loose.word != strict.word and same_seeds and not compatible
 
     found = []
     for name, seen in by_method.items():

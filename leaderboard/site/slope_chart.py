@@ -10,7 +10,7 @@ from prunemark.leaderboard.site.charts import comparable, word
 from prunemark.leaderboard.site.look import Look
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.standings.table import Table
-from prunemark.setups.budget import WHOLE
+from prunemark.setups.comparison import HARNESS_SETUPS, ids_where
 
 HEIGHT, LABEL_LINE, LONGEST_LABEL, MOST_LINES = 380, 15, 16, 20
 _TIP = (
@@ -46,7 +46,8 @@ def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str) -> Sp
         ],
         signals=[
             {"name": "setup", "value": setup}, {"name": "setups", "value": setups},
-            {"name": "spaced", "value": _axis_of(setups)}, {"name": "whole", "value": list(WHOLE)},
+            {"name": "spaced", "value": _axis_of(setups)},
+            {"name": "whole", "value": ids_where(lambda each: each.whole_pipeline)},
             {"name": "step", "update": "width / length(width < 280 ? setups : spaced)"},
             {"name": "half", "update": "min(26, 0.45 * step)"},
             {"name": "active", "value": -1, "on": [
@@ -145,7 +146,7 @@ def _range(differences: Sequence[float]) -> float:
 
 def _axis_of(setups: Sequence[str]) -> list[str]:
     """The setups in order, with a gap before those over whole pipelines."""
-    first = next((index for index, setup in enumerate(setups) if setup in WHOLE), None)
+    first = next((index for index, setup in enumerate(setups) if HARNESS_SETUPS[setup].whole_pipeline), None)
     return [*setups[:first], GAP, *setups[first:]] if first else list(setups)
 
 

@@ -17,8 +17,8 @@ from prunemark.leaderboard.standings.competitors import (
     by_reason,
     seeds_in_words,
 )
-from prunemark.setups.assessment import established, holds, violations
-from prunemark.setups.comparison import HARNESS_SETUPS, chain
+from prunemark.setups.assessment import admits_scratch, established, holds, violations
+from prunemark.setups.comparison import HARNESS_SETUPS, chain, listed_where
 from prunemark.setups.values import State
 
 Place = tuple[str, str, str, str, str, str]
@@ -139,7 +139,8 @@ def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence
         pair = [anchor.pipelines[seed], other.pipelines[seed]]
         if found := violations(pair, HARNESS_SETUPS[setup]):
             if all(finding.state is State.NOT_APPLICABLE for finding in found):
-                return "scratch training has no base model and no pruning stage: it is compared under S1, SX-A and SX-B"
+                where = listed_where(admits_scratch)
+                return f"scratch training has no base model and no pruning stage: it is compared under {where}"
             reasons = "; ".join(f"{finding.factor.replace('_', ' ')}: {finding.why}" for finding in found)
             return f"{setup} does not hold with {anchor.name} ({reasons})"
     return None

@@ -121,10 +121,10 @@ def claims(grid: Grid, levels: Sequence[str]) -> list[Claim]:
                 words = f"M1: given {extra} epochs, {low} comes as far as {high}"
                 out.append((words, level, names[longest], names[high], True))
     scratch = next((row_id(row) for row in grid.rows if row.scratch), None)
-    for name, setup in (("P30F90, 1e-1", "SX-A"), ("P30/kF90, 1e-1", "SX-B")):
+    for name, setup, better_up_to in (("P30F90, 1e-1", "SX-A", 1.0), ("P30/kF90, 1e-1", "SX-B", 0.7)):
         if scratch and name in names:
             for level, ratio in zip(levels, grid.ratios, strict=True):
-                better = setup == "SX-A" or ratio <= 0.7
+                better = ratio <= better_up_to
                 words = f"M2: under {setup}, {name} {'beats scratch' if better else 'does not beat scratch'}"
                 pair = (names[name], scratch) if better else (scratch, names[name])
                 out.append((words, level, *pair, not better))
@@ -175,9 +175,8 @@ def _verified(
     """Which setups hold between the rows of one label and scratch, as executed; and what keeps others from it."""
     scratch = next((row for row in grid.rows if row.scratch), None)
     out = []
-    for setup in ("SX-A", "SX-B"):
-        rows = [row for row in grid.rows if row.setup == setup or (setup == "SX-A" and row.setup == "S4.2")]
-        rows = [row for row in rows if not row.scratch]
+    for setup, labels in (("SX-A", ("SX-A", "S4.2")), ("SX-B", ("SX-B",))):
+        rows = [row for row in grid.rows if row.setup in labels and not row.scratch]
         reference = [scratch] if scratch else rows[:1]
         rows = [row for row in rows if row not in reference]
         if not rows or not reference:
