@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+
+from prunemark.setups.track import WORDS
 
 MACS_CONVENTION = "one multiply-add is one MAC; convolutions, linear layers, attention; batch norm and bias not counted"
 RATIOS_OF = "layer_ratios_of"
@@ -192,6 +194,23 @@ class Outcome(Part):
     diagnostics: Diagnostics | None = None
     tuning: tuple[Tried, ...] = ()
     macs_convention: str = MACS_CONVENTION
+
+    @property
+    def numbers(self) -> Outcome:
+        """What two runs of one trial share, bit for bit.
+
+        Without the key, which holds versions of stages and libraries too, and without words: about the method, which
+        its identity leaves out; a track's title; how MACs are counted, since the counts are there; where a failed
+        method lay.
+        """
+        return replace(
+            self,
+            trial_key="",
+            macs_convention="",
+            track_terms={name: value for name, value in self.track_terms.items() if name not in WORDS},
+            method=replace(self.method, summary=""),
+            failure=self.failure and replace(self.failure, traceback=""),
+        )
 
 
 @dataclass(frozen=True)

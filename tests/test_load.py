@@ -59,6 +59,23 @@ def test_of_two_records_of_one_trial_the_later_counts(make_record):
         assert found.refused[0].newer == new.record_sha256
 
 
+def test_of_two_records_of_one_trial_with_the_same_bits_the_older_stands(make_record):
+    """As in a home made before the keys followed numbers, in which a trial is run once more: a board has cited it."""
+    old = make_record(finished="2026-01-01T00:00:00", key="a hash of the harness's sources")
+    new = make_record(finished="2026-02-01T00:00:00", key="versions by hand")
+    between = make_record(finished="2026-01-15T00:00:00", percent=90.0, key="an odd harness")
+    for order in ([old, new, between], [new, between, old]):
+        found = read_texts([(r.record_sha256, r.record_sha256, dump(r)) for r in order])
+        assert found.records == (old,)
+        assert {r.name[:64]: (r.why, r.newer) for r in found.refused} == {
+            new.record_sha256: (f"has the same bits as {old.record_sha256[:12]}", old.record_sha256),
+            between.record_sha256: (f"superseded by {old.record_sha256[:12]}", old.record_sha256),
+        }
+    invalid = {old.record_sha256: "the wrong images"}
+    found = read_texts([(r.record_sha256, r.record_sha256, dump(r)) for r in (old, new)], invalid)
+    assert found.records == (new,) and [r.why for r in found.refused] == ["does not count: the wrong images"]
+
+
 def test_another_setting_is_not_the_same_trial(make_record):
     one, other = make_record(settings={"p": 1}), make_record(settings={"p": 2})
     found = read_texts([(r.record_sha256, r.record_sha256, dump(r)) for r in (one, other)])
@@ -164,7 +181,7 @@ def test_what_counts_is_of_every_version_once_a_trial_and_not_withdrawn(tmp_path
     """A contribution must not bring a trial again that an older version of its track has already."""
     older = make_record("L1-norm", track="digits-mlp7@1")
     newer = make_record("L1-norm", track="digits-mlp7@2")
-    again = make_record("L1-norm", track="digits-mlp7@2", finished="2026-02-01T00:00:00")
+    again = make_record("L1-norm", track="digits-mlp7@2", percent=96.0, finished="2026-02-01T00:00:00")
     wrong = make_record("L1-norm", seed=1)
     write_pack([older, newer, again, wrong], tmp_path)
     names = record_names(tmp_path)

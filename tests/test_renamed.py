@@ -1,10 +1,13 @@
 """What makes nothing run again in a home: edited words in a method's file, another name for it, another limit."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 from quick_cli import submit
 
+from prunemark.benchmark.record import dump, load
 from prunemark.leaderboard.archive.load import read_records
 from prunemark.leaderboard.archive.methods import read_methods
 
@@ -60,6 +63,24 @@ def test_a_renamed_file_goes_on_in_the_row_of_the_old_one(run, home):
     outcomes = [json.loads(path.read_text())["outcome"] for path in (home / "records").iterdir()]
     mine = {o["seed"]: o["method"]["source_sha256"] for o in outcomes if o["method"]["name"] == "Mine"}
     assert set(mine) == {0, 1} and mine[0] == mine[1]
+
+
+def test_a_home_made_before_keeps_its_records(run, home):
+    """Its keys are others, so its stages run once more, and its records stand where they give the same bits."""
+    run("mine.py", METHOD)
+    shutil.rmtree(home / "store")
+    for path in sorted((home / "records").glob("*.json")):
+        record = load(path.read_bytes())
+        older = replace(record, outcome=replace(record.outcome, trial_key="0" * 64),
+                        observed=replace(record.observed, finished_at="2026-01-01T00:00:00+00:00"))  # fmt: skip
+        path.unlink()
+        (home / "records" / f"{older.record_sha256}.json").write_text(dump(older))
+    before = {path.name for path in (home / "records").iterdir()}
+    printed, records = run("mine.py", METHOD, "--tracking-uri", f"sqlite:///{home}/another.db")
+    assert "running 5" in printed and before < records and len(records) == len(before) + 5
+    found = read_records(home / "records")
+    assert {f"{record.record_sha256}.json" for record in found.records} == before
+    assert {refused.why.rsplit(" ", 1)[0] for refused in found.refused} == {"has the same bits as"}
 
 
 def test_code_that_does_something_else_runs_again(run):

@@ -12,9 +12,6 @@ from typing import Any
 from prunemark.benchmark.outcome import INSTRUCTIONS, PROCESSOR_KIND, Observed, Outcome
 from prunemark.benchmark.record import canonical_json
 
-UNCOMPARED = ("trial_key", "failure.traceback", "method.summary", "macs_convention")
-"""The hash of all inputs, among which are versions of the stages and of libraries; where files lay; words about the
-method, which its identity leaves out; and words about how MACs are counted: the counts themselves are compared."""
 NUMERIC_PACKAGES = ("python", "torch", "torchvision", "timm", "torch-pruning", "numpy", "scikit-learn")
 SHOWN = 24  # characters of a long value
 
@@ -32,8 +29,8 @@ class Difference:
 
 
 def first_difference(recorded: Outcome, here: Outcome) -> Difference | None:
-    """Where two outcomes differ first, apart from what names the build and the place; None for the same bits."""
-    plain = [json.loads(json.dumps(asdict(outcome))) for outcome in (recorded, here)]  # tuples as lists
+    """Where the numbers of two outcomes differ first; None for the same bits."""
+    plain = [json.loads(json.dumps(asdict(outcome.numbers))) for outcome in (recorded, here)]  # tuples as lists
     for name in plain[0]:
         if found := _compare(name, plain[0][name], plain[1][name]):
             return found
@@ -41,8 +38,6 @@ def first_difference(recorded: Outcome, here: Outcome) -> Difference | None:
 
 
 def _compare(field: str, recorded: Any, here: Any) -> Difference | None:
-    if field in UNCOMPARED:
-        return None
     if isinstance(recorded, dict) and isinstance(here, dict):
         for key in [*recorded, *(key for key in here if key not in recorded)]:
             if found := _compare(f"{field}.{key}", recorded.get(key), here.get(key)):

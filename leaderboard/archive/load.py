@@ -25,7 +25,7 @@ from prunemark.setups.errors import InputError, RuleBroken
 
 @dataclass(frozen=True)
 class Refused:
-    """A record that was left out: what it is called, why, and the hash of a newer one that took its place, if any."""
+    """A record that was left out: what it is called, why, and the hash of the one that stands in its place, if any."""
 
     name: str
     why: str
@@ -108,13 +108,13 @@ def read_sound(folder: Path, refused: list[Refused]) -> list[Record]:
 
 
 def read_counting(folder: Path) -> list[Record]:
-    """The records that count, of every version of every track: one a trial, the last of those that are not withdrawn.
+    """The records that count, of every version of every track: one a trial, of those that are not withdrawn.
 
     Raises InputError when the folder is missing or holds nothing.
     """
     withdrawn = {entry.record_sha256 for entry in read_invalidations(folder)[0]}
     sound = [record for record in read_sound(folder, []) if record.record_sha256 not in withdrawn]
-    return _latest(sound, [], {})
+    return _one_a_trial(sound, [], {})
 
 
 def record_names(folder: Path) -> set[str]:
@@ -209,7 +209,7 @@ def _that_count(
     alike, others = versions.on_the_same_terms(possible)
     ranked, other_versions, unknown = versions.newest(alike, track)
     refused += [Refused(f"{record.record_sha256}.json", why) for record, why in (*useless, *others, *unknown)]
-    kept = _latest(ranked, refused, invalid)
+    kept = _one_a_trial(ranked, refused, invalid)
     present = {record.record_sha256 for record in kept}
     return Loaded(
         tuple(kept),
@@ -219,26 +219,34 @@ def _that_count(
     )
 
 
-def _latest(records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str]) -> list[Record]:
+def _one_a_trial(records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str]) -> list[Record]:
+    """The records that stand, sorted by content; the others of their trials are refused, with what stands for them."""
+    trials: dict[str, list[Record]] = {}
+    for record, who in zip(records, competitors_of(records), strict=True):
+        trials.setdefault(trial_of(record, who), []).append(record)
+    found = [_standing(group, invalid) for group in trials.values()]
+    for group, stands in zip(trials.values(), found, strict=True):
+        refused += [_in_place_of(record, stands, invalid) for record in group if record is not stands]
+    return sorted(found, key=lambda r: r.record_sha256)
+
+
+def _standing(group: Sequence[Record], invalid: Mapping[str, str]) -> Record:
     """Of several records of one trial, as after a change of the harness, the one that finished last counts.
 
-    One that was invalidated counts only where there is no other.
+    Where it only obtained again what an older one has, the older stands: it is the one that has been cited. One that
+    was invalidated counts only where there is no other.
     """
-    newest: dict[str, Record] = {}
-    for record, who in zip(records, competitors_of(records), strict=True):
-        trial = trial_of(record, who)
-        other = newest.setdefault(trial, record)
-        if other is record:
-            continue
-        old, new = sorted(
-            (other, record), key=lambda r: (r.record_sha256 not in invalid, r.observed.finished_at, r.record_sha256)
-        )
-        newest[trial] = new
-        why = invalid.get(old.record_sha256)
-        name = f"{old.record_sha256}.json"
-        if why:
-            refused.append(Refused(name, f"does not count: {why}"))
-        else:
-            newer = new.record_sha256
-            refused.append(Refused(name, f"superseded by {newer[:12]}", newer))
-    return sorted(newest.values(), key=lambda r: r.record_sha256)
+    if len(group) == 1:
+        return group[0]
+    valid = [record for record in group if record.record_sha256 not in invalid] or group
+    by_time = sorted(valid, key=lambda r: (r.observed.finished_at, r.record_sha256))
+    numbers = by_time[-1].outcome.numbers
+    return next(record for record in by_time if record.outcome.numbers == numbers)
+
+
+def _in_place_of(record: Record, stands: Record, invalid: Mapping[str, str]) -> Refused:
+    name, other = f"{record.record_sha256}.json", stands.record_sha256
+    if why := invalid.get(record.record_sha256):
+        return Refused(name, f"does not count: {why}")
+    same = record.outcome.numbers == stands.outcome.numbers
+    return Refused(name, f"{'has the same bits as' if same else 'superseded by'} {other[:12]}", other)
