@@ -178,7 +178,7 @@ def _quoted(pair: Pair) -> Confounder | None:
     if pair.winner.quoted == pair.loser.quoted:
         return None
     copied, run = (pair.winner, pair.loser) if pair.winner.quoted else (pair.loser, pair.winner)
-    why = f"{copied.name} is copied from another paper and was not run again beside {run.name}"
+    why = f"{copied.name} is copied from another paper and was not run again with {run.name}"
     return Confounder("quoted", "differs", run.name, why)
 
 

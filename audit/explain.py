@@ -16,7 +16,7 @@ RULES: dict[str, str] = {
     "more compressed one, the setup holds a fortiori: its task was the harder one.",
     "base_accuracy": "Within 0.10 points. For methods that cannot share a checkpoint (setup S1-acc).",
     "base_model": "The same id; else the same declared source. Accuracies more than 0.10 points apart refute it "
-    "unless the ids are equal. Equal accuracies alone do not make one model.",
+    "unless the ids are equal. Equal accuracies do not show that it is one model.",
     "retraining_epochs": "The same number. In iterative pruning only the last retraining counts; earlier cycles are "
     "pruning epochs.",
     "retraining_lr": "The LR of every epoch within 0.02 in log10, however the schedule is written. Mystery 1: a larger "
@@ -39,10 +39,10 @@ DETAILS: dict[str, str] = {
     "distillation": "a teacher favours the side that has one",
     "augmentation": "more than the standard one favours the side that has it",
     "selection": "the best epoch on the test split, or the best of k runs, favours its side",
-    "quoted": "a result copied from another paper was not run beside the other one",
+    "quoted": "a result copied from another paper was not run together with the other one",
     "flops_convention": "two FLOPs to a multiply-add in one source, one in another",
 }
-"""The confounders that are no factor of any setup."""
+"""The confounders that are not a factor of any setup."""
 
 
 def explain(name: str) -> str:
@@ -51,7 +51,7 @@ def explain(name: str) -> str:
     if wanted in FACTORS:
         return _factor(wanted)
     if wanted in DETAILS:
-        return f"{wanted}: a possible confounder, no factor of any setup\n  {DETAILS[wanted]}\n"
+        return f"{wanted}: a possible confounder, not a factor of any setup\n  {DETAILS[wanted]}\n"
     raise unknown_name("factor", name, {*FACTORS, *NAMES})
 
 

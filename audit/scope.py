@@ -66,7 +66,7 @@ class Scope:
             return None
         target, strange = node.entries["same_as"], set(node.entries) - {"same_as", "stage", "note", "evidence"}
         if strange:
-            raise InputError(f"{node.where}: same_as stands alone; {sorted(strange)[0][:60]!r} stands beside it")
+            raise InputError(f"{node.where}: same_as must be the only key; remove {sorted(strange)[0][:60]!r}")
         if target.kind != "scalar" or target.text not in self.entries:
             given = target.text[:60] if target.kind == "scalar" else f"a {target.kind}"
             problem = unknown_name("entry", given, self.entries)

@@ -52,7 +52,7 @@ def read_file(path: Path) -> bytes:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise InputError(f"cannot read {str(path)!r}: {reason}") from None
     if len(data) > MAX_BYTES:
-        raise InputError(f"{path} has more than {MAX_BYTES:,} bytes: that is no comparison document. Split it")
+        raise InputError(f"{path} has more than {MAX_BYTES:,} bytes: that is not a comparison document. Split it")
     return data
 
 
@@ -73,7 +73,7 @@ def parse(data: bytes, name: str) -> Node:
 def decoded(data: bytes, name: str) -> str:
     """The text of a file. Raises InputError, with the line, for what is too long or no text."""
     if len(data) > MAX_BYTES:
-        raise InputError(f"{name} has more than {MAX_BYTES:,} bytes: that is no comparison document. Split it")
+        raise InputError(f"{name} has more than {MAX_BYTES:,} bytes: that is not a comparison document. Split it")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:

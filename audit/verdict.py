@@ -269,4 +269,4 @@ def _span(low: float, high: float) -> str:
 
 
 def _list(found: Sequence[Confounder]) -> str:
-    return "; ".join(f"{c.name} ({c.why}; favours {c.favours or 'nobody knows whom'})" for c in found)
+    return "; ".join(f"{c.name} ({c.why}; favours {c.favours or 'not known'})" for c in found)

@@ -55,7 +55,7 @@ def view(audit: Audit) -> View:
         factors=tuple(_factor_row(audit, id) for id in FACTORS),
         gap=_gap(audit),
         confounders=tuple(
-            (c.name, c.state, c.favours or "nobody knows", c.why) for c in audit.differing
+            (c.name, c.state, c.favours or "not known", c.why) for c in audit.differing
         ),
         undisclosed=", ".join(c.name for c in audit.undisclosed),
         missing=", ".join(audit.unknown),

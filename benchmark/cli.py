@@ -51,7 +51,7 @@ def submit(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
     format: Format = "table",
 ) -> None:
-    """Run a pruning method beside the controls, under exactly the same budget, and rank it."""
+    """Run a pruning method and its controls under exactly the same budget, and rank it."""
     from prunemark.benchmark.commands import requests
     from prunemark.benchmark.experiments.executor import LocalProcesses
     from prunemark.benchmark.results.home import home_at, open_home

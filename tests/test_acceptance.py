@@ -173,7 +173,7 @@ def test_what_belongs_to_no_record_is_not_carried_along(records):
         f"source {stray.sha256[:12]} is that of no record"
     ]
     assert outside.sha256 == MINE.sha256, "the hash names files without their folders"
-    assert "no plain relative path" in found(contribution(records, [outside]))[0][1]
+    assert "not a plain relative path" in found(contribution(records, [outside]))[0][1]
     assert (
         "a decision is there for record cccccccccccc, which is not"
         in (found(contribution(records, **{"c" * 64: DECIDED}))[0][1])

@@ -47,15 +47,15 @@ def test_what_a_board_is_among_its_releases_is_said(make_records):
     first = freeze(older, "2026.1", "2026-03-31")
     both = [first, freeze(newer, "2026.2", "2026-06-30", [first])]
     assert standing("2026.1", older.contents, both) == "This board is release 2026.1."
-    assert standing(None, older.contents, []) == "This board is no release."
+    assert standing(None, older.contents, []) == "This board is not a release."
     assert (
         standing(None, older.contents, both)
-        == "This board is no release: it has other records than 2026.2, the newest one."
+        == "This board is not a release: it has other records than 2026.2, the newest one."
     )
     assert "exactly the records of 2026.2: cite that one" in standing(None, newer.contents, both)
     withdrawn = Loaded(newer.records, (), {newer.records[0].record_sha256: "wrong data"})
     assert standing(None, withdrawn.contents, both).startswith(
-        "This board is no release: it has other records than 2026.2"
+        "This board is not a release: it has other records than 2026.2"
     )
 
 

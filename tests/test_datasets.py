@@ -113,7 +113,7 @@ def test_resized_crops_stay_inside_and_cover_what_they_should() -> None:
 
 def test_where_images_are_missing_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    with pytest.raises(InputError, match="cifar10 is read from a folder of yours: name it with --data"):
+    with pytest.raises(InputError, match="cifar10 is read from your own folder: name it with --data"):
         prepare("cifar10", tmp_path)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="nowhere .*, and there is no such folder"):
@@ -122,8 +122,8 @@ def test_where_images_are_missing_it_is_said(tmp_path: Path, monkeypatch: pytest
     for name, words in (
         ("cifar10", "has no CIFAR10 in torchvision's layout, or it is damaged"),
         ("fashionmnist", "has no FashionMNIST in torchvision's layout"),
-        ("imagenet", "is no folder of images: it needs train/CLASS/... and test/CLASS/..."),
-        ("folder:x@32", "is no folder of images"),
+        ("imagenet", "is not a folder of images: it needs train/CLASS/... and test/CLASS/..."),
+        ("folder:x@32", "is not a folder of images"),
     ):
         with pytest.raises(InputError, match=words):
             prepare(name, tmp_path)

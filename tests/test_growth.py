@@ -75,7 +75,7 @@ def test_invalidations_are_added_at_the_end_alone(boards):
 )  # fmt: skip
 def test_a_file_of_another_name_is_not_a_board_s(boards, name):
     add(boards[0], name)
-    assert [found for found in growth(*boards).broken if found.startswith(f"{name} is no file that a board has")]
+    assert [found for found in growth(*boards).broken if found.startswith(f"{name} is not a file of a board")]
 
 
 def test_links_are_refused_wherever_they_lead(boards):

@@ -144,7 +144,7 @@ def test_what_cannot_be_pruned_is_refused_with_the_name_of_its_layer() -> None:
 
 
 def test_networks_that_no_graph_can_be_made_of_are_refused() -> None:
-    with pytest.raises(InputError, match="tracing it ended with ZeroDivisionError"):
+    with pytest.raises(InputError, match="torch-pruning could not trace this network: ZeroDivisionError"):
         propose(build_network("torchvision:shufflenet_v2_x0_5", SMALL, 0), SMALL)
     with pytest.raises(InputError, match=r"the network's output is a GoogLeNetOutputs, not logits \(examples, 7\)"):
         propose(build_network("torchvision:googlenet", SMALL, 0), SMALL)

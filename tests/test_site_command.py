@@ -80,7 +80,7 @@ def test_the_references_run_beside_the_anchor(make_record):
     dense = reproduce(make_record("Dense", 1, level="dense", kind="dense", role="reference"), {})
     assert "--level" not in options(dense)[1] and options(dense)[0][2] == "L1-norm"
     scratch = reproduce(make_record("Scratch", 1, kind="scratch", role="reference"), {})
-    assert scratch.note.startswith("Scratch training runs beside every submission")
+    assert scratch.note.startswith("Scratch training runs with every submission")
 
 
 def test_a_gpu_and_equal_tuning_are_said(make_record):

@@ -47,8 +47,8 @@ def dependencies(model: nn.Module, shape: ImageShape) -> Any:
             return torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example, verbose=False)
     except Exception as problem:  # whatever a stranger's network does when it is traced
         raise InputError(
-            f"the layers of this network cannot be told apart: tracing it ended with {type(problem).__name__}: "
-            f"{problem}.\nIts filters cannot be pruned; a weight track may name it"
+            f"torch-pruning could not trace this network: {type(problem).__name__}: {problem}.\n"
+            "Its filters cannot be pruned here; use a track that prunes single weights"
         ) from None
     finally:
         model.train(was_training)

@@ -43,8 +43,8 @@ def outgrown(there: Seeds, brought: Seeds, looks: tuple[int, int]) -> list[str]:
         kept_first = len(before) == looks[0] and sorted(after)[: looks[0]] == sorted(before)
         if after != before and len(before) >= looks[0] and not (kept_first and len(after) == looks[1]):
             found.append(
-                f"{', '.join(place)}: the anchor has {len(before)} seeds there and would have {len(after)}, so whoever "
-                f"has those {len(before)} would not be ranked. A table grows from {looks[0]} seeds to {looks[1]} "
-                f"(0 to {looks[1] - 1}) only"
+                f"{', '.join(place)}: the anchor has {len(before)} seeds there and would have {len(after)}, so a "
+                f"method with those {len(before)} would not be ranked. A table grows from {looks[0]} seeds to "
+                f"{looks[1]} (0 to {looks[1] - 1}) only"
             )
     return found

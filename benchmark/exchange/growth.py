@@ -42,7 +42,7 @@ def growth(folder: Path, base: Path) -> Growth:
             broken.append(f"{name} is a link, or no plain file")
         elif name not in before:
             if not any(re.fullmatch(pattern, name) for pattern in NAMES):
-                broken.append(f"{name} is no file that a board has. `prunemark submit --contribute` writes those")
+                broken.append(f"{name} is not a file of a board. `prunemark submit --contribute` writes those")
         elif name == INVALIDATIONS:
             if not (folder / name).read_bytes().startswith((base / name).read_bytes()):
                 broken.append(f"{name} was changed. Lines are only added at its end")

@@ -130,7 +130,7 @@ def competitors(
     control = RANDOM_CONTROL[track.granularity]
     sources = {name: source} | {n: locate(n)[1] for n in (track.anchor, control)}
     if name in {reference for reference, _, _ in REFERENCES}:
-        raise InputError(f"{name!r} is the name of a reference that runs beside every method. Give your class another")
+        raise InputError(f"{name!r} is the name of a reference that runs with every method. Give your class another")
     if name in (track.anchor, control) and source != locate(name)[1]:
         raise InputError(f"{name!r} is the name of a method that ships with Prunemark. Give your class another name")
     described = describe_methods(sources, home, executor)

@@ -170,7 +170,7 @@ def _check_enough(found: int, taken: int) -> None:
     if found < taken + 2:  # batch norm cannot train on one
         raise InputError(
             f"there are {found} training images, and this dataset takes {taken} for validation and test: too few "
-            'are left to train on.\nA track of your own can take a folder of any size: dataset = "folder:NAME@PIXELS"'
+            'are left to train on.\nYour own track can take a folder of any size: dataset = "folder:NAME@PIXELS"'
         )
 
 

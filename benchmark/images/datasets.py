@@ -107,13 +107,13 @@ def image_files(folder: Path) -> dict[str, list[tuple[Path, int]]]:
     test = next((name for name in ("test", "val") if (folder / name).is_dir()), None)
     if test is None or not (folder / "train").is_dir():
         raise InputError(
-            f"{folder} is no folder of images: it needs train/CLASS/... and test/CLASS/... (or val/CLASS/...),\n"
+            f"{folder} is not a folder of images: it needs train/CLASS/... and test/CLASS/... (or val/CLASS/...),\n"
             "as torchvision's ImageFolder reads them"
         )
     try:
         parts = {"train": ImageFolder(folder / "train"), "test": ImageFolder(folder / test)}
     except (FileNotFoundError, OSError) as problem:
-        raise InputError(f"{folder} is no folder of images: {problem}".splitlines()[0]) from None
+        raise InputError(f"{folder} is not a folder of images: {problem}".splitlines()[0]) from None
     if parts["train"].classes != parts["test"].classes:
         raise InputError(f"{folder}: train and {test} have different classes: {_odd_ones(parts)}")
     return {split: [(Path(path), label) for path, label in part.samples] for split, part in parts.items()}

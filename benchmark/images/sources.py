@@ -26,7 +26,7 @@ def data_folder(name: str) -> Path:
     given = os.environ.get(VARIABLE)
     if not given:
         raise InputError(
-            f"dataset {name} is read from a folder of yours: name it with --data, or set {VARIABLE} to it.\n"
+            f"dataset {name} is read from your own folder: name it with --data, or set {VARIABLE} to it.\n"
             "Nothing is downloaded; docs/networks-and-data.md says what has to lie in it"
         )
     root = Path(given).absolute()

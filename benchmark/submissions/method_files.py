@@ -153,7 +153,7 @@ def check_files(text: SourceText) -> None:
         path = PurePosixPath(name)
         plain = name == str(path) and name.isprintable() and not set(name) & set('\\:*?"<>|')
         if not plain or path.is_absolute() or ".." in path.parts or path.suffix != ".py" or len(name) > LONGEST_NAME:
-            raise RuleBroken(f"{name[:LONGEST_NAME]!r} is no plain relative path of a Python file")
+            raise RuleBroken(f"{name[:LONGEST_NAME]!r} is not a plain relative path of a Python file")
     names = [name for name, _ in text.files]
     if not names or len({name.casefold() for name in names}) != len(names):
         raise RuleBroken("it has no files, or two of one name")

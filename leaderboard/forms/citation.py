@@ -24,11 +24,11 @@ def standing(release: str | None, contents: Contents, releases: Sequence[Release
     if release:
         return f"This board is release {release}."
     if not releases:
-        return "This board is no release."
+        return "This board is not a release."
     newest = releases[-1]
     if list(contents.counting) == sorted(newest.records):
         return f"This board was not built from a release, but has exactly the records of {newest.id}: cite that one."
-    return f"This board is no release: it has other records than {newest.id}, the newest one."
+    return f"This board is not a release: it has other records than {newest.id}, the newest one."
 
 
 def identifier(release: Release | None, digest: str) -> str:

@@ -32,12 +32,12 @@ MEANINGS = {
     "Speed-up": "MACs of the dense network over MACs of the pruned one; on weight tracks the sparsity instead",
     "Sparsity": "the share of the weights that the track allows to prune which are zero; of the dense network, 1.00x",
     "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown. Each "
-    "trial was timed when it ended, beside whatever else ran then: rows of the same network can differ twofold",
+    "trial was timed when it ended, while other work was running: rows of the same network can differ twofold",
     "Timed speed-up": "the time of the dense network over that of the final model, which ran in turns, with a large "
     "batch (64 images on a CPU, 256 on a GPU); where the records have it",
-    "Images/s": "measured throughput with a large batch; where some were not timed beside the dense network",
-    "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval: of one "
-    "comparison, adjusted neither for the others nor for looks: where it leaves out 0 and p does not, p decides",
+    "Images/s": "measured throughput with a large batch; shown if some rows have no timed speed-up",
+    "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval. It is "
+    "not adjusted for other comparisons or for looks: if it excludes 0 and p is not significant, p decides",
     "p (Holm)": "how often so large a difference would come by chance if there were none (paired t), adjusted for all "
     "methods that are compared with the anchor here",
     "New images": "whether a difference to the anchor is shown for new seeds and new images at once, by the crossed t",

@@ -25,7 +25,7 @@ from prunemark.setups.errors import InputError, WorkFailed
 HERE = Path(__file__).parent
 DOWNLOADS = {"board.md": "markdown", "board.csv": "csv", "board.json": "json", "board.tex": "latex"}
 MARKER = "written-by-prunemark.txt"
-MARKER_TEXT = "`prunemark leaderboard` wrote this folder and replaces it as a whole. Keep nothing of your own in it.\n"
+MARKER_TEXT = "`prunemark leaderboard` wrote this folder and replaces it as a whole. Do not keep your files in it.\n"
 
 
 def build_site(
@@ -109,7 +109,7 @@ def _check_replaceable(folder: Path) -> None:
         return
     if foreign := sorted(path.name for path in folder.iterdir() if path.name not in {places.INDEX, *DOWNLOADS}):
         raise InputError(
-            f"{folder} has content of its own ({foreign[0]}), which a site would replace.\n"
+            f"{folder} has other content ({foreign[0]}), which a site would replace.\n"
             "Give a folder that is new, empty, or an earlier site"
         )
 

@@ -13,8 +13,8 @@ from prunemark.leaderboard.archive.methods import MethodFiles
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 REFERENCES = {
-    "dense": "The dense network runs beside every submission, at any level.",
-    "scratch": "Scratch training runs beside every submission, and takes its layer widths.",
+    "dense": "The dense network runs with every submission, at any level.",
+    "scratch": "Scratch training runs with every submission, and takes its layer widths.",
 }
 
 
@@ -66,17 +66,17 @@ def _submitted(outcome: Outcome, methods: Mapping[str, MethodFiles]) -> tuple[st
 
 
 def _beside(outcome: Outcome) -> tuple[str, str]:
-    """A control or reference runs beside a submission: the one whose layer ratios it has, or else the anchor."""
+    """A control or reference runs with a submission: the one whose layer ratios it has, or else the anchor."""
     anchor = str(outcome.track_terms["anchor"])
     reference = REFERENCES.get(outcome.method.kind, "")
     ratios_of = str(outcome.method.settings.get(RATIOS_OF, ""))
     if named := re.fullmatch(r"(.+) [0-9a-f]{8} \((.*)\)", ratios_of):
-        note = f"It ran beside {ratios_of} and has its layer ratios: submit that with these settings."
+        note = f"It ran with {ratios_of} and has its layer ratios: submit that with these settings."
         return named[1], f"{reference} {note}".strip()
     if outcome.method.kind == "dense":
         return anchor, reference
     note = (
-        "The record does not name the submission it ran beside. Any one that keeps the same number in each layer gives "
-        "the same result; a method with uniform layer ratios, such as L1-norm for filters, does."
+        "The record does not name the submission that it ran with. Any one that keeps the same number in each layer "
+        "gives the same result; a method with uniform layer ratios, such as L1-norm for filters, does."
     )
-    return anchor, f"{reference or 'A control runs beside every submission.'} {note}"
+    return anchor, f"{reference or 'A control runs with every submission.'} {note}"

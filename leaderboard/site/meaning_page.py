@@ -15,24 +15,24 @@ STATEMENTS = {
     "E2, new images": "About new seeds and new images of the same kind, by a test that counts both as samples.",
     "E3": "The tables over tracks: about these tracks and new seeds, not about others.",
     "E4": "About new families, which are pairs of a dataset and a kind of network. It takes at least five of them.",
-    "Conditional on one base": "All seeds started from one base model, so nothing is said of another one.",
-    "p (Holm)": "Adjusted for the other methods in the field. It changes when the field does, and so do needed seeds; "
-    "estimates and intervals do not.",
+    "Conditional on one base": "All seeds started from one base model. The numbers say nothing about another one.",
+    "p (Holm)": "Adjusted for the other methods in the table. It changes when a method is added, and so do needed "
+    "seeds; estimates and intervals do not.",
 }
 ROWS = {
     "anchor": "The track's fixed reference method. Every other method is compared with it, seed by seed.",
-    "control": "Run beside every submission under the same budget, such as random pruning. One that was lent the layer "
-    "ratios of a method is compared with that method alone, and says so in the place of a reason.",
-    "reference": "The dense network and scratch training: shown beside the methods, ranked where a setup admits it.",
-    "partial": "A method that lacks some of the anchor's seeds is shown and not ranked. No missing value is filled in.",
-    "first look": "A method with just the first five of the anchor's ten seeds. All its columns are of these five; it "
-    "has a verdict, at the price of a first look (p5 / .2), and no rank. Its accuracy minus that of the anchor in the "
-    "table is not its difference, which is taken on the five seeds that both have.",
+    "control": "Run with every submission under the same budget, such as random pruning. A matched control has the "
+    "layer ratios that a method chose. It is compared only with that method, and its row says what was found.",
+    "reference": "The dense network and scratch training: shown with the methods, ranked only where a setup admits it.",
+    "partial": "A method that lacks some of the anchor's seeds is shown and not ranked. Missing values stay missing.",
+    "first look": "A method with only the first five of the anchor's ten seeds. All its columns are of these five. It "
+    "has a verdict, with the correction for a first look (p5 / .2), but no rank. Its difference is taken on these five "
+    "seeds, so it is not its accuracy minus the anchor's in the table.",
     "failed": "A method that failed on a seed counts there with the accuracy of chance, and a flag says so.",
     "diverged": "A run whose loss became infinite counts with the accuracy it ended with, and a flag says so.",
-    "same networks": "A method whose networks are another's, weight for weight on every seed, is ranked by itself, and "
+    "same networks": "A method with the same networks as another one, weight for weight on every seed, is ranked, and "
     "a flag says so: two rows with the same numbers are one finding. A control like that is not ranked.",
-    "disqualified": "A rule was broken: the budget was overdrawn, or the result is not what the contract allows.",
+    "disqualified": "A rule was broken: the method used more than its budget, or returned what the contract forbids.",
     "invalidated": "A record withdrawn after the fact, with a reason. It is not deleted, and it does not count.",
     "refused": "A record that is not what its name promises, or cannot be read. It is named on the overview.",
 }
@@ -42,9 +42,9 @@ FIGURES = {
     "matter, even where it is shown. A hollow mark is undetermined.",
     "Setup by setup": "A line for each method from setup to setup. A filled mark is a difference that is shown under "
     "that setup, a hollow mark one that is not. A shown difference can be small, and a hollow one large.",
-    "Places open": "The places from first to last; the coloured part are those that the evidence leaves open.",
+    "Places open": "The places from first to last. Coloured: the places that the evidence leaves open.",
     "Accuracy against speed-up": "Means over the seeds with 95 % intervals, single seeds smaller. The front joins the "
-    "means that no other mean beats in both; it is a picture of the means and no verdict.",
+    "means that no other mean beats in both; it is a picture of the means, not a verdict.",
     "Retraining": "Validation accuracy after each epoch, mean over the seeds, with their lowest and highest. Of many "
     "methods twelve are drawn, and the caption says which and why.",
     "Trainability": "Mean validation accuracy over the epochs before the LR first drops, against final accuracy. "

@@ -21,8 +21,8 @@ from prunemark.setups.card import shipped_cards
 ROLES = {
     "anchor": "anchor of a track",
     "submission": "submission",
-    "control": "control, run beside every submission",
-    "reference": "reference, run beside every submission",
+    "control": "control, run with every submission",
+    "reference": "reference, run with every submission",
 }
 LINKS = re.compile(
     r"arXiv:(?P<arxiv>\d{4}\.\d{4,5})"
