@@ -36,6 +36,7 @@ from prunemark.benchmark.trial.training import train
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.benchmark.trial.versions import STAGES
 from prunemark.setups.budget import Own, budget_for
+from prunemark.setups.comparison import find_setup
 from prunemark.setups.recipe import AUGMENTATIONS, Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track
@@ -75,7 +76,7 @@ CASES = (  # track, setup, method, and what else: whom a control runs beside, th
     (FILTERS, "S4.2", "GReg-1", {}),  # a growing penalty
     (FILTERS, "S4.2", "SFP", {}),  # filters that come back
     (FILTERS, "S3.2", "Dense", {}),
-    (FILTERS, "S-tuned", "L1-norm", {"tuning": TUNED}),
+    (FILTERS, "S3.1-tuned", "L1-norm", {"tuning": TUNED}),
     (ALL_TERMS, "S3.2", "L1-norm", {}),
     (NEURONS, "S3.2", "L1-norm", {}),
     (WEIGHTS, "S3.2", "Magnitude", {}),
@@ -124,9 +125,10 @@ def trial_of(on, setup, name, beside=None, prune_at=None, tuning=()):
     """One of the cases, on seed 0 at its track's first level."""
     method = competitor(name, prune_at=prune_at, beside=beside is not None)
     level = DENSE_LEVEL if method.kind == "dense" else on.levels[0]
-    budget = budget_for(on, setup, level, method.kind, method.own)
+    found = find_setup(setup)
+    budget = budget_for(on, found, level, method.kind, method.own)
     other = competitor(beside) if beside else None
-    return Trial(on, level, setup, 0, method, budget, "cpu", 60.0, other, tuning)
+    return Trial(on, level, found, 0, method, budget, "cpu", 60.0, other, tuning)
 
 
 def stages_of(trial, store):
