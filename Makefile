@@ -2,12 +2,11 @@
 
 PYTHON ?= python3
 READY := .venv/.installed
-PACKAGES := setups benchmark baselines leaderboard audit
-TYPED := $(PACKAGES:%=build/types/prunemark/%)
+PACKAGES := setups records benchmark baselines leaderboard contributions audit cli
 # One torch thread a process, and two processes: more threads are slower on networks this small.
 # The files that take longest are begun first (tests/conftest.py).
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
-ON_A_GPU := tests/test_cuda.py tests/test_setups_run.py tests/test_structured_field.py tests/test_unstructured_trials.py
+ON_A_GPU := tests/benchmark/test_cuda.py tests/benchmark/test_setups_run.py tests/baselines/test_structured_field.py tests/baselines/test_unstructured_trials.py
 
 .PHONY: help demo test test-slow test-gpu lint leaderboard bench constraints clean
 .DELETE_ON_ERROR:
@@ -38,24 +37,19 @@ test-slow: $(READY)
 test-gpu: $(READY)
 	PRUNEMARK_TEST_DEVICE=cuda OMP_NUM_THREADS=1 .venv/bin/pytest -n 8 -m '' $(ON_A_GPU)
 
-lint: $(READY) $(TYPED)
+lint: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy --strict $(TYPED)
+	.venv/bin/mypy --strict -p prunemark
 
 leaderboard: $(READY)
-	.venv/bin/prunemark leaderboard --records leaderboard/records --output build/site --board leaderboard/BOARD.md
+	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --board leaderboard/BOARD.md
 
 bench: $(READY)
-	.venv/bin/python benchmarks/throughput.py
-	.venv/bin/python benchmarks/scale.py
-	.venv/bin/python benchmarks/pairs.py
-	.venv/bin/python benchmarks/solver.py
-
-# mypy finds the packages by their import names through these links.
-$(TYPED): build/types/prunemark/%:
-	@mkdir -p $(@D)
-	@ln -sfn ../../../$* $@
+	.venv/bin/python perf/throughput.py
+	.venv/bin/python perf/scale.py
+	.venv/bin/python perf/pairs.py
+	.venv/bin/python perf/solver.py
 
 # An install that was cut short goes on here. Pip takes a package that was only half unpacked for installed:
 # the loop makes it forget those. An environment half deleted, or made by another Python, is made anew.
@@ -97,4 +91,4 @@ export PIN
 clean:
 	@rm -f $(READY) .venv/pyvenv.cfg
 	rm -rf build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	find $(PACKAGES) benchmarks examples tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(PACKAGES) perf examples tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,8 +9,8 @@ set -euo pipefail
 
 merged=$(cd "$1" && pwd)
 base=$(cd "$2" && pwd)
-data='^leaderboard/((records|methods|decisions)/|BOARD\.md$)'
-maintainers='^leaderboard/records/invalidations\.jsonl$'
+data='^leaderboard/(board/(records|methods|decisions)/|BOARD\.md$)'
+maintainers='^leaderboard/board/records/invalidations\.jsonl$'
 
 say() { printf '%s\n' "$*" | tee -a "${GITHUB_STEP_SUMMARY:-/dev/null}"; }
 
@@ -35,8 +35,8 @@ env -u GITHUB_STEP_SUMMARY -u GITHUB_OUTPUT -u GITHUB_ENV -u GITHUB_PATH "$base/
 [ "$verdict" -eq 0 ] || [ "$verdict" -eq 4 ] || exit "$verdict"
 
 for part in records methods decisions; do
-  rm -rf "$base/leaderboard/$part"
-  [ ! -d "$merged/leaderboard/$part" ] || cp -R "$merged/leaderboard/$part" "$base/leaderboard/$part"
+  rm -rf "$base/leaderboard/board/$part"
+  [ ! -d "$merged/leaderboard/board/$part" ] || cp -R "$merged/leaderboard/board/$part" "$base/leaderboard/board/$part"
 done
 make -s -C "$base" leaderboard > /dev/null
 if ! diff -u "$merged/leaderboard/BOARD.md" "$base/leaderboard/BOARD.md"; then

@@ -27,7 +27,7 @@ class ErkMagnitude(PruningMethod):
         criterion="magnitude",
         ratio="Erdős-Rényi-Kernel, by the shape of each layer",
         schedule="one-shot",
-        test="tests/test_unstructured_allocation.py",
+        test="tests/baselines/test_unstructured_allocation.py",
     )
     granularity = "weight"
     densities: str = setting(

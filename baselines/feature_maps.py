@@ -66,7 +66,7 @@ class HighRank(_FeatureMaps):
         formula="mean over images of the rank of the filter's feature map (section 3.2)",
         criterion="rank of the feature map",
         passes=1,
-        test="tests/test_structured_maps.py",
+        test="tests/baselines/test_structured_maps.py",
     )
     retraining = OwnRecipe(
         epochs=30, lr="0:1e-2,10:1e-3,20:1e-4",
@@ -96,7 +96,7 @@ class ChannelIndependence(_FeatureMaps):
         formula="mean over images of ||A||_* - ||A without the filter's row||_*, A the maps as rows (section 3)",
         criterion="independence of the other feature maps, by the nuclear norm",
         passes=1,
-        test="tests/test_structured_maps.py",
+        test="tests/baselines/test_structured_maps.py",
     )
     retraining = OwnRecipe(
         epochs=200, lr="cosine:1e-2->0+warmup5", batch_size=256, momentum=0.99, weight_decay=1e-3,

@@ -21,7 +21,7 @@ class GeometricMedian(FilterCriterion):
         paper="He et al.: Filter Pruning via Geometric Median for Deep CNNs Acceleration, CVPR 2019, arXiv:1811.00250",
         formula="sum over the other filters v of its layer of ||w - v||_2 (eq. 4)",
         criterion="distance to all other filters of the layer: what lies in the middle is replaceable",
-        test="tests/test_baselines.py",
+        test="tests/baselines/test_baselines.py",
     )
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:

@@ -24,7 +24,7 @@ class GradualMagnitude(Magnitude):
         ratio="the same in every layer (by the setting allocation)",
         schedule="cubic ramp, training between the steps",
         epochs=30,
-        test="tests/test_unstructured_rounds.py",
+        test="tests/baselines/test_unstructured_rounds.py",
     )
     allocation: str = setting(
         "uniform", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS

@@ -31,7 +31,7 @@ class Grasp(WeightCriterion):
         criterion="effect on the gradient's norm",
         base_model="random weights (under SX-A, SX-B); the trained base elsewhere",
         passes=1,
-        test="tests/test_unstructured_initial.py",
+        test="tests/baselines/test_unstructured_initial.py",
     )
     prune_at = 0
     images_per_class: int = setting(10, "images of each class that the gradient is taken on", "[1-9][0-9]*")

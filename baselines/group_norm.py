@@ -45,7 +45,7 @@ class GroupNorm(PruningMethod):
         criterion="magnitude of the filter and of all that is coupled to it",
         schedule="one-shot, after sparse training",
         epochs=20,
-        test="tests/test_structured_norms.py",
+        test="tests/baselines/test_structured_norms.py",
     )
     retraining = OwnRecipe(
         epochs=100, lr="0:1e-2,60:1e-3,80:1e-4", batch_size=128, weight_decay=5e-4,

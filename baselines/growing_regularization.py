@@ -110,7 +110,7 @@ class GReg1(_GrowingRegularization):
         criterion="magnitude",
         schedule="an L2 penalty that grows every few iterations, then one-shot",
         epochs=30,
-        test="tests/test_structured_growing.py",
+        test="tests/baselines/test_structured_growing.py",
     )
 
     def picks(self, raises: int) -> int:
@@ -142,7 +142,7 @@ class GReg2(_GrowingRegularization):
         criterion="magnitude under a growing penalty, which follows the curvature of the loss",
         schedule="an L2 penalty that grows every few iterations, for all and then for some, then one-shot",
         epochs=30,
-        test="tests/test_structured_growing.py",
+        test="tests/baselines/test_structured_growing.py",
     )
     picking: float = setting(0.1, "share of the growth that all filters feel, before some are picked")
     picking_ceiling: float = setting(0.01, "the penalty of all filters at which some are picked (tau')")

@@ -32,7 +32,7 @@ class KronOBD(FilterCriterion):
         "places",
         criterion="second-order change of the loss, Hessian block of a filter by K-FAC",
         passes=1,
-        test="tests/test_structured_gradients.py",
+        test="tests/baselines/test_structured_gradients.py",
     )
     allocation: str = setting(
         "global", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS

@@ -15,7 +15,7 @@ class L1Norm(FilterCriterion):
         paper="Li, Kadav, Durdanovic, Samet, Graf: Pruning Filters for Efficient ConvNets, ICLR 2017, arXiv:1608.08710",
         formula="sum of |w| over the filter (section 3.1)",
         criterion="magnitude",
-        test="tests/test_baselines.py",
+        test="tests/baselines/test_baselines.py",
     )
     retraining = OwnRecipe(epochs=20, lr="0:1e-3", source="Li et al., ICLR 2017: 20 epochs at a constant 0.001")
 

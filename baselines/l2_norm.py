@@ -18,7 +18,7 @@ class L2Norm(FilterCriterion):
         paper="He, Kang, Dong, Fu, Yang: Soft Filter Pruning for Accelerating Deep CNNs, IJCAI 2018, arXiv:1808.06866",
         formula="||w||_2 of the filter (eq. 2 with p = 2)",
         criterion="magnitude",
-        test="tests/test_baselines.py",
+        test="tests/baselines/test_baselines.py",
     )
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:

@@ -23,7 +23,7 @@ class Lamp(WeightCriterion):
         formula="w_u^2 / sum of w_v^2 over v >= u, weights sorted by size (section 3, the LAMP score)",
         criterion="magnitude",
         ratio="one global ranking of scores that are relative to the layer",
-        test="tests/test_unstructured_scores.py",
+        test="tests/baselines/test_unstructured_scores.py",
     )
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:

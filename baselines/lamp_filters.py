@@ -24,7 +24,7 @@ class LampFilters(FilterCriterion):
         "channels: Fang, Ma, Song, Bi Mi, Wang: DepGraph, CVPR 2023, arXiv:2301.12900 (Torch-Pruning)",
         formula="||w||^2 / sum of ||v||^2 over the filters v of the layer with ||v|| >= ||w|| (section 3)",
         criterion="magnitude, relative to the larger filters of the layer",
-        test="tests/test_structured_norms.py",
+        test="tests/baselines/test_structured_norms.py",
     )
     allocation: str = setting(
         "global", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS

@@ -23,7 +23,7 @@ class LotteryTicket(IterativeMagnitude):
         criterion="magnitude",
         schedule="rounds of 20 % of what is left, each trained from the initial weights",
         epochs=60,
-        test="tests/test_unstructured_rounds.py",
+        test="tests/baselines/test_unstructured_rounds.py",
     )
 
     def rewound(self, context: PruningContext) -> dict[str, torch.Tensor] | None:

@@ -25,7 +25,7 @@ class LRRewinding(IterativeMagnitude):
         criterion="magnitude",
         schedule="rounds of 20 % of what is left, each trained by the LR schedule from its start",
         epochs=60,
-        test="tests/test_unstructured_rounds.py",
+        test="tests/baselines/test_unstructured_rounds.py",
     )
 
     def rewound(self, context: PruningContext) -> dict[str, torch.Tensor] | None:

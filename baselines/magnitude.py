@@ -20,7 +20,7 @@ class Magnitude(WeightCriterion):
         "NeurIPS 2015, arXiv:1506.02626; for N:M Mishra et al., 2021, arXiv:2104.08378",
         formula="|w| (section 3)",
         criterion="magnitude",
-        test="tests/test_baselines.py",
+        test="tests/baselines/test_baselines.py",
     )
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:

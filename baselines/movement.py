@@ -37,7 +37,7 @@ class MovementPruning(PruningMethod):
         criterion="movement during training",
         schedule="cubic ramp at every step of the training; what is masked can come back",
         epochs=30,
-        test="tests/test_unstructured_movement.py",
+        test="tests/baselines/test_unstructured_movement.py",
     )
     granularity = "weight"
     epochs: int = setting(30, "training epochs, as far as granted [all that are imposed]", WHOLE_NUMBER)

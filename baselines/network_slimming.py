@@ -42,7 +42,7 @@ class NetworkSlimming(PruningMethod):
         ratio="one ranking over all layers",
         schedule="one-shot, after sparse training",
         epochs=20,
-        test="tests/test_structured_training.py",
+        test="tests/baselines/test_structured_training.py",
     )
     retraining = OwnRecipe(
         epochs=160, lr="0:1e-1,80:1e-2,120:1e-3", batch_size=64, weight_decay=1e-4,

@@ -67,7 +67,7 @@ class OptimalBrainDamage(_DiagonalFisher):
         formula="1/2 sum over the filter of h_kk w_k^2 (their saliency), h_kk the mean over examples of (dL/dw_k)^2",
         criterion="second-order change of the loss, Hessian diagonal by the empirical Fisher",
         passes=1,
-        test="tests/test_structured_gradients.py",
+        test="tests/baselines/test_structured_gradients.py",
     )
 
     def targets(self, logits: torch.Tensor, labels: torch.Tensor, context: PruningContext) -> torch.Tensor:
@@ -95,7 +95,7 @@ class ChannelOBD(_DiagonalFisher):
         formula="1/2 sum over the filter of F_kk w_k^2, F_kk the mean over examples of (dL/dw_k)^2 at a drawn label",
         criterion="second-order change of the loss, Hessian diagonal by the true Fisher",
         passes=1,
-        test="tests/test_structured_gradients.py",
+        test="tests/baselines/test_structured_gradients.py",
     )
 
     def targets(self, logits: torch.Tensor, labels: torch.Tensor, context: PruningContext) -> torch.Tensor:

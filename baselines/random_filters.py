@@ -20,7 +20,7 @@ class RandomFilters(FilterCriterion):
         formula="one uniform draw per filter",
         criterion="chance",
         ratio="as a control, that of the method beside it; else by the setting allocation",
-        test="tests/test_baselines.py",
+        test="tests/baselines/test_baselines.py",
     )
 
     def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:

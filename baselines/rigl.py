@@ -33,7 +33,7 @@ class Rigl(SparseTraining):
         ratio="Erdős-Rényi-Kernel (by the setting densities)",
         schedule="sparse from the first step; rewired during training",
         epochs=30,
-        test="tests/test_unstructured_sparse_training.py",
+        test="tests/baselines/test_unstructured_sparse_training.py",
     )
     every_steps: int = setting(100, "steps between two rewirings; at least once an epoch", "[1-9][0-9]*")
     fraction: float = setting(0.3, "share of a layer's weights that the first rewiring replaces", PART)

@@ -37,7 +37,7 @@ class SparseEvolution(SparseTraining):
         ratio="Erdős-Rényi (by the setting densities)",
         schedule="sparse from the first step; rewired after each epoch",
         epochs=30,
-        test="tests/test_unstructured_sparse_training.py",
+        test="tests/baselines/test_unstructured_sparse_training.py",
     )
     densities: str = setting(
         "er", "erk: Erdős-Rényi-Kernel; er: without the kernel's size; uniform: one ratio for all layers", DENSITIES

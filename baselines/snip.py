@@ -27,7 +27,7 @@ class Snip(WeightCriterion):
         criterion="sensitivity of the loss to the connection",
         base_model="random weights (under SX-A, SX-B); the trained base elsewhere",
         passes=1,
-        test="tests/test_unstructured_initial.py",
+        test="tests/baselines/test_unstructured_initial.py",
     )
     prune_at = 0
     batches: int = setting(1, "training batches whose gradients are added up", "[1-9][0-9]*")

@@ -38,7 +38,7 @@ class SoftFilterPruning(PruningMethod):
         ratio="one ratio for all layers",
         schedule="the whole ratio after every epoch; what is zero may grow back until the last",
         epochs=20,
-        test="tests/test_structured_training.py",
+        test="tests/baselines/test_structured_training.py",
     )
     epochs: int = setting(20, "epochs of training [all that are imposed]", WHOLE_NUMBER)
     every: int = setting(1, "filters become zero after so many epochs", "[1-9][0-9]*")

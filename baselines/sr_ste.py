@@ -29,7 +29,7 @@ class SparseRefinedSTE(PruningMethod):
         ratio="N of every M in each layer",
         schedule="a mask of the full sparsity that is chosen anew at every step of the training",
         epochs=30,
-        test="tests/test_unstructured_pattern.py",
+        test="tests/baselines/test_unstructured_pattern.py",
     )
     granularity = "N:M"
     prune_at = 0

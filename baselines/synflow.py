@@ -32,7 +32,7 @@ class SynFlow(PruningMethod):
         base_model="random weights (under SX-A, SX-B); the trained base elsewhere",
         ratio="one ranking over all layers",
         schedule="100 rounds, of which each keeps the same share of what the last one left; no training",
-        test="tests/test_unstructured_initial.py",
+        test="tests/baselines/test_unstructured_initial.py",
     )
     granularity = "weight"
     prune_at = 0

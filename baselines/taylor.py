@@ -62,7 +62,7 @@ class TaylorFO(_FirstOrder):
         formula="(sum over the filter of w * dL/dw)^2, mean over minibatches (eq. 8)",
         criterion="first-order change of the loss, on the weights",
         passes=1,
-        test="tests/test_structured_gradients.py",
+        test="tests/baselines/test_structured_gradients.py",
     )
 
     def vanishing(self, group: Group, model: nn.Module) -> tuple[torch.Tensor, ...]:
@@ -82,7 +82,7 @@ class TaylorFOBN(_FirstOrder):
         formula="(gamma * dL/dgamma + beta * dL/dbeta)^2 of the batch norm, mean over minibatches (eq. 8 on a gate)",
         criterion="first-order change of the loss, on a gate behind the batch norm",
         passes=1,
-        test="tests/test_structured_gradients.py",
+        test="tests/baselines/test_structured_gradients.py",
     )
 
     def vanishing(self, group: Group, model: nn.Module) -> tuple[torch.Tensor, ...]:

@@ -49,7 +49,7 @@ class TrainabilityPreserving(PruningMethod):
         criterion="magnitude",
         schedule="a Gram penalty that grows every few iterations, then one-shot",
         epochs=30,
-        test="tests/test_structured_growing.py",
+        test="tests/baselines/test_structured_growing.py",
     )
     retraining = OwnRecipe(
         epochs=120, lr="0:1e-2,60:1e-3,90:1e-4", batch_size=128, weight_decay=5e-4,

@@ -27,7 +27,7 @@ class WeightRewinding(IterativeMagnitude):
         criterion="magnitude",
         schedule="rounds of 20 % of what is left, each trained from the weights rewound to",
         epochs=60,
-        test="tests/test_unstructured_rounds.py",
+        test="tests/baselines/test_unstructured_rounds.py",
     )
     rewind_to: int = setting(2, "epoch of the base model's training that weights are rewound to", WHOLE_NUMBER)
 

@@ -31,7 +31,7 @@ class WoodFisher(PruningMethod):
         criterion="rise of the loss, to second order",
         schedule="one-shot",
         passes=1,
-        test="tests/test_unstructured_woodfisher.py",
+        test="tests/baselines/test_unstructured_woodfisher.py",
     )
     granularity = "weight"
     gradients: int = setting(100, "gradients that the Fisher matrix is averaged over", "[1-9][0-9]{0,4}")

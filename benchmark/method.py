@@ -27,7 +27,7 @@ from typing import Any, ClassVar, Literal, Protocol, dataclass_transform
 import torch
 from torch import nn
 
-from prunemark.setups.about import About
+from prunemark.records.about import About
 from prunemark.setups.recipe import OwnRecipe
 from prunemark.setups.schedule import stepped
 from prunemark.setups.steps import SCHEDULES, shares_of

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prunemark.benchmark.experiments import executor
-from prunemark.benchmark.outcome import (
+from prunemark.benchmark.run import executor
+from prunemark.records.outcome import (
     Accuracy,
     BaseModel,
     Compression,
@@ -22,13 +22,13 @@ from prunemark.benchmark.outcome import (
     Stage,
     pack_correctness,
 )
-from prunemark.benchmark.record import SCHEMA, Record
+from prunemark.records.record import SCHEMA, Record
 from prunemark.setups.track_files import find_track, released_tracks
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the harness: a process that has threads must not be forked
 
 # Half of what a trial of two epochs takes is timing its final model; so is it in processes of an executor.
-executor.PRELOADED.append("brief_timing")
+executor.PRELOADED.append("support.brief_timing")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
 
 LR = (0.1, 0.01)
@@ -54,7 +54,7 @@ def _accuracy(percent, examples):
 @pytest.fixture
 def prunemark(monkeypatch, capsys, tmp_path):
     """Runs `prunemark ...` in this process and in an empty folder: (exit code, output, errors)."""
-    from prunemark.benchmark import cli
+    from prunemark.cli import app
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("PRUNEMARK_HOME", raising=False)
@@ -63,7 +63,7 @@ def prunemark(monkeypatch, capsys, tmp_path):
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["prunemark", *map(str, words)])
         try:
-            cli.main()
+            app.main()
             code = 0
         except SystemExit as end:
             code = end.code or 0
@@ -76,7 +76,7 @@ def prunemark(monkeypatch, capsys, tmp_path):
 @pytest.fixture
 def quick_prunemark(prunemark, monkeypatch):
     """The same, with two tracks that train for two epochs."""
-    from quick_cli import quick_track
+    from support.quick_cli import quick_track
 
     monkeypatch.setitem(released_tracks(), "quick@1", quick_track())
     monkeypatch.setitem(released_tracks(), "quick-weights@1", quick_track("digits-resnet8-weights@1", "quick-weights"))
@@ -136,8 +136,10 @@ def _plain(value):
 
 @pytest.fixture(scope="session")
 def bench():
-    """tests/stage.py: a pruning stage without a store, and contexts worked out by hand, for tests of methods."""
-    spec = importlib.util.spec_from_file_location("stage", Path(__file__).parent / "stage.py")
+    """tests/support/pruning_stage.py: a pruning stage without a store, and contexts worked out by hand."""
+    spec = importlib.util.spec_from_file_location(
+        "pruning_stage", Path(__file__).parent / "support" / "pruning_stage.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -155,8 +157,8 @@ def quickly_timed(monkeypatch):
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory):
     """An empty MLflow store as `connect` makes it. Its tables take seconds, so homes of tests get a copy of it."""
-    from prunemark.benchmark.results.home import Home, open_home
-    from prunemark.benchmark.results.mlflow_store import connect
+    from prunemark.benchmark.run.home import Home, open_home
+    from prunemark.benchmark.run.mlflow_store import connect
 
     home = open_home(Home(tmp_path_factory.mktemp("mlflow")))
     connect(home.mlflow_uri, home)
@@ -178,7 +180,7 @@ def furnish(mlflow_database):
 @pytest.fixture(scope="module")
 def browser():
     """A real browser, one for all tests of a file; they skip where none is installed."""
-    from browser import open_browser
+    from support.browser import open_browser
 
     with open_browser() as opened:
         yield opened
@@ -187,7 +189,7 @@ def browser():
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The folder of a site with real records and bad ones, which tests only read: one a process."""
-    from site_material import build
+    from support.site_material import build
 
     return build(tmp_path_factory.mktemp("built") / "site")
 
@@ -195,7 +197,7 @@ def site(tmp_path_factory):
 @pytest.fixture
 def visit(browser, site):
     """visit(page, ...) -> the open page of that site; a test fails that makes the page complain."""
-    from browser import visiting
+    from support.browser import visiting
 
     with visiting(browser, site) as open_page:
         yield open_page

@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.couplings import coupling, couplings, dependencies, depthwise, filters_of, layer_of
+from prunemark.benchmark.compression.dependency_graph import (
+    coupling,
+    couplings,
+    dependencies,
+    depthwise,
+    filters_of,
+    layer_of,
+)
 from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.networks.registry import ImageShape, as_example
 from prunemark.setups.errors import InputError

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.compression.budget_solver import CostModel, CostTerm
-from prunemark.benchmark.compression.couplings import (
+from prunemark.benchmark.compression.dependency_graph import (
     Coupling,
     couplings,
     dependencies,

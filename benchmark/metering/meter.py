@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from prunemark.benchmark.outcome import Stage
+from prunemark.records.outcome import Stage
 
 FLOPS_PER_MAC = 2
 BACKWARD_PER_FORWARD = 2  # gradients by inputs and by weights: each as dear as the forward pass

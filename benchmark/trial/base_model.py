@@ -14,14 +14,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from prunemark.benchmark.images.data import pick_device, prepare
-from prunemark.benchmark.outcome import BaseModel, EpochPoint
-from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
-from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.trial.keys import pretrain_key, stage_keys
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
-from prunemark.benchmark.trial.training import accuracy_percent
+from prunemark.benchmark.trial.store import Store
+from prunemark.records.outcome import BaseModel, EpochPoint
 from prunemark.setups.errors import WorkFailed
 
 TEST_ACCURACY = "test_accuracy.json"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from prunemark.benchmark.outcome import Diagnostics, EpochPoint
+from prunemark.records.outcome import Diagnostics, EpochPoint
 from prunemark.setups.schedule import LRSchedule
 
 JSV_IMAGES, LARGEST_JACOBIAN = 32, 1 << 22

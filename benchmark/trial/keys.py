@@ -1,7 +1,7 @@
 """The keys of a trial's stages: a hash of everything that determines their results. Reads JSON, never torch.
 
 A key follows numbers, not text. It holds the version of its stage (`versions`), the track's terms, recipes, settings,
-seed and level, the code of a method (`setups/identity.py`), the libraries and the kind of device. It holds no words (a
+seed and level, the code of a method (`records/code.py`), the libraries and the kind of device. It holds no words (a
 title, a docstring), no names of files, not which of several GPUs, and no limit in seconds: what ran out of time is not
 stored.
 """
@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from prunemark.benchmark.images.sources import source_of
-from prunemark.benchmark.results.store import Store, key_of
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.versions import versions
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import WORDS

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prunemark.benchmark.outcome import Kind, Role
-from prunemark.benchmark.submissions.submission import MethodSource, SettingValue
+from prunemark.benchmark.submission.locate import MethodSource, SettingValue
+from prunemark.records.outcome import Kind, Role
 from prunemark.setups.budget import OWN_NOTHING, Budget, Own, budget_for, notation, speedup_of
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError

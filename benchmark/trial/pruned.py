@@ -19,10 +19,10 @@ from prunemark.benchmark.compression.budget_solver import TargetMissed, allowed_
 from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network, initialise
-from prunemark.benchmark.outcome import Compression, Stage
+from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.plan import Trial
-from prunemark.benchmark.trial.seeds import derive_seed
+from prunemark.records.outcome import Compression, Stage
 
 WEIGHTS, MASKS, STAGE = "weights.safetensors", "masks.safetensors", "stage.json"
 

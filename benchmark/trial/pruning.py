@@ -17,16 +17,16 @@ from prunemark.benchmark.metering.watch import Watch, watching
 from prunemark.benchmark.method import Decision, Target
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
-from prunemark.benchmark.outcome import Stage
-from prunemark.benchmark.submissions.submission import SettingValue, load_class
-from prunemark.benchmark.trial.confine import confine, harness_hidden
-from prunemark.benchmark.trial.context import TrialContext
+from prunemark.benchmark.sandbox.barriers import confine, harness_hidden
+from prunemark.benchmark.sandbox.context import TrialContext
+from prunemark.benchmark.submission.locate import SettingValue, load_class
+from prunemark.benchmark.training.loop import steps_per_epoch
+from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.pruned import MASKS, STAGE, WEIGHTS, check_finite, check_target, counts_of, layer_weight
-from prunemark.benchmark.trial.seeds import derive_seed
 from prunemark.benchmark.trial.stages import write_json
-from prunemark.benchmark.trial.training import steps_per_epoch
+from prunemark.records.outcome import Stage
 
 PRUNED_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
 GIVEN, UNTRAINED = "given", "untrained"

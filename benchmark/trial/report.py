@@ -10,7 +10,11 @@ from typing import Any
 import torch
 
 from prunemark.benchmark.metering.footprint import Footprint
-from prunemark.benchmark.outcome import (
+from prunemark.benchmark.sandbox.child import ISOLATION, ChildFailed
+from prunemark.benchmark.trial.environment import package_versions
+from prunemark.benchmark.trial.keys import Keys
+from prunemark.benchmark.trial.plan import Trial
+from prunemark.records.outcome import (
     INSTRUCTIONS,
     PROCESSOR_KIND,
     RATIOS_OF,
@@ -26,11 +30,7 @@ from prunemark.benchmark.outcome import (
     Stage,
     Tried,
 )
-from prunemark.benchmark.record import SCHEMA, Record
-from prunemark.benchmark.trial.child import ISOLATION, ChildFailed
-from prunemark.benchmark.trial.environment import package_versions
-from prunemark.benchmark.trial.keys import Keys
-from prunemark.benchmark.trial.plan import Trial
+from prunemark.records.record import SCHEMA, Record
 from prunemark.setups.recipe import Recipe
 
 CPUINFO = Path("/proc/cpuinfo")

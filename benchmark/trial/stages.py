@@ -16,12 +16,12 @@ from prunemark.benchmark.images.data import load_split, pick_device, tensor_dict
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
-from prunemark.benchmark.outcome import Accuracy, EpochPoint, Stage, finite, pack_correctness
+from prunemark.benchmark.training.loop import Hooks, accuracy_percent, placed, predictions, train
+from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, Pruned, read_stage
-from prunemark.benchmark.trial.seeds import derive_seed
-from prunemark.benchmark.trial.training import Hooks, accuracy_percent, placed, predictions, train
+from prunemark.records.outcome import Accuracy, EpochPoint, Stage, finite, pack_correctness
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Track
 

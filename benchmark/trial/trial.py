@@ -21,12 +21,9 @@ from prunemark.benchmark.metering.footprint import measure
 from prunemark.benchmark.metering.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExceeded, check_stage
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.benchmark.outcome import MACHINE_STATUSES, Stage, Tried
-from prunemark.benchmark.record import Record, dump, load
-from prunemark.benchmark.results.store import Store
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.trial import pruning, stages
 from prunemark.benchmark.trial.base_model import Listener, measured, prepare_data, pretrain
-from prunemark.benchmark.trial.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.keys import Keys, given_counts, ratios_of, retrain_key, stage_keys
 from prunemark.benchmark.trial.plan import Trial
@@ -43,6 +40,9 @@ from prunemark.benchmark.trial.pruned import (
     scratch_model,
 )
 from prunemark.benchmark.trial.report import failed_record, ok_record
+from prunemark.benchmark.trial.store import Store
+from prunemark.records.outcome import MACHINE_STATUSES, Stage, Tried
+from prunemark.records.record import Record, dump, load
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import Recipe
 

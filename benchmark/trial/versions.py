@@ -9,9 +9,9 @@ from __future__ import annotations
 STAGES = {"data": 1, "network": 1, "pretrain": 1, "prune": 1, "retrain": 1, "evaluate": 1, "describe": 1}
 """Raise one when that stage gives other numbers for the same inputs, or files of another form; and only then.
 
-`tests/test_golden_stages.py` fails when numbers change without it, and names the stage. `network` is how networks are
-built and initialised; `evaluate` includes the curve, the compression and the diagnostics; `describe` is what is read
-off a method's class.
+`tests/benchmark/test_golden_stages.py` fails when numbers change without it, and names the stage. `network` is how
+networks are built and initialised; `evaluate` includes the curve, the compression and the diagnostics; `describe` is
+what is read off a method's class.
 """
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from prunemark.leaderboard.inference.looks import (
+from prunemark.leaderboard.inference.interim import (
     FIRST_LOOK_SEEDS,
     SECOND_LOOK_SEEDS,
     p_at_first_look,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, two_looks
+from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, two_looks
 from prunemark.leaderboard.inference.multiplicity import holm
 from prunemark.leaderboard.inference.statistics import Floats, VariancePrior, accuracies, moments
 

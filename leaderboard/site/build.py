@@ -7,12 +7,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from prunemark.leaderboard.archive.load import Loaded
-from prunemark.leaderboard.archive.methods import MethodFiles
-from prunemark.leaderboard.forms.tables import render as as_text
-from prunemark.leaderboard.release import Release
-from prunemark.leaderboard.site import left_out, places
-from prunemark.leaderboard.site.material import Material, gather
+from prunemark.leaderboard.formats.tables import render as as_text
+from prunemark.leaderboard.site import left_out, urls
+from prunemark.leaderboard.site.context import Material, gather
 from prunemark.leaderboard.site.meaning_page import meaning_page
 from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
 from prunemark.leaderboard.site.overview_page import overview_page
@@ -20,6 +17,9 @@ from prunemark.leaderboard.site.record_pages import records_index_page, records_
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.track_page import track_page
 from prunemark.leaderboard.standings.board import Board
+from prunemark.leaderboard.standings.release import Release
+from prunemark.records.load import Loaded
+from prunemark.records.source import MethodFiles
 from prunemark.setups.errors import InputError, WorkFailed
 
 HERE = Path(__file__).parent
@@ -67,10 +67,10 @@ def build_site(
 
 def files(material: Material) -> Iterator[tuple[str, str]]:
     """Every file that is written, by name: pages, shards of records, downloads."""
-    yield places.INDEX, overview_page(material)
-    yield places.MEANING, meaning_page(material)
-    yield places.METHODS, methods_page(material)
-    yield places.RECORDS, records_index_page(material)
+    yield urls.INDEX, overview_page(material)
+    yield urls.MEANING, meaning_page(material)
+    yield urls.METHODS, methods_page(material)
+    yield urls.RECORDS, records_index_page(material)
     for name, rows in rows_by_method(material).items():
         yield material.places.method(name), method_page(material, name, rows)
     for track, setups in material.by_track.items():
@@ -107,7 +107,7 @@ def _check_replaceable(folder: Path) -> None:
         raise InputError(f"{folder} is not a folder. Give one that is new, empty, or an earlier site")
     if not folder.is_dir() or (folder / MARKER).is_file():
         return
-    if foreign := sorted(path.name for path in folder.iterdir() if path.name not in {places.INDEX, *DOWNLOADS}):
+    if foreign := sorted(path.name for path in folder.iterdir() if path.name not in {urls.INDEX, *DOWNLOADS}):
         raise InputError(
             f"{folder} has other content ({foreign[0]}), which a site would replace.\n"
             "Give a folder that is new, empty, or an earlier site"

@@ -9,8 +9,8 @@ from typing import Any
 
 from prunemark.leaderboard.inference.statistics import PairedComparison
 from prunemark.leaderboard.site import vega
-from prunemark.leaderboard.site.look import Look
-from prunemark.leaderboard.site.places import SHA_SHOWN
+from prunemark.leaderboard.site.style import Look
+from prunemark.leaderboard.site.urls import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.standings.competitors import FAILED
 from prunemark.leaderboard.standings.table import Row, Table

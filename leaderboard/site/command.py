@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prunemark.benchmark.outcome import RATIOS_OF, Outcome
-from prunemark.benchmark.record import Record
-from prunemark.leaderboard.archive.methods import MethodFiles
+from prunemark.records.outcome import RATIOS_OF, Outcome
+from prunemark.records.record import Record
+from prunemark.records.source import MethodFiles
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 REFERENCES = {

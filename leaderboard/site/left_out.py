@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from prunemark.leaderboard.forms import words
+from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.standings.board import Board
 
 
@@ -16,7 +16,7 @@ def other_versions(board: Board) -> list[tuple[str, str]]:
     """
     return [
         (
-            words.other_version(id, count),
+            labels.other_version(id, count),
             f"prunemark leaderboard --records RECORDS --track {shlex.quote(id)} --output FOLDER",
         )
         for id, count in board.other_versions.items()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from prunemark.leaderboard.forms import words
+from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, SCREENING_SEEDS, VERDICT_SEEDS
-from prunemark.leaderboard.site import places
-from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site import urls
+from prunemark.leaderboard.site.context import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.factors import HARNESS_FACTORS
@@ -57,8 +57,8 @@ def meaning_page(material: Material) -> str:
     """The page as HTML."""
     return render(
         "meaning",
-        here=places.MEANING,
-        meanings=words.MEANINGS,
+        here=urls.MEANING,
+        meanings=labels.MEANINGS,
         statements=STATEMENTS,
         evidence=evidence(),
         setups=list(HARNESS_SETUPS.values()),

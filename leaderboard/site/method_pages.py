@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from prunemark.benchmark.record import Record, canonical_json
-from prunemark.leaderboard.archive.methods import MethodFiles
-from prunemark.leaderboard.forms import words
-from prunemark.leaderboard.site import charts, places
-from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.site import charts, urls
+from prunemark.leaderboard.site.context import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.standings.table import Row, Table
-from prunemark.setups.card import shipped_cards
+from prunemark.records.card import shipped_cards
+from prunemark.records.record import Record, canonical_json
+from prunemark.records.source import MethodFiles
 
 ROLES = {
     "anchor": "anchor of a track",
@@ -34,7 +34,7 @@ def methods_page(material: Material) -> str:
     """The list of all methods."""
     return render(
         "methods",
-        here=places.METHODS,
+        here=urls.METHODS,
         methods=[
             {
                 "name": name,
@@ -173,7 +173,7 @@ def sources(records: Mapping[str, Record], material: Material) -> list[dict[str,
 
 def result_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
     """One result as texts, with what the columns are sorted by."""
-    line = words.line(row, table)
+    line = labels.line(row, table)
     difference = row.verdict.comparison.difference_pp if row.verdict else 0.0 if row.name == table.anchor else None
     return {
         "track": table.track,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from prunemark.leaderboard.forms import words
-from prunemark.leaderboard.forms.citation import bibtex
-from prunemark.leaderboard.release import Release
-from prunemark.leaderboard.site import left_out, lesson, places
-from prunemark.leaderboard.site.material import FIRST_SHOWN, Material
+from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.formats.citation import bibtex
+from prunemark.leaderboard.site import left_out, setup_effect, urls
+from prunemark.leaderboard.site.context import FIRST_SHOWN, Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import slopes
 from prunemark.leaderboard.site.track_facts import not_run, same_runs, tally, tally_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
+from prunemark.leaderboard.standings.release import Release
 from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS
 
@@ -25,13 +25,13 @@ def overview_page(material: Material) -> str:
     board = material.board
     return render(
         "overview",
-        here=places.INDEX,
+        here=urls.INDEX,
         matrix=[track_view(material, track) for track in material.by_track],
         setups=[HARNESS_SETUPS[setup] for setup in material.setups],
         telling=telling_view(material),
         overall=over_tracks(material),
         alone=[each for each in board.overall if not each.rows],
-        pruned=words.what_is_pruned,
+        pruned=labels.what_is_pruned,
         refused=board.refused[:MOST_LEFT_OUT],
         refused_count=len(board.refused),
         other_versions=left_out.other_versions(board),
@@ -69,7 +69,7 @@ def facts(material: Material) -> list[tuple[str, str]]:
         (len(submitted), "pruning method"),
         (material.board.records, "record"),
     ]
-    seeds = words.numbers_of_seeds(material.board.tables)
+    seeds = labels.numbers_of_seeds(material.board.tables)
     return [*((f"{number:,}", what + "s" * (number != 1)) for number, what in counted), (seeds, "seeds a comparison")]
 
 
@@ -100,11 +100,11 @@ def cell_view(material: Material, tables: list[Table] | None) -> dict[str, Any] 
 
 def telling_view(material: Material) -> dict[str, Any] | None:
     """The track and level where a verdict depends most on the setup; None where no setup changes one."""
-    best: tuple[float, str, str, list[lesson.Change]] | None = None
+    best: tuple[float, str, str, list[setup_effect.Change]] | None = None
     for track, by_setup in material.by_track.items():
         tables = [table for tables in by_setup.values() for table in tables]
         for level in dict.fromkeys(table.level for table in tables):
-            found = lesson.changes([table for table in tables if table.level == level])
+            found = setup_effect.changes([table for table in tables if table.level == level])
             if found and (best is None or found[0].size_pp > best[0]):
                 best = (found[0].size_pp, track, level, found)
     if best is None:
@@ -116,7 +116,7 @@ def telling_view(material: Material) -> dict[str, Any] | None:
         "level": level,
         "page": material.places.track(track, found[0].stricter.setup, level),
         "sentence": found[0].sentence,
-        "recipes": lesson.recipes(found[:1], tables, material.records),
+        "recipes": setup_effect.recipes(found[:1], tables, material.records),
         "others": len(found) - 1,
         "anchor": tables[0].anchor,
         "slopes": slopes(tables, material.looks, found[0].stricter.setup),
@@ -136,7 +136,7 @@ def overall_view(material: Material, overall: Overall) -> dict[str, Any]:
     """The standings of one setup over tracks, as texts."""
     return {
         "setup": overall.setup,
-        "pruned": words.what_is_pruned(overall),
+        "pruned": labels.what_is_pruned(overall),
         "anchor": overall.anchor,
         "tracks": [(track, material.places.track(track)) for track in overall.tracks],
         "statement": overall.statement,
@@ -151,7 +151,7 @@ def _overall_row(row: OverallRow, overall: Overall) -> dict[str, Any]:
         "name": row.name,
         "mean": "" if row.mean_margins is None else f"{row.mean_margins:+.2f}",
         "interval": "" if low is None or high is None else f"[{low:+.2f}, {high:+.2f}]",
-        "p": "" if row.p_holm is None else words.p_value(row.p_holm),
+        "p": "" if row.p_holm is None else labels.p_value(row.p_holm),
         "verdict": row.verdict,
         "present": row.present,
         "why": row.why,

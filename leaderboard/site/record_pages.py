@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prunemark.benchmark.record import Record, canonical_json, dump
-from prunemark.leaderboard.archive.methods import MethodFiles
-from prunemark.leaderboard.site import left_out, places
+from prunemark.leaderboard.site import left_out, urls
 from prunemark.leaderboard.site.command import reproduce
-from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site.context import Material
 from prunemark.leaderboard.site.rendering import render
+from prunemark.records.record import Record, canonical_json, dump
+from prunemark.records.source import MethodFiles
 
 SHARD_CHARACTERS = 250_000
 Shards = list[list[str]]
@@ -61,7 +61,7 @@ def records_page(material: Material, track: str, shards: Shards) -> str:
         track=track,
         track_page=material.places.track(track),
         index=index | {"folder": material.places.shards(track), "pages": method_pages(material, index["methods"])},
-        invalid={sha256[: places.SHA_SHOWN]: why for sha256, why in material.board.invalid.items()},
+        invalid={sha256[: urls.SHA_SHOWN]: why for sha256, why in material.board.invalid.items()},
         superseded=superseded(material, track),
         number=len(index["rows"]),
         identifier=material.identifier,
@@ -75,11 +75,11 @@ def superseded(material: Material, track: str) -> dict[str, str]:
     A chain of them leads to the one that is shown. Those that ended on another track or nowhere are left out.
     """
     followed = {
-        refused.name[: places.SHA_SHOWN]: refused.newer[: places.SHA_SHOWN]
+        refused.name[: urls.SHA_SHOWN]: refused.newer[: urls.SHA_SHOWN]
         for refused in material.board.refused
         if refused.newer
     }
-    shown = {sha256[: places.SHA_SHOWN] for sha256 in material.records_by_track[track]}
+    shown = {sha256[: urls.SHA_SHOWN] for sha256 in material.records_by_track[track]}
     newest = {}
     for old in followed:
         last = old
@@ -111,7 +111,7 @@ def index_of(records: Mapping[str, Record], shards: Shards) -> dict[str, Any]:
         o = record.outcome
         accuracy = round(o.accuracy.test_percent, 2) if o.accuracy else None
         rows.append(
-            [sha256[: places.SHA_SHOWN], number("methods", o.method.name), number("setups", o.setup),
+            [sha256[: urls.SHA_SHOWN], number("methods", o.method.name), number("setups", o.setup),
              number("levels", o.level), o.seed, number("statuses", o.status), accuracy, where[sha256]]
         )  # fmt: skip
     return {"rows": rows} | {kind: list(words) for kind, words in lists.items()}
@@ -126,7 +126,7 @@ def records_index_page(material: Material) -> str:
     """The list of the tracks' record pages."""
     return render(
         "records_index",
-        here=places.RECORDS,
+        here=urls.RECORDS,
         tracks=[
             (track, material.places.records(track), len(records))
             for track, records in material.records_by_track.items()

@@ -7,7 +7,7 @@ from typing import Any
 
 from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.charts import comparable, word
-from prunemark.leaderboard.site.look import Look
+from prunemark.leaderboard.site.style import Look
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS, ids_where

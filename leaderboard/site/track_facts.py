@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from prunemark.leaderboard.archive.identity import competitor
-from prunemark.leaderboard.site import charts, lesson
-from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.site import charts, setup_effect
+from prunemark.leaderboard.site.context import Material
 from prunemark.leaderboard.standings.table import Table
+from prunemark.records.identity import competitor
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 
 def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
     """The level at which a verdict changes most between setups; the first one where none does."""
     moved = {
-        level: max((c.size_pp for c in lesson.changes([t for t in tables if t.level == level])), default=0.0)
+        level: max((c.size_pp for c in setup_effect.changes([t for t in tables if t.level == level])), default=0.0)
         for level in levels
     }
     return max(levels, key=lambda level: moved[level])
@@ -28,11 +28,11 @@ def lesson_view(material: Material, table: Table) -> dict[str, list[str]]:
     """
     by_setup = material.by_track[table.track]
     tables = [each for tables in by_setup.values() for each in tables if each.level == table.level]
-    found = lesson.changes(tables)
+    found = setup_effect.changes(tables)
     more = [f"{len(found) - 3} more methods get another verdict as well."] if len(found) > 3 else []
     if found:
         told = [change.sentence for change in found[:3]] + more
-        return {"told": told, "recipes": lesson.recipes(found[:3], tables, material.records)}
+        return {"told": told, "recipes": setup_effect.recipes(found[:3], tables, material.records)}
     if len(tables) < 2:
         return {"told": [f"Run under {tables[0].setup} only, so far: no other setup to compare with."], "recipes": []}
     nothing = "No verdict against the anchor turns from or into better or worse between the setups at this level."

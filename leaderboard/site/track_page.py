@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from prunemark.benchmark.outcome import RATIOS_OF
-from prunemark.leaderboard.forms import words
-from prunemark.leaderboard.site import charts, places, training_charts
-from prunemark.leaderboard.site.look import legend
-from prunemark.leaderboard.site.material import Material
+from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.site import charts, training_charts, urls
+from prunemark.leaderboard.site.context import Material
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import shown_in_slopes, slopes
+from prunemark.leaderboard.site.style import legend
 from prunemark.leaderboard.site.track_facts import (
     lesson_view,
     most_telling,
@@ -24,6 +23,7 @@ from prunemark.leaderboard.site.track_facts import (
     terms_view,
 )
 from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.records.outcome import RATIOS_OF
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 
@@ -39,7 +39,7 @@ def track_page(material: Material, track: str, setup: str) -> str:
         track=track,
         title=tables[0].title,
         setup=HARNESS_SETUPS[setup],
-        overview=places.INDEX,
+        overview=urls.INDEX,
         setups=[setup_view(material, track, id) for id in by_setup],
         same=same_runs(material, track),
         not_run=not_run([table for tables in by_setup.values() for table in tables]),
@@ -78,17 +78,17 @@ def over_setups(material: Material, track: str, setup: str) -> dict[str, Any]:
 def level_view(material: Material, table: Table) -> dict[str, Any]:
     """One level as its template needs it."""
     page = material.places.records(table.track)
-    columns = words.columns(table)
+    columns = labels.columns(table)
     return {
         "level": table.level,
         "lesson": lesson_view(material, table),
         "anchor_id": material.places.level(table.level),
         "columns": columns,
-        "unranked_columns": {key: columns[key] for key in words.NUMBERS if key in columns},
+        "unranked_columns": {key: columns[key] for key in labels.NUMBERS if key in columns},
         "rows": [row_view(material, row, table) for row in table.ranked],
         "unranked": [unranked_view(material, row, table) for row in table.unranked if not repeats(row)],
         "folds": folds(material, table),
-        "caption": words.caption(table),
+        "caption": labels.caption(table),
         "field": table.placed,
         "forest": charts.forest(table),
         "curves": training_charts.curves(table, material.looks, material.records),
@@ -103,7 +103,7 @@ def level_view(material: Material, table: Table) -> dict[str, Any]:
 
 def row_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
     """A ranked row: its texts, what its columns are sorted by, and where its links lead."""
-    line = words.line(row, table)
+    line = labels.line(row, table)
     low, high = row.interval_percent or (None, None)
     return common_view(material, row, table) | {
         "cells": {key: cell for key, cell in line.cells.items() if key != "method"},
@@ -118,7 +118,7 @@ def row_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
 
 def unranked_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
     """A row that is not ranked, with its reason."""
-    cells = {key: cell for key, cell in words.unranked_line(row, table).items() if key not in ("method", "why")}
+    cells = {key: cell for key, cell in labels.unranked_line(row, table).items() if key not in ("method", "why")}
     return common_view(material, row, table) | {"cells": cells, "sort": sort_keys(row), "why": row.why}
 
 

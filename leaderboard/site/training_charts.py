@@ -7,13 +7,13 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
-from prunemark.benchmark.record import Record
 from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.charts import MOST_WITH_SEEDS, described, word
-from prunemark.leaderboard.site.look import Look
-from prunemark.leaderboard.site.places import SHA_SHOWN
+from prunemark.leaderboard.site.style import Look
+from prunemark.leaderboard.site.urls import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.records.record import Record
 
 MOST_CURVES, MOST_EPOCHS = 12, 40
 """What a reader can tell apart, and what keeps a page small; see `shown_in_curves`."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prunemark.benchmark.record import Record
-from prunemark.leaderboard.archive.load import Contents, Loaded, Refused
-from prunemark.leaderboard.archive.usable import DENSE_LEVEL, of_no_level
 from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import Overall, make_overall
 from prunemark.leaderboard.standings.table import Row, Table, make_table
+from prunemark.records.admission import DENSE_LEVEL, of_no_level
+from prunemark.records.load import Contents, Loaded, Refused
+from prunemark.records.record import Record
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError, unknown_name
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from prunemark.benchmark.outcome import RATIOS_OF, Outcome
-from prunemark.benchmark.record import Record, canonical_json, pipeline_of
-from prunemark.leaderboard.archive.identity import Settings, competitors_of, own_settings
+from prunemark.records.identity import Settings, competitors_of, own_settings
+from prunemark.records.outcome import RATIOS_OF, Outcome
+from prunemark.records.record import Record, canonical_json, pipeline_of
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.track_files import released_tracks
 

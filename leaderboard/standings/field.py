@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from prunemark.benchmark.record import canonical_json
-from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
+from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
 from prunemark.leaderboard.standings.competitors import (
     DISQUALIFIED,
     FAILED,
@@ -17,6 +16,7 @@ from prunemark.leaderboard.standings.competitors import (
     by_reason,
     seeds_in_words,
 )
+from prunemark.records.record import canonical_json
 from prunemark.setups.assessment import admits_scratch, established, holds, violations
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, listed_where
 from prunemark.setups.values import State

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from prunemark.benchmark.outcome import Latency, Layout, Observed
-from prunemark.benchmark.record import Record
+from prunemark.records.outcome import Latency, Layout, Observed
+from prunemark.records.record import Record
 
 
 @dataclass(frozen=True)

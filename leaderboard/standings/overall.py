@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from prunemark.leaderboard.inference import families
 from prunemark.leaderboard.inference.crossed import AcrossTracks, across_tracks
 from prunemark.leaderboard.inference.families import FamilyField, OverFamilies
-from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, p_equivalent_over_looks, p_over_looks
+from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, p_equivalent_over_looks, p_over_looks
 from prunemark.leaderboard.inference.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm, seeds_in_words
 from prunemark.leaderboard.inference.statistics import PairedComparison
 from prunemark.leaderboard.standings.table import Table

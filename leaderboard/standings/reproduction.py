@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from prunemark.benchmark.record import Record, pipeline_of
 from prunemark.leaderboard.inference.multiplicity import holm
 from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t, student_p
+from prunemark.records.record import Record, pipeline_of
 from prunemark.setups.assessment import violations
 from prunemark.setups.comparison import SETUPS
-from prunemark.setups.grid import Grid, Row
+from prunemark.setups.paper_tables import Grid, Row
 
 ALPHA = 0.05
 MEANING = (

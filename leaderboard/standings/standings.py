@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunemark.leaderboard.inference.crossed import CrossedComparison, correctness_difference, crossed_t
-from prunemark.leaderboard.inference.looks import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_at_first_look, p_over_looks
+from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_at_first_look, p_over_looks
 from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, VERDICT_SEEDS, Verdict, against_anchor, holm, judge
 from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.inference.statistics import VariancePrior

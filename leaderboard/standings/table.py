@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from prunemark.benchmark.record import Record
 from prunemark.leaderboard.inference.crossed import CrossedComparison
-from prunemark.leaderboard.inference.looks import looks_in_words, withheld
+from prunemark.leaderboard.inference.interim import looks_in_words, withheld
 from prunemark.leaderboard.inference.multiplicity import Verdict, evidence_level
 from prunemark.leaderboard.inference.statistics import VariancePrior, student_interval
 from prunemark.leaderboard.standings import field
 from prunemark.leaderboard.standings.competitors import Competitor, gather, seeds_in_words, terms_of
 from prunemark.leaderboard.standings.field import Shown
-from prunemark.leaderboard.standings.lent import judge_lent, lender_of, lent_in_words
+from prunemark.leaderboard.standings.matched_controls import judge_lent, lender_of, lent_in_words
 from prunemark.leaderboard.standings.measured import Measured, measured_of
 from prunemark.leaderboard.standings.standings import Correctness, Standings, stand
+from prunemark.records.record import Record
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from statistics import fmean
 
 import numpy as np
 
-from prunemark.leaderboard.inference.looks import SECOND_LOOK_SEEDS
+from prunemark.leaderboard.inference.interim import SECOND_LOOK_SEEDS
 from prunemark.leaderboard.inference.statistics import Floats, PairedComparison, paired_t
 from prunemark.leaderboard.standings.table import Row, Table, at_first_look
 

@@ -1,0 +1,194 @@
+"""LR schedules of a document: the paper's notation or a mapping, over as many epochs as the stage reports.
+
+A milestone at or past the last epoch is a fault of the record, not of the document: it is noted, and the
+schedule counts as not reported, because nobody can have run it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prunemark.audit.document.reported_values import Reported, read_leaf, read_number
+from prunemark.audit.document.yaml_nodes import Node
+from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, from_vector, halving, parse_schedule
+from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, known
+
+KINDS = ("constant", "step", "cosine", "one-cycle", "halving", "linear")
+_SYNONYMS = {"gamma": "factor", "decay": "factor", "warmup_epochs": "warmup", "peak": "initial"}
+_FIELDS = {"kind", "initial", "final", "milestones", "factor", "warmup", "notation", "evidence", "note"}
+_MILESTONE = re.compile(r"(\d{1,9})\s*:")
+
+
+@dataclass(frozen=True)
+class Notation:
+    """A schedule as written, before the number of epochs is known: `over` gives the schedule or raises."""
+
+    text: str
+    last_milestone: int
+    over: Callable[[int], LRSchedule]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def read_notation(node: Node) -> Notation:
+    """The schedule a leaf spells. Raises InputError with the forms for anything else."""
+    if node.kind == "scalar":
+        return _of_text(node.text.strip(), node)
+    if node.kind != "mapping":
+        raise InputError(f"{node.where}: an LR is 0:1e-2,30:1e-3 or {{kind: cosine, initial: 0.01, final: 0}}")
+    node = Node(node.kind, node.where, entries={_SYNONYMS.get(key, key): value for key, value in node.entries.items()})
+    strange = sorted(set(node.entries) - _FIELDS)
+    if strange:
+        problem = unknown_name("field of an LR schedule", strange[0][:60], _FIELDS)
+        raise InputError(f"{node.entries[strange[0]].where}: {problem.args[0]}")
+    return _of_mapping(node)
+
+
+def _of_text(text: str, node: Node) -> Notation:
+    if len(text) > 4000:
+        raise InputError(f"{node.where}: an LR schedule of {len(text)} characters is not read")
+    last = max((int(match) for match in _MILESTONE.findall(text)), default=0)
+    try:
+        parse_schedule(text, min(max(last + 1, 1000), MAX_EPOCHS))  # only to see whether it can be read
+    except (InputError, ValueError, OverflowError) as problem:
+        raise InputError(f"{node.where}: {problem}") from None
+    return Notation(text, last, lambda epochs: parse_schedule(text, epochs))
+
+
+def _of_mapping(node: Node) -> Notation:
+    fields = node.entries
+    if "notation" in fields:
+        return _of_text(fields["notation"].text.strip(), fields["notation"])
+    kind = fields["kind"].text.strip().lower().replace("_", "-") if "kind" in fields else _guessed(node)
+    kind = {"fixed": "constant", "onecycle": "one-cycle", "multistep": "step"}.get(kind, kind)
+    if kind not in KINDS:
+        problem = unknown_name("kind of LR schedule", kind[:60], KINDS)
+        raise InputError(f"{node.where}: {problem.args[0]}")
+    if "initial" not in fields:
+        raise InputError(f"{node.where}: an LR schedule needs `initial`, the LR it starts from")
+    initial = _rate(fields["initial"])
+    warmup = round(_rate(fields["warmup"])) if "warmup" in fields else 0
+    tail = f"+warmup{warmup}" if warmup else ""
+    if kind == "step":
+        return _of_text(_steps(node, initial) + tail, node)
+    final = _rate(fields["final"]) if "final" in fields else None
+    if kind == "halving":
+        if final is None or final <= 0:
+            raise InputError(f"{node.where}: a halving schedule (Rule 2) needs `final`, above 0")
+        return _by_halving(node, initial, final)
+    if kind == "linear":
+        return _linear(initial, final or 0.0, warmup)
+    if kind == "constant":
+        return _of_text(format_lr(initial) + tail, node)
+    end = f"->{format_lr(final or 0.0)}" if kind == "cosine" else ""
+    return _of_text(f"{kind}:{format_lr(initial)}{end}{tail}", node)
+
+
+def _guessed(node: Node) -> str:
+    if "milestones" in node.entries:
+        return "step"
+    raise InputError(f"{node.where}: an LR schedule needs `kind`: one of {', '.join(KINDS)}")
+
+
+def _rate(node: Node) -> float:
+    value = read_number(node)
+    if value < 0:
+        raise InputError(f"{node.where}: an LR is not negative; given {node.text[:40]}")
+    return value
+
+
+def _steps(node: Node, initial: float) -> str:
+    """`milestones: [30, 60]` with a `factor` (0.1), or with the `final` LR that they lead to."""
+    listed = node.entries.get("milestones")
+    if listed is None or listed.kind != "sequence":
+        raise InputError(f"{node.where}: a step schedule needs `milestones`, as in [30, 60]")
+    epochs = [round(read_number(item)) for item in listed.items]
+    if "factor" in node.entries:
+        factor = _rate(node.entries["factor"])
+    elif "final" in node.entries and epochs and initial > 0:
+        factor = float((_rate(node.entries["final"]) / initial) ** (1 / len(epochs)))
+    else:
+        raise InputError(f"{node.where}: a step schedule needs `factor`, or the `final` LR that it reaches")
+    points = [f"0:{format_lr(initial)}"]
+    points += [f"{epoch}:{format_lr(float(f'{initial * factor**n:.9g}'))}" for n, epoch in enumerate(epochs, 1)]
+    return ",".join(points)
+
+
+def _linear(initial: float, final: float, warmup: int) -> Notation:
+    def over(epochs: int) -> LRSchedule:
+        fall = from_vector(tuple(initial + (final - initial) * epoch / epochs for epoch in range(epochs)))
+        return replace(fall, warmup_epochs=warmup)
+
+    tail = f"+warmup{warmup}" if warmup else ""
+    return Notation(f"linear:{format_lr(initial)}->{format_lr(final)}{tail}", 0, over)
+
+
+def _by_halving(node: Node, initial: float, final: float) -> Notation:
+    try:
+        halving(initial, final, 10_000)
+    except (InputError, ValueError, OverflowError) as problem:
+        raise InputError(f"{node.where}: {problem}") from None
+    text = f"halving:{format_lr(initial)}->{format_lr(final)}"
+    return Notation(text, 0, lambda epochs: halving(initial, final, epochs))
+
+
+def read_lr(node: Node | None, epochs: Reported, root: str, evidence: Any, faults: list[str], stage: str) -> Reported:
+    """The schedule of a stage over the epochs it reports; faults that this shows are added to `faults`."""
+    notation = read_leaf(node, root, read_notation, evidence)
+    if isinstance(notation.value, NotApplicable) or notation.value == NOT_REPORTED:
+        trains_not = isinstance(epochs.value, NotApplicable) or known(epochs.value) == 0
+        value: Leaf[Any] = NOT_APPLICABLE if trains_not else notation.value
+    else:
+        value = _stretched(notation.value, epochs.value, faults, stage)
+    return Reported(value, root, notation.evidence, where=notation.where, first=_first(notation.value))
+
+
+def _first(notation: Leaf[Any]) -> float | None:
+    """The LR of the first epoch where it does not depend on how many epochs there are."""
+    one = known(notation)
+    if not isinstance(one, Notation) or "warmup" in one.text or one.text.startswith("one-cycle"):
+        return None
+    lr = _over(one, float(max(one.last_milestone + 1, 1000)))
+    return lr.initial if isinstance(lr, LRSchedule) else None
+
+
+def _stretched(notation: Leaf[Any], epochs: Leaf[Any], faults: list[str], stage: str) -> Leaf[Any]:
+    if known(epochs) == 0:  # an LR without an epoch at which it could act
+        return NOT_APPLICABLE
+    written = notation.choices if isinstance(notation, Conflict) else (notation,)
+    counts = epochs.choices if isinstance(epochs, Conflict) else (epochs,)
+    found: list[Any] = []
+    wrong: list[str] = []
+    for one in written:
+        for count in counts:
+            longest = count.high if isinstance(count, Between) else count
+            if isinstance(one, Notation) and isinstance(longest, float) and one.last_milestone >= longest:
+                wrong.append(
+                    f"{stage}: the LR changes at epoch {one.last_milestone}, but it lasts {_plain(count)} epochs"
+                )
+                found.append(NOT_REPORTED)
+            elif not isinstance(one, Notation) or known(count) is None:
+                found.append(one if isinstance(one, NotApplicable) else NOT_REPORTED)
+            else:
+                found.append(_over(one, float(count)))
+    if len(wrong) == len(found):
+        faults += wrong[:1]
+    return found[0] if len(found) == 1 else Conflict(tuple(found))
+
+
+def _plain(count: Leaf[Any]) -> str:
+    return f"{count:g}" if isinstance(count, float) else str(count)
+
+
+def _over(notation: Notation, count: float) -> Leaf[Any]:
+    if count > MAX_EPOCHS or count != round(count):
+        return NOT_REPORTED
+    try:
+        return notation.over(round(count))
+    except (InputError, ValueError, OverflowError):
+        return NOT_REPORTED

@@ -1,0 +1,1 @@
+"""From two pipelines to a verdict."""

@@ -1,0 +1,198 @@
+"""What else differs between the two sides, and whom it favours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from prunemark.audit.document.entry import Entry
+from prunemark.audit.document.reported_values import Reported
+from prunemark.audit.judgement.noise import selection_of
+from prunemark.audit.judgement.pair import Pair
+from prunemark.audit.judgement.pipelines import counts_flops, reported
+from prunemark.setups.factors import plain_name, show
+from prunemark.setups.pipeline import Pipeline
+from prunemark.setups.schedule import LRSchedule
+from prunemark.setups.values import Conflict, Leaf, NotApplicable, State, compare, known
+
+OF_FACTORS = (
+    "network", "base_model", "retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr", "overall_lr",
+    "total_epochs", "total_flops",
+)  # fmt: skip
+OF_DETAILS = ("batch_size", "weight_decay", "label_smoothing", "distillation", "augmentation")
+NAMES = (*OF_FACTORS, *OF_DETAILS, "selection", "quoted", "flops_convention")
+TOTALS = ("overall_lr", "total_epochs", "total_flops")
+COSTS_OF_PRUNING = ("pruning_epochs", "pruning_lr")
+
+
+@dataclass(frozen=True)
+class Confounder:
+    """One thing that differs, or of which it is not known whether it does; `favours` is an entry or None."""
+
+    name: str
+    state: Literal["differs", "unknown"]
+    favours: str | None
+    why: str
+
+
+def confounders(pair: Pair) -> list[Confounder]:
+    """All of them, by name; what a method owns is none. The overall LR is one only over whole pipelines."""
+    found = [c for name in OF_FACTORS if (c := _of_factor(pair, name))]
+    found += [c for name in OF_DETAILS if (c := _of_detail(pair, name))]
+    found += [c for c in (_selection(pair), _quoted(pair), _convention(pair)) if c]
+    owned = pair.winner.method_owned | pair.loser.method_owned
+    found = [c for c in found if c.name not in owned]
+    if not pair.through_sx:
+        found = [c for c in found if c.name != "overall_lr"]
+    return sorted(found, key=lambda c: c.name)
+
+
+def _of_factor(pair: Pair, name: str) -> Confounder | None:
+    finding = pair.findings[name]
+    if finding.state is State.UNDECIDABLE:
+        return Confounder(name, "unknown", None, finding.why)
+    if finding.state is not State.REFUTED or _structural(pair, name):
+        return None
+    return Confounder(name, "differs", _whom(pair, name), finding.why)
+
+
+def _structural(pair: Pair, name: str) -> bool:
+    """A stage that one side cannot have is no confounder: such pairs are compared over whole pipelines."""
+    if not pair.through_sx or name not in ("retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr"):
+        return name == "pruning_lr" and any(isinstance(p.pruning.lr, NotApplicable) for p in (pair.left, pair.right))
+    stage = name.partition("_")[0]
+    return any(
+        isinstance(leaf, NotApplicable)
+        for pipeline in (pair.left, pair.right)
+        for leaf in (getattr(pipeline, stage).epochs, getattr(pipeline, stage).lr)
+    )
+
+
+_SIZES: dict[str, Callable[[Pipeline], Any]] = {
+    "base_model": lambda p: p.base.top1_percent,
+    "retraining_epochs": lambda p: _length(p.retraining.epochs),
+    "retraining_lr": lambda p: _strength(p.retraining.lr),
+    "pruning_epochs": lambda p: _length(p.pruning.epochs),
+    "pruning_lr": lambda p: _strength(p.pruning.lr),
+    "overall_lr": lambda p: _strength(p.overall_lr),
+    "total_epochs": lambda p: p.total_epochs,
+    "total_flops": lambda p: p.training_flops,
+}
+"""Of which there is more on the favoured side: a better base, longer training, a larger LR (mystery 1)."""
+
+
+def _length(epochs: Leaf[float]) -> Any:
+    """A stage that there is not lasts no epochs."""
+    return 0.0 if isinstance(epochs, NotApplicable) else epochs
+
+
+def _strength(lr: Leaf[LRSchedule]) -> Any:
+    """The LR summed over the epochs; for a conflict, the range of its choices; without training 0."""
+    if isinstance(lr, NotApplicable):
+        return 0.0
+    choices = lr.choices if isinstance(lr, Conflict) else (lr,)
+    sums = [sum(choice.vector) for choice in choices if isinstance(choice, LRSchedule)]
+    return sums if len(sums) == len(choices) and sums else None
+
+
+def _whom(pair: Pair, name: str) -> str | None:
+    size = _SIZES.get(name)
+    if size is None:
+        return None
+    a, b = _bounds(size(pair.left)), _bounds(size(pair.right))
+    if name in ("retraining_lr", "pruning_lr") and (a is None or b is None):
+        a, b = (_bounds(reported(entry, name.replace("_", ".")).first) for entry in (pair.winner, pair.loser))
+        if a is not None and a == b:  # they start alike: the longer one has more of it
+            stage = name.partition("_")[0]
+            a, b = (_bounds(getattr(side, stage).epochs) for side in (pair.left, pair.right))
+    if a is None or b is None:
+        return None
+    if a[0] > b[1]:
+        return pair.winner.name
+    return pair.loser.name if b[0] > a[1] else None
+
+
+def _bounds(leaf: Any) -> tuple[float, float] | None:
+    if isinstance(leaf, list):
+        return min(leaf), max(leaf)
+    if isinstance(leaf, Conflict):
+        inner = [_bounds(choice) for choice in leaf.choices]
+        whole = [ends for ends in inner if ends is not None]
+        return (min(e[0] for e in whole), max(e[1] for e in whole)) if len(whole) == len(inner) and whole else None
+    if hasattr(leaf, "low"):
+        return leaf.low, leaf.high
+    return (float(leaf), float(leaf)) if isinstance(leaf, int | float) else None
+
+
+def _of_detail(pair: Pair, name: str) -> Confounder | None:
+    a, b = getattr(pair.left.details, name), getattr(pair.right.details, name)
+    state = compare(a, b, _equal)
+    if state is State.HOLDS:
+        return None
+    if state is State.UNDECIDABLE:
+        return Confounder(name, "unknown", None, f"{show(a)} against {show(b)}")
+    return Confounder(name, "differs", _richer(pair, name, a, b), f"{show(a)} against {show(b)}")
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9)
+    return _word(a) == _word(b)
+
+
+def _word(value: Any) -> str:
+    text = plain_name(str(value))
+    return "none" if text in ("no", "none", "false", "0", "off", "without") else text
+
+
+def _richer(pair: Pair, name: str, a: Any, b: Any) -> str | None:
+    """A teacher, label smoothing, or more augmentation than the plain one favours the side that has it.
+
+    Of batch size and weight decay nobody knows.
+    """
+    if name == "label_smoothing" and 0 in (known(a), known(b)):
+        return pair.loser.name if known(a) == 0 else pair.winner.name
+    plain = {"distillation": ("none",), "augmentation": ("none", "standard")}.get(name)
+    if plain is None or known(a) is None or known(b) is None:
+        return None
+    if (_word(a) in plain) != (_word(b) in plain):
+        return pair.loser.name if _word(a) in plain else pair.winner.name
+    if _word(a) in plain and _word(b) in plain:
+        return pair.winner.name if _word(b) == "none" else pair.loser.name
+    return None
+
+
+def _selection(pair: Pair) -> Confounder | None:
+    a, b = (selection_of(p.result.selection) for p in (pair.left, pair.right))
+    if a is None or b is None:
+        return Confounder("selection", "unknown", None, f"{a or 'not reported'} against {b or 'not reported'}")
+    if a == b:
+        return None
+    best = [side.name for side, word in ((pair.winner, a), (pair.loser, b)) if word.startswith("best")]
+    return Confounder("selection", "differs", best[0] if len(best) == 1 else None, f"{a} against {b}")
+
+
+def _quoted(pair: Pair) -> Confounder | None:
+    if pair.winner.quoted == pair.loser.quoted:
+        return None
+    copied, run = (pair.winner, pair.loser) if pair.winner.quoted else (pair.loser, pair.winner)
+    why = f"{copied.name} is copied from another paper and was not run again with {run.name}"
+    return Confounder("quoted", "differs", run.name, why)
+
+
+def _convention(pair: Pair) -> Confounder | None:
+    leaves: list[Reported] = [entry.leaves["flops_convention"] for entry in (pair.winner, pair.loser)]
+    counted = [counts_flops(leaf.value) for leaf in leaves]
+    finding = pair.findings["network"]
+    if finding.state is State.UNDECIDABLE and "flops_convention" in finding.why:
+        return Confounder("flops_convention", "differs", None, finding.why)
+    if None in counted:
+        return Confounder("flops_convention", "unknown", None, "not reported on both sides")
+    return None  # both declared: costs were converted to MACs before anything was compared
+
+
+def owned(entry: Entry) -> str:
+    """What the method declares as part of itself, in words."""
+    return ", ".join(sorted(entry.method_owned))

@@ -1,0 +1,80 @@
+"""The smallest experiment that would settle a claim, from what is missing or differs."""
+
+from __future__ import annotations
+
+from prunemark.audit.judgement.noise import runs_needed
+from prunemark.audit.judgement.verdict import Evidence, position, threshold
+from prunemark.setups.factors import Finding
+from prunemark.setups.values import State
+
+
+def experiments(e: Evidence) -> list[str]:
+    """What to run, in words, the smallest first; empty when nothing is left to settle."""
+    if e.faults:
+        return ["correct the record: nothing can be settled from numbers that contradict each other"]
+    if any(e.pair.findings[f].state is State.REFUTED for f in ("dataset", "network")):
+        return ["run both methods on one dataset and one network"]
+    found = _noise(e)
+    if e.pair.findings["compression"].state is State.REFUTED:
+        found.append(f"prune {e.pair.winner.name} to the compression of {e.pair.loser.name}, within 2 %")
+    found += _whole_pipelines(e) if e.pair.through_sx else _stages(e)
+    return found
+
+
+def _noise(e: Evidence) -> list[str]:
+    main = e.gap.main
+    if e.gap.points is None:
+        return [f"report the accuracy of {e.pair.winner.name} and {e.pair.loser.name}"]
+    if main is None or e.gap.sd is None:
+        return ["three or more runs per arm with their standard deviation: the noise of this network is unknown"]
+    if position(e) != "within":
+        return []
+    least = threshold(e.claim)
+    points = min((r.points - least for r in e.gap.readings if r.decisive and r.low <= least <= r.high), key=abs)
+    needed = runs_needed(e.gap.sd, points)
+    if needed is None:
+        return [f"a gap of {points:+.2f} points needs no experiment: it is too small for any number of runs"]
+    return [f"{needed} runs per arm (a gap of {abs(points):.2f} points, sd {e.gap.sd:.2f}, 80 % power), last epoch"]
+
+
+def _whole_pipelines(e: Evidence) -> list[str]:
+    a, b = e.pair.winner, e.pair.loser
+    scratch = next((side for side in (a, b) if side.kind == "scratch"), None)
+    found = []
+    if not all(_state(e, f).satisfied for f in ("overall_lr", "total_epochs", "final_lr")):
+        if scratch is not None:
+            other = b if scratch is a else a
+            found.append(f"{scratch.name} under the whole LR schedule of {other.name} (SX-A)")
+        else:
+            found.append(f"{a.name} and {b.name} over the same total epochs and one LR schedule (SX-A)")
+    if not _state(e, "total_flops").satisfied:
+        found.append(f"{(scratch or b).name} with the same total training FLOPs (SX-B)")
+    return found
+
+
+def _stages(e: Evidence) -> list[str]:
+    a, b = e.pair.winner.name, e.pair.loser.name
+    found = []
+    if not _state(e, "base_model").satisfied:
+        found.append(f"{a} and {b} both on one base model{_or_state_the_base(e)}")
+    lr, epochs = _state(e, "retraining_lr"), _state(e, "retraining_epochs")
+    if e.cross is None and State.REFUTED in (lr, epochs):
+        found.append(f"{a} retrained by the recipe of {b}, and {b} by that of {a}")
+    elif not (lr.satisfied and epochs.satisfied) and e.cross is None:
+        found.append(f"state the retraining epochs and LR schedule of both, or retrain {a} and {b} by one recipe")
+    if _state(e, "pruning_epochs") is State.REFUTED:
+        found.append(f"the arm that prunes in fewer epochs extended to the epochs of the other ({_values(e)})")
+    return found
+
+
+def _state(e: Evidence, factor: str) -> State:
+    return e.pair.findings[factor].state
+
+
+def _or_state_the_base(e: Evidence) -> str:
+    return " (or state which base they had)" if _state(e, "base_model") is State.UNDECIDABLE else ""
+
+
+def _values(e: Evidence) -> str:
+    finding: Finding = e.pair.findings["pruning_epochs"]
+    return f"{e.pair.winner.name} {finding.left}, {e.pair.loser.name} {finding.right}"

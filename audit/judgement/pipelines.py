@@ -1,0 +1,154 @@
+"""An entry as a Pipeline: units, costs, compression, and what was declared to be the same as elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from prunemark.audit.document.entry import Entry
+from prunemark.audit.document.reported_values import Reported
+from prunemark.setups.factors import compression
+from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
+from prunemark.setups.values import NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, NotReported, known, mapped
+
+Get = Callable[[str], Leaf[Any]]
+MILLION = 1e6
+
+
+def reported(entry: Entry, name: str) -> Reported:
+    """A leaf by name, of a stage (`retraining.lr`) or not (`base.id`)."""
+    slot, _, leaf = name.partition(".")
+    if slot in entry.slots:
+        return entry.slots[slot].lr if leaf == "lr" else entry.slots[slot].epochs
+    return entry.leaves[name]
+
+
+def _getter(entry: Entry, same: frozenset[str]) -> Get:
+    def get(name: str) -> Leaf[Any]:
+        found = reported(entry, name)
+        return NotReported(found.root) if name in same else found.value
+
+    return get
+
+
+def make_pipeline(entry: Entry, same: frozenset[str], absolute: bool) -> Pipeline:
+    """The entry as the rulebook sees it.
+
+    The leaves named in `same` become one token on both sides. `absolute` gives training costs in MACs (both
+    sides state them), else in units of the dense network.
+    """
+    get = _getter(entry, same)
+    plain = Pipeline(
+        name=entry.name,
+        method=entry.method,
+        kind=entry.kind,
+        dataset=get("dataset"),
+        network=get("network.name"),
+        dense_macs=_dense_macs(get),
+        granularity=get("granularity"),
+        speedup=_speedup(entry, get),
+        sparsity=_sparsity(get),
+        base=Base(get("base.id"), get("base.source"), get("base.top1")),
+        pretraining=_training(get, "pretraining"),
+        pruning=_training(get, "pruning"),
+        retraining=_training(get, "retraining"),
+        details=Details(*(get(f"recipe.{name}") for name in Details.__dataclass_fields__)),
+        result=Result(get("result.top1"), get("result.top1_sd"), get("result.runs"), get("result.selection")),
+    )
+    return replace(plain, training_flops=_training_cost(plain, entry.slots["pruning"].of_cycles, absolute))
+
+
+def _training(get: Get, slot: str) -> Training:
+    return Training(get(f"{slot}.epochs"), get(f"{slot}.lr"))
+
+
+def counts_flops(convention: Leaf[Any]) -> bool | None:
+    """Whether a cost is printed as FLOPs, two to a multiply-add; None if the source does not say.
+
+    "2*MACs", "FLOPs = 2 x MACs" and "FLOPs" do; "MACs" and "FLOPs = MACs" do not.
+    """
+    text = str(known(convention) or "").lower().replace(" ", "").replace("×", "x")
+    if not text:
+        return None
+    if any(form in text for form in ("2*mac", "2xmac", "2mac", "twomac")):
+        return True
+    return False if "mac" in text else ("flop" in text or None)
+
+
+def _dense_macs(get: Get) -> Leaf[float]:
+    factor = MILLION / 2 if counts_flops(get("flops_convention")) else MILLION
+    return mapped(get("network.dense_macs_millions"), lambda millions: millions * factor)
+
+
+@lru_cache(maxsize=4096)
+def states_macs(entry: Entry) -> bool:
+    """Whether the dense MACs are one known number."""
+    return known(_dense_macs(_getter(entry, frozenset()))) is not None
+
+
+def _speedup(entry: Entry, get: Get) -> Leaf[float]:
+    """As stated; else dense MACs over those kept. A dense network is one times as fast as itself."""
+    stated = get("speedup")
+    if stated != NOT_REPORTED:
+        return stated
+    kept, dense = known(get("macs_kept_millions")), known(get("network.dense_macs_millions"))
+    if kept is not None and dense is not None:
+        return float(dense / kept)
+    if (part := known(get("macs_kept"))) is not None and part > 0:
+        return 1.0 / float(part)
+    return 1.0 if entry.kind == "dense" else NOT_REPORTED
+
+
+def _sparsity(get: Get) -> Leaf[float]:
+    """The share of weights removed: as stated, else from the parameters kept (a fraction, a percentage, millions)."""
+    if get("sparsity") != NOT_REPORTED:
+        return get("sparsity")
+    total = known(get("network.dense_params_millions"))
+    millions = known(get("params_kept_millions"))
+    if millions is not None and total is not None:
+        return _removed(millions / total)
+    kept = get("params_kept")
+    value = known(kept)
+    if value is None:
+        return NOT_REPORTED if not isinstance(kept, NotReported) else kept
+    if value <= 1:
+        return 1.0 - float(value)
+    readings = [_removed(value / 100)] if value <= 100 else []
+    if total is not None and value <= total:  # 16.5 of 23.7 million, or 16.5 %: the source does not say which
+        readings.append(_removed(value / total))
+    if not readings:
+        return NOT_REPORTED
+    return readings[0] if len(readings) == 1 else Conflict(tuple(readings))
+
+
+def _removed(kept: float) -> float:
+    return max(0.0, 1.0 - kept)
+
+
+def _training_cost(pipeline: Pipeline, of_cycles: float, absolute: bool) -> Leaf[float]:
+    """Sum of epochs x MACs of the network trained, in MACs an image, or in dense networks where MACs are missing.
+
+    Pretraining and pruning train the dense network, retraining the pruned one; the retraining of earlier
+    cycles something in between. (The training FLOPs are a constant times that, the same on both sides.)
+    """
+    ratio = known(compression(pipeline))
+    dense_only = pipeline.kind == "dense"
+    if ratio is None and not dense_only:
+        return NOT_REPORTED
+    small = 1.0 if dense_only or ratio is None else 1.0 / ratio
+    dear = {"pretraining": 1.0, "pruning": small if pipeline.kind == "sparse_training" else 1.0, "retraining": small}
+    low = high = 0.0
+    for (slot, cost), stage in zip(dear.items(), pipeline.stages, strict=True):
+        if isinstance(stage.epochs, NotApplicable):
+            continue
+        epochs = known(stage.epochs)
+        if epochs is None:
+            return NOT_REPORTED
+        cheap = of_cycles * (cost - small) if slot == "pruning" else 0.0
+        low, high = low + epochs * cost - cheap, high + epochs * cost
+    unit = known(pipeline.dense_macs) if absolute else 1.0
+    if unit is None:
+        return NOT_REPORTED
+    return low * unit if low == high else Between(low * unit, high * unit)

@@ -1,0 +1,1 @@
+"""The published results that ship, and tables and runs of others."""

@@ -1,0 +1,75 @@
+"""Pairs of rows of a table: those that a claim names, or all within one dataset and network."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from prunemark.audit.document.comparison import Claim
+from prunemark.audit.judgement.audit import Audit, audit_entries
+from prunemark.audit.judgement.noise import OwnRepeats
+from prunemark.audit.literature.table import TableEntry
+from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.factors import plain_name
+from prunemark.setups.values import known
+
+Group = tuple[str, str]
+
+
+def group_of(row: TableEntry) -> Group:
+    """(dataset, network) as the table spells them."""
+    names = (known(row.entry.leaves[leaf].value) for leaf in ("dataset", "network.name"))
+    dataset, network = (str(name or "?") for name in names)
+    return dataset, network
+
+
+def groups(rows: Sequence[TableEntry]) -> dict[Group, list[TableEntry]]:
+    """The rows by dataset and network, in the order of the table."""
+    found: dict[Group, list[TableEntry]] = defaultdict(list)
+    for row in rows:
+        found[group_of(row)].append(row)
+    return dict(found)
+
+
+def all_pairs(rows: Sequence[TableEntry], own: OwnRepeats | None = None) -> Iterator[Audit]:
+    """Every pair within a dataset and network; the claim is that the higher accuracy is better."""
+    for group in groups(rows).values():
+        scored = [(top1, row) for row in group if (top1 := known(row.entry.leaves["result.top1"].value)) is not None]
+        for (a, left), (b, right) in combinations(scored, 2):
+            winner, loser = (left, right) if a >= b else (right, left)
+            yield audit_entries(winner.entry, loser.entry, Claim(winner.id, loser.id), own=own)
+
+
+def claimed(rows: Sequence[TableEntry], claim: str, own: OwnRepeats | None = None) -> list[Audit]:
+    """The pairs a claim such as `L1-norm>HRank` or `R011>R007` names: by row id, else by method.
+
+    A method that stands in several rows is compared wherever dataset and network are the same. Raises
+    InputError when a side names no row, or no two rows share dataset and network.
+    """
+    winner, separator, loser = claim.partition(">")
+    if not separator or not winner.strip() or not loser.strip():
+        raise InputError(
+            f"cannot read the claim {claim!r}. Write WINNER>LOSER, with methods or row ids: 'L1-norm>HRank'"
+        )
+    left, right = _named(rows, winner.strip()), _named(rows, loser.strip())
+    chosen = [(a, b) for a in left for b in right if a is not b]
+    if len(left) > 1 or len(right) > 1:
+        chosen = [(a, b) for a, b in chosen if group_of(a) == group_of(b)]
+    if not chosen:
+        raise InputError(f"the claim {claim!r} names no two rows of one dataset and network")
+    return [audit_entries(a.entry, b.entry, Claim(a.id, b.id), own=own) for a, b in chosen]
+
+
+def _named(rows: Sequence[TableEntry], name: str) -> list[TableEntry]:
+    by_id = [row for row in rows if row.id == name]
+    if by_id:
+        return by_id
+    wanted = plain_name(name)
+    by_method = [
+        row for row in rows if wanted in (plain_name(row.entry.method), plain_name(row.row.get("variant", "")))
+    ]
+    begins = [row for row in rows if plain_name(row.entry.method).startswith(wanted)]
+    if not by_method and not begins:
+        raise unknown_name("row or method", name, {row.entry.method for row in rows})
+    return by_method or begins

@@ -1,0 +1,138 @@
+"""The JSON Schema of the document, made from what the reader knows; `prunemark audit --schema` prints it.
+
+Editors check documents against it. It is stricter than the reader in one thing: a misspelt field is an
+error in an editor, while the reader only says that it was not read.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+from prunemark.audit.document.comparison import SCHEMA, ClaimKind, Credit
+from prunemark.audit.document.entry import KINDS, LEAVES
+from prunemark.audit.document.reported_values import EVIDENCE, word
+from prunemark.audit.document.schedules import KINDS as LR_KINDS
+from prunemark.audit.document.stages import ROLES
+from prunemark.audit.judgement.confounders import NAMES
+
+ID = "https://json-schema.org/draft/2020-12/schema"
+TEXTS = {name for name, convert in LEAVES.items() if convert is word}
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema as plain data."""
+    return {
+        "$schema": ID,
+        "title": SCHEMA,
+        "description": "What a paper reports about two or more pruning pipelines, for `prunemark audit`",
+        "type": "object",
+        "required": ["schema", "claim", "entries"],
+        "additionalProperties": False,
+        "properties": {
+            "schema": {"const": SCHEMA},
+            "title": {"type": "string"},
+            "notes": {"type": "string"},
+            "claim": _claim(),
+            "entries": {"type": "object", "minProperties": 2, "additionalProperties": {"$ref": "#/$defs/entry"}},
+            "cross": {"type": "array", "items": _crossed()},
+        },
+        "$defs": {"entry": _entry(), "stage": _stage(), "lr": _lr(), "number": _number(), "text": _text(),
+                  "form": _form(), "evidence": {"enum": list(EVIDENCE)}},
+    }  # fmt: skip
+
+
+def dump() -> str:
+    """The text that `prunemark audit --schema` prints."""
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _claim() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["winner", "loser"],
+        "properties": {
+            "winner": {"type": "string"}, "loser": {"type": "string"},
+            "kind": {"enum": list(get_args(ClaimKind))}, "credited_to": {"enum": list(get_args(Credit))},
+            "margin": {"description": "points", "type": "number", "exclusiveMinimum": 0},
+        },
+    }  # fmt: skip
+
+
+def _entry() -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "method": {"type": "string"},
+        "kind": {"enum": list(KINDS)},
+        "source": {"type": "object", "properties": {"quoted": {"type": "boolean"}}},
+        "stages": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/stage"}}, {"$ref": "#/$defs/form"}]},
+        "method_owned": {"type": "array", "items": {"enum": sorted(NAMES)}},
+        "tuning": {"type": ["object", "string"]},
+        "evidence": {"anyOf": [{"$ref": "#/$defs/evidence"}, {"type": "object"}]},
+        "notes": {"type": "string"},
+    }
+    for name in LEAVES:
+        part, _, leaf = name.partition(".")
+        kind = {"$ref": "#/$defs/text" if name in TEXTS else "#/$defs/number"}
+        if not leaf:
+            properties[name] = kind
+            continue
+        inner = properties.setdefault(part, {"type": ["object", "null"], "properties": {"evidence": {}, "same_as": {}}})
+        inner["properties"][leaf] = kind
+        inner["additionalProperties"] = False
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _stage() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["stage"],
+        "properties": {
+            "stage": {"enum": list(ROLES)},
+            "epochs": {"$ref": "#/$defs/number"},
+            "lr": {"$ref": "#/$defs/lr"},
+            "repeat": {"type": "integer", "minimum": 1},
+            "evidence": {"anyOf": [{"$ref": "#/$defs/evidence"}, {"type": "object"}]},
+        },
+    }
+
+
+def _lr() -> dict[str, Any]:
+    mapping = {
+        "type": "object",
+        "required": ["kind", "initial"],
+        "properties": {
+            "kind": {"enum": list(LR_KINDS)}, "initial": {}, "final": {}, "factor": {},
+            "milestones": {"type": "array"}, "warmup": {},
+        },
+    }  # fmt: skip
+    return {"anyOf": [{"type": ["string", "number", "null"]}, mapping, {"$ref": "#/$defs/form"}]}
+
+
+def _number() -> dict[str, Any]:
+    return {"anyOf": [{"type": ["number", "string", "null"]}, {"$ref": "#/$defs/form"}]}
+
+
+def _text() -> dict[str, Any]:
+    return {"anyOf": [{"type": ["string", "number", "boolean", "null"]}, {"$ref": "#/$defs/form"}]}
+
+
+def _form() -> dict[str, Any]:
+    """The forms of a leaf beside a plain value."""
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {
+            "min": {}, "range": {"type": "array", "minItems": 2, "maxItems": 2},
+            "conflict": {"type": "array", "minItems": 2}, "same_as": {"type": "string"}, "value": {},
+            "evidence": {"$ref": "#/$defs/evidence"}, "note": {"type": "string"}, "source": {"type": "string"},
+        },
+        "additionalProperties": False,
+    }  # fmt: skip
+
+
+def _crossed() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["method", "retraining", "result"],
+        "properties": {"method": {"type": "string"}, "retraining": {"type": "string"}, "result": {"type": "object"}},
+    }

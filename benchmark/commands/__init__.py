@@ -1,1 +1,0 @@
-"""The command line, a group of commands a file; what they print, and what they ask for."""

@@ -1,1 +1,0 @@
-"""What leaves a home and what comes to a board: contributions, their examination, exported models."""

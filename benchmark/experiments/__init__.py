@@ -1,1 +1,0 @@
-"""Many trials: which belong to a submission, a grid or a crossing, and the processes that run them."""

@@ -1,0 +1,1 @@
+"""Many trials: a submission with its controls, grids and crossings; processes, homes and MLflow."""

@@ -1,0 +1,124 @@
+"""Is a submission well-formed? The contract, carried out on an untrained network of a small track, in seconds."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from prunemark.benchmark.images.data import load_split, prepare, tensor_dict
+from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.run.doctor import Finding
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.submission.describe import describe_in_child
+from prunemark.benchmark.submission.locate import MethodDescription, MethodSource
+from prunemark.benchmark.trial import pruning
+from prunemark.benchmark.trial.keys import DECISION
+from prunemark.benchmark.trial.plan import Competitor, Trial, runs_on, what_it_prunes
+from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
+from prunemark.setups.budget import budget_for
+from prunemark.setups.comparison import SETUPS, listed_where
+from prunemark.setups.track import Level, Track
+from prunemark.setups.track_files import find_track
+
+SMALL_TRACK = {"filter": "digits-resnet8", "weight": "digits-resnet8-weights", "N:M": "digits-resnet8-2to4"}
+SETUP = SETUPS["S3.2"]
+ADVICE = {
+    "failed": "docs/writing-a-method.md has the contract",
+    "noncompliant": "return what context.decide gives: it meets the target exactly",
+    "timeout": "make it faster, or give submit --pruning-seconds",
+    "budget_exceeded": "train for fewer epochs in the pruning stage; `prunemark tracks show` says how many are granted",
+    "out_of_memory": "use less memory",
+}
+
+
+def check_method(name: str, source: MethodSource, settings: dict[str, str], track: str | None) -> list[Finding]:
+    """All findings, in the order in which a trial would meet them; the last one is 'broken' where it would end.
+
+    Forks: call it in a process whose torch has one thread. Raises InputError for an unknown track or setting.
+    """
+    findings = [Finding("class", "fine", f"{source.class_name} in {Path(source.path).name}")]
+    try:
+        description = describe_in_child(source, name)
+    except ChildFailed as failure:
+        return [*findings, _broken("contract", failure, source)]
+    values = description.with_settings(settings)
+    found = find_track(track or SMALL_TRACK[description.granularity])
+    shown = ", ".join(f"{key}={value}" for key, value in values.items()) or "no settings"
+    findings.append(Finding("contract", "fine", f"{what_it_prunes(description.granularity)}; {shown}"))
+    if not runs_on(description.granularity, found):
+        advice = f"choose another track, such as {SMALL_TRACK[description.granularity]}"
+        return [*findings, Finding("track", "broken", f"{found.id} {what_it_prunes(found.granularity)}", advice)]
+    competitor = Competitor(
+        name, "pruned", "submission", source, tuple(values.items()), description.granularity, description.own
+    )
+    return findings + _try_levels(competitor, found, source) + _remarks(description)
+
+
+def _try_levels(competitor: Competitor, track: Track, source: MethodSource) -> list[Finding]:
+    """Prunes an untrained network at every level, twice: the same seed has to give the same decision."""
+    findings = []
+    with tempfile.TemporaryDirectory(prefix="prunemark-check-") as folder:
+        data, base = Path(folder, "data"), Path(folder, "base")
+        data.mkdir()
+        base.mkdir()
+        prepare(track.dataset, data)
+        shape = load_split(track.dataset, data, "validation", torch.device("cpu")).shape
+        save_file(tensor_dict(build_network(track.network, shape, 0).state_dict()), base / WEIGHTS)
+        for level in track.levels:
+            try:
+                findings.append(_try_level(competitor, track, level, base, data))
+            except ChildFailed as failure:
+                return [*findings, _broken(f"level {level.name}", failure, source)]
+    return findings
+
+
+def _try_level(competitor: Competitor, track: Track, level: Level, base: Path, data: Path) -> Finding:
+    budget = budget_for(track, SETUP, level, "pruned")
+    trial = Trial(track, level, SETUP, 0, competitor, budget, "cpu", track.pruning_seconds_limit)
+    decisions = []
+    for _ in range(2):
+        out = Path(tempfile.mkdtemp(prefix="prunemark-"))
+        try:
+            limits = Limits(trial.pruning_seconds_limit)
+            pruning.hand_over(base, data, out)
+            run_in_child(pruning.prune, trial, None, out, scratch=out, limits=limits)
+            decisions.append((json.loads((out / DECISION).read_text()), (out / WEIGHTS).read_bytes()))
+            epochs = read_stage(out).epochs
+        finally:
+            shutil.rmtree(out, ignore_errors=True)
+    counts = decisions[0][0]["counts"]
+    kept = f"keeps {' / '.join(map(str, counts.values()))} {track.granularity}s; {epochs} epochs trained"
+    if decisions[0] != decisions[1]:
+        advice = "draw every random number from context.generator, so that a seed gives one result"
+        return Finding(f"level {level.name}", "note", f"{kept}; a second run with the same seed differs", advice)
+    return Finding(f"level {level.name}", "fine", f"{kept}; the same when run again")
+
+
+def _broken(what: str, failure: ChildFailed, source: MethodSource) -> Finding:
+    """The failure with the line of the submitted file that it came from."""
+    places = re.findall(rf'File "{re.escape(source.path)}", line (\d+), in (\w+)', failure.trace)
+    place = f" (line {places[-1][0]}, in {places[-1][1]})" if places else ""
+    advice = ADVICE.get(failure.status, "")
+    if failure.status == "failed" and places:
+        advice = f"correct the method at the line named; {advice}"
+    return Finding(what, "broken", f"{failure.rule}: {failure.evidence}{place}", advice)
+
+
+def _remarks(description: MethodDescription) -> list[Finding]:
+    remarks = []
+    if not description.summary:
+        remarks.append(
+            Finding("docstring", "note", "none", "say in one sentence what it is and where it was published")
+        )
+    if description.retraining is None:
+        what = f"none declared: the track's is used under {listed_where(lambda setup: setup.own_retraining_lr)}"
+        remarks.append(
+            Finding("own recipe", "note", what, "declare one with `retraining = OwnRecipe(...)` if it has one")
+        )
+    return remarks

@@ -1,0 +1,203 @@
+"""A final model leaves the benchmark: weights with their decision, a torch.export program, ONNX.
+
+What was evaluated is what leaves: the weights are found by the hash on the record, and every form that is written is
+read back and compared with the evaluated network on images of noise. `load_exported` needs neither the training code
+nor the data.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from prunemark.benchmark.compression.surgery import cut
+from prunemark.benchmark.images.datasets import dataset_of
+from prunemark.benchmark.networks.registry import ImageShape, build_network
+from prunemark.benchmark.trial.store import Store
+from prunemark.records.outcome import Compression
+from prunemark.records.record import Record
+from prunemark.setups.errors import InputError, WorkFailed
+
+FORMS = ("safetensors", "program", "onnx")
+WEIGHTS, DECISION, PROGRAM, ONNX = "model.safetensors", "decision.json", "model.pt2", "model.onnx"
+TOLERANCE = 1e-4
+STORED = "weights.safetensors"
+
+
+def export(record: Record, store: Store, out: Path, forms: Sequence[str] = ("safetensors", "program")) -> list[Path]:
+    """Writes the record's final model into the folder `out`, in these forms; returns what was written.
+
+    `safetensors` is the weights and a decision.json that says how to build the network for them; `program` what
+    torch.export.load reads without Prunemark; `onnx` needs the packages onnx and onnxscript. Batches may have any
+    size. Raises InputError for a record without a model or an unknown form, WorkFailed when a form cannot be made,
+    or does not compute what was evaluated.
+    """
+    if unknown := [form for form in forms if form not in FORMS]:
+        raise InputError(f"unknown form {unknown[0]!r}. Valid: {', '.join(FORMS)}")
+    about = describe(record)
+    weights = find_weights(record, store)
+    out.mkdir(parents=True, exist_ok=True)
+    model = _built(about, load_file(weights))
+    images = _noise(about)
+    _begin_autograd()
+    written = []
+    for form in FORMS:
+        if form in forms:
+            written += _WRITERS[form](model, images, out, about)
+    return written
+
+
+def load_exported(folder: str | Path) -> nn.Module:
+    """The final model as a plain PyTorch module in evaluation mode, from what `export` wrote.
+
+    It takes normalised images (batch, channels, height, width): decision.json has the mean and deviation. Raises
+    InputError when the files are missing or do not fit each other.
+    """
+    try:
+        about = json.loads((Path(folder) / DECISION).read_text(encoding="utf-8"))
+        return _built(about, load_file(Path(folder) / WEIGHTS))
+    except FileNotFoundError:
+        missing = next((name for name in (DECISION, WEIGHTS) if not (Path(folder) / name).is_file()), "a file")
+        raise InputError(f"{folder} has no exported model: {missing} is missing") from None
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as problem:
+        raise InputError(f"the files in {folder} do not make a model: {problem}".splitlines()[0]) from None
+
+
+def describe(record: Record) -> dict[str, Any]:
+    """All that it takes to build the network again, and to feed it. Raises InputError for a record without a model."""
+    outcome = record.outcome
+    if outcome.status != "ok" or outcome.compression is None or outcome.accuracy is None:
+        raise InputError(f"the record of {outcome.method.name} has no model: its status is {outcome.status}")
+    terms, dataset = outcome.track_terms, dataset_of(outcome.track_terms["dataset"])
+    shape = ImageShape(dataset.shape.channels, dataset.shape.height, dataset.shape.width, terms["classes"])
+    return {
+        "network": terms["network"], "shape": asdict(shape), "mean": list(dataset.mean), "sd": list(dataset.sd),
+        "filters_kept": _filters_kept(outcome.compression), "weights_sha256": outcome.weights_sha256,
+        "record_sha256": record.record_sha256, "track": outcome.track, "level": outcome.level, "setup": outcome.setup,
+        "method": outcome.method.name, "seed": outcome.seed, "test_accuracy_percent": outcome.accuracy.test_percent,
+    }  # fmt: skip
+
+
+def _filters_kept(compression: Compression) -> dict[str, int]:
+    """Of each layer that lost filters; a network of masked weights keeps all of its own."""
+    if compression.target_sparsity is not None:
+        return {}
+    return {name: kept for name, kept in compression.kept.items() if kept < compression.total[name]}
+
+
+def find_weights(record: Record, store: Store) -> Path:
+    """The file of the final model in the store, by the content hash on the record. Raises InputError."""
+    from prunemark.benchmark.trial.stages import weights_sha256
+
+    outcome = record.outcome
+    for file in _candidates(record, store):
+        if weights_sha256(load_file(file)) == outcome.weights_sha256:
+            return file
+    raise InputError(
+        f"the store {store.root} does not have the weights of this record ({str(outcome.weights_sha256)[:12]}...).\n"
+        "Give the --home in which the trial ran; running the same submission again makes them anew"
+    )
+
+
+def _candidates(record: Record, store: Store) -> Iterator[Path]:
+    """Stored weights whose layers are as large as the record says: by their headers, without reading them."""
+    compression = record.outcome.compression
+    assert compression is not None
+    filters = compression.target_sparsity is None
+    for file in sorted(store.root.glob(f"*/*/{STORED}")):
+        with safe_open(file, "pt") as opened:
+            known = set(opened.keys())
+            shapes = {
+                name: opened.get_slice(f"{name}.weight").get_shape() if f"{name}.weight" in known else None
+                for name in compression.kept
+            }
+        if all(shape is not None and (not filters or shape[0] == compression.kept[n]) for n, shape in shapes.items()):
+            yield file
+
+
+def _built(about: dict[str, Any], state: dict[str, torch.Tensor]) -> nn.Module:
+    shape = ImageShape(**about["shape"])
+    model = build_network(about["network"], shape, 0)
+    cut(model, {name: torch.arange(count) for name, count in about["filters_kept"].items()}, shape)
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def _noise(about: dict[str, Any]) -> torch.Tensor:
+    shape = ImageShape(**about["shape"])
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(3, shape.channels, shape.height, shape.width, generator=generator)
+
+
+def _check(name: Path, model: nn.Module, images: torch.Tensor, found: torch.Tensor) -> None:
+    with torch.no_grad():
+        expected = model(images)
+    if found.shape != expected.shape or not torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
+        raise WorkFailed(f"{name} does not compute what was evaluated: it is not to be used")
+
+
+def _write_safetensors(model: nn.Module, images: torch.Tensor, out: Path, about: dict[str, Any]) -> list[Path]:
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, out / WEIGHTS)
+    (out / DECISION).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    with torch.no_grad():
+        _check(out / WEIGHTS, model, images, load_exported(out)(images))
+    return [out / WEIGHTS, out / DECISION]
+
+
+def _begin_autograd() -> None:
+    """The first backward pass of a process, before torch.export.
+
+    torch chooses the threads of autograd at a process's first backward pass. One that comes after torch.export, which
+    brings devices of its own, starts some, and every process that is forked from then on fails in its own (seen with
+    torch 2.14.1), as the pruning stage of a trial in this process would.
+    """
+    with torch.enable_grad():
+        torch.ones(1, requires_grad=True).sum().backward()
+
+
+def _write_program(model: nn.Module, images: torch.Tensor, out: Path, _about: dict[str, Any]) -> list[Path]:
+    try:
+        program = torch.export.export(model, (images,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
+        torch.export.save(program, out / PROGRAM)
+        loaded = torch.export.load(out / PROGRAM).module()
+    except Exception as problem:  # whatever torch cannot trace in a stranger's network
+        raise WorkFailed(f"torch.export cannot take this network: {problem}".splitlines()[0]) from None
+    with torch.no_grad():
+        _check(out / PROGRAM, model, images, loaded(images))
+        _check(out / PROGRAM, model, images[:1], loaded(images[:1]))
+    return [out / PROGRAM]
+
+
+def _write_onnx(model: nn.Module, images: torch.Tensor, out: Path, _about: dict[str, Any]) -> list[Path]:
+    if any(importlib.util.find_spec(package) is None for package in ("onnx", "onnxscript")):
+        raise InputError("ONNX needs two more packages: pip install 'prunemark[export]'")
+    try:
+        torch.onnx.export(
+            model, (images,), out / ONNX, dynamo=True, external_data=False, verbose=False,
+            input_names=["images"], output_names=["logits"], dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+        )  # fmt: skip
+    except Exception as problem:
+        raise WorkFailed(f"this network cannot be written as ONNX: {problem}".splitlines()[0]) from None
+    _check(out / ONNX, model, images, _run_onnx(out / ONNX, images))
+    return [out / ONNX]
+
+
+def _run_onnx(file: Path, images: torch.Tensor) -> torch.Tensor:
+    """By onnxruntime where it is installed, else by the slow reference that comes with onnx."""
+    if importlib.util.find_spec("onnxruntime") is not None:
+        session: Any = importlib.import_module("onnxruntime").InferenceSession(str(file))
+    else:
+        session = importlib.import_module("onnx.reference").ReferenceEvaluator(str(file))
+    return torch.as_tensor(session.run(None, {"images": images.numpy()})[0])
+
+
+_WRITERS = {"safetensors": _write_safetensors, "program": _write_program, "onnx": _write_onnx}

@@ -1,0 +1,71 @@
+"""Where a user's results lie: one folder with the store, the records and MLflow's files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from prunemark.benchmark.trial.store import Store, storage_errors
+from prunemark.setups.errors import InputError
+
+VARIABLE = "PRUNEMARK_HOME"
+DEFAULT = "prunemark-home"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one user's results. Nothing is made until `open_home`.
+
+    A `collection`, such as the records of one reproduced table, has records of its own and shares the store.
+    """
+
+    root: Path
+    collection: str = ""
+
+    @property
+    def store(self) -> Store:
+        """Stage results, by the hash of what determines them."""
+        return Store(self.root / "store")
+
+    @property
+    def records(self) -> Path:
+        """One JSON file a trial, named by its content; those of a named collection stay apart from the board's."""
+        return self.root / self.collection / "records"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """The local MLflow store, stated in full: MLflow's own default would depend on the working folder."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Where the local MLflow store keeps files."""
+        return self.root / "mlflow-artifacts"
+
+    @property
+    def page(self) -> Path:
+        """The leaderboard page of this home."""
+        return self.root / "leaderboard" / "index.html"
+
+
+def home_at(given: Path | None, collection: str = "") -> Home:
+    """The folder given, or $PRUNEMARK_HOME, or ./prunemark-home; as an absolute path."""
+    return Home((given or Path(os.environ.get(VARIABLE) or DEFAULT)).absolute(), collection)
+
+
+def open_home(home: Home) -> Home:
+    """Makes the folders. Raises InputError when the place is a file, WorkFailed when it cannot be written."""
+    if home.root.exists() and not home.root.is_dir():
+        raise InputError(f"--home {home.root} is a file. Give a folder, or one that does not exist yet")
+    if odd := sorted(set("?#%") & set(str(home.root))):
+        raise InputError(
+            f"--home {home.root} has {' '.join(odd)} in its name, which MLflow cannot open. Give another folder"
+        )
+    with storage_errors(home.root):
+        for folder in (home.root, home.store.root, home.records):
+            folder.mkdir(parents=True, exist_ok=True)
+        probe = home.root / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    return home

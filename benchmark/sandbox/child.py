@@ -1,0 +1,231 @@
+"""Running something in a process of its own, from which only files come back.
+
+The child is forked, so it costs milliseconds; it gets its own session, an empty scratch folder, no standard
+input, and dies with its parent. Time and resident memory are bounded. This is separation, not yet
+isolation: the child can still read the disk. The level is on the record.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import multiprocessing
+import os
+import secrets
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from prunemark.records.outcome import Status
+from prunemark.setups.errors import InputError, WorkFailed
+
+ISOLATION = "process"
+ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
+POLL_SECONDS = 0.05
+LOG_LIMIT = 20_000
+IMAGES = "the images"
+DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a child may use: seconds on the wall clock, bytes of resident memory."""
+
+    seconds: float
+    memory_bytes: int = 8 * 2**30
+
+
+class ChildFailed(Exception):
+    """The child did not end well. `status` is a record's status word; `evidence` is for the user."""
+
+    def __init__(self, status: Status, rule: str, evidence: str, trace: str = "") -> None:
+        super().__init__(evidence)
+        self.status, self.rule, self.evidence, self.trace = status, rule, evidence, trace
+
+
+def run_in_child(
+    work: Callable[..., None],
+    *arguments: Any,
+    scratch: Path,
+    limits: Limits,
+    hear: Callable[[Any], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Runs `work(*arguments)` in a forked child with `scratch` as its working directory.
+
+    With `hear`, the child's work gets one argument more, a function: what it says through that, this process hears.
+    Only for the harness's own work, since hearing unpickles.
+
+    Raises ChildFailed when it raises, is killed, or exceeds a limit. Of what is no fault of the method: WorkFailed when
+    the disk that it writes to is full or broken, InputError when images cannot be read. Fork before this process has
+    used CUDA: a forked child cannot.
+    """
+    token = secrets.token_hex(16)
+    forking = multiprocessing.get_context("fork")
+    ear, mouth = forking.Pipe(duplex=False)
+    told = (*arguments, mouth.send) if hear else arguments
+    process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token))
+    process.start()
+    mouth.close()
+    deadline = clock() + limits.seconds
+    try:
+        while process.is_alive():
+            process.join(POLL_SECONDS)
+            _pass_on(ear, hear)
+            if clock() > deadline:
+                raise ChildFailed(
+                    "timeout", "pruning time", f"stopped after {limits.seconds:g} s, the time a trial grants"
+                )
+            if _resident_bytes(process.pid) > limits.memory_bytes:
+                granted = limits.memory_bytes / 2**30
+                raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
+        _pass_on(ear, hear)
+    finally:
+        _kill_group(process)
+        ear.close()
+    _raise_what_it_said(scratch, process.exitcode)
+    finished = scratch / DONE_FILE
+    if not finished.is_file() or finished.read_text(errors="replace") != token:
+        raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
+
+
+def _pass_on(ear: Connection, hear: Callable[[Any], None] | None) -> None:
+    """What the child has said since. One that was stopped in the middle of a word has said no more than the others."""
+    while hear and ear.poll():
+        try:
+            word = ear.recv()
+        except (EOFError, OSError):
+            return
+        hear(word)
+
+
+def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
+    said = scratch / ERROR_FILE
+    if said.is_file():
+        error = _read_error(said)
+        if error.rule == IMAGES:
+            raise InputError(error.evidence.partition(": ")[2])
+        if error.rule == DISK:
+            raise WorkFailed(
+                f"a trial could not write: {error.evidence}. Make room there and run the same command again"
+            )
+        raise error
+    if exitcode == -signal.SIGKILL:
+        raise ChildFailed(
+            "out_of_memory",
+            "memory",
+            "its process was killed from outside (signal 9), as when the machine runs out of memory",
+        )
+    if exitcode != 0:
+        raise ChildFailed("failed", "the method's process ended", f"its process ended with exit code {exitcode}")
+
+
+ERROR_STATUSES: tuple[Status, ...] = ("failed", "out_of_memory", "budget_exceeded", "noncompliant")
+
+
+def _read_error(path: Path) -> ChildFailed:
+    """The error that the child wrote; submitted code may have written it instead, so nothing in it is trusted."""
+    try:
+        error = json.loads(path.read_text(encoding="utf-8", errors="replace")[: 10 * LOG_LIMIT])
+        status = next(known for known in ERROR_STATUSES if known == error["status"])
+        texts = [printable(str(error[part])) for part in ("rule", "evidence", "traceback")]
+    except (ValueError, KeyError, TypeError, StopIteration, OSError, RecursionError):
+        return ChildFailed("failed", "the method's process ended", "it left no error that can be read")
+    return ChildFailed(status, texts[0][:200], texts[1][:500], texts[2][-LOG_LIMIT:])
+
+
+def printable(text: str) -> str:
+    """Without what UTF-8 or a terminal cannot take: lone surrogates and control characters."""
+    sound = text.encode("utf-8", errors="replace").decode()
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in sound)
+
+
+def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path, parent: int, token: str) -> None:
+    os.setsid()
+    _die_with_parent(parent)
+    os.chdir(scratch)
+    with open(os.devnull) as nothing, open(LOG_FILE, "w", encoding="utf-8") as log:  # noqa: PTH123
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    try:
+        work(*arguments)
+        (scratch / DONE_FILE).write_text(token)
+    except BaseException as problem:
+        (scratch / ERROR_FILE).write_text(json.dumps(_explain(problem)), encoding="utf-8")
+    finally:
+        sys.stdout.flush()
+
+
+def _explain(problem: BaseException) -> dict[str, str]:
+    """The error as data: the place in the submission, the type and the message."""
+    from prunemark.benchmark.compression.budget_solver import TargetMissed
+    from prunemark.benchmark.compression.surgery import BadDecision
+    from prunemark.benchmark.images.datasets import UnreadableImage
+    from prunemark.benchmark.metering.meter import BudgetExceeded
+    from prunemark.benchmark.sandbox.barriers import NotAllowed
+
+    status, rule = "failed", "the method raised an error"
+    for kind, its_status, its_rule in (
+        (BudgetExceeded, "budget_exceeded", "pruning budget"),
+        (TargetMissed, "noncompliant", "matched compression"),
+        (BadDecision, "noncompliant", "a subnetwork of the base model"),
+        (NotAllowed, "noncompliant", "one process, no network"),
+        (MemoryError, "out_of_memory", "memory"),
+    ):
+        if isinstance(problem, kind):
+            status, rule = its_status, its_rule
+    if _is_memory_error(problem):
+        status, rule = "out_of_memory", "memory"
+    if isinstance(problem, UnreadableImage):
+        rule = IMAGES
+    if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
+        rule = DISK
+    trace = "".join(traceback.format_exception(problem))
+    evidence = printable(f"{type(problem).__name__}: {problem}")[:500]
+    return {"status": status, "rule": rule, "evidence": evidence, "traceback": printable(trace)[-LOG_LIMIT:]}
+
+
+def _die_with_parent(parent: int) -> None:
+    """Asks the kernel to kill this process when its parent is gone (Linux; elsewhere nothing is asked)."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _kill_group(process: BaseProcess) -> None:
+    """Ends the child and whatever it started in its session."""
+    if process.pid is not None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            if process.is_alive():
+                process.kill()
+    process.join()
+
+
+def _resident_bytes(pid: int | None) -> int:
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _is_memory_error(problem: BaseException) -> bool:
+    """torch has an error of its own for a GPU, and a RuntimeError for a CPU whose allocator got nothing."""
+    import torch
+
+    said = "can't allocate memory" in str(problem) or "not enough memory" in str(problem)
+    return isinstance(problem, torch.OutOfMemoryError) or (isinstance(problem, RuntimeError) and said)

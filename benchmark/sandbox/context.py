@@ -1,0 +1,228 @@
+"""The harness's side of the submission contract: what `PruningContext` promises, done."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+from prunemark.benchmark.compression import budget_solver, sparsity, surgery
+from prunemark.benchmark.compression.coupled_parameters import filter_masks
+from prunemark.benchmark.images.data import Images
+from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.metering.watch import Watch, has_any_global_hook
+from prunemark.benchmark.method import Decision, Group, PruningContext, Scores, Target
+from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.training.loop import Hooks, placed, served, steps_per_epoch, train
+from prunemark.benchmark.training.seeds import derive_seed
+from prunemark.setups.budget import Budget
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.schedule import LRSchedule, from_vector, parse_schedule
+from prunemark.setups.track import ALLOCATIONS, Track
+
+DEFAULT_LR = "1e-2"
+
+
+@dataclass
+class TrialContext:
+    """Does the work for one trial. `given` imposes the filters kept per layer (controls).
+
+    A submission never gets it: `view` makes the narrow thing that it does get.
+    """
+
+    track: Track
+    budget: Budget
+    target: Target
+    groups: tuple[Group, ...]
+    generator: torch.Generator
+    seed: int
+    data: Images = field(repr=False)
+    cost: budget_solver.CostModel | None
+    shapes: dict[str, tuple[int, ...]]
+    meter: Meter
+    watch: Watch
+    given: dict[str, int] | None = None
+    _passes: int = 0
+
+    def view(self) -> PruningContext:
+        """What a submission sees: the promised names and nothing else, neither the meter nor the data."""
+        names = ("batches", "earlier", "train", "decide", "remove")
+        return SimpleNamespace(
+            target=self.target,
+            groups=self.groups,
+            generator=self.generator,
+            pruning_epochs=self.budget.pruning_epochs,
+            exact=self.budget.pruning_exact,
+            lr_imposed=self.budget.pruning_lr is not None,
+            image_shape=(self.data.shape.channels, self.data.shape.height, self.data.shape.width),
+            steps_per_epoch=steps_per_epoch(len(self.data), self.track.pruning.batch_size),
+            **{name: _plain_function(getattr(self, name)) for name in names},
+        )
+
+    def batches(self, epochs: int = 1) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """See `PruningContext.batches`."""
+        for _ in range(_whole(epochs)):
+            yield from served(self.data, self._recipe(), self.seed, "pruning", self._next_pass(), self.meter)
+
+    def earlier(self, epoch: int) -> dict[str, torch.Tensor]:
+        """See `PruningContext.earlier`."""
+        reached, device = self.budget.base_epochs, self.data.device
+        if _whole(epoch) > reached:
+            raise ValueError(
+                f"the base model was trained for {reached} epochs; asked for are its weights after {epoch}"
+            )
+        model = placed(build_network(self.track.network, self.data.shape, derive_seed(self.seed, "base")), device)
+        meter = Meter(0)
+        with self._alone(lambda: meter.steps):
+            train(
+                model, self.data, self.budget.pretraining, seed=self.seed, stream="pretraining", meter=meter,
+                epochs=range(epoch),
+            )  # fmt: skip
+        return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+    def train(
+        self,
+        model: nn.Module,
+        *,
+        epochs: int,
+        lr: str | None = None,
+        penalty: Callable[[], torch.Tensor] | None = None,
+        after_step: Callable[[int], None] | None = None,
+        keep: Decision | None = None,
+    ) -> None:
+        """See `PruningContext.train`."""
+        recipe = self._recipe(self._schedule(_whole(epochs), lr))
+        hooks = Hooks(
+            penalty=self._watched(penalty), after_step=self._watched(after_step), masks=self._masks(model, keep)
+        )
+        stream = f"pruning/{self._next_pass()}"
+        with self._alone(lambda: self.meter.steps - self.meter.foreign_steps):
+            train(model, self.data, recipe, seed=self.seed, stream=stream, meter=self.meter, hooks=hooks)
+
+    @contextlib.contextmanager
+    def _alone(self, steps_so_far: Callable[[], int]) -> Iterator[None]:
+        """Around a loop of the harness, which counts for itself: nothing else may train in it.
+
+        Hooks on modules, parameters or optimisers can hide training, and those on all modules run in whatever network.
+        """
+        if has_any_global_hook():
+            self.meter.refuse(
+                "hooks on all modules are registered: they would run inside the harness's loop, uncounted"
+            )
+        watch, before = self.watch, (self.watch.paused_runs, self.watch.paused_steps, steps_so_far())
+        with watch.paused():
+            yield
+        steps = steps_so_far() - before[2]
+        runs, stepped = watch.paused_runs - before[0], watch.paused_steps - before[1]
+        if (runs, stepped) != (steps, steps):
+            self.meter.refuse(
+                f"the harness's loop made {steps} steps, and inside it autograd ran {runs} times and optimisers "
+                f"stepped {stepped} times: something else trained in it"
+            )
+
+    def train_dense(self, model: nn.Module) -> None:
+        """Spends all imposed epochs on the dense model: what a one-shot method is given under S4.1 and S4.2."""
+        lr = None if self.budget.pruning_lr else str(self.track.pruning.lr)
+        self.train(model, epochs=self.budget.pruning_epochs, lr=lr)
+
+    def decide(self, scores: Scores, allocation: str = "uniform", share: float = 1.0) -> Decision:
+        """See `PruningContext.decide`."""
+        by_name = sparsity.check_scores({group.name: s for group, s in scores.items()}, self.shapes)
+        if not 0 < share <= 1:
+            raise ValueError(f"share is above 0 and at most 1; got {share!r}")
+        if self.given is not None:
+            return self._decide_given(by_name)
+        if allocation in ALLOCATIONS and allocation not in self.track.allocations:
+            raise ValueError(
+                f"{self.track.id} allows allocation {' or '.join(self.track.allocations)}; got {allocation!r}"
+            )
+        if self.target.pattern is not None:
+            return Decision({}, sparsity.choose_pattern(by_name, self.target.pattern, share, allocation), allocation)
+        if self.target.sparsity is not None:
+            masks = sparsity.choose_weights(by_name, share * self.target.sparsity, allocation)
+            return Decision({}, masks, allocation)
+        assert self.cost is not None and self.target.speedup is not None
+        # on the way to the target the gap closes in MACs, and as near as whole filters allow is near enough
+        speedup = 1 / (1 - share * (1 - 1 / self.target.speedup))
+        tolerance = self.track.tolerance if share == 1 else None
+        kept = budget_solver.choose_filters(by_name, self.cost, speedup, tolerance, allocation)
+        return Decision(kept, {}, allocation)
+
+    def remove(self, model: nn.Module, decision: Decision) -> None:
+        """See `PruningContext.remove`."""
+        masks = self._masks(model, decision)
+        with torch.no_grad(), self.watch.paused():
+            for name, parameter in model.named_parameters():
+                if name in masks:
+                    parameter.mul_(masks[name])
+
+    def _masks(self, model: nn.Module, decision: Decision | None) -> dict[str, torch.Tensor]:
+        """Of each parameter that a decision touches, where it stays: True or False, shaped to multiply it."""
+        if decision is None:
+            return {}
+        surgery.check_decision(decision, model, self.track)
+        device = next(model.parameters()).device
+        masks = {f"{name}.weight": mask for name, mask in decision.masks.items()}
+        masks |= filter_masks(model, self.groups, decision.kept)
+        return {name: mask.to(device) for name, mask in masks.items()}
+
+    def _decide_given(self, scores: dict[str, torch.Tensor]) -> Decision:
+        """The best-scored filters or weights of each layer, as many as another decision kept there."""
+        assert self.given is not None
+        if self.target.pattern is not None:  # it leaves no choice of how many stay in a layer
+            return Decision({}, sparsity.choose_pattern(scores, self.target.pattern, 1.0, "uniform"), "given")
+        kept = {name: budget_solver.highest(scores[name].flatten(), count) for name, count in self.given.items()}
+        if self.track.granularity == "filter":
+            return Decision(kept, {}, "given")
+        masks = {name: torch.zeros(self.shapes[name], dtype=torch.bool) for name in kept}
+        for name, indices in kept.items():
+            masks[name].view(-1)[indices] = True
+        return Decision({}, masks, "given")
+
+    def _schedule(self, epochs: int, lr: str | None) -> LRSchedule:
+        imposed = self.budget.pruning_lr
+        if imposed is None:
+            return parse_schedule(DEFAULT_LR if lr is None else lr, epochs)
+        if lr is not None:
+            raise ValueError("the setup imposes the LR schedule of the pruning stage: call train without lr")
+        begun = len(self.meter.lr)
+        return from_vector((imposed.vector[begun:] + imposed.vector[-1:] * epochs)[:epochs])
+
+    def _recipe(self, lr: LRSchedule | None = None) -> Recipe:
+        return replace(self.track.pruning, lr=lr) if lr else self.track.pruning
+
+    def _watched(self, hook: Callable[..., Any] | None) -> Callable[..., Any] | None:
+        """A submission's own code inside the harness's loop is counted like the rest of it."""
+        if hook is None:
+            return None
+
+        def watched(*arguments: Any) -> Any:
+            with self.watch.resumed():
+                return hook(*arguments)
+
+        return watched
+
+    def _next_pass(self) -> int:
+        self._passes += 1
+        return self._passes
+
+
+def _plain_function(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method without its `__self__`, which would lead to the meter and the data."""
+
+    def function(*arguments: Any, **named: Any) -> Any:
+        return method(*arguments, **named)
+
+    function.__name__, function.__doc__ = method.__name__, method.__doc__
+    return function
+
+
+def _whole(epochs: int) -> int:
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
+        raise ValueError(f"epochs must be a whole number, 0 or more; got {epochs!r}")
+    return epochs

@@ -1,0 +1,1 @@
+"""A method's source found, described and carried, without being run in this process."""

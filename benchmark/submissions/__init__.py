@@ -1,1 +1,0 @@
-"""Submitted methods as source: found, described and listed without being run."""

@@ -1,0 +1,1 @@
+"""The harness's own training: the loop, named random streams, portable arithmetic."""

@@ -1,0 +1,164 @@
+"""What there is: setups, tracks and methods as rows for a listing. No torch is loaded for it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from prunemark.benchmark.submission.declared import about_of, class_values, lineage, literal, settings_of
+from prunemark.benchmark.submission.locate import locate
+from prunemark.records.card import Card, shipped_cards
+from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup, ids_where
+from prunemark.setups.factors import HARNESS_FACTORS
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.track import Track
+from prunemark.setups.track_files import find_track, released_tracks
+
+
+def setups() -> list[dict[str, Any]]:
+    """One row a setup, in the order of their factor sets."""
+    return [{"id": s.id, "held_equal": s.title, "when_run": s.when_run} for s in HARNESS_SETUPS.values()]
+
+
+def setup(id: str) -> dict[str, Any]:
+    """Everything about one setup."""
+    found = find_setup(id)
+    implied = [other.id for other in HARNESS_SETUPS.values() if other is not found and found.implies(other)]
+    return {
+        "id": found.id,
+        "held equal": found.title,
+        "when run": found.when_run,
+        "implies": ", ".join(implied) or "no other setup",
+        "chain": " < ".join(chain()),
+    } | {f"factor {f.id}": f"{f.title} ({f.source})" for f in HARNESS_FACTORS.values() if f.id in found.factors}
+
+
+def tracks() -> list[dict[str, Any]]:
+    """One row a track."""
+    return [
+        {
+            "id": t.id,
+            "title": f"{t.title} ({t.arithmetic} arithmetic)" if t.arithmetic else t.title,
+            "granularity": t.granularity,
+            "levels": ", ".join(level.name for level in t.levels),
+        }
+        for t in released_tracks().values()
+    ]
+
+
+def track(name: str) -> dict[str, Any]:
+    """Everything a track fixes."""
+    found = find_track(name)
+    return {
+        "id": found.id,
+        "title": found.title,
+        "dataset": found.dataset,
+        "network": found.network,
+        "granularity": found.granularity,
+        "pattern": f"{found.pattern} along the input" if found.pattern else "none",
+        "prunable layers": ", ".join(found.prunable),
+        "levels": "; ".join(_levels(found)),
+        "tolerance": f"{100 * found.tolerance:g} % of the target",
+        "pretraining": _recipe(found.pretraining),
+        "retraining": _recipe(found.retraining),
+        "longest LR stage": f"{found.lr_stage_cap} epochs (Rule 3)" if found.lr_stage_cap else "no bound",
+        "arithmetic": found.arithmetic or "the processor's own",
+        "anchor": found.anchor,
+        "equivalence margin": f"{found.margin_pp:g} percentage points",
+        "pruning stage": f"at most {found.pruning_seconds_limit:g} s, {found.pruning_epochs_limit} epochs and "
+        f"{found.scoring_epochs_limit} passes that train nothing",
+        f"under {', '.join(ids_where(lambda s: s.exact_pruning))}": f"exactly {_recipe(found.pruning)}",
+    }
+
+
+def _levels(track: Track) -> list[str]:
+    what = "filters" if track.granularity == "filter" else "weights"
+    return [
+        f"{level.name} of the {what}" + (f" of each layer ({level.speedup:g}x in MACs)" if level.speedup else "")
+        for level in track.levels
+    ]
+
+
+def _recipe(recipe: Recipe) -> str:
+    momentum = f", momentum {recipe.momentum:g}{' (Nesterov)' if recipe.nesterov else ''}"
+    optimiser = recipe.optimiser + (momentum if recipe.optimiser == "SGD" else "")
+    smoothing = f", label smoothing {recipe.label_smoothing:g}" if recipe.label_smoothing else ""
+    return (
+        f"{recipe.epochs} epochs, LR {recipe.lr}, batch {recipe.batch_size}, {optimiser}, "
+        f"weight decay {recipe.weight_decay:g}, augmentation {recipe.augmentation}{smoothing}"
+    )
+
+
+def methods() -> list[dict[str, Any]]:
+    """One row a method that ships with Prunemark."""
+    return [
+        {
+            "name": name,
+            "class": card.spec,
+            "family": card.family,
+            "year": card.year or "",
+            "authors": ", ".join(card.authors),
+            "title": card.title,
+            "venue": card.venue,
+            "link": card.link,
+            "what": method(name)["what"],
+        }
+        for name, card in shipped_cards().items()
+    ]
+
+
+def method(name: str) -> dict[str, Any]:
+    """What can be read off a method's source without running it."""
+    shown, source = locate(name)
+    classes = lineage(Path(source.path), source.class_name)
+    what, _, notes = (ast.get_docstring(classes[0]) or "no description").partition("\n\n")
+    values = class_values(classes)
+    facts: dict[str, Any] = {"name": shown, "what": " ".join(what.split())}
+    if card := shipped_cards().get(name):
+        facts |= _card(card)
+    facts = facts | _about(values) | facts | {"notes": " ".join(notes.split()) or "none"}
+    facts |= {f"setting {setting}": text for setting, text in settings_of(values).items()}
+    for what, declared in (("own retraining recipe", "retraining"), ("own pretraining recipe", "pretraining")):
+        facts[what] = _declared(values.get(declared), "none: the track's")
+    choices = ", ".join(ids_where(lambda s: s.own_pruning_epoch))
+    facts[f"base under {choices}"] = _declared(values.get("prune_at"), "the trained one", "epoch {} of the dense run")
+    contract = ", ".join(ast.unparse(base) for base in classes[0].bases)
+    return facts | {"contract": contract, "file": Path(source.path).name, "source sha256": source.sha256}
+
+
+def _declared(value: ast.expr | None, absent: str, text: str = "{}") -> str:
+    """The source of what a class declares, in a text; `absent` where it declares nothing, or None."""
+    if value is None or (isinstance(value, ast.Constant) and value.value is None):
+        return absent
+    return text.format(ast.unparse(value))
+
+
+def _card(card: Card) -> dict[str, Any]:
+    """The family and, where the card has one, the paper."""
+    facts: dict[str, Any] = {"family": card.family}
+    if card.title:
+        facts |= {"paper": card.citation, "year": card.year}
+    if card.links:
+        facts["link"] = ", ".join(address for _, address in card.links)
+    return facts | ({"see also": "; ".join(card.also)} if card.also else {})
+
+
+def _about(values: dict[str, ast.expr]) -> dict[str, str]:
+    """The five axes of the founding paper, and where the formula comes from."""
+    about = about_of(values)
+    granularity = literal(values["granularity"]) if "granularity" in values else "not stated"
+    if about is None:
+        return {"granularity (what)": granularity, "about": "nothing stated; a method says it as about = About(...)"}
+    return {
+        "paper": about["paper"],
+        "formula": about["formula"],
+        "base model (when)": about["base_model"],
+        "granularity (what)": about["granularity"] or granularity,
+        "ratio (how many)": about["ratio"],
+        "criterion (which)": about["criterion"],
+        "schedule (over time)": about["schedule"],
+        "cost": f"{about['passes']} passes over the training split that train nothing, {about['epochs']} epochs of "
+        "training (at the defaults)",
+        "conformance test": about["test"] or "none",
+    }

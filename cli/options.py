@@ -1,0 +1,55 @@
+"""Options that several commands share, and the terminal that they print to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 160
+
+
+def _known_format(format: str) -> str:
+    """Before anything runs: a wrong word must not cost the results of an hour their table."""
+    from prunemark.cli.tables import FORMATS
+    from prunemark.setups.errors import unknown_name
+
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    return format
+
+
+Format = Annotated[str, typer.Option("--format", help="table, json or csv", callback=_known_format)]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="folder of results [env: PRUNEMARK_HOME; default: ./prunemark-home]"),
+]
+UriOption = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow [env: MLFLOW_TRACKING_URI; default: SQLite in --home]"),
+]
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="folder that holds the images of the track [env: PRUNEMARK_DATA]")
+]
+
+
+def use_data(folder: Path | None) -> None:
+    """Makes --data what PRUNEMARK_DATA is, for this process and those that it starts."""
+    from prunemark.benchmark.images.sources import VARIABLE
+
+    if folder is not None:
+        os.environ[VARIABLE] = str(folder.absolute())
+
+
+def console(stderr: bool = False) -> Console:
+    """A terminal, wide enough for a table of the leaderboard when nobody is looking."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=max(made.width, WIDTH))

@@ -1,0 +1,112 @@
+"""What a person sees while trials run: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from prunemark.benchmark.run.tracking import Tracker
+from prunemark.benchmark.trial.plan import Trial
+from prunemark.records.outcome import EpochPoint
+from prunemark.records.record import Record
+
+LINE_SECONDS = 15.0
+
+
+@dataclass
+class Progress:
+    """Shows trials done, epochs trained and what is running; a failed trial is said at once."""
+
+    console: Console
+    trials: int
+    epochs: int
+    clock: Callable[[], float] = time.monotonic
+    _bar: Any = None
+    _task: Any = None
+    _done: int = 0
+    _trained: int = 0
+    _running: list[str] = field(default_factory=list)
+    _began: float = 0.0
+    _said: float = 0.0
+
+    def __enter__(self) -> Progress:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import Progress as Bar
+
+        self._began = self._said = self.clock()
+        if self.console.is_terminal:
+            self._bar = Bar(
+                TextColumn("epochs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                TextColumn("left"), TimeRemainingColumn(), TextColumn("[dim]{task.description}"),
+                console=self.console,
+                transient=True,
+            )  # fmt: skip
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=self.epochs)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def started(self, trial: Trial) -> None:
+        """A trial has begun."""
+        self._running.append(trial.label)
+        self._show()
+
+    def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None:
+        """An epoch was trained."""
+        self._trained += 1
+        self._show()
+
+    def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None:
+        """A trial has its record."""
+        if trial.label not in self._running:  # it was stored already
+            return
+        self._running.remove(trial.label)
+        self._done += 1
+        if record.outcome.failure:
+            self.console.print(
+                f"{trial.label}: {record.outcome.status}: {record.outcome.failure.evidence}", markup=False
+            )
+        self._show()
+
+    def _show(self) -> None:
+        if self._bar:
+            self._bar.update(self._task, completed=self._trained, description=", ".join(self._running))
+        elif self.clock() - self._said > LINE_SECONDS:
+            self._said = self.clock()
+            self.console.print(
+                f"{self._done} of {self.trials} trials, {self._trained} of {self.epochs} epochs, "
+                f"{self._said - self._began:.0f} s"
+            )
+
+
+@dataclass
+class MlflowWatcher:
+    """Passes what happens on to MLflow."""
+
+    tracker: Tracker
+
+    def started(self, trial: Trial) -> None:
+        """Nothing is logged before there is something to see."""
+
+    def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None:
+        """An epoch of retraining; a base model's epochs belong to no trial."""
+        if stage == "retraining":
+            self.tracker.epoch(trial.label, stage, point)
+
+    def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None:
+        """A trial has its record; one that MLflow has already is left alone."""
+        self.tracker.finish(trial.label, record, files)

@@ -1,0 +1,179 @@
+"""From the words of the command line to a plan, and from a plan to records. Mistakes are met here first."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from prunemark.benchmark.run import renamed, submit
+from prunemark.benchmark.run.executor import Executor, default_workers
+from prunemark.benchmark.run.home import Home
+from prunemark.benchmark.run.mlflow_store import tracking_uri
+from prunemark.benchmark.run.submit import Request
+from prunemark.benchmark.run.tracking import Submission, Tracker
+from prunemark.benchmark.run.work import Work, expected_work
+from prunemark.benchmark.trial.plan import Competitor, Trial, as_plain
+from prunemark.cli.progress import MlflowWatcher, Progress
+from prunemark.cli.tables import print_rows
+from prunemark.records.record import Record
+from prunemark.setups.budget import Own, budget_for
+from prunemark.setups.comparison import find_setup
+from prunemark.setups.errors import InputError
+from prunemark.setups.track_files import find_track
+
+MAX_SEEDS = 1000
+
+
+def read(
+    track: str,
+    setup: str,
+    levels: Sequence[str] | None,
+    seeds: str,
+    device: str,
+    pruning_seconds: float | None,
+    prune_at: int | None = None,
+) -> Request:
+    """Checks the request. Raises InputError with the valid choices."""
+    found_track, found_setup = find_track(track), find_setup(setup)
+    if found_setup.tuned:
+        raise InputError(f"setup {found_setup.id} is run by `prunemark tune`, which takes the same options")
+    chosen = tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
+    if pruning_seconds is not None and not 0 < pruning_seconds < math.inf:
+        raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")
+    _check_device(device)
+    for level in chosen:
+        budget_for(found_track, found_setup, level, "pruned", Own(prune_at=prune_at))
+    return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds, prune_at)
+
+
+def _check_device(device: str) -> None:
+    """The word, and whether there is such a GPU; for the CPU, torch is not loaded to find that out."""
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and device != "cpu"):
+        raise InputError(f"unknown device {device!r}. Valid: cpu, cuda, cuda:0, cuda:1, ...")
+    if kind == "cuda":
+        from prunemark.benchmark.images.data import pick_device
+
+        pick_device(device)
+
+
+def read_seeds(text: str) -> tuple[int, ...]:
+    """'5' is seeds 0 to 4; '0,3,7' is these, and '3,' this one. Raises InputError for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    listed = len(parts) > 1
+    parts = parts[:-1] if listed and not parts[-1] else parts
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise InputError(f"--seeds is a number of seeds (5) or a list of them (0,1,7); given {text!r}")
+    numbers = [int(part) for part in parts]
+    seeds = tuple(range(min(numbers[0], MAX_SEEDS + 1))) if not listed else tuple(numbers)
+    if not 1 <= len(seeds) <= MAX_SEEDS or len(set(seeds)) != len(seeds):
+        raise InputError(f"--seeds names 1 to {MAX_SEEDS} different seeds; given {text!r}")
+    return seeds
+
+
+def read_settings(given: Sequence[str] | None) -> dict[str, str]:
+    """name=value pairs. Raises InputError for anything else."""
+    settings = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(f"--set takes name=value; given {text!r}")
+        settings[name.strip()] = value.strip()
+    return settings
+
+
+def worker_count(given: int | None, device: str) -> int:
+    """How many trials run at once."""
+    if given is not None and given < 1:
+        raise InputError(f"--workers is at least 1; given {given}")
+    return given or default_workers(device)
+
+
+def plan(
+    method: str, settings: dict[str, str], request: Request, home: Home, executor: Executor
+) -> tuple[Competitor, tuple[Trial, ...]]:
+    """The submission and all trials, its own and its controls'."""
+    submission, controls = submit.competitors(method, settings, request, home, executor)
+    return submission, submit.plan(request, submission, controls)
+
+
+def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Console) -> None:
+    """What would run, what is stored, and how long it took before."""
+    stored = {trial: submit.stored_record(trial, home.store) for trial in trials}
+    rows = [as_plain(trial) | {"stored": "yes" if stored[trial] else "no"} for trial in trials]
+    print_rows(rows, format, console)
+    if format != "table":
+        return
+    todo = [trial for trial in trials if stored[trial] is None]
+    console.print(f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {say_work(expected_work(todo))}")
+    console.print(estimate([record for record in stored.values() if record], todo))
+
+
+def say_work(work: Work) -> str:
+    """What will be trained, beside what separate runs would train."""
+    share = work.epochs / work.separate_epochs if work.separate_epochs else 1.0
+    flops = work.dense_epochs / work.separate_dense_epochs if work.separate_dense_epochs else 1.0
+    return (
+        f"{work.epochs} epochs to train, {share:.2f} of the {work.separate_epochs} that separate runs would "
+        f"({flops:.2f} of the training FLOPs); pruning stages not counted"
+    )
+
+
+def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
+    """How long the rest will take, judged by the trials of this plan that were timed here already."""
+    timed = [(r.observed.retraining_seconds, r.outcome.retraining.epochs) for r in done if r.outcome.retraining]
+    epochs = sum(epochs for _, epochs in timed)
+    if not todo:
+        return "nothing to do"
+    if not epochs:
+        return "no trial of this plan has been timed here yet, so no time is estimated"
+    seconds = sum(seconds for seconds, _ in timed) / epochs * expected_work(todo).epochs
+    return f"about {seconds / 60:.1f} minutes on one worker, judged by {len(timed)} trials timed here"
+
+
+def run(
+    request: Request, submission: Competitor, trials: Sequence[Trial], home: Home, executor: Executor,
+    uri: str | None, console: Console,
+) -> list[Record]:  # fmt: skip
+    """Runs what is missing, shows progress, mirrors to MLflow. Returns the records, of failed trials too.
+
+    Raises WorkFailed when trials could not be run at all, or when MLflow stopped answering.
+    """
+    todo = [trial for trial in trials if submit.stored_record(trial, home.store) is None]
+    say = f"nothing to run: all {len(trials)} trials are stored" if not todo else (
+        f"{len(trials)} trials, {len(trials) - len(todo)} stored already; running {len(todo)}"
+    )  # fmt: skip
+    console.print(say)
+    for words in renamed.in_words(trials):
+        console.print(words)
+    parent = Submission(
+        request.track.id,
+        request.setup.id,
+        submission.name,
+        submission.summary,
+        submit.submission_key(trials, submission),
+    )
+    with contextlib.ExitStack() as stack:
+        tracker = stack.enter_context(Tracker(tracking_uri(uri, home), home, parent))
+        progress = stack.enter_context(Progress(console, len(todo), expected_work(todo).epochs))
+        records = submit.execute(trials, home, executor, [progress, MlflowWatcher(tracker)])
+    tracker.raise_problem()
+    return [records[trial] for trial in trials if trial in records]
+
+
+def say_where(home: Home, uri: str | None, console: Console) -> None:
+    """Where the page, the records and MLflow are."""
+    address = tracking_uri(uri, home)
+    console.print(f"\nPage:    {home.page.as_uri()}", soft_wrap=True)
+    console.print(f"Records: {_short(home.records)}", soft_wrap=True)
+    console.print(f"MLflow:  mlflow ui --backend-store-uri {address}", soft_wrap=True)
+
+
+def _short(path: Path) -> str:
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)

@@ -1,0 +1,63 @@
+"""Whether a board's folder has only grown: files are added under the names they may have, and none is touched.
+
+A board's folder holds `records`, `methods`, `decisions` and `releases`; what else lies in it is not looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from prunemark.benchmark.trial.store import file_sha256
+
+PARTS = ("records", "methods", "decisions", "releases")
+INVALIDATIONS = "records/invalidations.jsonl"  # the one file that is written on, at its end
+_TRACK, _SHA256 = r"[A-Za-z0-9][A-Za-z0-9._-]*@[0-9]+", "[0-9a-f]{64}"
+NAMES = (
+    rf"(records|decisions)/{_TRACK}/{_SHA256}\.jsonl\.xz",
+    rf"methods/{_SHA256}\.json",
+    r"releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json",
+    re.escape(INVALIDATIONS),
+)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Paths that were added, relative to the folder, and in words whatever else was done to it."""
+
+    added: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+def growth(folder: Path, base: Path) -> Growth:
+    """What a board's folder has beside what it had. A folder that is not there has nothing in it."""
+    now, before = set(_files(folder)), set(_files(base))
+    broken = [f"{name} was removed. A board only grows: put it back" for name in sorted(before - now)]
+    added = sorted(now - before)
+    for name in sorted(now):
+        if (folder / name).is_symlink() or not (folder / name).is_file():
+            broken.append(f"{name} is a link, or no plain file")
+        elif name not in before:
+            if not any(re.fullmatch(pattern, name) for pattern in NAMES):
+                broken.append(f"{name} is not a file of a board. `prunemark submit --contribute` writes those")
+        elif name == INVALIDATIONS:
+            if not (folder / name).read_bytes().startswith((base / name).read_bytes()):
+                broken.append(f"{name} was changed. Lines are only added at its end")
+        elif file_sha256(folder / name) != file_sha256(base / name):
+            broken.append(f"{name} was changed. What is written is never rewritten: put it back")
+    return Growth(tuple(added), tuple(broken))
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """All that lies in the folder's parts, links to folders included; links are not followed."""
+    for part in PARTS:
+        if (folder / part).is_symlink():
+            yield part
+            continue
+        for place, folders, files in os.walk(folder / part):
+            links = [name for name in folders if (Path(place) / name).is_symlink()]
+            for name in (*files, *links):
+                yield (Path(place) / name).relative_to(folder).as_posix()

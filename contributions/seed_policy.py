@@ -1,0 +1,50 @@
+"""How many seeds a table of a board may come to have: what one contribution brings must not unrank everybody else.
+
+Competitors are compared on the anchor's seeds, and each submission brings the anchor's runs with its own. Three seeds
+more of the anchor would leave all who have five with "partial". So a table that is there keeps its seeds, or goes from
+the first look of `looks` to the second, where those who have the first are still judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+
+from prunemark.benchmark.trial.plan import Trial
+from prunemark.records.record import Record
+
+Place = tuple[str, str, str]  # track, setup, level
+Seeds = Mapping[Place, Set[int]]
+
+
+def anchor_seeds(records: Iterable[Record]) -> dict[Place, set[int]]:
+    """The seeds on which the anchor of each table has a result."""
+    found: dict[Place, set[int]] = {}
+    for record in records:
+        o = record.outcome
+        if o.status == "ok" and o.method.name == o.track_terms.get("anchor"):
+            found.setdefault((o.track, o.setup, o.level), set()).add(o.seed)
+    return found
+
+
+def planned_seeds(trials: Iterable[Trial]) -> dict[Place, set[int]]:
+    """The seeds on which the anchor of each table is going to be run."""
+    found: dict[Place, set[int]] = {}
+    for trial in trials:
+        if trial.competitor.name == trial.track.anchor:
+            found.setdefault((trial.track.id, trial.setup.id, trial.level.name), set()).add(trial.seed)
+    return found
+
+
+def outgrown(there: Seeds, brought: Seeds, looks: tuple[int, int]) -> list[str]:
+    """The tables that would come to have other seeds than they may, in words: where, from how many, to how many."""
+    found = []
+    for place, before in there.items():
+        after = before | brought.get(place, set())
+        kept_first = len(before) == looks[0] and sorted(after)[: looks[0]] == sorted(before)
+        if after != before and len(before) >= looks[0] and not (kept_first and len(after) == looks[1]):
+            found.append(
+                f"{', '.join(place)}: the anchor has {len(before)} seeds there and would have {len(after)}, so a "
+                f"method with those {len(before)} would not be ranked. A table grows from {looks[0]} seeds to "
+                f"{looks[1]} (0 to {looks[1] - 1}) only"
+            )
+    return found

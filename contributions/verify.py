@@ -1,0 +1,171 @@
+"""Is a board what it claims to be? Every file of its folder against its name, and every file against the others.
+
+Nothing is executed, and whether the numbers are true is not covered: running a trial again is what shows that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prunemark.leaderboard.standings import release as releases
+from prunemark.records.decision import add_decisions
+from prunemark.records.invalidations import FILE, read_invalidations
+from prunemark.records.outcome import Compression
+from prunemark.records.pack import PACKED, SHA256, packs_of, read_pack
+from prunemark.records.record import Record, load_exactly
+from prunemark.records.source import examine_methods
+from prunemark.setups.errors import InputError, RuleBroken
+
+Disagreement = Callable[[Compression, Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not sound: what it is called, and why. `tampered` if somebody changed what may not change."""
+
+    name: str
+    why: str
+    tampered: bool
+
+
+@dataclass
+class Examined:
+    """One part of a board: how many of its things are sound, and what is found about the others."""
+
+    part: str
+    sound: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def refuse(self, name: str, problem: Exception | str, tampered: bool = False) -> None:
+        """Notes what is wrong, in one line."""
+        why = str(problem).splitlines()[0].removeprefix(f"{name} ")
+        self.findings.append(Finding(name, why, tampered or isinstance(problem, RuleBroken)))
+
+
+def examine_board(folder: Path, disagreement: Disagreement) -> list[Examined]:
+    """Every part of a board's folder. `disagreement` says what a decision and a record do not share, "" for nothing.
+
+    Raises InputError when the folder holds neither `records` nor records.
+    """
+    if not (folder / "records").is_dir():
+        examined = [Examined("records"), Examined("invalidations")]
+        records = _records(folder, examined[0])
+        _invalidations(folder, records, examined[1])
+        if not records and not examined[0].findings:
+            raise InputError(f"no records in {str(folder)!r}. Give a record, a pack, or the folder of a board")
+        return examined
+    examined = [Examined(part) for part in ("records", "invalidations", "methods", "decisions", "releases")]
+    records = _records(folder / "records", examined[0])
+    _invalidations(folder / "records", records, examined[1])
+    _methods(folder / "methods", records, examined[2])
+    _decisions(folder / "decisions", records, disagreement, examined[3])
+    _releases(folder / releases.FOLDER, records, examined[4])
+    return examined
+
+
+def examine_pack(path: Path) -> Examined:
+    """One pack of records. Raises as `read_pack` does."""
+    examined = Examined("records")
+    for record in _read(path, examined):
+        examined.sound += record is not None
+    return examined
+
+
+def _records(folder: Path, examined: Examined) -> dict[str, Record]:
+    found: dict[str, Record] = {}
+    loose = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+    for path in [*loose, *sorted(folder.glob(f"*{PACKED}")), *packs_of(folder)]:
+        track = "" if path.parent == folder else path.parent.name
+        try:
+            for record in _read(path, examined, track):
+                if track and record.record_sha256 in found:
+                    examined.refuse(path.name, f"holds record {record.record_sha256} a second time")
+                else:
+                    found[record.record_sha256] = record
+        except (InputError, RuleBroken) as problem:
+            examined.refuse(path.name, problem)
+    examined.sound = len(found)
+    return found
+
+
+def _read(path: Path, examined: Examined, track: str = "") -> Iterator[Record]:
+    """The sound records of a file; what is not sound is noted. `track` is that of the folder, "" for any."""
+    if path.suffix == ".json":
+        yield load_exactly(path.read_bytes(), path.name, path.stem)
+        return
+    by_content = bool(track) or SHA256.fullmatch(path.name.removesuffix(PACKED)) is not None
+    for line in read_pack(path, named=by_content):
+        try:
+            record = load_exactly(line.text, line.place, line.sha256)
+        except (InputError, RuleBroken) as problem:
+            examined.refuse(line.place, problem)
+            continue
+        if track and record.outcome.track != track:
+            examined.refuse(line.place, f"is of {record.outcome.track}, and lies in the folder of {track}")
+        yield record
+
+
+def _invalidations(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:
+    entries, wrong = read_invalidations(folder)
+    for place, why in wrong:
+        examined.refuse(place, why)
+    for entry in entries:
+        if entry.record_sha256 in records:
+            examined.sound += 1
+        else:
+            examined.refuse(FILE, f"invalidates record {entry.record_sha256}, which is not there")
+
+
+def _methods(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:
+    methods, wrong = examine_methods(folder)
+    examined.sound = len(methods)
+    for name, why in wrong:
+        examined.refuse(name, why, tampered="was edited" in why)
+    run = {(r.outcome.method.name, r.outcome.method.source_sha256) for r in records.values()}
+    for name, sha256 in sorted(run):
+        if sha256 and sha256 not in methods:
+            examined.refuse(f"{sha256}.json", f"is missing: the source of {name}")
+
+
+def _decisions(folder: Path, records: Mapping[str, Record], disagreement: Disagreement, examined: Examined) -> None:
+    found: dict[str, dict[str, Any]] = {}
+    for path in packs_of(folder):
+        try:
+            add_decisions(found, path)
+        except (InputError, RuleBroken) as problem:
+            examined.refuse(path.name, problem)
+    for sha256, decided in found.items():
+        compression = records[sha256].outcome.compression if sha256 in records else None
+        if compression is None:
+            examined.refuse(f"decision of {sha256}", "is that of no record here that pruned anything")
+        elif why := disagreement(compression, decided):
+            examined.refuse(f"decision of {sha256}", f"is not that of its record: {why}", tampered=True)
+        else:
+            examined.sound += 1
+    if folder.is_dir():
+        for sha256, record in records.items():
+            if sha256 not in found and record.outcome.method.kind == "pruned" and record.outcome.compression:
+                examined.refuse(
+                    f"decision of {sha256}",
+                    f"is missing: `submit --contribute` brings what {record.outcome.method.name} pruned",
+                )
+
+
+def _releases(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:
+    names = {path.stem for path in folder.glob("*.json")}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            release = releases.read_release(path)
+        except (InputError, RuleBroken) as problem:
+            examined.refuse(path.name, problem)
+            continue
+        missing = [sha256 for sha256 in release.records if sha256 not in records]
+        if missing:
+            examined.refuse(path.name, f"rests on {len(missing)} records that are not sound here: {missing[0]}", True)
+        elif release.previous not in (None, *names):
+            examined.refuse(path.name, f"follows release {release.previous}, which is not here", True)
+        else:
+            examined.sound += 1

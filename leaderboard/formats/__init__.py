@@ -1,0 +1,1 @@
+"""A board as text, LaTeX and data."""

@@ -1,0 +1,80 @@
+"""Rows with real numbers and the same names everywhere, for CSV and JSON; None where there is no number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.standings.overall import Overall, OverallRow
+from prunemark.leaderboard.standings.table import Row, Table, at_first_look
+
+
+def plain_rows(tables: Iterable[Table]) -> list[dict[str, Any]]:
+    """All rows of all tables."""
+    return [plain_row(row, table) for table in tables for row in (*table.ranked, *table.unranked)]
+
+
+def plain_overall_rows(overall: Iterable[Overall]) -> list[dict[str, Any]]:
+    """All rows of all standings over tracks."""
+    return [plain_overall_row(row, each) for each in overall for row in each.rows]
+
+
+def plain_row(row: Row, table: Table) -> dict[str, Any]:
+    """One competitor of one table. `seed_list` are the seeds behind its numbers, `conditional_on` as in the caption."""
+    comparison = row.verdict.comparison if row.verdict else None
+    tested = row.verdict is not None and row.verdict.p_holm is not None
+    low, high = comparison.interval_pp if comparison else (None, None)
+    lowest, highest = row.interval_percent or (None, None)
+    crossed = row.generalises
+    return {
+        "scope": "track", "track": table.track, "setup": table.setup, "granularity": table.granularity,
+        "pattern": table.pattern or None,
+        "level": table.level, "method": row.name, "role": row.role,
+        "ranked": not row.why, "first_look": at_first_look(row, table),
+        "seeds": len(row.seeds), "seed_list": list(row.seeds), "conditional_on": labels.conditional_on(table),
+        "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
+        "accuracy_low_percent": _finite(lowest), "accuracy_high_percent": _finite(highest),
+        "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
+        **vars(row.measured), "trainability_percent": row.trainability_percent,
+        "difference_pp": comparison.difference_pp if comparison else None,
+        "difference_low_pp": _finite(low), "difference_high_pp": _finite(high),
+        "effect_sd": comparison.effect if comparison and tested else None,
+        "wins": comparison.wins if comparison else None, "ties": comparison.ties if comparison else None,
+        "p_raw": comparison.p_two_sided if comparison and tested else None,
+        "p_holm": row.verdict.p_holm if row.verdict else None,
+        "p_equivalence_holm": row.verdict.p_equivalence_holm if row.verdict else None,
+        "p_new_images_raw": crossed.p_two_sided if crossed and crossed.p_holm is not None else None,
+        "p_new_images_holm": crossed.p_holm if crossed else None,
+        "generalises": crossed.generalises if crossed and crossed.p_holm is not None else None,
+        "rank_low": row.rank[0] if row.rank else None, "rank_high": row.rank[1] if row.rank else None,
+        "verdict": "anchor" if row.name == table.anchor and not row.why else row.verdict and row.verdict.word,
+        "evidence": row.verdict.evidence if row.verdict else table.evidence,
+        "needed_seeds": row.verdict.needed_seeds if row.verdict else None,
+        "holds": table.holds, "flags": "; ".join(row.flags) or None, "why_unranked": row.why or None,
+    }  # fmt: skip
+
+
+def plain_overall_row(row: OverallRow, overall: Overall) -> dict[str, Any]:
+    """One method over tracks. Margins are units of each track's own margin; differences are in points, by track.
+
+    `conditional_on` is the whole statement of the caption: which tracks, and what the numbers rest on.
+    """
+    low, high = row.interval or (None, None)
+    return {
+        "scope": "over tracks", "setup": overall.setup, "granularity": overall.granularity,
+        "pattern": overall.pattern or None, "method": row.name,
+        "conditional_on": overall.statement,
+        "ranked": not row.why, "tracks": row.present, "mean_margins": row.mean_margins,
+        "margins_low": _finite(low), "margins_high": _finite(high), "p_raw": row.p_raw, "p_holm": row.p_holm,
+        "verdict": row.verdict or None,
+        "p_new_families_raw": row.e4.p_raw if row.e4 else None,
+        "p_new_families_holm": row.e4.p_holm if row.e4 else None,
+        "differences_pp": dict(row.per_track), "flags": "; ".join(row.flags) or None, "why_unranked": row.why or None,
+    }  # fmt: skip
+
+
+def _finite(value: float | None) -> float | None:
+    """None for infinity, which JSON cannot hold."""
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,175 @@
+"""One board in many forms: terminal, Markdown, CSV, JSON, LaTeX. The numbers are the same in all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.formats.latex import latex
+from prunemark.leaderboard.formats.plain import plain_overall_rows, plain_rows
+from prunemark.leaderboard.formats.refusals import LeftOut, in_brief
+from prunemark.leaderboard.standings.board import Board
+from prunemark.setups.errors import unknown_name
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HEADING = "# Leaderboard\n\nGenerated from {records:,} records by `prunemark leaderboard`; never edited by hand.\n"
+
+
+def render(board: Board, format: str, *, identifier: str = "") -> str:
+    """The board as text of one format. `identifier` names this state of the board where the format has a place for it.
+
+    Raises InputError with the valid formats.
+    """
+    if format not in FORMATS:
+        raise unknown_name("format", format, ["table", *FORMATS, "bibtex"])
+    return FORMATS[format](board, identifier)
+
+
+def as_csv(board: Board, identifier: str = "") -> str:
+    """One line a row, with real numbers; `scope` tells rows of a track from rows over tracks. It has no identifier."""
+    rows = [*plain_rows(board.tables), *plain_overall_rows(board.overall)]
+    for row in rows:
+        if differences := row.get("differences_pp"):
+            row["differences_pp"] = "; ".join(f"{track}={value!r}" for track, value in differences.items())
+        if "seed_list" in row:
+            row["seed_list"] = " ".join(map(str, row["seed_list"]))
+    text = io.StringIO()
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([row.get(name, "") for name in names] for row in rows)
+    return text.getvalue()
+
+
+def as_json(board: Board, identifier: str = "") -> str:
+    """Rows with real numbers, captions, and what was refused or does not count."""
+    data = {
+        "identifier": identifier or None,
+        "release": board.release,
+        "rows": plain_rows(board.tables),
+        "captions": [labels.caption(table) for table in board.tables],
+        "overall": plain_overall_rows(board.overall),
+        "overall_captions": [labels.overall_caption(overall) for overall in board.overall],
+        "refused": [{"name": refused.name, "why": refused.why} for refused in board.refused],
+        "invalidated": dict(board.invalid),
+        "other_versions": dict(board.other_versions),
+    }
+    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_markdown(board: Board, identifier: str = "") -> str:
+    """Tables for a repository page."""
+    parts = [HEADING.format(records=board.records)]
+    if identifier:
+        parts.append(f"Identifier: `{identifier}`\n")
+    for table in board.tables:
+        parts.append(f"## {_pipe(table.track)}, {_pipe(table.level)}, {table.setup}\n")
+        body = [labels.line(row, table) for row in table.ranked]
+        if body:
+            parts.append(
+                _markdown_table(list(labels.columns(table).values()), [_markdown_cells(line) for line in body])
+            )
+        if table.unranked:
+            cells = [[_pipe(cell) for cell in labels.unranked_line(row, table).values()] for row in table.unranked]
+            parts.append(_markdown_table(labels.unranked_head(table), cells))
+        parts.append(f"{_pipe(labels.caption(table))}\n")
+        parts += _markdown_list(labels.flag_lines((*table.ranked, *table.unranked)))
+    if board.overall:
+        parts.append("## Over tracks\n")
+    for overall in board.overall:
+        if overall.rows:
+            cells = [[_pipe(cell) for cell in labels.overall_line(row, overall)] for row in overall.rows]
+            parts.append(_markdown_table([_pipe(name) for name in labels.overall_head(overall)], cells))
+        parts.append(f"{_pipe(labels.overall_caption(overall))}\n")
+        parts += _markdown_list(labels.flag_lines(overall.rows))
+    left_out = [labels.other_version(*each) for each in board.other_versions.items()]
+    left_out += [_left_out(left) for left in in_brief(board.refused)]
+    if left_out:
+        parts.append("## Left out\n")
+        parts.append("".join(f"- {line}\n" for line in left_out))
+    return "\n".join(parts)
+
+
+def _left_out(left: LeftOut) -> str:
+    many = f"{left.count}, " if left.count > 1 else ""
+    return f"{many}{', '.join(f'`{name}`' for name in left.names)}{left.words}: {_pipe(left.why)}"
+
+
+def _markdown_list(lines: list[str]) -> list[str]:
+    return ["\n".join(f"- {_pipe(line)}" for line in lines) + "\n"] if lines else []
+
+
+def _markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _markdown_cells(line: labels.Line) -> list[str]:
+    cells = [_pipe(cell) for cell in line.cells.values()]
+    return [f"**{cells[0]}**", *cells[1:]] if line.top else cells
+
+
+def _pipe(text: str) -> str:
+    """Text that Markdown takes as it is."""
+    for character in "\\`*_|<>[]":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("\n", " ")
+
+
+FORMATS: dict[str, Callable[[Board, str], str]] = {
+    "markdown": as_markdown,
+    "csv": as_csv,
+    "json": as_json,
+    "latex": latex,
+}
+
+
+WORDS, WRAPPED = ("method", "verdict", "difference", "new_images"), ("method", "verdict", "new_images")
+
+
+def print_board(board: Board, console: Console) -> None:
+    """The board on a terminal."""
+    from rich.padding import Padding
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    for table in board.tables:
+        console.print(Text.assemble("\n", (table.track, "bold"), f"  level {table.level}  setup {table.setup}"))
+        grid = Grid(box=None, padding=(0, 2, 0, 0), show_edge=False)
+        for key, name in labels.columns(table).items():
+            justify: Literal["left", "right"] = "left" if key in WORDS else "right"
+            grid.add_column(name, justify=justify, no_wrap=key not in WRAPPED)
+        for row in table.ranked:
+            line = labels.line(row, table)
+            style = "bold" if line.top else ""
+            grid.add_row(*(Text(cell, style=style) for cell in line.cells.values()))
+        for row in table.unranked:
+            cells = list(labels.unranked_line(row, table).values())[:-1]
+            grid.add_row(*(Text(cell, style="dim") for cell in cells), Text("not ranked", style="dim"))
+        console.print(grid)
+        for flag in labels.flag_lines((*table.ranked, *table.unranked)):
+            console.print(Padding(Text(flag, style="dim"), (0, 0, 0, 2)))
+        for row in table.unranked:
+            console.print(Padding(Text(f"{row.name}: {row.why}", style="dim"), (0, 0, 0, 2)))
+        console.print(Text(labels.caption(table), style="italic"))
+    for overall in (each for each in board.overall if each.rows):
+        console.print(
+            Text.assemble("\n", ("over tracks", "bold"), f"  setup {overall.setup}  {labels.what_is_pruned(overall)}")
+        )
+        grid = Grid(*labels.overall_head(overall), box=None, padding=(0, 2, 0, 0), show_edge=False)
+        for method in overall.rows:
+            style = "dim" if method.why else ""
+            grid.add_row(*(Text(cell, style=style) for cell in labels.overall_line(method, overall)))
+        console.print(grid)
+        console.print(Text(labels.overall_caption(overall), style="italic"))
+    for id, count in board.other_versions.items():
+        console.print(Text(labels.other_version(id, count), style="dim"))
+    for left in in_brief([each for each in board.refused if not each.newer]):
+        many = f"{left.count} of them: " if left.count > 1 else ""
+        console.print(Text(f"left out: {many}{', '.join(left.names)}{left.words} {left.why}", style="red"))

@@ -1,1 +1,0 @@
-"""One board in many forms: words, plain rows, Markdown, LaTeX, a citation."""

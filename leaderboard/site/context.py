@@ -1,0 +1,103 @@
+"""What all pages are made of: the board, its records by hash, and how they are called and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+
+from prunemark.leaderboard.formats.citation import standing
+from prunemark.leaderboard.site.style import Look, assign
+from prunemark.leaderboard.site.urls import Places, make_places
+from prunemark.leaderboard.standings.board import Board
+from prunemark.leaderboard.standings.release import Release, before
+from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.records.load import Loaded
+from prunemark.records.record import Record
+from prunemark.records.source import MethodFiles
+from prunemark.setups.comparison import HARNESS_SETUPS
+
+FIRST_SHOWN = ("S3.2", "S4.2")
+"""The setup that a track opens with: the least that the founding paper recommends, or else the last there is."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """A board and everything that its pages show. `records` and `methods` by hash; `looks` by name of a row.
+
+    `standing` says in a sentence which release the board is, if any; `releases` are those up to it, first to last.
+    """
+
+    board: Board
+    records: Mapping[str, Record]
+    methods: Mapping[str, MethodFiles]
+    places: Places
+    looks: Mapping[str, Look]
+    citation: str
+    identifier: str
+    standing: str
+    releases: Sequence[Release]
+
+    @cached_property
+    def by_track(self) -> dict[str, dict[str, list[Table]]]:
+        """The tables by track and setup, setups in the order of the rulebook, levels in that of the track."""
+        found: dict[str, dict[str, list[Table]]] = {}
+        for table in self.board.tables:
+            found.setdefault(table.track, {}).setdefault(table.setup, []).append(table)
+        return found
+
+    @cached_property
+    def setups(self) -> list[str]:
+        """The setups that have tables, in the order of the rulebook."""
+        there = {table.setup for table in self.board.tables}
+        return [setup for setup in HARNESS_SETUPS if setup in there]
+
+    @cached_property
+    def records_by_track(self) -> dict[str, dict[str, Record]]:
+        """All records of each track by hash, in order."""
+        found: dict[str, dict[str, Record]] = {track: {} for track in self.by_track}
+        for sha256, record in sorted(self.records.items()):
+            found[record.outcome.track][sha256] = record
+        return found
+
+    @cached_property
+    def records_by_method(self) -> dict[str, dict[str, Record]]:
+        """All records of each method by hash, methods by name."""
+        found: dict[str, dict[str, Record]] = {}
+        for sha256, record in sorted(self.records.items(), key=lambda item: (item[1].outcome.method.name, item[0])):
+            found.setdefault(record.outcome.method.name, {})[sha256] = record
+        return found
+
+    def method_of(self, row: Row) -> str | None:
+        """The name that the records of a row give; the row's own may have settings behind it."""
+        hashes = (*row.records, *(sha256 for _, sha256 in row.uncounted))
+        return next((self.records[h].outcome.method.name for h in hashes if h in self.records), None)
+
+
+def gather(
+    board: Board,
+    loaded: Loaded,
+    methods: Mapping[str, MethodFiles],
+    citation: str,
+    identifier: str,
+    releases: Sequence[Release] = (),
+) -> Material:
+    """Names and looks for everything on the board. Records of places that the board does not show are left out.
+
+    So are releases after the one that the board is: its pages stay what they were.
+    """
+    shown = {(table.track, table.setup) for table in board.tables}
+    records = {r.record_sha256: r for r in loaded.records if (r.outcome.track, r.outcome.setup) in shown}
+    places = make_places(
+        {track: _opening({setup for where, setup in shown if where == track}) for track, _ in shown},
+        (setup for _, setup in shown),
+        (table.level for table in board.tables),
+        (record.outcome.method.name for record in records.values()),
+    )
+    until = [*before(board.release, releases), *(each for each in releases if each.id == board.release)]
+    said = standing(board.release, board.contents, until)
+    return Material(board, records, methods, places, assign(board.tables), citation, identifier, said, until)
+
+
+def _opening(setups: Set[str]) -> str:
+    return next((setup for setup in FIRST_SHOWN if setup in setups), [s for s in HARNESS_SETUPS if s in setups][-1])

@@ -1,0 +1,137 @@
+"""A board on all cores of the machine: each process reads the packs of some tracks and makes their tables.
+
+The tables of a track rest on its own records alone, so nothing but tables has to come back from the other processes,
+which are forked. What a share cannot decide by itself is left to one process that reads everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from prunemark.leaderboard.standings.board import Board, make_board
+from prunemark.leaderboard.standings.field import Shown
+from prunemark.leaderboard.standings.overall import make_overall
+from prunemark.records.load import Contents, flat_packs_of, loose_records_of, read_records, read_share
+from prunemark.records.pack import packs_of
+from prunemark.records.versions import name_of
+from prunemark.setups.comparison import HARNESS_SETUPS
+from prunemark.setups.errors import InputError
+
+Packs = Sequence[Path]
+MOST_PROCESSES = 8
+WORTH_A_PROCESS_BYTES = 2**18
+"""Bytes of packs, some hundred records, that take about as long as it takes to start a process and hear from it."""
+
+
+def board_of(folder: Path, earlier: Shown | None = None, processes: int | None = None) -> Board:
+    """`make_board(read_records(folder), earlier=earlier)`, which is told from it by nothing but the time it takes.
+
+    `processes` is how many may work, by default one for each core that this process may use. Raises as they do.
+    """
+    shares = shares_of(folder, cores() if processes is None else processes)
+    parts = _parts(folder, shares, earlier) if shares else None
+    return joined(parts) if parts else make_board(read_records(folder), earlier=earlier)
+
+
+def cores() -> int:
+    """How many processes may work at once; 1 where forking is not safe."""
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES) if sys.platform == "linux" else 1
+
+
+def shares_of(folder: Path, processes: int) -> list[list[Packs]]:
+    """The packs of a folder, those under one name of a track together, in a share of about one size for each process.
+
+    None where it is not worth more processes than one, or where there are records that lie under no track.
+    """
+    by_name: dict[str, list[Path]] = {}
+    for path in packs_of(folder):
+        by_name.setdefault(name_of(path.parent.name), []).append(path)
+    sizes = {name: sum(path.stat().st_size for path in packs if path.is_file()) for name, packs in by_name.items()}
+    count = min(processes, len(by_name), sum(sizes.values()) // WORTH_A_PROCESS_BYTES)
+    if count < 2 or flat_packs_of(folder) or loose_records_of(folder):
+        return []
+    names: list[list[str]] = [[] for _ in range(count)]
+    for name in sorted(by_name, key=lambda name: -sizes[name]):
+        min(names, key=lambda share: sum(sizes[each] for each in share)).append(name)
+    return [[by_name[name] for name in share] for share in names]
+
+
+def joined(parts: Sequence[Board]) -> Board:
+    """One board of several, none of which has a track by the name of another's."""
+    tables = [table for part in parts for table in part.tables]
+    tables.sort(key=lambda table: (table.track, list(HARNESS_SETUPS).index(table.setup)))
+    refused = dict.fromkeys(each for part in parts for each in part.refused)  # each names what is wrong in all
+    return Board(
+        tuple(tables),
+        make_overall(tables),
+        tuple(sorted(refused, key=lambda each: each.name)),
+        sum(part.records for part in parts),
+        dict(sorted((sha256, why) for part in parts for sha256, why in part.invalid.items())),
+        None,
+        dict(sorted((id, count) for part in parts for id, count in part.other_versions.items())),
+        Contents(
+            tuple(sorted(sha256 for part in parts for sha256 in part.contents.counting)),
+            max(part.contents.as_of for part in parts),
+        ),
+    )
+
+
+def _parts(folder: Path, shares: Sequence[Sequence[Packs]], earlier: Shown | None) -> list[Board] | None:
+    """The boards of all tracks; None when one of them cannot be made by itself, or a process was killed."""
+    forking = multiprocessing.get_context("fork")
+    helpers = [_helper(forking, folder, share, earlier) for share in shares[1:]]
+    found = [_boards(folder, shares[0], earlier), *(_heard(*helper) for helper in helpers)]
+    return None if None in found else [board for boards in found for board in boards or ()]
+
+
+def _boards(folder: Path, share: Sequence[Packs], earlier: Shown | None) -> list[Board] | None:
+    """One after the other, so that no more than one track's records are in memory."""
+    boards = []
+    for packs in share:
+        try:
+            loaded = read_share(folder, packs)
+            if loaded is None:
+                return None
+            boards.append(make_board(loaded, earlier=earlier))
+        except InputError:  # whether it is one of the whole folder as well, only who reads all of it can say
+            return None
+    return boards
+
+
+def _helper(
+    forking: Any, folder: Path, share: Sequence[Packs], earlier: Shown | None
+) -> tuple[BaseProcess, Connection]:
+    ear, mouth = forking.Pipe(duplex=False)
+    process = forking.Process(target=_tell, args=(mouth, folder, share, earlier), daemon=True)
+    process.start()
+    mouth.close()
+    return process, ear
+
+
+def _tell(mouth: Connection, folder: Path, share: Sequence[Packs], earlier: Shown | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that forked this one, and ends it too
+    try:
+        found = _boards(folder, share, earlier)
+    except Exception:  # it is raised again where somebody sees it, by the process that reads everything
+        found = None
+    with contextlib.suppress(OSError):  # nobody listens any more
+        mouth.send(found)
+
+
+def _heard(process: BaseProcess, ear: Connection) -> list[Board] | None:
+    try:
+        found: list[Board] | None = ear.recv()
+    except EOFError:
+        found = None
+    ear.close()
+    process.join()
+    return found

@@ -1,0 +1,249 @@
+"""Releases: a field of competitors, frozen. Holm's correction and ranks depend on who else is there; this says who was.
+
+`releases/<id>.json` names every record that counted, and the field of every table. It is written once. A board that
+is built from a release rests on exactly these records, whatever was added since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from prunemark.leaderboard.standings.board import Board, make_board
+from prunemark.leaderboard.standings.field import Place, Shown, place_of
+from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.records.load import Loaded, Refused, read_sound
+from prunemark.records.outcome import RATIOS_OF
+from prunemark.records.record import canonical_json
+from prunemark.records.writer import write_once
+from prunemark.setups.errors import InputError, RuleBroken
+
+SCHEMA = "prunemark-release/1"
+FOLDER = "releases"
+ID = re.compile(r"[0-9]{4}\.[1-9][0-9]{0,3}")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Strict:
+    """What a release does not know is refused when it is read."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
+
+
+@dataclass(frozen=True)
+class Entrant(Strict):
+    """One competitor of a table, with the number of seeds it was shown with and the hash of its source."""
+
+    name: str
+    ranked: bool
+    seeds: int
+    settings: dict[str, bool | int | float | str]
+    source_sha256: str
+
+
+@dataclass(frozen=True)
+class Field(Strict):
+    """Who was compared in one table: the competitors, and the sizes of the two families of tests."""
+
+    track: str
+    setup: str
+    level: str
+    anchor: str
+    anchor_family: int
+    rank_family: int
+    entrants: tuple[Entrant, ...]
+
+
+@dataclass(frozen=True)
+class Release(Strict):
+    """A frozen board. `records` are the hashes of all records that count, `tracks` the hash of each track's terms.
+
+    `date` is ISO, `previous` the id of the release before, `digest` the SHA-256 of everything else.
+    """
+
+    schema: str
+    id: str
+    date: str
+    previous: str | None
+    records: tuple[str, ...]
+    tracks: dict[str, str]
+    fields: tuple[Field, ...]
+    digest: str
+
+
+def check_id(id: str) -> str:
+    """The id of a release. Raises InputError for one that is not like 2026.1."""
+    if not ID.fullmatch(id):
+        raise InputError(f"a release is called like 2026.1: the year and a number; given {id!r}")
+    return id
+
+
+def freeze(loaded: Loaded, id: str, date: str, known: Sequence[Release] = ()) -> Release:
+    """The release of everything that counts now, `known` being the releases that there are, from first to last.
+
+    Its field is that of the counting records alone, as it is when a board is built from the release: what was
+    invalidated before plays no part in it. Raises InputError for an id that is not like 2026.1 or does not come after
+    the last one, or a date that is not ISO.
+    """
+    previous = known[-1].id if known else None
+    if previous and _order(check_id(id)) <= _order(previous):
+        raise InputError(f"release {id} does not come after {previous}, the last one. Take a later --release")
+    if not DATE.fullmatch(date):
+        raise InputError(f"--date is written like 2026-03-31; given {date!r}")
+    counting = tuple(record for record in loaded.records if record.record_sha256 not in loaded.invalid)
+    board = make_board(Loaded(counting), earlier=earlier(known), release=id)
+    terms: dict[str, Mapping[str, Any]] = {}
+    for record in counting:  # of records that state more or less of their track, those that state most
+        terms[record.outcome.track] = max(terms.get(record.outcome.track, {}), record.outcome.track_terms, key=len)
+    found = Release(
+        SCHEMA, id, date, previous, tuple(record.record_sha256 for record in counting),
+        {track: _sha256(terms[track]) for track in sorted(terms)}, fields_of(board), "",
+    )  # fmt: skip
+    return _with_digest(found)
+
+
+def fields_of(board: Board) -> tuple[Field, ...]:
+    """The field of every table."""
+    return tuple(_field(table) for table in board.tables)
+
+
+def _field(table: Table) -> Field:
+    entrants = [_entrant(row, True) for row in table.ranked] + [_entrant(row, False) for row in table.unranked]
+    return Field(
+        table.track, table.setup, table.level, table.anchor, table.tested, table.placed * (table.placed - 1),
+        tuple(sorted(entrants, key=lambda entrant: (not entrant.ranked, entrant.name))),
+    )  # fmt: skip
+
+
+def _entrant(row: Row, ranked: bool) -> Entrant:
+    return Entrant(row.name, ranked, len(row.seeds), dict(row.settings), row.source_sha256)
+
+
+def _sha256(data: object) -> str:
+    return hashlib.sha256(canonical_json(data).encode()).hexdigest()
+
+
+def _plain(release: Release) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(canonical_json(release))
+    return plain
+
+
+def _with_digest(release: Release) -> Release:
+    plain = _plain(release)
+    del plain["digest"]
+    return Release(**vars(release) | {"digest": _sha256(plain)})
+
+
+def check_new(id: str, folder: Path) -> None:
+    """Raises RuleBroken when a board's `releases` folder has a release of this id."""
+    if (folder / f"{id}.json").exists():
+        raise RuleBroken(f"release {id} is frozen already, and a release never changes. Take another --release")
+
+
+def write_release(release: Release, folder: Path) -> Path:
+    """Writes a release into a board's `releases` folder. Raises RuleBroken when there is one of this id."""
+    check_new(release.id, folder)
+    return write_once(folder / f"{release.id}.json", f"{canonical_json(release)}\n".encode())
+
+
+def read_release(path: Path) -> Release:
+    """Raises InputError when the file is no release, RuleBroken when it is not as it was frozen."""
+    try:
+        release: Release = _adapter().validate_json(path.read_bytes(), strict=True)
+        canonical = f"{canonical_json(release)}\n".encode()
+    except (OSError, ValueError, RecursionError):
+        raise InputError(f"{path.name} is not a release that this version reads ({SCHEMA})") from None
+    if release.schema != SCHEMA:
+        raise InputError(f"{path.name} has schema {release.schema[:60]!r}; this version reads {SCHEMA!r}")
+    if release != _with_digest(release) or release.id != path.stem or canonical != path.read_bytes():
+        raise RuleBroken(f"{path.name} is not as it was frozen: its digest does not fit its content")
+    return release
+
+
+@cache
+def _adapter() -> Any:
+    import pydantic
+
+    return pydantic.TypeAdapter(Release)
+
+
+def read_releases(folder: Path) -> tuple[list[Release], list[Refused]]:
+    """The sound releases of a board, from the first to the last, and the files that are none, with why."""
+    found: list[Release] = []
+    refused: list[Refused] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append(read_release(path))
+        except (InputError, RuleBroken) as problem:
+            refused.append(Refused(path.name, str(problem).removeprefix(f"{path.name} ")))
+    return sorted(found, key=lambda release: _order(release.id)), refused
+
+
+def _order(id: str) -> tuple[int, int]:
+    year, _, number = id.partition(".")
+    return int(year), int(number)
+
+
+def find_release(id: str, folder: Path) -> Release:
+    """The release of this id. Raises InputError with those that there are."""
+    path = folder / f"{check_id(id)}.json"
+    if not path.is_file():
+        there = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none yet"
+        raise InputError(f"there is no release {id!r}. To make it, add --freeze.\nThere are: {there}")
+    return read_release(path)
+
+
+def read_frozen(release: Release, folder: Path) -> Loaded:
+    """Exactly the records of a release, from a `records` folder. Nothing that was added since plays a part.
+
+    Raises RuleBroken when one of them is missing or has changed.
+    """
+    refused: list[Refused] = []
+    wanted = set(release.records)
+    records = tuple(record for record in read_sound(folder, refused) if record.record_sha256 in wanted)
+    if missing := sorted(wanted - {record.record_sha256 for record in records}):
+        names = ", ".join(name[:12] for name in missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise RuleBroken(
+            f"release {release.id} rests on {len(missing)} records that are missing or were changed: {names}"
+        )
+    return Loaded(records)
+
+
+def check_field(board: Board, release: Release) -> None:
+    """Raises RuleBroken when the records of a release give another field than was frozen."""
+    for now, then in zip(fields_of(board), release.fields, strict=False):
+        if now != then:
+            raise RuleBroken(
+                f"release {release.id}: {then.track}, {then.setup}, {then.level} has another field than was frozen.\n"
+                "Build it with the version of Prunemark that froze it"
+            )
+    if len(board.tables) != len(release.fields):
+        raise RuleBroken(f"release {release.id} froze {len(release.fields)} tables; now there are {len(board.tables)}")
+
+
+def earlier(releases: Sequence[Release]) -> Shown:
+    """The numbers of seeds with which releases showed a verdict, by `place_of` it.
+
+    Those are the ranked, and controls with lent layer ratios, whose verdict is on their method.
+    """
+    shown: dict[Place, set[int]] = {}
+    for release in releases:
+        for field in release.fields:
+            for entrant in field.entrants:
+                if entrant.ranked or RATIOS_OF in entrant.settings:
+                    place = place_of(
+                        field.track, field.setup, field.level, entrant.name, entrant.source_sha256, entrant.settings
+                    )
+                    shown.setdefault(place, set()).add(entrant.seeds)
+    return shown
+
+
+def before(id: str | None, releases: Sequence[Release]) -> list[Release]:
+    """The releases before that of this id; all of them for a board that is no release."""
+    return [release for release in releases if id is None or _order(release.id) < _order(id)]

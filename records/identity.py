@@ -1,0 +1,81 @@
+"""Who competes in a record, and which trial it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from prunemark.records.outcome import RATIOS_OF, Outcome
+from prunemark.records.record import Record, canonical_json
+
+Settings = Mapping[str, bool | int | float | str]
+
+
+def identity(record: Record) -> str:
+    """What one trial is: the same track, setup, level, seed and competitor."""
+    return trial_of(record, competitor(record))
+
+
+def trial_of(record: Record, who: str) -> str:
+    """What one trial is, given who competes in it."""
+    o = record.outcome
+    return repr((o.track, o.setup, o.level, o.seed, who))
+
+
+def competitor(record: Record) -> str:
+    """Who competes: the method's name, code and settings; of a control, the layer ratios it was given too."""
+    return _who(record.outcome, record.outcome.method.settings)
+
+
+def competitors_of(records: Sequence[Record]) -> list[str]:
+    """Who competes in each of the records, as a board has to see it; not so what one record says by itself.
+
+    A control that failed left no network to read its layer ratios from: it is the control of its name, code and
+    settings that has some, where there is just one in its table. On N:M tracks the ratios are nobody's
+    (`own_settings`).
+    """
+    found: list[str] = []
+    unknown: list[int] = []
+    known: dict[str, set[str]] = {}
+    for index, record in enumerate(records):
+        o = record.outcome
+        found.append(_who(o, own_settings(o)))
+        if _is_given_ratios(o, own_settings(o)):
+            if o.compression is None:
+                unknown.append(index)
+            else:
+                known.setdefault(_without_ratios(o), set()).add(found[index])
+    for index in unknown:
+        candidates = known.get(_without_ratios(records[index].outcome), set())
+        if len(candidates) == 1:
+            found[index] = next(iter(candidates))
+    return found
+
+
+def own_settings(outcome: Outcome) -> Settings:
+    """The settings that tell a competitor from others.
+
+    Under an N:M pattern every layer keeps the same share. A control there has the ratios of all methods, not those of
+    the one that it ran beside, which its record names.
+    """
+    method = outcome.method
+    return method.chosen if RATIOS_OF in method.settings and outcome.track_terms.get("pattern") else method.settings
+
+
+def _who(outcome: Outcome, settings: Settings) -> str:
+    compression = outcome.compression
+    ratios = compression.kept if compression and _is_given_ratios(outcome, settings) else None
+    return _named(outcome, settings, ratios)
+
+
+def _is_given_ratios(outcome: Outcome, settings: Settings) -> bool:
+    return outcome.method.role in ("control", "reference") and RATIOS_OF not in settings
+
+
+def _without_ratios(outcome: Outcome) -> str:
+    o = outcome
+    return repr((o.track, o.setup, o.level, _named(o, own_settings(o), None)))
+
+
+def _named(outcome: Outcome, settings: Settings, ratios: object) -> str:
+    method = outcome.method
+    return canonical_json([method.name, method.kind, method.source_sha256, settings, ratios])

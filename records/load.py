@@ -1,0 +1,252 @@
+"""Reading records and refusing, by name, whatever cannot be trusted.
+
+A folder holds `<sha256>.json` files as `submit` writes them, packs of a track in a folder each (see `packs`), or
+packed `*.jsonl.xz` files of any name; and `invalidations.jsonl`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from prunemark.records import versions
+from prunemark.records.admission import usable
+from prunemark.records.identity import competitors_of, trial_of
+from prunemark.records.invalidations import read_invalidations
+from prunemark.records.pack import PACKED, Line, packs_of, read_pack
+from prunemark.records.record import Record, load
+from prunemark.setups.errors import InputError, RuleBroken
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A record that was left out: what it is called, why, and the hash of the one that stands in its place, if any."""
+
+    name: str
+    why: str
+    newer: str = ""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a board is cited by: the hashes of the records that count, in order, and the ISO date of the newest record.
+
+    The date is "" where there are no records.
+    """
+
+    counting: tuple[str, ...] = ()
+    as_of: str = ""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was read: sound records, sorted by content, what was refused, and what does not count.
+
+    `invalid` gives the reason for each record that was invalidated, by its hash: it is among `records`, to be shown.
+    `other_versions` are those versions of tracks that are not ranked here, with their numbers of records.
+    """
+
+    records: tuple[Record, ...]
+    refused: tuple[Refused, ...] = ()
+    invalid: Mapping[str, str] = field(default_factory=dict)
+    other_versions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def contents(self) -> Contents:
+        """What it is cited by."""
+        counting = sorted(r.record_sha256 for r in self.records if r.record_sha256 not in self.invalid)
+        return Contents(tuple(counting), max((r.observed.finished_at[:10] for r in self.records), default=""))
+
+
+def read_records(folder: Path, track: str | None = None) -> Loaded:
+    """All records of a folder. Raises InputError when it is missing or holds none.
+
+    Of several versions of one track the newest counts, or `track` where that names a version.
+    """
+    refused, invalid = _withdrawn(folder)
+    return _that_count(read_sound(folder, refused), refused, invalid, track)
+
+
+def read_share(folder: Path, packs: Sequence[Path]) -> Loaded | None:
+    """What `read_records` reads of these packs of a folder, which have to be all that lie under some names of tracks.
+
+    None where they hold a record of another track: what becomes of that depends on the rest. Raises InputError when
+    they hold nothing.
+    """
+    refused, invalid = _withdrawn(folder)
+    found = _sift(_unpacked([(path, True) for path in packs], refused), refused)
+    if not found and not refused:
+        raise InputError(f"no records in these packs of {str(folder)!r}")
+    names = {versions.name_of(path.parent.name) for path in packs}
+    if any(versions.name_of(track) not in names for track in {record.outcome.track for record in found}):
+        return None
+    return _that_count(found, refused, invalid, None)
+
+
+def _withdrawn(folder: Path) -> tuple[list[Refused], dict[str, str]]:
+    """Of the invalidations of a folder: what cannot be read of them, and the reasons by record."""
+    entries, wrong = read_invalidations(folder)
+    return [Refused(place, why) for place, why in wrong], {entry.record_sha256: entry.reason for entry in entries}
+
+
+def read_sound(folder: Path, refused: list[Refused]) -> list[Record]:
+    """All sound records of a folder, each once, whether they count or not; what is not sound goes to `refused`.
+
+    Raises InputError when the folder is missing or holds nothing.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no folder {str(folder)!r}. Records lie in the folder `records` of --home")
+    found = _sift(chain(_loose(folder), _packed(folder, refused)), refused)
+    if not found and not refused:
+        raise InputError(f"no records in {str(folder)!r}. Run `prunemark submit` first")
+    return found
+
+
+def read_counting(folder: Path) -> list[Record]:
+    """The records that count, of every version of every track: one a trial, of those that are not withdrawn.
+
+    Raises InputError when the folder is missing or holds nothing.
+    """
+    withdrawn = {entry.record_sha256 for entry in read_invalidations(folder)[0]}
+    sound = [record for record in read_sound(folder, []) if record.record_sha256 not in withdrawn]
+    return _one_a_trial(sound, [], {})
+
+
+def record_names(folder: Path) -> set[str]:
+    """The hashes of all records that a folder names, sound or not."""
+    return {line.sha256 for line in chain(_loose(folder), _packed(folder, []))}
+
+
+def read_texts(
+    named: Iterable[tuple[str, str, str | bytes]], invalid: Mapping[str, str] | None = None, track: str | None = None
+) -> Loaded:
+    """Records from elsewhere: (name, hash it should have, JSON text)."""
+    refused: list[Refused] = []
+    return _that_count(_sift(named, refused), refused, invalid or {}, track)
+
+
+def loose_records_of(folder: Path) -> list[Path]:
+    """All records that lie in a file of their own, in the order of their names."""
+    return [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+
+
+def flat_packs_of(folder: Path) -> list[Path]:
+    """All packs that lie in no track's folder, in the order of their names."""
+    return sorted(folder.glob(f"*{PACKED}"))
+
+
+def _loose(folder: Path) -> Iterator[Line]:
+    for path in loose_records_of(folder):
+        yield Line(path.name, path.stem, path.read_bytes())
+
+
+def _packed(folder: Path, refused: list[Refused]) -> Iterator[Line]:
+    flat = [(path, False) for path in flat_packs_of(folder)]
+    return _unpacked(flat + [(path, True) for path in packs_of(folder)], refused)
+
+
+def _unpacked(packs: Sequence[tuple[Path, bool]], refused: list[Refused]) -> Iterator[Line]:
+    """The lines of packs, some of them named by content; what cannot be unpacked is refused.
+
+    The next pack is unpacked meanwhile.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        waiting = [pool.submit(read_pack, path, named=named) for path, named in packs[:2]]
+        for index, (path, _) in enumerate(packs):
+            try:
+                yield from waiting.pop(0).result()
+            except (InputError, RuleBroken) as problem:
+                refused.append(_refusal(path.name, problem))
+            if index + 2 < len(packs):
+                following, named = packs[index + 2]
+                waiting.append(pool.submit(read_pack, following, named=named))
+
+
+def _sift(named: Iterable[tuple[str, str, str | bytes]], refused: list[Refused]) -> list[Record]:
+    """The sound records, each once, sorted by content."""
+    sound: dict[str, Record] = {}
+    with _collecting_no_garbage():
+        for name, sha256, text in named:
+            if not text:
+                refused.append(Refused(name, "is not a packed record"))
+            elif sha256 in sound:
+                refused.append(Refused(name, "is here twice"))
+            else:
+                try:
+                    sound[sha256] = load(text, name, sha256)
+                except (InputError, RuleBroken) as problem:
+                    refused.append(_refusal(name, problem))
+    return [sound[sha256] for sha256 in sorted(sound)]
+
+
+def _refusal(name: str, problem: Exception) -> Refused:
+    return Refused(name, str(problem).splitlines()[0].removeprefix(f"{name} "))
+
+
+@contextlib.contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """Records have no cycles: looking for some among millions of new objects takes longer than reading them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # and back: what was read now counts as old, and is not looked through as if it were new
+        gc.unfreeze()
+        if was:
+            gc.enable()
+
+
+def _that_count(
+    records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str], track: str | None
+) -> Loaded:
+    possible, useless = usable(records)
+    alike, others = versions.on_the_same_terms(possible)
+    ranked, other_versions, unknown = versions.newest(alike, track)
+    refused += [Refused(f"{record.record_sha256}.json", why) for record, why in (*useless, *others, *unknown)]
+    kept = _one_a_trial(ranked, refused, invalid)
+    present = {record.record_sha256 for record in kept}
+    return Loaded(
+        tuple(kept),
+        tuple(sorted(refused, key=lambda r: r.name)),
+        {sha256: reason for sha256, reason in sorted(invalid.items()) if sha256 in present},
+        other_versions,
+    )
+
+
+def _one_a_trial(records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str]) -> list[Record]:
+    """The records that stand, sorted by content; the others of their trials are refused, with what stands for them."""
+    trials: dict[str, list[Record]] = {}
+    for record, who in zip(records, competitors_of(records), strict=True):
+        trials.setdefault(trial_of(record, who), []).append(record)
+    found = [_standing(group, invalid) for group in trials.values()]
+    for group, stands in zip(trials.values(), found, strict=True):
+        refused += [_in_place_of(record, stands, invalid) for record in group if record is not stands]
+    return sorted(found, key=lambda r: r.record_sha256)
+
+
+def _standing(group: Sequence[Record], invalid: Mapping[str, str]) -> Record:
+    """Of several records of one trial, as after a change of the harness, the one that finished last counts.
+
+    Where it only obtained again what an older one has, the older stands: it is the one that has been cited. One that
+    was invalidated counts only where there is no other.
+    """
+    if len(group) == 1:
+        return group[0]
+    valid = [record for record in group if record.record_sha256 not in invalid] or group
+    by_time = sorted(valid, key=lambda r: (r.observed.finished_at, r.record_sha256))
+    numbers = by_time[-1].outcome.numbers
+    return next(record for record in by_time if record.outcome.numbers == numbers)
+
+
+def _in_place_of(record: Record, stands: Record, invalid: Mapping[str, str]) -> Refused:
+    name, other = f"{record.record_sha256}.json", stands.record_sha256
+    if why := invalid.get(record.record_sha256):
+        return Refused(name, f"does not count: {why}")
+    same = record.outcome.numbers == stands.outcome.numbers
+    return Refused(name, f"{'has the same bits as' if same else 'superseded by'} {other[:12]}", other)

@@ -1,0 +1,82 @@
+"""The sources of the methods on a board, by the hash that their records carry. Nothing of them is executed here.
+
+`methods/<source_sha256>.json`: {"class": ..., "files": [[relative path, text], ...], "schema": "prunemark-method/1"}.
+The hash covers the code of the files and neither the class nor what is written about it: where several methods share
+a file, the class is that of the one that was written first, and a record names its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from prunemark.records.code import source_sha256
+from prunemark.records.record import canonical_json
+from prunemark.records.writer import write_once
+from prunemark.setups.errors import InputError, RuleBroken
+
+SCHEMA = "prunemark-method/1"
+FIELDS = {"class", "files", "schema"}
+
+
+@dataclass(frozen=True)
+class MethodFiles:
+    """A method's class and every file that its hash covers: (relative path, text), in the order of the hash."""
+
+    class_name: str
+    files: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def source_sha256(self) -> str:
+        """What records call this source: see `records/code.py`."""
+        return source_sha256((PurePosixPath(path).name, text.encode()) for path, text in self.files)
+
+
+def write_method(method: MethodFiles, folder: Path) -> Path:
+    """Writes a source under its hash, unless it is there. Raises WorkFailed when the disk refuses."""
+    data = {"class": method.class_name, "files": method.files, "schema": SCHEMA}
+    return write_once(folder / f"{method.source_sha256}.json", f"{canonical_json(data)}\n".encode())
+
+
+def read_method(path: Path) -> MethodFiles:
+    """One source. Raises InputError when the file holds none, RuleBroken when its content is not that of its name."""
+    try:
+        method = _parse(path.read_bytes())
+        sha256 = method.source_sha256
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise InputError(f"{path.name} is not the source of a method ({SCHEMA})") from None
+    if not any(re.search(rf"^class {re.escape(method.class_name)}\b", text, re.M) for _, text in method.files):
+        raise RuleBroken(f"{path.name} has no class {method.class_name[:60]!r} in its files: it was edited")
+    if path.stem != sha256:
+        raise RuleBroken(f"{path.name} does not have the content its name promises: it was edited")
+    return method
+
+
+def _parse(content: bytes) -> MethodFiles:
+    """Raises one of the errors that `read_method` words."""
+    data = json.loads(content)
+    files = tuple((path, text) for path, text in data["files"])
+    texts = [data["class"], *(part for file in files for part in file)]
+    if data["schema"] != SCHEMA or data.keys() != FIELDS or not files or not all(isinstance(x, str) for x in texts):
+        raise ValueError(content)
+    return MethodFiles(data["class"], files)
+
+
+def examine_methods(folder: Path) -> tuple[dict[str, MethodFiles], tuple[tuple[str, str], ...]]:
+    """The sound sources of a `methods` folder by their hash, and (name, why) of every file that is none."""
+    found: dict[str, MethodFiles] = {}
+    wrong: list[tuple[str, str]] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found[path.stem] = read_method(path)
+        except (InputError, RuleBroken) as problem:
+            wrong.append((path.name, str(problem).removeprefix(f"{path.name} ")))
+    return found, tuple(wrong)
+
+
+def read_methods(folder: Path) -> dict[str, MethodFiles]:
+    """The sound sources of a `methods` folder, by their hash; a folder that is not there has none."""
+    return examine_methods(folder)[0]

@@ -1,0 +1,282 @@
+"""The literature that ships, tables of results, records, foreign runs and the command that shows them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prunemark.audit.judgement.checks import faults
+from prunemark.audit.literature import results, runs, table, tables
+from prunemark.audit.report.literature_page import report
+from prunemark.audit.report.plot import Join, Point, scatter
+from prunemark.records.record import dump
+from prunemark.setups.errors import InputError
+from prunemark.setups.values import NOT_REPORTED, Between, Conflict, known
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+
+@pytest.fixture
+def command(prunemark):
+    return lambda *words: prunemark("audit", *words)
+
+
+def row(id):
+    return results.find_row(id).entry
+
+
+def test_the_published_rows_are_all_read():
+    assert len(results.published()) == 443
+    assert {known(r.entry.leaves["dataset"].value) for r in results.published()} == {
+        "ImageNet",
+        "ImageNet100",
+        "CIFAR-10",
+        "CIFAR-100",
+    }
+
+
+def test_rows_become_what_their_source_says():
+    hrank, l1 = row("R007"), row("R011")
+    assert hrank.quoted and not l1.quoted
+    assert hrank.slots["retraining"].epochs.value == 30 and hrank.slots["pruning"].epochs.value == Between(30)
+    assert str(l1.slots["retraining"].lr.value) == "0:1e-2,30:1e-3,60:1e-4,75:1e-5"
+    assert row("R028").leaves["result.runs"].value == Between(3)
+    assert row("R022").kind == "scratch" and row("R022").slots["retraining"].epochs.value == 120
+    assert row("R022").leaves["sparsity"].value == NOT_REPORTED  # a ratio of filters is no sparsity
+    renda = row("R410")
+    assert renda.slots["pruning"].epochs.value == 1638 and renda.leaves["sparsity"].value == pytest.approx(0.8926)
+    rigl = next(r.entry for r in results.published() if r.entry.kind == "sparse_training")
+    assert rigl.slots["pruning"].epochs.value and rigl.leaves["base.id"].value != NOT_REPORTED
+
+
+def test_own_is_one_base_only_within_one_source():
+    p15, p30 = row("R028"), row("R034")
+    assert known(p15.leaves["base.source"].value) != known(p30.leaves["base.source"].value)
+    assert known(row("R171").leaves["base.source"].value) == known(row("R172").leaves["base.source"].value)
+
+
+def test_the_real_errors_of_the_record_are_found():
+    wrong = {r.id: faults(r.entry) for r in results.published() if faults(r.entry)}
+    assert set(wrong) == {"R150", "R168", "R175", "R186", "R188", "R254", "R264", "R271"}
+    assert "73.23 - 72.17 = 1.06" in wrong["R150"][0] and "1.95" in wrong["R271"][0]
+
+
+def test_all_published_pairs_are_judged():
+    found = list(tables.all_pairs(results.published()))
+    assert len(found) == 19_971
+    assert all(
+        tables.group_of(results.find_row(a.claim.winner)) == tables.group_of(results.find_row(a.claim.loser))
+        for a in found[::500]
+    )
+    assert all(a.gap.points >= 0 for a in found)
+
+
+def test_claims_by_method_and_by_row():
+    (audit,) = tables.claimed(results.published(), "R011>R007")
+    assert audit.verdict.word == "within-noise"
+    assert len(tables.claimed(results.published(), "GReg-2 > GReg-1")) > 1
+    for claim, message in (
+        ("L1-norm", "Write WINNER>LOSER"),
+        ("nothing>HRank", "unknown row or method 'nothing'"),
+        ("RigL>SFP>x", "unknown row or method"),
+    ):
+        with pytest.raises(InputError, match=message):
+            tables.claimed(results.published(), claim)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "t.csv:1: no column 'method'"),
+        (b"method,dataset\n", "t.csv:1: no column 'network'"),
+        (b"method,dataset,network,network\n", "the column 'network' is there twice"),
+        (b"method,dataset,network\na,b\n", "t.csv:2: this row has not as many cells"),
+        (b"method,dataset,network,pruned_top1\na,b,c,high\n", "t.csv:2: a number is wanted"),
+        (b"method,dataset,network,pruned_top1\na,b,c,0.75\n", "t.csv:2: 0.75 looks like a fraction"),
+        (b"\xff\n", "t.csv:1: byte 0 is not UTF-8"),
+        (b'method,dataset,network\n"a', "t.csv:1: not a CSV"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_named(text, message):
+    with pytest.raises(InputError, match="t.csv") as caught:
+        table.read_table(text, "t.csv")
+    assert message in str(caught.value)
+
+
+def test_benjamini_hochberg_by_hand_and_by_scipy():
+    from scipy.stats import false_discovery_control
+
+    assert results.benjamini_hochberg([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    p = [0.9, 0.001, 0.2, 0.04, 0.04, 0.5, 0.0]
+    assert results.benjamini_hochberg(p) == pytest.approx(list(false_discovery_control(p)))
+    assert results.benjamini_hochberg([]) == []
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        results.benjamini_hochberg([1.5])
+
+
+def test_completeness_counts_what_is_disclosed():
+    found = {c.paper: c for c in results.completeness(results.published())}
+    assert found["Torch-Pruning"].disclosed > found["SFP"].disclosed
+    assert found["SFP"].fields["speedup"] == 1.0 and found["SFP"].fields["retraining.lr"] == 0.0
+    assert sum(c.rows for c in found.values()) == 443
+
+
+def test_the_page_has_its_parts_and_is_the_same_every_time():
+    rows = results.select("ResNet-50", "ImageNet", "g")
+    page = report(rows)
+    assert page == report(rows)
+    for part in ("Table 1 of arXiv:2301.05219", "Who discloses what", "Claim by claim", "<svg", "Benjamini-Hochberg"):
+        assert part in page
+
+
+def test_a_plot_joins_and_escapes():
+    points = [Point("a", 2.0, 75.0, "<b>, a"), Point("b", 2.5, 74.0, "b & c", True)]
+    drawn = scatter(points, [Join("a", "b", "S3.2"), Join("a", "gone", "S2")])
+    assert drawn.count("<line") == 1 and "&lt;b&gt;" in drawn and "<b>" not in drawn and "b &amp; c" in drawn
+    assert scatter(points[:1], []) == ""
+
+
+def save(folder, records):
+    folder.mkdir(exist_ok=True)
+    for record in records:
+        (folder / f"{record.record_sha256}.json").write_text(dump(record))
+    return folder
+
+
+def test_records_of_this_harness(tmp_path, make_records, command):
+    folder = save(
+        tmp_path / "records", make_records("Ours", [96.0, 96.4, 96.2]) + make_records("L1-norm", [95.0, 95.2, 95.4])
+    )
+    (_, ours), (_, l1) = sorted(runs.entries_of_records(folder), key=lambda found: found[1].method, reverse=True)
+    assert known(ours.leaves["result.top1"].value) == pytest.approx(96.2)
+    assert known(l1.leaves["result.top1_sd"].value) == pytest.approx(0.2)
+    code, out, _ = command("--runs", folder, "--format", "json")
+    found = json.loads(out)
+    assert (code, found["verdict"], found["established"]) == (0, "attributable", "S4.2")
+    assert list(runs.own_repeats(folder)) == [("digits", "resnet8")]
+    assert command("--runs", folder, "--claim", "L1-norm>Ours")[0] == 3
+    assert "no folder" in command("--runs", tmp_path / "none")[2]
+
+
+MAPPING = """\
+method: tags.method
+dataset: {value: CIFAR-10}
+network.name: params.arch
+speedup: params.speedup
+base.id: params.base
+pruning.epochs: {value: 0}
+retraining.epochs: params.epochs
+retraining.lr: params.lr
+result.top1: metrics.acc * 100
+"""
+
+
+def foreign(method, seed, acc, **params):
+    logged = {"arch": "ResNet-56", "speedup": "2.0", "base": "b0", "epochs": "100", "lr": "5e-3"} | params
+    return {"params": logged | {"seed": seed}, "metrics": {"acc": acc}, "tags": {"method": method}}
+
+
+def test_foreign_runs_by_a_mapping(tmp_path):
+    (tmp_path / "map.yaml").write_text(MAPPING)
+    mapping = runs.read_mapping(tmp_path / "map.yaml")
+    logged = [foreign("A", s, 0.93 + s / 1000) for s in range(3)] + [
+        foreign("B", s, 0.92, lr="0:1e-2,60:1e-3") for s in range(2)
+    ]
+    (_, a), (_, b) = runs.entries_of_runs(logged, mapping)
+    assert known(a.leaves["result.top1"].value) == pytest.approx(93.1) and a.leaves["result.runs"].value == 3
+    assert str(a.slots["retraining"].lr.value) == "0:5e-3" and b.leaves["result.top1_sd"].value == 0
+    assert a.leaves["recipe.batch_size"].value == NOT_REPORTED  # what is not logged is not reported
+    assert not isinstance(a.slots["pretraining"].epochs.value, Conflict)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("lr: params.lr", "map.yaml:1:5: unknown field 'lr'"),
+        ("retraining.lr: lr", "params.NAME, metrics.NAME"),
+        ("result.top1: metrics.acc * x", "'x' is not a number to multiply with"),
+        ("[]", "a mapping file has lines"),
+    ],
+)
+def test_a_wrong_mapping_is_named(tmp_path, line, message):
+    (tmp_path / "map.yaml").write_text(line + "\n")
+    with pytest.raises(InputError, match="map.yaml") as caught:
+        runs.read_mapping(tmp_path / "map.yaml")
+    assert message in str(caught.value)
+
+
+@pytest.mark.slow
+def test_an_mlflow_experiment_that_was_not_made_here(tmp_path, command):
+    import mlflow
+
+    uri = f"sqlite:///{tmp_path / 'foreign.db'}"
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    experiment = client.create_experiment("theirs", artifact_location=str(tmp_path / "artifacts"))
+    for method, accuracy in (("A", 0.94), ("B", 0.90)):
+        for seed in range(3):
+            logged = foreign(method, seed, accuracy + seed / 1000)
+            run = client.create_run(experiment, tags=logged["tags"])
+            for key, value in logged["params"].items():
+                client.log_param(run.info.run_id, key, value)
+            client.log_metric(run.info.run_id, "acc", logged["metrics"]["acc"])
+            client.set_terminated(run.info.run_id)
+    (tmp_path / "map.yaml").write_text(MAPPING)
+    words = ("--runs", "theirs", "--mapping", tmp_path / "map.yaml", "--tracking-uri", uri, "--format", "json")
+    code, out, _ = command(*words)
+    assert (code, json.loads(out)["verdict"]) == (0, "attributable")
+    assert "unknown experiment 'there'" in command("--runs", "there", *words[2:])[2]
+
+
+def test_the_forms_of_the_report(command, tmp_path):
+    path = EXAMPLES / "1-l1reimpl-vs-hrank.yaml"
+    code, out, _ = command(path)
+    assert code == 4 and len(out.splitlines()) <= 45
+    for part in (
+        "within-noise",
+        "S3.2 ○",
+        "established: S1, ceiling: S2",
+        "Missing, and would close it: base_model, runs",
+        "-0.18 to +0.70",
+        "published repeats",
+        "favours A",
+        "6 runs per arm",
+    ):
+        assert part in out
+    code, out, _ = command(path, "--format", "markdown")
+    assert code == 4 and "| retraining\\_lr |" in out
+    code, out, _ = command(path, "--format", "html", "--output", tmp_path / "page.html")
+    assert code == 4 and out == "" and "<h2>within-noise</h2>" in (tmp_path / "page.html").read_text()
+    code, out, _ = command(path, EXAMPLES / "5-t4-30pct-p30f90-1e-2-vs-scratch.yaml", "--format", "json")
+    assert code == 4 and [found["verdict"] for found in json.loads(out)] == ["within-noise", "attributable"]
+
+
+def test_names_of_strangers_are_escaped(command, tmp_path):
+    text = (EXAMPLES / "7-control-same-method-two-lrs.yaml").read_text().replace("method: L1", "method: '<script>|x'")
+    (tmp_path / "evil.yaml").write_text(text)
+    for form in ("html", "markdown"):
+        out = command("evil.yaml", "--format", form)[1]
+        assert "<script>" not in out and "script" in out
+
+
+def test_the_rest_of_the_command(command, tmp_path):
+    code, out, _ = command(
+        "--published", "--network", "resnet50", "--dataset", "ImageNet", "--method", "HRank", "--format", "json"
+    )
+    assert code == 0 and {line["method"] for line in json.loads(out)} == {"HRank", "HRankPlus"}
+    assert "unknown network 'ResNet-5'" in command("--published", "--network", "ResNet-5")[2]
+    assert command("--published", "--claim", "R011>R007")[0] == 4
+    assert json.loads(command("--schema")[1])["title"] == "prunemark-comparison/1"
+    assert "Table 2, S3.1" in command("--explain", "retraining_epochs")[1]
+    code, out, _ = command("--template", "--from-row", "R011")
+    (tmp_path / "new.yaml").write_text(out)
+    assert code == 0 and command("new.yaml")[0] == 4
+    for words, message in (
+        ((), "nothing to audit"),
+        (("--format", "xml"), "unknown format 'xml'"),
+        (("gone.yaml",), "cannot read"),
+        (("new.yaml", "--all-pairs"), "are for tables"),
+    ):
+        code, out, err = command(*words)
+        assert (code, out) == (2, "") and message in err

@@ -1,0 +1,92 @@
+"""A track whose network cannot be pruned is refused before anything trains, and a sound one is checked once."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from prunemark.benchmark.networks.registry import ImageShape
+from prunemark.benchmark.trial import preflight
+from prunemark.benchmark.trial.plan import Competitor, Trial
+from prunemark.benchmark.trial.preflight import check_network
+from prunemark.benchmark.trial.store import Store
+from prunemark.benchmark.trial.trial import run_trial
+from prunemark.setups.budget import budget_for
+from prunemark.setups.comparison import SETUPS
+from prunemark.setups.errors import InputError
+from prunemark.setups.track_files import find_track
+
+SHAPE = ImageShape(3, 32, 32, 10)
+
+
+def trial_on(network: str, *layers: str, dataset: str = "cifar10") -> Trial:
+    track = dataclasses.replace(
+        find_track("digits-resnet8"), name="mine", network=network, prunable=layers, dataset=dataset
+    )
+    level = track.levels[0]
+    dense = Competitor("Dense", "dense", "reference", None, ())
+    setup = SETUPS["S3.2"]
+    budget = budget_for(track, setup, level, "dense")
+    return Trial(track, level, setup, 0, dense, budget, "cpu", 60.0)
+
+
+@pytest.mark.parametrize(
+    ("network", "layer", "words"),
+    [
+        ("resnet20", "blocks.9.conv1", "the network has no layer 'blocks.9.conv1'"),
+        ("resnet20", "blocks.0.conv2", "layer 'blocks.0.conv2' cannot be pruned: cut to half, the network fails"),
+        ("torchvision:regnet_x_400mf", "trunk_output.block1.block1-0.f.a.0", "meet the grouped convolution"),
+        ("torchvision:resnet1", "layer1.0.conv1", "torchvision has no network 'resnet1'"),
+    ],
+)
+def test_it_is_refused_with_the_name_of_the_layer(network: str, layer: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        check_network(trial_on(network, layer), Store(tmp_path), SHAPE)
+
+
+def test_a_sound_network_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = trial_on("resnet20", "blocks.0.conv1", "blocks.5.conv1")
+    check_network(trial, Store(tmp_path), SHAPE)
+    monkeypatch.setattr(preflight, "check_prunable", None)  # a second check would fail
+    check_network(trial, Store(tmp_path), SHAPE)
+    with pytest.raises(InputError, match="cannot be checked for pruning: TypeError"):
+        check_network(trial_on("resnet20", "blocks.0.conv1"), Store(tmp_path), SHAPE)
+
+
+def test_no_gradient_is_computed_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a GPU, autograd takes it up at its first pass, and what forks afterwards cannot use it."""
+    here: list[int] = []
+    engine = torch.autograd.graph._engine_run_backward
+
+    def counted(*args: object, **kwargs: object) -> object:
+        here.append(1)
+        return engine(*args, **kwargs)  # type: ignore[arg-type]
+
+    for module in (torch.autograd, torch.autograd.graph):
+        monkeypatch.setattr(module, "_engine_run_backward", counted)
+    check_network(trial_on("resnet20", "blocks.0.conv1"), Store(tmp_path), SHAPE)
+    assert here == []
+    preflight._check(trial_on("resnet20", "blocks.0.conv1").track, SHAPE)
+    assert here
+
+
+def test_a_check_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "SECONDS", 0.0)
+    with pytest.raises(InputError, match=r"network timm:resnet18 cannot be checked .*stopped after 0 s(.|\n)*layer1.0"):
+        check_network(trial_on("timm:resnet18", "layer1.0.conv1"), Store(tmp_path), SHAPE)
+
+
+def test_classes_that_the_images_do_not_have_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="track mine@1 states 10 classes; the images have 7"):
+        check_network(trial_on("resnet20", "blocks.0.conv1"), Store(tmp_path), dataclasses.replace(SHAPE, classes=7))
+
+
+def test_a_trial_stops_before_it_trains(tmp_path: Path) -> None:
+    heard: list[str] = []
+    trial = trial_on("resnet8", "blocks.0.conv9", dataset="digits")
+    with pytest.raises(InputError, match="the network has no layer 'blocks.0.conv9'"):
+        run_trial(trial, Store(tmp_path), lambda stage, _: heard.append(stage))
+    assert heard == []

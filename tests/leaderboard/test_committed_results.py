@@ -1,0 +1,191 @@
+"""What is committed as a result is what its committed records give: no number in it was typed."""
+
+import lzma
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from prunemark.benchmark.run.executor import LocalProcesses
+from prunemark.benchmark.submission.locate import locate
+from prunemark.benchmark.training.arithmetic import can_be_portable
+from prunemark.contributions.contribute import Contribution, text_of
+from prunemark.contributions.rerun import Code, run_again
+from prunemark.contributions.review import disagreement
+from prunemark.contributions.verify import examine_board
+from prunemark.leaderboard.formats import citation, tables
+from prunemark.leaderboard.standings import board, release
+from prunemark.leaderboard.standings.reproduction import markdown, reproduce
+from prunemark.records import load
+from prunemark.records.source import read_methods
+from prunemark.setups.comparison import SETUPS
+from prunemark.setups.paper_tables import GRIDS
+
+LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
+FEWEST_SEEDS = 5
+
+
+@pytest.fixture(scope="module")
+def found():
+    return load.read_records(LEADERBOARD / "records")
+
+
+@pytest.fixture(scope="module")
+def standings(found):
+    return board.make_board(found)
+
+
+@pytest.mark.parametrize("id", GRIDS)
+def test_a_reproduced_table_is_that_of_its_records(id, tmp_path):
+    packed = LEADERBOARD / "reproductions" / f"{id}.jsonl.xz"
+    (tmp_path / packed.name).write_bytes(packed.read_bytes())
+    found = load.read_records(tmp_path)
+    assert not found.refused and len({r.outcome.seed for r in found.records}) >= FEWEST_SEEDS
+    assert markdown(reproduce(GRIDS[id], found.records)) == (LEADERBOARD / "reproductions" / f"{id}.md").read_text()
+
+
+def test_what_the_pages_say_of_the_reproduced_tables():
+    """The table and the sentences of docs/experiments.md."""
+    tables = {id: (LEADERBOARD / "reproductions" / f"{id}.md").read_text() for id in GRIDS}
+    page = (LEADERBOARD.parent / "docs" / "experiments.md").read_text()
+    said = " ".join(page.split())
+    for name, printed in (("1e-1", "1e-1"), ("1e-2", "1e-2"), ("1e-2, +60", "1e-2, 60 epochs longer")):
+        row = re.search(rf"^\| P30F90, {re.escape(name)} \| \S+ \| (.+?) \[(.+?)\] \|", tables["m1"], re.M)
+        assert f"| P30F90, {printed} | {row[1]} | {row[2]} |" in page
+    longer = re.search(r"M1: given \+60 .* \| not decided \| -(\S+) \[.* \| (\S+) \|", tables["m1"])
+    assert (
+        f"the smaller LR comes within {longer[1]} points" in said
+        and f"(p = {float(longer[2]):.3f})".replace("0.", ".") in said
+    )
+    p = {
+        (id, setup): re.search(
+            rf"under {setup}, P30\S*F90, 1e-1 beats scratch \(30%\) \| (.+?) \|.* \| (\S+) \|", tables[id]
+        )
+        for id in ("m2", "table4")
+        for setup in ("SX-A", "SX-B")
+    }
+    assert {key for key, found in p.items() if found[1] == "held"} == {
+        ("m2", "SX-A"),
+        ("m2", "SX-B"),
+        ("table4", "SX-B"),
+    }
+    in_m2, in_table4 = (f"{float(p[id, 'SX-A'][2]):.3f}".removeprefix("0") for id in ("m2", "table4"))
+    assert f"in m2 (p = {in_m2}), but not in the larger family of Table 4 (p = {in_table4})" in said
+
+
+def test_the_board_is_that_of_its_records(found, standings):
+    identifier = citation.identifier(None, citation.digest_of(standings.contents))
+    assert tables.render(standings, "markdown", identifier=identifier) == (LEADERBOARD / "BOARD.md").read_text()
+
+
+def test_nothing_on_the_board_was_tampered_with_or_is_missing(found, tmp_path):
+    """Of the tracks that have grown since the last release, every file; of all: the slow test."""
+    assert not found.refused
+    released = set(release.read_releases(LEADERBOARD / release.FOLDER)[0][-1].records)
+    grown = {record.outcome.track for record in found.records if record.record_sha256 not in released}
+    for part in ("records", "decisions"):
+        (tmp_path / part).mkdir()
+        for track in grown or {"cifar10-jpeg-small-weights@2"}:
+            (tmp_path / part / track).symlink_to(LEADERBOARD / part / track)
+    (tmp_path / "methods").symlink_to(LEADERBOARD / "methods")
+    examined = examine_board(tmp_path, disagreement)
+    assert [part.findings for part in examined] == [[]] * 5 and examined[0].sound and examined[3].sound
+    sources = read_methods(LEADERBOARD / "methods")
+    assert {r.outcome.method.source_sha256 for r in found.records} - {""} <= set(sources)
+
+
+@pytest.mark.slow
+def test_nothing_on_the_whole_board_was_tampered_with_or_is_missing():
+    assert [part.findings for part in examine_board(LEADERBOARD, disagreement)] == [[]] * 5
+
+
+@pytest.mark.slow
+def test_every_release_can_be_built_again_from_its_own_records():
+    releases, refused = release.read_releases(LEADERBOARD / release.FOLDER)
+    assert releases and not refused
+    for index, each in enumerate(releases):
+        earlier = release.earlier(releases[:index])
+        frozen = release.read_frozen(each, LEADERBOARD / "records")
+        release.check_field(board.make_board(frozen, earlier=earlier, release=each.id), each)
+
+
+def test_what_the_readme_says_of_the_board(standings):
+    """Its sentences, made from the records."""
+    said = " ".join((LEADERBOARD.parent / "README.md").read_text().split())
+    under = {
+        setup: [t for t in standings.tables if (t.track, t.setup) == ("digits-resnet8@1", setup)]
+        for setup in ("S2", "S3.1", "S3.2", "S4.2")
+    }
+    (at_90,) = (table for table in under["S2"] if table.level == "90%")
+    random = next(row for row in at_90.ranked if row.name == "Random").verdict
+    low, high = random.comparison.interval_pp
+    assert random.p_holm < 0.001
+    gap = f"{random.comparison.difference_pp:.2f} points better than L1-norm ([{low:+.2f}, {high:+.2f}], p < .001)"
+    assert "with 90 % of the filters removed. Under S2" in said and f"Random pruning then looks {gap}" in said
+    verdicts = {
+        setup: [row.verdict.word for table in found for row in table.ranked if row.verdict]
+        for setup, found in under.items()
+    }
+    methods = {row.name for table in under["S2"] for row in table.ranked} - {"L1-norm"}
+    better = {setup: words.count("better") for setup, words in verdicts.items()}
+    (number,) = {len(found) for found in verdicts.values()}
+    assert {len(row.seeds) for found in under.values() for table in found for row in table.ranked} == {10}
+    levels = {table.level for table in under["S2"]}
+    assert (len(methods), len(levels)) == (17, 3) and "(17 methods, three levels, ten seeds)" in said
+    assert f"{number} comparisons with L1-norm on this track" in said
+    first, *rest = [f"under {setup}, {better[setup] or 'none'}" for setup in verdicts]
+    assert f"U{first[1:]} of them end as better; {'; '.join(rest)}." in said
+    worse, equivalent, open = (verdicts["S4.2"].count(word) for word in ("worse", "equivalent", "undetermined"))
+    assert f"Under S4.2, {worse} end as worse, {equivalent} as equivalent and {open} as undetermined." in said
+    (strict,) = (table for table in under["S4.2"] if table.level == "90%")
+    same = next(row for row in strict.ranked if row.name == "Random").verdict
+    low, high = same.comparison.interval_pp
+    assert strict.seeds == at_90.seeds and len(strict.seeds) == 10 and same.word == "undetermined"
+    found = f"{same.comparison.difference_pp:+.2f} points ([{low:+.2f}, {high:+.2f}])"
+    assert f"Under S4.2 both get the same recipe. The difference is {found} and not significant." in said
+
+
+def test_every_track_of_digits_was_run_under_every_setup_of_the_paper(standings):
+    """Larger tracks are run where there is time."""
+    digits = [table for table in standings.tables if table.track.startswith("digits-")]
+    ran = {(table.track, table.level, table.setup) for table in digits}
+    places = {(table.track, level) for table in digits for level in table.levels}
+    assert ran == {(*place, setup) for place in places for setup in SETUPS}
+    assert all(len(table.seeds) >= FEWEST_SEEDS for table in standings.tables)
+
+
+def test_nothing_on_the_board_was_ever_rewritten_or_removed():
+    """Since packs are named by their content. Methods are in the same way; releases are written once."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=LEADERBOARD, capture_output=True, text=True, check=True).stdout
+
+    if git("rev-parse", "--is-shallow-repository").strip() == "true":
+        pytest.skip("a clone without its history cannot say what was rewritten: git fetch --unshallow")
+    packs = ["records/*@*/*.jsonl.xz", "decisions/*@*/*.jsonl.xz", "methods/*.json", "releases/*.json"]
+    assert git("log", "--diff-filter=DM", "--format=", "--name-only", "--", *packs) == ""
+
+
+def test_the_repository_stays_small():
+    packed = [*LEADERBOARD.rglob("*.jsonl.xz"), *LEADERBOARD.rglob("*.json")]
+    assert packed and sum(path.stat().st_size for path in packed) < 20 * 2**20
+    assert all(lzma.decompress(path.read_bytes()) for path in packed if path.suffix == ".xz")
+
+
+def test_a_record_in_portable_arithmetic_is_obtained_again_here(found):
+    """On whatever processor this runs, with the libraries that the record names."""
+    (record,) = (
+        r
+        for r in found.records
+        if (o := r.outcome).track == "digits-mlp7@2" and o.method.name == "L1-norm"
+        if (o.setup, o.level, o.seed) == ("S2", "50%", 0)
+    )
+    if not can_be_portable():
+        pytest.skip("this processor has no AVX2: its arithmetic cannot be the portable one")
+    shipped = {"L1-norm": text_of(locate("L1-norm")[1])}
+    code = Code({text.sha256: text for text in shipped.values()}, {name: t.class_name for name, t in shipped.items()})
+    again = run_again(record, Contribution((record,), {}, {}), code, LocalProcesses(1))
+    if "numpy: recorded" in again.words or "torch: recorded" in again.words:
+        pytest.skip(again.words)
+    assert again.state == "same", again.words

@@ -1,0 +1,206 @@
+"""Controls beside submissions: one row for equal layer ratios, and none that only repeats another's networks."""
+
+import dataclasses
+
+import numpy as np
+from scipy import stats
+from support.record_by_hand import looked_at
+
+from prunemark.leaderboard.standings.board import make_board
+from prunemark.records.load import Loaded
+from prunemark.records.outcome import RATIOS_OF, Failure
+
+ANCHOR = [94.0, 95.0, 93.6, 94.8, 94.4]
+BETTER = [96.2, 96.8, 96.0, 97.0, 96.2]
+
+
+def table(*groups):
+    return make_board(Loaded(tuple(record for group in groups for record in group))).tables[0]
+
+
+def row(found, name):
+    return next(r for r in (*found.ranked, *found.unranked) if r.name == name)
+
+
+def test_a_control_of_equal_ratios_is_one_row_whoever_it_ran_beside(make_records):
+    def allocated(record, word, kept):
+        compression = dataclasses.replace(record.outcome.compression, allocation=word, kept=kept)
+        return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, compression=compression))
+
+    random = make_records("Random", BETTER, role="control")
+    first = [allocated(r, "given", {"a": 1}) for r in random[:2]]
+    rest = [allocated(r, "uniform", {"a": 1}) for r in random[2:]]
+    other = [with_weights(allocated(r, "given", {"a": 2}), f"others {r.outcome.seed}") for r in random]
+    assert [r.name for r in table(make_records("L1-norm", ANCHOR), first, rest).ranked] == ["Random", "L1-norm"]
+    names = {r.name for r in table(make_records("L1-norm", ANCHOR), first, rest, other).ranked}
+    assert names == {"L1-norm", "Random (layer ratios 1)", "Random (layer ratios 2)"}
+
+
+def with_weights(record, sha256):
+    return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, weights_sha256=sha256))
+
+
+def lent(make_records, lender, scores, weights, **how):
+    """A control that was lent the ratios of this method; "" for the one with the level's own."""
+    settings = {RATIOS_OF: f"{lender} {lender.lower()} (q=2, p=1.5, lr=0:1e-1, 5:1e-2)"} if lender else {}
+    records = make_records("Random", scores, role="control", settings=settings, **how)
+    return [with_weights(r, f"{weights} {r.outcome.seed}") for r in records]
+
+
+def method(make_records, name, scores):
+    return make_records(name, scores, source=name.lower(), settings={"lr": "0:1e-1, 5:1e-2", "p": 1.5, "q": 2})
+
+
+def test_a_lent_control_is_compared_with_its_method_and_with_nobody_else(make_records):
+    """The numbers by scipy; the family is of such controls alone, and costs the ranked nothing."""
+    scores = {"A": BETTER, "B": [94.2, 95.2, 93.8, 95.0, 94.4]}
+    groups = [make_records("L1-norm", ANCHOR), *(method(make_records, n, s) for n, s in scores.items())]
+    controls = [lent(make_records, "A", ANCHOR, "1"), lent(make_records, "B", [94.0, 95.4, 93.8, 94.6, 94.8], "2")]
+    found, without = table(*groups, *controls), table(*groups)
+    assert found.ranked == without.ranked and len(found.ranked) == 3
+    a, b = (stats.ttest_rel(scores[n], [c.outcome.accuracy.test_percent for c in control])
+            for n, control in zip("AB", controls, strict=True))  # fmt: skip
+    low, high = a.confidence_interval()
+    said = row(found, "Random (layer ratios of A)").why
+    assert said.startswith(
+        f"a control: beside it A, with the same layer ratios, is at +2.08 pp [{low:+.2f}, {high:+.2f}]"
+    )
+    assert f"better (p {2 * a.pvalue:.3g}, Holm over 2 such controls)" in said and 2 * a.pvalue < b.pvalue
+    differences = np.subtract(scores["B"], [94.0, 95.4, 93.8, 94.6, 94.8])
+    sides = [
+        stats.ttest_1samp(differences + shift, 0, alternative=way).pvalue
+        for shift, way in ((1, "greater"), (-1, "less"))
+    ]
+    both = 2 * max(sides)  # the Holm family has A's too, which is larger
+    assert f"equivalent (p {both:.3g}, Holm over 2" in row(found, "Random (layer ratios of B)").why
+
+
+def test_a_lent_control_says_why_it_is_compared_with_nothing(make_records):
+    """Its method is not there, or not with all of the seeds, or under other settings, or the setup does not hold."""
+    anchor = make_records("L1-norm", ANCHOR)
+    control = lent(make_records, "A", BETTER, "1")
+    alone = "a control for A, which has no results to compare it with on these seeds"
+    assert row(table(anchor, control), "Random").why == alone
+    assert row(table(anchor, control, method(make_records, "A", BETTER[:4])), "Random").why == alone
+    other = make_records("A", BETTER, source="a", settings={"p": 1.0, "q": 2})
+    assert row(table(anchor, control, other), "Random").why == alone
+    longer = lent(make_records, "A", BETTER, "1", lr=(0.1, 0.1, 0.01))
+    assert "S3.2 does not hold" in row(table(anchor, longer, method(make_records, "A", BETTER)), "Random").why
+
+
+def test_ten_seeds_are_two_looks_for_lent_controls_too(make_records):
+    ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
+    mine = [*BETTER, *(score + 0.4 for score in BETTER)]
+    found = table(make_records("L1-norm", ten), method(make_records, "A", mine), lent(make_records, "A", ten, "1"))
+    first, last = (stats.ttest_rel(mine[:k], ten[:k]).pvalue for k in (5, 10))
+    assert f"(p {min(1, first / 0.2, last / 0.8):.3g}, Holm over 1" in row(found, "Random").why
+
+
+def test_a_lent_control_beside_an_anchor_of_ten_seeds_pays_for_a_first_look(make_records):
+    ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
+    groups = method(make_records, "Mine", BETTER), lent(make_records, "Mine", ANCHOR, "r")
+    found = table(make_records("L1-norm", ten), *groups)
+    p = stats.ttest_rel(BETTER, ANCHOR).pvalue
+    assert f", first look (p {min(1, p / 0.2):.3g}, Holm over 1" in row(found, "Random").why
+
+
+def failing(records, seed):
+    """The method failed on this seed: no accuracy, no weights."""
+    failure = Failure("pruning", "ValueError: no")
+    return [
+        r
+        if r.outcome.seed != seed
+        else dataclasses.replace(
+            r, outcome=dataclasses.replace(r.outcome, status="failed", failure=failure, accuracy=None)
+        )
+        for r in records
+    ]
+
+
+def test_a_method_counts_at_chance_beside_its_lent_control_too(make_records):
+    """And where the control has nothing on that seed, nothing is said: a seed is never left out for a failure."""
+    groups = make_records("L1-norm", ANCHOR), failing(method(make_records, "A", BETTER), 2)
+    control = lent(make_records, "A", ANCHOR, "1")
+    said = row(table(*groups, control), "Random").why
+    mine = [*BETTER[:2], 10.0, *BETTER[3:]]
+    assert f"is at {sum(mine) / 5 - sum(ANCHOR) / 5:+.2f} pp" in said
+    del control[2]
+    assert row(table(*groups, control), "Random").why == "partial: 4 of the anchor's 5 seeds"
+
+
+def test_five_seeds_that_are_left_of_ten_are_no_first_look_of_a_control(make_records):
+    ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
+    control = lent(make_records, "A", ten, "1")
+    groups = make_records("L1-norm", ten), method(make_records, "A", ten), control[:5] + control[6:8]
+    assert "such controls" not in row(table(*groups), "Random").why
+
+
+def test_looks_that_were_not_paid_for_give_a_lent_control_no_verdict(make_records):
+    six, more = [*ANCHOR, 94.0], [*BETTER, 96.0]
+    control = lent(make_records, "A", six, "1")
+    groups = (make_records("L1-norm", six), method(make_records, "A", more), control)
+    records = tuple(record for group in groups for record in group)
+    (found,) = make_board(Loaded(records), earlier={looked_at(control): {5}}).tables
+    said = row(found, "Random").why
+    assert "such controls" not in said and said.endswith("which are not the two looks 5 and 10: no verdict")
+    assert "such controls" in row(table(*groups), "Random").why
+
+
+def test_controls_that_are_the_same_networks_are_shown_once(make_records):
+    others = [("A", ANCHOR, "1"), ("B", BETTER, "2"), ("C", BETTER, "2"), ("", ANCHOR, "1")]
+    methods = [method(make_records, name, BETTER) for name in "ABC"]
+    found = table(make_records("L1-norm", ANCHOR), *methods, *(lent(make_records, *other) for other in others))
+    assert [r.name for r in found.ranked] == ["A", "B", "C", "L1-norm", "Random"]
+    assert row(found, "Random (layer ratios of A)").why == "the same networks as Random, on every seed"
+    assert "same networks as Random (layer ratios of B)" in row(found, "Random (layer ratios of C)").why
+    assert "beside it B" in row(found, "Random (layer ratios of B)").why
+
+
+def test_methods_that_are_the_same_networks_are_ranked_and_said_to_be(make_records):
+    """At a level that leaves one filter in most layers two criteria can pick the same one, seed by seed."""
+    first, second = method(make_records, "A", BETTER), method(make_records, "B", BETTER)
+    alike = [[with_weights(r, f"seed {r.outcome.seed}") for r in group] for group in (first, second)]
+    found = table(make_records("L1-norm", ANCHOR), *alike)
+    assert row(found, "B").flags == ("the same networks as A, on every seed",) and row(found, "A").flags == ()
+    assert row(found, "B").verdict == row(found, "A").verdict and len(found.ranked) == 3
+    alike[1][2] = with_weights(alike[1][2], "another")
+    assert row(table(make_records("L1-norm", ANCHOR), *alike), "B").flags == ()
+
+
+def test_a_control_that_was_submitted_as_a_method_too_is_compared_once(make_records):
+    """Somebody ran `submit Random` with more seeds than the control beside the anchor has: the same networks again."""
+    ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
+    submitted = make_records("Random", ten, settings={"allocation": "uniform"})
+    control = make_records("Random", ANCHOR, role="control")
+    weights = [[with_weights(r, f"random {r.outcome.seed}") for r in group] for group in (submitted, control)]
+    found = table(make_records("L1-norm", ten), *weights)
+    assert len(found.ranked) == 2 and {len(r.seeds) for r in found.ranked} == {10}
+    (repeated,) = found.unranked
+    assert repeated.why.startswith("the same networks as Random") and len(repeated.seeds) == 5
+    weights[1][3] = with_weights(weights[1][3], "another")
+    assert len(table(make_records("L1-norm", ten), *weights).ranked) == 3
+
+
+def test_controls_that_differ_on_one_seed_are_both_compared(make_records):
+    one, other = (lent(make_records, lender, BETTER, "same") for lender in ("A", "B"))
+    other[4] = with_weights(other[4], "another")
+    methods = [method(make_records, name, BETTER) for name in "AB"]
+    found = table(make_records("L1-norm", ANCHOR), *methods, one, other)
+    assert all("such controls" in row(found, f"Random (layer ratios of {name})").why for name in "AB")
+
+
+def test_methods_that_decide_alike_are_both_ranked(make_records):
+    alike = [[with_weights(r, f"{r.outcome.seed}") for r in make_records(n, BETTER)] for n in ("One", "Two")]
+    assert len(table(make_records("L1-norm", ANCHOR), *alike).ranked) == 3
+
+
+def test_a_method_keeps_its_name_where_an_earlier_form_of_it_was_withdrawn(make_records):
+    """Both are shown; the one that counts is not told apart from what does not."""
+    old = make_records("Mine", ANCHOR, source="0" * 64, key="old")
+    new = make_records("Mine", BETTER, source="1" * 64)
+    records = (*make_records("L1-norm", ANCHOR), *old, *new)
+    withdrawn = {record.record_sha256: "another formula" for record in old}
+    (found,) = make_board(Loaded(records, (), withdrawn)).tables
+    assert [r.name for r in found.ranked] == ["Mine", "L1-norm"]
+    assert [r.why for r in found.unranked] == ["invalidated: another formula"]
+    assert {r.name for r in table(records).ranked} == {"L1-norm", "Mine (source 00000000)", "Mine (source 11111111)"}
