@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from prunemark.setups.comparison import SETUPS, ComparisonSetup, chain
-from prunemark.setups.factors import FACTORS, HARNESS_FACTORS, Factor, Finding
+from prunemark.setups.factors import FACTORS, HARNESS_FACTORS, Factor, FactorFinding
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.values import State
 
@@ -21,7 +21,7 @@ class Assessment:
     (None when not even the first holds, or when it is refuted). `differing` names the refuted factors.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[FactorFinding, ...]
     setups: dict[str, State]
     established: str | None
     ceiling: str | None
@@ -33,7 +33,7 @@ def assess(
     pipelines: Sequence[Pipeline],
     *,
     setups: dict[str, ComparisonSetup] | None = None,
-    revise: Callable[[dict[str, Finding]], dict[str, Finding]] | None = None,
+    revise: Callable[[dict[str, FactorFinding]], dict[str, FactorFinding]] | None = None,
 ) -> Assessment:
     """Compares every pair of the pipelines by every factor and reads the setups off the findings.
 
@@ -121,7 +121,7 @@ def admits_scratch(setup: ComparisonSetup) -> bool:
     return not any(HARNESS_FACTORS[id].of_the_pruned for id in setup.factors)
 
 
-def violations(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> list[Finding]:
+def violations(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> list[FactorFinding]:
     """The findings that keep a setup from holding between the first pipeline and each of the others.
 
     The first is the reference (the leaderboard's anchor); a pipeline that shares everything with it is fair.

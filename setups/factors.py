@@ -23,7 +23,7 @@ LR_TOLERANCE_LOG10 = 0.02
 
 
 @dataclass(frozen=True)
-class Finding:
+class FactorFinding:
     """What one factor says about two pipelines, with both values and the reason in words."""
 
     factor: str
@@ -63,10 +63,10 @@ class Factor:
             return State.NOT_APPLICABLE, "scratch training has no such stage"
         return self.decide(left, right)
 
-    def compare(self, left: Pipeline, right: Pipeline) -> Finding:
+    def compare(self, left: Pipeline, right: Pipeline) -> FactorFinding:
         """As `judge`, with both values as people read them."""
         state, why = self.judge(left, right)
-        return Finding(self.id, state, why, show(self.extract(left)), show(self.extract(right)))
+        return FactorFinding(self.id, state, why, show(self.extract(left)), show(self.extract(right)))
 
 
 def show(leaf: Leaf[Any]) -> str:

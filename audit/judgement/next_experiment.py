@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prunemark.audit.judgement.noise import runs_needed
 from prunemark.audit.judgement.verdict import Evidence, position, threshold
-from prunemark.setups.factors import Finding
+from prunemark.setups.factors import FactorFinding
 from prunemark.setups.values import State
 
 
@@ -76,5 +76,5 @@ def _or_state_the_base(e: Evidence) -> str:
 
 
 def _values(e: Evidence) -> str:
-    finding: Finding = e.pair.findings["pruning_epochs"]
+    finding: FactorFinding = e.pair.findings["pruning_epochs"]
     return f"{e.pair.winner.name} {finding.left}, {e.pair.loser.name} {finding.right}"

@@ -14,7 +14,7 @@ from functools import lru_cache
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.judgement.pipelines import counts_flops, make_pipeline, reported, states_macs
 from prunemark.setups.assessment import Assessment, assess
-from prunemark.setups.factors import LR_TOLERANCE_LOG10, Finding
+from prunemark.setups.factors import LR_TOLERANCE_LOG10, FactorFinding
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.values import (
     NOT_APPLICABLE,
@@ -61,7 +61,7 @@ class Pair:
     left: Pipeline
     right: Pipeline
     assessment: Assessment
-    findings: Mapping[str, Finding]
+    findings: Mapping[str, FactorFinding]
 
     @property
     def through_sx(self) -> bool:
@@ -76,7 +76,7 @@ def make_pair(winner: Entry, loser: Entry) -> Pair:
     absolute = all(states_macs(e) for e in (winner, loser))
     left, right = (make_pipeline(e, same, absolute) if same else _cached(e, absolute) for e in (winner, loser))
 
-    def revise(findings: dict[str, Finding]) -> dict[str, Finding]:
+    def revise(findings: dict[str, FactorFinding]) -> dict[str, FactorFinding]:
         return _revised(findings, winner, loser, left, right)
 
     found = assess([left, right], revise=revise)
@@ -108,8 +108,8 @@ def _cached(entry: Entry, absolute: bool) -> Pipeline:
 
 
 def _revised(
-    findings: dict[str, Finding], winner: Entry, loser: Entry, left: Pipeline, right: Pipeline
-) -> dict[str, Finding]:
+    findings: dict[str, FactorFinding], winner: Entry, loser: Entry, left: Pipeline, right: Pipeline
+) -> dict[str, FactorFinding]:
     found = dict(findings)
     if found["compression"].state is State.REFUTED and _more_compressed(left, right):
         why = f"{found['compression'].left} against {found['compression'].right}: the claimed winner is compressed more"
@@ -146,7 +146,7 @@ def _revised(
     return found
 
 
-def _structural(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -> dict[str, str]:
+def _structural(found: Mapping[str, FactorFinding], left: Pipeline, right: Pipeline) -> dict[str, str]:
     """What silence cannot hide: a trained base is no random initialisation, sparse training has no retraining."""
     kinds = {left.kind, right.kind}
     if "scratch" in kinds or len(kinds) == 1:
@@ -161,7 +161,7 @@ def _structural(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -
     return {factor: why for factor in factors if found[factor].state is State.UNDECIDABLE}
 
 
-def _equal_stage_by_stage(found: Mapping[str, Finding], left: Pipeline, right: Pipeline) -> list[str]:
+def _equal_stage_by_stage(found: Mapping[str, FactorFinding], left: Pipeline, right: Pipeline) -> list[str]:
     """The totals that are equal because every stage was declared to be, whatever it is."""
     stages = list(zip(left.stages, right.stages, strict=True))
     if any(NOT_REPORTED in (a.epochs, b.epochs) for a, b in stages) or left.kind != right.kind:
