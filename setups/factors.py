@@ -33,7 +33,7 @@ class FactorFinding:
     right: str
 
 
-Verdict = tuple[State, str]
+StateWithReason = tuple[State, str]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Factor:
     title: str
     source: str
     extract: Callable[[Pipeline], Leaf[Any]]
-    decide: Callable[[Pipeline, Pipeline], Verdict]
+    decide: Callable[[Pipeline, Pipeline], StateWithReason]
     of_the_pruned: bool = False
     reads: Callable[[Pipeline], Hashable] | None = None
 
@@ -57,7 +57,7 @@ class Factor:
         """All that this factor looks at: pipelines of one reading are alike to it."""
         return pipeline.kind == "scratch", (self.reads or self.extract)(pipeline)
 
-    def judge(self, left: Pipeline, right: Pipeline) -> Verdict:
+    def judge(self, left: Pipeline, right: Pipeline) -> StateWithReason:
         """Decides this factor between two pipelines: the state and why. Never raises."""
         if self.of_the_pruned and (left.kind == "scratch") != (right.kind == "scratch"):
             return State.NOT_APPLICABLE, "scratch training has no such stage"
@@ -82,10 +82,10 @@ def _relative(tolerance: float) -> Callable[[float, float], bool]:
 
 def _by_value(
     extract: Callable[[Pipeline], Leaf[Any]], equal: Callable[[Any, Any], bool], rule: str
-) -> Callable[[Pipeline, Pipeline], Verdict]:
+) -> Callable[[Pipeline, Pipeline], StateWithReason]:
     """The common rule: compare one leaf of each side."""
 
-    def decide(left: Pipeline, right: Pipeline) -> Verdict:
+    def decide(left: Pipeline, right: Pipeline) -> StateWithReason:
         a, b = extract(left), extract(right)
         return (state := compare(a, b, equal)), _why(state, a, b, rule)
 
@@ -104,7 +104,7 @@ def _why(state: State, a: Leaf[Any], b: Leaf[Any], rule: str) -> str:
     return f"{show(a)} against {show(b)} ({'structural: one side has no such thing' if structural else rule})"
 
 
-def _network(left: Pipeline, right: Pipeline) -> Verdict:
+def _network(left: Pipeline, right: Pipeline) -> StateWithReason:
     state = compare(left.network, right.network, _same_name)
     macs = compare(left.dense_macs, right.dense_macs, _relative(DENSE_MACS_TOLERANCE))
     if state is State.HOLDS and macs is State.REFUTED:
@@ -139,7 +139,7 @@ def _silent(leaf: Leaf[float]) -> bool:
     return isinstance(leaf, NotReported) and leaf.token is None
 
 
-def _compression(left: Pipeline, right: Pipeline) -> Verdict:
+def _compression(left: Pipeline, right: Pipeline) -> StateWithReason:
     """By a quantity that both sides state, the speed-up first: a speed-up and a sparsity cannot be compared."""
     for a, b in ((left.speedup, right.speedup), (_remaining(left), _remaining(right))):
         if not (_silent(a) or _silent(b)):
@@ -158,7 +158,7 @@ def _within_base_tolerance(a: float, b: float) -> bool:
     return abs(a - b) <= BASE_ACCURACY_TOLERANCE_PP + 1e-9  # 76.15 - 76.05 is 0.1 on paper, not in binary
 
 
-def _base_model(left: Pipeline, right: Pipeline) -> Verdict:
+def _base_model(left: Pipeline, right: Pipeline) -> StateWithReason:
     """Same id; else the same declared source. Accuracies too far apart refute it unless the ids are equal."""
     a, b = left.base, right.base
     by_id = compare(a.id, b.id, lambda x, y: x == y)
