@@ -23,7 +23,7 @@ Disagreement = Callable[[Compression, Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Defect:
     """One thing that is not sound: what it is called, and why. `tampered` if somebody changed what may not change."""
 
     name: str
@@ -37,12 +37,12 @@ class Examined:
 
     part: str
     sound: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Defect] = field(default_factory=list)
 
     def refuse(self, name: str, problem: Exception | str, tampered: bool = False) -> None:
         """Notes what is wrong, in one line."""
         why = str(problem).splitlines()[0].removeprefix(f"{name} ")
-        self.findings.append(Finding(name, why, tampered or isinstance(problem, RuleBroken)))
+        self.findings.append(Defect(name, why, tampered or isinstance(problem, RuleBroken)))
 
 
 def examine_board(folder: Path, disagreement: Disagreement) -> list[Examined]:
