@@ -28,7 +28,7 @@ MOST_INDICES = 1 << 24  # of one layer's mask
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReviewFinding:
     """What is wrong with a contribution: 'broken' by a rule, or 'undecided' because the machines differ."""
 
     state: Literal["broken", "undecided"]
@@ -47,7 +47,7 @@ def examine(
     shipped: Mapping[str, str],
     identity: Callable[[Record], str],
     looks: tuple[int, int],
-) -> list[Finding]:
+) -> list[ReviewFinding]:
     """All that is wrong with what is `new`, beside what a board holds already.
 
     `shipped` gives the source hash of each method of this repository by its name; `identity` says which trial a
@@ -68,7 +68,7 @@ def examine(
     broken += [f"record {label(record)} {what}" for record in new.records if (what := _against_decision(record, new))]
     broken += list(_left_over(new, held))
     broken += outgrown(anchor_seeds(held.records), anchor_seeds(new.records), looks)
-    return [Finding("broken", text) for text in broken] + list(_repeats(new.records, held.records, identity))
+    return [ReviewFinding("broken", text) for text in broken] + list(_repeats(new.records, held.records, identity))
 
 
 def _against_rules(record: Record) -> Iterator[str]:
@@ -207,7 +207,9 @@ def _left_over(new: Contribution, held: Contribution) -> Iterator[str]:
             yield f"a second decision is there for record {sha256[:12]}"
 
 
-def _repeats(new: Sequence[Record], held: Sequence[Record], identity: Callable[[Record], str]) -> Iterator[Finding]:
+def _repeats(
+    new: Sequence[Record], held: Sequence[Record], identity: Callable[[Record], str]
+) -> Iterator[ReviewFinding]:
     """Trials that are there already: no record takes another's place, and two outcomes of one trial cannot both be."""
     first = {identity(record): record for record in held}
     for record in new:
@@ -218,7 +220,11 @@ def _repeats(new: Sequence[Record], held: Sequence[Record], identity: Callable[[
         machine = other_machine(other.observed, record.observed)
         there = f"record {label(record)}: the trial is there already, as {other.record_sha256[:12]}"
         if difference is None:
-            yield Finding("broken", f"{there}, with the same outcome. Leave it out, as --contribute does")
+            yield ReviewFinding("broken", f"{there}, with the same outcome. Leave it out, as --contribute does")
             continue
         text = f"{there}, and {difference.field} is {difference.recorded} there, {difference.here} here"
-        yield Finding("undecided", f"{text}. The machines differ ({machine})") if machine else Finding("broken", text)
+        yield (
+            ReviewFinding("undecided", f"{text}. The machines differ ({machine})")
+            if machine
+            else ReviewFinding("broken", text)
+        )
