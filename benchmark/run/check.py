@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from prunemark.benchmark.images.data import load_split, prepare, tensor_dict
 from prunemark.benchmark.networks.registry import build_network
-from prunemark.benchmark.run.doctor import Finding
+from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import MethodDescription, MethodSource
@@ -37,12 +37,12 @@ ADVICE = {
 }
 
 
-def check_method(name: str, source: MethodSource, settings: dict[str, str], track: str | None) -> list[Finding]:
+def check_method(name: str, source: MethodSource, settings: dict[str, str], track: str | None) -> list[CheckResult]:
     """All findings, in the order in which a trial would meet them; the last one is 'broken' where it would end.
 
     Forks: call it in a process whose torch has one thread. Raises InputError for an unknown track or setting.
     """
-    findings = [Finding("class", "fine", f"{source.class_name} in {Path(source.path).name}")]
+    findings = [CheckResult("class", "fine", f"{source.class_name} in {Path(source.path).name}")]
     try:
         description = describe_in_child(source, name)
     except ChildFailed as failure:
@@ -50,17 +50,17 @@ def check_method(name: str, source: MethodSource, settings: dict[str, str], trac
     values = description.with_settings(settings)
     found = find_track(track or SMALL_TRACK[description.granularity])
     shown = ", ".join(f"{key}={value}" for key, value in values.items()) or "no settings"
-    findings.append(Finding("contract", "fine", f"{what_it_prunes(description.granularity)}; {shown}"))
+    findings.append(CheckResult("contract", "fine", f"{what_it_prunes(description.granularity)}; {shown}"))
     if not runs_on(description.granularity, found):
         advice = f"choose another track, such as {SMALL_TRACK[description.granularity]}"
-        return [*findings, Finding("track", "broken", f"{found.id} {what_it_prunes(found.granularity)}", advice)]
+        return [*findings, CheckResult("track", "broken", f"{found.id} {what_it_prunes(found.granularity)}", advice)]
     competitor = Competitor(
         name, "pruned", "submission", source, tuple(values.items()), description.granularity, description.own
     )
     return findings + _try_levels(competitor, found, source) + _remarks(description)
 
 
-def _try_levels(competitor: Competitor, track: Track, source: MethodSource) -> list[Finding]:
+def _try_levels(competitor: Competitor, track: Track, source: MethodSource) -> list[CheckResult]:
     """Prunes an untrained network at every level, twice: the same seed has to give the same decision."""
     findings = []
     with tempfile.TemporaryDirectory(prefix="prunemark-check-") as folder:
@@ -78,7 +78,7 @@ def _try_levels(competitor: Competitor, track: Track, source: MethodSource) -> l
     return findings
 
 
-def _try_level(competitor: Competitor, track: Track, level: Level, base: Path, data: Path) -> Finding:
+def _try_level(competitor: Competitor, track: Track, level: Level, base: Path, data: Path) -> CheckResult:
     budget = budget_for(track, SETUP, level, "pruned")
     trial = Trial(track, level, SETUP, 0, competitor, budget, "cpu", track.pruning_seconds_limit)
     decisions = []
@@ -96,29 +96,29 @@ def _try_level(competitor: Competitor, track: Track, level: Level, base: Path, d
     kept = f"keeps {' / '.join(map(str, counts.values()))} {track.granularity}s; {epochs} epochs trained"
     if decisions[0] != decisions[1]:
         advice = "draw every random number from context.generator, so that a seed gives one result"
-        return Finding(f"level {level.name}", "note", f"{kept}; a second run with the same seed differs", advice)
-    return Finding(f"level {level.name}", "fine", f"{kept}; the same when run again")
+        return CheckResult(f"level {level.name}", "note", f"{kept}; a second run with the same seed differs", advice)
+    return CheckResult(f"level {level.name}", "fine", f"{kept}; the same when run again")
 
 
-def _broken(what: str, failure: ChildFailed, source: MethodSource) -> Finding:
+def _broken(what: str, failure: ChildFailed, source: MethodSource) -> CheckResult:
     """The failure with the line of the submitted file that it came from."""
     places = re.findall(rf'File "{re.escape(source.path)}", line (\d+), in (\w+)', failure.trace)
     place = f" (line {places[-1][0]}, in {places[-1][1]})" if places else ""
     advice = ADVICE.get(failure.status, "")
     if failure.status == "failed" and places:
         advice = f"correct the method at the line named; {advice}"
-    return Finding(what, "broken", f"{failure.rule}: {failure.evidence}{place}", advice)
+    return CheckResult(what, "broken", f"{failure.rule}: {failure.evidence}{place}", advice)
 
 
-def _remarks(description: MethodDescription) -> list[Finding]:
+def _remarks(description: MethodDescription) -> list[CheckResult]:
     remarks = []
     if not description.summary:
         remarks.append(
-            Finding("docstring", "note", "none", "say in one sentence what it is and where it was published")
+            CheckResult("docstring", "note", "none", "say in one sentence what it is and where it was published")
         )
     if description.retraining is None:
         what = f"none declared: the track's is used under {listed_where(lambda setup: setup.own_retraining_lr)}"
         remarks.append(
-            Finding("own recipe", "note", what, "declare one with `retraining = OwnRecipe(...)` if it has one")
+            CheckResult("own recipe", "note", what, "declare one with `retraining = OwnRecipe(...)` if it has one")
         )
     return remarks

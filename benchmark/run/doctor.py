@@ -33,7 +33,7 @@ else:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at: `state` is 'fine', 'note' or 'broken'."""
 
     what: str
@@ -46,9 +46,9 @@ class Finding:
         return asdict(self)
 
 
-def examine(home: Path) -> list[Finding]:
+def examine(home: Path) -> list[CheckResult]:
     """All findings, looked at together: each import in its own process, since a broken library can take one down."""
-    checks: tuple[Callable[[], Finding], ...] = (
+    checks: tuple[Callable[[], CheckResult], ...] = (
         _python,
         lambda: _import("torch", "pip install torch"),
         _torchvision,
@@ -61,11 +61,11 @@ def examine(home: Path) -> list[Finding]:
         return list(pool.map(lambda check: check(), checks))
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     version = ".".join(map(str, sys.version_info[:3]))
     if (3, 11) <= sys.version_info < (3, 14):
-        return Finding("Python", "fine", version)
-    return Finding("Python", "broken", version, "Prunemark runs on Python 3.11 to 3.13")
+        return CheckResult("Python", "fine", version)
+    return CheckResult("Python", "broken", version, "Prunemark runs on Python 3.11 to 3.13")
 
 
 def _try(code: str) -> tuple[bool, str]:
@@ -75,16 +75,16 @@ def _try(code: str) -> tuple[bool, str]:
     return done.returncode == 0, lines[-1] if lines else ""
 
 
-def _import(module: str, advice: str) -> Finding:
+def _import(module: str, advice: str) -> CheckResult:
     works, said = _try(f"import {module}; print(getattr({module}, '__version__', 'installed'))")
-    return Finding(module, "fine" if works else "broken", said, "" if works else advice)
+    return CheckResult(module, "fine" if works else "broken", said, "" if works else advice)
 
 
-def _torchvision() -> Finding:
+def _torchvision() -> CheckResult:
     works, said = _try("import torchvision; print(torchvision.__version__)")
     if works:
-        return Finding("torchvision", "fine", said)
-    return Finding("torchvision", "broken", said, advice_for(said))
+        return CheckResult("torchvision", "fine", said)
+    return CheckResult("torchvision", "broken", said, advice_for(said))
 
 
 def advice_for(error: str) -> str:
@@ -95,20 +95,20 @@ def advice_for(error: str) -> str:
     return "pip install torchvision"
 
 
-def _gpu() -> Finding:
+def _gpu() -> CheckResult:
     works, said = _try(ON_THE_GPU)
     if not works or said == "none":
-        return Finding("GPU", "note", "none seen by torch", "the digits tracks need none")
+        return CheckResult("GPU", "note", "none seen by torch", "the digits tracks need none")
     if said.startswith(BROKEN):
         advice = "install a torch made for this GPU and its driver, or stay with --device cpu"
-        return Finding("GPU", "broken", said.removeprefix(BROKEN), advice)
-    return Finding("GPU", "fine", said, "use it with --device cuda")
+        return CheckResult("GPU", "broken", said.removeprefix(BROKEN), advice)
+    return CheckResult("GPU", "fine", said, "use it with --device cuda")
 
 
-def _disk(home: Path) -> Finding:
+def _disk(home: Path) -> CheckResult:
     place = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(place).free
     found = f"{free / 2**30:.1f} GiB free at {place}"
     if free < MINIMUM_FREE_BYTES:
-        return Finding("disk", "broken", found, "make room, or choose another folder with --home")
-    return Finding("disk", "fine", found)
+        return CheckResult("disk", "broken", found, "make room, or choose another folder with --home")
+    return CheckResult("disk", "fine", found)

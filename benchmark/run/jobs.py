@@ -11,7 +11,7 @@ import torch
 import torch_pruning  # noqa: F401
 
 from prunemark.benchmark.run.check import check_method
-from prunemark.benchmark.run.doctor import Finding
+from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import MethodDescription, MethodSource
@@ -35,7 +35,7 @@ def describe_job(report: Report, source: MethodSource, name: str) -> MethodDescr
 
 def check_job(
     report: Report, name: str, source: MethodSource, settings: dict[str, str], track: str | None
-) -> list[Finding]:
+) -> list[CheckResult]:
     """Whether a submission is well-formed."""
     torch.set_num_threads(1)
     return check_method(name, source, settings, track)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from prunemark.benchmark.run.doctor import Finding
+from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.run.executor import Event, Executor, Job
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.renamed import locate_here, remember
@@ -59,7 +59,7 @@ class Watcher(Protocol):
 def describe_methods(specs: dict[str, MethodSource], home: Home, executor: Executor) -> dict[str, MethodDescription]:
     """What each method declares; from the store where its code is known already.
 
-    Finding it out executes the method's file, in a child process. Raises InputError when it cannot be used.
+    CheckResult it out executes the method's file, in a child process. Raises InputError when it cannot be used.
     """
     keys = {
         name: key_of(
@@ -101,10 +101,10 @@ def _stored_description(store: Store, key: str) -> MethodDescription | None:
     return MethodDescription.from_dict(json.loads((folder / "description.json").read_text())) if folder else None
 
 
-def check(spec: str, settings: dict[str, str], track: str | None, executor: Executor) -> list[Finding]:
+def check(spec: str, settings: dict[str, str], track: str | None, executor: Executor) -> list[CheckResult]:
     """Whether a method is well-formed, found out in a process of its own. Raises InputError."""
     name, source = locate(spec)
-    found: list[Finding] = []
+    found: list[CheckResult] = []
 
     def listen(event: Event) -> None:
         if event.kind == "failed":
