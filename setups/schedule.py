@@ -16,7 +16,7 @@ from typing import Literal
 
 from prunemark.setups.errors import InputError
 
-Kind = Literal["step", "cosine", "one-cycle"]
+ScheduleShape = Literal["step", "cosine", "one-cycle"]
 MAX_EPOCHS = 100_000
 ONE_CYCLE_RISE, ONE_CYCLE_START, ONE_CYCLE_END = 0.3, 1 / 25, 1e-4  # torch.optim.lr_scheduler.OneCycleLR
 
@@ -30,7 +30,7 @@ class LRSchedule:
     the schedule has without warm-up. Raises InputError when the milestones do not make a schedule.
     """
 
-    kind: Kind
+    kind: ScheduleShape
     epochs: int
     points: tuple[tuple[int, float], ...]
     warmup_epochs: int = 0
