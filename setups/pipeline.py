@@ -13,7 +13,7 @@ from typing import Literal
 from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, from_vector
 from prunemark.setups.values import NOT_REPORTED, Leaf, NotApplicable, NotReported, known
 
-Kind = Literal["pruned", "scratch", "pruned_at_init", "sparse_training", "dense"]
+PipelineKind = Literal["pruned", "scratch", "pruned_at_init", "sparse_training", "dense"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Pipeline:
 
     name: str
     method: str
-    kind: Kind = "pruned"
+    kind: PipelineKind = "pruned"
     dataset: Leaf[str] = NOT_REPORTED
     network: Leaf[str] = NOT_REPORTED
     dense_macs: Leaf[float] = NOT_REPORTED

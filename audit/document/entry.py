@@ -22,10 +22,10 @@ from prunemark.audit.document.scope import Found, Scope
 from prunemark.audit.document.stages import MAX_REPEAT, ROLES, Slot, Stage, sorted_into_slots
 from prunemark.audit.document.yaml_nodes import Node
 from prunemark.setups.errors import InputError, unknown_name
-from prunemark.setups.pipeline import Kind
+from prunemark.setups.pipeline import PipelineKind
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED
 
-KINDS = get_args(Kind)
+KINDS = get_args(PipelineKind)
 NUMBER = number(0, what="a number that is not negative")
 POSITIVE = number(0, above=True, what="a number above 0")
 COUNT = number(1, 1e6, what="a number of runs, at least 1")
@@ -81,7 +81,7 @@ class Entry:
 
     name: str
     method: str
-    kind: Kind
+    kind: PipelineKind
     leaves: Mapping[str, Reported]
     slots: Mapping[str, Slot]
     quoted: bool = False
@@ -119,7 +119,7 @@ def read_entry(name: str, scope: Scope) -> Entry:
     )
 
 
-def _kind(name: str, node: Node) -> Kind:
+def _kind(name: str, node: Node) -> PipelineKind:
     given = node.entries.get("kind")
     if given is None:
         return "pruned"
@@ -171,7 +171,7 @@ def _stage(scope: Scope, name: str, role: str, key: str, faults: list[str]) -> S
     return Stage(ROLES[role], epochs, lr, repeat)
 
 
-def _for_kind(leaves: dict[str, Reported], kind: Kind, name: str) -> dict[str, Reported]:
+def _for_kind(leaves: dict[str, Reported], kind: PipelineKind, name: str) -> dict[str, Reported]:
     """What follows from the kind: scratch and sparse training have no base, pruning at init a random one."""
     if kind in ("scratch", "sparse_training"):
         silent = [leaf for leaf in ("base.id", "base.source", "base.top1") if leaves[leaf].value == NOT_REPORTED]
