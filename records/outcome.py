@@ -24,7 +24,7 @@ Status = Literal["ok", "failed", "timeout", "out_of_memory", "budget_exceeded", 
 MACHINE_STATUSES = ("timeout", "out_of_memory")
 """How a trial also ends where the machine is slow, small or busy: it says as much of the machine as of the method."""
 Role = Literal["submission", "anchor", "control", "reference"]
-Kind = Literal["pruned", "scratch", "dense"]
+TrialKind = Literal["pruned", "scratch", "dense"]
 Layout = Literal["contiguous", "channels_last"]
 
 
@@ -45,7 +45,7 @@ class Method(Part):
     """Who competes: the code by its hash, the settings by their values."""
 
     name: str
-    kind: Kind
+    kind: TrialKind
     role: Role
     source_sha256: str
     settings: dict[str, bool | int | float | str]

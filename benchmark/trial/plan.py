@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from prunemark.benchmark.submission.locate import MethodSource, SettingValue
-from prunemark.records.outcome import Kind, Role
+from prunemark.records.outcome import Role, TrialKind
 from prunemark.setups.budget import OWN_NOTHING, Budget, Own, budget_for, notation, speedup_of
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError
@@ -28,7 +28,7 @@ class Competitor:
     """
 
     name: str
-    kind: Kind
+    kind: TrialKind
     role: Role
     source: MethodSource | None
     settings: tuple[tuple[str, SettingValue], ...]
