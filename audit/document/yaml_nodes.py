@@ -19,7 +19,7 @@ MAX_BYTES = 2_000_000
 MAX_NODES = 50_000
 MAX_DEPTH = 40
 
-Kind = Literal["scalar", "mapping", "sequence"]
+NodeKind = Literal["scalar", "mapping", "sequence"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Node:
     values below it, aliases written out.
     """
 
-    kind: Kind
+    kind: NodeKind
     where: str
     text: str = ""
     quoted: bool = False
