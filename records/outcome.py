@@ -28,7 +28,7 @@ TrialKind = Literal["pruned", "scratch", "dense"]
 Layout = Literal["contiguous", "channels_last"]
 
 
-class Part:
+class RecordPart:
     """A part of a record: what it does not know is refused when it is read, and so are NaN and infinity.
 
     `LATER` are the fields that were added after records had been published: where one has its default it is not
@@ -41,7 +41,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Method(Part):
+class Method(RecordPart):
     """Who competes: the code by its hash, the settings by their values."""
 
     name: str
@@ -58,7 +58,7 @@ class Method(Part):
 
 
 @dataclass(frozen=True)
-class Stage(Part):
+class Stage(RecordPart):
     """One stage as executed and metered. `lr` is the LR of each epoch of training.
 
     `samples` were handed out; `forward_macs` and `backward_macs` were executed on them, the latter twice the former
@@ -77,7 +77,7 @@ class Stage(Part):
 
 
 @dataclass(frozen=True, slots=True)  # of which a board holds more than of anything else: a quarter of the memory
-class EpochPoint(Part):
+class EpochPoint(RecordPart):
     """One point of a training curve; a value that was not finite is None."""
 
     epoch: int
@@ -87,7 +87,7 @@ class EpochPoint(Part):
 
 
 @dataclass(frozen=True)
-class Compression(Part):
+class Compression(RecordPart):
     """What was asked for and what was reached. MACs are per example, in the convention of the record."""
 
     target_speedup: float | None
@@ -104,7 +104,7 @@ class Compression(Part):
 
 
 @dataclass(frozen=True)
-class Accuracy(Part):
+class Accuracy(RecordPart):
     """Of the final model on the test split, last epoch, opened once. `correct` is one bit per example."""
 
     test_percent: float
@@ -125,7 +125,7 @@ def pack_correctness(correct: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
 
 
 @dataclass(frozen=True)
-class Diagnostics(Part):
+class Diagnostics(RecordPart):
     """How well the pruned network could be trained, from the validation curve of its retraining.
 
     `trainability_percent` is the mean accuracy over the first LR stage, of `first_stage_epochs`; `mean_jsv` the
@@ -144,7 +144,7 @@ class Diagnostics(Part):
 
 
 @dataclass(frozen=True)
-class Tried(Part):
+class Tried(RecordPart):
     """One LR configuration of a tuned trial, and the validation accuracy at its last epoch."""
 
     lr: str
@@ -152,7 +152,7 @@ class Tried(Part):
 
 
 @dataclass(frozen=True)
-class BaseModel(Part):
+class BaseModel(RecordPart):
     """The checkpoint that was pruned: its content hash, how it was trained, its measured test accuracy."""
 
     sha256: str
@@ -161,7 +161,7 @@ class BaseModel(Part):
 
 
 @dataclass(frozen=True)
-class Failure(Part):
+class Failure(RecordPart):
     """Why there is no result: the rule that ended the trial, and the evidence."""
 
     rule: str
@@ -170,7 +170,7 @@ class Failure(Part):
 
 
 @dataclass(frozen=True)
-class Outcome(Part):
+class Outcome(RecordPart):
     """What the inputs determine. `trial_key` is the hash of all of them."""
 
     trial_key: str
@@ -214,7 +214,7 @@ class Outcome(Part):
 
 
 @dataclass(frozen=True)
-class Latency(Part):
+class Latency(RecordPart):
     """Measured forward passes of the final model, in milliseconds per batch: median and quartiles."""
 
     LATER = ("layout",)
@@ -233,7 +233,7 @@ class Latency(Part):
 
 
 @dataclass(frozen=True)
-class Observed(Part):
+class Observed(RecordPart):
     """What the clock and the machine say about the run.
 
     `latency` is of one image; `passes` are the same model with a large batch and in the other memory layout;

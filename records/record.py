@@ -19,7 +19,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from prunemark.records.outcome import Accuracy, Observed, Outcome, Part, Stage
+from prunemark.records.outcome import Accuracy, Observed, Outcome, RecordPart, Stage
 from prunemark.setups.errors import InputError, RuleBroken
 from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
 from prunemark.setups.schedule import from_vector
@@ -29,7 +29,7 @@ SCHEMA = "prunemark-record/1"
 
 
 @dataclass(frozen=True)
-class Record(Part):
+class Record(RecordPart):
     """One trial, whole."""
 
     schema: str
