@@ -23,10 +23,10 @@ from prunemark.records.outcome import (
     EpochPoint,
     Failure,
     Latency,
+    MeteredStage,
     Method,
     Observed,
     Outcome,
-    Stage,
     pack_correctness,
 )
 from prunemark.records.pack import line_of, write_lines
@@ -79,20 +79,20 @@ def _outcome(track: Track, setup: str, level: str, index: int, seed: int, bits: 
         track.anchor if index == 0 else f"Method{index:02d}", "pruned", "submission" if index else "anchor",
         _HASHES[index], {"allocation": "uniform", "power": 2.0}, SUMMARY,
     )  # fmt: skip
-    stage = Stage(EPOCHS, (0.1,) * 15 + (0.01,) * 15, 270, 32910, 10**10, 10**9, 2 * 10**9)
+    stage = MeteredStage(EPOCHS, (0.1,) * 15 + (0.01,) * 15, 270, 32910, 10**10, 10**9, 2 * 10**9)
     failed = index == METHODS - 1 and seed % 4 == 3
     outcome = Outcome(
         trial_key=_name("trial", track.id, setup, level, index, seed), track=track.id, track_terms={}, setup=setup,
         level=level, seed=seed, method=method, status="failed" if failed else "ok",
         failure=Failure("exception", "RuntimeError: made up to fail") if failed else None,
-        base=BaseModel(_name("base", track.id, seed), 97.0 + seed / 10, stage), pruning=Stage(0, (), 0, 0, 0),
+        base=BaseModel(_name("base", track.id, seed), 97.0 + seed / 10, stage), pruning=MeteredStage(0, (), 0, 0, 0),
         retraining=None, retraining_recipe=None, compression=None, curve=(), accuracy=None, weights_sha256=None,
         data_sha256=_name("data", track.dataset),
     )  # fmt: skip
     return outcome if failed else dataclasses.replace(outcome, **_result(track, level, index, bits, stage))
 
 
-def _result(track: Track, level: str, index: int, bits: np.random.Generator, stage: Stage) -> dict[str, object]:
+def _result(track: Track, level: str, index: int, bits: np.random.Generator, stage: MeteredStage) -> dict[str, object]:
     goal = track.level(level)
     # a field in which some methods are better, most differ by less than the noise
     correct = bits.random(EXAMPLES) < 0.93 + 0.002 * (index % 10) + bits.normal(0, 0.004)

@@ -58,7 +58,7 @@ class Method(RecordPart):
 
 
 @dataclass(frozen=True)
-class Stage(RecordPart):
+class MeteredStage(RecordPart):
     """One stage as executed and metered. `lr` is the LR of each epoch of training.
 
     `samples` were handed out; `forward_macs` and `backward_macs` were executed on them, the latter twice the former
@@ -157,7 +157,7 @@ class BaseModel(RecordPart):
 
     sha256: str
     test_percent: float
-    pretraining: Stage
+    pretraining: MeteredStage
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ class Outcome(RecordPart):
     status: Status
     failure: Failure | None
     base: BaseModel | None
-    pruning: Stage | None
-    retraining: Stage | None
+    pruning: MeteredStage | None
+    retraining: MeteredStage | None
     retraining_recipe: dict[str, Any] | None
     compression: Compression | None
     curve: tuple[EpochPoint, ...]

@@ -19,7 +19,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from prunemark.records.outcome import Accuracy, Observed, Outcome, RecordPart, Stage
+from prunemark.records.outcome import Accuracy, MeteredStage, Observed, Outcome, RecordPart
 from prunemark.setups.errors import InputError, RuleBroken
 from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
 from prunemark.setups.schedule import from_vector
@@ -255,7 +255,7 @@ def pipeline_of(record: Record) -> Pipeline:
     )
 
 
-def _training(stage: Stage | None, scratch: bool) -> Training:
+def _training(stage: MeteredStage | None, scratch: bool) -> Training:
     if stage is None:
         return Training(NOT_APPLICABLE, NOT_APPLICABLE) if scratch else Training()
     return Training(float(stage.epochs), from_vector(stage.lr))

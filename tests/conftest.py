@@ -16,10 +16,10 @@ from prunemark.records.outcome import (
     Compression,
     EpochPoint,
     Latency,
+    MeteredStage,
     Method,
     Observed,
     Outcome,
-    Stage,
     pack_correctness,
 )
 from prunemark.records.record import SCHEMA, Record
@@ -94,8 +94,8 @@ def make_record():
         track="digits-resnet8", examples=500, status="ok", failure=None, key="key",
     ):  # fmt: skip
         terms = find_track(track)
-        stage = Stage(len(lr), tuple(lr), 18, 2194, 10**9)
-        none = Stage(0, (), 0, 0, 0)
+        stage = MeteredStage(len(lr), tuple(lr), 18, 2194, 10**9)
+        none = MeteredStage(0, (), 0, 0, 0)
         ok = status == "ok"
         plain = _plain(terms.as_dict())
         outcome = Outcome(

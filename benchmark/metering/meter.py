@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from prunemark.records.outcome import Stage
+from prunemark.records.outcome import MeteredStage
 
 FLOPS_PER_MAC = 2
 BACKWARD_PER_FORWARD = 2  # gradients by inputs and by weights: each as dear as the forward pass
@@ -36,7 +36,7 @@ class Grant:
     imposed_lr: bool = False
 
 
-def check_stage(stage: Stage, grant: Grant, macs_per_sample: int) -> None:
+def check_stage(stage: MeteredStage, grant: Grant, macs_per_sample: int) -> None:
     """Whether what a child reports of its stage can be true under its grant. Raises BudgetExceeded if not."""
     one_pass = FLOPS_PER_MAC * PASSES_PER_STEP * grant.samples * macs_per_sample
     passes = grant.epochs + grant.scoring_epochs
@@ -151,11 +151,11 @@ class Meter:
                 f"exactly {self.grant.epochs} pruning epochs are imposed on every method; {len(self.lr)} were used"
             )
 
-    def stage(self) -> Stage:
+    def stage(self) -> MeteredStage:
         """The stage as executed so far."""
         scoring = max(self.passes - len(self.lr), 0)
         flops = FLOPS_PER_MAC * (self.forward_macs + self.backward_macs)
-        return Stage(
+        return MeteredStage(
             len(self.lr),
             tuple(self.lr),
             self.steps,

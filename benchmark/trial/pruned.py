@@ -22,7 +22,7 @@ from prunemark.benchmark.networks.registry import ImageShape, build_network, ini
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.plan import Trial
-from prunemark.records.outcome import Compression, Stage
+from prunemark.records.outcome import Compression, MeteredStage
 
 WEIGHTS, MASKS, STAGE = "weights.safetensors", "masks.safetensors", "stage.json"
 
@@ -34,7 +34,7 @@ class Pruned:
     model: nn.Module
     masks: dict[str, torch.Tensor]
     decision: Decision
-    stage: Stage | None
+    stage: MeteredStage | None
 
 
 def read_decision(folder: Path) -> Decision:
@@ -50,7 +50,7 @@ def pruned_model(trial: Trial, folder: Path, shape: ImageShape) -> Pruned:
     decision = read_decision(folder)
     model = surgery.rebuild(trial.track, shape, load_file(folder / WEIGHTS), decision, 0)
     stage = json.loads((folder / STAGE).read_text())
-    return Pruned(model, _parameter_masks(decision), decision, Stage(**stage | {"lr": tuple(stage["lr"])}))
+    return Pruned(model, _parameter_masks(decision), decision, MeteredStage(**stage | {"lr": tuple(stage["lr"])}))
 
 
 def check_finite(state: Mapping[str, torch.Tensor]) -> None:
@@ -101,7 +101,7 @@ def dense_model(trial: Trial, base: Path, shape: ImageShape) -> Pruned:
     """The base model with nothing removed, to be retrained like the pruned ones: the dense reference."""
     model = build_network(trial.track.network, shape, 0)
     model.load_state_dict(load_file(base / WEIGHTS))
-    return Pruned(model, {}, Decision({}, {}, "none"), Stage(0, (), 0, 0, 0))
+    return Pruned(model, {}, Decision({}, {}, "none"), MeteredStage(0, (), 0, 0, 0))
 
 
 def scratch_model(trial: Trial, given: dict[str, int] | None, shape: ImageShape) -> Pruned:
@@ -185,7 +185,7 @@ def layer_weight(model: nn.Module, layer: str) -> torch.Tensor:
     return weight
 
 
-def read_stage(folder: Path) -> Stage:
+def read_stage(folder: Path) -> MeteredStage:
     """The meter's reading that a stage left."""
     data = json.loads((folder / STAGE).read_text())
-    return Stage(**data | {"lr": tuple(data["lr"])})
+    return MeteredStage(**data | {"lr": tuple(data["lr"])})

@@ -26,7 +26,7 @@ from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.pruned import MASKS, STAGE, WEIGHTS, check_finite, check_target, counts_of, layer_weight
 from prunemark.benchmark.trial.stages import write_json
-from prunemark.records.outcome import Stage
+from prunemark.records.outcome import MeteredStage
 
 PRUNED_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
 GIVEN, UNTRAINED = "given", "untrained"
@@ -69,7 +69,7 @@ def prune(trial: Trial, given: dict[str, int] | None, out: Path, train_first: bo
 
 def _run_method(
     trial: Trial, weights: dict[str, torch.Tensor], data: Images, given: dict[str, int] | None, *, train_first: bool
-) -> tuple[nn.Module, Decision, Stage]:
+) -> tuple[nn.Module, Decision, MeteredStage]:
     competitor, track = trial.competitor, trial.track
     assert competitor.source is not None
     model = build_network(track.network, data.shape, 0)
@@ -141,7 +141,7 @@ def _on_cpu(decision: Decision) -> Decision:
     )
 
 
-def _write_pruned(out: Path, weights: dict[str, torch.Tensor], decision: Decision, stage: Stage) -> None:
+def _write_pruned(out: Path, weights: dict[str, torch.Tensor], decision: Decision, stage: MeteredStage) -> None:
     save_file(weights, out / WEIGHTS)
     save_file({name: mask.to(torch.uint8) for name, mask in decision.masks.items()}, out / MASKS)
     kept = {name: sorted(indices.tolist()) for name, indices in decision.kept.items()}

@@ -24,10 +24,10 @@ from prunemark.records.outcome import (
     Diagnostics,
     EpochPoint,
     Failure,
+    MeteredStage,
     Method,
     Observed,
     Outcome,
-    Stage,
     Tried,
 )
 from prunemark.records.record import SCHEMA, Record
@@ -41,7 +41,7 @@ VERSIONED = ("prunemark", "torch", "torchvision", "timm", "torch-pruning", "nump
 
 def ok_record(
     trial: Trial, keys: Keys, seconds: dict[str, float], data_sha256: str, ratios_of: str, *,
-    base: BaseModel | None, pruning: Stage | None, retraining: Stage, compression: Compression,
+    base: BaseModel | None, pruning: MeteredStage | None, retraining: MeteredStage, compression: Compression,
     curve: tuple[EpochPoint, ...], accuracy: Accuracy, footprint: Footprint, weights_sha256: str, recipe: Recipe,
     diagnostics: Diagnostics, tuning: tuple[Tried, ...], model_bytes: int,
 ) -> Record:  # fmt: skip

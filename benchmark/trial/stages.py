@@ -21,7 +21,7 @@ from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, Pruned, read_stage
-from prunemark.records.outcome import Accuracy, EpochPoint, Stage, finite, pack_correctness
+from prunemark.records.outcome import Accuracy, EpochPoint, MeteredStage, finite, pack_correctness
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Track
 
@@ -57,12 +57,12 @@ def pretrain(
     write_json(out / CURVE, [asdict(point) for point in (*curve, *points)])
 
 
-def added(first: Stage | None, second: Stage) -> Stage:
+def added(first: MeteredStage | None, second: MeteredStage) -> MeteredStage:
     """Two parts of one stage as one."""
     if first is None:
         return second
-    names = [field.name for field in fields(Stage)]
-    return Stage(**{name: getattr(first, name) + getattr(second, name) for name in names})
+    names = [field.name for field in fields(MeteredStage)]
+    return MeteredStage(**{name: getattr(first, name) + getattr(second, name) for name in names})
 
 
 def retrain(

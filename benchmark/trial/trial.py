@@ -41,7 +41,7 @@ from prunemark.benchmark.trial.pruned import (
 )
 from prunemark.benchmark.trial.report import failed_record, ok_record
 from prunemark.benchmark.trial.store import Store
-from prunemark.records.outcome import MACHINE_STATUSES, Stage, Tried
+from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
 from prunemark.records.record import Record, dump, load
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import Recipe
@@ -182,7 +182,7 @@ def retrain(run: Run, pruned: Pruned) -> Retrained:
     """
     if not run.trial.tuning:
         dense, now = (cost.count(model, run.shape).macs for model in (_dense_network(run), pruned.model))
-        stage = pruned.stage or Stage(0, (), 0, 0, 0)
+        stage = pruned.stage or MeteredStage(0, (), 0, 0, 0)
         one_epoch = FLOPS_PER_MAC * PASSES_PER_STEP * dense * run.examples
         try:
             recipe = run.trial.budget.retraining_after(stage.epochs, dense / now, stage.train_flops / one_epoch)

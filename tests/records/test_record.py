@@ -20,9 +20,9 @@ from prunemark.records.outcome import (
     Compression,
     EpochPoint,
     Failure,
+    MeteredStage,
     Method,
     Outcome,
-    Stage,
     finite,
     pack_correctness,
 )
@@ -50,7 +50,7 @@ floats = st.floats(allow_nan=False, allow_infinity=False)
 counts = st.integers(-(2**70), 2**70)
 
 
-stages = st.builds(Stage, counts, st.lists(floats, max_size=3).map(tuple), counts, counts, counts)
+stages = st.builds(MeteredStage, counts, st.lists(floats, max_size=3).map(tuple), counts, counts, counts)
 
 
 jsons = st.recursive(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.record_by_hand import BASE, FAILED, MINE, OUTCOME, RECORD, WEIGHTS, with_outcome
 
-from prunemark.records.outcome import Stage
+from prunemark.records.outcome import MeteredStage
 from prunemark.records.record import pipeline_of
 from prunemark.setups.assessment import assess
 from prunemark.setups.schedule import parse_schedule
@@ -34,9 +34,9 @@ def test_the_pipeline_is_what_was_executed() -> None:
     [
         ({"data_sha256": "f" * 64}, None),
         ({"base": dataclasses.replace(BASE, sha256="f" * 64)}, "S1"),
-        ({"retraining": Stage(4, (0.1,) * 4, 36, 4388, 2 * 10**9)}, "S2"),
-        ({"retraining": Stage(3, (0.1, 0.01, 0.01), 27, 3291, 2 * 10**9)}, "S3.1"),
-        ({"pruning": Stage(1, (0.01,), 9, 1097, 10**8)}, "S3.2"),
+        ({"retraining": MeteredStage(4, (0.1,) * 4, 36, 4388, 2 * 10**9)}, "S2"),
+        ({"retraining": MeteredStage(3, (0.1, 0.01, 0.01), 27, 3291, 2 * 10**9)}, "S3.1"),
+        ({"pruning": MeteredStage(1, (0.01,), 9, 1097, 10**8)}, "S3.2"),
         ({"seed": 4}, "S4.2"),
     ],
 )
@@ -54,7 +54,7 @@ def test_weights_are_compared_by_sparsity_and_scratch_by_its_totals() -> None:
     assert (str(pipeline_of(sparse).speedup), pipeline_of(sparse).sparsity) == ("not reported", 0.95)
     scratch = with_outcome(
         method=dataclasses.replace(MINE, kind="scratch"), base=None, pruning=None,
-        retraining=Stage(5, (0.1, 0.1, 0.1, 0.01, 0.01), 45, 5485, 3 * 10**9),
+        retraining=MeteredStage(5, (0.1, 0.1, 0.1, 0.01, 0.01), 45, 5485, 3 * 10**9),
     )  # fmt: skip
     found = assess([pipeline_of(RECORD), pipeline_of(scratch)])
     assert found.setups["SX-A"] == found.setups["SX-B"] == "holds" and found.setups["S2"] == "not_applicable"
@@ -69,4 +69,4 @@ def test_a_failed_record_is_a_pipeline_without_a_result() -> None:
 
 
 def test_a_method_that_only_looks_at_data_has_a_pipeline() -> None:
-    assert pipeline_of(with_outcome(pruning=Stage(1, (0.0,), 0, 1097, 10**8))).pruning.epochs == 1
+    assert pipeline_of(with_outcome(pruning=MeteredStage(1, (0.0,), 0, 1097, 10**8))).pruning.epochs == 1

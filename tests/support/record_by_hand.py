@@ -16,10 +16,10 @@ from prunemark.records.outcome import (
     EpochPoint,
     Failure,
     Latency,
+    MeteredStage,
     Method,
     Observed,
     Outcome,
-    Stage,
     pack_correctness,
 )
 from prunemark.records.record import SCHEMA, Record
@@ -30,12 +30,12 @@ from prunemark.setups.track_files import find_track
 CORRECT = np.arange(500) % 25 > 0  # 480 of 500
 RESNET = find_track("digits-resnet8")
 WEIGHTS = find_track("digits-resnet8-weights")
-BASE = BaseModel("b" * 64, 97.2, Stage(2, (0.1, 0.01), 18, 2194, 10**9))
+BASE = BaseModel("b" * 64, 97.2, MeteredStage(2, (0.1, 0.01), 18, 2194, 10**9))
 MINE = Method("L1-norm", "pruned", "anchor", "c" * 64, {"allocation": "uniform", "power": 2.0, "n": 1, "on": True})
 OUTCOME = Outcome(
     trial_key="a" * 64, track=RESNET.id, track_terms=json.loads(json.dumps(RESNET.as_dict())), setup="S3.2",
-    level="50%", seed=3, method=MINE, status="ok", failure=None, base=BASE, pruning=Stage(0, (), 0, 0, 0),
-    retraining=Stage(3, (0.1, 0.1, 0.01), 27, 3291, 2 * 10**9),
+    level="50%", seed=3, method=MINE, status="ok", failure=None, base=BASE, pruning=MeteredStage(0, (), 0, 0, 0),
+    retraining=MeteredStage(3, (0.1, 0.1, 0.01), 27, 3291, 2 * 10**9),
     retraining_recipe=Recipe(parse_schedule("0:1e-1,2:1e-2", 3), augmentation="shift1").as_dict(),
     compression=Compression(1.911, None, 1.9105, 0.0, 193_344, 101_184, 19_818, 10_000, "uniform", {"a": 4}, {"a": 8}),
     curve=(EpochPoint(0, 0.1, 0.5, 90.0), EpochPoint(1, 0.1, None, 91.0)),
