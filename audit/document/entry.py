@@ -19,7 +19,7 @@ from prunemark.audit.document.reported_values import (
 )
 from prunemark.audit.document.schedules import read_lr
 from prunemark.audit.document.scope import Found, Scope
-from prunemark.audit.document.stages import MAX_REPEAT, ROLES, Slot, Stage, sorted_into_slots
+from prunemark.audit.document.stages import MAX_REPEAT, ROLES, ReportedStage, Slot, sorted_into_slots
 from prunemark.audit.document.yaml_nodes import Node
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.pipeline import PipelineKind
@@ -158,7 +158,7 @@ def _short(whole: Found, leaf: str, convert: Callable[[Node], Any]) -> Reported:
     return read_leaf(whole.node, root, convert, whole.evidence) if inner == "name" else Reported(root=root)
 
 
-def _stage(scope: Scope, name: str, role: str, key: str, faults: list[str]) -> Stage:
+def _stage(scope: Scope, name: str, role: str, key: str, faults: list[str]) -> ReportedStage:
     whole = scope.find(name, ("stages", key)).node
     repeat = 1
     if whole is not None and "repeat" in whole.entries:
@@ -168,7 +168,7 @@ def _stage(scope: Scope, name: str, role: str, key: str, faults: list[str]) -> S
     epochs = read_leaf(found.node, found.root, NUMBER, found.evidence)
     found = scope.find(name, ("stages", key, "lr"))
     lr = read_lr(found.node, epochs, found.root, found.evidence, faults, f"{name}, {role}")
-    return Stage(ROLES[role], epochs, lr, repeat)
+    return ReportedStage(ROLES[role], epochs, lr, repeat)
 
 
 def _for_kind(leaves: dict[str, Reported], kind: PipelineKind, name: str) -> dict[str, Reported]:

@@ -30,7 +30,7 @@ MAX_REPEAT = 10_000
 
 
 @dataclass(frozen=True)
-class Stage:
+class ReportedStage:
     """One stage as listed, `repeat` times in a row (with its neighbours of the same `repeat`)."""
 
     role: Role
@@ -48,7 +48,7 @@ class Slot:
     of_cycles: float = 0.0
 
 
-def sorted_into_slots(stages: Sequence[Stage], kind: str, entry: str, root: str) -> dict[str, Slot]:
+def sorted_into_slots(stages: Sequence[ReportedStage], kind: str, entry: str, root: str) -> dict[str, Slot]:
     """The three slots of an entry of this kind. Nothing is made up: what is not listed is not reported.
 
     `root` names the list itself, so that what is not listed is the same for two entries that share one list.
@@ -74,7 +74,7 @@ def sorted_into_slots(stages: Sequence[Stage], kind: str, entry: str, root: str)
     return slots
 
 
-def _has(stages: Sequence[Stage], role: str) -> bool:
+def _has(stages: Sequence[ReportedStage], role: str) -> bool:
     return any(stage.role == role for stage in stages)
 
 
@@ -82,7 +82,7 @@ def _none(root: str) -> Slot:
     return Slot(Reported(NOT_APPLICABLE, f"{root}.epochs"), Reported(NOT_APPLICABLE, f"{root}.lr"))
 
 
-def _scratch(stages: Sequence[Stage], entry: str, root: str) -> dict[str, Slot]:
+def _scratch(stages: Sequence[ReportedStage], entry: str, root: str) -> dict[str, Slot]:
     pruning = [s for s in stages if s.role == "pruning" and known(s.epochs.value) not in (0, None)]
     if pruning:
         raise InputError(
@@ -97,7 +97,7 @@ def _scratch(stages: Sequence[Stage], entry: str, root: str) -> dict[str, Slot]:
     }
 
 
-def _role_of_training(stage: Stage, place: int, stages: Sequence[Stage], kind: str) -> Role:
+def _role_of_training(stage: ReportedStage, place: int, stages: Sequence[ReportedStage], kind: str) -> Role:
     """A stage called `training`: before the sparsifying action it is pretraining, after it retraining."""
     if stage.role != "training":
         return stage.role
@@ -109,7 +109,7 @@ def _role_of_training(stage: Stage, place: int, stages: Sequence[Stage], kind: s
     return "retraining" if after else "pretraining"
 
 
-def _last_retraining(stages: Sequence[Stage]) -> tuple[list[Stage], list[Stage]]:
+def _last_retraining(stages: Sequence[ReportedStage]) -> tuple[list[ReportedStage], list[ReportedStage]]:
     """(retraining stages of earlier cycles, those after the last sparsifying action)."""
     last_pruning = max((n for n, s in enumerate(stages) if s.role == "pruning"), default=-1)
     earlier = [s for n, s in enumerate(stages) if s.role == "retraining" and n < last_pruning]
@@ -120,7 +120,7 @@ def _last_retraining(stages: Sequence[Stage]) -> tuple[list[Stage], list[Stage]]
     return earlier + repeated, [replace(s, repeat=1) for s in final]
 
 
-def _joined(stages: Sequence[Stage], root: str) -> Slot:
+def _joined(stages: Sequence[ReportedStage], root: str) -> Slot:
     """Stages in a row as one: the epochs add up, the LRs follow each other."""
     if not stages:  # named as the first such stage would be, so that another entry may declare the same
         return Slot(Reported(root=f"{root}.epochs"), Reported(root=f"{root}.lr"))
@@ -135,7 +135,7 @@ def _joined(stages: Sequence[Stage], root: str) -> Slot:
     )
 
 
-def _pruning(pruning: Sequence[Stage], cycles: Sequence[Stage], root: str) -> Slot:
+def _pruning(pruning: Sequence[ReportedStage], cycles: Sequence[ReportedStage], root: str) -> Slot:
     if not cycles:
         return _joined(pruning, root)
     joined = _joined([*pruning, *cycles], root)
@@ -149,7 +149,7 @@ def _unknown(lr: Reported) -> Reported:
     return replace(lr, value=NOT_REPORTED)
 
 
-def _weakest(stages: Sequence[Stage]) -> Any:
+def _weakest(stages: Sequence[ReportedStage]) -> Any:
     grades = {grade for s in stages for grade in (s.epochs.evidence, s.lr.evidence)}
     return next((g for g in ("code_default", "inferred", "log") if g in grades), "stated")
 
@@ -179,7 +179,7 @@ def _sum(parts: Sequence[Leaf[float]]) -> Leaf[float]:
     return low if low == high else Between(low, high)
 
 
-def _laid_end_to_end(stages: Sequence[Stage]) -> Leaf[LRSchedule]:
+def _laid_end_to_end(stages: Sequence[ReportedStage]) -> Leaf[LRSchedule]:
     vector: list[float] = []
     for stage in stages:
         if known(stage.epochs.value) == 0 or isinstance(stage.epochs.value, NotApplicable):
