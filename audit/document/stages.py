@@ -16,8 +16,8 @@ from prunemark.setups.errors import InputError
 from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, from_vector
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, known
 
-Role = Literal["pretraining", "training", "pruning", "retraining"]
-ROLES: dict[str, Role] = {
+StageRole = Literal["pretraining", "training", "pruning", "retraining"]
+ROLES: dict[str, StageRole] = {
     "pretraining": "pretraining",
     "training": "training",
     "pruning": "pruning",
@@ -33,7 +33,7 @@ MAX_REPEAT = 10_000
 class ReportedStage:
     """One stage as listed, `repeat` times in a row (with its neighbours of the same `repeat`)."""
 
-    role: Role
+    role: StageRole
     epochs: Reported
     lr: Reported
     repeat: int = 1
@@ -97,7 +97,7 @@ def _scratch(stages: Sequence[ReportedStage], entry: str, root: str) -> dict[str
     }
 
 
-def _role_of_training(stage: ReportedStage, place: int, stages: Sequence[ReportedStage], kind: str) -> Role:
+def _role_of_training(stage: ReportedStage, place: int, stages: Sequence[ReportedStage], kind: str) -> StageRole:
     """A stage called `training`: before the sparsifying action it is pretraining, after it retraining."""
     if stage.role != "training":
         return stage.role
