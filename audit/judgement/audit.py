@@ -15,7 +15,7 @@ from prunemark.audit.judgement.crossing import judge
 from prunemark.audit.judgement.next_experiment import experiments
 from prunemark.audit.judgement.noise import Arm, Gap, OwnRepeats, gap, make_arm
 from prunemark.audit.judgement.pair import Pair, make_pair
-from prunemark.audit.judgement.verdict import Evidence, Verdict, decide
+from prunemark.audit.judgement.verdict import AuditVerdict, Evidence, decide
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.values import NOT_REPORTED, State, known
 
@@ -25,7 +25,7 @@ class Audit:
     """Everything that is found about one claim."""
 
     evidence: Evidence
-    verdict: Verdict
+    verdict: AuditVerdict
     unknown: tuple[str, ...]
     comparison: Comparison | None = None
 

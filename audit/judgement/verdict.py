@@ -53,7 +53,7 @@ For pruning that is S3.2, the least the founding paper recommends; the cost of p
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AuditVerdict:
     """A word of `WORDS` and the reason, for a reader."""
 
     word: str
@@ -77,88 +77,92 @@ class Evidence:
     confounders: Sequence[Confounder]
 
 
-def decide(evidence: Evidence) -> Verdict:
+def decide(evidence: Evidence) -> AuditVerdict:
     """The first verdict that fits. Never raises."""
     for rule in _RULES:
         found = rule(evidence)
         if found is not None:
             return found
-    return Verdict("undecided", _why_undecided(evidence))
+    return AuditVerdict("undecided", _why_undecided(evidence))
 
 
-def _inconsistent(e: Evidence) -> Verdict | None:
-    return Verdict("inconsistent-record", "; ".join(e.faults)) if e.faults else None
+def _inconsistent(e: Evidence) -> AuditVerdict | None:
+    return AuditVerdict("inconsistent-record", "; ".join(e.faults)) if e.faults else None
 
 
-def _not_comparable(e: Evidence) -> Verdict | None:
+def _not_comparable(e: Evidence) -> AuditVerdict | None:
     differing = [e.pair.findings[f] for f in ("dataset", "network") if e.pair.findings[f].state is State.REFUTED]
-    return Verdict("not-comparable", "; ".join(f"{f.factor}: {f.why}" for f in differing)) if differing else None
+    return AuditVerdict("not-comparable", "; ".join(f"{f.factor}: {f.why}" for f in differing)) if differing else None
 
 
-def _at_least_as_good(e: Evidence) -> Verdict | None:
+def _at_least_as_good(e: Evidence) -> AuditVerdict | None:
     if e.claim.kind != "at_least_as_good" or e.gap.position(threshold(e.claim)) != "above":
         return None
     why = f"{_interval(e.gap)} lies above -{e.claim.margin_pp:g}"
     if established(e):
-        return Verdict("supported", f"{why}, and {_basis(e)}")
-    return Verdict("supported-not-attributable", f"{why}, but {_missing(e)}")
+        return AuditVerdict("supported", f"{why}, and {_basis(e)}")
+    return AuditVerdict("supported-not-attributable", f"{why}, but {_missing(e)}")
 
 
-def _crossed(e: Evidence) -> Verdict | None:
+def _crossed(e: Evidence) -> AuditVerdict | None:
     if e.cross is None:
         return None
     if e.cross.outcome == "wins":
-        return Verdict("attributable-cross-validated", f"{e.cross.why}{_at_equal_cost(e)}")
+        return AuditVerdict("attributable-cross-validated", f"{e.cross.why}{_at_equal_cost(e)}")
     if e.cross.outcome == "loses":
-        return Verdict("claim-contradicted", e.cross.why)
-    return Verdict("retraining-dependent", e.cross.why)
+        return AuditVerdict("claim-contradicted", e.cross.why)
+    return AuditVerdict("retraining-dependent", e.cross.why)
 
 
-def _within_noise(e: Evidence) -> Verdict | None:
+def _within_noise(e: Evidence) -> AuditVerdict | None:
     if position(e) != "within":
         return None
     inside = next(r for r in e.gap.readings if r.decisive and r.low <= threshold(e.claim) <= r.high)
-    return Verdict("within-noise", f"{inside.name}: {inside.points:+.2f} points, {_span(inside.low, inside.high)}")
+    return AuditVerdict("within-noise", f"{inside.name}: {inside.points:+.2f} points, {_span(inside.low, inside.high)}")
 
 
-def _contradicted(e: Evidence) -> Verdict | None:
-    return Verdict("claim-contradicted", f"{_interval(e.gap)} lies below the claim") if position(e) == "below" else None
+def _contradicted(e: Evidence) -> AuditVerdict | None:
+    return (
+        AuditVerdict("claim-contradicted", f"{_interval(e.gap)} lies below the claim")
+        if position(e) == "below"
+        else None
+    )
 
 
-def _same_method(e: Evidence) -> Verdict | None:
+def _same_method(e: Evidence) -> AuditVerdict | None:
     same = plain_name(e.pair.winner.method) == plain_name(e.pair.loser.method)
     if not same or e.claim.credited_to != "pruning":
         return None
     differing = [c.name for c in e.confounders if c.state == "differs"]
     what = f"; what differs is {', '.join(differing)}" if differing else ""
-    return Verdict("not-a-pruning-effect", f"{e.pair.winner.method} stands on both sides{what}")
+    return AuditVerdict("not-a-pruning-effect", f"{e.pair.winner.method} stands on both sides{what}")
 
 
-def _mismatch(e: Evidence) -> Verdict | None:
+def _mismatch(e: Evidence) -> AuditVerdict | None:
     finding = e.pair.findings["compression"]
-    return Verdict("compression-mismatch", finding.why) if finding.state is State.REFUTED else None
+    return AuditVerdict("compression-mismatch", finding.why) if finding.state is State.REFUTED else None
 
 
-def _attributable(e: Evidence) -> Verdict | None:
+def _attributable(e: Evidence) -> AuditVerdict | None:
     if position(e) != "above" or not established(e) or _blocking(e):
         return None
-    return Verdict("attributable", f"{_interval(e.gap)} excludes 0, and {_basis(e)}{_at_equal_cost(e)}")
+    return AuditVerdict("attributable", f"{_interval(e.gap)} excludes 0, and {_basis(e)}{_at_equal_cost(e)}")
 
 
-def _confounded(e: Evidence) -> Verdict | None:
+def _confounded(e: Evidence) -> AuditVerdict | None:
     """Something may favour the winner. Who ran the loser (`quoted`) is shown, but by itself explains no gap."""
     against = [c for c in _differing(e) if c.favours != e.pair.loser.name and c.name != "quoted"]
-    return Verdict("confounded", _list(against)) if against else None
+    return AuditVerdict("confounded", _list(against)) if against else None
 
 
-def _a_fortiori(e: Evidence) -> Verdict | None:
+def _a_fortiori(e: Evidence) -> AuditVerdict | None:
     """The winner wins in spite of all that differs; silence about what the claim needs might hide the opposite."""
     differing = [c for c in _differing(e) if c.name != "quoted"]
     needed = ("overall_lr", "total_epochs", "final_lr") if e.pair.through_sx else NEEDED[e.claim.credited_to]
     silent = any(e.pair.findings[factor].state is State.UNDECIDABLE for factor in needed)
     if position(e) != "above" or not differing or silent:
         return None
-    return Verdict("a-fortiori", f"{_interval(e.gap)} excludes 0, against the odds: {_list(differing)}")
+    return AuditVerdict("a-fortiori", f"{_interval(e.gap)} excludes 0, against the odds: {_list(differing)}")
 
 
 _RULES = (
