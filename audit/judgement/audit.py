@@ -15,7 +15,7 @@ from prunemark.audit.judgement.crossing import judge
 from prunemark.audit.judgement.next_experiment import experiments
 from prunemark.audit.judgement.noise import Arm, Gap, OwnRepeats, gap, make_arm
 from prunemark.audit.judgement.pair import Pair, make_pair
-from prunemark.audit.judgement.verdict import AuditVerdict, Evidence, decide
+from prunemark.audit.judgement.verdict import AuditVerdict, ClaimEvidence, decide
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.values import NOT_REPORTED, State, known
 
@@ -24,7 +24,7 @@ from prunemark.setups.values import NOT_REPORTED, State, known
 class Audit:
     """Everything that is found about one claim."""
 
-    evidence: Evidence
+    evidence: ClaimEvidence
     verdict: AuditVerdict
     unknown: tuple[str, ...]
     comparison: Comparison | None = None
@@ -91,7 +91,7 @@ def audit_entries(
             base = comparison.entries[crossed.method].leaves["base.top1"]
             wrong += drop_fault(f"{crossed.method} retrained as {crossed.retraining}", crossed.result, base)
     others = tuple(confounders(pair))
-    evidence = Evidence(claim, pair, wrong, found_gap, cross, others)
+    evidence = ClaimEvidence(claim, pair, wrong, found_gap, cross, others)
     return Audit(evidence, decide(evidence), unknown(pair, arms), comparison)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from prunemark.audit.judgement.noise import runs_needed
-from prunemark.audit.judgement.verdict import Evidence, position, threshold
+from prunemark.audit.judgement.verdict import ClaimEvidence, position, threshold
 from prunemark.setups.factors import FactorFinding
 from prunemark.setups.values import State
 
 
-def experiments(e: Evidence) -> list[str]:
+def experiments(e: ClaimEvidence) -> list[str]:
     """What to run, in words, the smallest first; empty when nothing is left to settle."""
     if e.faults:
         return ["correct the record: nothing can be settled from numbers that contradict each other"]
@@ -21,7 +21,7 @@ def experiments(e: Evidence) -> list[str]:
     return found
 
 
-def _noise(e: Evidence) -> list[str]:
+def _noise(e: ClaimEvidence) -> list[str]:
     main = e.gap.main
     if e.gap.points is None:
         return [f"report the accuracy of {e.pair.winner.name} and {e.pair.loser.name}"]
@@ -37,7 +37,7 @@ def _noise(e: Evidence) -> list[str]:
     return [f"{needed} runs per arm (a gap of {abs(points):.2f} points, sd {e.gap.sd:.2f}, 80 % power), last epoch"]
 
 
-def _whole_pipelines(e: Evidence) -> list[str]:
+def _whole_pipelines(e: ClaimEvidence) -> list[str]:
     a, b = e.pair.winner, e.pair.loser
     scratch = next((side for side in (a, b) if side.kind == "scratch"), None)
     found = []
@@ -52,7 +52,7 @@ def _whole_pipelines(e: Evidence) -> list[str]:
     return found
 
 
-def _stages(e: Evidence) -> list[str]:
+def _stages(e: ClaimEvidence) -> list[str]:
     a, b = e.pair.winner.name, e.pair.loser.name
     found = []
     if not _state(e, "base_model").satisfied:
@@ -67,14 +67,14 @@ def _stages(e: Evidence) -> list[str]:
     return found
 
 
-def _state(e: Evidence, factor: str) -> State:
+def _state(e: ClaimEvidence, factor: str) -> State:
     return e.pair.findings[factor].state
 
 
-def _or_state_the_base(e: Evidence) -> str:
+def _or_state_the_base(e: ClaimEvidence) -> str:
     return " (or state which base they had)" if _state(e, "base_model") is State.UNDECIDABLE else ""
 
 
-def _values(e: Evidence) -> str:
+def _values(e: ClaimEvidence) -> str:
     finding: FactorFinding = e.pair.findings["pruning_epochs"]
     return f"{e.pair.winner.name} {finding.left}, {e.pair.loser.name} {finding.right}"

@@ -66,7 +66,7 @@ class AuditVerdict:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ClaimEvidence:
     """Everything a verdict rests on."""
 
     claim: Claim
@@ -77,7 +77,7 @@ class Evidence:
     confounders: Sequence[Confounder]
 
 
-def decide(evidence: Evidence) -> AuditVerdict:
+def decide(evidence: ClaimEvidence) -> AuditVerdict:
     """The first verdict that fits. Never raises."""
     for rule in _RULES:
         found = rule(evidence)
@@ -86,16 +86,16 @@ def decide(evidence: Evidence) -> AuditVerdict:
     return AuditVerdict("undecided", _why_undecided(evidence))
 
 
-def _inconsistent(e: Evidence) -> AuditVerdict | None:
+def _inconsistent(e: ClaimEvidence) -> AuditVerdict | None:
     return AuditVerdict("inconsistent-record", "; ".join(e.faults)) if e.faults else None
 
 
-def _not_comparable(e: Evidence) -> AuditVerdict | None:
+def _not_comparable(e: ClaimEvidence) -> AuditVerdict | None:
     differing = [e.pair.findings[f] for f in ("dataset", "network") if e.pair.findings[f].state is State.REFUTED]
     return AuditVerdict("not-comparable", "; ".join(f"{f.factor}: {f.why}" for f in differing)) if differing else None
 
 
-def _at_least_as_good(e: Evidence) -> AuditVerdict | None:
+def _at_least_as_good(e: ClaimEvidence) -> AuditVerdict | None:
     if e.claim.kind != "at_least_as_good" or e.gap.position(threshold(e.claim)) != "above":
         return None
     why = f"{_interval(e.gap)} lies above -{e.claim.margin_pp:g}"
@@ -104,7 +104,7 @@ def _at_least_as_good(e: Evidence) -> AuditVerdict | None:
     return AuditVerdict("supported-not-attributable", f"{why}, but {_missing(e)}")
 
 
-def _crossed(e: Evidence) -> AuditVerdict | None:
+def _crossed(e: ClaimEvidence) -> AuditVerdict | None:
     if e.cross is None:
         return None
     if e.cross.outcome == "wins":
@@ -114,14 +114,14 @@ def _crossed(e: Evidence) -> AuditVerdict | None:
     return AuditVerdict("retraining-dependent", e.cross.why)
 
 
-def _within_noise(e: Evidence) -> AuditVerdict | None:
+def _within_noise(e: ClaimEvidence) -> AuditVerdict | None:
     if position(e) != "within":
         return None
     inside = next(r for r in e.gap.readings if r.decisive and r.low <= threshold(e.claim) <= r.high)
     return AuditVerdict("within-noise", f"{inside.name}: {inside.points:+.2f} points, {_span(inside.low, inside.high)}")
 
 
-def _contradicted(e: Evidence) -> AuditVerdict | None:
+def _contradicted(e: ClaimEvidence) -> AuditVerdict | None:
     return (
         AuditVerdict("claim-contradicted", f"{_interval(e.gap)} lies below the claim")
         if position(e) == "below"
@@ -129,7 +129,7 @@ def _contradicted(e: Evidence) -> AuditVerdict | None:
     )
 
 
-def _same_method(e: Evidence) -> AuditVerdict | None:
+def _same_method(e: ClaimEvidence) -> AuditVerdict | None:
     same = plain_name(e.pair.winner.method) == plain_name(e.pair.loser.method)
     if not same or e.claim.credited_to != "pruning":
         return None
@@ -138,24 +138,24 @@ def _same_method(e: Evidence) -> AuditVerdict | None:
     return AuditVerdict("not-a-pruning-effect", f"{e.pair.winner.method} stands on both sides{what}")
 
 
-def _mismatch(e: Evidence) -> AuditVerdict | None:
+def _mismatch(e: ClaimEvidence) -> AuditVerdict | None:
     finding = e.pair.findings["compression"]
     return AuditVerdict("compression-mismatch", finding.why) if finding.state is State.REFUTED else None
 
 
-def _attributable(e: Evidence) -> AuditVerdict | None:
+def _attributable(e: ClaimEvidence) -> AuditVerdict | None:
     if position(e) != "above" or not established(e) or _blocking(e):
         return None
     return AuditVerdict("attributable", f"{_interval(e.gap)} excludes 0, and {_basis(e)}{_at_equal_cost(e)}")
 
 
-def _confounded(e: Evidence) -> AuditVerdict | None:
+def _confounded(e: ClaimEvidence) -> AuditVerdict | None:
     """Something may favour the winner. Who ran the loser (`quoted`) is shown, but by itself explains no gap."""
     against = [c for c in _differing(e) if c.favours != e.pair.loser.name and c.name != "quoted"]
     return AuditVerdict("confounded", _list(against)) if against else None
 
 
-def _a_fortiori(e: Evidence) -> AuditVerdict | None:
+def _a_fortiori(e: ClaimEvidence) -> AuditVerdict | None:
     """The winner wins in spite of all that differs; silence about what the claim needs might hide the opposite."""
     differing = [c for c in _differing(e) if c.name != "quoted"]
     needed = ("overall_lr", "total_epochs", "final_lr") if e.pair.through_sx else NEEDED[e.claim.credited_to]
@@ -176,12 +176,12 @@ def threshold(claim: Claim) -> float:
     return -(claim.margin_pp or 0.0) if claim.kind == "at_least_as_good" else 0.0
 
 
-def position(e: Evidence) -> Position:
+def position(e: ClaimEvidence) -> Position:
     """Where the gap lies from what the claim needs."""
     return e.gap.position(threshold(e.claim))
 
 
-def established(e: Evidence) -> bool:
+def established(e: ClaimEvidence) -> bool:
     """Whether what has to be equal is: S3.2 for pruning; over whole pipelines overall LR and SX-A."""
     needed = NEEDED[e.claim.credited_to]
     if e.pair.through_sx and e.claim.credited_to != "pipeline":
@@ -190,7 +190,7 @@ def established(e: Evidence) -> bool:
     return combine(e.pair.findings[factor].state for factor in needed).satisfied
 
 
-def _credited(e: Evidence) -> set[str]:
+def _credited(e: ClaimEvidence) -> set[str]:
     """Confounders that are the very thing the claim credits, or the cost of pruning, which S3.2 leaves free."""
     if e.pair.through_sx:
         return {*TOTALS, *COSTS_OF_PRUNING, "base_model", "retraining_epochs", "retraining_lr"}
@@ -208,7 +208,7 @@ def _credited(e: Evidence) -> set[str]:
     }[e.claim.credited_to]  # fmt: skip
 
 
-def _blocking(e: Evidence) -> list[Confounder]:
+def _blocking(e: ClaimEvidence) -> list[Confounder]:
     """What differs, may favour the winner, and should have been held equal.
 
     Not among them: who ran the loser (`quoted`), which no setup holds equal, and selection, which the gap
@@ -218,12 +218,12 @@ def _blocking(e: Evidence) -> list[Confounder]:
     return [c for c in _differing(e) if c.name not in exempt and c.favours != e.pair.loser.name]
 
 
-def _differing(e: Evidence) -> list[Confounder]:
+def _differing(e: ClaimEvidence) -> list[Confounder]:
     owned_by_claim = _credited(e) if e.claim.credited_to != "pruning" and not e.pair.through_sx else set()
     return [c for c in e.confounders if c.state == "differs" and c.name not in owned_by_claim]
 
 
-def _at_equal_cost(e: Evidence) -> str:
+def _at_equal_cost(e: ClaimEvidence) -> str:
     if e.pair.through_sx:
         equal = e.pair.assessment.setups["SX-B"].satisfied
         return ", at equal compute (SX-B)" if equal else ", at equal epochs; not shown at equal compute (SX-B)"
@@ -234,7 +234,7 @@ def _at_equal_cost(e: Evidence) -> str:
     return f"; what pruning cost {differs} (S4.1). Methods whose point is longer pruning: see SX-A and SX-B"
 
 
-def _basis(e: Evidence) -> str:
+def _basis(e: ClaimEvidence) -> str:
     if e.pair.through_sx and e.claim.credited_to != "pipeline":
         return "overall LR and SX-A hold"
     if e.claim.credited_to != "pruning":
@@ -242,14 +242,14 @@ def _basis(e: Evidence) -> str:
     return f"{e.pair.assessment.established} holds"
 
 
-def _missing(e: Evidence) -> str:
+def _missing(e: ClaimEvidence) -> str:
     open_ones = sorted(
         f for f in NEEDED[e.claim.credited_to] if not e.pair.findings[f].state.satisfied
     ) if not e.pair.through_sx else ["overall_lr", "SX-A"]  # fmt: skip
     return f"not established: {', '.join(open_ones)}"
 
 
-def _why_undecided(e: Evidence) -> str:
+def _why_undecided(e: ClaimEvidence) -> str:
     parts = []
     if e.gap.points is None:
         parts.append("an accuracy is not reported")
