@@ -12,7 +12,7 @@ from prunemark.audit.document.yaml_nodes import Node
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf
 
-Evidence = Literal["stated", "log", "code_default", "inferred"]
+Provenance = Literal["stated", "log", "code_default", "inferred"]
 EVIDENCE: dict[str, str] = {
     "stated": "the paper says so",
     "log": "a log or record of the run says so",
@@ -39,13 +39,13 @@ class Reported:
 
     value: Leaf[Any] = NOT_REPORTED
     root: str = ""
-    evidence: Evidence = "stated"
+    evidence: Provenance = "stated"
     decimals: int | None = None
     where: str = ""
     first: float | None = None
 
 
-def read_leaf(node: Node | None, root: str, convert: Convert, evidence: Evidence = "stated") -> Reported:
+def read_leaf(node: Node | None, root: str, convert: Convert, evidence: Provenance = "stated") -> Reported:
     """Reads a leaf whose `same_as` was followed already. Raises InputError with the place and the forms."""
     if node is None:
         return Reported(root=root, evidence=evidence)
@@ -119,7 +119,7 @@ def _only(node: Node, known: set[str]) -> None:
         raise InputError(f"{node.where}: {strange[0][:60]!r} does not belong here. A leaf is {FORMS}")
 
 
-def read_evidence(node: Node) -> Evidence:
+def read_evidence(node: Node) -> Provenance:
     """A grade of evidence. Raises InputError with the valid ones."""
     grade = node.text.strip().lower().replace("-", "_").replace(" ", "_")
     if node.kind != "scalar" or grade not in EVIDENCE:

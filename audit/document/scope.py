@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prunemark.audit.document.reported_values import NOT_APPLICABLE_WORDS, Evidence, is_silent, read_evidence
+from prunemark.audit.document.reported_values import NOT_APPLICABLE_WORDS, Provenance, is_silent, read_evidence
 from prunemark.audit.document.stages import ROLES
 from prunemark.audit.document.yaml_nodes import Node
 from prunemark.setups.errors import InputError, unknown_name
@@ -20,7 +20,7 @@ class Found:
 
     node: Node | None
     root: str
-    evidence: Evidence
+    evidence: Provenance
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _role_name(stage: Node) -> str:
     return name
 
 
-def _evidence_of(node: Node, rest: Path, inherited: Evidence) -> Evidence:
+def _evidence_of(node: Node, rest: Path, inherited: Provenance) -> Provenance:
     """A mapping may grade everything below it (`evidence: log`), or one leaf at a time ({lr: code_default})."""
     graded = node.entries.get("evidence") if node.kind == "mapping" else None
     if graded is None:
