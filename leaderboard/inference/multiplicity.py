@@ -32,7 +32,7 @@ from prunemark.leaderboard.inference.statistics import (
 )
 from prunemark.setups.errors import unknown_name
 
-Evidence = Literal["no test", "screening", "verdicts", "ranks"]
+EvidenceLevel = Literal["no test", "screening", "verdicts", "ranks"]
 Word = Literal["better", "worse", "equivalent", "undetermined"]
 
 SCREENING_SEEDS, VERDICT_SEEDS, RANK_SEEDS = 3, 5, 8
@@ -50,7 +50,7 @@ class Verdict:
     """
 
     word: Word
-    evidence: Evidence
+    evidence: EvidenceLevel
     comparison: PairedComparison
     equivalence: Equivalence
     family: int
@@ -75,7 +75,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def evidence_level(seeds: int) -> Evidence:
+def evidence_level(seeds: int) -> EvidenceLevel:
     """What so many seeds admit: nothing (under 3), intervals only (3, 4), verdicts (5 on), ranks (8 on)."""
     if seeds >= RANK_SEEDS:
         return "ranks"
