@@ -16,7 +16,7 @@ from prunemark.benchmark.run.mlflow_store import tracking_uri
 from prunemark.benchmark.run.submit import Request
 from prunemark.benchmark.run.tracking import Submission, Tracker
 from prunemark.benchmark.run.work import Work, expected_work
-from prunemark.benchmark.trial.plan import Competitor, Trial, as_plain
+from prunemark.benchmark.trial.plan import Entrant, Trial, as_plain
 from prunemark.cli.progress import MlflowWatcher, Progress
 from prunemark.cli.tables import print_rows
 from prunemark.records.record import Record
@@ -95,7 +95,7 @@ def worker_count(given: int | None, device: str) -> int:
 
 def plan(
     method: str, settings: dict[str, str], request: Request, home: Home, executor: Executor
-) -> tuple[Competitor, tuple[Trial, ...]]:
+) -> tuple[Entrant, tuple[Trial, ...]]:
     """The submission and all trials, its own and its controls'."""
     submission, controls = submit.competitors(method, settings, request, home, executor)
     return submission, submit.plan(request, submission, controls)
@@ -136,7 +136,7 @@ def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
 
 
 def run(
-    request: Request, submission: Competitor, trials: Sequence[Trial], home: Home, executor: Executor,
+    request: Request, submission: Entrant, trials: Sequence[Trial], home: Home, executor: Executor,
     uri: str | None, console: Console,
 ) -> list[Record]:  # fmt: skip
     """Runs what is missing, shows progress, mirrors to MLflow. Returns the records, of failed trials too.

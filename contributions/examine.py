@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from prunemark.benchmark.run.home import Home
     from prunemark.benchmark.submission.method_files import SourceText
-    from prunemark.benchmark.trial.plan import Competitor, Trial
+    from prunemark.benchmark.trial.plan import Entrant, Trial
     from prunemark.contributions.contribute import Contribution
     from prunemark.records.record import Record
 
@@ -26,7 +26,7 @@ UNDECIDED = 4
 Say = Callable[[str], None]
 
 
-def check_before_running(submission: Competitor, trials: Sequence[Trial], folder: Path) -> None:
+def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: Path) -> None:
     """Raises InputError, before anything is run, when the results could not be added or accepted afterwards."""
     from prunemark.benchmark.submission.locate import locate
     from prunemark.contributions.contribute import text_of

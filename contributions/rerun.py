@@ -18,7 +18,7 @@ from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home, home_at, open_home
 from prunemark.benchmark.submission.method_files import SourceText, write_source
-from prunemark.benchmark.trial.plan import DENSE_LEVEL, Competitor, Trial
+from prunemark.benchmark.trial.plan import DENSE_LEVEL, Entrant, Trial
 from prunemark.contributions.contribute import Contribution, decided_by
 from prunemark.records.difference import first_difference, other_machine
 from prunemark.records.outcome import MACHINE_STATUSES, RATIOS_OF
@@ -210,12 +210,12 @@ def _trial_of(
     return Trial(track, level, setup, o.seed, competitor, budget, "cpu", track.pruning_seconds_limit, side)
 
 
-def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: Executor) -> Competitor:
+def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: Executor) -> Entrant:
     o, method = record.outcome, record.outcome.method
     granularity = str(o.track_terms["granularity"])
     if method.kind != "pruned":
         summary = submit.SUMMARIES[method.kind]
-        return Competitor(
+        return Entrant(
             method.name, method.kind, method.role, None, (), granularity, OWN_NOTHING, summary, _shares_ratios(record)
         )
     source = write_source(code.of(record), folder)
@@ -227,7 +227,7 @@ def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: 
         raise InputError(f"the {method.role} runs with its defaults, {defaults}; this one with {settings}")
     prune_at = o.base.pretraining.epochs if o.base and find_setup(o.setup).own_pruning_epoch else None
     ordered = tuple((name, settings[name]) for name in what.settings)  # controls spell them out in this order
-    return Competitor(
+    return Entrant(
         method.name, "pruned", method.role, source, ordered, granularity,
         replace(what.own, prune_at=prune_at), what.summary, _shares_ratios(record),
     )  # fmt: skip

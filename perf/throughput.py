@@ -157,12 +157,12 @@ def overhead(pairs: int) -> str:
     """Seconds of a whole trial that are neither training nor evaluation, in the steady state."""
     from prunemark.benchmark.run.executor import Job, LocalProcesses
     from prunemark.benchmark.submission.locate import locate
-    from prunemark.benchmark.trial.plan import Competitor, make_trials
+    from prunemark.benchmark.trial.plan import Entrant, make_trials
     from prunemark.records.record import load
     from prunemark.setups.comparison import SETUPS
 
     name, source = locate("L1-norm")
-    method = Competitor(name, "pruned", "submission", source, (("allocation", "uniform"),))
+    method = Entrant(name, "pruned", "submission", source, (("allocation", "uniform"),))
     short = dataclasses.replace(TRACK, pretraining=dataclasses.replace(TRACK.retraining))
     trials = make_trials(short, SETUPS["S3.2"], short.levels[:1], range(pairs + 1), method, (), "cpu")
     began: dict[str, float] = {}

@@ -19,7 +19,7 @@ from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import MethodDescription, MethodSource
 from prunemark.benchmark.trial import pruning
 from prunemark.benchmark.trial.keys import DECISION
-from prunemark.benchmark.trial.plan import Competitor, Trial, runs_on, what_it_prunes
+from prunemark.benchmark.trial.plan import Entrant, Trial, runs_on, what_it_prunes
 from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS, listed_where
@@ -54,13 +54,13 @@ def check_method(name: str, source: MethodSource, settings: dict[str, str], trac
     if not runs_on(description.granularity, found):
         advice = f"choose another track, such as {SMALL_TRACK[description.granularity]}"
         return [*findings, CheckResult("track", "broken", f"{found.id} {what_it_prunes(found.granularity)}", advice)]
-    competitor = Competitor(
+    competitor = Entrant(
         name, "pruned", "submission", source, tuple(values.items()), description.granularity, description.own
     )
     return findings + _try_levels(competitor, found, source) + _remarks(description)
 
 
-def _try_levels(competitor: Competitor, track: Track, source: MethodSource) -> list[CheckResult]:
+def _try_levels(competitor: Entrant, track: Track, source: MethodSource) -> list[CheckResult]:
     """Prunes an untrained network at every level, twice: the same seed has to give the same decision."""
     findings = []
     with tempfile.TemporaryDirectory(prefix="prunemark-check-") as folder:
@@ -78,7 +78,7 @@ def _try_levels(competitor: Competitor, track: Track, source: MethodSource) -> l
     return findings
 
 
-def _try_level(competitor: Competitor, track: Track, level: Level, base: Path, data: Path) -> CheckResult:
+def _try_level(competitor: Entrant, track: Track, level: Level, base: Path, data: Path) -> CheckResult:
     budget = budget_for(track, SETUP, level, "pruned")
     trial = Trial(track, level, SETUP, 0, competitor, budget, "cpu", track.pruning_seconds_limit)
     decisions = []

@@ -11,7 +11,7 @@ from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.renamed import locate_here
 from prunemark.benchmark.run.submit import Request, competitors, describe_methods
-from prunemark.benchmark.trial.plan import Competitor, Trial, check_granularity, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Trial, check_granularity, make_trials
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS, TUNED
 from prunemark.setups.errors import InputError
@@ -44,7 +44,7 @@ def cross_trials(a: str, b: str, request: Request, home: Home, executor: Executo
             f"both retrain by the same recipe ({next(iter(recipes.values())).lr}): there is nothing to cross"
         )
     pairs = [
-        Competitor(
+        Entrant(
             crossed_name(method, owner), "pruned", "submission", sources[method],
             tuple(described[method].with_settings({}).items()), described[method].granularity,
             Own(retraining=_declared(recipes[owner])), described[method].summary,
@@ -83,11 +83,11 @@ def configurations(track: Track, count: int) -> tuple[Recipe, ...]:
 
 def tuning_trials(
     method: str, settings: dict[str, str], request: Request, count: int, home: Home, executor: Executor
-) -> tuple[Competitor, tuple[Trial, ...]]:
+) -> tuple[Entrant, tuple[Trial, ...]]:
     """The submission and the pruned controls beside it, each with the same configurations to choose from."""
     recipes = configurations(request.track, count)
     submission, controls = competitors(method, settings, request, home, executor)
-    pruned: Sequence[Competitor] = [control for control in controls if control.kind == "pruned"]
+    pruned: Sequence[Entrant] = [control for control in controls if control.kind == "pruned"]
     trials = make_trials(
         request.track, TUNED, request.levels, request.seeds, submission, pruned, request.device,
         request.pruning_seconds_limit,

@@ -9,7 +9,7 @@ from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.submit import SUMMARIES, describe_methods
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Competitor, Trial
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.setups.budget import Budget, generated
 from prunemark.setups.paper_tables import CAP, SCRATCH, Grid, Row, scaled
 from prunemark.setups.recipe import Recipe
@@ -53,7 +53,7 @@ def grid_trials(
     for seed in seeds:
         for row in grid.rows:
             for level in levels:
-                competitor = Competitor(
+                competitor = Entrant(
                     f"{row.name} ({row.setup})", "scratch" if row.scratch else "pruned", "submission",
                     None if row.scratch else source, () if row.scratch else settings, track.granularity,
                     summary=SUMMARIES["scratch"] if row.scratch else what.summary,

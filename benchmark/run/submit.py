@@ -17,7 +17,7 @@ from prunemark.benchmark.run.work import checkpoints, longest_prefix
 from prunemark.benchmark.submission.locate import MethodDescription, MethodSource, locate
 from prunemark.benchmark.trial.environment import environment
 from prunemark.benchmark.trial.keys import DECISION, pretrain_key, resolved_keys, stage_keys
-from prunemark.benchmark.trial.plan import Competitor, Trial, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Trial, make_trials
 from prunemark.benchmark.trial.store import Store, key_of, write_atomically
 from prunemark.benchmark.trial.versions import versions
 from prunemark.records.outcome import EpochPoint
@@ -118,7 +118,7 @@ def check(spec: str, settings: dict[str, str], track: str | None, executor: Exec
 
 def competitors(
     spec: str, given_settings: dict[str, str], request: Request, home: Home, executor: Executor
-) -> tuple[Competitor, tuple[Competitor, ...]]:
+) -> tuple[Entrant, tuple[Entrant, ...]]:
     """The submission, and the controls that run beside it: anchor, random, scratch, dense.
 
     The submission's pruning epoch, where it has chosen one, is also that of the control with its layer ratios.
@@ -133,10 +133,10 @@ def competitors(
         raise InputError(f"{name!r} is the name of a method that ships with Prunemark. Give your class another name")
     described = describe_methods(sources, home, executor)
 
-    def make(name: str, role: str, settings: dict[str, str], shares: bool = False, at: int | None = None) -> Competitor:
+    def make(name: str, role: str, settings: dict[str, str], shares: bool = False, at: int | None = None) -> Entrant:
         what = described[name]
         own = what.own if request.setup.own_pruning_epoch else replace(what.own, prune_at=None)
-        return Competitor(
+        return Entrant(
             name, "pruned", role, sources[name], tuple(what.with_settings(settings).items()),  # type: ignore[arg-type]
             what.granularity, own if at is None else replace(own, prune_at=at), what.summary, shares,
         )  # fmt: skip
@@ -149,13 +149,13 @@ def competitors(
     if name != control:
         controls.append(make(control, "control", {}, shares=True, at=submission.own.prune_at))
     controls += [
-        Competitor(n, kind, "reference", None, (), track.granularity, OWN_NOTHING, SUMMARIES[kind], shares)  # type: ignore[arg-type]
+        Entrant(n, kind, "reference", None, (), track.granularity, OWN_NOTHING, SUMMARIES[kind], shares)  # type: ignore[arg-type]
         for n, kind, shares in REFERENCES
     ]
     return submission, tuple(controls)
 
 
-def plan(request: Request, submission: Competitor, controls: Sequence[Competitor]) -> tuple[Trial, ...]:
+def plan(request: Request, submission: Entrant, controls: Sequence[Entrant]) -> tuple[Trial, ...]:
     """All trials of the submission. See `plan.make_trials`."""
     return make_trials(
         request.track, request.setup, request.levels, request.seeds, submission, controls,
@@ -261,7 +261,7 @@ def _base_id(key: str) -> str:
     return f"base model {key[:16]}"
 
 
-def submission_key(trials: Sequence[Trial], submission: Competitor) -> str:
+def submission_key(trials: Sequence[Trial], submission: Entrant) -> str:
     """The identity of a submission in MLflow: the same method under the same setup is the same submission."""
     first = trials[0]
     source = submission.source.sha256 if submission.source else ""

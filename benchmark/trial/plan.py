@@ -21,7 +21,7 @@ DENSE_LEVEL = Level("dense", 0.0)
 
 
 @dataclass(frozen=True)
-class Competitor:
+class Entrant:
     """One row of a leaderboard to be: a method with its settings, or a control.
 
     `shares_ratios` marks controls that take the layer ratios of the submission they run beside.
@@ -49,11 +49,11 @@ class Trial:
     level: Level
     setup: ComparisonSetup
     seed: int
-    competitor: Competitor
+    competitor: Entrant
     budget: Budget
     device: str
     pruning_seconds_limit: float
-    beside: Competitor | None = None
+    beside: Entrant | None = None
     tuning: tuple[Recipe, ...] = ()
 
     @property
@@ -68,7 +68,7 @@ class Trial:
         used = self.budget.pruning_epochs if self.budget.pruning_exact else 0
         return self.budget.retraining_after(used, speedup_of(self.level))
 
-    def of(self, competitor: Competitor) -> Trial:
+    def of(self, competitor: Entrant) -> Trial:
         """The trial of another competitor on the same track, level, setup and seed."""
         budget = budget_for(self.track, self.setup, self.level, competitor.kind, competitor.own)
         return replace(self, competitor=competitor, budget=budget, beside=None)
@@ -79,8 +79,8 @@ def make_trials(
     setup: ComparisonSetup,
     levels: Sequence[Level],
     seeds: Sequence[int],
-    submission: Competitor,
-    controls: Sequence[Competitor],
+    submission: Entrant,
+    controls: Sequence[Entrant],
     device: str,
     pruning_seconds_limit: float | None = None,
 ) -> tuple[Trial, ...]:

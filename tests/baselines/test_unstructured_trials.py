@@ -8,7 +8,7 @@ from support.device import DEVICE, SECONDS, run_there
 
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.plan import Entrant, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.card import shipped_methods
 from prunemark.records.record import pipeline_of
@@ -52,7 +52,7 @@ def run(tmp_path_factory):
         _, source = locate(name)
         granularity = "N:M" if name == "SR-STE" else "weight"
         own = Own(prune_at=prune_at)
-        competitor = Competitor(name, "pruned", "submission", source, FEW.get(name, ()), granularity, own)
+        competitor = Entrant(name, "pruned", "submission", source, FEW.get(name, ()), granularity, own)
         terms = TRACKS[track or granularity]
         trial = make_trials(terms, SETUPS[setup], terms.levels[:1], [0], competitor, (), DEVICE, SECONDS)[0]
         return run_there(trial, store)

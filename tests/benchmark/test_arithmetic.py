@@ -15,7 +15,7 @@ import pytest
 from prunemark.benchmark.run import jobs
 from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.plan import Competitor, Trial
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.track import PORTABLE
@@ -82,7 +82,7 @@ def test_every_job_chooses_by_its_trials_device(
         monkeypatch.setattr(jobs, work, lambda *_: None)
     monkeypatch.setattr(jobs, "dump", lambda record: "")
     track = find_track("digits-mlp7")
-    dense = Competitor("Dense", "dense", "reference", None, ())
+    dense = Entrant("Dense", "dense", "reference", None, ())
     setup = SETUPS["S3.2"]
     budget = budget_for(track, setup, track.levels[0], "dense")
     trial = Trial(track, track.levels[0], setup, 0, dense, budget, "cuda", 60.0)
@@ -154,7 +154,7 @@ def test_a_machine_that_does_not_list_its_processors_computes_as_it_does(tmp_pat
 
 
 def test_no_stage_of_another_arithmetic_is_taken_for_a_portable_one() -> None:
-    track, dense = find_track("digits-mlp7@1"), Competitor("Dense", "dense", "reference", None, ())
+    track, dense = find_track("digits-mlp7@1"), Entrant("Dense", "dense", "reference", None, ())
     setup = SETUPS["S3.2"]
     budget = budget_for(track, setup, track.levels[0], "dense")
     open_, held = (

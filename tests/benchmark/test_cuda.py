@@ -15,7 +15,7 @@ from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.loop import train
-from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.plan import Entrant, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
@@ -50,7 +50,7 @@ print(weights_sha256(model.state_dict()))
 
 def trial(name, device, setup="S3.2"):
     _, source = locate(name)
-    competitor = Competitor(name, "pruned", "submission", source, (), "filter")
+    competitor = Entrant(name, "pruned", "submission", source, (), "filter")
     return make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], competitor, (), device, 60.0)[0]
 
 

@@ -13,7 +13,7 @@ import torch
 from prunemark.benchmark.images import data
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial import base_model, preflight, pruning, report, stages, trial
-from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.plan import Entrant, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import WorkFailed
@@ -60,7 +60,7 @@ def forks(monkeypatch):
 
 
 def trial_of(device, setup):
-    method = Competitor("L1-norm", "pruned", "submission", locate("L1-norm")[1], (), "filter")
+    method = Entrant("L1-norm", "pruned", "submission", locate("L1-norm")[1], (), "filter")
     return make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], method, (), device, 60.0)[0]
 
 

@@ -15,7 +15,7 @@ from prunemark.benchmark.images.datasets import UnreadableImage, read_image
 from prunemark.benchmark.images.sources import VARIABLE
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.trial.base_model import prepare_data
-from prunemark.benchmark.trial.plan import DENSE_LEVEL, Competitor, Trial
+from prunemark.benchmark.trial.plan import DENSE_LEVEL, Entrant, Trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.budget import OWN_NOTHING, budget_for
@@ -73,7 +73,7 @@ def test_an_image_that_cannot_be_read_is_no_result_of_any_method(tree: Path, tmp
     for stage in ("pretraining", "pruning", "retraining"):
         terms[stage] = terms[stage] | {"epochs": 1, "lr": "1e-2", "augmentation": "none"}
     track = track_from_dict(terms)
-    dense = Competitor("Dense", "dense", "reference", None, (), "filter", OWN_NOTHING)
+    dense = Entrant("Dense", "dense", "reference", None, (), "filter", OWN_NOTHING)
     setup = SETUPS["S3.2"]
     budget = budget_for(track, setup, DENSE_LEVEL, "dense")
     trial = Trial(track, DENSE_LEVEL, setup, 0, dense, budget, "cpu", 60.0)

@@ -8,7 +8,7 @@ import pytest
 
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial import environment, keys, versions
-from prunemark.benchmark.trial.plan import Competitor, Trial
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.setups.budget import OWN_NOTHING, Own, budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import OwnRecipe, Recipe
@@ -45,7 +45,7 @@ def trial_of(source, track=TRACK, setup="S3.2", kind="pruned", own=OWN_NOTHING, 
     competitor = {name: changes.pop(name, value) for name, value in competitor.items()}
     at = changes.pop("at", track.levels[level])
     budget = budget_for(track, SETUPS[setup], at, kind, own)
-    trial = Trial(track, at, SETUPS[setup], 0, Competitor(**competitor, own=own), budget, "cpu", 60.0)
+    trial = Trial(track, at, SETUPS[setup], 0, Entrant(**competitor, own=own), budget, "cpu", 60.0)
     return replace(trial, **changes)
 
 

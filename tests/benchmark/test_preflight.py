@@ -10,7 +10,7 @@ import torch
 
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.trial import preflight
-from prunemark.benchmark.trial.plan import Competitor, Trial
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
@@ -27,7 +27,7 @@ def trial_on(network: str, *layers: str, dataset: str = "cifar10") -> Trial:
         find_track("digits-resnet8"), name="mine", network=network, prunable=layers, dataset=dataset
     )
     level = track.levels[0]
-    dense = Competitor("Dense", "dense", "reference", None, ())
+    dense = Entrant("Dense", "dense", "reference", None, ())
     setup = SETUPS["S3.2"]
     budget = budget_for(track, setup, level, "dense")
     return Trial(track, level, setup, 0, dense, budget, "cpu", 60.0)

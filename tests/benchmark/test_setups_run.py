@@ -9,7 +9,7 @@ import pytest
 from support.device import DEVICE, SECONDS, run_there
 
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.plan import Entrant, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.record import pipeline_of
 from prunemark.setups.assessment import assess, violations
@@ -44,7 +44,7 @@ def run(tmp_path_factory):
     @functools.cache
     def one(setup, name, file="samples.py", kind="pruned", own=Own(), settings=(), seed=0):  # noqa: B008
         source = locate(f"{HERE / 'submissions' / file}:{name}")[1] if kind == "pruned" else None
-        competitor = Competitor(name, kind, "submission", source, settings, "filter", own)
+        competitor = Entrant(name, kind, "submission", source, settings, "filter", own)
         trial = make_trials(TRACK, SETUPS[setup], [TRACK.level(LEVEL)], [seed], competitor, (), DEVICE, SECONDS)[0]
         return run_there(trial, store)
 
@@ -147,7 +147,7 @@ def test_one_dense_run_gives_every_base_with_the_same_bits(run, tmp_path):
     """P4 taken on from the stored P1 equals P4 trained in one go."""
     together = run("SX-A", "Fine", own=Own(prune_at=4)).outcome
     source = locate(f"{HERE / 'submissions' / 'samples.py'}:Fine")[1]
-    competitor = Competitor("Fine", "pruned", "submission", source, (), "filter", Own(prune_at=4))
+    competitor = Entrant("Fine", "pruned", "submission", source, (), "filter", Own(prune_at=4))
     trial = make_trials(TRACK, SETUPS["SX-A"], [TRACK.level(LEVEL)], [0], competitor, (), DEVICE, SECONDS)[0]
     alone = run_there(trial, Store(tmp_path)).outcome
     assert alone == together and alone.base.pretraining.epochs == 4

@@ -10,7 +10,7 @@ from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.plan import Entrant, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.records.record import dump, load, pipeline_of
@@ -34,7 +34,7 @@ def quick(name="digits-resnet8"):
 
 def competitor(name, **settings):
     _, source = locate(f"{SUBMISSIONS}:{name}")
-    return Competitor(name, "pruned", "submission", source, tuple(settings.items()))
+    return Entrant(name, "pruned", "submission", source, tuple(settings.items()))
 
 
 def trial_of(method, track=None, seed=0, setup="S3.2", level="90%", seconds=60.0, controls=()):
@@ -166,8 +166,8 @@ def test_scratch_and_dense_are_references(store):
     submission = competitor("Fine", power=2.0)
     run(trial_of(submission), store)
     controls = (
-        Competitor("Scratch", "scratch", "reference", None, (), shares_ratios=True),
-        Competitor("Dense", "dense", "reference", None, ()),
+        Entrant("Scratch", "scratch", "reference", None, (), shares_ratios=True),
+        Entrant("Dense", "dense", "reference", None, ()),
     )
     track = quick()
     trials = make_trials(track, SETUPS["S3.2"], [track.level("90%")], [0], submission, controls, "cpu")
@@ -182,7 +182,7 @@ def test_random_control_takes_the_layer_ratios_of_the_submission(store):
     submission = competitor("Trains", epochs=1)
     mine = run(trial_of(submission), store).outcome.compression.kept
     _, source = locate("Random")
-    random = Competitor("Random", "pruned", "control", source, (("allocation", "uniform"),), shares_ratios=True)
+    random = Entrant("Random", "pruned", "control", source, (("allocation", "uniform"),), shares_ratios=True)
     track = quick()
     trial = make_trials(track, SETUPS["S3.2"], [track.level("90%")], [0], submission, [random], "cpu")[1]
     assert run(trial, store).outcome.compression.kept == mine
@@ -193,7 +193,7 @@ def test_a_control_beside_a_method_that_failed_takes_the_levels_own_ratios(store
     track = quick("digits-resnet8-weights")
     _, source = locate("Random-weights")
     settings = (("allocation", "global"), ("epochs", 0), ("schedule", "one-shot"))
-    random = Competitor("Random-weights", "pruned", "control", source, settings, "weight", shares_ratios=True)
+    random = Entrant("Random-weights", "pruned", "control", source, settings, "weight", shares_ratios=True)
     failing = dataclasses.replace(competitor("RaisesWeights"), granularity="weight")
     trials = make_trials(track, SETUPS["S3.2"], [track.level("95%")], [0], failing, [random], "cpu")
     assert run(trials[0], store).outcome.status == "failed"

@@ -11,7 +11,7 @@ from support.device import DEVICE, SECONDS, run_there
 from support.quick_cli import SHORT, quick_track, submit
 
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Competitor, make_trials
+from prunemark.benchmark.trial.plan import Entrant, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.load import Loaded
@@ -115,8 +115,8 @@ def test_a_setup_over_whole_pipelines_imposes_its_pruning_epochs_too(source, tmp
         retraining=dataclasses.replace(SHORT, lr=parse_schedule("0:1e-1,1:1e-3", 3)),
     )
     competitors = [
-        Competitor("OwnBase", "pruned", "submission", locate(source)[1], (), "filter", Own(prune_at=2)),
-        Competitor("Scratch", "scratch", "reference", None, ()),
+        Entrant("OwnBase", "pruned", "submission", locate(source)[1], (), "filter", Own(prune_at=2)),
+        Entrant("Scratch", "scratch", "reference", None, ()),
     ]
     store = Store(tmp_path / "store")
     trials = make_trials(

@@ -7,7 +7,7 @@ from pathlib import Path
 from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.run.home import home_at, open_home
-from prunemark.benchmark.trial.plan import Competitor, Trial
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
@@ -19,7 +19,7 @@ if __name__ == "__main__":
     track = dataclasses.replace(
         find_track("digits-mlp7@1"), name="short", arithmetic=sys.argv[1] or None, pretraining=short, retraining=short
     )
-    dense = Competitor("Dense", "dense", "reference", None, ())
+    dense = Entrant("Dense", "dense", "reference", None, ())
     setup = SETUPS["S3.2"]
     budget = budget_for(track, setup, track.levels[0], "dense")
     trial = Trial(track, track.levels[0], setup, 0, dense, budget, "cpu", 60.0)

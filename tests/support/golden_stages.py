@@ -33,7 +33,7 @@ from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.keys import given_counts, ratios_of, retrain_key, stage_keys
-from prunemark.benchmark.trial.plan import DENSE_LEVEL, Competitor, Trial
+from prunemark.benchmark.trial.plan import DENSE_LEVEL, Entrant, Trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.benchmark.trial.versions import STAGES
@@ -121,7 +121,7 @@ def competitor(name, prune_at=None, beside=False):
     """A method that ships, with its defaults, or a reference."""
     kind = name.lower() if name in ("Scratch", "Dense") else "pruned"
     source = None if kind != "pruned" else locate(name)[1]
-    return Competitor(name, kind, "control" if beside else "submission", source, (), own=Own(prune_at=prune_at))
+    return Entrant(name, kind, "control" if beside else "submission", source, (), own=Own(prune_at=prune_at))
 
 
 def trial_of(on, setup, name, beside=None, prune_at=None, tuning=()):

@@ -16,7 +16,7 @@ from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial import pruning
-from prunemark.benchmark.trial.plan import Competitor, Trial
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
@@ -45,7 +45,7 @@ def stage(track=None, setup="S3.2", level=None, seed=0, trained=False):
     level = track.levels[0] if level is None else track.level(level)
     held = SETUPS[setup]
     budget = budget_for(track, held, level, "pruned")
-    trial = Trial(track, level, held, seed, Competitor("x", "pruned", "submission", None, ()), budget, "cpu", 60.0)
+    trial = Trial(track, level, held, seed, Entrant("x", "pruned", "submission", None, ()), budget, "cpu", 60.0)
     model = build_network(track.network, data.shape, derive_seed(seed, "base"))
     if trained:
         model = model.to(memory_format=torch.channels_last)
