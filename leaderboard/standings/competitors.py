@@ -23,7 +23,7 @@ DISQUALIFIED = {"budget_exceeded": "budget exceeded", "noncompliant": "noncompli
 
 
 @dataclass(frozen=True)
-class Competitor:
+class MethodResults:
     """One row to be: all trials of one method with one set of settings.
 
     `records` by seed, `invalid` the reasons why some of them do not count. `chance_percent` is what a failed trial
@@ -112,7 +112,7 @@ def terms_of(records: Sequence[Record]) -> dict[str, Any]:
     return ({"classes": known.classes, "family": known.family} if known else {}) | fullest.track_terms
 
 
-def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) -> list[Competitor]:
+def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) -> list[MethodResults]:
     """Groups the records of one table into competitors, each with a name of its own.
 
     `invalid` gives the reasons why records of these hashes do not count.
@@ -124,7 +124,7 @@ def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) 
     withdrawn = {key: _invalid(group, invalid or {}) for key, group in groups.items()}
     names = _names(groups, [key for key in groups if len(withdrawn[key]) < len(groups[key])])
     chance = 100.0 / classes if classes else None
-    return [Competitor(name, groups[key], chance, withdrawn[key]) for key, name in names.items()]
+    return [MethodResults(name, groups[key], chance, withdrawn[key]) for key, name in names.items()]
 
 
 def _names(groups: Mapping[str, Mapping[int, Record]], counting: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOO
 from prunemark.leaderboard.standings.competitors import (
     DISQUALIFIED,
     FAILED,
-    Competitor,
+    MethodResults,
     by_reason,
     seeds_in_words,
 )
@@ -31,7 +31,7 @@ def place_of(track: str, setup: str, level: str, name: str, source_sha256: str, 
     return track, setup, level, name.partition(" (")[0], source_sha256, canonical_json(dict(settings))
 
 
-def same_networks(competitors: Sequence[Competitor]) -> dict[str, str]:
+def same_networks(competitors: Sequence[MethodResults]) -> dict[str, str]:
     """By name, the controls that are another one's networks, weight for weight on every seed; and why, in words.
 
     They say nothing of their own, and would only enlarge the families. A control that somebody submitted as a method of
@@ -50,7 +50,7 @@ def same_networks(competitors: Sequence[Competitor]) -> dict[str, str]:
     return found
 
 
-def _repeats(control: Competitor, other: Competitor, among_controls: bool) -> bool:
+def _repeats(control: MethodResults, other: MethodResults, among_controls: bool) -> bool:
     """Whether the other has the control's name and networks; among controls, and no seed more."""
     if control.any.outcome.method.name != other.any.outcome.method.name:
         return False
@@ -60,7 +60,7 @@ def _repeats(control: Competitor, other: Competitor, among_controls: bool) -> bo
     return mine == theirs if among_controls else mine.items() <= theirs.items()
 
 
-def alike(ranked: Sequence[Competitor], on: Mapping[str, Sequence[int]]) -> dict[str, str]:
+def alike(ranked: Sequence[MethodResults], on: Mapping[str, Sequence[int]]) -> dict[str, str]:
     """By name, the methods that made another one's networks on all seeds they are compared on; and that, in words.
 
     Unlike controls they are ranked, each by itself. But two rows with the same numbers are not two findings.
@@ -76,7 +76,7 @@ def alike(ranked: Sequence[Competitor], on: Mapping[str, Sequence[int]]) -> dict
     return found
 
 
-def find_anchor(competitors: Sequence[Competitor], name: str) -> Competitor | None:
+def find_anchor(competitors: Sequence[MethodResults], name: str) -> MethodResults | None:
     """The track's anchor: the competitor of this name with results, rather that which ran as the anchor.
 
     Of several, as after a change of its code, the one with most seeds, and then the one that ran last.
@@ -86,13 +86,13 @@ def find_anchor(competitors: Sequence[Competitor], name: str) -> Competitor | No
     return max(found, key=lambda c: (len(c.ok), last[c.name], c.name), default=None)
 
 
-def anchors(competitors: Sequence[Competitor], name: str) -> list[Competitor]:
+def anchors(competitors: Sequence[MethodResults], name: str) -> list[MethodResults]:
     """All that could be the anchor: with its name and results, and if any ran as the anchor, only those."""
     found = [c for c in competitors if c.any.outcome.method.name == name and c.ok]
     return [c for c in found if any(r.outcome.method.role == "anchor" for r in c.records.values())] or found
 
 
-def why_unranked(c: Competitor, anchor: Competitor | None, setup: str, seeds: Sequence[int]) -> str | None:
+def why_unranked(c: MethodResults, anchor: MethodResults | None, setup: str, seeds: Sequence[int]) -> str | None:
     """Why a competitor is not ranked on the anchor's seeds, in words; None if it is."""
     if c is anchor:
         return None
@@ -119,7 +119,7 @@ def why_unranked(c: Competitor, anchor: Competitor | None, setup: str, seeds: Se
     return None
 
 
-def compared_on(c: Competitor, seeds: Sequence[int]) -> tuple[int, ...]:
+def compared_on(c: MethodResults, seeds: Sequence[int]) -> tuple[int, ...]:
     """The seeds on which a competitor is compared with the anchor, which has all of `seeds`.
 
     Those are all; where the anchor was looked at twice, the first five for a competitor that was run on just these.
@@ -130,7 +130,7 @@ def compared_on(c: Competitor, seeds: Sequence[int]) -> tuple[int, ...]:
     return first if len(seeds) == SECOND_LOOK_SEEDS and ran_first_alone else tuple(seeds)
 
 
-def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence[int]) -> str | None:
+def objection(anchor: MethodResults, other: MethodResults, setup: str, seeds: Sequence[int]) -> str | None:
     """Why the setup does not hold between the anchor and a competitor on these seeds, in words; None if it does.
 
     Judged by what was executed, seed by seed.
@@ -146,7 +146,7 @@ def objection(anchor: Competitor, other: Competitor, setup: str, seeds: Sequence
     return None
 
 
-def holding_setup(ranked: Sequence[Competitor], seeds: Sequence[int], setup: str) -> str | None:
+def holding_setup(ranked: Sequence[MethodResults], seeds: Sequence[int], setup: str) -> str | None:
     """The highest setup that verifiably holds among all ranked competitors, on every seed that they finished.
 
     Of S1 < S2 < ... < S4.2; but the one they ran under, where that lies beside this order and is more than was found.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
 from prunemark.leaderboard.inference.multiplicity import Verdict, judge
 from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t
-from prunemark.leaderboard.standings.competitors import Competitor
+from prunemark.leaderboard.standings.competitors import MethodResults
 from prunemark.leaderboard.standings.field import compared_on, objection
 
 
@@ -31,19 +31,19 @@ class Lent:
     at_first_look: bool = False
 
 
-def lender_of(c: Competitor) -> str:
+def lender_of(c: MethodResults) -> str:
     """The name of the method whose own layer ratios this control was lent; "" for any other competitor."""
     return c.lent.split(" ", maxsplit=1)[0]
 
 
 def judge_lent(
-    competitors: Sequence[Competitor],
+    competitors: Sequence[MethodResults],
     setup: str,
     *,
     margin_pp: float,
     prior: VariancePrior | None,
     quantum_percent: float,
-    peeked: Callable[[Competitor, int], str],
+    peeked: Callable[[MethodResults, int], str],
     anchor_seeds: Sequence[int],
 ) -> dict[str, Lent]:
     """By the control's name. Left out is a control with which the setup does not hold, or that lacks seeds.
@@ -54,7 +54,7 @@ def judge_lent(
     `peeked` says of a control, and a number of seeds, why it may have no verdict with so many; "" if it may.
     """
     methods = {_as_lender(c): c for c in competitors if not lender_of(c)}
-    lenders: dict[str, Competitor] = {}
+    lenders: dict[str, MethodResults] = {}
     comparisons: dict[str, PairedComparison] = {}
     first: dict[str, PairedComparison] = {}
     for control in competitors:
@@ -93,7 +93,7 @@ def lent_in_words(lent: Lent) -> str:
     return f"{said}, {word} (p {p:.3g}, Holm over {verdict.family} such controls)"
 
 
-def _as_lender(c: Competitor) -> tuple[str, ...]:
+def _as_lender(c: MethodResults) -> tuple[str, ...]:
     """What a control calls this competitor by; see `benchmark.plan.ratios_of`."""
     method = c.any.outcome.method
     settings = ", ".join(f"{name}={value}" for name, value in method.settings.items())

@@ -15,7 +15,7 @@ from prunemark.leaderboard.inference.interim import looks_in_words, withheld
 from prunemark.leaderboard.inference.multiplicity import Verdict, evidence_level
 from prunemark.leaderboard.inference.statistics import VariancePrior, student_interval
 from prunemark.leaderboard.standings import field
-from prunemark.leaderboard.standings.competitors import Competitor, gather, seeds_in_words, terms_of
+from prunemark.leaderboard.standings.competitors import MethodResults, gather, seeds_in_words, terms_of
 from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.matched_controls import judge_lent, lender_of, lent_in_words
 from prunemark.leaderboard.standings.measured import Measured, measured_of
@@ -134,7 +134,7 @@ def make_table(
     seeds = tuple(anchor.ok) if anchor else ()
     prior = prior_of(terms)
 
-    def peek(c: Competitor, count: int) -> str:
+    def peek(c: MethodResults, count: int) -> str:
         source = c.any.outcome.method.source_sha256
         place = field.place_of(first.track, first.setup, level, c.name, source, c.settings)
         return withheld(count, (earlier or {}).get(place, ()))
@@ -161,8 +161,8 @@ def make_table(
 
 
 def _reasons(
-    competitors: Sequence[Competitor], anchor: Competitor | None, setup: str, seeds: tuple[int, ...], margin_pp: float,
-    prior: VariancePrior | None, peek: Callable[[Competitor, int], str],
+    competitors: Sequence[MethodResults], anchor: MethodResults | None, setup: str, seeds: tuple[int, ...], margin_pp: float,
+    prior: VariancePrior | None, peek: Callable[[MethodResults, int], str],
 ) -> dict[str, str | None]:  # fmt: skip
     """By name, why a competitor is not ranked; None if it is."""
     reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in competitors}
@@ -193,7 +193,7 @@ def _prior_in_words(prior: VariancePrior | None) -> str:
     return f"Moderated t: the track expects an sd of {prior.sd_pp:g} pp, with {prior.df:g} degrees of freedom."
 
 
-def _notes(anchor: Competitor | None, candidates: Sequence[Competitor]) -> tuple[str, ...]:
+def _notes(anchor: MethodResults | None, candidates: Sequence[MethodResults]) -> tuple[str, ...]:
     """Which of several anchors it is; and seeds that it lacks, though they were run: nothing is compared on them."""
     if anchor is None:
         return ()
@@ -207,14 +207,14 @@ def _notes(anchor: Competitor | None, candidates: Sequence[Competitor]) -> tuple
     return tuple(notes)
 
 
-def _examples(c: Competitor | None) -> int:
+def _examples(c: MethodResults | None) -> int:
     accuracies = [r.outcome.accuracy for r in c.ok.values()] if c else []
     return next((a.test_examples for a in accuracies if a), 0)
 
 
 def _stand(
-    ranked: Sequence[Competitor],
-    anchor: Competitor,
+    ranked: Sequence[MethodResults],
+    anchor: MethodResults,
     on: Mapping[str, tuple[int, ...]],
     margin_pp: float,
     prior: VariancePrior | None,
@@ -241,14 +241,14 @@ def _in_order(rows: Sequence[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda row: (-differences[row.name], row.name)))
 
 
-def _correct(c: Competitor, seeds: Sequence[int]) -> Correctness:
+def _correct(c: MethodResults, seeds: Sequence[int]) -> Correctness:
     """Per-example correctness; shape (seeds, examples)."""
     accuracies = [c.ok[seed].outcome.accuracy for seed in seeds]
     return np.array([a.correctness() for a in accuracies if a])
 
 
 def _row(
-    c: Competitor, seeds: tuple[int, ...], found: Standings | None = None, *,
+    c: MethodResults, seeds: tuple[int, ...], found: Standings | None = None, *,
     flags: Sequence[str | None] = (), why: str = "",
 ) -> Row:  # fmt: skip
     method, scores = c.any.outcome.method, c.scores(seeds)
