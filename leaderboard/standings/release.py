@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from prunemark.leaderboard.standings.board import Board, make_board
-from prunemark.leaderboard.standings.field import Place, Shown, place_of
+from prunemark.leaderboard.standings.field import Shown, TableKey, place_of
 from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.records.load import Loaded, Refused, read_sound
 from prunemark.records.outcome import RATIOS_OF
@@ -232,7 +232,7 @@ def earlier(releases: Sequence[Release]) -> Shown:
 
     Those are the ranked, and controls with lent layer ratios, whose verdict is on their method.
     """
-    shown: dict[Place, set[int]] = {}
+    shown: dict[TableKey, set[int]] = {}
     for release in releases:
         for field in release.fields:
             for entrant in field.entrants:
