@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping, Set
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.records.record import Record
 
-Place = tuple[str, str, str]  # track, setup, level
-Seeds = Mapping[Place, Set[int]]
+LevelKey = tuple[str, str, str]  # track, setup, level
+Seeds = Mapping[LevelKey, Set[int]]
 
 
-def anchor_seeds(records: Iterable[Record]) -> dict[Place, set[int]]:
+def anchor_seeds(records: Iterable[Record]) -> dict[LevelKey, set[int]]:
     """The seeds on which the anchor of each table has a result."""
-    found: dict[Place, set[int]] = {}
+    found: dict[LevelKey, set[int]] = {}
     for record in records:
         o = record.outcome
         if o.status == "ok" and o.method.name == o.track_terms.get("anchor"):
@@ -26,9 +26,9 @@ def anchor_seeds(records: Iterable[Record]) -> dict[Place, set[int]]:
     return found
 
 
-def planned_seeds(trials: Iterable[Trial]) -> dict[Place, set[int]]:
+def planned_seeds(trials: Iterable[Trial]) -> dict[LevelKey, set[int]]:
     """The seeds on which the anchor of each table is going to be run."""
-    found: dict[Place, set[int]] = {}
+    found: dict[LevelKey, set[int]] = {}
     for trial in trials:
         if trial.competitor.name == trial.track.anchor:
             found.setdefault((trial.track.id, trial.setup.id, trial.level.name), set()).add(trial.seed)
