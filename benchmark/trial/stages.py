@@ -26,11 +26,16 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Track
 
 CURVE, MOMENTUM, JSV = "curve.json", "momentum.safetensors", "jsv.json"
-Listener = Callable[[EpochPoint], None]
+EpochListener = Callable[[EpochPoint], None]
 
 
 def pretrain(
-    trial: Trial, data_folder: Path, start: Path | None, start_epoch: int, out: Path, listen: Listener | None = None
+    trial: Trial,
+    data_folder: Path,
+    start: Path | None,
+    start_epoch: int,
+    out: Path,
+    listen: EpochListener | None = None,
 ) -> None:
     """Trains the dense network of this seed up to the epoch at which the base model is taken.
 
@@ -66,7 +71,7 @@ def added(first: MeteredStage | None, second: MeteredStage) -> MeteredStage:
 
 
 def retrain(
-    trial: Trial, recipe: Recipe, pruned: Pruned, data_folder: Path, out: Path, listen: Listener | None = None
+    trial: Trial, recipe: Recipe, pruned: Pruned, data_folder: Path, out: Path, listen: EpochListener | None = None
 ) -> None:
     """Trains the pruned model by the recipe. Seed s gives every method the same data order."""
     track, device = trial.track, pick_device(trial.device)
