@@ -26,7 +26,7 @@ from prunemark.setups.errors import WorkFailed
 
 TEST_ACCURACY = "test_accuracy.json"
 UNLIMITED = Limits(float("inf"), 1 << 62)
-Listener = Callable[[str, EpochPoint], None]
+StageListener = Callable[[str, EpochPoint], None]
 
 
 def prepare_data(trial: Trial, store: Store) -> Path:
@@ -39,7 +39,7 @@ def prepare_data(trial: Trial, store: Store) -> Path:
     return store.path(key)
 
 
-def pretrain(trial: Trial, store: Store, listen: Listener) -> Path | None:
+def pretrain(trial: Trial, store: Store, listen: StageListener) -> Path | None:
     """The base model of this seed, shared by all methods; none for scratch training.
 
     It goes on from the longest stored beginning of the same run, in a child process: on a machine with a GPU a

@@ -23,7 +23,7 @@ from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.trial import pruning, stages
-from prunemark.benchmark.trial.base_model import Listener, measured, prepare_data, pretrain
+from prunemark.benchmark.trial.base_model import StageListener, measured, prepare_data, pretrain
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.keys import Keys, given_counts, ratios_of, retrain_key, stage_keys
 from prunemark.benchmark.trial.plan import Trial
@@ -55,7 +55,7 @@ class Run:
 
     trial: Trial
     store: Store
-    listen: Listener
+    listen: StageListener
     given: dict[str, int] | None
     keys: Keys
     ratios_of: str = ""
@@ -89,7 +89,7 @@ class Run:
             self.seconds[stage] += time.perf_counter() - begin
 
 
-def run_trial(trial: Trial, store: Store, listen: Listener) -> Record:
+def run_trial(trial: Trial, store: Store, listen: StageListener) -> Record:
     """Runs what is not in the store yet and returns the record; of a failed trial too.
 
     A trial that ran out of time or memory is not stored: whoever asks for it again has it run again.
