@@ -20,7 +20,7 @@ CAP = 30  # Rule 3
 
 
 @dataclass(frozen=True)
-class Row:
+class PaperRow:
     """One row of a table, in the paper's epochs: pruned at epoch `prune_at` of the dense run, then `retraining`.
 
     `paper_percent` and `paper_ta_percent` are the paper's top-1 and trainability accuracy by ratio. Where FLOPs are
@@ -53,7 +53,7 @@ class Grid:
     title: str
     dense_run: LRSchedule
     ratios: tuple[float, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PaperRow, ...]
     paper_setting: str
 
 
@@ -78,21 +78,21 @@ def rest_of(schedule: LRSchedule, epoch: int, longer: int = 0) -> LRSchedule:
     return LRSchedule("step", schedule.epochs - epoch + longer, tuple(points))
 
 
-def _s42(prune_at: int, lr: str, *paper: float) -> Row:
-    return Row(f"P{prune_at}F{120 - prune_at}, {lr}", "S4.2", prune_at, rest_of(SCRATCH, prune_at), paper)
+def _s42(prune_at: int, lr: str, *paper: float) -> PaperRow:
+    return PaperRow(f"P{prune_at}F{120 - prune_at}, {lr}", "S4.2", prune_at, rest_of(SCRATCH, prune_at), paper)
 
 
-def _sx(prune_at: int, lr: str, *paper: float, setup: str = "SX-A") -> Row:
+def _sx(prune_at: int, lr: str, *paper: float, setup: str = "SX-A") -> PaperRow:
     epochs = 120 - prune_at
     name = f"P{prune_at}{'/k' if 'total_flops' in SETUPS[setup].factors else ''}F{epochs}, {lr}"
-    return Row(name, setup, prune_at, halving(float(lr), 1e-5, epochs, cap=CAP), paper)
+    return PaperRow(name, setup, prune_at, halving(float(lr), 1e-5, epochs, cap=CAP), paper)
 
 
 _TABLE4 = Grid(
     "table4", "Table 4: pruning against scratch training, by ratio and pruning epoch", SCRATCH,
     (0.10, 0.30, 0.50, 0.70, 0.90, 0.95),
     (
-        Row("scratch, 120 epochs", "all", 0, SCRATCH, (83.68, 83.31, 82.90, 82.45, 79.37, 76.67)),
+        PaperRow("scratch, 120 epochs", "all", 0, SCRATCH, (83.68, 83.31, 82.90, 82.45, 79.37, 76.67)),
         _s42(15, "1e-1", 83.95, 84.01, 83.87, 82.93, 79.86, 77.41),
         _s42(30, "1e-2", 83.88, 84.00, 83.29, 82.61, 80.41, 77.64),
         _s42(45, "1e-2", 83.56, 83.95, 83.28, 82.47, 79.88, 76.17),
@@ -109,12 +109,12 @@ _TABLE4 = Grid(
 )  # fmt: skip
 
 
-def _longer(prune_at: int, lr: str, longer: int, paper: float, ta: float | None = None) -> Row:
+def _longer(prune_at: int, lr: str, longer: int, paper: float, ta: float | None = None) -> PaperRow:
     name = f"P{prune_at}F{120 - prune_at}, {lr}" + (f", +{longer}" if longer else "")
-    return Row(name, "S4.2" if not longer else "none", prune_at, rest_of(SCRATCH, prune_at, longer), (paper,), ta)
+    return PaperRow(name, "S4.2" if not longer else "none", prune_at, rest_of(SCRATCH, prune_at, longer), (paper,), ta)
 
 
-def _larger(prune_at: int, lr: str, paper: float, ta: float) -> Row:
+def _larger(prune_at: int, lr: str, paper: float, ta: float) -> PaperRow:
     return replace(_sx(prune_at, lr, paper), paper_ta_percent=ta)
 
 
@@ -134,12 +134,12 @@ _TABLE5 = Grid(
 _TABLE6 = Grid(
     "table6", "Table 6: step and cosine schedules, L1-norm against scratch", STEP_BASE, (0.3, 0.5, 0.7, 0.9),
     (
-        Row("scratch, step", "all", 0, generated(1e-1, 1e-4, 200, None), (93.16, 92.78, 92.11, 88.36)),
-        Row("L1 (1e-3), step", "S3.2", 200, halving(1e-3, 1e-4, 120), (93.43, 93.12, 91.77, 87.57)),
-        Row("L1 (1e-2), step", "S3.2", 200, halving(1e-2, 1e-4, 120), (93.79, 93.51, 92.26, 86.75)),
-        Row("scratch, cosine", "all", 0, cosine(1e-1, 1e-4, 200), (93.84, 93.20, 92.15, 88.17)),
-        Row("L1 (1e-3), cosine", "S3.2", 200, cosine(1e-3, 1e-4, 120), (93.48, 93.11, 91.65, 87.17)),
-        Row("L1 (1e-2), cosine", "S3.2", 200, cosine(1e-2, 1e-4, 120), (93.82, 93.74, 92.27, 86.90)),
+        PaperRow("scratch, step", "all", 0, generated(1e-1, 1e-4, 200, None), (93.16, 92.78, 92.11, 88.36)),
+        PaperRow("L1 (1e-3), step", "S3.2", 200, halving(1e-3, 1e-4, 120), (93.43, 93.12, 91.77, 87.57)),
+        PaperRow("L1 (1e-2), step", "S3.2", 200, halving(1e-2, 1e-4, 120), (93.79, 93.51, 92.26, 86.75)),
+        PaperRow("scratch, cosine", "all", 0, cosine(1e-1, 1e-4, 200), (93.84, 93.20, 92.15, 88.17)),
+        PaperRow("L1 (1e-3), cosine", "S3.2", 200, cosine(1e-3, 1e-4, 120), (93.48, 93.11, 91.65, 87.17)),
+        PaperRow("L1 (1e-2), cosine", "S3.2", 200, cosine(1e-2, 1e-4, 120), (93.82, 93.74, 92.27, 86.90)),
     ),
     "ResNet-56 on CIFAR-10; there scratch ended at LR 1e-3, here at the 1e-4 of the others (Rule 1)",
 )  # fmt: skip

@@ -11,7 +11,7 @@ from prunemark.benchmark.run.submit import SUMMARIES, describe_methods
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.setups.budget import Budget, generated
-from prunemark.setups.paper_tables import CAP, SCRATCH, Grid, Row, scaled
+from prunemark.setups.paper_tables import CAP, SCRATCH, Grid, PaperRow, scaled
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Level, Track
 
@@ -64,7 +64,7 @@ def grid_trials(
     return tuple(trials)
 
 
-def row_budget(row: Row, grid: Grid, track: Track, level: Level, factor: float) -> Budget:
+def row_budget(row: PaperRow, grid: Grid, track: Track, level: Level, factor: float) -> Budget:
     """One row at one ratio, in the track's epochs."""
     dense_run = replace(track.pretraining, lr=scaled(grid.dense_run, factor))
     prune_at, lr = round(row.prune_at * factor), scaled(row.retraining, factor)

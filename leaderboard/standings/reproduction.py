@@ -11,7 +11,7 @@ from prunemark.leaderboard.inference.statistics import PairedComparison, paired_
 from prunemark.records.record import Record, pipeline_of
 from prunemark.setups.assessment import violations
 from prunemark.setups.comparison import SETUPS
-from prunemark.setups.paper_tables import Grid, Row
+from prunemark.setups.paper_tables import Grid, PaperRow
 
 ALPHA = 0.05
 MEANING = (
@@ -66,7 +66,7 @@ class Reproduction:
     verified: tuple[str, ...]
 
 
-def row_id(row: Row) -> str:
+def row_id(row: PaperRow) -> str:
     """What a row's records are called."""
     return f"{row.name} ({row.setup})"
 
@@ -97,7 +97,7 @@ def reproduce(grid: Grid, records: Sequence[Record]) -> Reproduction:
     )  # fmt: skip
 
 
-def _cell(row: Row, index: int, records: Sequence[Record]) -> Cell:
+def _cell(row: PaperRow, index: int, records: Sequence[Record]) -> Cell:
     scores = tuple(r.outcome.accuracy.test_percent for r in records if r.outcome.accuracy)
     diagnostics = [r.outcome.diagnostics for r in records]
     ta = tuple(d.trainability_percent for d in diagnostics if d and d.trainability_percent is not None)
