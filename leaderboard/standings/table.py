@@ -161,8 +161,8 @@ def make_table(
 
 
 def _reasons(
-    competitors: Sequence[MethodResults], anchor: MethodResults | None, setup: str, seeds: tuple[int, ...], margin_pp: float,
-    prior: VariancePrior | None, peek: Callable[[MethodResults, int], str],
+    competitors: Sequence[MethodResults], anchor: MethodResults | None, setup: str, seeds: tuple[int, ...],
+    margin_pp: float, prior: VariancePrior | None, peek: Callable[[MethodResults, int], str],
 ) -> dict[str, str | None]:  # fmt: skip
     """By name, why a competitor is not ranked; None if it is."""
     reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in competitors}
