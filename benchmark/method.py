@@ -12,7 +12,7 @@ base model to change as it likes and a narrow view of the trial, and returns a `
 
 Only data leaves a submission: which filters or weights stay, and the model's weights. The harness rebuilds
 the pruned network itself, so a submission can only return a subnetwork of the base model. It runs in a
-process of its own, once per trial; retraining and evaluation never load it.
+separate process, once per trial; retraining and evaluation never load it.
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ class PruningContext(Protocol):
     ) -> None:
         """The harness's own training loop, in place; metered. `lr` is in the paper's notation [1e-2].
 
-        Where the setup imposes the LR (S4.2), calls follow its schedule one after another and `lr` may not be
-        given. `penalty()` is added to the loss of every step; `after_step(step)` runs after each optimiser step
+        Where the setup imposes the LR (S4.2), calls follow its schedule one after another and `lr` must not
+        be given. `penalty()` is added to the loss of every step; `after_step(step)` runs after each optimiser step
         (to raise a penalty, say). What `keep` does not keep is held at zero. All else is the track's retraining
         recipe.
         """

@@ -127,7 +127,7 @@ def tune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
     format: Format = "table",
 ) -> None:
-    """Give every method the same number of LR configurations, chosen on the validation split alone, and rank."""
+    """Give every method the same number of LR configurations, chosen only on the validation split, and rank."""
     from prunemark.benchmark.run import crossing
     from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home

@@ -47,7 +47,7 @@ NEEDED: dict[str, frozenset[str]] = {
     "base": (S3_2 | {"pruning_epochs", "pruning_lr"}) - {"base_model"},
     "pipeline": S1,
 }
-"""What has to be equal for a gap to be credited to one part of the pipeline: everything but that part.
+"""What has to be equal for a gap to be credited to one part of the pipeline: everything except that part.
 
 For pruning that is S3.2, the least the founding paper recommends; the cost of pruning itself may differ."""
 

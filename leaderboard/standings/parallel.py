@@ -33,7 +33,7 @@ WORTH_A_PROCESS_BYTES = 2**18
 
 
 def board_of(folder: Path, earlier: Shown | None = None, processes: int | None = None) -> Board:
-    """`make_board(read_records(folder), earlier=earlier)`, which is told from it by nothing but the time it takes.
+    """`make_board(read_records(folder), earlier=earlier)`, in parallel: the same board in less time.
 
     `processes` is how many may work, by default one for each core that this process may use. Raises as they do.
     """

@@ -41,10 +41,10 @@ EXPERIMENTS = ("reproduce", "cross-validate", "tune")
 EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
-STATISTICS = "statistics|multiplicity|crossed|looks|power|ranks|standings|families|overall"
+STATISTICS = "statistics|multiplicity|crossed|interim|power|ranks|standings|families|overall|matched_controls"
 FUNCTION = re.compile(rf"`({STATISTICS}|record|assessment)\.(\w+)`")
-ROOM = {"record": "benchmark", "assessment": "setups"} | dict.fromkeys(
-    ("standings", "overall"), "leaderboard.standings"
+ROOM = {"record": "records", "assessment": "setups"} | dict.fromkeys(
+    ("standings", "overall", "matched_controls"), "leaderboard.standings"
 )
 
 
