@@ -21,7 +21,7 @@ from prunemark.benchmark.submission.method_files import SourceText, write_source
 from prunemark.benchmark.trial.plan import DENSE_LEVEL, Entrant, Trial
 from prunemark.contributions.contribute import Contribution, decided_by
 from prunemark.records.difference import first_difference, other_machine
-from prunemark.records.outcome import MACHINE_STATUSES, RATIOS_OF
+from prunemark.records.outcome import MACHINE_STATUSES
 from prunemark.records.record import Record, canonical_json
 from prunemark.setups.budget import OWN_NOTHING, budget_for
 from prunemark.setups.comparison import HARNESS_SETUPS, find_setup
@@ -124,13 +124,13 @@ def beside(record: Record, everything: Sequence[Record]) -> Record | None:
     counts = record.outcome.compression
     if counts is None or counts.allocation != GIVEN:
         return None
-    named = str(record.outcome.method.settings.get(RATIOS_OF, ""))
+    named = record.outcome.method.matched_to
     for other in _sides(record, everything):
         method, its_counts = other.outcome.method, other.outcome.compression
         if its_counts is None or its_counts.kept != counts.kept:
             continue
         uniform = its_counts.allocation == "uniform"
-        if not named if uniform else named.startswith(f"{method.name} {method.source_sha256[:8]} "):
+        if not named if uniform else named and named.names(method.name, method.source_sha256, method.settings):
             return other
     return None
 
@@ -149,7 +149,7 @@ def _sides(record: Record, everything: Sequence[Record]) -> list[Record]:
 
 def _beside_a_failure(record: Record, everything: Sequence[Record]) -> bool:
     """A control of a submission that decided nothing has the level's own ratio in every layer, so it can run alone."""
-    if RATIOS_OF in record.outcome.method.settings:
+    if record.outcome.method.matched_to:
         return False
     return any(other.outcome.compression is None for other in _sides(record, everything))
 

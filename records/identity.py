@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from prunemark.records.outcome import RATIOS_OF, Outcome
+from prunemark.records.matched_to import RATIOS_OF, Settings
+from prunemark.records.outcome import Outcome
 from prunemark.records.record import Record, canonical_json
-
-Settings = Mapping[str, bool | int | float | str]
 
 
 def identity(record: Record) -> str:

@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.setups.track import WORDS
 
 MACS_CONVENTION = "one multiply-add is one MAC; convolutions, linear layers, attention; batch norm and bias not counted"
-RATIOS_OF = "layer_ratios_of"
-"""The setting of a control that names the submission whose layer ratios it was given, where they are its own."""
 INSTRUCTIONS = "cpu instructions"
 """Among the versions: what torch calls the processor's instruction set. Records before 2026-11-24 do not say."""
 PROCESSOR_KIND = "cpu kind"
@@ -53,8 +52,13 @@ class Method(RecordPart):
 
     @property
     def chosen(self) -> dict[str, bool | int | float | str]:
-        """The settings without `RATIOS_OF`, which is no setting of the code: it says beside whom a control ran."""
+        """The settings without `RATIOS_OF`, which is no setting of the code: it says what a control is matched to."""
         return {name: value for name, value in self.settings.items() if name != RATIOS_OF}
+
+    @property
+    def matched_to(self) -> MatchedTo | None:
+        """Of a control, the submission whose own layer ratios it has; None where they are the level's."""
+        return MatchedTo.among(self.settings)
 
 
 @dataclass(frozen=True)

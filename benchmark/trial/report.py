@@ -14,10 +14,10 @@ from prunemark.benchmark.sandbox.child import ISOLATION, ChildFailed
 from prunemark.benchmark.trial.environment import package_versions
 from prunemark.benchmark.trial.keys import Keys
 from prunemark.benchmark.trial.plan import Trial
+from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.outcome import (
     INSTRUCTIONS,
     PROCESSOR_KIND,
-    RATIOS_OF,
     Accuracy,
     BaseModel,
     Compression,

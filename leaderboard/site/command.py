@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prunemark.records.outcome import RATIOS_OF, Outcome
+from prunemark.records.outcome import Outcome
 from prunemark.records.record import Record
 from prunemark.records.source import MethodFiles
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -69,10 +69,9 @@ def _beside(outcome: Outcome) -> tuple[str, str]:
     """A control or reference runs with a submission: the one whose layer ratios it has, or else the anchor."""
     anchor = str(outcome.track_terms["anchor"])
     reference = REFERENCES.get(outcome.method.kind, "")
-    ratios_of = str(outcome.method.settings.get(RATIOS_OF, ""))
-    if named := re.fullmatch(r"(.+) [0-9a-f]{8} \((.*)\)", ratios_of):
-        note = f"It ran with {ratios_of} and has its layer ratios: submit that with these settings."
-        return named[1], f"{reference} {note}".strip()
+    if (named := outcome.method.matched_to) and named.source_sha256_start:
+        note = f"It ran with {named.text} and has its layer ratios: submit that with these settings."
+        return named.name, f"{reference} {note}".strip()
     if outcome.method.kind == "dense":
         return anchor, reference
     note = (

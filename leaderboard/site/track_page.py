@@ -23,7 +23,7 @@ from prunemark.leaderboard.site.track_facts import (
     terms_view,
 )
 from prunemark.leaderboard.standings.table import Row, Table
-from prunemark.records.outcome import RATIOS_OF
+from prunemark.records.matched_to import RATIOS_OF
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from prunemark.records.identity import Settings, competitors_of, own_settings
-from prunemark.records.outcome import RATIOS_OF, Outcome
+from prunemark.records.identity import competitors_of, own_settings
+from prunemark.records.matched_to import MatchedTo, Settings
+from prunemark.records.outcome import Outcome
 from prunemark.records.record import Record, canonical_json, pipeline_of
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.track_files import released_tracks
@@ -46,9 +47,9 @@ class MethodResults:
         return own_settings(self.any.outcome)
 
     @property
-    def lent(self) -> str:
-        """Of a control, the submission whose own layer ratios it was given, as `NAME HASH (settings)`; else ""."""
-        return str(self.settings.get(RATIOS_OF, ""))
+    def matched_to(self) -> MatchedTo | None:
+        """Of a control, the submission whose own layer ratios it has; None for any other row."""
+        return MatchedTo.among(self.settings)
 
     @cached_property
     def ok(self) -> dict[int, Record]:
@@ -173,13 +174,12 @@ def _difference(outcomes: Mapping[str, Outcome], keys: Sequence[str], key: str) 
     """
     mine, own = outcomes[key], own_settings(outcomes[key])
     settings = [own_settings(outcomes[k]) for k in keys]
-    lenders = [str(each[RATIOS_OF]) for each in settings if RATIOS_OF in each]
-    if len(keys) == 1 or (lenders and len(lenders) == len(keys) - 1 and RATIOS_OF not in own):
+    named, matched_to = [found for each in settings if (found := MatchedTo.among(each))], MatchedTo.among(own)
+    if len(keys) == 1 or (named and len(named) == len(keys) - 1 and matched_to is None):
         return ""
-    if lender := own.get(RATIOS_OF):
-        name = str(lender).split(" ", maxsplit=1)[0]
-        alike = [other for other in lenders if other.split(" ", maxsplit=1)[0] == name]
-        return f"layer ratios of {name if len(alike) == 1 else lender}"
+    if matched_to:
+        alike = [other for other in named if other.name == matched_to.name]
+        return f"layer ratios of {matched_to.name if len(alike) == 1 else matched_to.text}"
     differing = sorted(name for name in own if len({canonical_json(each.get(name)) for each in settings}) > 1)
     if differing:
         return ", ".join(f"{name}={own[name]}" for name in differing)

@@ -44,7 +44,7 @@ def same_networks(competitors: Sequence[MethodResults]) -> dict[str, str]:
     is_control = {c.name: c.any.outcome.method.role in ("control", "reference") for c in competitors}
     standing = [c for c in competitors if not is_control[c.name]]
     controls = [c for c in competitors if is_control[c.name] and c.ok]
-    for c in sorted(controls, key=lambda c: (bool(c.lent), c.name)):
+    for c in sorted(controls, key=lambda c: (c.matched_to is not None, c.name)):
         if other := next((o for o in standing if _repeats(c, o, is_control[o.name])), None):
             found[c.name] = f"the same networks as {other.name}, on every seed"
         else:

@@ -31,11 +31,6 @@ class Lent:
     at_first_look: bool = False
 
 
-def lender_of(c: MethodResults) -> str:
-    """The name of the method whose own layer ratios this control was lent; "" for any other competitor."""
-    return c.lent.split(" ", maxsplit=1)[0]
-
-
 def judge_lent(
     competitors: Sequence[MethodResults],
     setup: str,
@@ -53,12 +48,12 @@ def judge_lent(
     method failed it counts at chance; where that left no ratios to lend, the control lacks the seed.
     `peeked` says of a control, and a number of seeds, why it may have no verdict with so many; "" if it may.
     """
-    methods = {_as_lender(c): c for c in competitors if not lender_of(c)}
+    methods = [c for c in competitors if not c.matched_to]
     lenders: dict[str, MethodResults] = {}
     comparisons: dict[str, PairedComparison] = {}
     first: dict[str, PairedComparison] = {}
     for control in competitors:
-        lender = methods.get(_named_lender(control.lent))
+        lender = next((c for c in methods if _is_of(control, c)), None)
         if lender is None:
             continue
         seeds = min((compared_on(c, anchor_seeds) for c in (control, lender)), key=len)
@@ -93,14 +88,8 @@ def lent_in_words(lent: Lent) -> str:
     return f"{said}, {word} (p {p:.3g}, Holm over {verdict.family} such controls)"
 
 
-def _as_lender(c: MethodResults) -> tuple[str, ...]:
-    """What a control calls this competitor by; see `benchmark.plan.ratios_of`."""
+def _is_of(control: MethodResults, c: MethodResults) -> bool:
+    """Whether this control is matched to this method."""
     method = c.any.outcome.method
-    settings = ", ".join(f"{name}={value}" for name, value in method.settings.items())
-    return _named_lender(f"{method.name} {method.source_sha256[:8]} ({settings})")
-
-
-def _named_lender(text: str) -> tuple[str, ...]:
-    """`NAME HASH (setting=value, ...)` as it can be compared: records do not keep the order of settings."""
-    head, _, settings = text.partition(" (")
-    return (head, *sorted(filter(None, settings.removesuffix(")").split(", "))))
+    named = control.matched_to
+    return named is not None and named.names(method.name, method.source_sha256, method.settings)

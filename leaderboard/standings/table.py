@@ -17,7 +17,7 @@ from prunemark.leaderboard.inference.statistics import VariancePrior, student_in
 from prunemark.leaderboard.standings import field
 from prunemark.leaderboard.standings.competitors import MethodResults, gather, seeds_in_words, terms_of
 from prunemark.leaderboard.standings.field import Shown
-from prunemark.leaderboard.standings.matched_controls import judge_lent, lender_of, lent_in_words
+from prunemark.leaderboard.standings.matched_controls import judge_lent, lent_in_words
 from prunemark.leaderboard.standings.measured import Measured, measured_of
 from prunemark.leaderboard.standings.standings import Correctness, Standings, stand
 from prunemark.records.record import Record
@@ -173,10 +173,9 @@ def _reasons(
             anchor_seeds=seeds,
         )  # fmt: skip
         for c in competitors:
-            if lender := lender_of(c):
-                alone = (
-                    reasons[c.name] or f"a control for {lender}, which has no results to compare it with on these seeds"
-                )
+            if method := c.matched_to:
+                alone = f"a control for {method.name}, which has no results to compare it with on these seeds"
+                alone = reasons[c.name] or alone
                 reasons[c.name] = lent_in_words(lent[c.name]) if c.name in lent else alone
     return reasons | field.same_networks(competitors)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from prunemark.benchmark.submission.method_files import SourceText
 from prunemark.contributions.rerun import Code, accused, beside, can_run, compared
 from prunemark.contributions.rerun import draw as draw_both
-from prunemark.records.outcome import RATIOS_OF, Failure
+from prunemark.records.matched_to import RATIOS_OF
+from prunemark.records.outcome import Failure
 
 
 def draw(*given):
@@ -84,11 +85,17 @@ def test_a_control_is_run_beside_the_method_whose_layer_ratios_it_has(make_recor
 
 
 def test_a_control_of_a_method_that_ranks_all_layers_together_names_it(make_record):
-    mine, other = (counted(make_record(name, source="abcdef0123"), 2, "global") for name in ("Mine", "Other"))
+    power = {"power": 2.0}
+    mine, other, weaker = (
+        counted(make_record(name, source="abcdef0123", settings=settings), 2, "global")
+        for name, settings in (("Mine", power), ("Other", power), ("Mine", {"power": 1.0}))
+    )
     named = {RATIOS_OF: "Mine abcdef01 (power=2.0)"}
     control = counted(make_record("Random", role="control", settings=named), 2, "given")
-    assert beside(control, [other, mine]) == mine
-    assert beside(control, [other, counted(make_record("Mine", source="abcdef0123"), 2)]) is None
+    assert beside(control, [other, weaker, mine]) == mine
+    assert (
+        beside(control, [other, weaker, counted(make_record("Mine", source="abcdef0123", settings=power), 2)]) is None
+    )
     unnamed = counted(make_record("Random", role="control"), 2, "given")
     assert beside(unnamed, [mine, other]) is None
 

@@ -18,6 +18,7 @@ from prunemark.leaderboard.formats import citation, tables
 from prunemark.leaderboard.standings import board, release
 from prunemark.leaderboard.standings.reproduction import markdown, reproduce
 from prunemark.records import load
+from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.records.source import read_methods
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.paper_tables import GRIDS
@@ -73,6 +74,17 @@ def test_what_the_pages_say_of_the_reproduced_tables():
     }
     in_m2, in_table4 = (f"{float(p[id, 'SX-A'][2]):.3f}".removeprefix("0") for id in ("m2", "table4"))
     assert f"in m2 (p = {in_m2}), but not in the larger family of Table 4 (p = {in_table4})" in said
+
+
+def test_every_control_on_the_board_names_a_method_that_the_board_has(found):
+    records = found.records
+    methods = {(o.method.name, o.method.source_sha256, tuple(o.method.settings.items())) for r in records
+               if (o := r.outcome).method.kind == "pruned" and o.method.role != "control"}  # fmt: skip
+    texts = {str(r.outcome.method.settings[RATIOS_OF]) for r in records if r.outcome.method.matched_to}
+    named = [MatchedTo.parse(text) for text in texts]
+    assert len(texts) > 20 and {matched.text for matched in named} == texts
+    for matched in named:
+        assert any(matched.names(name, sha256, dict(settings)) for name, sha256, settings in methods), matched.text
 
 
 def test_the_board_is_that_of_its_records(found, standings):

@@ -1,6 +1,7 @@
 """Controls beside submissions: one row for equal layer ratios, and none that only repeats another's networks."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 from scipy import stats
@@ -8,7 +9,8 @@ from support.record_by_hand import looked_at
 
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.load import Loaded
-from prunemark.records.outcome import RATIOS_OF, Failure
+from prunemark.records.matched_to import RATIOS_OF
+from prunemark.records.outcome import Failure
 
 ANCHOR = [94.0, 95.0, 93.6, 94.8, 94.4]
 BETTER = [96.2, 96.8, 96.0, 97.0, 96.2]
@@ -40,15 +42,19 @@ def with_weights(record, sha256):
     return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, weights_sha256=sha256))
 
 
+def source_of(name):
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
 def lent(make_records, lender, scores, weights, **how):
     """A control that was lent the ratios of this method; "" for the one with the level's own."""
-    settings = {RATIOS_OF: f"{lender} {lender.lower()} (q=2, p=1.5, lr=0:1e-1, 5:1e-2)"} if lender else {}
+    settings = {RATIOS_OF: f"{lender} {source_of(lender)[:8]} (q=2, p=1.5, lr=0:1e-1, 5:1e-2)"} if lender else {}
     records = make_records("Random", scores, role="control", settings=settings, **how)
     return [with_weights(r, f"{weights} {r.outcome.seed}") for r in records]
 
 
 def method(make_records, name, scores):
-    return make_records(name, scores, source=name.lower(), settings={"lr": "0:1e-1, 5:1e-2", "p": 1.5, "q": 2})
+    return make_records(name, scores, source=source_of(name), settings={"lr": "0:1e-1, 5:1e-2", "p": 1.5, "q": 2})
 
 
 def test_a_lent_control_is_compared_with_its_method_and_with_nobody_else(make_records):

@@ -22,7 +22,7 @@ from prunemark.leaderboard.standings.release import (
     write_release,
 )
 from prunemark.records.load import Loaded, read_records
-from prunemark.records.outcome import RATIOS_OF
+from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.pack import write_pack
 from prunemark.setups.errors import InputError, RuleBroken
 

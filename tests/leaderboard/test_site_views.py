@@ -16,7 +16,7 @@ from prunemark.leaderboard.site.urls import make_places
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.card import shipped_cards
 from prunemark.records.load import Loaded, Refused
-from prunemark.records.outcome import RATIOS_OF
+from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.source import MethodFiles
 
 

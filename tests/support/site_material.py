@@ -8,7 +8,8 @@ from pathlib import Path
 from prunemark.leaderboard.site.build import build_site
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.load import Loaded, Refused, read_records
-from prunemark.records.outcome import RATIOS_OF, Failure
+from prunemark.records.matched_to import RATIOS_OF
+from prunemark.records.outcome import Failure
 from prunemark.records.source import MethodFiles
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,7 @@ def real_records():
 
     Ten seeds under the last, so that there are ranks; the same five under the others, so that their verdicts compare.
     """
-    board = ROOT / "leaderboard" / "records"
+    board = ROOT / "leaderboard" / "board" / "records"
     with tempfile.TemporaryDirectory() as name:  # the other tracks would take four times as long
         for wanted in (TRACK, "invalidations.jsonl"):
             (Path(name) / wanted).symlink_to(board / wanted)
