@@ -15,7 +15,7 @@ from prunemark.cli.experiments import print_standings
 from prunemark.cli.export import export_model
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
 from prunemark.contributions import examine
-from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
+from prunemark.setups.errors import InputError, RuleBroken, WorkFailed, not_installed
 
 app = typer.Typer(
     name="prunemark",
@@ -157,6 +157,8 @@ def main() -> None:
     except Exception as problem:
         if debug:
             raise
+        if isinstance(problem, ModuleNotFoundError) and (needs := not_installed(problem)):
+            _complain(str(needs.args[0]), CODES[InputError])
         _complain(
             f"a fault in Prunemark: {type(problem).__name__}: {problem}\nRun it again with --debug and report it",
             1,

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import re
 from collections.abc import Iterable
+
+# What a light install lacks: the imports of each extra of pyproject.toml.
+EXTRAS = {
+    "run": ("torch", "torchvision", "timm", "torch_pruning", "mlflow", "safetensors", "sklearn", "PIL"),
+    "export": ("onnx", "onnxscript"),
+}
 
 
 class InputError(Exception):
@@ -17,6 +24,42 @@ class WorkFailed(Exception):
 
 class RuleBroken(Exception):
     """A rule of the benchmark is broken (exit code 3): unfair, disqualified, tampered with."""
+
+
+def need(extra: str, what: str) -> None:
+    """Raises InputError, with the command that installs it, where a package of this extra is not installed.
+
+    `what` says what asks for it and reads on as "... needs", such as "running trials". Nothing is imported.
+    """
+    if missing := lacking(extra):
+        raise _install(extra, what, missing)
+
+
+def lacking(extra: str) -> list[str]:
+    """The modules of this extra that are not installed."""
+    return [name for name in EXTRAS[extra] if not _installed(name)]
+
+
+def not_installed(problem: ModuleNotFoundError) -> InputError | None:
+    """The same of an import that failed; None where no extra has the module."""
+    module = (problem.name or "").split(".")[0]
+    extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+    return _install(extra, "this", [module]) if extra else None
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _install(extra: str, what: str, missing: list[str]) -> InputError:
+    said = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+    return InputError(
+        f"{what} needs packages that a light install leaves out ({said}).\n"
+        f"Install them: pip install 'prunemark[{extra}]', or from a clone: pip install -e '.[{extra}]'"
+    )
 
 
 def unknown_name(what: str, given: str, valid: Iterable[str]) -> InputError:

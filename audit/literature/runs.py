@@ -19,7 +19,7 @@ from prunemark.audit.document.yaml_nodes import Node, node_of, parse, read_file
 from prunemark.audit.literature.tables import Group
 from prunemark.records.load import read_records
 from prunemark.records.record import Record, pipeline_of
-from prunemark.setups.errors import InputError, WorkFailed, unknown_name
+from prunemark.setups.errors import InputError, WorkFailed, need, unknown_name
 from prunemark.setups.factors import plain_name
 from prunemark.setups.pipeline import Training
 from prunemark.setups.values import Leaf, known
@@ -163,6 +163,7 @@ def _mapped(field: str, node: Node) -> Mapped:
 
 def read_mlflow(experiment: str, uri: str | None) -> list[dict[str, dict[str, Any]]]:
     """The finished runs of an experiment: their params, last metrics and tags. Raises InputError if there is none."""
+    need("run", "reading runs from MLflow")
     import mlflow
 
     client = mlflow.MlflowClient(tracking_uri=uri)

@@ -11,12 +11,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from prunemark.benchmark.trial.environment import package_versions
+from prunemark.setups.errors import lacking
 
 MINIMUM_FREE_BYTES = 2 * 2**30
 PAIR_ADVICE = (
     "torch and torchvision are not a pair: install both from one index in one command, for example\n"
     "  pip install --force-reinstall torch torchvision"
 )
+
+RUNS = {"torch", "torchvision", "torch_pruning", "mlflow"}
+LIGHT = "a light install audits and reads results; to run trials: pip install 'prunemark[run]'"
 
 BROKEN = "broken: "
 ON_THE_GPU = f"""
@@ -48,6 +52,8 @@ class CheckResult:
 
 def examine(home: Path) -> list[CheckResult]:
     """All findings, looked at together: each import in its own process, since a broken library can take one down."""
+    if set(lacking("run")) >= RUNS:
+        return [_python(), CheckResult("training", "note", "not installed", LIGHT), _disk(home)]
     checks: tuple[Callable[[], CheckResult], ...] = (
         _python,
         lambda: _import("torch", "pip install torch"),

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.errors import InputError, WorkFailed, need
 
 DEATHS_ALLOWED = 1  # a job killed by a signal is run once more; its own failure never is
 PRELOADED = ["prunemark.benchmark.run.jobs"]
@@ -72,6 +72,7 @@ class LocalProcesses:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise InputError(f"--workers is at least 1; given {self.workers}")
+        need("run", "running trials")
 
     def run(self, jobs: Sequence[Job], listen: Callable[[Event], None]) -> None:
         """See `Executor.run`. Interrupting it (Ctrl-C) ends all running jobs. Raises WorkFailed of a job."""

@@ -1,0 +1,128 @@
+"""A light install, without the packages of `run`: all that runs no trial works, and the rest says what it needs."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prunemark.setups.errors import EXTRAS, InputError, need, not_installed
+
+HOUSE = Path(__file__).parents[2]
+BOARD = HOUSE / "leaderboard" / "board"
+TRACK = "cifar10-jpeg-small-2to4@1"  # the smallest of the board
+DOCUMENT = HOUSE / "tests" / "audit" / "examples" / "1-l1reimpl-vs-hrank.yaml"
+ABSENT = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in NAMES:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+NAMES = set(sys.argv.pop(1).split(","))
+sys.meta_path.insert(0, Absent())
+"""
+COMMAND = ABSENT + "from prunemark.cli.app import main\nmain()\n"
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
+    """A board with the records of one track, and with all methods."""
+    folder = tmp_path_factory.mktemp("board")
+    shutil.copytree(BOARD / "records" / TRACK, folder / "records" / TRACK)
+    shutil.copytree(BOARD / "methods", folder / "methods")
+    for decisions in (BOARD / "decisions").glob(f"{TRACK}*"):
+        shutil.copytree(decisions, folder / "decisions" / decisions.name)
+    return folder
+
+
+def light(code, *words):
+    """Runs code in a Python that finds no package of any extra."""
+    absent = ",".join(name for names in EXTRAS.values() for name in names)
+    return subprocess.run(
+        [sys.executable, "-c", code, absent, *map(str, words)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "setups",
+        "setups show S3.2",
+        "tracks",
+        "tracks show digits-resnet8",
+        "methods",
+        "methods show L1-norm",
+        "submit --help",
+        "doctor",
+    ],
+)
+def test_looking_around_needs_no_torch(words):
+    done = light(COMMAND, *words.split())
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout
+
+
+@pytest.mark.parametrize("format", ["text", "json", "markdown", "html"])
+def test_an_audit_needs_no_torch(format):
+    done = light(COMMAND, "audit", DOCUMENT, "--format", format)
+    assert done.returncode in (0, 3, 4) and done.stderr == ""
+    assert "within" in done.stdout.lower()
+
+
+def test_the_table_of_published_comparisons_needs_no_torch():
+    done = light(COMMAND, "audit", "--published", "--network", "ResNet-56")
+    assert done.returncode in (0, 3, 4) and done.stdout
+
+
+@pytest.mark.parametrize("format", ["table", "markdown", "csv", "json", "latex", "bibtex"])
+def test_the_tables_of_a_board_need_no_torch(board, format):
+    done = light(COMMAND, "leaderboard", "--records", board / "records", "--format", format)
+    assert done.returncode == 0, done.stderr
+    assert (TRACK if format in ("markdown", "csv", "json") else "2") in done.stdout
+
+
+def test_the_site_of_a_board_needs_no_torch(board, tmp_path):
+    done = light(COMMAND, "leaderboard", "--records", board / "records", "--output", tmp_path / "site")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "index.html").stat().st_size > 1000
+
+
+def test_a_board_and_a_pack_are_verified_without_torch(board):
+    done = light(COMMAND, "verify", board)
+    assert done.returncode == 0, done.stderr
+    (pack,) = (board / "records" / TRACK).iterdir()
+    done = light(COMMAND, "verify", pack)
+    assert done.returncode == 0 and "sound" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "submit L1-norm --track digits-resnet8",
+        "check L1-norm",
+        "tune L1-norm --track digits-resnet8",
+        "cross-validate L1-norm L2-norm --track digits-resnet8",
+        "reproduce m1",
+        "leaderboard",
+        "audit --runs an-experiment --mapping mapping.yaml",
+    ],
+)
+def test_what_runs_trials_says_which_command_installs_it(tmp_path, words):
+    (tmp_path / "mapping.yaml").write_text("method: {value: A}\n")
+    (tmp_path / "mlflow.db").touch()
+    words = words.replace("mapping.yaml", str(tmp_path / "mapping.yaml")).split()
+    home = [] if words[0] in ("check", "audit") else ["--home", str(tmp_path)]
+    done = light(COMMAND, *words, *home)
+    assert done.returncode == 2 and done.stdout == "", done.stderr
+    assert "pip install 'prunemark[run]'" in done.stderr and len(done.stderr.splitlines()) <= 2
+
+
+def test_a_missing_package_is_told_by_the_extra_that_brings_it():
+    need("run", "this test")
+    told = not_installed(ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"))
+    assert isinstance(told, InputError) and "prunemark[run]" in told.args[0] and "torch" in told.args[0]
+    assert not_installed(ModuleNotFoundError("No module named 'pygal'", name="pygal")) is None
