@@ -6,20 +6,18 @@ Plain data, read from the home's store: nothing runs here. `cli_contribution` wr
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from prunemark.benchmark.submission.locate import MethodSource
-from prunemark.benchmark.submission.method_files import SourceText, read_source
+from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.trial.keys import DECISION, resolved_keys
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.difference import first_difference
 from prunemark.records.outcome import pack_correctness
 from prunemark.records.record import Record
+from prunemark.records.source import MethodFiles
 
 MASKS = "masks.safetensors"
 Decided = Mapping[str, Any]
@@ -32,7 +30,7 @@ class Contribution:
     """Records with what belongs to them: sources by their own hash, decisions by the record's."""
 
     records: tuple[Record, ...]
-    sources: Mapping[str, SourceText]
+    sources: Mapping[str, MethodFiles]
     decisions: Mapping[str, Decided]
 
 
@@ -72,13 +70,7 @@ def contribution_of(records: Mapping[Trial, Record], store: Store) -> Contributi
         for trial, record in records.items()
         if record.outcome.status == "ok" and (decided := decided_by(trial, store)) is not None
     }
-    return Contribution(tuple(records.values()), {sha: text_of(s) for sha, s in sources.items()}, decisions)
-
-
-def text_of(source: MethodSource) -> SourceText:
-    """A method's source, tried whether it can be put back. Raises as `read_source` does."""
-    with tempfile.TemporaryDirectory(prefix="prunemark-") as folder:
-        return read_source(source, Path(folder))
+    return Contribution(tuple(records.values()), {sha: read_source(s) for sha, s in sources.items()}, decisions)
 
 
 def decided_by(trial: Trial, store: Store) -> Decided | None:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from prunemark.benchmark.run.home import Home
-    from prunemark.benchmark.submission.method_files import SourceText
     from prunemark.benchmark.trial.plan import Entrant, Trial
     from prunemark.contributions.contribute import Contribution
     from prunemark.records.record import Record
+    from prunemark.records.source import MethodFiles
 
 UNDECIDED = 4
 Say = Callable[[str], None]
@@ -29,14 +29,14 @@ Say = Callable[[str], None]
 def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: Path) -> None:
     """Raises InputError, before anything is run, when the results could not be added or accepted afterwards."""
     from prunemark.benchmark.submission.locate import locate
-    from prunemark.contributions.contribute import text_of
+    from prunemark.benchmark.submission.method_files import read_source
     from prunemark.contributions.seed_policy import anchor_seeds, outgrown, planned_seeds
     from prunemark.records.card import shipped_methods
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--contribute {folder} is a file. Give the folder of a board, such as leaderboard in a clone")
     if submission.source:
-        text_of(submission.source)
+        read_source(submission.source)
         if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:
             raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
     if found := outgrown(anchor_seeds(_counting(folder)), planned_seeds(trials), _looks()):
@@ -49,7 +49,7 @@ def contribute(trials: Sequence[Trial], home: Home, folder: Path, console: Conso
     from prunemark.records.decision import write_decisions
     from prunemark.records.identity import identity
     from prunemark.records.pack import write_pack
-    from prunemark.records.source import MethodFiles, write_method
+    from prunemark.records.source import write_method
 
     done = gather(trials, home.store)
     fresh, differing = not_held(done, _counting(folder), identity)
@@ -58,7 +58,7 @@ def contribute(trials: Sequence[Trial], home: Home, folder: Path, console: Conso
     fresh = {trial: record for trial, record in fresh.items() if trial not in withdrawn}
     given = contribution_of(fresh, home.store)
     for text in given.sources.values():  # sources first: wherever it is cut off, no record is without its source
-        write_method(MethodFiles(text.class_name, text.files), folder / "methods")
+        write_method(text, folder / "methods")
     tracks = {record.record_sha256: record.outcome.track for record in given.records}
     write_decisions(((tracks[sha], sha, decided) for sha, decided in given.decisions.items()), folder / "decisions")
     write_pack(given.records, folder / "records")
@@ -123,7 +123,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     again = {record.record_sha256 for record in new.records} & _names(base)
     broken += [f"record {sha256[:12]} is there already, in another pack" for sha256 in sorted(again)]
     shipped = _shipped()
-    names = {name: text.sha256 for name, text in shipped.items()}
+    names = {name: text.source_sha256 for name, text in shipped.items()}
     findings = find(new, held, names, identity, _looks()) if not broken else []
     for text in [*broken, *(f"{finding.state}: {finding.text}" for finding in findings)]:
         say(_plain(text))
@@ -150,7 +150,7 @@ def _say_whose(new: Contribution, say: Say) -> None:
 
 
 def _run_again(
-    new: Contribution, held: Contribution, shipped: Mapping[str, SourceText], reruns: int, salt: str, say: Say
+    new: Contribution, held: Contribution, shipped: Mapping[str, MethodFiles], reruns: int, salt: str, say: Say
 ) -> int:
     """How many re-runs were left undecided. Raises RuleBroken when one differs."""
     from prunemark.benchmark.run.executor import LocalProcesses
@@ -159,7 +159,7 @@ def _run_again(
     from prunemark.contributions.review import label
 
     everything = Contribution((*new.records, *held.records), {}, {**held.decisions, **new.decisions})
-    sources = {**{text.sha256: text for text in shipped.values()}, **held.sources, **new.sources}
+    sources = {**{text.source_sha256: text for text in shipped.values()}, **held.sources, **new.sources}
     code = Code(sources, {name: text.class_name for name, text in shipped.items()})
     found = draw(new.records, everything.records, reruns, salt, accused(new.records, held.records))
     if found.beyond:
@@ -184,8 +184,9 @@ def _held(folder: Path) -> Contribution:
     from prunemark.records.decision import read_decisions
     from prunemark.records.source import read_methods
 
-    sources = _texts(read_methods(folder / "methods"))
-    return Contribution(tuple(_counting(folder)), sources, read_decisions(folder / "decisions"))
+    return Contribution(
+        tuple(_counting(folder)), read_methods(folder / "methods"), read_decisions(folder / "decisions")
+    )
 
 
 def _added(folder: Path, added: Iterable[str], broken: list[str]) -> Contribution:
@@ -197,7 +198,7 @@ def _added(folder: Path, added: Iterable[str], broken: list[str]) -> Contributio
     from prunemark.records.source import read_method
 
     records: list[Record] = []
-    sources: dict[str, SourceText] = {}
+    sources: dict[str, MethodFiles] = {}
     decisions: dict[str, Any] = {}
     for name in added:
         part, track = name.split("/")[0], Path(name).parent.name
@@ -211,22 +212,16 @@ def _added(folder: Path, added: Iterable[str], broken: list[str]) -> Contributio
                 add_decisions(decisions, folder / name)
             elif part == "methods":
                 found = read_method(folder / name)
-                sources |= _texts({found.source_sha256: found})
+                sources[found.source_sha256] = found
         except (InputError, RuleBroken) as problem:
             broken.append(f"{name}: {str(problem).splitlines()[0]}")
     return Contribution(tuple(records), sources, decisions)
 
 
-def _texts(methods: Mapping[str, Any]) -> dict[str, SourceText]:
-    from prunemark.benchmark.submission.method_files import SourceText
-
-    return {sha256: SourceText(files.class_name, files.files) for sha256, files in methods.items()}
-
-
-def _shipped() -> dict[str, SourceText]:
+def _shipped() -> dict[str, MethodFiles]:
     """The methods of this repository, as text, by name."""
     from prunemark.benchmark.submission.locate import locate
-    from prunemark.contributions.contribute import text_of
+    from prunemark.benchmark.submission.method_files import read_source
     from prunemark.records.card import shipped_methods
 
-    return {name: text_of(locate(name)[1]) for name in shipped_methods()}
+    return {name: read_source(locate(name)[1]) for name in shipped_methods()}

@@ -17,12 +17,13 @@ from typing import Literal
 from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home, home_at, open_home
-from prunemark.benchmark.submission.method_files import SourceText, write_source
+from prunemark.benchmark.submission.method_files import write_source
 from prunemark.benchmark.trial.plan import DENSE_LEVEL, Entrant, Trial
 from prunemark.contributions.contribute import Contribution, decided_by
 from prunemark.records.difference import first_difference, other_machine
 from prunemark.records.outcome import MACHINE_STATUSES
 from prunemark.records.record import Record, canonical_json
+from prunemark.records.source import MethodFiles
 from prunemark.setups.budget import OWN_NOTHING, budget_for
 from prunemark.setups.comparison import HARNESS_SETUPS, find_setup
 from prunemark.setups.errors import InputError
@@ -37,10 +38,10 @@ SIDES = ("submission", "anchor")  # whom a control can have run beside
 class Code:
     """Every source at hand, by its hash, and the classes of the methods that ship here, by their names on a board."""
 
-    sources: Mapping[str, SourceText]
+    sources: Mapping[str, MethodFiles]
     classes: Mapping[str, str]
 
-    def of(self, record: Record) -> SourceText:
+    def of(self, record: Record) -> MethodFiles:
         """What a record was run from. A source may hold several classes: the record's name says which."""
         method = record.outcome.method
         return replace(self.sources[method.source_sha256], class_name=self.classes.get(method.name, method.name))

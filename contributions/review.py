@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from prunemark.benchmark.run.submit import RANDOM_CONTROL, REFERENCES
-from prunemark.benchmark.submission.method_files import SourceText, check_files
 from prunemark.benchmark.trial.plan import DENSE_LEVEL
 from prunemark.contributions.contribute import Contribution, Decided
 from prunemark.contributions.seed_policy import anchor_seeds, outgrown
 from prunemark.records.difference import first_difference, other_machine
 from prunemark.records.outcome import MACS_CONVENTION, Compression
 from prunemark.records.record import Record, canonical_json
+from prunemark.records.source import MethodFiles, check_files
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError, RuleBroken
 from prunemark.setups.track_files import released_tracks
@@ -100,7 +100,7 @@ def _against_end(record: Record) -> Iterator[str]:
 
 
 def _against_sources(
-    record: Record, sources: Mapping[str, SourceText | None], shipped: Mapping[str, str], known: set[tuple[str, str]]
+    record: Record, sources: Mapping[str, MethodFiles | None], shipped: Mapping[str, str], known: set[tuple[str, str]]
 ) -> Iterator[str]:
     """The code is at hand, and nobody goes by the name, or takes the part, of a method that ships with Prunemark."""
     method = record.outcome.method

@@ -7,6 +7,8 @@ a file, the class is that of the one that was written first, and a record names 
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -20,11 +22,16 @@ from prunemark.setups.errors import InputError, RuleBroken
 
 SCHEMA = "prunemark-method/1"
 FIELDS = {"class", "files", "schema"}
+LARGEST_BYTES = 1 << 20  # of all files together: a method is code, and weights have no place in it
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
 class MethodFiles:
-    """A method's class and every file that its hash covers: (relative path, text), in the order of the hash."""
+    """A method's class and every file that its hash covers: (relative path, text), in the order of the hash.
+
+    It may come from a stranger: see `check_files` before any of it is written to a disk.
+    """
 
     class_name: str
     files: tuple[tuple[str, str], ...]
@@ -33,6 +40,35 @@ class MethodFiles:
     def source_sha256(self) -> str:
         """What records call this source: see `records/code.py`."""
         return source_sha256((PurePosixPath(path).name, text.encode()) for path, text in self.files)
+
+    @property
+    def trees(self) -> list[ast.Module]:
+        """The files that are Python, parsed."""
+        trees = []
+        for _, text in self.files:
+            with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+                trees.append(ast.parse(text))
+        return trees
+
+    @property
+    def classes(self) -> set[str]:
+        """Every class at the top level of the files: one source may hold several methods."""
+        nodes = (node for tree in self.trees for node in tree.body)
+        return {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+
+
+def check_files(method: MethodFiles) -> None:
+    """Raises RuleBroken for paths that could lead out of a folder, or that two files share, and for too much text."""
+    for name, _ in method.files:
+        path = PurePosixPath(name)
+        plain = name == str(path) and name.isprintable() and not set(name) & set('\\:*?"<>|')
+        if not plain or path.is_absolute() or ".." in path.parts or path.suffix != ".py" or len(name) > LONGEST_NAME:
+            raise RuleBroken(f"{name[:LONGEST_NAME]!r} is not a plain relative path of a Python file")
+    names = [name for name, _ in method.files]
+    if not names or len({name.casefold() for name in names}) != len(names):
+        raise RuleBroken("it has no files, or two of one name")
+    if sum(len(text.encode(errors="replace")) for _, text in method.files) > LARGEST_BYTES:
+        raise RuleBroken(f"its files are larger than {LARGEST_BYTES >> 20} MB together")
 
 
 def write_method(method: MethodFiles, folder: Path) -> Path:

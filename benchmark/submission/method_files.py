@@ -6,43 +6,21 @@ The text may come from a stranger. Nothing of it is executed here, and it is wri
 from __future__ import annotations
 
 import ast
-import contextlib
 import os
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+import tempfile
+from pathlib import Path
 
 from prunemark.benchmark.submission.covered import covered_files
 from prunemark.benchmark.submission.locate import MethodSource, locate
-from prunemark.records.code import source_sha256
+from prunemark.records.source import MethodFiles, check_files
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
-LARGEST_BYTES = 1 << 20  # of all files together: a method is code, and weights have no place in it
-LONGEST_NAME = 200
 FOLDER = "submitted"  # the package, where its name does not matter
 MOST_PACKAGES = 9
 
 
-@dataclass(frozen=True)
-class SourceText:
-    """The class, and (relative path, content) of every file that the hash covers, in the order of the hash."""
-
-    class_name: str
-    files: tuple[tuple[str, str], ...]
-
-    @property
-    def classes(self) -> set[str]:
-        """Every class at the top level of the files: one source may hold several methods."""
-        nodes = (node for tree in _trees(self) for node in tree.body)
-        return {node.name for node in nodes if isinstance(node, ast.ClassDef)}
-
-    @property
-    def sha256(self) -> str:
-        """What records call this source: their `method.source_sha256`."""
-        return source_sha256((PurePosixPath(name).name, text.encode()) for name, text in self.files)
-
-
-def read_source(source: MethodSource, folder: Path) -> SourceText:
-    """The text of a method that has been run. `folder` is empty and used to try whether it can be put back.
+def read_source(source: MethodSource) -> MethodFiles:
+    """The text of a method that has been run. Tried is whether it can be put back.
 
     Raises WorkFailed when the files have changed since, InputError when they cannot be carried: not UTF-8, larger
     than 1 MB, or so arranged that they do not find each other elsewhere.
@@ -52,11 +30,12 @@ def read_source(source: MethodSource, folder: Path) -> SourceText:
     root = Path(os.path.commonpath([path.parent for path in paths]))
     named = [(path.with_name(source.name) if path == main else path, path) for path in paths]
     texts = tuple((name.relative_to(root).as_posix(), _text_of(path)) for name, path in named)
-    text = SourceText(source.class_name, texts)
-    if text.sha256 != source.sha256:
+    text = MethodFiles(source.class_name, texts)
+    if text.source_sha256 != source.sha256:
         raise WorkFailed(f"{source.path} has changed since it was run. Run the same command again")
     try:
-        write_source(text, folder)
+        with tempfile.TemporaryDirectory(prefix="prunemark-") as folder:
+            write_source(text, Path(folder))
     except RuleBroken as problem:
         raise InputError(f"{source.path} cannot be contributed: {problem}") from None
     return text
@@ -69,7 +48,7 @@ def _text_of(path: Path) -> str:
         raise InputError(f"{path} cannot be contributed: it is not UTF-8. Save it as UTF-8 and run again") from None
 
 
-def write_source(text: SourceText, folder: Path) -> MethodSource:
+def write_source(text: MethodFiles, folder: Path) -> MethodSource:
     """Writes the files into an empty folder and finds the class among them.
 
     A file that imports those beside it by the full name of their package gets them into folders of that name. Of
@@ -90,7 +69,7 @@ def write_source(text: SourceText, folder: Path) -> MethodSource:
     raise RuleBroken(f"class {text.class_name} is not found in it, or more than once, with the hash it should have")
 
 
-def _write(text: SourceText, root: Path) -> None:
+def _write(text: MethodFiles, root: Path) -> None:
     try:
         for name, content in text.files:
             path = root / name
@@ -101,26 +80,26 @@ def _write(text: SourceText, root: Path) -> None:
         raise RuleBroken(f"its files cannot be written: {problem}") from None
 
 
-def _sources(text: SourceText, root: Path, packages_below: Path | None) -> list[MethodSource]:
+def _sources(text: MethodFiles, root: Path, packages_below: Path | None) -> list[MethodSource]:
     """The files that are the method: they have the class, and what they import is all the others.
 
     The folders between `packages_below` and such a file are made packages.
     """
     found = []
     for name, content in text.files:
-        if text.class_name not in SourceText(text.class_name, ((name, content),)).classes:
+        if text.class_name not in MethodFiles(text.class_name, ((name, content),)).classes:
             continue
         path = root / name
         if packages_below:
             for parent in path.relative_to(packages_below).parents[:-1]:
                 (packages_below / parent / "__init__.py").touch()
         source = locate(f"{path}:{text.class_name}")[1]
-        if source.sha256 == text.sha256:
+        if source.sha256 == text.source_sha256:
             found.append(source)
     return found
 
 
-def _packages(text: SourceText) -> list[tuple[str, ...]]:
+def _packages(text: MethodFiles) -> list[tuple[str, ...]]:
     """The package that the files lie in, as folders: what they import each other from, or any name will do."""
     beside = {name.split("/")[0].removesuffix(".py") for name, _ in text.files}
     parts = [tuple(module.split(".")) for module in _modules(text) if not module.startswith(".")]
@@ -128,34 +107,11 @@ def _packages(text: SourceText) -> list[tuple[str, ...]]:
     return [(FOLDER,), *sorted(prefixes)[:MOST_PACKAGES]]
 
 
-def _modules(text: SourceText) -> set[str]:
+def _modules(text: MethodFiles) -> set[str]:
     """The modules that the files import from, dots of relative imports included, with the names imported."""
-    nodes = (node for tree in _trees(text) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    nodes = (node for tree in text.trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
     return {
         f"{'.' * node.level}{node.module}.{alias.name}" if node.module else "." * node.level + alias.name
         for node in nodes
         for alias in node.names
     }
-
-
-def _trees(text: SourceText) -> list[ast.Module]:
-    """The files that are Python; one that is not has no classes."""
-    trees = []
-    for _, content in text.files:
-        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            trees.append(ast.parse(content))
-    return trees
-
-
-def check_files(text: SourceText) -> None:
-    """Raises RuleBroken for paths that could lead out of a folder, or that two files share, and for too much text."""
-    for name, _ in text.files:
-        path = PurePosixPath(name)
-        plain = name == str(path) and name.isprintable() and not set(name) & set('\\:*?"<>|')
-        if not plain or path.is_absolute() or ".." in path.parts or path.suffix != ".py" or len(name) > LONGEST_NAME:
-            raise RuleBroken(f"{name[:LONGEST_NAME]!r} is not a plain relative path of a Python file")
-    names = [name for name, _ in text.files]
-    if not names or len({name.casefold() for name in names}) != len(names):
-        raise RuleBroken("it has no files, or two of one name")
-    if sum(len(content.encode(errors="replace")) for _, content in text.files) > LARGEST_BYTES:
-        raise RuleBroken(f"its files are larger than {LARGEST_BYTES >> 20} MB together")

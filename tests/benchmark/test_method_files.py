@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 from prunemark.benchmark.submission.covered import covered_files
 from prunemark.benchmark.submission.locate import describe, locate
 from prunemark.benchmark.submission.method_files import (
-    LARGEST_BYTES,
-    SourceText,
-    check_files,
     read_source,
     write_source,
 )
 from prunemark.records.card import shipped_methods
+from prunemark.records.source import LARGEST_BYTES, MethodFiles, check_files
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 CRITERION = """from prunemark.benchmark.method import FilterCriterion
@@ -42,8 +40,7 @@ def write(folder, **files):
 def carried(path, name, tmp_path):
     """A source read, and written back into another folder: (as it was, the text, as it is there)."""
     source = locate(f"{path}:{name}")[1]
-    (tmp_path / "try").mkdir()
-    text = read_source(source, tmp_path / "try")
+    text = read_source(source)
     return source, text, write_source(text, tmp_path / "back")
 
 
@@ -51,7 +48,7 @@ def test_one_file_comes_back_as_it_was(tmp_path):
     write(tmp_path, mine=CRITERION.format(name="Mine", imports=""))
     source, text, back = carried(tmp_path / "mine.py", "Mine", tmp_path)
     assert (text.class_name, [name for name, _ in text.files]) == ("Mine", ["mine.py"])
-    assert back.sha256 == source.sha256 == text.sha256 and back.path != source.path
+    assert back.sha256 == source.sha256 == text.source_sha256 and back.path != source.path
 
 
 def test_files_beside_it_come_too_and_no_others(tmp_path):
@@ -110,8 +107,8 @@ def test_line_ends_and_letters_survive(tmp_path):
 @pytest.mark.parametrize("name", shipped_methods())
 def test_every_method_that_ships_can_be_carried(name, tmp_path):
     source = locate(name)[1]
-    text = read_source(source, tmp_path)
-    assert text.sha256 == source.sha256 and source.class_name in text.classes
+    text = read_source(source)
+    assert text.source_sha256 == source.sha256 and source.class_name in text.classes
 
 
 def test_of_several_classes_in_one_file_each_can_be_asked_for(tmp_path):
@@ -129,7 +126,7 @@ def test_a_file_that_was_changed_meanwhile_is_not_passed_off_as_the_one_that_ran
     source = locate(f"{tmp_path / 'mine.py'}:Mine")[1]
     write(tmp_path, mine=CRITERION.format(name="Mine", imports="import os"))
     with pytest.raises(WorkFailed, match="has changed since it was run"):
-        read_source(source, tmp_path / "try")
+        read_source(source)
 
 
 def test_what_cannot_be_carried_is_said(tmp_path):
@@ -139,7 +136,6 @@ def test_what_cannot_be_carried_is_said(tmp_path):
     with pytest.raises(InputError, match="it is not UTF-8"):
         carried(tmp_path / "latin.py", "Mine", tmp_path)
     write(tmp_path, big=CRITERION.format(name="Mine", imports="# " + "x" * LARGEST_BYTES))
-    (tmp_path / "try").rmdir()
     with pytest.raises(InputError, match="cannot be contributed: its files are larger than 1 MB"):
         carried(tmp_path / "big.py", "Mine", tmp_path)
 
@@ -152,7 +148,7 @@ BAD_PATHS = (
 
 @pytest.mark.parametrize("name", BAD_PATHS)
 def test_a_path_that_could_lead_out_is_refused_before_anything_is_written(name, tmp_path):
-    text = SourceText("Mine", (("mine.py", CRITERION.format(name="Mine", imports="")), (name, "X = 1\n")))
+    text = MethodFiles("Mine", (("mine.py", CRITERION.format(name="Mine", imports="")), (name, "X = 1\n")))
     with pytest.raises(RuleBroken, match="not a plain relative path|of one name"):
         write_source(text, tmp_path / "in" / "here")
     assert list(tmp_path.iterdir()) == []
@@ -161,7 +157,7 @@ def test_a_path_that_could_lead_out_is_refused_before_anything_is_written(name, 
 @pytest.mark.parametrize("names", [("a.py", "a.py"), ("a.py", "A.py"), ("a.py", "a.py/b.py"), ()])
 def test_files_that_would_lie_on_each_other_are_refused(names, tmp_path):
     with pytest.raises(RuleBroken, match="of one name|cannot be written"):
-        write_source(SourceText("Mine", tuple((name, "X = 1\n") for name in names)), tmp_path)
+        write_source(MethodFiles("Mine", tuple((name, "X = 1\n") for name in names)), tmp_path)
 
 
 def test_a_link_that_waits_there_is_not_written_through(tmp_path):
@@ -170,18 +166,18 @@ def test_a_link_that_waits_there_is_not_written_through(tmp_path):
     (tmp_path / "in" / "0" / "submitted").mkdir(parents=True)
     (tmp_path / "in" / "0" / "submitted" / "mine.py").symlink_to(outside)
     with pytest.raises(RuleBroken, match="cannot be written"):
-        write_source(SourceText("Mine", (("mine.py", "X = 1\n"),)), tmp_path / "in")
+        write_source(MethodFiles("Mine", (("mine.py", "X = 1\n"),)), tmp_path / "in")
     assert outside.read_text() == "mine\n"
 
 
 def test_a_source_that_is_no_python_has_no_classes():
-    assert SourceText("Mine", (("mine.py", "class Mine(:\n"), ("b.py", "class B:\n    pass\n"))).classes == {"B"}
+    assert MethodFiles("Mine", (("mine.py", "class Mine(:\n"), ("b.py", "class B:\n    pass\n"))).classes == {"B"}
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text(st.sampled_from("ab./\\~:- "), max_size=12), max_size=3).map(tuple))
 def test_whatever_is_let_through_stays_inside(tmp_path_factory, names):
-    text = SourceText("Mine", tuple((f"{name}.py", "") for name in names))
+    text = MethodFiles("Mine", tuple((f"{name}.py", "") for name in names))
     try:
         check_files(text)
     except RuleBroken:
@@ -203,14 +199,13 @@ def test_what_runs_before_a_method_in_a_package_is_part_of_it(tmp_path, line):
         (place / "pack" / "sub" / "mine.py").write_text(f"{line}\n\n\nclass Mine:\n    pass\n")
         source = locate(f"{place}/pack/sub/mine.py:Mine")[1]
         hashes.append(source.sha256)
-        (tmp_path / f"again{sign}").mkdir()
-        text = read_source(source, tmp_path / f"again{sign}")
+        text = read_source(source)
         assert sorted(Path(name).as_posix() for name, _ in text.files) == [
             "__init__.py",
             "sub/__init__.py",
             "sub/mine.py",
         ]
-        assert text.sha256 == source.sha256
+        assert text.source_sha256 == source.sha256
     assert hashes[0] != hashes[1]
 
 

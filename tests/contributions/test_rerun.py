@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark.submission.method_files import SourceText
 from prunemark.contributions.rerun import Code, accused, beside, can_run, compared
 from prunemark.contributions.rerun import draw as draw_both
 from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.outcome import Failure
+from prunemark.records.source import MethodFiles
 
 
 def draw(*given):
@@ -112,10 +112,10 @@ def test_a_control_of_a_method_that_failed_runs_alone(make_record):
 
 
 def test_the_class_is_that_of_the_records_name_and_of_shipped_methods_the_registered_one(make_record):
-    text = SourceText("First", (("two.py", "class First: ...\nclass Second: ...\n"),))
-    code = Code({text.sha256: text}, {"L1-norm": "L1Norm"})
-    assert code.of(make_record("Second", source=text.sha256)).class_name == "Second"
-    assert code.of(make_record("L1-norm", source=text.sha256)).class_name == "L1Norm"
+    text = MethodFiles("First", (("two.py", "class First: ...\nclass Second: ...\n"),))
+    code = Code({text.source_sha256: text}, {"L1-norm": "L1Norm"})
+    assert code.of(make_record("Second", source=text.source_sha256)).class_name == "Second"
+    assert code.of(make_record("L1-norm", source=text.source_sha256)).class_name == "L1Norm"
 
 
 def elsewhere(record):

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.benchmark.submission.method_files import SourceText
 from prunemark.contributions.contribute import Contribution
 from prunemark.contributions.review import disagreement, examine
 from prunemark.records.identity import identity
 from prunemark.records.outcome import Compression, Failure, pack_correctness
+from prunemark.records.source import MethodFiles
 
-MINE = SourceText("Mine", (("mine.py", "class Mine:\n    pass\n"),))
+MINE = MethodFiles("Mine", (("mine.py", "class Mine:\n    pass\n"),))
 SHIPPED = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("L1-norm", "Random", "Magnitude")}
 NOTHING = Contribution((), {}, {})
 DECIDED = {"kept": {"a": [3]}, "masks": {}}
@@ -25,7 +25,7 @@ DECIDED = {"kept": {"a": [3]}, "masks": {}}
 def records(make_record):
     """Those of one submission with one seed: itself, anchor, random control and the two references."""
     return [
-        make_record("Mine", source=MINE.sha256),
+        make_record("Mine", source=MINE.source_sha256),
         make_record("L1-norm", role="anchor", source=SHIPPED["L1-norm"]),
         make_record("Random", role="control", source=SHIPPED["Random"]),
         make_record("Scratch", role="reference", kind="scratch", source=""),
@@ -35,7 +35,7 @@ def records(make_record):
 
 def contribution(records, sources=(MINE,), **decisions):
     decided = {r.record_sha256: DECIDED for r in records if r.outcome.method.kind == "pruned" and r.outcome.compression}
-    return Contribution(tuple(records), {text.sha256: text for text in sources}, decided | decisions)
+    return Contribution(tuple(records), {text.source_sha256: text for text in sources}, decided | decisions)
 
 
 def found(new, held=NOTHING):
@@ -52,7 +52,9 @@ def test_a_sound_contribution_has_no_finding(records):
 
 
 def test_what_failed_needs_no_decision(records, make_record):
-    failed = make_record("Mine", seed=1, source=MINE.sha256, status="failed", failure=Failure("pruning", "ValueError"))
+    failed = make_record(
+        "Mine", seed=1, source=MINE.source_sha256, status="failed", failure=Failure("pruning", "ValueError")
+    )
     assert found(contribution([*records, failed])) == []
 
 
@@ -119,8 +121,8 @@ def test_the_rules_are_those_of_this_repository(records, change, said):
         (0, {"name": "Other"}, "goes by a name that no class of its source has (Mine)"),
         (0, {"name": "Magnitude"}, "goes by the name or the part of a method that ships"),
         (0, {"role": "anchor"}, "goes by the name or the part of a method that ships"),
-        (1, {"source_sha256": MINE.sha256}, "goes by the name or the part of a method that ships"),
-        (3, {"source_sha256": MINE.sha256}, "is a scratch run that claims code"),
+        (1, {"source_sha256": MINE.source_sha256}, "goes by the name or the part of a method that ships"),
+        (3, {"source_sha256": MINE.source_sha256}, "is a scratch run that claims code"),
         (4, {"role": "submission"}, "is a dense run that claims code or another part"),
         (2, {"role": "anchor"}, "takes the part of anchor, which is that of L1-norm"),
         (1, {"role": "control"}, "takes the part of control, which is that of Random"),
@@ -151,8 +153,8 @@ def test_nobody_replaces_the_anchor_by_one_with_other_settings(records, make_rec
 
 
 def test_older_code_of_a_shipped_method_stands_where_the_board_has_it_already(make_record):
-    old = SourceText("L1Norm", (("l1_norm.py", "class L1Norm:\n    pass\n"),))
-    before, after = (make_record("L1-norm", seed=s, role="anchor", source=old.sha256) for s in (0, 1))
+    old = MethodFiles("L1Norm", (("l1_norm.py", "class L1Norm:\n    pass\n"),))
+    before, after = (make_record("L1-norm", seed=s, role="anchor", source=old.source_sha256) for s in (0, 1))
     assert found(contribution([after], [old]), contribution([before], [old])) == []
     assert len(found(contribution([after], [old]))) == 1
 
@@ -167,12 +169,12 @@ def test_a_decision_is_there_and_is_the_records_own(records):
 
 
 def test_what_belongs_to_no_record_is_not_carried_along(records):
-    stray = SourceText("Stray", (("stray.py", "class Stray:\n    pass\n"),))
-    outside = SourceText("Mine", (("../mine.py", "class Mine:\n    pass\n"),))
+    stray = MethodFiles("Stray", (("stray.py", "class Stray:\n    pass\n"),))
+    outside = MethodFiles("Mine", (("../mine.py", "class Mine:\n    pass\n"),))
     assert [text for _, text in found(contribution(records, [MINE, stray]))] == [
-        f"source {stray.sha256[:12]} is that of no record"
+        f"source {stray.source_sha256[:12]} is that of no record"
     ]
-    assert outside.sha256 == MINE.sha256, "the hash names files without their folders"
+    assert outside.source_sha256 == MINE.source_sha256, "the hash names files without their folders"
     assert "not a plain relative path" in found(contribution(records, [outside]))[0][1]
     assert (
         "a decision is there for record cccccccccccc, which is not"
@@ -183,7 +185,7 @@ def test_what_belongs_to_no_record_is_not_carried_along(records):
 
 
 def test_a_trial_that_is_there_is_not_brought_again(records, make_record):
-    again = make_record("Mine", source=MINE.sha256, finished="2027-01-01T00:00:00")
+    again = make_record("Mine", source=MINE.source_sha256, finished="2027-01-01T00:00:00")
     state, text = found(contribution([again], ()), contribution(records))[0]
     assert state == "broken" and "the trial is there already" in text and "Leave it out, as --contribute does" in text
     assert len(found(contribution([*records, again]))) == 1, "nor twice in one contribution"

@@ -9,8 +9,9 @@ import pytest
 
 from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.submission.locate import locate
+from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.training.arithmetic import can_be_portable
-from prunemark.contributions.contribute import Contribution, text_of
+from prunemark.contributions.contribute import Contribution
 from prunemark.contributions.rerun import Code, run_again
 from prunemark.contributions.review import disagreement
 from prunemark.contributions.verify import examine_board
@@ -200,8 +201,10 @@ def test_a_record_in_portable_arithmetic_is_obtained_again_here(found):
     )
     if not can_be_portable():
         pytest.skip("this processor has no AVX2: its arithmetic cannot be the portable one")
-    shipped = {"L1-norm": text_of(locate("L1-norm")[1])}
-    code = Code({text.sha256: text for text in shipped.values()}, {name: t.class_name for name, t in shipped.items()})
+    shipped = {"L1-norm": read_source(locate("L1-norm")[1])}
+    code = Code(
+        {text.source_sha256: text for text in shipped.values()}, {name: t.class_name for name, t in shipped.items()}
+    )
     again = run_again(record, Contribution((record,), {}, {}), code, LocalProcesses(1))
     if "numpy: recorded" in again.words or "torch: recorded" in again.words:
         pytest.skip(again.words)
