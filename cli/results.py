@@ -223,10 +223,9 @@ def _verify_pack(path: Path) -> None:
 
 def _verify_board(folder: Path, format: str) -> None:
     from prunemark.cli.tables import print_rows
-    from prunemark.contributions.review import disagreement
     from prunemark.contributions.verify import examine_board
 
-    parts = examine_board(folder, disagreement)
+    parts = examine_board(folder)
     rows = [{"part": part.part, "sound": part.sound, "not_sound": len(part.findings)} for part in parts]
     print_rows(rows, format, console())
     _complain_about([finding for part in parts for finding in part.findings], folder)

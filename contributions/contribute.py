@@ -6,23 +6,21 @@ Plain data, read from the home's store: nothing runs here. `cli_contribution` wr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.trial.keys import DECISION, resolved_keys
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.store import Store
+from prunemark.records.decision import Decided
 from prunemark.records.difference import first_difference
+from prunemark.records.identity import identity
 from prunemark.records.outcome import pack_correctness
 from prunemark.records.record import Record
 from prunemark.records.source import MethodFiles
 
 MASKS = "masks.safetensors"
-Decided = Mapping[str, Any]
-"""`kept`: indices of the filters kept in each layer. `masks`: per layer the packed bits of the weights kept (`bits`,
-base64, as in a record's correctness) and the `shape`."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,10 @@ def gather(trials: Sequence[Trial], store: Store) -> dict[Trial, Record]:
     return {trial: record for trial in trials if (record := stored_record(trial, store)) is not None}
 
 
-def not_held(
-    records: Mapping[Trial, Record], held: Sequence[Record], identity: Callable[[Record], str]
-) -> tuple[dict[Trial, Record], tuple[str, ...]]:
+def not_held(records: Mapping[Trial, Record], held: Sequence[Record]) -> tuple[dict[Trial, Record], tuple[str, ...]]:
     """The trials that a board does not hold yet, and in words those that it holds with another outcome.
 
-    A trial that is there is not written again, so that no record silently takes another's place. `identity` says
-    which trial a record is of.
+    A trial that is there is not written again, so that no record silently takes another's place.
     """
     there = {identity(record): record for record in held}
     fresh = {trial: record for trial, record in records.items() if identity(record) not in there}

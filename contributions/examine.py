@@ -39,7 +39,7 @@ def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: P
         read_source(submission.source)
         if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:
             raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
-    if found := outgrown(anchor_seeds(_counting(folder)), planned_seeds(trials), _looks()):
+    if found := outgrown(anchor_seeds(_counting(folder)), planned_seeds(trials)):
         raise InputError(f"--contribute {folder}: {found[0]}.\nChoose --seeds 5, or 10; what has run is not run again")
 
 
@@ -47,12 +47,11 @@ def contribute(trials: Sequence[Trial], home: Home, folder: Path, console: Conso
     """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records."""
     from prunemark.contributions.contribute import contribution_of, gather, not_held
     from prunemark.records.decision import write_decisions
-    from prunemark.records.identity import identity
     from prunemark.records.pack import write_pack
     from prunemark.records.source import write_method
 
     done = gather(trials, home.store)
-    fresh, differing = not_held(done, _counting(folder), identity)
+    fresh, differing = not_held(done, _counting(folder))
     named = _names(folder)
     withdrawn = [trial for trial, record in fresh.items() if record.record_sha256 in named]
     fresh = {trial: record for trial, record in fresh.items() if trial not in withdrawn}
@@ -76,12 +75,6 @@ def _say_what_next(folder: Path, fresh: int, trials: int, differing: Sequence[st
         say("On another kind of processor torch rounds differently; see docs/contributing.md on what happens then")
     if fresh:
         say("Next: make leaderboard, then git add, git commit and a pull request; see docs/contributing.md")
-
-
-def _looks() -> tuple[int, int]:
-    from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
-
-    return FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
 
 
 def _counting(folder: Path) -> Sequence[Record]:
@@ -108,7 +101,6 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     """
     from prunemark.contributions.append_only import growth
     from prunemark.contributions.review import examine as find
-    from prunemark.records.identity import identity
 
     for given in (folder, base):
         if not given.is_dir():
@@ -124,7 +116,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     broken += [f"record {sha256[:12]} is there already, in another pack" for sha256 in sorted(again)]
     shipped = _shipped()
     names = {name: text.source_sha256 for name, text in shipped.items()}
-    findings = find(new, held, names, identity, _looks()) if not broken else []
+    findings = find(new, held, names) if not broken else []
     for text in [*broken, *(f"{finding.state}: {finding.text}" for finding in findings)]:
         say(_plain(text))
     broken += [finding.text for finding in findings if finding.state == "broken"]

@@ -5,26 +5,24 @@ Nothing here executes submitted code. Every finding is one line; all are reporte
 
 from __future__ import annotations
 
-import base64
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from prunemark.benchmark.run.submit import RANDOM_CONTROL, REFERENCES
 from prunemark.benchmark.trial.plan import DENSE_LEVEL
-from prunemark.contributions.contribute import Contribution, Decided
+from prunemark.contributions.contribute import Contribution
 from prunemark.contributions.seed_policy import anchor_seeds, outgrown
+from prunemark.records.decision import disagreement
 from prunemark.records.difference import first_difference, other_machine
-from prunemark.records.outcome import MACS_CONVENTION, Compression
+from prunemark.records.identity import identity
+from prunemark.records.outcome import MACS_CONVENTION
 from prunemark.records.record import Record, canonical_json
 from prunemark.records.source import MethodFiles, check_files
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError, RuleBroken
 from prunemark.setups.track_files import released_tracks
-
-MOST_INDICES = 1 << 24  # of one layer's mask
 
 
 @dataclass(frozen=True)
@@ -41,17 +39,10 @@ def label(record: Record) -> str:
     return f"{record.record_sha256[:12]} ({o.method.name} {o.level} seed {o.seed}, {o.track} {o.setup})"
 
 
-def examine(
-    new: Contribution,
-    held: Contribution,
-    shipped: Mapping[str, str],
-    identity: Callable[[Record], str],
-    looks: tuple[int, int],
-) -> list[ReviewFinding]:
-    """All that is wrong with what is `new`, beside what a board holds already.
+def examine(new: Contribution, held: Contribution, shipped: Mapping[str, str]) -> list[ReviewFinding]:
+    """All that is wrong with what is `new`, given what a board holds already.
 
-    `shipped` gives the source hash of each method of this repository by its name; `identity` says which trial a
-    record is of; `looks` are the two numbers of seeds that a table may have one after the other.
+    `shipped` gives the source hash of each method of this repository by its name.
     Not covered: whether the numbers are true. That is what a re-run is for.
     """
     sources = {**dict.fromkeys(shipped.values()), **held.sources, **new.sources}
@@ -67,8 +58,8 @@ def examine(
     ]  # fmt: skip
     broken += [f"record {label(record)} {what}" for record in new.records if (what := _against_decision(record, new))]
     broken += list(_left_over(new, held))
-    broken += outgrown(anchor_seeds(held.records), anchor_seeds(new.records), looks)
-    return [ReviewFinding("broken", text) for text in broken] + list(_repeats(new.records, held.records, identity))
+    broken += outgrown(anchor_seeds(held.records), anchor_seeds(new.records))
+    return [ReviewFinding("broken", text) for text in broken] + list(_repeats(new.records, held.records))
 
 
 def _against_rules(record: Record) -> Iterator[str]:
@@ -160,35 +151,6 @@ def _against_decision(record: Record, new: Contribution) -> str:
     return f"does not agree with its decision: {why}" if why else ""
 
 
-def disagreement(compression: Compression, decided: Decided) -> str:
-    """What a decision and the counts on a record do not share, in words; '' when they agree. Strict on both."""
-    try:
-        counts = {layer: len(_indices(kept, compression.total[layer])) for layer, kept in decided["kept"].items()}
-        counts |= {layer: _bits_set(mask, compression.total[layer]) for layer, mask in decided["masks"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        return f"it is malformed ({type(problem).__name__}: {problem})"
-    for layer, kept in compression.kept.items():
-        found = counts.get(layer, compression.total[layer])
-        if found != kept:
-            return f"layer {layer} keeps {kept} by the record, {found} by the decision"
-    return ""
-
-
-def _indices(kept: Any, total: int) -> list[int]:
-    if not all(type(index) is int and 0 <= index < total for index in kept) or sorted(set(kept)) != kept:
-        raise ValueError(f"indices are ascending whole numbers below {total}")
-    return list(kept)
-
-
-def _bits_set(mask: Mapping[str, Any], total: int) -> int:
-    packed = base64.b64decode(mask["bits"], validate=True)
-    if math.prod(mask["shape"]) != total or total > MOST_INDICES or len(packed) != -(-total // 8):
-        raise ValueError(f"a mask of {total} weights is expected, not of shape {mask['shape']}")
-    if total % 8 and packed[-1] & (0xFF >> total % 8):
-        raise ValueError("bits behind the last weight are set")
-    return int.from_bytes(packed, "big").bit_count()
-
-
 def _left_over(new: Contribution, held: Contribution) -> Iterator[str]:
     """Sources and decisions that belong to no record, and sources that no harness would run."""
     records = {record.record_sha256: record for record in (*held.records, *new.records)}
@@ -207,9 +169,7 @@ def _left_over(new: Contribution, held: Contribution) -> Iterator[str]:
             yield f"a second decision is there for record {sha256[:12]}"
 
 
-def _repeats(
-    new: Sequence[Record], held: Sequence[Record], identity: Callable[[Record], str]
-) -> Iterator[ReviewFinding]:
+def _repeats(new: Sequence[Record], held: Sequence[Record]) -> Iterator[ReviewFinding]:
     """Trials that are there already: no record takes another's place, and two outcomes of one trial cannot both be."""
     first = {identity(record): record for record in held}
     for record in new:

@@ -2,7 +2,7 @@
 
 Competitors are compared on the anchor's seeds, and each submission brings the anchor's runs with its own. Three seeds
 more of the anchor would leave all who have five with "partial". So a table that is there keeps its seeds, or goes from
-the first look of `looks` to the second, where those who have the first are still judged.
+the seeds of the first look to those of the second, where those who have the first are still judged.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 
 from prunemark.benchmark.trial.plan import Trial
+from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
 from prunemark.records.record import Record
 
 LevelKey = tuple[str, str, str]  # track, setup, level
@@ -35,16 +36,17 @@ def planned_seeds(trials: Iterable[Trial]) -> dict[LevelKey, set[int]]:
     return found
 
 
-def outgrown(there: Seeds, brought: Seeds, looks: tuple[int, int]) -> list[str]:
+def outgrown(there: Seeds, brought: Seeds) -> list[str]:
     """The tables that would come to have other seeds than they may, in words: where, from how many, to how many."""
+    first, second = FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
     found = []
     for place, before in there.items():
         after = before | brought.get(place, set())
-        kept_first = len(before) == looks[0] and sorted(after)[: looks[0]] == sorted(before)
-        if after != before and len(before) >= looks[0] and not (kept_first and len(after) == looks[1]):
+        kept_first = len(before) == first and sorted(after)[:first] == sorted(before)
+        if after != before and len(before) >= first and not (kept_first and len(after) == second):
             found.append(
                 f"{', '.join(place)}: the anchor has {len(before)} seeds there and would have {len(after)}, so a "
-                f"method with those {len(before)} would not be ranked. A table grows from {looks[0]} seeds to "
-                f"{looks[1]} (0 to {looks[1] - 1}) only"
+                f"method with those {len(before)} would not be ranked. A table grows from {first} seeds to "
+                f"{second} (0 to {second - 1}) only"
             )
     return found

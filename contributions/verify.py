@@ -5,21 +5,18 @@ Nothing is executed, and whether the numbers are true is not covered: running a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from prunemark.leaderboard.standings import release as releases
-from prunemark.records.decision import add_decisions
+from prunemark.records.decision import add_decisions, disagreement
 from prunemark.records.invalidations import FILE, read_invalidations
-from prunemark.records.outcome import Compression
 from prunemark.records.pack import PACKED, SHA256, packs_of, read_pack
 from prunemark.records.record import Record, load_exactly
 from prunemark.records.source import examine_methods
 from prunemark.setups.errors import InputError, RuleBroken
-
-Disagreement = Callable[[Compression, Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,8 @@ class Examined:
         self.findings.append(Defect(name, why, tampered or isinstance(problem, RuleBroken)))
 
 
-def examine_board(folder: Path, disagreement: Disagreement) -> list[Examined]:
-    """Every part of a board's folder. `disagreement` says what a decision and a record do not share, "" for nothing.
+def examine_board(folder: Path) -> list[Examined]:
+    """Every part of a board's folder.
 
     Raises InputError when the folder holds neither `records` nor records.
     """
@@ -61,7 +58,7 @@ def examine_board(folder: Path, disagreement: Disagreement) -> list[Examined]:
     records = _records(folder / "records", examined[0])
     _invalidations(folder / "records", records, examined[1])
     _methods(folder / "methods", records, examined[2])
-    _decisions(folder / "decisions", records, disagreement, examined[3])
+    _decisions(folder / "decisions", records, examined[3])
     _releases(folder / releases.FOLDER, records, examined[4])
     return examined
 
@@ -130,7 +127,7 @@ def _methods(folder: Path, records: Mapping[str, Record], examined: Examined) ->
             examined.refuse(f"{sha256}.json", f"is missing: the source of {name}")
 
 
-def _decisions(folder: Path, records: Mapping[str, Record], disagreement: Disagreement, examined: Examined) -> None:
+def _decisions(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:
     found: dict[str, dict[str, Any]] = {}
     for path in packs_of(folder):
         try:

@@ -13,7 +13,6 @@ from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.training.arithmetic import can_be_portable
 from prunemark.contributions.contribute import Contribution
 from prunemark.contributions.rerun import Code, run_again
-from prunemark.contributions.review import disagreement
 from prunemark.contributions.verify import examine_board
 from prunemark.leaderboard.formats import citation, tables
 from prunemark.leaderboard.standings import board, release
@@ -103,7 +102,7 @@ def test_nothing_on_the_board_was_tampered_with_or_is_missing(found, tmp_path):
         for track in grown or {"cifar10-jpeg-small-weights@2"}:
             (tmp_path / part / track).symlink_to(BOARD / part / track)
     (tmp_path / "methods").symlink_to(BOARD / "methods")
-    examined = examine_board(tmp_path, disagreement)
+    examined = examine_board(tmp_path)
     assert [part.findings for part in examined] == [[]] * 5 and examined[0].sound and examined[3].sound
     sources = read_methods(BOARD / "methods")
     assert {r.outcome.method.source_sha256 for r in found.records} - {""} <= set(sources)
@@ -111,7 +110,7 @@ def test_nothing_on_the_board_was_tampered_with_or_is_missing(found, tmp_path):
 
 @pytest.mark.slow
 def test_nothing_on_the_whole_board_was_tampered_with_or_is_missing():
-    assert [part.findings for part in examine_board(BOARD, disagreement)] == [[]] * 5
+    assert [part.findings for part in examine_board(BOARD)] == [[]] * 5
 
 
 @pytest.mark.slow
