@@ -1,7 +1,4 @@
-"""From a home's loose records to a board's folder: packed, with the sources of their methods.
-
-With `cli.py`, the composition root: it knows every room of the house.
-"""
+"""`prunemark pack`: from a home's loose records to a board's folder, packed, with the sources of their methods."""
 
 from __future__ import annotations
 
@@ -32,10 +29,12 @@ def pack(
     What the pruning stages decided is not in the records: `submit --contribute` adds that too.
     """
     from prunemark.benchmark.run.home import home_at
+    from prunemark.records.folders import board_folder
     from prunemark.records.load import read_records
     from prunemark.records.pack import write_pack
     from prunemark.records.source import write_method
 
+    board = board_folder(board)
     loaded = read_records(records or home_at(home).records)
     counting = [record for record in loaded.records if record.record_sha256 not in loaded.invalid]
     for source in _sources(counting, method or ()):  # sources first: cut off anywhere, no record is without its own

@@ -15,14 +15,13 @@ from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_store import tracking_uri
 from prunemark.benchmark.run.submit import Request
 from prunemark.benchmark.run.tracking import Submission, Tracker
-from prunemark.benchmark.run.work import Work, expected_work
-from prunemark.benchmark.trial.plan import Entrant, Trial, as_plain
+from prunemark.benchmark.run.work import expected_work
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.cli.progress import MlflowWatcher, Progress
-from prunemark.cli.tables import print_rows
 from prunemark.records.record import Record
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import find_setup
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track_files import find_track
 
 MAX_SEEDS = 1000
@@ -101,40 +100,6 @@ def plan(
     return submission, submit.plan(request, submission, controls)
 
 
-def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Console) -> None:
-    """What would run, what is stored, and how long it took before."""
-    stored = {trial: submit.stored_record(trial, home.store) for trial in trials}
-    rows = [as_plain(trial) | {"stored": "yes" if stored[trial] else "no"} for trial in trials]
-    print_rows(rows, format, console)
-    if format != "table":
-        return
-    todo = [trial for trial in trials if stored[trial] is None]
-    console.print(f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {say_work(expected_work(todo))}")
-    console.print(estimate([record for record in stored.values() if record], todo))
-
-
-def say_work(work: Work) -> str:
-    """What will be trained, beside what separate runs would train."""
-    share = work.epochs / work.separate_epochs if work.separate_epochs else 1.0
-    flops = work.dense_epochs / work.separate_dense_epochs if work.separate_dense_epochs else 1.0
-    return (
-        f"{work.epochs} epochs to train, {share:.2f} of the {work.separate_epochs} that separate runs would "
-        f"({flops:.2f} of the training FLOPs); pruning stages not counted"
-    )
-
-
-def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
-    """How long the rest will take, judged by the trials of this plan that were timed here already."""
-    timed = [(r.observed.retraining_seconds, r.outcome.retraining.epochs) for r in done if r.outcome.retraining]
-    epochs = sum(epochs for _, epochs in timed)
-    if not todo:
-        return "nothing to do"
-    if not epochs:
-        return "no trial of this plan has been timed here yet, so no time is estimated"
-    seconds = sum(seconds for seconds, _ in timed) / epochs * expected_work(todo).epochs
-    return f"about {seconds / 60:.1f} minutes on one worker, judged by {len(timed)} trials timed here"
-
-
 def run(
     request: Request, submission: Entrant, trials: Sequence[Trial], home: Home, executor: Executor,
     uri: str | None, console: Console,
@@ -165,15 +130,9 @@ def run(
     return [records[trial] for trial in trials if trial in records]
 
 
-def say_where(home: Home, uri: str | None, console: Console) -> None:
-    """Where the page, the records and MLflow are."""
-    address = tracking_uri(uri, home)
-    console.print(f"\nPage:    {home.page.as_uri()}", soft_wrap=True)
-    console.print(f"Records: {_short(home.records)}", soft_wrap=True)
-    console.print(f"MLflow:  mlflow ui --backend-store-uri {address}", soft_wrap=True)
-
-
-def _short(path: Path) -> str:
-    with contextlib.suppress(ValueError):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)
+def stop_if_failed(records: Sequence[Record], place: Path) -> None:
+    """Raises WorkFailed, with the first reason, when a trial failed."""
+    if failed := [record for record in records if record.outcome.status != "ok"]:
+        first = failed[0].outcome
+        why = first.failure.evidence if first.failure else first.status
+        raise WorkFailed(f"{len(failed)} of {len(records)} trials failed ({why}); see {place}")

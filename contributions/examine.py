@@ -1,107 +1,33 @@
-"""Results on their way to a board: written into its folder after a run, and examined there before they count.
-
-With `cli.py`, the composition root: it knows every room of the house.
-"""
+"""A board's folder with new results, against the folder as it was: examined before they count."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from prunemark.setups.errors import InputError, RuleBroken
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from prunemark.benchmark.run.home import Home
-    from prunemark.benchmark.trial.plan import Entrant, Trial
     from prunemark.contributions.contribute import Contribution
     from prunemark.records.record import Record
     from prunemark.records.source import MethodFiles
 
-UNDECIDED = 4
 Say = Callable[[str], None]
 
 
-def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: Path) -> None:
-    """Raises InputError, before anything is run, when the results could not be added or accepted afterwards."""
-    from prunemark.benchmark.submission.locate import locate
-    from prunemark.benchmark.submission.method_files import read_source
-    from prunemark.contributions.seed_policy import anchor_seeds, outgrown, planned_seeds
-    from prunemark.records.card import shipped_methods
+def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> int:
+    """What a board's folder has that its base has not, examined, and `reruns` of its new trials run again.
 
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--contribute {folder} is a file. Give the folder of a board, such as leaderboard in a clone")
-    if submission.source:
-        read_source(submission.source)
-        if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:
-            raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
-    if found := outgrown(anchor_seeds(_counting(folder)), planned_seeds(trials)):
-        raise InputError(f"--contribute {folder}: {found[0]}.\nChoose --seeds 5, or 10; what has run is not run again")
-
-
-def contribute(trials: Sequence[Trial], home: Home, folder: Path, console: Console) -> None:
-    """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records."""
-    from prunemark.contributions.contribute import contribution_of, gather, not_held
-    from prunemark.records.decision import write_decisions
-    from prunemark.records.pack import write_pack
-    from prunemark.records.source import write_method
-
-    done = gather(trials, home.store)
-    fresh, differing = not_held(done, _counting(folder))
-    named = _names(folder)
-    withdrawn = [trial for trial, record in fresh.items() if record.record_sha256 in named]
-    fresh = {trial: record for trial, record in fresh.items() if trial not in withdrawn}
-    given = contribution_of(fresh, home.store)
-    for text in given.sources.values():  # sources first: wherever it is cut off, no record is without its source
-        write_method(text, folder / "methods")
-    tracks = {record.record_sha256: record.outcome.track for record in given.records}
-    write_decisions(((tracks[sha], sha, decided) for sha, decided in given.decisions.items()), folder / "decisions")
-    write_pack(given.records, folder / "records")
-    _say_what_next(folder, len(fresh), len(done), differing, lambda text: console.print(text, soft_wrap=True))
-    if withdrawn:
-        console.print(
-            f"{len(withdrawn)} of these very records do not count there: run the trials anew, in another --home"
-        )
-
-
-def _say_what_next(folder: Path, fresh: int, trials: int, differing: Sequence[str], say: Say) -> None:
-    say(f"\nBoard:   {folder}: {fresh} records added, {trials - fresh} of these trials were there already")
-    if differing:
-        say(f"{len(differing)} of those were there with another outcome, and are left as they are: {differing[0]}")
-        say("On another kind of processor torch rounds differently; see docs/contributing.md on what happens then")
-    if fresh:
-        say("Next: make leaderboard, then git add, git commit and a pull request; see docs/contributing.md")
-
-
-def _counting(folder: Path) -> Sequence[Record]:
-    """The records of a board that count, of all versions of its tracks. None where there is no board yet."""
-    from prunemark.records.load import read_counting
-
-    if not _names(folder):
-        return []
-    return read_counting(folder / "records")
-
-
-def _names(folder: Path) -> set[str]:
-    """The hashes of all records of a board, of those too that do not count."""
-    from prunemark.records.load import record_names
-
-    return record_names(folder / "records") if (folder / "records").is_dir() else set()
-
-
-def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
-    """What a board's folder has beside its base, examined, and `reruns` of its new trials run again.
-
-    Raises RuleBroken when anything is wrong or differs; ends with exit code 4 when something is left undecided.
+    Returns how many things are left undecided. Raises RuleBroken when anything is wrong or differs.
     What is said may hold a stranger's text: nothing in it can steer a terminal.
     """
     from prunemark.contributions.append_only import growth
+    from prunemark.contributions.contribute import recorded_names
     from prunemark.contributions.review import examine as find
+    from prunemark.records.folders import board_folder
 
+    folder, base = board_folder(folder), board_folder(base)
     for given in (folder, base):
         if not given.is_dir():
             raise InputError(
@@ -112,7 +38,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     grown = growth(folder, base)
     broken = list(grown.broken)
     held, new = _held(base), _added(folder, grown.added, broken)
-    again = {record.record_sha256 for record in new.records} & _names(base)
+    again = {record.record_sha256 for record in new.records} & recorded_names(base)
     broken += [f"record {sha256[:12]} is there already, in another pack" for sha256 in sorted(again)]
     shipped = _shipped()
     names = {name: text.source_sha256 for name, text in shipped.items()}
@@ -127,8 +53,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> None:
     undecided = len(findings)
     if reruns and new.records:
         undecided += _run_again(new, held, shipped, reruns, salt, say)
-    if undecided:
-        raise typer.Exit(UNDECIDED)
+    return undecided
 
 
 def _say_whose(new: Contribution, say: Say) -> None:
@@ -172,12 +97,12 @@ def _plain(text: str) -> str:
 
 def _held(folder: Path) -> Contribution:
     """What a board holds that counts."""
-    from prunemark.contributions.contribute import Contribution
+    from prunemark.contributions.contribute import Contribution, counting_records
     from prunemark.records.decision import read_decisions
     from prunemark.records.source import read_methods
 
     return Contribution(
-        tuple(_counting(folder)), read_methods(folder / "methods"), read_decisions(folder / "decisions")
+        tuple(counting_records(folder)), read_methods(folder / "methods"), read_decisions(folder / "decisions")
     )
 
 

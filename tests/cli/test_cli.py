@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from support.quick_cli import EXAMPLE, SUBMISSIONS, submit
@@ -122,6 +124,29 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment)
+
+
+@pytest.mark.parametrize("words", [[], ["submit"], ["tracks", "show"], ["verify"]])
+def test_help_can_be_asked_for_briefly(command, words):
+    assert command(*words, "-h") == command(*words, "--help")
+    assert command(*words, "-h")[:1] == (0,)
+
+
+def test_the_version_is_that_of_the_package(command):
+    assert command("--version") == (0, f"prunemark {version('prunemark')}\n", "")
+    done = subprocess.run([sys.executable, "-m", "prunemark", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"prunemark {version('prunemark')}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_options(shell):
+    """As the script that `--install-completion` writes asks for it."""
+    words = "prunemark submit --see"
+    asked = {"COMP_WORDS": words, "COMP_CWORD": "2", "_TYPER_COMPLETE_ARGS": words}
+    asked |= {"_TYPER_COMPLETE_FISH_ACTION": "get-args", "_PRUNEMARK_COMPLETE": f"complete_{shell}"}
+    program = Path(sys.executable).with_name("prunemark")
+    done = subprocess.run([program], env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+    assert "--seeds" in done.stdout and "--setup" not in done.stdout, done.stderr
 
 
 def test_every_setup_can_be_planned(command, tmp_path):

@@ -1,0 +1,120 @@
+"""From records to a board and its site: what the command line and the Python API share."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from prunemark.benchmark.run.home import Home
+    from prunemark.leaderboard.standings.board import Board
+    from prunemark.leaderboard.standings.release import Release
+    from prunemark.records.load import Loaded
+
+
+class Only(NamedTuple):
+    """What a board is asked for; None is everything."""
+
+    track: str | None = None
+    setup: str | None = None
+    levels: list[str] | None = None
+
+
+EVERYTHING = Only()
+
+
+def only(track: str | None, setup: str | None, levels: list[str] | None = None) -> Only:
+    """The names, looked up. Raises InputError with the valid ones."""
+    from prunemark.setups.comparison import find_setup
+    from prunemark.setups.track_files import find_track
+
+    return Only(find_track(track).id if track else None, find_setup(setup).id if setup else None, levels or None)
+
+
+def load_board(records: Path | None, home: Home, uri: str | None, track: str | None, frozen: Release | None) -> Loaded:
+    """The records of a folder, of a release of it, or else what MLflow has of a home."""
+    from prunemark.benchmark.run.mlflow_store import read_runs, tracking_uri
+    from prunemark.leaderboard.standings.release import read_frozen
+    from prunemark.records import load
+    from prunemark.records.invalidations import read_invalidations
+
+    entries = read_invalidations(records or home.records)[0]
+    if records and frozen:
+        for entry in (entry for entry in entries if entry.record_sha256 in frozen.records):
+            words = f"counts in release {frozen.id}; invalidated since: {entry.reason}"
+            print(f"note: record {entry.record_sha256[:12]} {words}", file=sys.stderr)
+        return read_frozen(frozen, records)
+    if records:
+        return load.read_records(records, track)
+    invalid = {entry.record_sha256: entry.reason for entry in entries}
+    return load.read_texts(read_runs(tracking_uri(uri, home), home, track), invalid, track)
+
+
+def tables_only(records: Path) -> Board:
+    """The board as it is now, for those who need none of its records: on all cores."""
+    from prunemark.leaderboard.standings import release as releases
+    from prunemark.leaderboard.standings.parallel import board_of
+
+    known, wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)
+    found = board_of(records, releases.earlier(known))
+    return replace(found, refused=(*found.refused, *wrong))
+
+
+def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | None) -> Board:
+    """The board, in the field of the release if there is one, which has to be the field that was frozen."""
+    from prunemark.leaderboard.standings import release as releases
+    from prunemark.leaderboard.standings.board import make_board
+
+    known, wrong = releases.read_releases(records.absolute().parent / releases.FOLDER) if records else ([], [])
+    id = frozen.id if frozen else None
+    loaded = replace(loaded, refused=(*loaded.refused, *wrong))
+    shown = releases.earlier(releases.before(id, known))
+    if frozen:
+        whole = make_board(loaded, earlier=shown, release=id)
+        releases.check_field(whole, frozen)
+        if only == EVERYTHING:
+            return whole
+    return make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, earlier=shown, release=id)
+
+
+def write_site(
+    board: Board, loaded: Loaded, folder: Path, records: Path | None, citation: str = "", identifier: str = ""
+) -> None:
+    """The site of a board, with the sources and releases beside its records. Broken sources are left out by name."""
+    from prunemark.leaderboard.site.build import build_site
+    from prunemark.leaderboard.standings.release import FOLDER, read_releases
+    from prunemark.records.load import Refused
+    from prunemark.records.source import examine_methods
+
+    releases = read_releases(records.absolute().parent / FOLDER)[0] if records else []
+    methods, wrong = examine_methods(records.absolute().parent / "methods") if records else ({}, ())
+    refused = (*board.refused, *(Refused(name, why) for name, why in wrong))
+    build_site(
+        replace(board, refused=refused), loaded, folder,
+        methods=methods, citation=citation, identifier=identifier, releases=releases,
+    )  # fmt: skip
+
+
+def print_standings(records: Path, track: str, setup: str, levels: list[str], format: str) -> None:
+    """The ranked tables of a folder of records."""
+    from prunemark.cli import options
+    from prunemark.leaderboard.formats import tables
+    from prunemark.leaderboard.standings import board
+    from prunemark.records import load
+
+    found = board.make_board(load.read_records(records, track), track=track, setup=setup, levels=levels)
+    if format == "table":
+        tables.print_board(found, options.console())
+    else:
+        sys.stdout.write(tables.render(found, format))
+
+
+def write_page(home: Home) -> None:
+    """The leaderboard page of a home."""
+    from prunemark.leaderboard.standings import board
+    from prunemark.records import load
+
+    loaded = load.read_records(home.records)
+    write_site(board.make_board(loaded), loaded, home.page.parent, home.records)

@@ -1,0 +1,92 @@
+"""`prunemark leaderboard`: the tables and the site of what has been recorded."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prunemark.cli.boards import EVERYTHING, Only
+from prunemark.cli.options import HomeOption, UriOption, console
+from prunemark.setups.errors import InputError, RuleBroken
+
+
+def leaderboard(
+    records: Annotated[Path | None, typer.Option(help="a folder of records, instead of MLflow")] = None,
+    track: Annotated[str | None, typer.Option(help="only this track")] = None,
+    setup: Annotated[str | None, typer.Option(help="only this setup")] = None,
+    level: Annotated[list[str] | None, typer.Option(help="only this level; may be given several times")] = None,
+    format: Annotated[str, typer.Option(help="table, markdown, csv, json, latex or bibtex")] = "table",
+    output: Annotated[Path | None, typer.Option(help="also write the site into this folder")] = None,
+    board: Annotated[Path | None, typer.Option(help="also write the Markdown tables to this file")] = None,
+    release: Annotated[str | None, typer.Option(help="exactly the records of this release, such as 2026.1")] = None,
+    freeze: Annotated[bool, typer.Option("--freeze", help="make --release of the records that count now")] = False,
+    date: Annotated[str | None, typer.Option(help="of the release that is frozen [default: today]")] = None,
+    home: HomeOption = None,
+    tracking_uri: UriOption = None,
+) -> None:
+    """Regenerate the leaderboard: only what the evidence can separate."""
+    from prunemark.benchmark.run.home import home_at
+    from prunemark.benchmark.trial.store import write_atomically
+    from prunemark.cli import boards
+    from prunemark.leaderboard.formats import citation, tables
+    from prunemark.leaderboard.standings.release import FOLDER, find_release
+
+    only = boards.only(track, setup, level)
+    if freeze:
+        _freeze(_of_a_board(records), release, date, only)
+    frozen = find_release(release, _of_a_board(records).parent / FOLDER) if release else None
+    loaded = None
+    if records and only == EVERYTHING and not (frozen or output):
+        found = boards.tables_only(records)
+    else:
+        loaded = boards.load_board(records, home_at(home), tracking_uri, only.track, frozen)
+        gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
+        found = boards.ranked(loaded, records, only, frozen)
+    name = (frozen, citation.digest_of(found.contents))
+    entry, identifier = citation.bibtex(*name, found.contents.as_of), citation.identifier(*name)
+    if board:
+        write_atomically(board, tables.render(found, "markdown", identifier=identifier))
+    if output and loaded:
+        boards.write_site(found, loaded, output, records, entry, identifier)
+    if format == "table":
+        tables.print_board(found, console())
+    else:
+        sys.stdout.write(entry if format == "bibtex" else tables.render(found, format, identifier=identifier))
+    if output:
+        typer.echo(f"Site: {(output / 'index.html').absolute().as_uri()}", err=True)
+
+
+def _freeze(records: Path, id: str | None, date: str | None, only: Only) -> None:
+    """Writes a release of everything that counts now."""
+    from datetime import UTC, datetime
+
+    from prunemark.leaderboard.standings import release as releases
+    from prunemark.records.load import read_records
+
+    if id is None or only != EVERYTHING:
+        raise InputError("--freeze makes a --release, and that is of the whole board: no --track, --setup or --level")
+    folder = records.parent / releases.FOLDER
+    releases.check_new(releases.check_id(id), folder)
+    known, wrong = releases.read_releases(folder)
+    if wrong:
+        raise RuleBroken(f"{wrong[0].name} {wrong[0].why}, so that no release can follow it")
+    loaded = read_records(records)
+    today = datetime.now(UTC).date().isoformat()
+    made = releases.freeze(loaded, id, date or today, known)
+    path = releases.write_release(made, folder)
+    console(stderr=True).print(
+        f"{path}: frozen, {len(made.records)} records, {len(made.fields)} tables", soft_wrap=True
+    )
+
+
+def _of_a_board(records: Path | None) -> Path:
+    """The records of a board's folder, which its releases lie beside."""
+    if records is None:
+        raise InputError(
+            "a release is of a board's folder: give its records, as in --records leaderboard/board/records"
+        )
+    return records.absolute()

@@ -1,0 +1,56 @@
+"""`prunemark reproduce`: the founding paper's tables, run here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
+
+
+def reproduce(
+    table: Annotated[str, typer.Argument(help="m1, m2, table4, table5 or table6")],
+    track: Annotated[str, typer.Option(help="see `prunemark tracks`")] = "digits-resnet8",
+    seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
+    workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    output: Annotated[Path | None, typer.Option(help="also write the table and its packed records here")] = None,
+    data: DataOption = None,
+    home: HomeOption = None,
+    tracking_uri: UriOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
+    format: Format = "table",
+) -> None:
+    """Run one of the founding paper's experiments and say which of its findings hold here."""
+    from prunemark.benchmark.run import reproduce as grids
+    from prunemark.benchmark.run import submit
+    from prunemark.benchmark.run.executor import LocalProcesses
+    from prunemark.benchmark.run.home import home_at, open_home
+    from prunemark.cli import plans, requests
+    from prunemark.leaderboard.standings import reproduction
+    from prunemark.records.pack import pack_records
+    from prunemark.setups.comparison import find_setup
+    from prunemark.setups.paper_tables import find_grid
+    from prunemark.setups.track_files import find_track
+
+    use_data(data)
+    grid, found = find_grid(table), find_track(track)
+    place = open_home(home_at(home, f"reproductions/{grid.id}"))
+    executor = LocalProcesses(requests.worker_count(workers, device))
+    trials = grids.grid_trials(grid, found, requests.read_seeds(seeds), device, place, executor)
+    if dry_run:
+        plans.print_plan(trials, place, format, console())
+        return
+    request = submit.Request(found, find_setup("SX-A"), (), requests.read_seeds(seeds), device)
+    records = requests.run(request, trials[0].competitor, trials, place, executor, tracking_uri, console(stderr=True))
+    requests.stop_if_failed(records, place.records)
+    text = reproduction.markdown(reproduction.reproduce(grid, records))
+    sys.stdout.write(text)
+    if output:
+        from prunemark.benchmark.trial.store import write_atomically
+
+        write_atomically(output / f"{grid.id}.md", text)
+        pack_records(records, output / f"{grid.id}.jsonl.xz")

@@ -1,0 +1,59 @@
+"""`prunemark submit`: run a method and its controls under one budget, and rank it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
+
+
+def submit(
+    method: Annotated[
+        str, typer.Argument(help="path/to/file.py:Class, package.module:Class, or a name from `methods`")
+    ],
+    track: Annotated[str, typer.Option(help="see `prunemark tracks`")],
+    setup: Annotated[str, typer.Option(help="see `prunemark setups`")] = "S3.2",
+    seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
+    level: Annotated[list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
+    workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    pruning_seconds: Annotated[float | None, typer.Option(help="stop a method's pruning stage after this")] = None,
+    prune_at: Annotated[int | None, typer.Option(help="epoch of the dense run to prune at (see `setups`)")] = None,
+    data: DataOption = None,
+    home: HomeOption = None,
+    tracking_uri: UriOption = None,
+    contribute: Annotated[Path | None, typer.Option(help="also add the results to this board's folder")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
+    format: Format = "table",
+) -> None:
+    """Run a pruning method and its controls under exactly the same budget, and rank it."""
+    from prunemark.benchmark.run.executor import LocalProcesses
+    from prunemark.benchmark.run.home import home_at, open_home
+    from prunemark.cli import boards, plans, requests
+    from prunemark.contributions import contribute as giving
+    from prunemark.records.folders import board_folder
+
+    use_data(data)
+    request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at)
+    place = open_home(home_at(home))
+    executor = LocalProcesses(requests.worker_count(workers, device))
+    submission, trials = requests.plan(method, requests.read_settings(set_), request, place, executor)
+    if dry_run:
+        plans.print_plan(trials, place, format, console())
+        return
+    if contribute:
+        giving.check_before_running(submission, trials, board_folder(contribute))
+    records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
+    boards.print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
+    boards.write_page(place)
+    plans.say_where(place, tracking_uri, console(stderr=True))
+    if contribute:
+        say = partial(console(stderr=True).print, soft_wrap=True)
+        giving.contribute(trials, place.store, board_folder(contribute), say)
+    if any(record.outcome.status != "ok" for record in records):
+        raise typer.Exit(1)

@@ -1,0 +1,50 @@
+"""`prunemark tune`: the same number of LR configurations for every method."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
+
+
+def tune(
+    method: Annotated[str, typer.Argument(help="path/to/file.py:Class, package.module:Class, or a name")],
+    track: Annotated[str, typer.Option(help="see `prunemark tracks`")],
+    configurations: Annotated[int, typer.Option(help="LR configurations that every method may try")] = 5,
+    seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
+    level: Annotated[list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
+    workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    data: DataOption = None,
+    home: HomeOption = None,
+    tracking_uri: UriOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
+    format: Format = "table",
+) -> None:
+    """Give every method the same number of LR configurations, chosen only on the validation split, and rank."""
+    from prunemark.benchmark.run import crossing
+    from prunemark.benchmark.run.executor import LocalProcesses
+    from prunemark.benchmark.run.home import home_at, open_home
+    from prunemark.cli import boards, plans, requests
+    from prunemark.leaderboard.formats.crossing import tuning_markdown
+
+    use_data(data)
+    request = requests.read(track, "S3.1", level, seeds, device, None)
+    place = open_home(home_at(home, "tuning"))
+    executor = LocalProcesses(requests.worker_count(workers, device))
+    settings = requests.read_settings(set_)
+    submission, trials = crossing.tuning_trials(method, settings, request, configurations, place, executor)
+    if dry_run:
+        plans.print_plan(trials, place, format, console())
+        return
+    records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
+    boards.print_standings(
+        place.records, request.track.id, trials[0].setup.id, [each.name for each in request.levels], format
+    )
+    if format == "table":
+        sys.stdout.write("\n" + tuning_markdown(records))
+    requests.stop_if_failed(records, place.records)
