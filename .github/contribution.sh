@@ -18,7 +18,7 @@ changed=$(git -C "$merged" diff --name-only --no-renames "$(git -C "$base" rev-p
 others=$(grep -Ev "$data" <<< "$changed" || true)
 others+=$(grep -E "$maintainers" <<< "$changed" || true)
 if [ -n "$others" ]; then
-  say 'Results come in a pull request of their own: records, methods, decisions and BOARD.md. This one also changes'
+  say 'Results come in a separate pull request: records, methods, decisions and BOARD.md. This one also changes'
   say "$others"
   exit 3
 fi
@@ -30,7 +30,7 @@ fi
 make -s -C "$base" .venv/.installed
 verdict=0
 # the method that is run again is not told where the words are written by which others judge it
-env -u GITHUB_STEP_SUMMARY -u GITHUB_OUTPUT -u GITHUB_ENV -u GITHUB_PATH "$base/.venv/bin/prunemark" verify "$merged/leaderboard" --against "$base/leaderboard" \
+env -u GITHUB_STEP_SUMMARY -u GITHUB_OUTPUT -u GITHUB_ENV -u GITHUB_PATH "$base/.venv/bin/prunemark" verify "$merged/leaderboard/board" --against "$base/leaderboard/board" \
   --rerun "${RERUN:-1}" --salt "${SALT:-}" 2>&1 | tee -a "${GITHUB_STEP_SUMMARY:-/dev/null}" || verdict=$?
 [ "$verdict" -eq 0 ] || [ "$verdict" -eq 4 ] || exit "$verdict"
 

@@ -95,7 +95,9 @@ def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: P
     from prunemark.records.card import shipped_methods
 
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"--contribute {folder} is a file. Give the folder of a board, such as leaderboard in a clone")
+        raise InputError(f"--contribute {folder} is a file. Give the folder of a board: leaderboard/board in a clone")
+    if (folder / "board" / "records").is_dir():
+        raise InputError(f"--contribute {folder}: its board is the folder inside. Give --contribute {folder / 'board'}")
     if submission.source:
         read_source(submission.source)
         if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:

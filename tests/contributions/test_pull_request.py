@@ -60,7 +60,7 @@ def make_environment(repository):
 
 
 def submit(repository, method, home):
-    words = ["--track", "quick", "--level", "90%", "--seeds", "0,", "--home", home, "--contribute", "leaderboard"]
+    words = ["--track", "quick", "--level", "90%", "--seeds", "0,", "--home", home, "--contribute", "leaderboard/board"]
     run(repository, ".venv/bin/prunemark", "submit", method, *words)
     run(repository, "make", "leaderboard")
 
@@ -71,7 +71,7 @@ def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("place")
     origin = shutil.copytree(HOUSE, place / "origin", ignore=LEFT_OUT)
     for part in ("records", "methods", "decisions", "releases"):
-        shutil.rmtree(origin / "leaderboard" / part, ignore_errors=True)
+        shutil.rmtree(origin / "leaderboard" / "board" / part, ignore_errors=True)
     make_environment(origin)
     submit(origin, "L1-norm", place / "home")
     run(origin, "git", "init", "-q", "-b", "main")
@@ -104,13 +104,13 @@ def examine(place, fork, tmp_path, code):
     return run(tmp_path, *script.split(), code=code, SALT="7")[1]
 
 
-def leaderboard(fork):
-    return fork / "leaderboard"
+def board(fork):
+    return fork / "leaderboard" / "board"
 
 
 def newest(fork, part):
     """The file of a part that the branch adds."""
-    names = run(fork, "git", "diff", "--name-only", "main", "stranger", "--", f"leaderboard/{part}")[1].split()
+    names = run(fork, "git", "diff", "--name-only", "main", "stranger", "--", f"leaderboard/board/{part}")[1].split()
     assert len(names) == 1
     return fork / names[0]
 
@@ -118,7 +118,7 @@ def newest(fork, part):
 @pytest.mark.slow
 def test_an_honest_pull_request_passes(place, fork, tmp_path):
     changed = run(fork, "git", "diff", "--name-status", "main", "stranger")[1].splitlines()
-    assert sorted(line.split("/")[0 if "BOARD" in line else 1] for line in changed) == [
+    assert sorted(line.split("/")[0 if "BOARD" in line else 2] for line in changed) == [
         "M\tleaderboard", "decisions", "methods", "records"
     ]  # fmt: skip
     printed = examine(place, fork, tmp_path, 0)
@@ -174,12 +174,12 @@ def code_beside_it(fork):
 
 
 def an_invalidation(fork):
-    with (leaderboard(fork) / "records" / "invalidations.jsonl").open("a") as file:
+    with (board(fork) / "records" / "invalidations.jsonl").open("a") as file:
         file.write(json.dumps({"at": "2026-01-01", "reason": "a rival", "record_sha256": "0" * 64}) + "\n")
 
 
 def a_link(fork):
-    (leaderboard(fork) / "methods" / f"{'ab' * 32}.json").symlink_to("/etc/hostname")
+    (board(fork) / "methods" / f"{'ab' * 32}.json").symlink_to("/etc/hostname")
 
 
 def stale_board(fork):
@@ -187,9 +187,9 @@ def stale_board(fork):
 
 
 def a_board_that_is_compared_with_itself(fork):
-    board = leaderboard(fork) / "BOARD.md"
-    board.unlink()
-    board.symlink_to("../../base/leaderboard/BOARD.md")
+    page = fork / "leaderboard" / "BOARD.md"
+    page.unlink()
+    page.symlink_to("../../base/leaderboard/BOARD.md")
 
 
 @pytest.mark.slow
@@ -202,7 +202,7 @@ def a_board_that_is_compared_with_itself(fork):
         (removed_pack, 3, "was removed. A board only grows: put it back"),
         (changed_decision, 3, "does not agree with its decision: layer "),
         (code_beside_it, 3, "This one also changes\nbenchmark/growth.py"),
-        (an_invalidation, 3, "This one also changes\nleaderboard/records/invalidations.jsonl"),
+        (an_invalidation, 3, "This one also changes\nleaderboard/board/records/invalidations.jsonl"),
         (a_link, 3, "is a link, or no plain file"),
         (a_board_that_is_compared_with_itself, 3, "leaderboard/BOARD.md is a link or is not there"),
         (stale_board, 1, "is not that of the records. Run `make leaderboard` and commit what it changed"),

@@ -122,9 +122,9 @@ def run_git(arguments, patch):
     for who, what in itertools.product(("AUTHOR", "COMMITTER"), ("NAME", "EMAIL")):
         patch.setenv(f"GIT_{who}_{what}", "x@y")
     if not Path(".git").exists():
-        Path("main").mkdir()
-        (Path("main") / "leaderboard").mkdir()
-        (Path("main") / "leaderboard" / "BOARD.md").touch()
+        for root in (Path("main"), Path()):  # a file that a board without results has too
+            (root / "leaderboard" / "board" / "records").mkdir(parents=True, exist_ok=True)
+            (root / "leaderboard" / "board" / "records" / "invalidations.jsonl").touch()
         shell(
             "git init -q -b main && git --work-tree main add . && git --work-tree main commit -q -m Board", Path.cwd()
         )
@@ -151,13 +151,13 @@ TRACK_NAMES = {name for t in released_tracks().values() for name in (t.name, t.i
 @pytest.fixture
 def board(request, clone):
     """The repository's own board, for the pages that read it; others contribute to an empty one."""
-    folder = clone / "leaderboard"
+    folder = clone / "leaderboard" / "board"
     if label(request.node.callspec.params["page"]) not in READ_THE_BOARD:
         yield None
         return
     aside = folder.rename(clone / "aside") if folder.exists() else None
     for used in ("records", "releases"):
-        shutil.copytree(ROOT / "leaderboard" / used, folder / used)
+        shutil.copytree(ROOT / "leaderboard" / "board" / used, folder / used)
     yield folder
     shutil.rmtree(folder)
     if aside:
