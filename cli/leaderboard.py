@@ -30,7 +30,7 @@ def leaderboard(
 ) -> None:
     """Regenerate the leaderboard: only what the evidence can separate."""
     from prunemark.benchmark.run.home import home_at
-    from prunemark.benchmark.trial.store import write_atomically
+    from prunemark.records.writer import write_atomically
     from prunemark.cli import boards
     from prunemark.leaderboard.formats import citation, tables
     from prunemark.leaderboard.standings.release import FOLDER, find_release

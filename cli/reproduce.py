@@ -50,7 +50,7 @@ def reproduce(
     text = reproduction.markdown(reproduction.reproduce(grid, records))
     sys.stdout.write(text)
     if output:
-        from prunemark.benchmark.trial.store import write_atomically
+        from prunemark.records.writer import write_atomically
 
         write_atomically(output / f"{grid.id}.md", text)
         pack_records(records, output / f"{grid.id}.jsonl.xz")

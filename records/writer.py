@@ -1,4 +1,4 @@
-"""Writing for good: a whole file or nothing, and what is written is never written over."""
+"""Writing for good: a whole file or nothing, readable for everybody who may see the folder."""
 
 from __future__ import annotations
 
@@ -12,20 +12,18 @@ from pathlib import Path
 from prunemark.setups.errors import WorkFailed
 
 
-def write_once(path: Path, content: bytes) -> Path:
-    """Writes a file that is not there yet; one that is there is left as it is.
+def write_atomically(path: Path, content: bytes | str) -> Path:
+    """Writes a whole file or nothing, in place of one that is there; text as UTF-8.
 
     Raises WorkFailed when the disk refuses.
     """
-    with _disk(path.parent):
-        if path.exists():
-            return path
+    with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
         os.fchmod(handle, 0o644)  # a temporary file is private; a result is for everybody who may see the folder
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(draft).rename(path)
@@ -34,12 +32,19 @@ def write_once(path: Path, content: bytes) -> Path:
     return path
 
 
+def write_once(path: Path, content: bytes) -> Path:
+    """Writes a file that is not there yet; one that is there is left as it is. Raises as `write_atomically` does."""
+    with storage_errors(path.parent):
+        there = path.exists()
+    return path if there else write_atomically(path, content)
+
+
 def append_line(path: Path, line: str) -> None:
     """Adds one line, in one write, after what is there; a line that was cut short before is closed first.
 
     Raises WorkFailed when the disk refuses.
     """
-    with _disk(path.parent):
+    with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         before = path.read_bytes() if path.exists() else b""
         gap = "" if not before or before.endswith(b"\n") else "\n"
@@ -50,11 +55,15 @@ def append_line(path: Path, line: str) -> None:
 
 
 @contextlib.contextmanager
-def _disk(where: Path) -> Iterator[None]:
+def storage_errors(where: Path) -> Iterator[None]:
+    """Turns the errors a disk can have into words. Raises WorkFailed, with the OSError as its cause."""
     try:
         yield
     except OSError as problem:
         reason = {errno.ENOSPC: "the disk is full", errno.EROFS: "the disk is read-only"}.get(
             problem.errno or 0, problem.strerror or str(problem)
         )
-        raise WorkFailed(f"cannot write to {where}: {reason}.\nNothing half-written was kept") from problem
+        raise WorkFailed(
+            f"cannot write to {where}: {reason}.\n"
+            "Nothing half-written was kept: make room or choose another folder (--home), and run the command again"
+        ) from problem

@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from prunemark.benchmark.trial.store import Store, storage_errors
+from prunemark.benchmark.trial.store import Store
+from prunemark.records.writer import storage_errors
 from prunemark.setups.errors import InputError
 
 VARIABLE = "PRUNEMARK_HOME"

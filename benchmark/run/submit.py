@@ -18,10 +18,11 @@ from prunemark.benchmark.submission.locate import MethodDescription, MethodSourc
 from prunemark.benchmark.trial.environment import environment
 from prunemark.benchmark.trial.keys import DECISION, pretrain_key, resolved_keys, stage_keys
 from prunemark.benchmark.trial.plan import Entrant, Trial, make_trials
-from prunemark.benchmark.trial.store import Store, key_of, write_atomically
+from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.versions import versions
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record, dump, load
+from prunemark.records.writer import write_atomically
 from prunemark.setups.budget import OWN_NOTHING
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError, WorkFailed

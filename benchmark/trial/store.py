@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prunemark.setups.errors import WorkFailed
+from prunemark.records.writer import storage_errors
 
 MANIFEST = "manifest.json"
 
@@ -123,34 +123,3 @@ def seal(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a whole file or nothing."""
-    with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
-        os.fchmod(handle, 0o644)  # a temporary file is private; a record is for everybody who may see the folder
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(draft).rename(path)
-        finally:
-            Path(draft).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def storage_errors(where: Path) -> Iterator[None]:
-    """Turns the errors a disk can have into words. Raises WorkFailed, with the OSError as its cause."""
-    try:
-        yield
-    except OSError as problem:
-        reason = {errno.ENOSPC: "the disk is full", errno.EROFS: "the disk is read-only"}.get(
-            problem.errno or 0, problem.strerror or str(problem)
-        )
-        raise WorkFailed(
-            f"cannot write to {where}: {reason}.\n"
-            "Nothing half-written was kept: make room or choose another --home, and run the command again"
-        ) from problem
