@@ -85,7 +85,7 @@ def write_site(
     """The site of a board, with the sources and releases beside its records. Broken sources are left out by name."""
     from prunemark.leaderboard.site.build import build_site
     from prunemark.leaderboard.standings.release import FOLDER, read_releases
-    from prunemark.records.load import Refused
+    from prunemark.records.admission import Refused
     from prunemark.records.source import examine_methods
 
     releases = read_releases(records.absolute().parent / FOLDER)[0] if records else []

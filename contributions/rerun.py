@@ -18,7 +18,7 @@ from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home, home_at, open_home
 from prunemark.benchmark.submission.method_files import write_source
-from prunemark.benchmark.trial.plan import DENSE_LEVEL, Entrant, Trial
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.contributions.contribute import Contribution, decided_by
 from prunemark.records.difference import first_difference, other_machine
 from prunemark.records.outcome import MACHINE_STATUSES
@@ -27,6 +27,7 @@ from prunemark.records.source import MethodFiles
 from prunemark.setups.budget import OWN_NOTHING, budget_for
 from prunemark.setups.comparison import HARNESS_SETUPS, find_setup
 from prunemark.setups.errors import InputError
+from prunemark.setups.track import DENSE_LEVEL
 from prunemark.setups.track_files import find_track
 
 REPEATABLE = ("ok", "failed", "budget_exceeded", "noncompliant")

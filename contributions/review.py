@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from prunemark.benchmark.run.submit import RANDOM_CONTROL, REFERENCES
-from prunemark.benchmark.trial.plan import DENSE_LEVEL
 from prunemark.contributions.contribute import Contribution
 from prunemark.contributions.seed_policy import anchor_seeds, outgrown
 from prunemark.records.decision import disagreement
@@ -22,6 +21,7 @@ from prunemark.records.record import Record, canonical_json
 from prunemark.records.source import MethodFiles, check_files
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError, RuleBroken
+from prunemark.setups.track import DENSE_LEVEL
 from prunemark.setups.track_files import released_tracks
 
 

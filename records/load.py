@@ -14,22 +14,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from prunemark.records import versions
-from prunemark.records.admission import usable
-from prunemark.records.identity import competitors_of, trial_of
+from prunemark.records.admission import Refused, admit, track_name
 from prunemark.records.invalidations import read_invalidations
+from prunemark.records.one_a_trial import one_a_trial
 from prunemark.records.pack import PACKED, Line, packs_of, read_pack
 from prunemark.records.record import Record, load
 from prunemark.setups.errors import InputError, RuleBroken
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A record that was left out: what it is called, why, and the hash of the one that stands in its place, if any."""
-
-    name: str
-    why: str
-    newer: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,8 +72,8 @@ def read_share(folder: Path, packs: Sequence[Path]) -> Loaded | None:
     found = _sift(_unpacked([(path, True) for path in packs], refused), refused)
     if not found and not refused:
         raise InputError(f"no records in these packs of {str(folder)!r}")
-    names = {versions.name_of(path.parent.name) for path in packs}
-    if any(versions.name_of(track) not in names for track in {record.outcome.track for record in found}):
+    names = {track_name(path.parent.name) for path in packs}
+    if any(track_name(track) not in names for track in {record.outcome.track for record in found}):
         return None
     return _that_count(found, refused, invalid, None)
 
@@ -114,7 +104,7 @@ def read_counting(folder: Path) -> list[Record]:
     """
     withdrawn = {entry.record_sha256 for entry in read_invalidations(folder)[0]}
     sound = [record for record in read_sound(folder, []) if record.record_sha256 not in withdrawn]
-    return _one_a_trial(sound, [], {})
+    return one_a_trial(sound, [], {})
 
 
 def record_names(folder: Path) -> set[str]:
@@ -161,7 +151,7 @@ def _unpacked(packs: Sequence[tuple[Path, bool]], refused: list[Refused]) -> Ite
             try:
                 yield from waiting.pop(0).result()
             except (InputError, RuleBroken) as problem:
-                refused.append(_refusal(path.name, problem))
+                refused.append(_unreadable(path.name, problem))
             if index + 2 < len(packs):
                 following, named = packs[index + 2]
                 waiting.append(pool.submit(read_pack, following, named=named))
@@ -180,11 +170,11 @@ def _sift(named: Iterable[tuple[str, str, str | bytes]], refused: list[Refused])
                 try:
                     sound[sha256] = load(text, name, sha256)
                 except (InputError, RuleBroken) as problem:
-                    refused.append(_refusal(name, problem))
+                    refused.append(_unreadable(name, problem))
     return [sound[sha256] for sha256 in sorted(sound)]
 
 
-def _refusal(name: str, problem: Exception) -> Refused:
+def _unreadable(name: str, problem: Exception) -> Refused:
     return Refused(name, str(problem).splitlines()[0].removeprefix(f"{name} "))
 
 
@@ -205,48 +195,13 @@ def _collecting_no_garbage() -> Iterator[None]:
 def _that_count(
     records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str], track: str | None
 ) -> Loaded:
-    possible, useless = usable(records)
-    alike, others = versions.on_the_same_terms(possible)
-    ranked, other_versions, unknown = versions.newest(alike, track)
-    refused += [Refused(f"{record.record_sha256}.json", why) for record, why in (*useless, *others, *unknown)]
-    kept = _one_a_trial(ranked, refused, invalid)
+    found = admit(records, track)
+    refused += found.refused
+    kept = one_a_trial(found.admitted, refused, invalid)
     present = {record.record_sha256 for record in kept}
     return Loaded(
         tuple(kept),
         tuple(sorted(refused, key=lambda r: r.name)),
         {sha256: reason for sha256, reason in sorted(invalid.items()) if sha256 in present},
-        other_versions,
+        found.other_versions,
     )
-
-
-def _one_a_trial(records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str]) -> list[Record]:
-    """The records that stand, sorted by content; the others of their trials are refused, with what stands for them."""
-    trials: dict[str, list[Record]] = {}
-    for record, who in zip(records, competitors_of(records), strict=True):
-        trials.setdefault(trial_of(record, who), []).append(record)
-    found = [_standing(group, invalid) for group in trials.values()]
-    for group, stands in zip(trials.values(), found, strict=True):
-        refused += [_in_place_of(record, stands, invalid) for record in group if record is not stands]
-    return sorted(found, key=lambda r: r.record_sha256)
-
-
-def _standing(group: Sequence[Record], invalid: Mapping[str, str]) -> Record:
-    """Of several records of one trial, as after a change of the harness, the one that finished last counts.
-
-    Where it only obtained again what an older one has, the older stands: it is the one that has been cited. One that
-    was invalidated counts only where there is no other.
-    """
-    if len(group) == 1:
-        return group[0]
-    valid = [record for record in group if record.record_sha256 not in invalid] or group
-    by_time = sorted(valid, key=lambda r: (r.observed.finished_at, r.record_sha256))
-    numbers = by_time[-1].outcome.numbers
-    return next(record for record in by_time if record.outcome.numbers == numbers)
-
-
-def _in_place_of(record: Record, stands: Record, invalid: Mapping[str, str]) -> Refused:
-    name, other = f"{record.record_sha256}.json", stands.record_sha256
-    if why := invalid.get(record.record_sha256):
-        return Refused(name, f"does not count: {why}")
-    same = record.outcome.numbers == stands.outcome.numbers
-    return Refused(name, f"{'has the same bits as' if same else 'superseded by'} {other[:12]}", other)

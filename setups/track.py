@@ -66,6 +66,10 @@ class Level:
         return plain
 
 
+DENSE_LEVEL = Level("dense", 0.0)
+"""What the dense reference is run at; no track states it."""
+
+
 @dataclass(frozen=True)
 class Track:
     """What one competition fixes. Sizes are in images, limits in seconds, `margin_pp` in points.

@@ -15,9 +15,7 @@ from prunemark.setups.budget import OWN_NOTHING, Budget, Own, budget_for, notati
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError
 from prunemark.setups.recipe import Recipe
-from prunemark.setups.track import Level, Track
-
-DENSE_LEVEL = Level("dense", 0.0)
+from prunemark.setups.track import DENSE_LEVEL, Level, Track
 
 
 @dataclass(frozen=True)

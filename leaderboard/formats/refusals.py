@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prunemark.records.load import Refused
+from prunemark.records.admission import Refused
 
 MOST, EXAMPLES = 20, 3
 _HASH = re.compile(r"\b[0-9a-f]{12,64}\b")

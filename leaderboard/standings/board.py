@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import Overall, make_overall
 from prunemark.leaderboard.standings.table import Row, Table, make_table
-from prunemark.records.admission import DENSE_LEVEL, of_no_level
-from prunemark.records.load import Contents, Loaded, Refused
+from prunemark.records.admission import Refused, of_other_levels
+from prunemark.records.load import Contents, Loaded
 from prunemark.records.record import Record
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.track import DENSE_LEVEL
 
 __all__ = ["Board", "Overall", "Row", "Shown", "Table", "make_board"]
 
@@ -64,7 +65,7 @@ def make_board(
     for place in sorted(places, key=lambda p: (p[0], list(HARNESS_SETUPS).index(p[1]))):
         for level in _levels(places[place]):
             if levels is None or level in levels:
-                inside = [r for r in places[place] if r.outcome.level in (level, DENSE_LEVEL)]
+                inside = [r for r in places[place] if r.outcome.level in (level, DENSE_LEVEL.name)]
                 table = make_table(inside, level, invalid=loaded.invalid, earlier=earlier, release=release or "")
                 tables.append(table)
     if not loaded.records and loaded.refused:
@@ -75,7 +76,7 @@ def make_board(
     overall = make_overall(tables) if track is None and levels is None else ()
     names = {table.track.rpartition("@")[0] for table in tables}
     others = {id: count for id, count in loaded.other_versions.items() if not track or id.rpartition("@")[0] in names}
-    strays = [Refused(f"{record.record_sha256}.json", why) for record, why in of_no_level(chosen)]
+    strays = of_other_levels(chosen)
     refused = tuple(sorted((*loaded.refused, *strays), key=lambda each: each.name)) if strays else loaded.refused
     count = len(loaded.records) - len(strays)
     return Board(tuple(tables), overall, refused, count, loaded.invalid, release, others, loaded.contents)

@@ -20,9 +20,9 @@ from typing import Any
 from prunemark.leaderboard.standings.board import Board, make_board
 from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import make_overall
+from prunemark.records.admission import track_name
 from prunemark.records.load import Contents, flat_packs_of, loose_records_of, read_records, read_share
 from prunemark.records.pack import packs_of
-from prunemark.records.versions import name_of
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
 
@@ -54,7 +54,7 @@ def shares_of(folder: Path, processes: int) -> list[list[Packs]]:
     """
     by_name: dict[str, list[Path]] = {}
     for path in packs_of(folder):
-        by_name.setdefault(name_of(path.parent.name), []).append(path)
+        by_name.setdefault(track_name(path.parent.name), []).append(path)
     sizes = {name: sum(path.stat().st_size for path in packs if path.is_file()) for name, packs in by_name.items()}
     count = min(processes, len(by_name), sum(sizes.values()) // WORTH_A_PROCESS_BYTES)
     if count < 2 or flat_packs_of(folder) or loose_records_of(folder):

@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 from prunemark.leaderboard.standings.board import Board, make_board
 from prunemark.leaderboard.standings.field import Shown, TableKey, place_of
 from prunemark.leaderboard.standings.table import Row, Table
-from prunemark.records.load import Loaded, Refused, read_sound
+from prunemark.records.admission import Refused
+from prunemark.records.load import Loaded, read_sound
 from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.record import canonical_json
 from prunemark.records.writer import write_once

@@ -15,12 +15,13 @@ from prunemark.benchmark.images.datasets import UnreadableImage, read_image
 from prunemark.benchmark.images.sources import VARIABLE
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.trial.base_model import prepare_data
-from prunemark.benchmark.trial.plan import DENSE_LEVEL, Entrant, Trial
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.setups.budget import OWN_NOTHING, budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError
+from prunemark.setups.track import DENSE_LEVEL
 from prunemark.setups.track_files import find_track, track_from_dict
 
 CPU = torch.device("cpu")

@@ -11,7 +11,8 @@ from support.record_by_hand import looked_at
 
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.standings.board import make_board
-from prunemark.records.load import Loaded, Refused
+from prunemark.records.admission import Refused
+from prunemark.records.load import Loaded
 from prunemark.records.outcome import Failure
 from prunemark.setups.errors import InputError
 

@@ -3,7 +3,8 @@
 from prunemark.leaderboard.formats.refusals import LeftOut, in_brief
 from prunemark.leaderboard.formats.tables import render
 from prunemark.leaderboard.standings.board import make_board
-from prunemark.records.load import Loaded, Refused
+from prunemark.records.admission import Refused
+from prunemark.records.load import Loaded
 
 
 def test_a_few_are_named_one_by_one():

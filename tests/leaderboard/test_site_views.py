@@ -14,8 +14,9 @@ from prunemark.leaderboard.site.record_pages import superseded
 from prunemark.leaderboard.site.track_facts import same_runs
 from prunemark.leaderboard.site.urls import make_places
 from prunemark.leaderboard.standings.board import make_board
+from prunemark.records.admission import Refused
 from prunemark.records.card import shipped_cards
-from prunemark.records.load import Loaded, Refused
+from prunemark.records.load import Loaded
 from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.source import MethodFiles
 

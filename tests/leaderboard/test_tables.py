@@ -12,7 +12,8 @@ from rich.console import Console
 from prunemark.leaderboard.formats.labels import caption, in_top_set, verdict_words
 from prunemark.leaderboard.formats.tables import print_board, render
 from prunemark.leaderboard.standings.board import make_board
-from prunemark.records.load import Loaded, Refused
+from prunemark.records.admission import Refused
+from prunemark.records.load import Loaded
 from prunemark.records.outcome import Failure
 from prunemark.setups.errors import InputError
 

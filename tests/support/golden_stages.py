@@ -33,7 +33,7 @@ from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.keys import given_counts, ratios_of, retrain_key, stage_keys
-from prunemark.benchmark.trial.plan import DENSE_LEVEL, Entrant, Trial
+from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.benchmark.trial.versions import STAGES
@@ -42,6 +42,7 @@ from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.recipe import AUGMENTATIONS, Recipe
 from prunemark.setups.schedule import parse_schedule
+from prunemark.setups.track import DENSE_LEVEL
 from prunemark.setups.track_files import find_track
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "stages.json"

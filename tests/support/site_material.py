@@ -7,7 +7,8 @@ from pathlib import Path
 
 from prunemark.leaderboard.site.build import build_site
 from prunemark.leaderboard.standings.board import make_board
-from prunemark.records.load import Loaded, Refused, read_records
+from prunemark.records.admission import Refused
+from prunemark.records.load import Loaded, read_records
 from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.outcome import Failure
 from prunemark.records.source import MethodFiles

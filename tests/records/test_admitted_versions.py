@@ -6,9 +6,9 @@ import dataclasses
 import pytest
 
 from prunemark.leaderboard.standings.competitors import terms_of
+from prunemark.records.admission import of_the_newest_version, on_the_same_terms
 from prunemark.records.load import read_texts
 from prunemark.records.record import dump
-from prunemark.records.versions import newest, on_the_same_terms
 from prunemark.setups.track_files import released_tracks
 
 
@@ -18,6 +18,18 @@ def with_terms(record, track=None, **terms):
     mixed = {name: value for name, value in mixed.items() if value is not None}
     outcome = dataclasses.replace(record.outcome, track=track or record.outcome.track, track_terms=mixed)
     return dataclasses.replace(record, outcome=outcome)
+
+
+def same_terms(records):
+    """The records admitted, and of the others (hash, why)."""
+    found = on_the_same_terms(records)
+    return found.admitted, [(each.name.removesuffix(".json"), each.why) for each in found.refused]
+
+
+def newest(*given):
+    """The records admitted, how many there are of other versions, and why some are refused."""
+    found = of_the_newest_version(*given)
+    return found.admitted, found.other_versions, [each.why for each in found.refused]
 
 
 @pytest.mark.parametrize(
@@ -37,26 +49,28 @@ def test_a_record_on_other_terms_than_the_released_track_is_left_out_by_name(mak
 def test_what_tracks_state_only_since_then_may_be_missing(make_record):
     old = with_terms(make_record(), classes=None, family=None)
     assert "family" not in old.outcome.track_terms
-    assert on_the_same_terms([old]) == ([old], [])
+    assert same_terms([old]) == ([old], [])
 
 
 def test_of_a_track_of_ones_own_the_terms_stated_first_stand(make_record):
     late = with_terms(make_record("A", 0, finished="2026-02-01"), "mine@1", margin_pp=2.0)
     first = with_terms(make_record("A", 1, finished="2026-01-01"), "mine@1", margin_pp=1.0)
     same = with_terms(make_record("A", 2, finished="2026-03-01"), "mine@1", margin_pp=1.0)
-    kept, others = on_the_same_terms([late, first, same])
+    kept, others = same_terms([late, first, same])
     assert kept == [first, same]
-    assert others == [(late, "ran on other terms of mine@1 than the first records of this track: margin_pp")]
+    assert others == [
+        (late.record_sha256, "ran on other terms of mine@1 than the first records of this track: margin_pp")
+    ]
 
 
 def test_a_title_is_words_of_ones_own_track_and_a_term_of_a_released_one(make_record):
     first = with_terms(make_record("A", 0, finished="2026-01-01"), "mine@1", title="Before")
     renamed = with_terms(make_record("A", 1, finished="2026-02-01"), "mine@1", title="Corrected")
-    assert on_the_same_terms([first, renamed]) == ([first, renamed], [])
+    assert same_terms([first, renamed]) == ([first, renamed], [])
     assert [terms_of(records)["title"] for records in ([first, renamed], [renamed, first])] == ["Corrected"] * 2
     released = with_terms(make_record(), title="Corrected")
-    assert on_the_same_terms([released])[1] == [
-        (released, "ran on other terms of digits-resnet8@1 than the released track: title")
+    assert same_terms([released])[1] == [
+        (released.record_sha256, "ran on other terms of digits-resnet8@1 than the released track: title")
     ]
 
 
@@ -83,7 +97,7 @@ def test_a_version_that_nobody_released_displaces_nothing(make_records):
     known = make_records("A", [95.0, 96.0])
     kept, others, objections = newest([*records, *known])
     assert (kept, others) == (known, {})
-    assert [why for _, why in objections] == 2 * [
+    assert objections == 2 * [
         "of digits-resnet8@9, which this Prunemark does not know: update it, or it was never released; "
         "ranked are the records of digits-resnet8@1"
     ]
@@ -103,13 +117,15 @@ def test_of_a_track_of_ones_own_facts_may_be_stated_later(make_record):
             start=1,
         )
     )
-    kept, others = on_the_same_terms([other, new, old])
+    kept, others = same_terms([other, new, old])
     assert kept == [new, old]
-    assert others == [(other, "ran on other terms of mine@1 than the first records of this track: classes")]
+    assert others == [
+        (other.record_sha256, "ran on other terms of mine@1 than the first records of this track: classes")
+    ]
 
 
 def test_a_prior_is_stated_before_or_not_at_all(make_record):
     first, later = make_record("A", 0, finished="2026-01"), make_record("A", 1, finished="2026-02")
     first = with_terms(first, "mine@1")
     later = with_terms(later, "mine@1", prior={"df": 4, "sd_pp": 0.4})
-    assert on_the_same_terms([first, later])[0] == [first]
+    assert same_terms([first, later])[0] == [first]
