@@ -20,6 +20,7 @@ from prunemark.benchmark.run.home import Home, home_at, open_home
 from prunemark.benchmark.submission.method_files import write_source
 from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.contributions.contribute import Contribution, decided_by
+from prunemark.records.controls import REFERENCES
 from prunemark.records.difference import first_difference, other_machine
 from prunemark.records.outcome import MACHINE_STATUSES
 from prunemark.records.record import Record, canonical_json
@@ -216,7 +217,7 @@ def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: 
     o, method = record.outcome, record.outcome.method
     granularity = str(o.track_terms["granularity"])
     if method.kind != "pruned":
-        summary = submit.SUMMARIES[method.kind]
+        summary = REFERENCES[method.kind].summary
         return Entrant(
             method.name, method.kind, method.role, None, (), granularity, OWN_NOTHING, summary, _shares_ratios(record)
         )

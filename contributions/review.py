@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from prunemark.benchmark.run.submit import RANDOM_CONTROL, REFERENCES
 from prunemark.contributions.contribute import Contribution
 from prunemark.contributions.seed_policy import anchor_seeds, outgrown
+from prunemark.records.controls import RANDOM_CONTROL, REFERENCES
 from prunemark.records.decision import disagreement
 from prunemark.records.difference import first_difference, other_machine
 from prunemark.records.identity import identity
@@ -118,7 +118,7 @@ def _against_part(record: Record, usual: Mapping[tuple[str, ...], Mapping[str, A
     method, track = record.outcome.method, released_tracks().get(record.outcome.track)
     if track is None or method.role == "submission":
         return
-    names = {kind: name for name, kind, _ in REFERENCES}
+    names: dict[str, str] = {kind: reference.name for kind, reference in REFERENCES.items()}
     names["pruned"] = track.anchor if method.role == "anchor" else RANDOM_CONTROL[track.granularity]
     if method.name != names[method.kind]:
         yield f"takes the part of {method.role}, which is that of {names[method.kind]}"

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
-from prunemark.benchmark.run.submit import SUMMARIES, describe_methods
+from prunemark.benchmark.run.submit import describe_methods
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.records.controls import REFERENCES
 from prunemark.setups.budget import Budget, generated
 from prunemark.setups.paper_tables import CAP, SCRATCH, Grid, PaperRow, scaled
 from prunemark.setups.recipe import Recipe
@@ -56,7 +57,7 @@ def grid_trials(
                 competitor = Entrant(
                     f"{row.name} ({row.setup})", "scratch" if row.scratch else "pruned", "submission",
                     None if row.scratch else source, () if row.scratch else settings, track.granularity,
-                    summary=SUMMARIES["scratch"] if row.scratch else what.summary,
+                    summary=REFERENCES["scratch"].summary if row.scratch else what.summary,
                 )  # fmt: skip
                 budget = row_budget(row, grid, track, level, factor)
                 limit = track.pruning_seconds_limit

@@ -20,6 +20,7 @@ from prunemark.benchmark.trial.keys import DECISION, pretrain_key, resolved_keys
 from prunemark.benchmark.trial.plan import Entrant, Trial, make_trials
 from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.versions import versions
+from prunemark.records.controls import RANDOM_CONTROL, REFERENCES
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record, dump, load
 from prunemark.records.writer import write_atomically
@@ -27,13 +28,6 @@ from prunemark.setups.budget import OWN_NOTHING
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Level, Track
-
-RANDOM_CONTROL = {"filter": "Random", "weight": "Random-weights"}
-REFERENCES = (("Scratch", "scratch", True), ("Dense", "dense", False))
-SUMMARIES = {
-    "scratch": "the pruned architecture trained from random weights for all epochs together (Scratch-E)",
-    "dense": "the base model, nothing removed, retrained like the pruned ones",
-}
 
 
 @dataclass(frozen=True)
@@ -128,7 +122,7 @@ def competitors(
     name, source = locate_here(spec, home.store)
     control = RANDOM_CONTROL[track.granularity]
     sources = {name: source} | {n: locate(n)[1] for n in (track.anchor, control)}
-    if name in {reference for reference, _, _ in REFERENCES}:
+    if name in {reference.name for reference in REFERENCES.values()}:
         raise InputError(f"{name!r} is the name of a reference that runs with every method. Give your class another")
     if name in (track.anchor, control) and source != locate(name)[1]:
         raise InputError(f"{name!r} is the name of a method that ships with Prunemark. Give your class another name")
@@ -150,8 +144,8 @@ def competitors(
     if name != control:
         controls.append(make(control, "control", {}, shares=True, at=submission.own.prune_at))
     controls += [
-        Entrant(n, kind, "reference", None, (), track.granularity, OWN_NOTHING, SUMMARIES[kind], shares)  # type: ignore[arg-type]
-        for n, kind, shares in REFERENCES
+        Entrant(r.name, r.kind, "reference", None, (), track.granularity, OWN_NOTHING, r.summary, r.matched)
+        for r in REFERENCES.values()
     ]
     return submission, tuple(controls)
 

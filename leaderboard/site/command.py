@@ -7,15 +7,11 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from prunemark.records.controls import REFERENCES
 from prunemark.records.outcome import Outcome
 from prunemark.records.record import Record
 from prunemark.records.source import MethodFiles
 from prunemark.setups.comparison import HARNESS_SETUPS
-
-REFERENCES = {
-    "dense": "The dense network runs with every submission, at any level.",
-    "scratch": "Scratch training runs with every submission, and takes its layer widths.",
-}
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ def _submitted(outcome: Outcome, methods: Mapping[str, MethodFiles]) -> tuple[st
 def _beside(outcome: Outcome) -> tuple[str, str]:
     """A control or reference runs with a submission: the one whose layer ratios it has, or else the anchor."""
     anchor = str(outcome.track_terms["anchor"])
-    reference = REFERENCES.get(outcome.method.kind, "")
+    reference = REFERENCES[outcome.method.kind].runs if outcome.method.kind in REFERENCES else ""
     if (named := outcome.method.matched_to) and named.source_sha256_start:
         note = f"It ran with {named.text} and has its layer ratios: submit that with these settings."
         return named.name, f"{reference} {note}".strip()
