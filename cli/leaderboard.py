@@ -30,10 +30,10 @@ def leaderboard(
 ) -> None:
     """Regenerate the leaderboard: only what the evidence can separate."""
     from prunemark.benchmark.run.home import home_at
-    from prunemark.records.writer import write_atomically
     from prunemark.cli import boards
     from prunemark.leaderboard.formats import citation, tables
     from prunemark.leaderboard.standings.release import FOLDER, find_release
+    from prunemark.records.writer import write_atomically
 
     only = boards.only(track, setup, level)
     if freeze:
