@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from prunemark.records.observed import Latency, Observed
 from prunemark.records.outcome import (
     Accuracy,
     BaseModel,
@@ -22,10 +23,8 @@ from prunemark.records.outcome import (
     Diagnostics,
     EpochPoint,
     Failure,
-    Latency,
     MeteredStage,
     Method,
-    Observed,
     Outcome,
     pack_correctness,
 )

@@ -9,7 +9,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from prunemark.records.outcome import INSTRUCTIONS, PROCESSOR_KIND, Observed, Outcome
+from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND, Observed
+from prunemark.records.outcome import Outcome
 from prunemark.records.record import canonical_json
 
 NUMERIC_PACKAGES = ("python", "torch", "torchvision", "timm", "torch-pruning", "numpy", "scikit-learn")

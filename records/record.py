@@ -19,11 +19,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from prunemark.records.outcome import Accuracy, MeteredStage, Observed, Outcome, RecordPart
+from prunemark.records.observed import Observed
+from prunemark.records.outcome import Accuracy, Outcome
+from prunemark.records.part import RecordPart
 from prunemark.setups.errors import InputError, RuleBroken
-from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
-from prunemark.setups.schedule import from_vector
-from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED
 
 SCHEMA = "prunemark-record/1"
 
@@ -210,52 +209,3 @@ def load_file(path: Path) -> Record:
     if not path.is_file():
         raise InputError(f"no file {str(path)!r}. Records lie in the folder `records` of --home")
     return load(path.read_bytes(), path.name, path.stem)
-
-
-def pipeline_of(record: Record) -> Pipeline:
-    """The pipeline that was executed, for `setups.assess`: nothing in it is taken from what was planned."""
-    outcome = record.outcome
-    scratch = outcome.method.kind == "scratch"
-    macs = outcome.compression
-    terms = outcome.track_terms
-    recipe = outcome.retraining_recipe or {}
-    stages = (outcome.base.pretraining if outcome.base else None, outcome.pruning, outcome.retraining)
-    base = Base(
-        id=outcome.base.sha256 if outcome.base else (NOT_APPLICABLE if scratch else NOT_REPORTED),
-        top1_percent=outcome.base.test_percent if outcome.base else NOT_REPORTED,
-    )
-    return Pipeline(
-        name=f"{outcome.method.name}, seed {outcome.seed}",
-        method=outcome.method.name,
-        kind=outcome.method.kind,
-        dataset=f"{terms['dataset']} {outcome.data_sha256}",
-        network=str(terms["network"]),
-        dense_macs=float(macs.dense_macs) if macs else NOT_REPORTED,
-        granularity=str(terms["granularity"]),
-        speedup=macs.speedup_macs if macs and terms["granularity"] == "filter" else NOT_REPORTED,
-        sparsity=macs.sparsity if macs and terms["granularity"] == "weight" else NOT_REPORTED,
-        base=base,
-        pretraining=_training(stages[0], scratch),
-        pruning=_training(stages[1], scratch),
-        retraining=_training(stages[2], False),
-        tuning_configurations=max(len(outcome.tuning), 1),
-        training_flops=float(sum(stage.train_flops for stage in stages if stage)),
-        details=Details(
-            batch_size=recipe.get("batch_size", NOT_REPORTED),
-            weight_decay=recipe.get("weight_decay", NOT_REPORTED),
-            label_smoothing=recipe.get("label_smoothing", NOT_REPORTED),
-            distillation="none",
-            augmentation=recipe.get("augmentation", NOT_REPORTED),
-        ),
-        result=Result(
-            top1_percent=outcome.accuracy.test_percent if outcome.accuracy else NOT_REPORTED,
-            runs=1,
-            selection="last",
-        ),
-    )
-
-
-def _training(stage: MeteredStage | None, scratch: bool) -> Training:
-    if stage is None:
-        return Training(NOT_APPLICABLE, NOT_APPLICABLE) if scratch else Training()
-    return Training(float(stage.epochs), from_vector(stage.lr))

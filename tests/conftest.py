@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 
 from prunemark.benchmark.run import executor
+from prunemark.records.observed import Latency, Observed
 from prunemark.records.outcome import (
     Accuracy,
     BaseModel,
     Compression,
     EpochPoint,
-    Latency,
     MeteredStage,
     Method,
-    Observed,
     Outcome,
     pack_correctness,
 )

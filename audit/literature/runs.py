@@ -17,8 +17,9 @@ from prunemark.audit.document.entry import Entry, read_entry
 from prunemark.audit.document.scope import Scope
 from prunemark.audit.document.yaml_nodes import Node, node_of, parse, read_file
 from prunemark.audit.literature.tables import Group
+from prunemark.records.executed import pipeline_of
 from prunemark.records.load import read_records
-from prunemark.records.record import Record, pipeline_of
+from prunemark.records.record import Record
 from prunemark.setups.errors import InputError, WorkFailed, need, unknown_name
 from prunemark.setups.factors import plain_name
 from prunemark.setups.pipeline import Training

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from prunemark.benchmark.networks.registry import ImageShape, as_example
-from prunemark.records.outcome import Latency, Layout
+from prunemark.records.observed import Latency, Layout
 
 LARGE_BATCH = {"cpu": 64, "cuda": 256}
 REPEATS, WARM_UP = 60, 10

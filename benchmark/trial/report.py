@@ -15,9 +15,8 @@ from prunemark.benchmark.trial.environment import package_versions
 from prunemark.benchmark.trial.keys import Keys
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.records.matched_to import RATIOS_OF
+from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND, Observed
 from prunemark.records.outcome import (
-    INSTRUCTIONS,
-    PROCESSOR_KIND,
     Accuracy,
     BaseModel,
     Compression,
@@ -26,7 +25,6 @@ from prunemark.records.outcome import (
     Failure,
     MeteredStage,
     Method,
-    Observed,
     Outcome,
     Tried,
 )

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from prunemark.records.executed import pipeline_of
 from prunemark.records.identity import competitors_of, own_settings
 from prunemark.records.matched_to import MatchedTo, Settings
 from prunemark.records.outcome import Outcome
-from prunemark.records.record import Record, canonical_json, pipeline_of
+from prunemark.records.record import Record, canonical_json
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.track_files import released_tracks
 

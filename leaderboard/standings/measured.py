@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from prunemark.records.outcome import Latency, Layout, Observed
+from prunemark.records.observed import Latency, Layout, Observed
 from prunemark.records.record import Record
 
 

@@ -8,7 +8,8 @@ from statistics import fmean, stdev
 
 from prunemark.leaderboard.inference.multiplicity import holm
 from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t, student_p
-from prunemark.records.record import Record, pipeline_of
+from prunemark.records.executed import pipeline_of
+from prunemark.records.record import Record
 from prunemark.setups.assessment import violations
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.paper_tables import Grid, PaperRow

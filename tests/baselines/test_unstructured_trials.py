@@ -11,7 +11,7 @@ from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.plan import Entrant, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.card import shipped_methods
-from prunemark.records.record import pipeline_of
+from prunemark.records.executed import pipeline_of
 from prunemark.setups.assessment import assess
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS

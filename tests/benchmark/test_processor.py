@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from prunemark.benchmark.trial import report
-from prunemark.records.outcome import INSTRUCTIONS, PROCESSOR_KIND
+from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND
 
 ZEN_5 = """processor\t: 0
 vendor_id\t: AuthenticAMD

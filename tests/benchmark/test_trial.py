@@ -13,7 +13,8 @@ from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.plan import Entrant, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
-from prunemark.records.record import dump, load, pipeline_of
+from prunemark.records.executed import pipeline_of
+from prunemark.records.record import dump, load
 from prunemark.setups.assessment import assess
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe

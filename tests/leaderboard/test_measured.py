@@ -8,7 +8,7 @@ from prunemark.leaderboard.standings.board import make_board
 from prunemark.leaderboard.standings.measured import Measured, measured_of
 from prunemark.leaderboard.standings.table import make_table
 from prunemark.records.load import Loaded
-from prunemark.records.outcome import Latency
+from prunemark.records.observed import Latency
 
 
 def with_passes(record, factor):

@@ -9,7 +9,7 @@ from prunemark.leaderboard.formats import tables
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.admission import why_no_track
 from prunemark.records.load import read_texts
-from prunemark.records.outcome import Latency
+from prunemark.records.observed import Latency
 from prunemark.records.record import dump
 
 ANCHOR = [94.0, 95.0, 93.6, 94.8, 94.4]

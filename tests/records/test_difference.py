@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prunemark.records.difference import first_difference, other_machine
-from prunemark.records.outcome import INSTRUCTIONS, PROCESSOR_KIND, Failure
+from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND
+from prunemark.records.outcome import Failure
 from prunemark.records.record import dump, load
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support.record_by_hand import BASE, FAILED, MINE, OUTCOME, RECORD, WEIGHTS, with_outcome
 
+from prunemark.records.executed import pipeline_of
 from prunemark.records.outcome import MeteredStage
-from prunemark.records.record import pipeline_of
 from prunemark.setups.assessment import assess
 from prunemark.setups.schedule import parse_schedule
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunemark.records.outcome import Latency
+from prunemark.records.observed import Latency
 from prunemark.records.record import dump, load, load_exactly
 from prunemark.setups.errors import InputError, RuleBroken
 

@@ -14,8 +14,9 @@ from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.plan import Entrant, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.leaderboard.standings.board import make_board
+from prunemark.records.executed import pipeline_of
 from prunemark.records.load import Loaded
-from prunemark.records.record import load, pipeline_of
+from prunemark.records.record import load
 from prunemark.setups.assessment import violations
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import HARNESS_SETUPS, S1, S3_2, SETUPS, ComparisonSetup

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from prunemark.leaderboard.standings.field import place_of
+from prunemark.records.observed import Latency, Observed
 from prunemark.records.outcome import (
     Accuracy,
     BaseModel,
     Compression,
     EpochPoint,
     Failure,
-    Latency,
     MeteredStage,
     Method,
-    Observed,
     Outcome,
     pack_correctness,
 )
