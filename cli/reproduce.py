@@ -26,9 +26,9 @@ def reproduce(
 ) -> None:
     """Run one of the founding paper's experiments and say which of its findings hold here."""
     from prunemark.benchmark.run import reproduce as grids
-    from prunemark.benchmark.run import submit
     from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
+    from prunemark.benchmark.trial.plan import Request
     from prunemark.cli import plans, requests
     from prunemark.leaderboard.standings import reproduction
     from prunemark.records.pack import pack_records
@@ -44,7 +44,7 @@ def reproduce(
     if dry_run:
         plans.print_plan(trials, place, format, console())
         return
-    request = submit.Request(found, find_setup("SX-A"), (), requests.read_seeds(seeds), device)
+    request = Request(found, find_setup("SX-A"), (), requests.read_seeds(seeds), device)
     records = requests.run(request, trials[0].competitor, trials, place, executor, tracking_uri, console(stderr=True))
     requests.stop_if_failed(records, place.records)
     text = reproduction.markdown(reproduction.reproduce(grid, records))

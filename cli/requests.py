@@ -13,10 +13,9 @@ from prunemark.benchmark.run import renamed, submit
 from prunemark.benchmark.run.executor import Executor, default_workers
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_store import tracking_uri
-from prunemark.benchmark.run.submit import Request
 from prunemark.benchmark.run.tracking import Submission, Tracker
 from prunemark.benchmark.run.work import expected_work
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.plan import Entrant, Request, Trial, make_trials
 from prunemark.cli.progress import MlflowWatcher, Progress
 from prunemark.records.record import Record
 from prunemark.setups.budget import Own, budget_for
@@ -97,7 +96,7 @@ def plan(
 ) -> tuple[Entrant, tuple[Trial, ...]]:
     """The submission and all trials, its own and its controls'."""
     submission, controls = submit.competitors(method, settings, request, home, executor)
-    return submission, submit.plan(request, submission, controls)
+    return submission, make_trials(request, submission, controls)
 
 
 def run(

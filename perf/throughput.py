@@ -157,14 +157,14 @@ def overhead(pairs: int) -> str:
     """Seconds of a whole trial that are neither training nor evaluation, in the steady state."""
     from prunemark.benchmark.run.executor import Job, LocalProcesses
     from prunemark.benchmark.submission.locate import locate
-    from prunemark.benchmark.trial.plan import Entrant, make_trials
+    from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
     from prunemark.records.record import load
     from prunemark.setups.comparison import SETUPS
 
     name, source = locate("L1-norm")
     method = Entrant(name, "pruned", "submission", source, (("allocation", "uniform"),))
     short = dataclasses.replace(TRACK, pretraining=dataclasses.replace(TRACK.retraining))
-    trials = make_trials(short, SETUPS["S3.2"], short.levels[:1], range(pairs + 1), method, (), "cpu")
+    trials = make_trials(Request(short, SETUPS["S3.2"], short.levels[:1], range(pairs + 1)), method)
     began: dict[str, float] = {}
     spent: list[float] = []
 

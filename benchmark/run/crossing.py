@@ -10,8 +10,8 @@ from itertools import product
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.renamed import locate_here
-from prunemark.benchmark.run.submit import Request, competitors, describe_methods
-from prunemark.benchmark.trial.plan import Entrant, Trial, check_granularity, make_trials
+from prunemark.benchmark.run.submit import competitors, describe_methods
+from prunemark.benchmark.trial.plan import Entrant, Request, Trial, check_granularity, make_trials
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS, TUNED
 from prunemark.setups.errors import InputError
@@ -51,10 +51,7 @@ def cross_trials(a: str, b: str, request: Request, home: Home, executor: Executo
         )
         for method, owner in product(sources, sources)
     ]  # fmt: skip
-    return make_trials(
-        request.track, SETUPS["S2"], request.levels, request.seeds, pairs[0], pairs[1:], request.device,
-        request.pruning_seconds_limit,
-    )  # fmt: skip
+    return make_trials(replace(request, setup=SETUPS["S2"]), pairs[0], pairs[1:])
 
 
 def _recipe_of(own: OwnRecipe | None, track: Track) -> Recipe:
@@ -88,8 +85,5 @@ def tuning_trials(
     recipes = configurations(request.track, count)
     submission, controls = competitors(method, settings, request, home, executor)
     pruned: Sequence[Entrant] = [control for control in controls if control.kind == "pruned"]
-    trials = make_trials(
-        request.track, TUNED, request.levels, request.seeds, submission, pruned, request.device,
-        request.pruning_seconds_limit,
-    )  # fmt: skip
+    trials = make_trials(replace(request, setup=TUNED), submission, pruned)
     return submission, tuple(replace(trial, tuning=recipes) for trial in trials)

@@ -17,6 +17,7 @@ from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import MethodDescription, MethodSource
 from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.base_model import prepare_data, pretrain
+from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
@@ -44,14 +45,14 @@ def check_job(
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:
     """Reads and splits the trial's dataset."""
     arithmetic.use(trial.track.arithmetic, trial.device)
-    prepare_data(trial, Store(store))
+    prepare_data(trial, stage_keys(trial), Store(store))
 
 
 def pretrain_job(report: Report, trial: Trial, store: Path) -> None:
     """Trains the base model of the trial's seed."""
     arithmetic.use(trial.track.arithmetic, trial.device)
     torch.set_num_threads(1)
-    pretrain(trial, Store(store), lambda stage, point: report((stage, point)))
+    pretrain(trial, stage_keys(trial), Store(store), lambda stage, point: report((stage, point)))
 
 
 def trial_job(report: Report, trial: Trial, store: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,8 +16,8 @@ from prunemark.benchmark.run.renamed import locate_here, remember
 from prunemark.benchmark.run.work import checkpoints, longest_prefix
 from prunemark.benchmark.submission.locate import MethodDescription, MethodSource, locate
 from prunemark.benchmark.trial.environment import environment
-from prunemark.benchmark.trial.keys import DECISION, pretrain_key, resolved_keys, stage_keys
-from prunemark.benchmark.trial.plan import Entrant, Trial, make_trials
+from prunemark.benchmark.trial.keys import DECISION, data_key, pretrain_key, resolved_keys
+from prunemark.benchmark.trial.plan import Entrant, Request, Trial
 from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.versions import versions
 from prunemark.records.controls import RANDOM_CONTROL, REFERENCES
@@ -25,22 +25,7 @@ from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record, dump, load
 from prunemark.records.writer import write_atomically
 from prunemark.setups.budget import OWN_NOTHING
-from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError, WorkFailed
-from prunemark.setups.track import Level, Track
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for, checked."""
-
-    track: Track
-    setup: ComparisonSetup
-    levels: tuple[Level, ...]
-    seeds: tuple[int, ...]
-    device: str
-    pruning_seconds_limit: float | None = None
-    prune_at: int | None = None
 
 
 class Watcher(Protocol):
@@ -150,14 +135,6 @@ def competitors(
     return submission, tuple(controls)
 
 
-def plan(request: Request, submission: Entrant, controls: Sequence[Entrant]) -> tuple[Trial, ...]:
-    """All trials of the submission. See `plan.make_trials`."""
-    return make_trials(
-        request.track, request.setup, request.levels, request.seeds, submission, controls,
-        request.device, request.pruning_seconds_limit,
-    )  # fmt: skip
-
-
 def stored_record(trial: Trial, store: Store) -> Record | None:
     """The record of a trial that has been run already."""
     keys = resolved_keys(trial, store)
@@ -238,7 +215,7 @@ def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[st
 
     bases = checkpoints(trials)
     for trial in trials:
-        if not store.has(stage_keys(trial, None).data):
+        if not store.has(data_key(trial)):
             add(f"data {trial.track.dataset}", "prepare_job", trial, [])
     for key, trial in bases.items():
         if not store.has(key):

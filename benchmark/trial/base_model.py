@@ -17,7 +17,7 @@ from prunemark.benchmark.images.data import pick_device, prepare
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
-from prunemark.benchmark.trial.keys import pretrain_key, stage_keys
+from prunemark.benchmark.trial.keys import Keys, pretrain_key
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
 from prunemark.benchmark.trial.store import Store
@@ -29,17 +29,16 @@ UNLIMITED = Limits(float("inf"), 1 << 62)
 StageListener = Callable[[str, EpochPoint], None]
 
 
-def prepare_data(trial: Trial, store: Store) -> Path:
+def prepare_data(trial: Trial, keys: Keys, store: Store) -> Path:
     """The dataset's splits, read and cut once for all."""
-    key = stage_keys(trial, None).data
-    with store.lock(key):
-        if not store.read(key):
-            with store.writing(key) as draft:
+    with store.lock(keys.data):
+        if not store.read(keys.data):
+            with store.writing(keys.data) as draft:
                 prepare(trial.track.dataset, draft)
-    return store.path(key)
+    return store.path(keys.data)
 
 
-def pretrain(trial: Trial, store: Store, listen: StageListener) -> Path | None:
+def pretrain(trial: Trial, keys: Keys, store: Store, listen: StageListener) -> Path | None:
     """The base model of this seed, shared by all methods; none for scratch training.
 
     It goes on from the longest stored beginning of the same run, in a child process: on a machine with a GPU a
@@ -48,14 +47,13 @@ def pretrain(trial: Trial, store: Store, listen: StageListener) -> Path | None:
     """
     if trial.competitor.kind == "scratch":
         return None
-    key = stage_keys(trial, None).pretrain
-    with store.lock(key):
-        if not store.read(key):
-            data = prepare_data(trial, store)
+    with store.lock(keys.pretrain):
+        if not store.read(keys.pretrain):
+            data = prepare_data(trial, keys, store)
             start, epoch = stored_beginning(trial, store)
-            with store.writing(key) as draft:
+            with store.writing(keys.pretrain) as draft:
                 _pretrain_in_child(trial, data, start, epoch, draft, lambda point: listen("pretraining", point))
-    return store.path(key)
+    return store.path(keys.pretrain)
 
 
 def _pretrain_in_child(
@@ -78,9 +76,8 @@ def stored_beginning(trial: Trial, store: Store) -> tuple[Path | None, int]:
     return None, 0
 
 
-def measured(trial: Trial, store: Store, base: Path, dense: nn.Module) -> BaseModel:
+def measured(trial: Trial, keys: Keys, store: Store, base: Path, dense: nn.Module) -> BaseModel:
     """The base model's hash and accuracy, measured once; `dense` is its network, and gets its weights."""
-    keys = stage_keys(trial, None)
     key, data = keys.evaluate_base, store.path(keys.data)
     state = load_file(base / WEIGHTS)
     with store.lock(key):

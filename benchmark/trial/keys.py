@@ -17,10 +17,23 @@ from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.versions import versions
+from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import WORDS
 
 DECISION = "decision.json"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a control is given: filters (or weights) kept in each layer, and whose layer ratios these are.
+
+    `matched_to` is None where they are the level's own. It is part of the control's identity on a board: a submission
+    that ranks all layers together has other ratios on every seed; its controls are one row all the same.
+    """
+
+    counts: dict[str, int]
+    matched_to: MatchedTo | None = None
 
 
 @dataclass(frozen=True)
@@ -56,9 +69,9 @@ def pretrain_key(trial: Trial, until: int | None = None) -> str:
     return key_of("pretrain", inputs | _where(trial))
 
 
-def retrain_key(trial: Trial, start: str, recipe: Recipe) -> str:
+def retrain_key(trial: Trial, keys: Keys, recipe: Recipe) -> str:
     """The key of a retrained model: what was retrained, and how."""
-    inputs = {"start": start, "data": data_key(trial), "recipe": recipe.as_dict(), "seed": trial.seed}
+    inputs = {"start": keys.prune, "data": keys.data, "recipe": recipe.as_dict(), "seed": trial.seed}
     return key_of("retrain", inputs | {"versions": versions("retrain")} | _where(trial))
 
 
@@ -69,8 +82,8 @@ def _where(trial: Trial) -> dict[str, Any]:
     return {"device": trial.device.partition(":")[0], "environment": environment() | others} | stated
 
 
-def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") -> Keys:
-    """The keys of a trial's stages. `given`: filters (or weights) kept per layer, for a control; and by whom."""
+def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
+    """The keys of a trial's stages; of a control, by what it is given."""
     track, competitor, where = trial.track, trial.competitor, _where(trial)
     scratch = competitor.kind == "scratch"
     data, pretrain = data_key(trial), pretrain_key(trial)
@@ -91,7 +104,7 @@ def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") 
             "terms": terms,
             "granted": trial.budget.pruning_terms(),
             "seed": trial.seed,
-            "given": given,
+            "given": given.counts if given else None,
             "versions": versions("network", "prune") if scratch else versions("prune"),
         }
         | where,
@@ -100,7 +113,7 @@ def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") 
     evaluate_base = "" if scratch else key_of("evaluate-base", measured | where)
     identity = {name: getattr(competitor, name) for name in ("name", "kind", "role")}
     identity |= {"source": competitor.source.sha256} if competitor.source else {}
-    identity |= {"layer_ratios_of": ratios_of} if ratios_of else {}
+    identity |= {RATIOS_OF: given.matched_to.text} if given and given.matched_to else {}
     stated = {name: value for name, value in track.as_dict().items() if name not in WORDS}
     evaluate = key_of(
         "evaluate",
@@ -119,39 +132,28 @@ def stage_keys(trial: Trial, given: dict[str, int] | None, ratios_of: str = "") 
     return Keys(data, pretrain, prune, evaluate_base, evaluate)
 
 
-def ratios_of(trial: Trial, store: Store) -> str:
-    """Whose layer ratios a control has, where they are not the level's own: part of its identity on a board.
-
-    A submission that ranks all layers together has other ratios on every seed; its controls are one row all the same.
-    """
-    if trial.beside is None or trial.beside.source is None:
-        return ""
-    folder = store.read(stage_keys(trial.of(trial.beside), None).prune)
-    if folder is None or json.loads((folder / DECISION).read_text())["allocation"] == "uniform":
-        return ""
-    settings = ", ".join(f"{name}={value}" for name, value in trial.beside.settings)
-    return f"{trial.beside.name} {trial.beside.source.sha256[:8]} ({settings})"
-
-
-def given_counts(trial: Trial, store: Store) -> dict[str, int] | None:
-    """Filters (or weights) per layer that the submission kept, for a control that runs beside it.
+def given_to(trial: Trial, store: Store) -> Given | None:
+    """What a control is given by the decision of the submission that it runs beside.
 
     None for a trial that decides for itself, and where the submission has made no decision (it failed): the
     control then takes the level's own ratio in every layer. Reads JSON only.
     """
-    if trial.beside is None:
+    other = trial.beside
+    if other is None or other.source is None:
         return None
-    folder = store.read(stage_keys(trial.of(trial.beside), None).prune)
+    folder = store.read(stage_keys(trial.of(other)).prune)
     if folder is None:
         return None
-    counts: dict[str, int] = json.loads((folder / DECISION).read_text())["counts"]
-    return counts
+    decided = json.loads((folder / DECISION).read_text())
+    own = decided["allocation"] != "uniform"
+    return Given(
+        decided["counts"], MatchedTo.of(other.name, other.source.sha256, dict(other.settings)) if own else None
+    )
 
 
 def resolved_keys(trial: Trial, store: Store) -> Keys | None:
     """The keys of a trial's stages; None while they depend on a decision that has not been made."""
-    given = given_counts(trial, store)
-    if trial.beside is not None and given is None:
-        failed_there = store.has(stage_keys(trial.of(trial.beside), None).evaluate)
-        return stage_keys(trial, None) if failed_there else None
-    return stage_keys(trial, given, ratios_of(trial, store))
+    given = given_to(trial, store)
+    if trial.beside is not None and given is None and not store.has(stage_keys(trial.of(trial.beside)).evaluate):
+        return None
+    return stage_keys(trial, given)

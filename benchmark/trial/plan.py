@@ -72,34 +72,40 @@ class Trial:
         return replace(self, competitor=competitor, budget=budget, beside=None)
 
 
-def make_trials(
-    track: Track,
-    setup: ComparisonSetup,
-    levels: Sequence[Level],
-    seeds: Sequence[int],
-    submission: Entrant,
-    controls: Sequence[Entrant],
-    device: str,
-    pruning_seconds_limit: float | None = None,
-) -> tuple[Trial, ...]:
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for, checked: a setup on a track, at these levels, on these seeds.
+
+    `pruning_seconds_limit` is that of the track where it is None; `prune_at` the epoch of the dense run at which the
+    submission prunes, where the setup leaves that open.
+    """
+
+    track: Track
+    setup: ComparisonSetup
+    levels: Sequence[Level]
+    seeds: Sequence[int]
+    device: str = "cpu"
+    pruning_seconds_limit: float | None = None
+    prune_at: int | None = None
+
+
+def make_trials(request: Request, submission: Entrant, controls: Sequence[Entrant] = ()) -> tuple[Trial, ...]:
     """All trials, seed by seed; dense once a seed. Raises InputError for what cannot be run.
 
     Every competitor is under the same setup on the same seeds: seed s gives base model s to all of them.
     """
+    track, setup, limit = request.track, request.setup, request.pruning_seconds_limit
     check_granularity(track, submission.name, submission.granularity)
-    limit = track.pruning_seconds_limit if pruning_seconds_limit is None else pruning_seconds_limit
-    trials = []
-    for seed in seeds:
-        for competitor in (submission, *controls):
-            for level in [DENSE_LEVEL] if competitor.kind == "dense" else levels:
-                trials.append(
-                    Trial(
-                        track, level, setup, seed, competitor,
-                        budget_for(track, setup, level, competitor.kind, competitor.own), device, limit,
-                        submission if competitor.shares_ratios else None,
-                    )
-                )  # fmt: skip
-    return tuple(trials)
+    return tuple(
+        Trial(
+            track, level, setup, seed, competitor,
+            budget_for(track, setup, level, competitor.kind, competitor.own), request.device,
+            track.pruning_seconds_limit if limit is None else limit, submission if competitor.shares_ratios else None,
+        )
+        for seed in request.seeds
+        for competitor in (submission, *controls)
+        for level in ([DENSE_LEVEL] if competitor.kind == "dense" else request.levels)
+    )  # fmt: skip
 
 
 def check_granularity(track: Track, name: str, granularity: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,8 @@ import torch
 from prunemark.benchmark.metering.footprint import Footprint
 from prunemark.benchmark.sandbox.child import ISOLATION, ChildFailed
 from prunemark.benchmark.trial.environment import package_versions
-from prunemark.benchmark.trial.keys import Keys
 from prunemark.benchmark.trial.plan import Trial
-from prunemark.records.matched_to import RATIOS_OF
+from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND, Observed
 from prunemark.records.outcome import (
     Accuracy,
@@ -37,45 +37,67 @@ KIND = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CPU 
 VERSIONED = ("prunemark", "torch", "torchvision", "timm", "torch-pruning", "numpy", "scikit-learn", "mlflow")
 
 
-def ok_record(
-    trial: Trial, keys: Keys, seconds: dict[str, float], data_sha256: str, ratios_of: str, *,
-    base: BaseModel | None, pruning: MeteredStage | None, retraining: MeteredStage, compression: Compression,
-    curve: tuple[EpochPoint, ...], accuracy: Accuracy, footprint: Footprint, weights_sha256: str, recipe: Recipe,
-    diagnostics: Diagnostics, tuning: tuple[Tried, ...], model_bytes: int,
-) -> Record:  # fmt: skip
+@dataclass(frozen=True)
+class Provenance:
+    """What a record says that it is of; of a control, whose layer ratios it has, where they are not the level's."""
+
+    trial: Trial
+    trial_key: str
+    data_sha256: str
+    matched_to: MatchedTo | None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the stages of a trial that reached its end have left, in their order, and what was measured on it."""
+
+    base: BaseModel | None
+    pruning: MeteredStage | None
+    compression: Compression
+    recipe: Recipe
+    tuning: tuple[Tried, ...]
+    retraining: MeteredStage
+    curve: tuple[EpochPoint, ...]
+    weights_sha256: str
+    model_bytes: int
+    accuracy: Accuracy
+    diagnostics: Diagnostics
+    footprint: Footprint
+
+
+def ok_record(of: Provenance, finished: Finished, seconds: dict[str, float]) -> Record:
     """The record of a trial that reached its end."""
     outcome = Outcome(
-        **_identity(trial, keys, data_sha256, ratios_of), status="ok", failure=None, base=base, pruning=pruning,
-        retraining=retraining, retraining_recipe=recipe.as_dict(), compression=compression, curve=curve,
-        accuracy=accuracy, weights_sha256=weights_sha256, diagnostics=diagnostics, tuning=tuning,
+        **_stated(of), status="ok", failure=None, base=finished.base, pruning=finished.pruning,
+        retraining=finished.retraining, retraining_recipe=finished.recipe.as_dict(), compression=finished.compression,
+        curve=finished.curve, accuracy=finished.accuracy, weights_sha256=finished.weights_sha256,
+        diagnostics=finished.diagnostics, tuning=finished.tuning,
     )  # fmt: skip
-    return Record(SCHEMA, outcome, _observed(trial, seconds, footprint, model_bytes))
+    return Record(SCHEMA, outcome, _observed(of.trial, seconds, finished.footprint, finished.model_bytes))
 
 
-def failed_record(
-    trial: Trial, keys: Keys, failure: ChildFailed, seconds: dict[str, float], data_sha256: str, ratios_of: str
-) -> Record:
+def failed_record(of: Provenance, failure: ChildFailed, seconds: dict[str, float]) -> Record:
     """The record of a trial that a rule or the method's own error ended; kept and shown like any other."""
     outcome = Outcome(
-        **_identity(trial, keys, data_sha256, ratios_of), status=failure.status,
-        failure=Failure(failure.rule, failure.evidence, failure.trace),
+        **_stated(of), status=failure.status, failure=Failure(failure.rule, failure.evidence, failure.trace),
         base=None, pruning=None, retraining=None, retraining_recipe=None, compression=None, curve=(),
         accuracy=None, weights_sha256=None,
     )  # fmt: skip
-    return Record(SCHEMA, outcome, _observed(trial, seconds))
+    return Record(SCHEMA, outcome, _observed(of.trial, seconds))
 
 
-def _identity(trial: Trial, keys: Keys, data_sha256: str, ratios_of: str) -> dict[str, Any]:
-    competitor = trial.competitor
+def _stated(of: Provenance) -> dict[str, Any]:
+    trial, competitor = of.trial, of.trial.competitor
     method = Method(
         name=competitor.name, kind=competitor.kind, role=competitor.role,
         source_sha256=competitor.source.sha256 if competitor.source else "",
-        settings=dict(competitor.settings) | ({RATIOS_OF: ratios_of} if ratios_of else {}), summary=competitor.summary,
+        settings=dict(competitor.settings) | ({RATIOS_OF: of.matched_to.text} if of.matched_to else {}),
+        summary=competitor.summary,
     )  # fmt: skip
     return {
-        "trial_key": keys.evaluate, "track": trial.track.id, "track_terms": _plain(trial.track.as_dict()),
+        "trial_key": of.trial_key, "track": trial.track.id, "track_terms": _plain(trial.track.as_dict()),
         "setup": trial.setup.id, "level": trial.level.name, "seed": trial.seed, "method": method,
-        "data_sha256": data_sha256,
+        "data_sha256": of.data_sha256,
     }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.trial import pruning, stages
 from prunemark.benchmark.trial.base_model import StageListener, measured, prepare_data, pretrain
 from prunemark.benchmark.trial.diagnostics import diagnose
-from prunemark.benchmark.trial.keys import Keys, given_counts, ratios_of, retrain_key, stage_keys
+from prunemark.benchmark.trial.keys import Given, Keys, given_to, retrain_key, stage_keys
 from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.pruned import (
@@ -39,7 +39,7 @@ from prunemark.benchmark.trial.pruned import (
     read_stage,
     scratch_model,
 )
-from prunemark.benchmark.trial.report import failed_record, ok_record
+from prunemark.benchmark.trial.report import Finished, Provenance, failed_record, ok_record
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
 from prunemark.records.record import Record, dump, load
@@ -56,13 +56,23 @@ class Run:
     trial: Trial
     store: Store
     listen: StageListener
-    given: dict[str, int] | None
+    given: Given | None
     keys: Keys
-    ratios_of: str = ""
     predictions: dict[str, list[int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(("pruning", "retraining", "evaluation"), 0.0)
     )
+
+    @property
+    def counts(self) -> dict[str, int] | None:
+        """Filters (or weights) kept in each layer, of a control that is given them."""
+        return self.given.counts if self.given else None
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the record says that this is a trial of."""
+        matched_to = self.given.matched_to if self.given else None
+        return Provenance(self.trial, self.keys.evaluate, stages.folder_sha256(self.data), matched_to)
 
     @property
     def data(self) -> Path:
@@ -98,20 +108,19 @@ def run_trial(trial: Trial, store: Store, listen: StageListener) -> Record:
     that cannot be read and, before anything trains, a network that cannot be pruned; WorkFailed when the store
     fails or the base model cannot be trained.
     """
-    given = given_counts(trial, store)
-    beside = ratios_of(trial, store)
-    run = Run(trial, store, listen, given, stage_keys(trial, given, beside), beside)
+    given = given_to(trial, store)
+    run = Run(trial, store, listen, given, stage_keys(trial, given))
     with store.lock(run.keys.evaluate):
         if found := read_record(store, run.keys.evaluate):
             return found
-        prepare_data(trial, store)
+        prepare_data(trial, run.keys, store)
         check_network(trial, store, run.shape)
         try:
-            base = pretrain(trial, store, listen)
+            base = pretrain(trial, run.keys, store, listen)
             pruned = prune(run, base)
             record = evaluate(run, base, pruned, retrain(run, pruned))
         except ChildFailed as failure:
-            record = failed_record(trial, run.keys, failure, run.seconds, data_sha256(run.data), beside)
+            record = failed_record(run.provenance, failure, run.seconds)
         if record.outcome.status not in MACHINE_STATUSES:
             with store.writing(run.keys.evaluate) as draft:
                 (draft / RECORD).write_text(dump(record))
@@ -123,7 +132,7 @@ def prune(run: Run, base: Path | None) -> Pruned:
     """The pruned model: from the submitted method in a child process, or made here for the references."""
     trial, store = run.trial, run.store
     if trial.competitor.kind == "scratch":
-        return scratch_model(trial, run.given, run.shape)
+        return scratch_model(trial, run.counts, run.shape)
     assert base is not None
     if trial.competitor.kind == "dense":
         return dense_model(trial, base, run.shape)
@@ -140,7 +149,7 @@ def _prune_in_child(run: Run, base: Path) -> None:
         try:
             pruning.hand_over(base, run.data, scratch)
             limits = Limits(run.trial.pruning_seconds_limit)
-            run_in_child(pruning.prune, run.trial, run.given, scratch, train_first, scratch=scratch, limits=limits)
+            run_in_child(pruning.prune, run.trial, run.counts, scratch, train_first, scratch=scratch, limits=limits)
             if train_first or not (scratch / pruning.UNTRAINED).exists():
                 _take_over(run, scratch)
                 return
@@ -152,7 +161,7 @@ def _take_over(run: Run, scratch: Path) -> None:
     """Takes into the store only what stands the test in this process too."""
     try:
         left = pruned_model(run.trial, scratch, run.shape)
-        check_target(run.trial, left.decision, run.shape, run.given)
+        check_target(run.trial, left.decision, run.shape, run.counts)
         check_finite(left.model.state_dict())
         macs = cost.count(_dense_network(run), run.shape).macs
         check_stage(read_stage(scratch), pruning.grant_of(run.trial, run.examples), macs)
@@ -198,7 +207,7 @@ def retrain(run: Run, pruned: Pruned) -> Retrained:
 
 def _retrained(run: Run, pruned: Pruned, recipe: Recipe) -> Path:
     store, trial = run.store, run.trial
-    key = retrain_key(trial, run.keys.prune, recipe)
+    key = retrain_key(trial, run.keys, recipe)
     with run.timed("retraining"), store.lock(key):
         if not store.read(key):
             with store.writing(key) as draft:
@@ -220,23 +229,18 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
         result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
         run.predictions = {"predicted": result.predicted.tolist(), "label": result.labels.tolist()}
         footprint = measure(pruned.model, _dense_network(run).to(device), run.shape, time.perf_counter)
-        base_model = measured(run.trial, run.store, base, _dense_network(run)) if base else None
+        base_model = measured(run.trial, run.keys, run.store, base, _dense_network(run)) if base else None
         compression = measure_compression(run.trial, pruned, run.shape)
-    return ok_record(
-        run.trial, run.keys, run.seconds, data_sha256(run.data), run.ratios_of,
+    finished = Finished(
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
         curve=tuple(curve), accuracy=stages.summarise(result, curve), footprint=footprint, recipe=recipe,
         weights_sha256=stages.weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
         diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
     )  # fmt: skip
+    return ok_record(run.provenance, finished, run.seconds)
 
 
 def read_record(store: Store, key: str) -> Record | None:
     """The stored record of this trial key."""
     folder = store.read(key)
     return load((folder / RECORD).read_bytes(), f"the stored record {key}") if folder else None
-
-
-def data_sha256(folder: Path) -> str:
-    """The content hash of a prepared dataset, all splits."""
-    return stages.folder_sha256(folder)

@@ -9,7 +9,7 @@ from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.method import FilterCriterion
 from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.submission.locate import describe, load_class, locate
-from prunemark.benchmark.trial.plan import Entrant, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.card import shipped_methods
 from prunemark.setups.comparison import SETUPS
@@ -67,7 +67,7 @@ def test_a_trial_under_the_strictest_setup_ends_well(name, store):
     """S4.2 on the real digits, with the children: exactly the imposed epochs and LR, and the target is met."""
     settings = tuple(DESCRIPTIONS[name].with_settings({}).items())
     competitor = Entrant(name, "pruned", "submission", SOURCES[name], settings, "filter", DESCRIPTIONS[name].own)
-    trial = make_trials(TRACK, SETUPS["S4.2"], [TRACK.level("90%")], [0], competitor, (), DEVICE, SECONDS)[0]
+    trial = make_trials(Request(TRACK, SETUPS["S4.2"], [TRACK.level("90%")], [0], DEVICE, SECONDS), competitor)[0]
     outcome = run_there(trial, store).outcome
     assert outcome.status == "ok", outcome.failure
     assert outcome.pruning.lr == (0.02, 0.01)

@@ -8,7 +8,7 @@ from support.device import DEVICE, SECONDS, run_there
 
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Entrant, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.card import shipped_methods
 from prunemark.records.executed import pipeline_of
@@ -54,7 +54,7 @@ def run(tmp_path_factory):
         own = Own(prune_at=prune_at)
         competitor = Entrant(name, "pruned", "submission", source, FEW.get(name, ()), granularity, own)
         terms = TRACKS[track or granularity]
-        trial = make_trials(terms, SETUPS[setup], terms.levels[:1], [0], competitor, (), DEVICE, SECONDS)[0]
+        trial = make_trials(Request(terms, SETUPS[setup], terms.levels[:1], [0], DEVICE, SECONDS), competitor)[0]
         return run_there(trial, store)
 
     return one

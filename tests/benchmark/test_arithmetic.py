@@ -161,7 +161,7 @@ def test_no_stage_of_another_arithmetic_is_taken_for_a_portable_one() -> None:
         Trial(dataclasses.replace(track, arithmetic=which), track.levels[0], setup, 0, dense, budget, "cpu", 60.0)
         for which in (None, PORTABLE)
     )
-    keys = [dataclasses.asdict(stage_keys(trial, None)) for trial in (open_, held)]
+    keys = [dataclasses.asdict(stage_keys(trial)) for trial in (open_, held)]
     assert not set(keys[0].values()) & set(keys[1].values())
 
 

@@ -15,7 +15,7 @@ from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.loop import train
-from prunemark.benchmark.trial.plan import Entrant, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
@@ -51,7 +51,7 @@ print(weights_sha256(model.state_dict()))
 def trial(name, device, setup="S3.2"):
     _, source = locate(name)
     competitor = Entrant(name, "pruned", "submission", source, (), "filter")
-    return make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], competitor, (), device, 60.0)[0]
+    return make_trials(Request(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], device, 60.0), competitor)[0]
 
 
 def on_gpu(name, root, setup="S3.2"):

@@ -23,7 +23,7 @@ from prunemark.benchmark.run import export as exporting
 from prunemark.benchmark.run.export import export, load_exported
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.loop import accuracy_percent, correctness
-from prunemark.benchmark.trial.plan import Entrant, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.cli.export import export_model
@@ -49,7 +49,7 @@ def run(name: str, like: str, level: str, store: Store) -> Record:
     track = dataclasses.replace(find_track(like), pretraining=SHORT, pruning=SHORT, retraining=SHORT)
     _, source = locate(f"{SUBMISSIONS}:{name}")
     method = Entrant(name, "pruned", "submission", source, (), track.granularity)
-    trial = make_trials(track, SETUPS["S3.2"], [track.level(level)], [0], method, (), "cpu", 60.0)[0]
+    trial = make_trials(Request(track, SETUPS["S3.2"], [track.level(level)], [0]), method)[0]
     return run_trial(trial, store, lambda stage, point: None)
 
 

@@ -13,7 +13,7 @@ import torch
 from prunemark.benchmark.images import data
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial import base_model, preflight, pruning, report, stages, trial
-from prunemark.benchmark.trial.plan import Entrant, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import WorkFailed
@@ -61,7 +61,7 @@ def forks(monkeypatch):
 
 def trial_of(device, setup):
     method = Entrant("L1-norm", "pruned", "submission", locate("L1-norm")[1], (), "filter")
-    return make_trials(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], method, (), device, 60.0)[0]
+    return make_trials(Request(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], device, 60.0), method)[0]
 
 
 @pytest.mark.parametrize(("device", "setup", "lives"), [("cuda", "S3.2", 1), ("cuda", "S4.2", 2), ("cpu", "S3.2", 1)])

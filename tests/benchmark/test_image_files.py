@@ -15,6 +15,7 @@ from prunemark.benchmark.images.datasets import UnreadableImage, read_image
 from prunemark.benchmark.images.sources import VARIABLE
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.trial.base_model import prepare_data
+from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
@@ -79,7 +80,7 @@ def test_an_image_that_cannot_be_read_is_no_result_of_any_method(tree: Path, tmp
     budget = budget_for(track, setup, DENSE_LEVEL, "dense")
     trial = Trial(track, DENSE_LEVEL, setup, 0, dense, budget, "cpu", 60.0)
     store = Store(tmp_path / "store")
-    prepare_data(trial, store)
+    prepare_data(trial, stage_keys(trial), store)
     image = tree / "train" / "ant" / "003.png"
     before = image.read_bytes()
     image.write_bytes(before[:60])

@@ -9,6 +9,7 @@ import pytest
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial import environment, keys, versions
 from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.records.matched_to import MatchedTo
 from prunemark.setups.budget import OWN_NOTHING, Own, budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import OwnRecipe, Recipe
@@ -49,9 +50,9 @@ def trial_of(source, track=TRACK, setup="S3.2", kind="pruned", own=OWN_NOTHING, 
     return replace(trial, **changes)
 
 
-def all_keys(trial, given=None, ratios_of=""):
-    found = asdict(keys.stage_keys(trial, given, ratios_of))
-    return found | {"retrain": keys.retrain_key(trial, found["prune"], trial.recipe)}
+def all_keys(trial, given=None):
+    found = keys.stage_keys(trial, given)
+    return asdict(found) | {"retrain": keys.retrain_key(trial, found, trial.recipe)}
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_a_file_that_it_imports_counts_with_its_name(tmp_path):
 def test_no_key_holds_the_text_of_the_harness_or_a_path(monkeypatch, source):
     seen = []
     monkeypatch.setattr(keys, "key_of", lambda stage, inputs: seen.append(json.dumps(inputs)) or f"key of {stage}")
-    all_keys(trial_of(source), {"blocks.0.conv1": 4}, "Mine")
+    all_keys(trial_of(source), keys.Given({"blocks.0.conv1": 4}, MatchedTo("Mine", "0123abcd")))
     text = " ".join(seen)
     assert len(seen) > 5 and ".py" not in text and str(Path(source.path).parent) not in text
     hashes = {word for word in text.replace('"', " ").split() if len(word) == 64}
@@ -226,10 +227,10 @@ def test_what_a_method_brings_and_what_a_control_is_given_are_in_the_keys(source
     own = Own(retraining=OwnRecipe(5, "1e-2"))
     assert changed(trial_of(source, setup="S2"), trial_of(source, setup="S2", own=own)) == {"retrain", "evaluate"}
     before = all_keys(trial_of(source, kind="scratch"))
-    given = all_keys(trial_of(source, kind="scratch"), {"blocks.0.conv1": 4})
+    given = all_keys(trial_of(source, kind="scratch"), keys.Given({"blocks.0.conv1": 4}))
     assert {stage for stage in before if before[stage] != given[stage]} == {"prune", "retrain", "evaluate"}
-    lent = all_keys(trial_of(source), None, "Mine 0123abcd ()")
-    assert lent["evaluate"] != all_keys(trial_of(source))["evaluate"]
+    named = all_keys(trial_of(source, kind="scratch"), keys.Given({"blocks.0.conv1": 4}, MatchedTo("Mine", "0123abcd")))
+    assert {stage for stage in named if named[stage] != given[stage]} == {"evaluate"}
 
 
 def test_code_and_class_of_a_method_are_in_the_keys(tmp_path, source):

@@ -9,7 +9,7 @@ import pytest
 from support.device import DEVICE, SECONDS, run_there
 
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Entrant, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.executed import pipeline_of
 from prunemark.setups.assessment import assess, violations
@@ -45,7 +45,7 @@ def run(tmp_path_factory):
     def one(setup, name, file="samples.py", kind="pruned", own=Own(), settings=(), seed=0):  # noqa: B008
         source = locate(f"{HERE / 'submissions' / file}:{name}")[1] if kind == "pruned" else None
         competitor = Entrant(name, kind, "submission", source, settings, "filter", own)
-        trial = make_trials(TRACK, SETUPS[setup], [TRACK.level(LEVEL)], [seed], competitor, (), DEVICE, SECONDS)[0]
+        trial = make_trials(Request(TRACK, SETUPS[setup], [TRACK.level(LEVEL)], [seed], DEVICE, SECONDS), competitor)[0]
         return run_there(trial, store)
 
     one.store = store
@@ -148,7 +148,7 @@ def test_one_dense_run_gives_every_base_with_the_same_bits(run, tmp_path):
     together = run("SX-A", "Fine", own=Own(prune_at=4)).outcome
     source = locate(f"{HERE / 'submissions' / 'samples.py'}:Fine")[1]
     competitor = Entrant("Fine", "pruned", "submission", source, (), "filter", Own(prune_at=4))
-    trial = make_trials(TRACK, SETUPS["SX-A"], [TRACK.level(LEVEL)], [0], competitor, (), DEVICE, SECONDS)[0]
+    trial = make_trials(Request(TRACK, SETUPS["SX-A"], [TRACK.level(LEVEL)], [0], DEVICE, SECONDS), competitor)[0]
     alone = run_there(trial, Store(tmp_path)).outcome
     assert alone == together and alone.base.pretraining.epochs == 4
 

@@ -10,7 +10,7 @@ from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.plan import Entrant, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
 from prunemark.records.executed import pipeline_of
@@ -41,8 +41,8 @@ def competitor(name, **settings):
 def trial_of(method, track=None, seed=0, setup="S3.2", level="90%", seconds=60.0, controls=()):
     track = track or quick()
     method = dataclasses.replace(method, granularity=track.granularity)
-    levels = [track.level(level)]
-    return make_trials(track, SETUPS[setup], levels, [seed], method, controls, "cpu", seconds)[0]
+    request = Request(track, SETUPS[setup], [track.level(level)], [seed], pruning_seconds_limit=seconds)
+    return make_trials(request, method, controls)[0]
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +85,8 @@ def test_a_finished_trial_is_not_run_again(store):
 
 
 def test_another_setting_is_another_trial(store):
-    one = stage_keys(trial_of(competitor("Fine", power=2.0)), None)
-    other = stage_keys(trial_of(competitor("Fine", power=1.0)), None)
+    one = stage_keys(trial_of(competitor("Fine", power=2.0)))
+    other = stage_keys(trial_of(competitor("Fine", power=1.0)))
     assert one.pretrain == other.pretrain and one.prune != other.prune and one.evaluate != other.evaluate
 
 
@@ -171,7 +171,7 @@ def test_scratch_and_dense_are_references(store):
         Entrant("Dense", "dense", "reference", None, ()),
     )
     track = quick()
-    trials = make_trials(track, SETUPS["S3.2"], [track.level("90%")], [0], submission, controls, "cpu")
+    trials = make_trials(Request(track, SETUPS["S3.2"], [track.level("90%")], [0]), submission, controls)
     scratch, dense = (run(trial, store).outcome for trial in trials[1:])
     assert scratch.base is None and scratch.retraining.epochs == 4
     assert scratch.retraining.lr[-1] == SHORT.lr.final  # Rule 1
@@ -185,7 +185,7 @@ def test_random_control_takes_the_layer_ratios_of_the_submission(store):
     _, source = locate("Random")
     random = Entrant("Random", "pruned", "control", source, (("allocation", "uniform"),), shares_ratios=True)
     track = quick()
-    trial = make_trials(track, SETUPS["S3.2"], [track.level("90%")], [0], submission, [random], "cpu")[1]
+    trial = make_trials(Request(track, SETUPS["S3.2"], [track.level("90%")], [0]), submission, [random])[1]
     assert run(trial, store).outcome.compression.kept == mine
 
 
@@ -196,7 +196,7 @@ def test_a_control_beside_a_method_that_failed_takes_the_levels_own_ratios(store
     settings = (("allocation", "global"), ("epochs", 0), ("schedule", "one-shot"))
     random = Entrant("Random-weights", "pruned", "control", source, settings, "weight", shares_ratios=True)
     failing = dataclasses.replace(competitor("RaisesWeights"), granularity="weight")
-    trials = make_trials(track, SETUPS["S3.2"], [track.level("95%")], [0], failing, [random], "cpu")
+    trials = make_trials(Request(track, SETUPS["S3.2"], [track.level("95%")], [0]), failing, [random])
     assert run(trials[0], store).outcome.status == "failed"
     found = run(trials[1], store).outcome
     total = found.compression.total
@@ -221,7 +221,7 @@ def test_neurons_of_a_fully_connected_network_are_pruned(store):
 def test_a_damaged_base_is_set_aside_and_made_again(store, tmp_path):
     trial, own = trial_of(competitor("Fine", power=2.0)), Store(tmp_path)
     first = run(trial, own)
-    base = own.path(stage_keys(trial, None).pretrain)
+    base = own.path(stage_keys(trial).pretrain)
     (base / "weights.safetensors").write_bytes(b"damaged")
     again = run(trial_of(competitor("Fine", power=3.0)), own)
     assert again.outcome.base.sha256 == first.outcome.base.sha256

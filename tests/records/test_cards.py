@@ -12,7 +12,7 @@ from prunemark.benchmark.submission.covered import covered_files
 from prunemark.benchmark.submission.declared import about_of, class_values, lineage, literal
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.plan import Entrant, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
 from prunemark.records.card import BASELINES, FAMILIES, read_cards, shipped_cards, shipped_methods
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError
@@ -137,8 +137,8 @@ def test_editing_a_card_changes_no_identity_and_no_key(tmp_path):
         track = released_tracks()["digits-resnet8@1"]
         competitor = Entrant("L1-norm", "pruned", "submission", source, (), "filter")
         levels = [track.level("50%")]
-        (trial,) = make_trials(track, SETUPS["S3.2"], levels, [0], competitor, (), "cpu", 60.0)
-        return source.sha256, dataclasses.asdict(stage_keys(trial, None))
+        (trial,) = make_trials(Request(track, SETUPS["S3.2"], levels, [0]), competitor)
+        return source.sha256, dataclasses.asdict(stage_keys(trial))
 
     for name in ("l1_norm.py", "l1_norm.toml"):
         shutil.copy(BASELINES / name, tmp_path)

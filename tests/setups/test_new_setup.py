@@ -11,7 +11,7 @@ from support.device import DEVICE, SECONDS, run_there
 from support.quick_cli import SHORT, quick_track, submit
 
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Entrant, make_trials
+from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.executed import pipeline_of
@@ -120,9 +120,8 @@ def test_a_setup_over_whole_pipelines_imposes_its_pruning_epochs_too(source, tmp
         Entrant("Scratch", "scratch", "reference", None, ()),
     ]
     store = Store(tmp_path / "store")
-    trials = make_trials(
-        track, PRUNED_ALIKE, [track.level("50%")], [0], competitors[0], competitors[1:], DEVICE, SECONDS
-    )
+    request = Request(track, PRUNED_ALIKE, [track.level("50%")], [0], DEVICE, SECONDS)
+    trials = make_trials(request, competitors[0], competitors[1:])
     pruned, scratch = (run_there(trial, store) for trial in trials)
     o = pruned.outcome
     assert o.status == scratch.outcome.status == "ok", o.failure

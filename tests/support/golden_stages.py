@@ -32,7 +32,7 @@ from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.environment import environment, libraries
-from prunemark.benchmark.trial.keys import given_counts, ratios_of, retrain_key, stage_keys
+from prunemark.benchmark.trial.keys import given_to, retrain_key, stage_keys
 from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import run_trial
@@ -140,14 +140,14 @@ def stages_of(trial, store):
     record = run_trial(trial, store, lambda stage, point: None)
     outcome = asdict(record.outcome)
     assert outcome["status"] == "ok", outcome["failure"]
-    keys = stage_keys(trial, given_counts(trial, store), ratios_of(trial, store))
+    keys = stage_keys(trial, given_to(trial, store))
     data, base, decided = (store.path(key) for key in (keys.data, keys.pretrain, keys.prune))
     found = {"data": (keys.data, files_digest(data))}
     if outcome["base"]:
         found["pretrain"] = (keys.pretrain, files_digest(base))
     found["prune"] = (keys.prune, files_digest(decided) if decided.exists() else digest(outcome["compression"]["kept"]))
     recipes = trial.tuning or (trial.recipe,)
-    retrained = "".join(retrain_key(trial, keys.prune, recipe) for recipe in recipes)
+    retrained = "".join(retrain_key(trial, keys, recipe) for recipe in recipes)
     found["retrain"] = (retrained, digest({name: outcome[name] for name in RETRAINED}))
     measured = {name: outcome[name] for name in EVALUATED} | {"base": (outcome["base"] or {}).get("test_percent")}
     found["evaluate"] = (keys.evaluate, digest(measured))
@@ -161,7 +161,7 @@ def parts():
         shape = ImageShape(3, 16, 16, 10)
         model = build_network(name, shape, 3)
         found[name] = (["network"], digest([digest(model.state_dict()), asdict(cost.count(model, shape))]))
-    pixels = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(5))
+    pixels = torch.rand(48, 3, 8, 8, generator=torch.Generator().manual_seed(5))
     for kind in AUGMENTATIONS:
         moved = augment(pixels, kind, -1.0, torch.Generator().manual_seed(7))
         found[f"augmentation {kind}"] = (TRAINED, digest({"images": moved}))
