@@ -79,6 +79,7 @@ CASES = (  # track, setup, method, and what else: whom a control runs beside, th
     (FILTERS, "S4.1", "Scratch", {"beside": "Slimming"}),
     (FILTERS, "S4.2", "GReg-1", {}),  # a growing penalty
     (FILTERS, "S4.2", "SFP", {}),  # filters that come back
+    (FILTERS, "S3.2", "StepByStep", {}),  # filters held at zero, rounds, noise
     (FILTERS, "S3.2", "Dense", {}),
     (FILTERS, "S3.1-tuned", "L1-norm", {"tuning": TUNED}),
     (ALL_TERMS, "S3.2", "L1-norm", {}),
@@ -121,7 +122,8 @@ def files_digest(folder):
 def competitor(name, prune_at=None, beside=False):
     """A method that ships, with its defaults, or a reference."""
     kind = name.lower() if name in ("Scratch", "Dense") else "pruned"
-    source = None if kind != "pruned" else locate(name)[1]
+    own_file = f"{Path(__file__).with_name('golden_method.py')}:{name}"
+    source = None if kind != "pruned" else locate(own_file if name == "StepByStep" else name)[1]
     return Entrant(name, kind, "control" if beside else "submission", source, (), own=Own(prune_at=prune_at))
 
 
