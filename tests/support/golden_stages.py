@@ -4,7 +4,8 @@
     python tests/support/golden_stages.py --refresh   writes them to tests/golden/stages.json
 
 Of each number the file also has its key. Where only the number changed, stored results of the old code would be taken
-for those of the new one, and the script refuses to write that.
+for those of the new one, and the script refuses to write that. Where a case itself was changed here, delete the file
+first, and look at what else differs.
 """
 
 import hashlib
@@ -122,7 +123,7 @@ def files_digest(folder):
 def competitor(name, prune_at=None, beside=False):
     """A method that ships, with its defaults, or a reference."""
     kind = name.lower() if name in ("Scratch", "Dense") else "pruned"
-    own_file = f"{Path(__file__).with_name('golden_method.py')}:{name}"
+    own_file = f"{Path(__file__).parents[1] / 'submissions' / 'golden_method.py'}:{name}"
     source = None if kind != "pruned" else locate(own_file if name == "StepByStep" else name)[1]
     return Entrant(name, kind, "control" if beside else "submission", source, (), own=Own(prune_at=prune_at))
 
