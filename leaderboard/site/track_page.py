@@ -126,8 +126,8 @@ def repeats(row: Row) -> str:
     """In which fold a row that says nothing of its own is: "" for one that stands by itself."""
     if row.why.startswith("the same networks as "):
         return "that are the same networks as another one here"
-    lent = row.kind == "scratch" and RATIOS_OF in dict(row.settings)
-    return "of scratch training, with the layer ratios of a method" if lent else ""
+    matched = row.kind == "scratch" and RATIOS_OF in dict(row.settings)
+    return "of scratch training, with the layer ratios of a method" if matched else ""
 
 
 def folds(material: Material, table: Table) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ class MethodResults:
 
     @property
     def matched_to(self) -> MatchedTo | None:
-        """Of a control, the submission whose own layer ratios it has; None for any other row."""
+        """Of a matched control, the submission whose layer ratios it has; None for any other row."""
         return MatchedTo.among(self.settings)
 
     @cached_property

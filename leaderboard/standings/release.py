@@ -231,7 +231,7 @@ def check_field(board: Board, release: Release) -> None:
 def earlier(releases: Sequence[Release]) -> Shown:
     """The numbers of seeds with which releases showed a verdict, by `place_of` it.
 
-    Those are the ranked, and controls with lent layer ratios, whose verdict is on their method.
+    Those are the ranked, and matched controls, whose verdict is on their method.
     """
     shown: dict[TableKey, set[int]] = {}
     for release in releases:

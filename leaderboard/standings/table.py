@@ -17,7 +17,7 @@ from prunemark.leaderboard.inference.statistics import VariancePrior, student_in
 from prunemark.leaderboard.standings import field
 from prunemark.leaderboard.standings.competitors import MethodResults, gather, seeds_in_words, terms_of
 from prunemark.leaderboard.standings.field import Shown
-from prunemark.leaderboard.standings.matched_controls import judge_lent, lent_in_words
+from prunemark.leaderboard.standings.matched_controls import judge_matched_controls, matched_control_in_words
 from prunemark.leaderboard.standings.measured import Measured, measured_of
 from prunemark.leaderboard.standings.standings import Correctness, Standings, stand
 from prunemark.records.record import Record
@@ -168,7 +168,7 @@ def _reasons(
     reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in competitors}
     if anchor:
         quantum = 100.0 / _examples(anchor)
-        lent = judge_lent(
+        judged = judge_matched_controls(
             competitors, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum, peeked=peek,
             anchor_seeds=seeds,
         )  # fmt: skip
@@ -176,7 +176,7 @@ def _reasons(
             if method := c.matched_to:
                 alone = f"a control for {method.name}, which has no results to compare it with on these seeds"
                 alone = reasons[c.name] or alone
-                reasons[c.name] = lent_in_words(lent[c.name]) if c.name in lent else alone
+                reasons[c.name] = matched_control_in_words(judged[c.name]) if c.name in judged else alone
     return reasons | field.same_networks(competitors)
 
 

@@ -110,9 +110,9 @@ def test_of_two_anchors_with_as_many_seeds_the_newest_stands(make_records):
 def test_under_a_pattern_a_control_has_nobodys_ratios(make_records):
     """Its records name whom it ran beside; every layer keeps two of four all the same."""
     here = {"track": "digits-resnet8-2to4", "level": "50%"}
-    lent = {"layer_ratios_of": "Magnitude cccccccc (allocation=global)"}
+    matched = {"layer_ratios_of": "Magnitude cccccccc (allocation=global)"}
     anchor = make_records("Magnitude", ANCHOR, role="anchor", source="c" * 64, **here)
-    beside_it = make_records("Random", BETTER, role="control", settings=lent, **here)
+    beside_it = make_records("Random", BETTER, role="control", settings=matched, **here)
     found = table(anchor, beside_it)
     assert [r.name for r in found.ranked] == ["Random", "Magnitude"] and found.ranked[0].settings == ()
     beside_another = make_records("Random", BETTER, role="control", key="other", **here)

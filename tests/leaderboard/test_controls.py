@@ -46,9 +46,13 @@ def source_of(name):
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def lent(make_records, lender, scores, weights, **how):
-    """A control that was lent the ratios of this method; "" for the one with the level's own."""
-    settings = {RATIOS_OF: f"{lender} {source_of(lender)[:8]} (q=2, p=1.5, lr=0:1e-1, 5:1e-2)"} if lender else {}
+def matched(make_records, method_name, scores, weights, **how):
+    """A control with the layer ratios of this method; "" for the one with the level's own."""
+    settings = (
+        {RATIOS_OF: f"{method_name} {source_of(method_name)[:8]} (q=2, p=1.5, lr=0:1e-1, 5:1e-2)"}
+        if method_name
+        else {}
+    )
     records = make_records("Random", scores, role="control", settings=settings, **how)
     return [with_weights(r, f"{weights} {r.outcome.seed}") for r in records]
 
@@ -57,11 +61,14 @@ def method(make_records, name, scores):
     return make_records(name, scores, source=source_of(name), settings={"lr": "0:1e-1, 5:1e-2", "p": 1.5, "q": 2})
 
 
-def test_a_lent_control_is_compared_with_its_method_and_with_nobody_else(make_records):
+def test_a_matched_control_is_compared_with_its_method_and_with_nobody_else(make_records):
     """The numbers by scipy; the family is of such controls alone, and costs the ranked nothing."""
     scores = {"A": BETTER, "B": [94.2, 95.2, 93.8, 95.0, 94.4]}
     groups = [make_records("L1-norm", ANCHOR), *(method(make_records, n, s) for n, s in scores.items())]
-    controls = [lent(make_records, "A", ANCHOR, "1"), lent(make_records, "B", [94.0, 95.4, 93.8, 94.6, 94.8], "2")]
+    controls = [
+        matched(make_records, "A", ANCHOR, "1"),
+        matched(make_records, "B", [94.0, 95.4, 93.8, 94.6, 94.8], "2"),
+    ]
     found, without = table(*groups, *controls), table(*groups)
     assert found.ranked == without.ranked and len(found.ranked) == 3
     a, b = (stats.ttest_rel(scores[n], [c.outcome.accuracy.test_percent for c in control])
@@ -81,30 +88,30 @@ def test_a_lent_control_is_compared_with_its_method_and_with_nobody_else(make_re
     assert f"equivalent (p {both:.3g}, Holm over 2" in row(found, "Random (layer ratios of B)").why
 
 
-def test_a_lent_control_says_why_it_is_compared_with_nothing(make_records):
+def test_a_matched_control_says_why_it_is_compared_with_nothing(make_records):
     """Its method is not there, or not with all of the seeds, or under other settings, or the setup does not hold."""
     anchor = make_records("L1-norm", ANCHOR)
-    control = lent(make_records, "A", BETTER, "1")
+    control = matched(make_records, "A", BETTER, "1")
     alone = "a control for A, which has no results to compare it with on these seeds"
     assert row(table(anchor, control), "Random").why == alone
     assert row(table(anchor, control, method(make_records, "A", BETTER[:4])), "Random").why == alone
     other = make_records("A", BETTER, source="a", settings={"p": 1.0, "q": 2})
     assert row(table(anchor, control, other), "Random").why == alone
-    longer = lent(make_records, "A", BETTER, "1", lr=(0.1, 0.1, 0.01))
+    longer = matched(make_records, "A", BETTER, "1", lr=(0.1, 0.1, 0.01))
     assert "S3.2 does not hold" in row(table(anchor, longer, method(make_records, "A", BETTER)), "Random").why
 
 
-def test_ten_seeds_are_two_looks_for_lent_controls_too(make_records):
+def test_ten_seeds_are_two_looks_for_matched_controls_too(make_records):
     ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
     mine = [*BETTER, *(score + 0.4 for score in BETTER)]
-    found = table(make_records("L1-norm", ten), method(make_records, "A", mine), lent(make_records, "A", ten, "1"))
+    found = table(make_records("L1-norm", ten), method(make_records, "A", mine), matched(make_records, "A", ten, "1"))
     first, last = (stats.ttest_rel(mine[:k], ten[:k]).pvalue for k in (5, 10))
     assert f"(p {min(1, first / 0.2, last / 0.8):.3g}, Holm over 1" in row(found, "Random").why
 
 
-def test_a_lent_control_beside_an_anchor_of_ten_seeds_pays_for_a_first_look(make_records):
+def test_a_matched_control_beside_an_anchor_of_ten_seeds_pays_for_a_first_look(make_records):
     ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
-    groups = method(make_records, "Mine", BETTER), lent(make_records, "Mine", ANCHOR, "r")
+    groups = method(make_records, "Mine", BETTER), matched(make_records, "Mine", ANCHOR, "r")
     found = table(make_records("L1-norm", ten), *groups)
     p = stats.ttest_rel(BETTER, ANCHOR).pvalue
     assert f", first look (p {min(1, p / 0.2):.3g}, Holm over 1" in row(found, "Random").why
@@ -123,10 +130,10 @@ def failing(records, seed):
     ]
 
 
-def test_a_method_counts_at_chance_beside_its_lent_control_too(make_records):
+def test_a_method_counts_at_chance_beside_its_matched_control_too(make_records):
     """And where the control has nothing on that seed, nothing is said: a seed is never left out for a failure."""
     groups = make_records("L1-norm", ANCHOR), failing(method(make_records, "A", BETTER), 2)
-    control = lent(make_records, "A", ANCHOR, "1")
+    control = matched(make_records, "A", ANCHOR, "1")
     said = row(table(*groups, control), "Random").why
     mine = [*BETTER[:2], 10.0, *BETTER[3:]]
     assert f"is at {sum(mine) / 5 - sum(ANCHOR) / 5:+.2f} pp" in said
@@ -136,14 +143,14 @@ def test_a_method_counts_at_chance_beside_its_lent_control_too(make_records):
 
 def test_five_seeds_that_are_left_of_ten_are_no_first_look_of_a_control(make_records):
     ten = [*ANCHOR, *(score + 0.2 for score in ANCHOR)]
-    control = lent(make_records, "A", ten, "1")
+    control = matched(make_records, "A", ten, "1")
     groups = make_records("L1-norm", ten), method(make_records, "A", ten), control[:5] + control[6:8]
     assert "such controls" not in row(table(*groups), "Random").why
 
 
-def test_looks_that_were_not_paid_for_give_a_lent_control_no_verdict(make_records):
+def test_looks_that_were_not_paid_for_give_a_matched_control_no_verdict(make_records):
     six, more = [*ANCHOR, 94.0], [*BETTER, 96.0]
-    control = lent(make_records, "A", six, "1")
+    control = matched(make_records, "A", six, "1")
     groups = (make_records("L1-norm", six), method(make_records, "A", more), control)
     records = tuple(record for group in groups for record in group)
     (found,) = make_board(Loaded(records), earlier={looked_at(control): {5}}).tables
@@ -155,7 +162,7 @@ def test_looks_that_were_not_paid_for_give_a_lent_control_no_verdict(make_record
 def test_controls_that_are_the_same_networks_are_shown_once(make_records):
     others = [("A", ANCHOR, "1"), ("B", BETTER, "2"), ("C", BETTER, "2"), ("", ANCHOR, "1")]
     methods = [method(make_records, name, BETTER) for name in "ABC"]
-    found = table(make_records("L1-norm", ANCHOR), *methods, *(lent(make_records, *other) for other in others))
+    found = table(make_records("L1-norm", ANCHOR), *methods, *(matched(make_records, *other) for other in others))
     assert [r.name for r in found.ranked] == ["A", "B", "C", "L1-norm", "Random"]
     assert row(found, "Random (layer ratios of A)").why == "the same networks as Random, on every seed"
     assert "same networks as Random (layer ratios of B)" in row(found, "Random (layer ratios of C)").why
@@ -188,7 +195,7 @@ def test_a_control_that_was_submitted_as_a_method_too_is_compared_once(make_reco
 
 
 def test_controls_that_differ_on_one_seed_are_both_compared(make_records):
-    one, other = (lent(make_records, lender, BETTER, "same") for lender in ("A", "B"))
+    one, other = (matched(make_records, method_name, BETTER, "same") for method_name in ("A", "B"))
     other[4] = with_weights(other[4], "another")
     methods = [method(make_records, name, BETTER) for name in "AB"]
     found = table(make_records("L1-norm", ANCHOR), *methods, one, other)

@@ -165,7 +165,7 @@ def test_a_first_look_that_a_release_showed_is_followed_by_the_second(board, mak
     assert len(mine.seeds) == 10 and mine.verdict.word == "better" and mine.rank is not None
 
 
-def test_controls_with_lent_ratios_were_shown_with_a_verdict_too(board, make_records):
+def test_matched_controls_were_shown_with_a_verdict_too(board, make_records):
     settings = {RATIOS_OF: "Mine s (p=2.0)"}
     write_pack(make_records("Random", YOURS, role="control", settings=settings), board / "records")
     write_pack(make_records("Dense", YOURS, level="dense", kind="dense", role="reference"), board / "records")
