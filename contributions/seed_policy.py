@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 
 from prunemark.benchmark.trial.plan import Trial
-from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
+from prunemark.leaderboard.inference.interim import INTERIM_SEEDS, FINAL_SEEDS
 from prunemark.records.record import Record
 
 LevelKey = tuple[str, str, str]  # track, setup, level
@@ -38,7 +38,7 @@ def planned_seeds(trials: Iterable[Trial]) -> dict[LevelKey, set[int]]:
 
 def outgrown(there: Seeds, brought: Seeds) -> list[str]:
     """The tables that would come to have other seeds than they may, in words: where, from how many, to how many."""
-    first, second = FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
+    first, second = INTERIM_SEEDS, FINAL_SEEDS
     found = []
     for place, before in there.items():
         after = before | brought.get(place, set())

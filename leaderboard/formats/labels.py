@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, seeds_in_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
-from prunemark.leaderboard.standings.table import Row, Table, at_first_look
+from prunemark.leaderboard.standings.table import Row, Table, at_interim
 
 COLUMNS = {
     "method": "Method",
@@ -124,7 +124,7 @@ def verdict_words(row: Row, table: Table) -> str:
         return f"no test ({seeds_in_words(len(table.seeds))})"
     if row.verdict.evidence == "screening":
         return "screening only"
-    first = ", first look" if at_first_look(row, table) else ""
+    first = ", first look" if at_interim(row, table) else ""
     if row.verdict.word == "undetermined" and not first:
         needed = row.verdict.needed_seeds
         enough = needed is not None and needed <= len(row.seeds)
@@ -153,7 +153,7 @@ def caption(table: Table, *, timed: bool = True) -> str:
         f"Conditional on {conditional_on(table)}: {said} are about new seeds (E1).",
         f"Margin {table.margin_pp:g} pp; anchor {table.anchor}.",
         *_families(table),
-        *filter(None, (table.looks, table.prior)),
+        *filter(None, (table.interim, table.prior)),
         *_readings(table, timed),
         *table.notes,
     ]

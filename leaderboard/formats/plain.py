@@ -8,7 +8,7 @@ from typing import Any
 
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
-from prunemark.leaderboard.standings.table import Row, Table, at_first_look
+from prunemark.leaderboard.standings.table import Row, Table, at_interim
 
 
 def plain_rows(tables: Iterable[Table]) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "scope": "track", "track": table.track, "setup": table.setup, "granularity": table.granularity,
         "pattern": table.pattern or None,
         "level": table.level, "method": row.name, "role": row.role,
-        "ranked": not row.why, "first_look": at_first_look(row, table),
+        "ranked": not row.why, "first_look": at_interim(row, table),
         "seeds": len(row.seeds), "seed_list": list(row.seeds), "conditional_on": labels.conditional_on(table),
         "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
         "accuracy_low_percent": _finite(lowest), "accuracy_high_percent": _finite(highest),

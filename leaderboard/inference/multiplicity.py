@@ -14,12 +14,12 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from prunemark.leaderboard.inference.interim import (
-    FIRST_LOOK_SEEDS,
-    SECOND_LOOK_SEEDS,
-    p_at_first_look,
-    p_equivalent_over_looks,
-    p_over_looks,
-    two_looks,
+    FINAL_SEEDS,
+    INTERIM_SEEDS,
+    combine_interim,
+    p_at_interim,
+    p_equivalent_with_interim,
+    p_with_interim,
 )
 from prunemark.leaderboard.inference.power import needed_seeds
 from prunemark.leaderboard.inference.statistics import (
@@ -43,7 +43,7 @@ class Verdict:
     """What may be said of one method against the anchor, in the family it was judged with.
 
     `p_holm` (two-sided, of a difference) and `p_equivalence_holm` are adjusted for `family` tests, and for
-    two looks if there were two; both are None when the evidence admits no verdict. `within_margin` says
+    two interim looks if there were two; both are None when the evidence admits no verdict. `within_margin` says
     that equivalence was shown, which can also be true of a method that is better or worse, by little.
     `needed_seeds` is the number that would find a difference as large as the margin with power .8 in this
     family, None if no reasonable number would. The interval of `equivalence` is not adjusted.
@@ -111,8 +111,8 @@ def judge(
     *,
     margin_pp: float,
     alpha: float = 0.05,
-    first_looks: Mapping[str, PairedComparison] | None = None,
-    at_first_look: Collection[str] = (),
+    interim: Mapping[str, PairedComparison] | None = None,
+    at_interim: Collection[str] = (),
     withheld: Collection[str] = (),
 ) -> dict[str, Verdict]:
     """The verdict on each method, from its comparison with the anchor (method minus anchor).
@@ -122,33 +122,33 @@ def judge(
     undetermined: neither was shown, or there are fewer than 5 seeds. The families are the comparisons
     that have 5 seeds or more: the others are not tested, so they cost nobody anything.
 
-    `first_looks` holds, for methods that went on from 5 seeds to 10, the comparison on those first 5: both
-    looks then count, by `two_looks`, in the direction of the estimate on all 10. Leave a method out that
-    was planned with 10 seeds from the start. Methods `at_first_look` have those 5 seeds and not yet the others; they
+    `interim` holds, for methods that went on from 5 seeds to 10, the comparison on those first 5: both
+    looks then count, by `combine_interim`, in the direction of the estimate on all 10. Leave a method out that
+    was planned with 10 seeds from the start. Methods `at_interim` have those 5 seeds and not yet the others; they
     are of the same family, and pay for that look alone. Methods that are `withheld` were looked at in other ways:
-    they are screened, not tested (see `looks.withheld`).
+    they are screened, not tested (see `interim.withheld`).
 
-    Raises ValueError for a first look at other numbers of seeds than 5 and 10, a first look at a
+    Raises ValueError for a first interim look at other numbers of seeds than 5 and 10, a first interim look at a
     method that is not in `comparisons`, or a margin that is not positive.
     """
-    looks = dict(first_looks or {})
-    for name, look in looks.items():
-        _check_looks(name, look, comparisons)
-    for name in at_first_look:
-        if name in looks or comparisons[name].seeds != FIRST_LOOK_SEEDS:
-            raise ValueError(f"{name} is not at the first of two looks: that is one of {FIRST_LOOK_SEEDS} seeds")
+    firsts = dict(interim or {})
+    for name, first in firsts.items():
+        _check_interim(name, first, comparisons)
+    for name in at_interim:
+        if name in firsts or comparisons[name].seeds != INTERIM_SEEDS:
+            raise ValueError(f"{name} is not at the first of two looks: that is one of {INTERIM_SEEDS} seeds")
     tested = [name for name, c in comparisons.items() if c.seeds >= VERDICT_SEEDS and name not in withheld]
     equivalences = {name: tost(c, margin_pp, alpha=alpha) for name, c in comparisons.items()}
 
     def p_different(name: str) -> float:
-        alone = name in at_first_look
-        return p_at_first_look(comparisons[name]) if alone else p_over_looks(comparisons[name], looks.get(name))
+        alone = name in at_interim
+        return p_at_interim(comparisons[name]) if alone else p_with_interim(comparisons[name], firsts.get(name))
 
     def p_equivalent(name: str) -> float:
-        if name in at_first_look:
-            return two_looks(equivalences[name].p)
-        first = looks.get(name)
-        return p_equivalent_over_looks(equivalences[name].p, tost(first, margin_pp).p if first else None)
+        if name in at_interim:
+            return combine_interim(equivalences[name].p)
+        first = firsts.get(name)
+        return p_equivalent_with_interim(equivalences[name].p, tost(first, margin_pp).p if first else None)
 
     different = holm([p_different(name) for name in tested])
     equal = holm([p_equivalent(name) for name in tested])
@@ -183,14 +183,14 @@ def _compare(
         raise ValueError(f"{a} (A) against {b} (B): {error}") from error
 
 
-def _check_looks(name: str, look: PairedComparison, comparisons: Mapping[str, PairedComparison]) -> None:
+def _check_interim(name: str, first: PairedComparison, comparisons: Mapping[str, PairedComparison]) -> None:
     if name not in comparisons:
         raise ValueError(f"{name} has a first look but no comparison; compared: {', '.join(comparisons)}")
-    seeds = (look.seeds, comparisons[name].seeds)
-    if seeds != (FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS):
+    seeds = (first.seeds, comparisons[name].seeds)
+    if seeds != (INTERIM_SEEDS, FINAL_SEEDS):
         raise ValueError(
             f"{name} was looked at with {seeds[0]} and {seeds[1]} seeds: there are exactly two looks, "
-            f"at {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS}"
+            f"at {INTERIM_SEEDS} and {FINAL_SEEDS}"
         )
 
 

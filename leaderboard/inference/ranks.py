@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, two_looks
+from prunemark.leaderboard.inference.interim import FINAL_SEEDS, INTERIM_SEEDS, combine_interim
 from prunemark.leaderboard.inference.multiplicity import holm
 from prunemark.leaderboard.inference.statistics import Floats, VariancePrior, accuracies, moments
 
@@ -18,7 +18,7 @@ def rank_intervals(
     alpha: float = 0.05,
     prior: VariancePrior | None = None,
     *,
-    looks: bool = False,
+    interim: bool = False,
     withheld: Collection[str] = (),
 ) -> dict[str, tuple[int, int]]:
     """The ranks (lowest, highest) that the evidence leaves open for each method; rank 1 is the best.
@@ -30,8 +30,8 @@ def rank_intervals(
     nothing is separated. Fewer than 8 seeds are computed all the same: whether to show the result
     is for `multiplicity.evidence_level` to say.
 
-    With `looks`, each one-sided p is that of two looks, at the first 5 seeds and at all 10, in the direction of the
-    estimate on all 10: a first look that pointed the other way must not count. Methods that are
+    With `interim`, each one-sided p is that of two interim looks, at the first 5 seeds and at all 10, in the direction
+    of the estimate on all 10: a first interim look that pointed the other way must not count. Methods that are
     `withheld` are compared with none and have no rank: the others are ranked among themselves. Raises ValueError as
     `paired_t` does, and for looks at other numbers of seeds.
     """
@@ -44,11 +44,13 @@ def rank_intervals(
     first, second = np.array(pairs).T
     differences = table[first] - table[second]  # (pairs, seeds)
     p_values = _one_sided(differences, quantum_percent, prior)
-    if looks:
-        if table.shape[1] != SECOND_LOOK_SEEDS:
-            raise ValueError(f"two looks are at {FIRST_LOOK_SEEDS} and {SECOND_LOOK_SEEDS} seeds, not {table.shape[1]}")
-        early = _one_sided(differences[:, :FIRST_LOOK_SEEDS], quantum_percent, prior)
-        p_values = [two_looks(first, last) if last < 0.5 else 1.0 for first, last in zip(early, p_values, strict=True)]
+    if interim:
+        if table.shape[1] != FINAL_SEEDS:
+            raise ValueError(f"two looks are at {INTERIM_SEEDS} and {FINAL_SEEDS} seeds, not {table.shape[1]}")
+        early = _one_sided(differences[:, :INTERIM_SEEDS], quantum_percent, prior)
+        p_values = [
+            combine_interim(first, last) if last < 0.5 else 1.0 for first, last in zip(early, p_values, strict=True)
+        ]
     adjusted = holm(p_values)
     for (winner, loser), p in zip([*pairs, *((b, a) for a, b in pairs)], adjusted, strict=True):
         if p <= alpha:

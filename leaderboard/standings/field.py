@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
+from prunemark.leaderboard.inference.interim import FINAL_SEEDS, INTERIM_SEEDS
 from prunemark.leaderboard.standings.competitors import (
     DISQUALIFIED,
     FAILED,
@@ -29,7 +29,7 @@ Shown = Mapping[TableKey, Collection[int]]
 def place_of(
     track: str, setup: str, level: str, name: str, source_sha256: str, settings: Mapping[str, Any]
 ) -> TableKey:
-    """What looks are counted by: a method's code and settings in one table, whatever it is called beside others."""
+    """What interim looks are counted by: a method's code and settings in one table, whatever its name is there."""
     return track, setup, level, name.partition(" (")[0], source_sha256, canonical_json(dict(settings))
 
 
@@ -125,11 +125,11 @@ def compared_on(c: MethodResults, seeds: Sequence[int]) -> tuple[int, ...]:
     """The seeds on which a competitor is compared with the anchor, which has all of `seeds`.
 
     Those are all; where the anchor was looked at twice, the first five for a competitor that was run on just these.
-    One whose later runs failed, or do not count, is partial: a first look must not be what is left of a second.
+    One whose later runs failed, or do not count, is partial: a first interim look must not be what is left of a second.
     """
-    first, later = tuple(seeds[:FIRST_LOOK_SEEDS]), seeds[FIRST_LOOK_SEEDS:]
+    first, later = tuple(seeds[:INTERIM_SEEDS]), seeds[INTERIM_SEEDS:]
     ran_first_alone = all(seed in c.counted for seed in first) and not any(seed in c.records for seed in later)
-    return first if len(seeds) == SECOND_LOOK_SEEDS and ran_first_alone else tuple(seeds)
+    return first if len(seeds) == FINAL_SEEDS and ran_first_alone else tuple(seeds)
 
 
 def objection(anchor: MethodResults, other: MethodResults, setup: str, seeds: Sequence[int]) -> str | None:

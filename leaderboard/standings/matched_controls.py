@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS
+from prunemark.leaderboard.inference.interim import FINAL_SEEDS, INTERIM_SEEDS
 from prunemark.leaderboard.inference.multiplicity import Verdict, judge
 from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t
 from prunemark.leaderboard.standings.competitors import MethodResults
@@ -22,13 +22,13 @@ class MatchedControl:
     """The method whose ratios a control has, and the verdict on the method (method minus control).
 
     `withheld` says why there is no verdict, where earlier releases showed the control with other numbers of seeds.
-    `at_first_look` says that the two have only the first five of the table's ten seeds so far.
+    `at_interim` says that the two have only the first five of the table's ten seeds so far.
     """
 
     method: str
     verdict: Verdict
     withheld: str = ""
-    at_first_look: bool = False
+    at_interim: bool = False
 
 
 def judge_matched_controls(
@@ -44,9 +44,9 @@ def judge_matched_controls(
     """By the control's name. Left out is a control with which the setup does not hold, or that lacks seeds.
 
     Both are compared on the seeds of the table, `anchor_seeds`, as the ranked are: on all of them, or on the first five
-    of ten where one of the two was run on just these, which is a first look and pays for it. On a seed on which the
-    method failed it counts at chance; where that left no layer ratios, the control lacks the seed.
-    `peeked` says of a control, and a number of seeds, why it may have no verdict with so many; "" if it may.
+    of ten where one of the two was run on just these, which is a first interim look and pays for it. On a seed on which
+    the method failed it counts at chance; where that left no layer ratios, the control lacks the seed. `peeked` says of
+    a control, and a number of seeds, why it may have no verdict with so many; "" if it may.
     """
     others = [c for c in competitors if not c.matched_to]
     methods_of: dict[str, MethodResults] = {}
@@ -63,14 +63,14 @@ def judge_matched_controls(
             continue
         a, b = method.scores(seeds), control.scores(seeds)
         comparisons[control.name] = paired_t(a, b, quantum_percent=quantum_percent, prior=prior)
-        if len(seeds) == SECOND_LOOK_SEEDS:
-            early = slice(FIRST_LOOK_SEEDS)
+        if len(seeds) == FINAL_SEEDS:
+            early = slice(INTERIM_SEEDS)
             first[control.name] = paired_t(a[early], b[early], quantum_percent=quantum_percent, prior=prior)
         methods_of[control.name] = method
     by_name = {c.name: c for c in competitors}
     withheld = {name: why for name, c in comparisons.items() if (why := peeked(by_name[name], c.seeds))}
     at_first = [name for name, c in comparisons.items() if c.seeds < len(anchor_seeds)]
-    verdicts = judge(comparisons, margin_pp=margin_pp, first_looks=first, at_first_look=at_first, withheld=withheld)
+    verdicts = judge(comparisons, margin_pp=margin_pp, interim=first, at_interim=at_first, withheld=withheld)
     return {
         n: MatchedControl(methods_of[n].name, verdict, withheld.get(n, ""), n in at_first)
         for n, verdict in verdicts.items()
@@ -85,7 +85,7 @@ def matched_control_in_words(control: MatchedControl) -> str:
     said = f"a control: beside it {control.method}, with the same layer ratios, is at {difference}"
     if verdict.p_holm is None:
         return f"{said}; {control.withheld}" if control.withheld else said
-    word = f"{verdict.word}, first look" if control.at_first_look else verdict.word
+    word = f"{verdict.word}, first look" if control.at_interim else verdict.word
     # a p for what is claimed: of equivalence it is that of the two one-sided tests
     p = verdict.p_equivalence_holm if verdict.word == "equivalent" else verdict.p_holm
     return f"{said}, {word} (p {p:.3g}, Holm over {verdict.family} such controls)"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from prunemark.leaderboard.inference import families
 from prunemark.leaderboard.inference.crossed import AcrossTracks, across_tracks
 from prunemark.leaderboard.inference.families import FamilyField, OverFamilies
-from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, p_equivalent_over_looks, p_over_looks
+from prunemark.leaderboard.inference.interim import INTERIM_SEEDS, p_equivalent_with_interim, p_with_interim
 from prunemark.leaderboard.inference.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm, seeds_in_words
 from prunemark.leaderboard.inference.statistics import PairedComparison
 from prunemark.leaderboard.standings.table import Table
@@ -71,7 +71,7 @@ class Overall:
 
 @dataclass(frozen=True)
 class _Tested:
-    """A method over tracks: at the last look, at the first one if there were two, and why it gets no verdict if so."""
+    """A method over tracks: at the last interim look, at the first one if there were two, and why it has no verdict."""
 
     method: Contender
     per_track: Mapping[str, PairedComparison]
@@ -112,9 +112,9 @@ def _test(method: Contender, tracks: Sequence[Unit]) -> _Tested:
     if lacks:
         return _Tested(method, per_track, lacks, None, None, "")
     first = None
-    if any(track.two_looks for track in tracks):
-        # of a track with other numbers of seeds, all of them: both looks are sound, whatever they share
-        early = {t.id: t.compare(method.rows[t.id].values(), FIRST_LOOK_SEEDS if t.two_looks else None) for t in tracks}
+    if any(track.has_interim for track in tracks):
+        # of a track with other numbers of seeds, all of them: both interim looks are sound, whatever they share
+        early = {t.id: t.compare(method.rows[t.id].values(), INTERIM_SEEDS if t.has_interim else None) for t in tracks}
         first = across_tracks(early, margins)
     return _Tested(method, per_track, "", across_tracks(per_track, margins), first, _screened(method, tracks))
 
@@ -131,10 +131,10 @@ def _screened(method: Contender, tracks: Sequence[Unit]) -> str:
 
 def _rows(tested: Sequence[_Tested], tracks: int, over: FamilyField | None) -> tuple[OverallRow, ...]:
     judged = {each.method.name: (each.last, each.first) for each in tested if each.last and not each.screened}
-    different = holm([p_over_looks(*looks) for looks in judged.values()])
+    different = holm([p_with_interim(*both) for both in judged.values()])
     equal = holm(
         [
-            p_equivalent_over_looks(last.p_equivalent, first.p_equivalent if first else None)
+            p_equivalent_with_interim(last.p_equivalent, first.p_equivalent if first else None)
             for last, first in judged.values()
         ]
     )
@@ -181,8 +181,8 @@ def _over_families(tested: Sequence[_Tested], tracks: Sequence[Unit]) -> FamilyF
 
 
 def _seeds(track: Unit) -> str:
-    """With how many seeds a track counts, and whether it is judged at two looks."""
-    return f"{track.id} {len(track.seeds)}{' (two looks)' if track.two_looks else ''}"
+    """With how many seeds a track counts, and whether it is judged at two interim looks."""
+    return f"{track.id} {len(track.seeds)}{' (two looks)' if track.has_interim else ''}"
 
 
 def _statement(tracks: Sequence[Unit], left_out: Sequence[str], rows: Sequence[OverallRow]) -> str:

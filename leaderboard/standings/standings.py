@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunemark.leaderboard.inference.crossed import CrossedComparison, correctness_difference, crossed_t
-from prunemark.leaderboard.inference.interim import FIRST_LOOK_SEEDS, SECOND_LOOK_SEEDS, p_at_first_look, p_over_looks
+from prunemark.leaderboard.inference.interim import FINAL_SEEDS, INTERIM_SEEDS, p_at_interim, p_with_interim
 from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, VERDICT_SEEDS, Verdict, against_anchor, holm, judge
 from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.inference.statistics import VariancePrior
@@ -42,37 +42,37 @@ def stand(
     """The standings of one field.
 
     `scores` are accuracies in percent, shape (seeds,), of every method, in order of the seeds; `correct` is shape
-    (seeds, examples), of those with results on all their seeds. With exactly ten seeds both looks are charged for: the
-    first five seeds and all ten. A method may then have the first five alone: it is judged at that look, and not
-    ranked. Methods that are `withheld` get no verdict, no rank and cost nobody anything.
+    (seeds, examples), of those with results on all their seeds. With exactly ten seeds both interim looks are charged
+    for: the first five seeds and all ten. A method may then have the first five alone: it is judged at that look, and
+    not ranked. Methods that are `withheld` get no verdict, no rank and cost nobody anything.
 
     Raises ValueError for any other number of seeds.
     """
     seeds = len(scores[anchor])
-    looks = seeds == SECOND_LOOK_SEEDS
+    interim = seeds == FINAL_SEEDS
     if seeds < 2 or len(scores) < 2:
         return Standings({}, {}, {})
-    allowed = {seeds, FIRST_LOOK_SEEDS} if looks else {seeds}
+    allowed = {seeds, INTERIM_SEEDS} if interim else {seeds}
     if odd := [name for name, values in scores.items() if len(values) not in allowed]:
         raise ValueError(f"{odd[0]} has {len(scores[odd[0]])} seeds beside the anchor's {seeds}")
     whole = {name: values for name, values in scores.items() if len(values) == seeds}
     comparisons = against_anchor(whole, anchor, quantum_percent=quantum_percent, prior=prior)
     first = None
-    if looks:
-        early = {name: values[:FIRST_LOOK_SEEDS] for name, values in scores.items()}
+    if interim:
+        early = {name: values[:INTERIM_SEEDS] for name, values in scores.items()}
         first = against_anchor(early, anchor, quantum_percent=quantum_percent, prior=prior)
         comparisons |= {name: found for name, found in first.items() if name not in whole}
     verdicts = judge(
         comparisons,
         margin_pp=margin_pp,
-        first_looks={name: found for name, found in first.items() if name in whole} if first else None,
-        at_first_look=scores.keys() - whole,
+        interim={name: found for name, found in first.items() if name in whole} if first else None,
+        at_interim=scores.keys() - whole,
         withheld=withheld,
     )
     ranks: dict[str, tuple[int, int]] = {}
     if seeds >= RANK_SEEDS and len(whole.keys() - set(withheld)) > 1:
-        ranks = rank_intervals(whole, quantum_percent, prior=prior, looks=looks, withheld=withheld)
-    crossed = generalising(correct, anchor, looks=looks, withheld=withheld)
+        ranks = rank_intervals(whole, quantum_percent, prior=prior, interim=interim, withheld=withheld)
+    crossed = generalising(correct, anchor, interim=interim, withheld=withheld)
     return Standings(verdicts, ranks, {name: _also_for_seeds(c, verdicts[name]) for name, c in crossed.items()})
 
 
@@ -87,17 +87,18 @@ def _also_for_seeds(crossed: CrossedComparison, verdict: Verdict) -> CrossedComp
 
 
 def generalising(
-    correct: Mapping[str, Correctness], anchor: str, *, looks: bool = False, withheld: Collection[str] = ()
+    correct: Mapping[str, Correctness], anchor: str, *, interim: bool = False, withheld: Collection[str] = ()
 ) -> dict[str, CrossedComparison]:
     """Every method against the anchor for new seeds and new images (E2), with Holm over this family.
 
-    `p_holm` stays None with fewer than 5 seeds and for methods that are `withheld`. With `looks`, both looks are
-    charged for, in the direction of the estimate on all seeds; of a method with the first five seeds, that look alone.
+    `p_holm` stays None with fewer than 5 seeds and for methods that are `withheld`. With `interim`, both interim looks
+    are charged for, in the direction of the estimate on all seeds; of a method with the first five seeds, that look
+    alone.
     """
     if anchor not in correct or min(correct[anchor].shape) < 2:
         return {}
     seeds, examples = correct[anchor].shape
-    allowed = {(seeds, examples), (FIRST_LOOK_SEEDS, examples)} if looks else {(seeds, examples)}
+    allowed = {(seeds, examples), (INTERIM_SEEDS, examples)} if interim else {(seeds, examples)}
     found = {
         name: crossed_t(correctness_difference(values, correct[anchor][: len(values)]))
         for name, values in correct.items()
@@ -106,8 +107,8 @@ def generalising(
 
     def p(name: str) -> float:
         if len(correct[name]) < seeds:
-            return p_at_first_look(found[name])
-        return p_over_looks(found[name], _first(correct[name], correct[anchor]) if looks else None)
+            return p_at_interim(found[name])
+        return p_with_interim(found[name], _first(correct[name], correct[anchor]) if interim else None)
 
     tested = [name for name, c in found.items() if c.seeds >= VERDICT_SEEDS and name not in withheld]
     raw = [p(name) for name in tested]
@@ -116,4 +117,4 @@ def generalising(
 
 
 def _first(values: Correctness, anchor: Correctness) -> CrossedComparison:
-    return crossed_t(correctness_difference(values[:FIRST_LOOK_SEEDS], anchor[:FIRST_LOOK_SEEDS]))
+    return crossed_t(correctness_difference(values[:INTERIM_SEEDS], anchor[:INTERIM_SEEDS]))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from prunemark.leaderboard.inference.crossed import CrossedComparison
-from prunemark.leaderboard.inference.interim import looks_in_words, withheld
+from prunemark.leaderboard.inference.interim import interim_in_words, withheld
 from prunemark.leaderboard.inference.multiplicity import Verdict, evidence_level
 from prunemark.leaderboard.inference.statistics import VariancePrior, student_interval
 from prunemark.leaderboard.standings import field
@@ -62,7 +62,7 @@ class Row:
 class Table:
     """The standings of one track, setup and level, with what its statements rest on.
 
-    `levels` are all levels of the track, `family` its dataset x network family. `looks`, `prior` and `notes` are
+    `levels` are all levels of the track, `family` its dataset x network family. `interim`, `prior` and `notes` are
     sentences for the caption, `release` is whose field it is; each is "" (or empty) where there is nothing to say.
     `variance_prior` is the prior that the tests used, `pattern` that of an N:M track.
     """
@@ -82,7 +82,7 @@ class Table:
     holds: str | None
     one_base: bool
     examples: int
-    looks: str = ""
+    interim: str = ""
     prior: str = ""
     variance_prior: VariancePrior | None = None
     notes: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ class Table:
         return sum(row.verdict is not None and row.verdict.p_holm is not None for row in self.ranked)
 
 
-def at_first_look(row: Row, table: Table) -> bool:
+def at_interim(row: Row, table: Table) -> bool:
     """Whether a ranked row has only the first five of the table's ten seeds so far."""
     return not row.why and len(row.seeds) < len(table.seeds)
 
@@ -155,7 +155,7 @@ def make_table(
         float(terms["margin_pp"]), seeds, _in_order(rows),
         tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
         field.holding_setup(ranked, seeds, first.setup), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
-        looks_in_words(len(seeds), some_at_first), _prior_in_words(prior), prior, _notes(anchor, candidates), release,
+        interim_in_words(len(seeds), some_at_first), _prior_in_words(prior), prior, _notes(anchor, candidates), release,
         str(terms.get("pattern") or ""),
     )  # fmt: skip
 

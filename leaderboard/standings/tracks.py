@@ -13,9 +13,9 @@ from statistics import fmean
 
 import numpy as np
 
-from prunemark.leaderboard.inference.interim import SECOND_LOOK_SEEDS
+from prunemark.leaderboard.inference.interim import FINAL_SEEDS
 from prunemark.leaderboard.inference.statistics import Floats, PairedComparison, paired_t
-from prunemark.leaderboard.standings.table import Row, Table, at_first_look
+from prunemark.leaderboard.standings.table import Row, Table, at_interim
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Unit:
         return {t.level for t in self.tables} == set(self.tables[0].levels) and len(self.seeds) > 1
 
     @property
-    def two_looks(self) -> bool:
-        """Whether it is judged at two looks."""
-        return len(self.seeds) == SECOND_LOOK_SEEDS
+    def has_interim(self) -> bool:
+        """Whether it is judged at two interim looks."""
+        return len(self.seeds) == FINAL_SEEDS
 
     @property
     def margin_pp(self) -> float:
@@ -73,7 +73,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Contender:
-    """One method: its rows that are ranked on all seeds, by track and level; on those in `early` a first look."""
+    """One method: its rows that are ranked on all seeds, by track and level; `early` are tracks at an interim look."""
 
     name: str
     rows: Mapping[str, Mapping[str, Row]]
@@ -115,7 +115,7 @@ def contenders(tracks: Sequence[Unit]) -> list[Contender]:
     early: dict[object, set[str]] = {}
     for table, row in entries:
         key = (_code(row), row.name if _code(row) in ambiguous else "")
-        if at_first_look(row, table):
+        if at_interim(row, table):
             early.setdefault(key, set()).add(table.track)
             continue
         rows.setdefault(key, {}).setdefault(table.track, {})[table.level] = row

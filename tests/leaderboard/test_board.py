@@ -267,8 +267,8 @@ def test_ten_seeds_are_two_looks_and_the_table_says_so(make_records):
     mine = [x + shift for x, shift in zip(2 * ANCHOR, [0.4, 0.2, 0.8, 0, 0.6] * 2, strict=True)]
     found = table(make_records("L1-norm", 2 * ANCHOR), make_records("Mine", mine))
     verdict = row(found, "Mine").verdict
-    assert verdict.comparison.p_two_sided < verdict.p_holm and "two looks, 5 and 10 seeds" in found.looks
-    assert table(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER)).looks == ""
+    assert verdict.comparison.p_two_sided < verdict.p_holm and "two looks, 5 and 10 seeds" in found.interim
+    assert table(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER)).interim == ""
 
 
 def test_the_prior_of_a_track_moderates_its_tests(make_records):

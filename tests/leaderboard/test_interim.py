@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from prunemark.leaderboard.inference.interim import (
-    looks_in_words,
-    p_equivalent_over_looks,
-    p_over_looks,
-    two_looks,
+    combine_interim,
+    interim_in_words,
+    p_equivalent_with_interim,
+    p_with_interim,
     withheld,
 )
 from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t
@@ -23,10 +23,10 @@ def compare(differences: NDArray[np.float64]) -> PairedComparison:
 
 
 def test_two_looks() -> None:
-    assert two_looks(0.008, 0.5) == pytest.approx(0.04)
-    assert two_looks(0.5, 0.032) == pytest.approx(0.04)
-    assert two_looks(0.008) == pytest.approx(0.04)
-    assert two_looks(0.9, 0.9) == 1
+    assert combine_interim(0.008, 0.5) == pytest.approx(0.04)
+    assert combine_interim(0.5, 0.032) == pytest.approx(0.04)
+    assert combine_interim(0.008) == pytest.approx(0.04)
+    assert combine_interim(0.9, 0.9) == 1
 
 
 def test_two_looks_keep_the_type_one_error() -> None:
@@ -34,7 +34,7 @@ def test_two_looks_keep_the_type_one_error() -> None:
     errors, uncorrected = [], []
     for differences in generator.normal(0, 0.2, (2000, 10)):
         first, second = compare(differences[:5]), compare(differences)
-        errors.append(two_looks(first.p_two_sided, second.p_two_sided) <= 0.05)
+        errors.append(combine_interim(first.p_two_sided, second.p_two_sided) <= 0.05)
         uncorrected.append(min(first.p_two_sided, second.p_two_sided) <= 0.05)
     assert 0.03 <= np.mean(errors) <= 0.06
     assert np.mean(uncorrected) > 0.07
@@ -43,18 +43,18 @@ def test_two_looks_keep_the_type_one_error() -> None:
 def test_each_side_is_counted_by_itself() -> None:
     steady = np.array([0.3, 0.1, 0.2, 0.25, 0.15, 0.3, 0.1, 0.2, 0.25, 0.15])
     first, last = compare(steady[:5]), compare(steady)
-    assert p_over_looks(last, None) == last.p_two_sided
-    assert p_over_looks(last, first) == pytest.approx(two_looks(first.p_two_sided, last.p_two_sided))
-    assert p_over_looks(compare(-steady), compare(-steady[:5])) == pytest.approx(p_over_looks(last, first))
+    assert p_with_interim(last, None) == last.p_two_sided
+    assert p_with_interim(last, first) == pytest.approx(combine_interim(first.p_two_sided, last.p_two_sided))
+    assert p_with_interim(compare(-steady), compare(-steady[:5])) == pytest.approx(p_with_interim(last, first))
     turned = compare(np.array([*steady[:5], *(-4 * steady[5:])]))
-    assert turned.difference_pp < 0 and p_over_looks(turned, first) > 0.1
+    assert turned.difference_pp < 0 and p_with_interim(turned, first) > 0.1
 
 
 def test_equivalence_has_to_be_shown_on_all_seeds_too() -> None:
-    assert p_equivalent_over_looks(0.03, None) == 0.03
-    assert p_equivalent_over_looks(0.03, 0.004) == pytest.approx(0.03)  # alone, the first look would give .02
-    assert p_equivalent_over_looks(0.04, 0.5) == pytest.approx(0.05)
-    assert p_equivalent_over_looks(0.7, 0.001) == 0.7
+    assert p_equivalent_with_interim(0.03, None) == 0.03
+    assert p_equivalent_with_interim(0.03, 0.004) == pytest.approx(0.03)  # alone, the first look would give .02
+    assert p_equivalent_with_interim(0.04, 0.5) == pytest.approx(0.05)
+    assert p_equivalent_with_interim(0.7, 0.001) == 0.7
 
 
 def test_the_two_looks_are_at_five_and_ten_and_all_others_are_withheld() -> None:
@@ -71,13 +71,13 @@ def test_looks_that_gave_no_verdict_or_added_no_seeds_cost_nothing() -> None:
 
 
 def test_ten_seeds_are_said_to_be_two_looks() -> None:
-    assert looks_in_words(8) == looks_in_words(5) == ""
-    assert "two looks, 5 and 10 seeds" in looks_in_words(10)
+    assert interim_in_words(8) == interim_in_words(5) == ""
+    assert "two looks, 5 and 10 seeds" in interim_in_words(10)
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.5, math.nan])
 def test_what_is_no_probability_is_refused(wrong: float) -> None:
     with pytest.raises(ValueError, match="p-value must lie"):
-        two_looks(wrong)
+        combine_interim(wrong)
     with pytest.raises(ValueError, match="p-value must lie"):
-        two_looks(0.5, wrong)
+        combine_interim(0.5, wrong)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.inference.interim import two_looks
+from prunemark.leaderboard.inference.interim import combine_interim
 from prunemark.leaderboard.inference.multiplicity import (
     Verdict,
     against_anchor,
@@ -148,8 +148,8 @@ def test_two_looks_are_charged_for() -> None:
     differences = [0.30, 0.05, 0.31, 0.02, 0.22, 0.01, 0.33, -0.05, 0.12, -0.20]
     second, first = against_zero(differences), against_zero(differences[:5])
     once = judge({"a": second}, margin_pp=MARGIN)["a"]
-    twice = judge({"a": second}, margin_pp=MARGIN, first_looks={"a": first})["a"]
-    assert twice.p_holm == pytest.approx(two_looks(first.p_two_sided, second.p_two_sided))
+    twice = judge({"a": second}, margin_pp=MARGIN, interim={"a": first})["a"]
+    assert twice.p_holm == pytest.approx(combine_interim(first.p_two_sided, second.p_two_sided))
     assert once.p_holm is not None and twice.p_holm is not None and once.p_holm < twice.p_holm
     assert once.p_equivalence_holm is not None and twice.p_equivalence_holm is not None
     assert once.p_equivalence_holm < twice.p_equivalence_holm
@@ -159,8 +159,8 @@ def test_two_looks_are_charged_for() -> None:
 def test_a_first_look_that_the_second_reverses_decides_nothing(sign: int) -> None:
     differences = sign * np.array([0.1, 0.1, 0.1, 0.1, 0.1, -0.9, 0.2, -0.8, 0.1, -0.1])
     first, second = against_zero(differences[:5].tolist()), against_zero(differences.tolist())
-    assert two_looks(first.p_two_sided, second.p_two_sided) < 1e-3
-    verdict = judge({"a": second}, margin_pp=0.01, first_looks={"a": first})["a"]
+    assert combine_interim(first.p_two_sided, second.p_two_sided) < 1e-3
+    verdict = judge({"a": second}, margin_pp=0.01, interim={"a": first})["a"]
     assert verdict.word == "undetermined"
 
 
@@ -168,19 +168,19 @@ def test_nothing_is_equivalent_that_lies_outside_the_margin_on_all_seeds() -> No
     """Random against L1-norm on digits-mlp7@2, 90 %: at chance on nine seeds of ten, and at 42 % on one."""
     random, l1_norm = [9.4] * 7 + [42.0] + [9.4] * 2, [9.6] * 10
     first, last = (paired_t(random[:n], l1_norm[:n], quantum_percent=0.2) for n in (5, 10))
-    assert two_looks(tost(first, 1.0).p, tost(last, 1.0).p) < 0.001 and tost(last, 1.0).p > 0.7
-    verdict = judge({"random": last}, margin_pp=1.0, first_looks={"random": first})["random"]
+    assert combine_interim(tost(first, 1.0).p, tost(last, 1.0).p) < 0.001 and tost(last, 1.0).p > 0.7
+    verdict = judge({"random": last}, margin_pp=1.0, interim={"random": first})["random"]
     assert verdict.word == "undetermined" and not verdict.within_margin
     assert verdict.p_equivalence_holm == pytest.approx(tost(last, 1.0).p)
-    assert judge({"random": first}, margin_pp=1.0, at_first_look=["random"])["random"].within_margin
+    assert judge({"random": first}, margin_pp=1.0, at_interim=["random"])["random"].within_margin
 
 
 def test_there_are_exactly_two_looks_at_five_and_ten() -> None:
     seven, five = against_zero([0.1] * 7), against_zero([0.1] * 5)
     with pytest.raises(ValueError, match="looked at with 5 and 7 seeds: there are exactly two looks"):
-        judge({"a": seven}, margin_pp=MARGIN, first_looks={"a": five})
+        judge({"a": seven}, margin_pp=MARGIN, interim={"a": five})
     with pytest.raises(ValueError, match="b has a first look but no comparison; compared: a"):
-        judge({"a": seven}, margin_pp=MARGIN, first_looks={"b": five})
+        judge({"a": seven}, margin_pp=MARGIN, interim={"b": five})
 
 
 def test_the_anchor_must_be_in_the_field() -> None:

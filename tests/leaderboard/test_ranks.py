@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.inference.interim import two_looks
+from prunemark.leaderboard.inference.interim import combine_interim
 from prunemark.leaderboard.inference.multiplicity import holm
 from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.inference.statistics import VariancePrior, moments, paired_t
@@ -48,18 +48,18 @@ def test_ranks_that_nothing_separates() -> None:
 @fixed
 def test_ranks_are_those_of_the_paired_t_pair_by_pair(seed: int, seeds: int, moderated: bool) -> None:
     """All pairs are compared at once; to the last bit it is what one pair after the other gives."""
-    prior, looks = VariancePrior(4, 0.1) if moderated else None, seeds == 10
+    prior, interim = VariancePrior(4, 0.1) if moderated else None, seeds == 10
     scores = field(np.random.default_rng(seed), [93, 93.1, 93.2, 93.5, 93.5], seeds)
     p_values = {}
     for a, b in permutations(scores, 2):
         last = paired_t(scores[a], scores[b], quantum_percent=QUANTUM, prior=prior)
         first = paired_t(scores[a][:5], scores[b][:5], quantum_percent=QUANTUM, prior=prior)
         p_values[a, b] = last.p_greater
-        if looks:
-            p_values[a, b] = two_looks(first.p_greater, last.p_greater) if last.p_greater < 0.5 else 1.0
+        if interim:
+            p_values[a, b] = combine_interim(first.p_greater, last.p_greater) if last.p_greater < 0.5 else 1.0
     better = [pair for pair, p in zip(p_values, holm(list(p_values.values())), strict=True) if p <= 0.05]
     expected = {m: (1 + sum(loser == m for _, loser in better), 5 - sum(m == w for w, _ in better)) for m in scores}
-    assert rank_intervals(scores, QUANTUM, prior=prior, looks=looks) == expected
+    assert rank_intervals(scores, QUANTUM, prior=prior, interim=interim) == expected
     differences = np.array([scores["m0"] - scores["m1"], scores["m2"] - scores["m3"]])
     batch = moments(differences, quantum_percent=QUANTUM, prior=prior)
     for row, (a, b) in enumerate([("m0", "m1"), ("m2", "m3")]):
@@ -92,7 +92,7 @@ def test_a_prior_reaches_every_pair() -> None:
 def test_ranks_over_two_looks_want_ten_seeds_and_the_same_for_all() -> None:
     scores = field(np.random.default_rng(1), [93, 91], 8)
     with pytest.raises(ValueError, match="two looks are at 5 and 10 seeds, not 8"):
-        rank_intervals(scores, QUANTUM, looks=True)
+        rank_intervals(scores, QUANTUM, interim=True)
     with pytest.raises(ValueError, match="m0 has 8 seeds and b has 3"):
         rank_intervals({**scores, "b": [1.0, 2.0, 3.0]}, QUANTUM)
 
@@ -122,6 +122,6 @@ def test_rank_intervals_cover_the_true_ranks(means: list[float]) -> None:
 def test_a_first_look_that_pointed_the_other_way_does_not_rank() -> None:
     """B was far below A on five seeds, and is above it on all ten: the first look may not say that A is better."""
     scores = {"A": [98.0] * 10, "B": [97.0, 97.2, 96.8, 97.0, 97.1, 99.8, 99.9, 99.85, 99.8, 99.9]}
-    assert rank_intervals(scores, QUANTUM, looks=True) == {"A": (1, 2), "B": (1, 2)}
+    assert rank_intervals(scores, QUANTUM, interim=True) == {"A": (1, 2), "B": (1, 2)}
     early = {name: values[:5] for name, values in scores.items()}
     assert rank_intervals(early, QUANTUM) == {"A": (1, 1), "B": (2, 2)}

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from prunemark.leaderboard.inference.crossed import correctness_difference, crossed_t
-from prunemark.leaderboard.inference.interim import p_at_first_look, two_looks
+from prunemark.leaderboard.inference.interim import combine_interim, p_at_interim
 from prunemark.leaderboard.inference.multiplicity import against_anchor, holm, judge
 from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.inference.statistics import VariancePrior
@@ -55,13 +55,13 @@ def test_ten_seeds_are_judged_at_both_looks() -> None:
     quantum = 100 / EXAMPLES
     early = {name: values[:5] for name, values in scores.items()}
     first, last = (against_anchor(each, "anchor", quantum_percent=quantum) for each in (early, scores))
-    assert found.verdicts == judge(last, margin_pp=MARGIN, first_looks=first)
-    assert found.ranks == rank_intervals(scores, quantum, looks=True)
+    assert found.verdicts == judge(last, margin_pp=MARGIN, interim=first)
+    assert found.ranks == rank_intervals(scores, quantum, interim=True)
     sides = []
     for name in "ab":
         tests = [crossed_t(correctness_difference(correct[name][:k], correct["anchor"][:k])) for k in (5, 10)]
         assert tests[1].difference_pp > 0
-        sides.append(min(1.0, 2 * two_looks(tests[0].p_greater, tests[1].p_greater)))
+        sides.append(min(1.0, 2 * combine_interim(tests[0].p_greater, tests[1].p_greater)))
     assert [found.generalises[name].p_holm for name in "ab"] == pytest.approx(holm(sides))
     nine = standings({name: values[:9] for name, values in correct.items()})
     assert nine.verdicts == judge(against_anchor({n: v[:9] for n, v in scores.items()}, "anchor",
@@ -135,14 +135,14 @@ def test_a_method_with_the_first_five_of_ten_seeds_is_judged_at_that_look() -> N
     early = {name: values[:5] for name, values in scores.items()}
     first = against_anchor(early, "anchor", quantum_percent=quantum)
     last = against_anchor({n: v for n, v in scores.items() if n != "late"}, "anchor", quantum_percent=quantum)
-    raw = {m: judge({m: last[m]}, margin_pp=MARGIN, first_looks={m: first[m]})[m].p_holm or 0.0 for m in "ab"}
+    raw = {m: judge({m: last[m]}, margin_pp=MARGIN, interim={m: first[m]})[m].p_holm or 0.0 for m in "ab"}
     raw["late"] = min(1.0, first["late"].p_two_sided / 0.2)
     assert [found.verdicts[m].p_holm for m in raw] == holm(list(raw.values()))
     assert found.verdicts["late"].comparison == first["late"] and found.verdicts["late"].family == 3
-    equal = two_looks(found.verdicts["late"].equivalence.p)
-    assert judge({"late": first["late"]}, margin_pp=MARGIN, at_first_look=["late"])["late"].p_equivalence_holm == equal
+    equal = combine_interim(found.verdicts["late"].equivalence.p)
+    assert judge({"late": first["late"]}, margin_pp=MARGIN, at_interim=["late"])["late"].p_equivalence_holm == equal
     assert set(found.ranks) == {"anchor", "a", "b"} and max(high for _, high in found.ranks.values()) == 3
-    alone = generalising({n: correct[n] for n in ("anchor", "late")}, "anchor", looks=True)["late"]
+    alone = generalising({n: correct[n] for n in ("anchor", "late")}, "anchor", interim=True)["late"]
     assert alone.p_holm == min(1.0, alone.p_two_sided / 0.2)
 
 
@@ -154,10 +154,10 @@ def test_a_first_look_is_five_seeds_of_ten_and_of_no_other_number() -> None:
         standings(correct)
     scores = {"anchor": [60.0, 61.0, 62.0, 61.5], "late": [70.0, 71.0, 70.5, 70.1]}
     with pytest.raises(ValueError, match="not at the first of two looks"):
-        judge(against_anchor(scores, "anchor", quantum_percent=0.1), margin_pp=MARGIN, at_first_look=["late"])
+        judge(against_anchor(scores, "anchor", quantum_percent=0.1), margin_pp=MARGIN, at_interim=["late"])
 
 
 def test_a_first_look_pays_what_both_looks_charge_for_it() -> None:
     correct = results(np.random.default_rng(10), 5, anchor=0.6, a=0.63)
     found = crossed_t(correctness_difference(correct["a"], correct["anchor"]))
-    assert p_at_first_look(found) == pytest.approx(min(1.0, 2 * two_looks(min(found.p_greater, found.p_less))))
+    assert p_at_interim(found) == pytest.approx(min(1.0, 2 * combine_interim(min(found.p_greater, found.p_less))))

@@ -33,7 +33,7 @@ def test_the_first_five_of_ten_seeds_are_a_first_look(make_records):
     assert mine.verdict.comparison.difference_pp == pytest.approx(np.mean(BETTER) - np.mean(ANCHOR))
     assert mine.verdict.family == 2 and found.placed == 2 and row(found, "Whole").rank is not None
     assert row(found, "Odd").why == "partial: 5 of the anchor's 10 seeds"
-    assert verdict_words(mine, found) == "better, first look" and "p = min(1, p5/.2). Ranks" in found.looks
+    assert verdict_words(mine, found) == "better, first look" and "p = min(1, p5/.2). Ranks" in found.interim
     assert verdict_words(row(found, "Whole"), found) == "better"
     assert [r.name for r in found.ranked] == ["Mine", "Whole", "L1-norm"]  # by the difference on shared seeds
     place = looked_at(make_records("Mine", BETTER))
