@@ -9,17 +9,17 @@ from typing import Any
 
 from prunemark.leaderboard.inference.statistics import PairedComparison
 from prunemark.leaderboard.site import vega
-from prunemark.leaderboard.site.style import Look
+from prunemark.leaderboard.site.style import Style
 from prunemark.leaderboard.site.urls import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.standings.competitors import FAILED
 from prunemark.leaderboard.standings.table import Row, Table
 
-VERDICT_LOOKS = {
-    "better": Look("better", "var(--better)", "M0,-1L1,.8H-1Z"),
-    "worse": Look("worse", "var(--worse)", "M0,1L-1,-.8H1Z"),
-    "equivalent": Look("equivalent", "var(--ink)", "M-.8,-.8H.8V.8H-.8Z"),
-    "undetermined": Look("undetermined", "var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
+VERDICT_STYLES = {
+    "better": Style("better", "var(--better)", "M0,-1L1,.8H-1Z"),
+    "worse": Style("worse", "var(--worse)", "M0,1L-1,-.8H1Z"),
+    "equivalent": Style("equivalent", "var(--ink)", "M-.8,-.8H.8V.8H-.8Z"),
+    "undetermined": Style("undetermined", "var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
 }
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
 PADDING, WIDEST = 40, 64
@@ -38,7 +38,7 @@ def forest(table: Table) -> Spec | None:
         return None
     ends = [end for row in rows for end in (row["low"], row["high"], *(row["wide"] or ()))]
     domain = [min(*ends, -table.margin_pp), max(*ends, table.margin_pp)]
-    named, names = list(VERDICT_LOOKS), [row["name"] for row in rows]
+    named, styles, names = list(VERDICT_STYLES), list(VERDICT_STYLES.values()), [row["name"] for row in rows]
     middle = at("y", "name", band=0.5)
     colour = at("colour", "word")
     return vega.figure(
@@ -52,8 +52,8 @@ def forest(table: Table) -> Spec | None:
         scales=[
             vega.linear("x", domain, "width"),
             {"name": "y", "type": "band", "domain": names, "range": "height"},
-            {"name": "colour", "type": "ordinal", "domain": named, "range": [v.colour for v in VERDICT_LOOKS.values()]},
-            {"name": "shape", "type": "ordinal", "domain": named, "range": [v.shape for v in VERDICT_LOOKS.values()]},
+            {"name": "colour", "type": "ordinal", "domain": named, "range": [style.colour for style in styles]},
+            {"name": "shape", "type": "ordinal", "domain": named, "range": [style.shape for style in styles]},
         ],
         axes=[
             vega.x_axis(f"difference to {table.anchor}, pp", grid=True, encode=vega.SIGNED),
@@ -122,7 +122,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return front[::-1]
 
 
-def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> Spec | None:
+def frontier(tables: Sequence[Table], styles: Mapping[str, Style], page: str) -> Spec | None:
     """Accuracy against speed-up over all levels: means with intervals, every seed's record, and the Pareto front.
 
     `page` has the records, which a click opens. Methods of one level are drawn side by side. None
@@ -156,7 +156,7 @@ def frontier(tables: Sequence[Table], looks: Mapping[str, Look], page: str) -> S
             vega.linear("x", domain, "width", padding=PADDING)
             | ({"type": "linear", "nice": False} if weights else {"type": "log", "nice": False}),
             vega.linear("y", [min(ends), max(ends)], "height"),
-            *vega.look_scales(names, looks),
+            *vega.style_scales(names, styles),
         ],
         axes=[
             vega.x_axis(title, values=sorted({round(x, 2) for x in xs}), labelOverlap="greedy",

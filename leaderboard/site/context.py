@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from prunemark.leaderboard.formats.citation import standing
-from prunemark.leaderboard.site.style import Look, assign
+from prunemark.leaderboard.site.style import Style, assign
 from prunemark.leaderboard.site.urls import Places, make_places
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.release import Release, before
@@ -23,7 +23,7 @@ FIRST_SHOWN = ("S3.2", "S4.2")
 
 @dataclass(frozen=True)
 class Material:
-    """A board and everything that its pages show. `records` and `methods` by hash; `looks` by name of a row.
+    """A board and everything that its pages show. `records` and `methods` by hash; `styles` by name of a row.
 
     `standing` says in a sentence which release the board is, if any; `releases` are those up to it, first to last.
     """
@@ -32,7 +32,7 @@ class Material:
     records: Mapping[str, Record]
     methods: Mapping[str, MethodFiles]
     places: Places
-    looks: Mapping[str, Look]
+    styles: Mapping[str, Style]
     citation: str
     identifier: str
     standing: str
@@ -82,7 +82,8 @@ def gather(
     identifier: str,
     releases: Sequence[Release] = (),
 ) -> Material:
-    """Names and looks for everything on the board. Records of places that the board does not show are left out.
+    """Names and styles for everything on the board. Records of tracks and setups that the board does not show are left
+    out.
 
     So are releases after the one that the board is: its pages stay what they were.
     """

@@ -119,7 +119,7 @@ def telling_view(material: Material) -> dict[str, Any] | None:
         "recipes": setup_effect.recipes(found[:1], tables, material.records),
         "others": len(found) - 1,
         "anchor": tables[0].anchor,
-        "slopes": slopes(tables, material.looks, found[0].stricter.setup),
+        "slopes": slopes(tables, material.styles, found[0].stricter.setup),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.charts import comparable, word
-from prunemark.leaderboard.site.style import Look
+from prunemark.leaderboard.site.style import Style
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.comparison import HARNESS_SETUPS, ids_where
@@ -21,7 +21,7 @@ GAP = " "
 """A place on the axis between the setups that imply one another and those that admit scratch training."""
 
 
-def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str) -> Spec | None:
+def slopes(tables: Sequence[Table], styles: Mapping[str, Style], setup: str) -> Spec | None:
     """Mean differences to the anchor, in points, over the setups of one track and level; a filled mark is a shown one.
 
     The intervals are those under `setup`. None where nothing is compared.
@@ -59,7 +59,7 @@ def slopes(tables: Sequence[Table], looks: Mapping[str, Look], setup: str) -> Sp
             {"name": "x", "type": "point", "domain": {"signal": "width < 280 ? setups : spaced"}, "range": "width",
              "padding": 0.5},
             vega.linear("y", domain, "height", nice=False),
-            *vega.look_scales(names, looks),
+            *vega.style_scales(names, styles),
         ],
         axes=[
             {"orient": "bottom", "scale": "x", "labelColor": "var(--ink)", "labelOverlap": False,

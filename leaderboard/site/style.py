@@ -1,4 +1,4 @@
-"""How a competitor looks in every figure: the same colour, shape and line on all pages.
+"""How a method is drawn in every figure: the same colour, shape and line on all pages.
 
 Colour is for submissions. The anchor is in the colour of the text, controls and references are grey, so that the
 eye finds what was submitted. Shapes and dashes say the same as colours, for eyes and printers without them.
@@ -25,7 +25,7 @@ SHAPES = {
 
 
 @dataclass(frozen=True)
-class Look:
+class Style:
     """A colour of the style sheet, the outline of a mark in a box from -1 to 1, and the dashes of a line."""
 
     id: str
@@ -34,29 +34,29 @@ class Look:
     dash: tuple[int, ...] = ()
 
 
-ANCHOR = Look("anchor", "var(--ink)", _CIRCLE)
-CONTROL = Look("control", "var(--faint)", "M-.9,-.9L.9,.9M-.9,.9L.9,-.9", (4, 3))
-REFERENCE = Look("reference", "var(--faint)", "M0,-1V1M-1,0H1", (1, 3))
+ANCHOR = Style("anchor", "var(--ink)", _CIRCLE)
+CONTROL = Style("control", "var(--faint)", "M-.9,-.9L.9,.9M-.9,.9L.9,-.9", (4, 3))
+REFERENCE = Style("reference", "var(--faint)", "M0,-1V1M-1,0H1", (1, 3))
 
 
-def legend(rows: Iterable[Row], looks: Mapping[str, Look]) -> list[tuple[Look, str]]:
+def legend(rows: Iterable[Row], styles: Mapping[str, Style]) -> list[tuple[Style, str]]:
     """An entry for each name, in order."""
-    return [(looks[name], name) for name in dict.fromkeys(row.name for row in rows)]
+    return [(styles[name], name) for name in dict.fromkeys(row.name for row in rows)]
 
 
-def assign(tables: Iterable[Table]) -> dict[str, Look]:
-    """A look for the name of every row. Colours come round after six submissions, with other shapes and dashes."""
+def assign(tables: Iterable[Table]) -> dict[str, Style]:
+    """A style for the name of every row. Colours come round after six submissions, with other shapes and dashes."""
     rows = [(table, row) for table in tables for row in (*table.ranked, *table.unranked)]
-    looks: dict[str, Look] = {}
-    looks |= {row.name: CONTROL for _, row in rows if row.role == "control"}
-    looks |= {row.name: REFERENCE for _, row in rows if row.kind != "pruned"}
-    looks |= {row.name: ANCHOR for table, row in rows if row.name == table.anchor}
-    submitted = sorted({row.name for _, row in rows} - set(looks))
-    return looks | {name: _of_number(number) for number, name in enumerate(submitted)}
+    styles: dict[str, Style] = {}
+    styles |= {row.name: CONTROL for _, row in rows if row.role == "control"}
+    styles |= {row.name: REFERENCE for _, row in rows if row.kind != "pruned"}
+    styles |= {row.name: ANCHOR for table, row in rows if row.name == table.anchor}
+    submitted = sorted({row.name for _, row in rows} - set(styles))
+    return styles | {name: _of_number(number) for number, name in enumerate(submitted)}
 
 
-def _of_number(number: int) -> Look:
+def _of_number(number: int) -> Style:
     turn = number // len(COLOURS)
     shapes = tuple(SHAPES.values())
     shape, dash = shapes[(number + turn) % len(shapes)], DASHES[turn % len(DASHES)]
-    return Look(f"{number + 1}", COLOURS[number % len(COLOURS)], shape, dash)
+    return Style(f"{number + 1}", COLOURS[number % len(COLOURS)], shape, dash)

@@ -96,7 +96,7 @@ def setup_view(material: Material, track: str, setup: str) -> dict[str, Any]:
 
 def tally(tables: Sequence[Table]) -> dict[str, int]:
     """How many comparisons with the anchor ended with which verdict."""
-    found = dict.fromkeys(charts.VERDICT_LOOKS, 0)
+    found = dict.fromkeys(charts.VERDICT_STYLES, 0)
     for table in tables:
         for row in table.ranked:
             if row.verdict:

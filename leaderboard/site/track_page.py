@@ -47,10 +47,10 @@ def track_page(material: Material, track: str, setup: str) -> str:
         records_page=records_page,
         levels=[level_view(material, table) for table in tables],
         **over_setups(material, track, setup),
-        frontier=charts.frontier(tables, material.looks, records_page),
-        frontier_legend=legend(drawn, material.looks),
+        frontier=charts.frontier(tables, material.styles, records_page),
+        frontier_legend=legend(drawn, material.styles),
         frontier_with_seeds=len({row.name for row in drawn}) <= charts.MOST_WITH_SEEDS,
-        looks={row.name: material.looks[row.name] for table in tables for row in (*table.ranked, *table.unranked)},
+        styles={row.name: material.styles[row.name] for table in tables for row in (*table.ranked, *table.unranked)},
         anchor=tables[0].anchor,
         margin_pp=tables[0].margin_pp,
         one_lr="retraining_lr" in HARNESS_SETUPS[setup].factors,
@@ -70,7 +70,7 @@ def over_setups(material: Material, track: str, setup: str) -> dict[str, Any]:
     ranked = {row.name for table in shown for row in table.ranked}
     return {
         "telling": level,
-        "slopes": slopes(shown, material.looks, setup) if len(shown) > 1 else None,
+        "slopes": slopes(shown, material.styles, setup) if len(shown) > 1 else None,
         "undrawn": some_of(sorted(ranked - set(shown_in_slopes(shown)))),
     }
 
@@ -91,11 +91,11 @@ def level_view(material: Material, table: Table) -> dict[str, Any]:
         "caption": labels.caption(table),
         "field": table.placed,
         "forest": charts.forest(table),
-        "curves": training_charts.curves(table, material.looks, material.records),
-        "trainability": training_charts.trainability(table, material.looks, material.records, page),
+        "curves": training_charts.curves(table, material.styles, material.records),
+        "trainability": training_charts.trainability(table, material.styles, material.records, page),
         "curves_of": training_charts.choice_in_words(table),
         "with_seeds": len(table.ranked) <= charts.MOST_WITH_SEEDS,
-        "legend": legend(table.ranked, material.looks),
+        "legend": legend(table.ranked, material.styles),
         "anchor": table.anchor,
         "margin_pp": table.margin_pp,
     }
@@ -150,7 +150,7 @@ def common_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
         "page": material.places.method(method) if method else None,
         "flags": row.flags,
         "role": {"control": "control", "reference": "reference"}.get(row.role, ""),
-        "look": material.looks[row.name],
+        "style": material.styles[row.name],
         "records": [
             (seed, material.places.records(table.track, sha256))
             for seed, sha256 in sorted([*zip(row.seeds, row.records, strict=True), *row.uncounted])

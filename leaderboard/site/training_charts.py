@@ -9,7 +9,7 @@ from typing import Any
 
 from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.charts import MOST_WITH_SEEDS, described, word
-from prunemark.leaderboard.site.style import Look
+from prunemark.leaderboard.site.style import Style
 from prunemark.leaderboard.site.urls import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.standings.table import Row, Table
@@ -63,7 +63,7 @@ def _settled(table: Table) -> list[Row]:
     return [row for row, _ in sorted(settled, key=lambda each: -abs(each[1]))]
 
 
-def curves(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record]) -> Spec | None:
+def curves(table: Table, styles: Mapping[str, Style], records: Mapping[str, Record]) -> Spec | None:
     """Validation accuracy over the retraining epochs: the mean of the seeds, with their range.
 
     Vertical rules mark where the anchor's LR drops. At most 40 epochs are drawn. `records` by hash. None without one.
@@ -89,7 +89,7 @@ def curves(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record
         scales=[
             vega.linear("x", [0, max(point["e"] for point in points)], "width", nice=False),
             vega.linear("y", [min(ends), max(ends)], "height"),
-            *vega.look_scales(names, looks),
+            *vega.style_scales(names, styles),
         ],
         axes=[vega.x_axis("retraining epoch", format="d"), vega.y_axis("validation accuracy, %")],
         marks=[
@@ -142,7 +142,7 @@ def _in_words(points: Sequence[Mapping[str, float]]) -> str:
     return f"{points[0]['y']:.1f} % to {points[-1]['y']:.1f} %" if points else "no curve"
 
 
-def trainability(table: Table, looks: Mapping[str, Look], records: Mapping[str, Record], page: str) -> Spec | None:
+def trainability(table: Table, styles: Mapping[str, Style], records: Mapping[str, Record], page: str) -> Spec | None:
     """Final test accuracy against trainability accuracy, both in percent, of all that is ranked: means, and every seed.
 
     Of more than 24 methods only the means are shown. `page` has the records, which a click opens. None where no
@@ -170,7 +170,7 @@ def trainability(table: Table, looks: Mapping[str, Look], records: Mapping[str, 
         scales=[
             vega.linear("x", [min(xs), max(xs)], "width"),
             vega.linear("y", [min(ys), max(ys)], "height"),
-            *vega.look_scales(names, looks),
+            *vega.style_scales(names, styles),
         ],
         axes=[vega.x_axis("trainability, %", grid=True), vega.y_axis("test accuracy, %")],
         marks=[

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prunemark.leaderboard.site.style import Look
+from prunemark.leaderboard.site.style import Style
 
 Spec = dict[str, Any]
 FONT = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
@@ -99,14 +99,14 @@ def _is_rule(encoding: Any) -> bool:
     return isinstance(encoding, dict) or (isinstance(encoding, list) and all(isinstance(e, dict) for e in encoding))
 
 
-def look_scales(names: Sequence[str], looks: Mapping[str, Look]) -> list[Spec]:
+def style_scales(names: Sequence[str], styles: Mapping[str, Style]) -> list[Spec]:
     """Scales from the number of a method in `names` to its name, colour, outline and dashes."""
-    shown = [looks[name] for name in names]
+    shown = [styles[name] for name in names]
     ranges = {
         "name": list(names),
-        "colour": [look.colour for look in shown],
-        "shape": [look.shape for look in shown],
-        "dash": [list(look.dash) for look in shown],
+        "colour": [style.colour for style in shown],
+        "shape": [style.shape for style in shown],
+        "dash": [list(style.dash) for style in shown],
     }
     return [
         {"name": name, "type": "ordinal", "domain": list(range(len(names))), "range": range_}

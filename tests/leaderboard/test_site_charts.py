@@ -116,17 +116,17 @@ def test_the_front_passes_through_its_own_marks_and_never_back(make_records):
 def test_looks_tell_methods_apart_and_do_not_depend_on_order(make_records):
     many = [make_records(f"M{number:02d}", ANCHOR) for number in range(30)]
     (table,) = tables(make_records("L1-norm", ANCHOR), make_records("Random", ANCHOR, role="control"), *many)
-    looks = style.assign([table])
-    assert len(set(looks.values())) == 32
-    assert looks["L1-norm"] == style.ANCHOR and looks["Random"] == style.CONTROL
-    assert style.assign([dataclasses.replace(table, ranked=table.ranked[::-1])]) == looks
+    styles = style.assign([table])
+    assert len(set(styles.values())) == 32
+    assert styles["L1-norm"] == style.ANCHOR and styles["Random"] == style.CONTROL
+    assert style.assign([dataclasses.replace(table, ranked=table.ranked[::-1])]) == styles
 
 
 def test_every_colour_of_a_figure_is_one_of_the_style_sheet(make_records):
     found = switched(make_records)
-    looks = style.assign(found)
-    text = json.dumps([charts.forest(found[0]), charts.frontier(found[:1], looks, "x"),
-                       slope_chart.slopes(found, looks, "S2")])  # fmt: skip
+    styles = style.assign(found)
+    text = json.dumps([charts.forest(found[0]), charts.frontier(found[:1], styles, "x"),
+                       slope_chart.slopes(found, styles, "S2")])  # fmt: skip
     used = set(re.findall(r"var\((--[a-z0-9-]+)\)", text)) | {f"--hue-{n}" for n in range(1, 7)}
     sheet = Path(vega.__file__).parent / "assets" / "site.css"
     declared = set(re.findall(r"(--[a-z0-9-]+):", sheet.read_text()))

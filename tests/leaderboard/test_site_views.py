@@ -85,8 +85,8 @@ def test_rows_that_repeat_others_are_folded_with_a_count(make_record):
         control("Scratch", "scratch training has no base model", "scratch"),
     )  # fmt: skip
     table = dataclasses.replace(table, unranked=unranked)
-    looks, places = style.assign([table]), make_places({table.track: table.setup}, (), (), ())
-    material = SimpleNamespace(looks=looks, places=places, records={}, method_of=lambda row: None)
+    styles, places = style.assign([table]), make_places({table.track: table.setup}, (), (), ())
+    material = SimpleNamespace(styles=styles, places=places, records={}, method_of=lambda row: None)
     found = {fold["what"]: [row["name"] for row in fold["rows"]] for fold in track_page.folds(material, table)}
     assert found == {
         "1 more row of scratch training, with the layer ratios of a method": ["Scratch (layer ratios of A)"],
