@@ -72,11 +72,11 @@ def files(material: Material) -> Iterator[tuple[str, str]]:
     yield urls.METHODS, methods_page(material)
     yield urls.RECORDS, records_index_page(material)
     for name, rows in rows_by_method(material).items():
-        yield material.places.method(name), method_page(material, name, rows)
+        yield material.urls.method(name), method_page(material, name, rows)
     for track, setups in material.by_track.items():
-        yield material.places.entrance(track), entrance_page(material, track)
+        yield material.urls.entrance(track), entrance_page(material, track)
         for setup in setups:
-            yield material.places.track(track, setup), track_page(material, track, setup)
+            yield material.urls.track(track, setup), track_page(material, track, setup)
         yield from record_files(material, track)
     for name, format in DOWNLOADS.items():
         yield name, as_text(material.board, format, identifier=material.identifier)
@@ -86,7 +86,7 @@ def files(material: Material) -> Iterator[tuple[str, str]]:
 
 def entrance_page(material: Material, track: str) -> str:
     """A page that leads on to the first page of a track, for links that name no setup."""
-    to, here = material.places.track(track), material.places.entrance(track)
+    to, here = material.urls.track(track), material.urls.entrance(track)
     return render(
         "entrance", here=here, to=to, track=track, identifier=material.identifier, count=material.board.records
     )
@@ -97,8 +97,8 @@ def record_files(material: Material, track: str) -> Iterator[tuple[str, str]]:
     shards = []
     for number, (hashes, text) in enumerate(write_shards(material.records_by_track[track], material.methods)):
         shards.append(hashes)
-        yield f"{material.places.shards(track)}/{shard_name(number)}", text
-    yield material.places.records(track), records_page(material, track, shards)
+        yield f"{material.urls.shards(track)}/{shard_name(number)}", text
+    yield material.urls.records(track), records_page(material, track, shards)
 
 
 def _check_replaceable(folder: Path) -> None:

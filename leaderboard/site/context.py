@@ -8,7 +8,7 @@ from functools import cached_property
 
 from prunemark.leaderboard.formats.citation import standing
 from prunemark.leaderboard.site.style import Style, assign
-from prunemark.leaderboard.site.urls import Places, make_places
+from prunemark.leaderboard.site.urls import Urls, make_urls
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.release import Release, before
 from prunemark.leaderboard.standings.table import Row, Table
@@ -31,7 +31,7 @@ class Material:
     board: Board
     records: Mapping[str, Record]
     methods: Mapping[str, MethodFiles]
-    places: Places
+    urls: Urls
     styles: Mapping[str, Style]
     citation: str
     identifier: str
@@ -89,7 +89,7 @@ def gather(
     """
     shown = {(table.track, table.setup) for table in board.tables}
     records = {r.record_sha256: r for r in loaded.records if (r.outcome.track, r.outcome.setup) in shown}
-    places = make_places(
+    urls = make_urls(
         {track: _opening({setup for where, setup in shown if where == track}) for track, _ in shown},
         (setup for _, setup in shown),
         (table.level for table in board.tables),
@@ -97,7 +97,7 @@ def gather(
     )
     until = [*before(board.release, releases), *(each for each in releases if each.id == board.release)]
     said = standing(board.release, board.contents, until)
-    return Material(board, records, methods, places, assign(board.tables), citation, identifier, said, until)
+    return Material(board, records, methods, urls, assign(board.tables), citation, identifier, said, until)
 
 
 def _opening(setups: Set[str]) -> str:

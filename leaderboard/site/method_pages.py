@@ -38,7 +38,7 @@ def methods_page(material: Material) -> str:
         methods=[
             {
                 "name": name,
-                "page": material.places.method(name),
+                "page": material.urls.method(name),
                 "summary": _summary(records),
                 "roles": ", ".join(roles(records)),
                 "tracks": len({record.outcome.track for record in records.values()}),
@@ -57,7 +57,7 @@ def method_page(material: Material, name: str, rows: list[tuple[Table, Row]]) ->
     summary = _summary(records)
     return render(
         "method",
-        here=material.places.method(name),
+        here=material.urls.method(name),
         name=name,
         summary=summary,
         paper=paper(name, records, material),
@@ -67,7 +67,7 @@ def method_page(material: Material, name: str, rows: list[tuple[Table, Row]]) ->
         settings=settings(records),
         sources=sources(records, material),
         tracks=[
-            (track, material.places.records(track), number)
+            (track, material.urls.records(track), number)
             for track, number in sorted(Counter(record.outcome.track for record in records.values()).items())
         ],
         identifier=material.identifier,
@@ -179,7 +179,7 @@ def result_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
         "track": table.track,
         "setup": table.setup,
         "level": table.level,
-        "page": material.places.track(table.track, table.setup, table.level),
+        "page": material.urls.track(table.track, table.setup, table.level),
         "name": row.name,
         "cells": line.cells,
         "accuracy": row.accuracy_percent,

@@ -36,7 +36,7 @@ def overview_page(material: Material) -> str:
         refused_count=len(board.refused),
         other_versions=left_out.other_versions(board),
         invalid=[
-            (sha256, why, record and material.places.records(record.outcome.track, sha256))
+            (sha256, why, record and material.urls.records(record.outcome.track, sha256))
             for sha256, why in sorted(board.invalid.items())
             for record in (material.records.get(sha256),)
         ],
@@ -78,7 +78,7 @@ def track_view(material: Material, track: str) -> dict[str, Any]:
     by_setup = material.by_track[track]
     return {
         "track": track,
-        "page": material.places.track(track),
+        "page": material.urls.track(track),
         "title": next(iter(by_setup.values()))[0].title,
         "same": same_runs(material, track),
         "not_run": not_run([table for tables in by_setup.values() for table in tables]),
@@ -92,7 +92,7 @@ def cell_view(material: Material, tables: list[Table] | None) -> dict[str, Any] 
         return None
     counts = tally(tables)
     return {
-        "page": material.places.track(tables[0].track, tables[0].setup),
+        "page": material.urls.track(tables[0].track, tables[0].setup),
         "counts": counts,
         "words": tally_words(counts),
     }
@@ -114,7 +114,7 @@ def telling_view(material: Material) -> dict[str, Any] | None:
     return {
         "track": track,
         "level": level,
-        "page": material.places.track(track, found[0].stricter.setup, level),
+        "page": material.urls.track(track, found[0].stricter.setup, level),
         "sentence": found[0].sentence,
         "recipes": setup_effect.recipes(found[:1], tables, material.records),
         "others": len(found) - 1,
@@ -138,7 +138,7 @@ def overall_view(material: Material, overall: Overall) -> dict[str, Any]:
         "setup": overall.setup,
         "pruned": labels.what_is_pruned(overall),
         "anchor": overall.anchor,
-        "tracks": [(track, material.places.track(track)) for track in overall.tracks],
+        "tracks": [(track, material.urls.track(track)) for track in overall.tracks],
         "statement": overall.statement,
         "e4": overall.e4,
         "rows": [_overall_row(row, overall) for row in overall.rows],

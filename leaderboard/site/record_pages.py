@@ -57,10 +57,10 @@ def records_page(material: Material, track: str, shards: Shards) -> str:
     index = index_of(material.records_by_track[track], shards)
     return render(
         "records",
-        here=material.places.records(track),
+        here=material.urls.records(track),
         track=track,
-        track_page=material.places.track(track),
-        index=index | {"folder": material.places.shards(track), "pages": method_pages(material, index["methods"])},
+        track_page=material.urls.track(track),
+        index=index | {"folder": material.urls.shards(track), "pages": method_pages(material, index["methods"])},
         invalid={sha256[: urls.SHA_SHOWN]: why for sha256, why in material.board.invalid.items()},
         superseded=superseded(material, track),
         number=len(index["rows"]),
@@ -92,7 +92,7 @@ def superseded(material: Material, track: str) -> dict[str, str]:
 
 def method_pages(material: Material, names: list[str]) -> list[str]:
     """The pages of methods, in the same order."""
-    return [material.places.method(name) for name in names]
+    return [material.urls.method(name) for name in names]
 
 
 def index_of(records: Mapping[str, Record], shards: Shards) -> dict[str, Any]:
@@ -128,8 +128,7 @@ def records_index_page(material: Material) -> str:
         "records_index",
         here=urls.RECORDS,
         tracks=[
-            (track, material.places.records(track), len(records))
-            for track, records in material.records_by_track.items()
+            (track, material.urls.records(track), len(records)) for track, records in material.records_by_track.items()
         ],
         other_versions=left_out.other_versions(material.board),
         identifier=material.identifier,

@@ -86,7 +86,7 @@ def setup_view(material: Material, track: str, setup: str) -> dict[str, Any]:
     fields = sorted({len(table.ranked) for table in tables})
     return {
         "id": setup,
-        "page": material.places.track(track, setup),
+        "page": material.urls.track(track, setup),
         "title": HARNESS_SETUPS[setup].title,
         "ranked": f"{fields[0]}–{fields[-1]}" if len(fields) > 1 else f"{fields[0]}",
         "counts": counts,

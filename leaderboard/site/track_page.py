@@ -31,11 +31,11 @@ def track_page(material: Material, track: str, setup: str) -> str:
     """The page as HTML."""
     by_setup = material.by_track[track]
     tables = by_setup[setup]
-    records_page = material.places.records(track)
+    records_page = material.urls.records(track)
     drawn = [row for table in tables for row in table.ranked]
     return render(
         "track",
-        here=material.places.track(track, setup),
+        here=material.urls.track(track, setup),
         track=track,
         title=tables[0].title,
         setup=HARNESS_SETUPS[setup],
@@ -77,12 +77,12 @@ def over_setups(material: Material, track: str, setup: str) -> dict[str, Any]:
 
 def level_view(material: Material, table: Table) -> dict[str, Any]:
     """One level as its template needs it."""
-    page = material.places.records(table.track)
+    page = material.urls.records(table.track)
     columns = labels.columns(table)
     return {
         "level": table.level,
         "lesson": lesson_view(material, table),
-        "anchor_id": material.places.level(table.level),
+        "anchor_id": material.urls.level(table.level),
         "columns": columns,
         "unranked_columns": {key: columns[key] for key in labels.NUMBERS if key in columns},
         "rows": [row_view(material, row, table) for row in table.ranked],
@@ -147,12 +147,12 @@ def common_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
     method = material.method_of(row)
     return {
         "name": row.name,
-        "page": material.places.method(method) if method else None,
+        "page": material.urls.method(method) if method else None,
         "flags": row.flags,
         "role": {"control": "control", "reference": "reference"}.get(row.role, ""),
         "style": material.styles[row.name],
         "records": [
-            (seed, material.places.records(table.track, sha256))
+            (seed, material.urls.records(table.track, sha256))
             for seed, sha256 in sorted([*zip(row.seeds, row.records, strict=True), *row.uncounted])
         ],
     }

@@ -18,7 +18,7 @@ SHA_SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Places:
+class Urls:
     """Names of files, by track id, setup id and method name. A slug has no underscore, so no two pages collide.
 
     `opening` is the setup with which a track opens, by track.
@@ -57,11 +57,9 @@ class Places:
         return f"data/{self.tracks[track]}"
 
 
-def make_places(
-    opening: Mapping[str, str], setups: Iterable[str], levels: Iterable[str], methods: Iterable[str]
-) -> Places:
+def make_urls(opening: Mapping[str, str], setups: Iterable[str], levels: Iterable[str], methods: Iterable[str]) -> Urls:
     """One name for each; the same names whatever the order. `opening` has every track."""
-    return Places(opening, slugs(opening), slugs(setups), slugs(levels), slugs(methods))
+    return Urls(opening, slugs(opening), slugs(setups), slugs(levels), slugs(methods))
 
 
 def slug(text: str) -> str:

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunemark.leaderboard.site.urls import LONGEST, make_places, slug, slugs
+from prunemark.leaderboard.site.urls import LONGEST, make_urls, slug, slugs
 
 NAMES = st.lists(st.text(max_size=80), unique=True, max_size=12)
 
@@ -37,9 +37,9 @@ def test_no_name_leaves_its_folder(text):
 
 
 def test_pages_of_different_kinds_never_share_a_file():
-    places = make_places(dict.fromkeys(["a", "a-s2", "a_s2"], "S2"), ["S2"], ["50%"], ["a", "A"])
-    pages = [places.entrance(track) for track in places.tracks] + [places.records(track) for track in places.tracks]
-    pages += [places.track(track) for track in places.tracks] + [places.method(m) for m in places.methods]
+    urls = make_urls(dict.fromkeys(["a", "a-s2", "a_s2"], "S2"), ["S2"], ["50%"], ["a", "A"])
+    pages = [urls.entrance(track) for track in urls.tracks] + [urls.records(track) for track in urls.tracks]
+    pages += [urls.track(track) for track in urls.tracks] + [urls.method(m) for m in urls.methods]
     assert len(set(pages)) == len(pages) == 11
-    assert places.track("a", "S2", "50%") == "track_a_s2.html#level-50"
-    assert places.records("a", "0123456789abcdef" * 4) == "records_a.html#0123456789ab"
+    assert urls.track("a", "S2", "50%") == "track_a_s2.html#level-50"
+    assert urls.records("a", "0123456789abcdef" * 4) == "records_a.html#0123456789ab"

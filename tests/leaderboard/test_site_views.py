@@ -12,7 +12,7 @@ from prunemark.leaderboard.site import overview_page, style, track_page
 from prunemark.leaderboard.site.method_pages import linked, stated_paper
 from prunemark.leaderboard.site.record_pages import superseded
 from prunemark.leaderboard.site.track_facts import same_runs
-from prunemark.leaderboard.site.urls import make_places
+from prunemark.leaderboard.site.urls import make_urls
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.admission import Refused
 from prunemark.records.card import shipped_cards
@@ -85,8 +85,8 @@ def test_rows_that_repeat_others_are_folded_with_a_count(make_record):
         control("Scratch", "scratch training has no base model", "scratch"),
     )  # fmt: skip
     table = dataclasses.replace(table, unranked=unranked)
-    styles, places = style.assign([table]), make_places({table.track: table.setup}, (), (), ())
-    material = SimpleNamespace(styles=styles, places=places, records={}, method_of=lambda row: None)
+    styles, urls = style.assign([table]), make_urls({table.track: table.setup}, (), (), ())
+    material = SimpleNamespace(styles=styles, urls=urls, records={}, method_of=lambda row: None)
     found = {fold["what"]: [row["name"] for row in fold["rows"]] for fold in track_page.folds(material, table)}
     assert found == {
         "1 more row of scratch training, with the layer ratios of a method": ["Scratch (layer ratios of A)"],
@@ -134,8 +134,8 @@ def test_a_strangers_paper_is_read_from_the_source_and_linked_by_arxiv_id_or_doi
 
 
 def test_superseded_records_lead_to_the_one_that_is_shown():
-    places = [("a", "b"), ("b", "c"), ("d", "e"), ("f", "")]
-    board = SimpleNamespace(refused=[Refused(f"{old * 64}.json", "because", newer * 64) for old, newer in places])
+    newer_ones = [("a", "b"), ("b", "c"), ("d", "e"), ("f", "")]
+    board = SimpleNamespace(refused=[Refused(f"{old * 64}.json", "because", newer * 64) for old, newer in newer_ones])
     material = SimpleNamespace(board=board, records_by_track={"t@1": {"c" * 64: None}, "u@1": {}})
     assert superseded(material, "t@1") == {"a" * 12: "c" * 12, "b" * 12: "c" * 12}
     assert superseded(material, "u@1") == {}
