@@ -188,7 +188,7 @@ def browser():
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The folder of a site with real records and bad ones, which tests only read: one a process."""
-    from support.site_material import build
+    from support.site_context import build
 
     return build(tmp_path_factory.mktemp("built") / "site")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prunemark.leaderboard.formats.tables import render as as_text
 from prunemark.leaderboard.site import left_out, urls
-from prunemark.leaderboard.site.context import Material, gather
+from prunemark.leaderboard.site.context import SiteContext, site_context
 from prunemark.leaderboard.site.meaning_page import meaning_page
 from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
 from prunemark.leaderboard.site.overview_page import overview_page
@@ -44,13 +44,13 @@ def build_site(
     the board; `releases` are all that there are, from first to last. Raises InputError when the folder has other
     content, WorkFailed when the disk refuses.
     """
-    material = gather(board, loaded, methods or {}, citation, identifier, releases)
+    context = site_context(board, loaded, methods or {}, citation, identifier, releases)
     _check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         try:
-            for name, text in files(material):
+            for name, text in files(context):
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
                 (draft / name).write_text(text, encoding="utf-8", newline="\n")
             for part in ("assets", "vendor"):
@@ -65,40 +65,38 @@ def build_site(
         ) from problem
 
 
-def files(material: Material) -> Iterator[tuple[str, str]]:
+def files(context: SiteContext) -> Iterator[tuple[str, str]]:
     """Every file that is written, by name: pages, shards of records, downloads."""
-    yield urls.INDEX, overview_page(material)
-    yield urls.MEANING, meaning_page(material)
-    yield urls.METHODS, methods_page(material)
-    yield urls.RECORDS, records_index_page(material)
-    for name, rows in rows_by_method(material).items():
-        yield material.urls.method(name), method_page(material, name, rows)
-    for track, setups in material.by_track.items():
-        yield material.urls.entrance(track), entrance_page(material, track)
+    yield urls.INDEX, overview_page(context)
+    yield urls.MEANING, meaning_page(context)
+    yield urls.METHODS, methods_page(context)
+    yield urls.RECORDS, records_index_page(context)
+    for name, rows in rows_by_method(context).items():
+        yield context.urls.method(name), method_page(context, name, rows)
+    for track, setups in context.by_track.items():
+        yield context.urls.entrance(track), entrance_page(context, track)
         for setup in setups:
-            yield material.urls.track(track, setup), track_page(material, track, setup)
-        yield from record_files(material, track)
+            yield context.urls.track(track, setup), track_page(context, track, setup)
+        yield from record_files(context, track)
     for name, format in DOWNLOADS.items():
-        yield name, as_text(material.board, format, identifier=material.identifier)
-    yield "left-out.txt", left_out.as_text(material.board)
+        yield name, as_text(context.board, format, identifier=context.identifier)
+    yield "left-out.txt", left_out.as_text(context.board)
     yield MARKER, MARKER_TEXT
 
 
-def entrance_page(material: Material, track: str) -> str:
+def entrance_page(context: SiteContext, track: str) -> str:
     """A page that leads on to the first page of a track, for links that name no setup."""
-    to, here = material.urls.track(track), material.urls.entrance(track)
-    return render(
-        "entrance", here=here, to=to, track=track, identifier=material.identifier, count=material.board.records
-    )
+    to, here = context.urls.track(track), context.urls.entrance(track)
+    return render("entrance", here=here, to=to, track=track, identifier=context.identifier, count=context.board.records)
 
 
-def record_files(material: Material, track: str) -> Iterator[tuple[str, str]]:
+def record_files(context: SiteContext, track: str) -> Iterator[tuple[str, str]]:
     """The page of a track's records and their shards."""
     shards = []
-    for number, (hashes, text) in enumerate(write_shards(material.records_by_track[track], material.methods)):
+    for number, (hashes, text) in enumerate(write_shards(context.records_by_track[track], context.methods)):
         shards.append(hashes)
-        yield f"{material.urls.shards(track)}/{shard_name(number)}", text
-    yield material.urls.records(track), records_page(material, track, shards)
+        yield f"{context.urls.shards(track)}/{shard_name(number)}", text
+    yield context.urls.records(track), records_page(context, track, shards)
 
 
 def _check_replaceable(folder: Path) -> None:

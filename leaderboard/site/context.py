@@ -22,7 +22,7 @@ FIRST_SHOWN = ("S3.2", "S4.2")
 
 
 @dataclass(frozen=True)
-class Material:
+class SiteContext:
     """A board and everything that its pages show. `records` and `methods` by hash; `styles` by name of a row.
 
     `standing` says in a sentence which release the board is, if any; `releases` are those up to it, first to last.
@@ -74,14 +74,14 @@ class Material:
         return next((self.records[h].outcome.method.name for h in hashes if h in self.records), None)
 
 
-def gather(
+def site_context(
     board: Board,
     loaded: Loaded,
     methods: Mapping[str, MethodFiles],
     citation: str,
     identifier: str,
     releases: Sequence[Release] = (),
-) -> Material:
+) -> SiteContext:
     """Names and styles for everything on the board. Records of tracks and setups that the board does not show are left
     out.
 
@@ -97,7 +97,7 @@ def gather(
     )
     until = [*before(board.release, releases), *(each for each in releases if each.id == board.release)]
     said = standing(board.release, board.contents, until)
-    return Material(board, records, methods, urls, assign(board.tables), citation, identifier, said, until)
+    return SiteContext(board, records, methods, urls, assign(board.tables), citation, identifier, said, until)
 
 
 def _opening(setups: Set[str]) -> str:

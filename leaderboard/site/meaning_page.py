@@ -5,7 +5,7 @@ from __future__ import annotations
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, SCREENING_SEEDS, VERDICT_SEEDS
 from prunemark.leaderboard.site import urls
-from prunemark.leaderboard.site.context import Material
+from prunemark.leaderboard.site.context import SiteContext
 from prunemark.leaderboard.site.rendering import render
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.factors import HARNESS_FACTORS
@@ -53,7 +53,7 @@ FIGURES = {
 }
 
 
-def meaning_page(material: Material) -> str:
+def meaning_page(context: SiteContext) -> str:
     """The page as HTML."""
     return render(
         "meaning",
@@ -65,8 +65,8 @@ def meaning_page(material: Material) -> str:
         factors={id: factor.title for id, factor in HARNESS_FACTORS.items()},
         rows=ROWS,
         figures=FIGURES,
-        identifier=material.identifier,
-        count=material.board.records,
+        identifier=context.identifier,
+        count=context.board.records,
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.site import charts, urls
-from prunemark.leaderboard.site.context import Material
+from prunemark.leaderboard.site.context import SiteContext
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.records.card import shipped_cards
@@ -30,7 +30,7 @@ LINKS = re.compile(
 )
 
 
-def methods_page(material: Material) -> str:
+def methods_page(context: SiteContext) -> str:
     """The list of all methods."""
     return render(
         "methods",
@@ -38,69 +38,69 @@ def methods_page(material: Material) -> str:
         methods=[
             {
                 "name": name,
-                "page": material.urls.method(name),
+                "page": context.urls.method(name),
                 "summary": _summary(records),
                 "roles": ", ".join(roles(records)),
                 "tracks": len({record.outcome.track for record in records.values()}),
                 "records": len(records),
             }
-            for name, records in material.records_by_method.items()
+            for name, records in context.records_by_method.items()
         ],
-        identifier=material.identifier,
-        count=material.board.records,
+        identifier=context.identifier,
+        count=context.board.records,
     )
 
 
-def method_page(material: Material, name: str, rows: list[tuple[Table, Row]]) -> str:
+def method_page(context: SiteContext, name: str, rows: list[tuple[Table, Row]]) -> str:
     """The page of one method; `rows` are all rows of tables that its records stand behind."""
-    records = material.records_by_method[name]
+    records = context.records_by_method[name]
     summary = _summary(records)
     return render(
         "method",
-        here=material.urls.method(name),
+        here=context.urls.method(name),
         name=name,
         summary=summary,
-        paper=paper(name, records, material),
+        paper=paper(name, records, context),
         elsewhere=[part for part in linked(summary) if part[1]],
         roles=[ROLES[role] for role in roles(records)],
-        results=[result_view(material, row, table) for table, row in rows],
+        results=[result_view(context, row, table) for table, row in rows],
         settings=settings(records),
-        sources=sources(records, material),
+        sources=sources(records, context),
         tracks=[
-            (track, material.urls.records(track), number)
+            (track, context.urls.records(track), number)
             for track, number in sorted(Counter(record.outcome.track for record in records.values()).items())
         ],
-        identifier=material.identifier,
-        count=material.board.records,
+        identifier=context.identifier,
+        count=context.board.records,
     )
 
 
-def rows_by_method(material: Material) -> dict[str, list[tuple[Table, Row]]]:
+def rows_by_method(context: SiteContext) -> dict[str, list[tuple[Table, Row]]]:
     """All rows of all tables by the name that their records give, in the order of the tables."""
-    found: dict[str, list[tuple[Table, Row]]] = {name: [] for name in material.records_by_method}
-    for table in material.board.tables:
+    found: dict[str, list[tuple[Table, Row]]] = {name: [] for name in context.records_by_method}
+    for table in context.board.tables:
         for row in (*table.ranked, *table.unranked):
-            if method := material.method_of(row):
+            if method := context.method_of(row):
                 found[method].append((table, row))
     return found
 
 
-def paper(name: str, records: Mapping[str, Record], material: Material) -> list[tuple[str, str]]:
+def paper(name: str, records: Mapping[str, Record], context: SiteContext) -> list[tuple[str, str]]:
     """A method's paper as pieces of text, each with its address or "": by its card, or as its own source states it."""
     card = shipped_cards().get(name)
     if card is None:
-        return linked(published_paper(records, material))
+        return linked(published_paper(records, context))
     pieces = [(card.citation, "")] if card.title else []
     for text, address in card.links:
         pieces += [(", ", ""), (text, address)]
     return [*pieces, *(piece for text in card.also for piece in (("; ", ""), *linked(text)))]
 
 
-def published_paper(records: Mapping[str, Record], material: Material) -> str:
+def published_paper(records: Mapping[str, Record], context: SiteContext) -> str:
     """The paper that a published source states in `about = About(paper=...)`, read without running it; "" for none."""
     hashes = Counter(record.outcome.method.source_sha256 for record in records.values())
     for sha256, _ in sorted(hashes.items(), key=lambda item: (-item[1], item[0])):
-        if (known := material.methods.get(sha256)) and (found := stated_paper(known)):
+        if (known := context.methods.get(sha256)) and (found := stated_paper(known)):
             return found
     return ""
 
@@ -161,17 +161,17 @@ def settings(records: Mapping[str, Record]) -> list[tuple[str, int]]:
     return [(texts[key], number) for key, number in sorted(found.items())]
 
 
-def sources(records: Mapping[str, Record], material: Material) -> list[dict[str, Any]]:
+def sources(records: Mapping[str, Record], context: SiteContext) -> list[dict[str, Any]]:
     """Each source that ran, by its hash; `files` is empty where it is not published with the board."""
     found = Counter(record.outcome.method.source_sha256 for record in records.values())
     return [
-        {"sha256": sha256, "records": number, "files": known.files if (known := material.methods.get(sha256)) else ()}
+        {"sha256": sha256, "records": number, "files": known.files if (known := context.methods.get(sha256)) else ()}
         for sha256, number in sorted(found.items(), key=lambda item: (-item[1], item[0]))
         if sha256
     ]
 
 
-def result_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
+def result_view(context: SiteContext, row: Row, table: Table) -> dict[str, Any]:
     """One result as texts, with what the columns are sorted by."""
     line = labels.line(row, table)
     difference = row.verdict.comparison.difference_pp if row.verdict else 0.0 if row.name == table.anchor else None
@@ -179,7 +179,7 @@ def result_view(material: Material, row: Row, table: Table) -> dict[str, Any]:
         "track": table.track,
         "setup": table.setup,
         "level": table.level,
-        "page": material.urls.track(table.track, table.setup, table.level),
+        "page": context.urls.track(table.track, table.setup, table.level),
         "name": row.name,
         "cells": line.cells,
         "accuracy": row.accuracy_percent,

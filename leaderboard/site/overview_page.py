@@ -7,7 +7,7 @@ from typing import Any
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.formats.citation import bibtex
 from prunemark.leaderboard.site import left_out, setup_effect, urls
-from prunemark.leaderboard.site.context import FIRST_SHOWN, Material
+from prunemark.leaderboard.site.context import FIRST_SHOWN, SiteContext
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import slopes
 from prunemark.leaderboard.site.track_facts import not_run, same_runs, tally, tally_words
@@ -20,32 +20,32 @@ MOST_LEFT_OUT = 50
 """So many of the refused records stand on the page; all of them are in left-out.txt."""
 
 
-def overview_page(material: Material) -> str:
+def overview_page(context: SiteContext) -> str:
     """The page as HTML."""
-    board = material.board
+    board = context.board
     return render(
         "overview",
         here=urls.INDEX,
-        matrix=[track_view(material, track) for track in material.by_track],
-        setups=[HARNESS_SETUPS[setup] for setup in material.setups],
-        telling=telling_view(material),
-        overall=over_tracks(material),
+        matrix=[track_view(context, track) for track in context.by_track],
+        setups=[HARNESS_SETUPS[setup] for setup in context.setups],
+        telling=telling_view(context),
+        overall=over_tracks(context),
         alone=[each for each in board.overall if not each.rows],
         pruned=labels.what_is_pruned,
         refused=board.refused[:MOST_LEFT_OUT],
         refused_count=len(board.refused),
         other_versions=left_out.other_versions(board),
         invalid=[
-            (sha256, why, record and material.urls.records(record.outcome.track, sha256))
+            (sha256, why, record and context.urls.records(record.outcome.track, sha256))
             for sha256, why in sorted(board.invalid.items())
-            for record in (material.records.get(sha256),)
+            for record in (context.records.get(sha256),)
         ],
-        facts=facts(material),
+        facts=facts(context),
         release=board.release,
-        standing=material.standing,
-        releases=[release_view(release) for release in reversed(material.releases)],
-        citation=material.citation,
-        identifier=material.identifier,
+        standing=context.standing,
+        releases=[release_view(release) for release in reversed(context.releases)],
+        citation=context.citation,
+        identifier=context.identifier,
         count=board.records,
     )
 
@@ -60,48 +60,48 @@ def release_view(release: Release) -> dict[str, str]:
     }
 
 
-def facts(material: Material) -> list[tuple[str, str]]:
+def facts(context: SiteContext) -> list[tuple[str, str]]:
     """How large the board is: pairs of a number and what it counts."""
-    submitted = {r.outcome.method.name for r in material.records.values() if r.outcome.method.kind == "pruned"}
+    submitted = {r.outcome.method.name for r in context.records.values() if r.outcome.method.kind == "pruned"}
     counted = [
-        (len(material.by_track), "track"),
-        (len(material.setups), "setup"),
+        (len(context.by_track), "track"),
+        (len(context.setups), "setup"),
         (len(submitted), "pruning method"),
-        (material.board.records, "record"),
+        (context.board.records, "record"),
     ]
-    seeds = labels.numbers_of_seeds(material.board.tables)
+    seeds = labels.numbers_of_seeds(context.board.tables)
     return [*((f"{number:,}", what + "s" * (number != 1)) for number, what in counted), (seeds, "seeds a comparison")]
 
 
-def track_view(material: Material, track: str) -> dict[str, Any]:
+def track_view(context: SiteContext, track: str) -> dict[str, Any]:
     """One row of the matrix: for each setup what is settled, None where nothing was run."""
-    by_setup = material.by_track[track]
+    by_setup = context.by_track[track]
     return {
         "track": track,
-        "page": material.urls.track(track),
+        "page": context.urls.track(track),
         "title": next(iter(by_setup.values()))[0].title,
-        "same": same_runs(material, track),
+        "same": same_runs(context, track),
         "not_run": not_run([table for tables in by_setup.values() for table in tables]),
-        "cells": [cell_view(material, by_setup.get(setup)) for setup in material.setups],
+        "cells": [cell_view(context, by_setup.get(setup)) for setup in context.setups],
     }
 
 
-def cell_view(material: Material, tables: list[Table] | None) -> dict[str, Any] | None:
+def cell_view(context: SiteContext, tables: list[Table] | None) -> dict[str, Any] | None:
     """Counts of verdicts against the anchor over the levels of one track and setup."""
     if not tables:
         return None
     counts = tally(tables)
     return {
-        "page": material.urls.track(tables[0].track, tables[0].setup),
+        "page": context.urls.track(tables[0].track, tables[0].setup),
         "counts": counts,
         "words": tally_words(counts),
     }
 
 
-def telling_view(material: Material) -> dict[str, Any] | None:
+def telling_view(context: SiteContext) -> dict[str, Any] | None:
     """The track and level where a verdict depends most on the setup; None where no setup changes one."""
     best: tuple[float, str, str, list[setup_effect.Change]] | None = None
-    for track, by_setup in material.by_track.items():
+    for track, by_setup in context.by_track.items():
         tables = [table for tables in by_setup.values() for table in tables]
         for level in dict.fromkeys(table.level for table in tables):
             found = setup_effect.changes([table for table in tables if table.level == level])
@@ -110,35 +110,35 @@ def telling_view(material: Material) -> dict[str, Any] | None:
     if best is None:
         return None
     _, track, level, found = best
-    tables = [table for tables in material.by_track[track].values() for table in tables if table.level == level]
+    tables = [table for tables in context.by_track[track].values() for table in tables if table.level == level]
     return {
         "track": track,
         "level": level,
-        "page": material.urls.track(track, found[0].stricter.setup, level),
+        "page": context.urls.track(track, found[0].stricter.setup, level),
         "sentence": found[0].sentence,
-        "recipes": setup_effect.recipes(found[:1], tables, material.records),
+        "recipes": setup_effect.recipes(found[:1], tables, context.records),
         "others": len(found) - 1,
         "anchor": tables[0].anchor,
-        "slopes": slopes(tables, material.styles, found[0].stricter.setup),
+        "slopes": slopes(tables, context.styles, found[0].stricter.setup),
     }
 
 
-def over_tracks(material: Material) -> list[tuple[str, list[dict[str, Any]]]]:
+def over_tracks(context: SiteContext) -> list[tuple[str, list[dict[str, Any]]]]:
     """The standings over tracks by setup; first those of the setup that pages open with."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for each in sorted(material.board.overall, key=lambda each: each.setup != FIRST_SHOWN[0]):
+    for each in sorted(context.board.overall, key=lambda each: each.setup != FIRST_SHOWN[0]):
         if each.rows:
-            found.setdefault(each.setup, []).append(overall_view(material, each))
+            found.setdefault(each.setup, []).append(overall_view(context, each))
     return list(found.items())
 
 
-def overall_view(material: Material, overall: Overall) -> dict[str, Any]:
+def overall_view(context: SiteContext, overall: Overall) -> dict[str, Any]:
     """The standings of one setup over tracks, as texts."""
     return {
         "setup": overall.setup,
         "pruned": labels.what_is_pruned(overall),
         "anchor": overall.anchor,
-        "tracks": [(track, material.urls.track(track)) for track in overall.tracks],
+        "tracks": [(track, context.urls.track(track)) for track in overall.tracks],
         "statement": overall.statement,
         "e4": overall.e4,
         "rows": [_overall_row(row, overall) for row in overall.rows],

@@ -11,7 +11,7 @@ from typing import Any
 
 from prunemark.leaderboard.site import left_out, urls
 from prunemark.leaderboard.site.command import reproduce
-from prunemark.leaderboard.site.context import Material
+from prunemark.leaderboard.site.context import SiteContext
 from prunemark.leaderboard.site.rendering import render
 from prunemark.records.record import Record, canonical_json, dump
 from prunemark.records.source import MethodFiles
@@ -52,34 +52,34 @@ def shard_name(number: int) -> str:
     return f"{number:03d}.js"
 
 
-def records_page(material: Material, track: str, shards: Shards) -> str:
+def records_page(context: SiteContext, track: str, shards: Shards) -> str:
     """The page of one track: a table of all its records, and room for one of them."""
-    index = index_of(material.records_by_track[track], shards)
+    index = index_of(context.records_by_track[track], shards)
     return render(
         "records",
-        here=material.urls.records(track),
+        here=context.urls.records(track),
         track=track,
-        track_page=material.urls.track(track),
-        index=index | {"folder": material.urls.shards(track), "pages": method_pages(material, index["methods"])},
-        invalid={sha256[: urls.SHA_SHOWN]: why for sha256, why in material.board.invalid.items()},
-        superseded=superseded(material, track),
+        track_page=context.urls.track(track),
+        index=index | {"folder": context.urls.shards(track), "pages": method_pages(context, index["methods"])},
+        invalid={sha256[: urls.SHA_SHOWN]: why for sha256, why in context.board.invalid.items()},
+        superseded=superseded(context, track),
         number=len(index["rows"]),
-        identifier=material.identifier,
-        count=material.board.records,
+        identifier=context.identifier,
+        count=context.board.records,
     )
 
 
-def superseded(material: Material, track: str) -> dict[str, str]:
+def superseded(context: SiteContext, track: str) -> dict[str, str]:
     """The records that newer ones of the same trial took the place of: their first 12 characters, and the newer one's.
 
     A chain of them leads to the one that is shown. Those that ended on another track or nowhere are left out.
     """
     followed = {
         refused.name[: urls.SHA_SHOWN]: refused.newer[: urls.SHA_SHOWN]
-        for refused in material.board.refused
+        for refused in context.board.refused
         if refused.newer
     }
-    shown = {sha256[: urls.SHA_SHOWN] for sha256 in material.records_by_track[track]}
+    shown = {sha256[: urls.SHA_SHOWN] for sha256 in context.records_by_track[track]}
     newest = {}
     for old in followed:
         last = old
@@ -90,9 +90,9 @@ def superseded(material: Material, track: str) -> dict[str, str]:
     return newest
 
 
-def method_pages(material: Material, names: list[str]) -> list[str]:
+def method_pages(context: SiteContext, names: list[str]) -> list[str]:
     """The pages of methods, in the same order."""
-    return [material.urls.method(name) for name in names]
+    return [context.urls.method(name) for name in names]
 
 
 def index_of(records: Mapping[str, Record], shards: Shards) -> dict[str, Any]:
@@ -122,15 +122,15 @@ def _in_order(item: tuple[str, Record]) -> tuple[str, str, str, int, str]:
     return (o.method.name, o.setup, o.level, o.seed, item[0])
 
 
-def records_index_page(material: Material) -> str:
+def records_index_page(context: SiteContext) -> str:
     """The list of the tracks' record pages."""
     return render(
         "records_index",
         here=urls.RECORDS,
         tracks=[
-            (track, material.urls.records(track), len(records)) for track, records in material.records_by_track.items()
+            (track, context.urls.records(track), len(records)) for track, records in context.records_by_track.items()
         ],
-        other_versions=left_out.other_versions(material.board),
-        identifier=material.identifier,
-        count=material.board.records,
+        other_versions=left_out.other_versions(context.board),
+        identifier=context.identifier,
+        count=context.board.records,
     )

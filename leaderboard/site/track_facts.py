@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prunemark.leaderboard.site import charts, setup_effect
-from prunemark.leaderboard.site.context import Material
+from prunemark.leaderboard.site.context import SiteContext
 from prunemark.leaderboard.standings.table import Table
 from prunemark.records.identity import competitor
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -21,18 +21,18 @@ def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
     return max(levels, key=lambda level: moved[level])
 
 
-def lesson_view(material: Material, table: Table) -> dict[str, list[str]]:
+def lesson_view(context: SiteContext, table: Table) -> dict[str, list[str]]:
     """What changes at one level between the setups, in sentences.
 
     At most three methods, and what these were retrained with.
     """
-    by_setup = material.by_track[table.track]
+    by_setup = context.by_track[table.track]
     tables = [each for tables in by_setup.values() for each in tables if each.level == table.level]
     found = setup_effect.changes(tables)
     more = [f"{len(found) - 3} more methods get another verdict as well."] if len(found) > 3 else []
     if found:
         told = [change.sentence for change in found[:3]] + more
-        return {"told": told, "recipes": setup_effect.recipes(found[:3], tables, material.records)}
+        return {"told": told, "recipes": setup_effect.recipes(found[:3], tables, context.records)}
     if len(tables) < 2:
         return {"told": [f"Run under {tables[0].setup} only, so far: no other setup to compare with."], "recipes": []}
     nothing = "No verdict against the anchor turns from or into better or worse between the setups at this level."
@@ -43,14 +43,14 @@ Runs = dict[tuple[str, str], dict[int, tuple[str, str | None]]]
 """By level and competitor, what every seed came to: its status and the hash of its final weights."""
 
 
-def same_runs(material: Material, track: str) -> list[str]:
+def same_runs(context: SiteContext, track: str) -> list[str]:
     """The setups of a track that are the very same runs for everything run there, such as "S1 = S2".
 
     That is decided by the hashes of the final weights, whatever each setup then ranks, on the seeds that ran under
     both: one that went on to more seeds is no other experiment.
     """
-    runs: dict[str, Runs] = {setup: {} for setup in material.by_track[track]}
-    for record in material.records_by_track[track].values():
+    runs: dict[str, Runs] = {setup: {} for setup in context.by_track[track]}
+    for record in context.records_by_track[track].values():
         o = record.outcome
         of_one = runs[o.setup].setdefault((o.level, competitor(record)), {})
         of_one[o.seed] = (o.status, o.weights_sha256)
@@ -79,14 +79,14 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join(cut)
 
 
-def setup_view(material: Material, track: str, setup: str) -> dict[str, Any]:
+def setup_view(context: SiteContext, track: str, setup: str) -> dict[str, Any]:
     """A setup with what it holds equal and what is settled under it."""
-    tables = material.by_track[track][setup]
+    tables = context.by_track[track][setup]
     counts = tally(tables)
     fields = sorted({len(table.ranked) for table in tables})
     return {
         "id": setup,
-        "page": material.urls.track(track, setup),
+        "page": context.urls.track(track, setup),
         "title": HARNESS_SETUPS[setup].title,
         "ranked": f"{fields[0]}–{fields[-1]}" if len(fields) > 1 else f"{fields[0]}",
         "counts": counts,

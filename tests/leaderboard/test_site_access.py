@@ -5,7 +5,7 @@ One browser and one site for all tests here. They skip where no browser is insta
 
 import pytest
 from support.browser import draw_all
-from support.site_material import KINDS, METHOD, RECORDS, STANDINGS, real_records
+from support.site_context import KINDS, METHOD, RECORDS, STANDINGS, real_records
 
 
 @pytest.mark.parametrize("name", [STANDINGS, METHOD, "methods.html", RECORDS])

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from support.browser import DESK, draw_all
-from support.site_material import ENTRANCE, KINDS, NASTY, OLDER, RECORDS, SETUPS, STANDINGS, real_records
+from support.site_context import ENTRANCE, KINDS, NASTY, OLDER, RECORDS, SETUPS, STANDINGS, real_records
 
 MEGABYTE = 10**6
 PHONE, PAPER = {"width": 360, "height": 740}, {"width": 718, "height": 1000}

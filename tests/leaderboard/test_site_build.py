@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from support.site_material import CITATION, IDENTIFIER, SETUPS, build, loaded, real_records
+from support.site_context import CITATION, IDENTIFIER, SETUPS, build, loaded, real_records
 
 from prunemark.leaderboard.site import build as building
 from prunemark.leaderboard.site.build import MARKER, build_site
@@ -202,7 +202,7 @@ def test_an_earlier_site_is_replaced_as_a_whole_and_kept_when_building_fails(tmp
     (folder / "stale.html").write_text("of a method that is gone")
     before = contents(folder)
     monkeypatch.setattr(
-        building, "meaning_page", lambda material: (_ for _ in ()).throw(OSError(28, "the disk is full"))
+        building, "meaning_page", lambda context: (_ for _ in ()).throw(OSError(28, "the disk is full"))
     )
     with pytest.raises(WorkFailed, match="the disk is full"):
         build(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.site_material import ANCHOR, BETTER, data, switched, tables
+from support.site_context import ANCHOR, BETTER, data, switched, tables
 
 from prunemark.leaderboard.site import charts, slope_chart, style, vega
 from prunemark.records.outcome import Failure

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.site_material import ANCHOR, BETTER, data, switched, tables
+from support.site_context import ANCHOR, BETTER, data, switched, tables
 
 from prunemark.leaderboard.site import setup_effect, slope_chart, style, track_facts
 

@@ -1,7 +1,7 @@
 """The figure setup by setup, drawn in a real browser with as many methods and setups as a board has."""
 
 import pytest
-from support.site_material import ANCHOR, STANDINGS, tables
+from support.site_context import ANCHOR, STANDINGS, tables
 
 from prunemark.leaderboard.site import slope_chart, style
 from prunemark.setups.comparison import HARNESS_SETUPS

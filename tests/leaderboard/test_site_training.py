@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from support.site_material import ANCHOR, BETTER, data, tables
+from support.site_context import ANCHOR, BETTER, data, tables
 
 from prunemark.leaderboard.site import style, training_charts
 from prunemark.records.outcome import Diagnostics, EpochPoint

@@ -6,7 +6,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from support.site_material import ENTRANCE, LEVELS, SETUPS, STANDINGS, build, real_records
+from support.site_context import ENTRANCE, LEVELS, SETUPS, STANDINGS, build, real_records
 
 from prunemark.leaderboard.site import overview_page, style, track_page
 from prunemark.leaderboard.site.method_pages import linked, stated_paper
@@ -37,8 +37,8 @@ def test_setups_with_the_same_weights_everywhere_are_the_same_runs(site, make_re
     elsewhere = [with_weights(make_record("Mine", 3), "SX-A", "e")]
     records = {r.record_sha256: r for r in (*same, *other, *more, *longer, *elsewhere)}
     setups = dict.fromkeys(("S1", "S2", "S3.1", "S3.2", "S4.2", "SX-A"))
-    material = SimpleNamespace(by_track={"t@1": setups}, records_by_track={"t@1": records})
-    assert same_runs(material, "t@1") == ["S1 = S2 = S3.1"]
+    context = SimpleNamespace(by_track={"t@1": setups}, records_by_track={"t@1": records})
+    assert same_runs(context, "t@1") == ["S1 = S2 = S3.1"]
     assert "In all:" not in (site / "index.html").read_text()
 
 
@@ -58,10 +58,10 @@ def test_over_tracks_the_setup_that_pages_open_with_is_open_and_first():
 
     found = [overall("S2"), overall("S2", "weight"), overall("S3.2"), overall("SX-A"), overall("S3.2", rows=())]
     shown = [(each.setup, each.granularity) for each in found]
-    material = SimpleNamespace(board=SimpleNamespace(overall=found))
+    context = SimpleNamespace(board=SimpleNamespace(overall=found))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(overview_page, "overall_view", lambda _, each: (each.setup, each.granularity))
-        assert overview_page.over_tracks(material) == [
+        assert overview_page.over_tracks(context) == [
             ("S3.2", [shown[2]]), ("S2", shown[:2]), ("SX-A", [shown[3]]),
         ]  # fmt: skip
 
@@ -86,8 +86,8 @@ def test_rows_that_repeat_others_are_folded_with_a_count(make_record):
     )  # fmt: skip
     table = dataclasses.replace(table, unranked=unranked)
     styles, urls = style.assign([table]), make_urls({table.track: table.setup}, (), (), ())
-    material = SimpleNamespace(styles=styles, urls=urls, records={}, method_of=lambda row: None)
-    found = {fold["what"]: [row["name"] for row in fold["rows"]] for fold in track_page.folds(material, table)}
+    context = SimpleNamespace(styles=styles, urls=urls, records={}, method_of=lambda row: None)
+    found = {fold["what"]: [row["name"] for row in fold["rows"]] for fold in track_page.folds(context, table)}
     assert found == {
         "1 more row of scratch training, with the layer ratios of a method": ["Scratch (layer ratios of A)"],
         "2 more rows that are the same networks as another one here": [each.name for each in unranked[:2]],
@@ -136,9 +136,9 @@ def test_a_strangers_paper_is_read_from_the_source_and_linked_by_arxiv_id_or_doi
 def test_superseded_records_lead_to_the_one_that_is_shown():
     newer_ones = [("a", "b"), ("b", "c"), ("d", "e"), ("f", "")]
     board = SimpleNamespace(refused=[Refused(f"{old * 64}.json", "because", newer * 64) for old, newer in newer_ones])
-    material = SimpleNamespace(board=board, records_by_track={"t@1": {"c" * 64: None}, "u@1": {}})
-    assert superseded(material, "t@1") == {"a" * 12: "c" * 12, "b" * 12: "c" * 12}
-    assert superseded(material, "u@1") == {}
+    context = SimpleNamespace(board=board, records_by_track={"t@1": {"c" * 64: None}, "u@1": {}})
+    assert superseded(context, "t@1") == {"a" * 12: "c" * 12, "b" * 12: "c" * 12}
+    assert superseded(context, "u@1") == {}
 
 
 def test_every_page_of_a_track_says_what_the_other_setups_change(site):
