@@ -1,4 +1,4 @@
-"""The founding paper's lesson as a figure: the differences between the same methods, from setup to setup."""
+"""The effect of the setup as a figure: the differences between the same methods, from setup to setup."""
 
 from __future__ import annotations
 

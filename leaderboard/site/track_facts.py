@@ -21,7 +21,7 @@ def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
     return max(levels, key=lambda level: moved[level])
 
 
-def lesson_view(context: SiteContext, table: Table) -> dict[str, list[str]]:
+def setup_effect_view(context: SiteContext, table: Table) -> dict[str, list[str]]:
     """What changes at one level between the setups, in sentences.
 
     At most three methods, and what these were retrained with.

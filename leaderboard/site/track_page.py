@@ -14,10 +14,10 @@ from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.slope_chart import shown_in_slopes, slopes
 from prunemark.leaderboard.site.style import legend
 from prunemark.leaderboard.site.track_facts import (
-    lesson_view,
     most_telling,
     not_run,
     same_runs,
+    setup_effect_view,
     setup_view,
     some_of,
     terms_view,
@@ -81,7 +81,7 @@ def level_view(context: SiteContext, table: Table) -> dict[str, Any]:
     columns = labels.columns(table)
     return {
         "level": table.level,
-        "lesson": lesson_view(context, table),
+        "setup_effect": setup_effect_view(context, table),
         "anchor_id": context.urls.level(table.level),
         "columns": columns,
         "unranked_columns": {key: columns[key] for key in labels.NUMBERS if key in columns},

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.site_context import ANCHOR, BETTER, data, switched, tables
+from support.site_context import ANCHOR, BETTER, changing_verdicts, data, tables
 
 from prunemark.leaderboard.site import charts, slope_chart, style, vega
 from prunemark.records.outcome import Failure
@@ -123,7 +123,7 @@ def test_looks_tell_methods_apart_and_do_not_depend_on_order(make_records):
 
 
 def test_every_colour_of_a_figure_is_one_of_the_style_sheet(make_records):
-    found = switched(make_records)
+    found = changing_verdicts(make_records)
     styles = style.assign(found)
     text = json.dumps([charts.forest(found[0]), charts.frontier(found[:1], styles, "x"),
                        slope_chart.slopes(found, styles, "S2")])  # fmt: skip

@@ -6,13 +6,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.site_context import ANCHOR, BETTER, data, switched, tables
+from support.site_context import ANCHOR, BETTER, changing_verdicts, data, tables
 
 from prunemark.leaderboard.site import setup_effect, slope_chart, style, track_facts
 
 
 def test_slopes_have_a_point_a_setup_and_no_line_into_whole_pipelines(make_records):
-    found = switched(make_records)
+    found = changing_verdicts(make_records)
     spec = slope_chart.slopes(found, style.assign(found), "S3.2")
     points = data(spec, "points")
     assert [(p["setup"], "low" in p, p["word"] == "better") for p in points] == [
@@ -44,16 +44,16 @@ def test_a_method_under_one_of_several_setups_has_no_line(make_records):
 
 
 def test_what_a_setup_changes_is_found_and_said(make_records):
-    (change,) = setup_effect.changes(switched(make_records))
+    (change,) = setup_effect.changes(changing_verdicts(make_records))
     assert change.sentence == (
         "Under S2, Mine is better than L1-norm by 2.08 pp; under S3.2, it is equivalent to L1-norm (+0.00 pp)."
     )
-    assert setup_effect.changes(switched(make_records)[1:]) == []
+    assert setup_effect.changes(changing_verdicts(make_records)[1:]) == []
 
 
-def test_better_within_the_margin_and_equivalent_are_no_two_lessons(make_records):
+def test_better_within_the_margin_and_equivalent_are_no_two_findings(make_records):
     """Both say that the difference is smaller than the margin; from undetermined to there, it is said how small."""
-    found = switched(make_records)
+    found = changing_verdicts(make_records)
     (change,) = setup_effect.changes(found)
     assert change.looser.word == "better" and change.stricter.word == "equivalent"
 
@@ -71,7 +71,7 @@ def test_better_within_the_margin_and_equivalent_are_no_two_lessons(make_records
 
 def test_levels_that_were_not_run_are_named(make_records):
     """Three levels are the track's, and each setup has one."""
-    found = switched(make_records)
+    found = changing_verdicts(make_records)
     assert [table.level for table in found] == ["90%"] * 3 and found[0].levels == ("50%", "90%", "95%")
     assert track_facts.not_run(found) == "50%, 95% under S2, S3.2, SX-A"
     assert track_facts.not_run([dataclasses.replace(table, levels=("90%",)) for table in found]) == ""
@@ -79,7 +79,7 @@ def test_levels_that_were_not_run_are_named(make_records):
 
 def test_verdicts_of_other_seeds_teach_nothing_about_a_setup(make_records):
     """A method that is better with ten seeds and undetermined with five has learned from seeds, not from the setup."""
-    found = switched(make_records)
+    found = changing_verdicts(make_records)
     (changed,) = {change.name for change in setup_effect.changes(found)}
     loose = found[0]
     rows = tuple(dataclasses.replace(r, seeds=r.seeds[:-1]) if r.name == changed else r for r in loose.ranked)
@@ -93,7 +93,7 @@ def test_labels_are_apart_in_order_and_within_the_figure_if_they_fit(wanted):
     assert len(placed) == len(wanted) and all(-1e-6 <= p <= 380 for p in placed)
 
 
-def test_the_recipes_behind_a_lesson_are_said_where_they_differ(make_records):
+def test_the_recipes_behind_a_change_are_said_where_they_differ(make_records):
     def with_recipe(records, epochs, lr):
         return [
             dataclasses.replace(r, outcome=dataclasses.replace(

@@ -101,7 +101,7 @@ def data(spec, name):
     return next(each["values"] for each in spec["data"] if each["name"] == name)
 
 
-def switched(make_records):
+def changing_verdicts(make_records):
     """L1-norm and a method that is better under S2 and the same under S3.2 and SX-A."""
     return tables(
         make_records("L1-norm", ANCHOR, setup="S2"), make_records("Mine", BETTER, setup="S2"),
