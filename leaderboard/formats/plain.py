@@ -22,7 +22,7 @@ def plain_overall_rows(overall: Iterable[Overall]) -> list[dict[str, Any]]:
 
 
 def plain_row(row: Row, table: Table) -> dict[str, Any]:
-    """One competitor of one table. `seed_list` are the seeds behind its numbers, `conditional_on` as in the caption."""
+    """One method of one table. `seed_list` are the seeds behind its numbers, `conditional_on` as in the caption."""
     comparison = row.verdict.comparison if row.verdict else None
     tested = row.verdict is not None and row.verdict.p_holm is not None
     low, high = comparison.interval_pp if comparison else (None, None)

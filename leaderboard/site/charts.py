@@ -12,7 +12,7 @@ from prunemark.leaderboard.site import vega
 from prunemark.leaderboard.site.style import Style
 from prunemark.leaderboard.site.urls import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
-from prunemark.leaderboard.standings.competitors import FAILED
+from prunemark.leaderboard.standings.method_results import FAILED
 from prunemark.leaderboard.standings.table import Row, Table
 
 VERDICT_STYLES = {

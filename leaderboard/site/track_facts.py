@@ -40,7 +40,7 @@ def setup_effect_view(context: SiteContext, table: Table) -> dict[str, list[str]
 
 
 Runs = dict[tuple[str, str], dict[int, tuple[str, str | None]]]
-"""By level and competitor, what every seed came to: its status and the hash of its final weights."""
+"""By level and method, what every seed came to: its status and the hash of its final weights."""
 
 
 def same_runs(context: SiteContext, track: str) -> list[str]:
@@ -65,7 +65,7 @@ def same_runs(context: SiteContext, track: str) -> list[str]:
 
 
 def _alike(these: Runs, those: Runs) -> bool:
-    """Whether the same competitors came to the same on all seeds that both have, and on some."""
+    """Whether the same methods came to the same on all seeds that both have, and on some."""
     if these.keys() != those.keys():
         return False
     both = [(mine[seed], those[who][seed]) for who, mine in these.items() for seed in mine.keys() & those[who].keys()]

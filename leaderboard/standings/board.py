@@ -48,7 +48,7 @@ def make_board(
 ) -> Board:
     """The standings of all records, or of one track, setup or some levels.
 
-    `earlier` says with how many seeds earlier releases showed a competitor: one that was looked at in other ways than
+    `earlier` says with how many seeds earlier releases showed a method: one that was looked at in other ways than
     at 5 and 10 seeds gets no verdict. `release` is the id of the release whose field this is. What holds over tracks
     is said of whole boards only, of all tracks and levels. Raises InputError when nothing fits, and for a level that no
     record is of.

@@ -1,6 +1,6 @@
-"""Who is compared with whom: the competitors of one table, what counts, and whether the setup verifiably holds.
+"""Who is compared with whom: the methods of one table, what counts, and whether the setup verifiably holds.
 
-A method that broke a rule is disqualified; see `competitors` for one that failed.
+A method that broke a rule is disqualified; see `method_results` for one that failed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from prunemark.leaderboard.inference.interim import FINAL_SEEDS, INTERIM_SEEDS
-from prunemark.leaderboard.standings.competitors import (
+from prunemark.leaderboard.standings.method_results import (
     DISQUALIFIED,
     FAILED,
     MethodResults,
@@ -33,7 +33,7 @@ def place_of(
     return track, setup, level, name.partition(" (")[0], source_sha256, canonical_json(dict(settings))
 
 
-def same_networks(competitors: Sequence[MethodResults]) -> dict[str, str]:
+def same_networks(methods: Sequence[MethodResults]) -> dict[str, str]:
     """By name, the controls that are another one's networks, weight for weight on every seed; and why, in words.
 
     They say nothing of their own, and would only enlarge the families. A control that somebody submitted as a method of
@@ -41,9 +41,9 @@ def same_networks(competitors: Sequence[MethodResults]) -> dict[str, str]:
     or else the first by name.
     """
     found: dict[str, str] = {}
-    is_control = {c.name: c.any.outcome.method.role in ("control", "reference") for c in competitors}
-    standing = [c for c in competitors if not is_control[c.name]]
-    controls = [c for c in competitors if is_control[c.name] and c.ok]
+    is_control = {c.name: c.any.outcome.method.role in ("control", "reference") for c in methods}
+    standing = [c for c in methods if not is_control[c.name]]
+    controls = [c for c in methods if is_control[c.name] and c.ok]
     for c in sorted(controls, key=lambda c: (c.matched_to is not None, c.name)):
         if other := next((o for o in standing if _repeats(c, o, is_control[o.name])), None):
             found[c.name] = f"the same networks as {other.name}, on every seed"
@@ -78,24 +78,24 @@ def alike(ranked: Sequence[MethodResults], on: Mapping[str, Sequence[int]]) -> d
     return found
 
 
-def find_anchor(competitors: Sequence[MethodResults], name: str) -> MethodResults | None:
-    """The track's anchor: the competitor of this name with results, rather that which ran as the anchor.
+def find_anchor(methods: Sequence[MethodResults], name: str) -> MethodResults | None:
+    """The track's anchor: the method of this name with results, rather that which ran as the anchor.
 
     Of several, as after a change of its code, the one with most seeds, and then the one that ran last.
     """
-    found = anchors(competitors, name)
+    found = anchors(methods, name)
     last = {c.name: max(r.observed.finished_at for r in c.ok.values()) for c in found}
     return max(found, key=lambda c: (len(c.ok), last[c.name], c.name), default=None)
 
 
-def anchors(competitors: Sequence[MethodResults], name: str) -> list[MethodResults]:
+def anchors(methods: Sequence[MethodResults], name: str) -> list[MethodResults]:
     """All that could be the anchor: with its name and results, and if any ran as the anchor, only those."""
-    found = [c for c in competitors if c.any.outcome.method.name == name and c.ok]
+    found = [c for c in methods if c.any.outcome.method.name == name and c.ok]
     return [c for c in found if any(r.outcome.method.role == "anchor" for r in c.records.values())] or found
 
 
 def why_unranked(c: MethodResults, anchor: MethodResults | None, setup: str, seeds: Sequence[int]) -> str | None:
-    """Why a competitor is not ranked on the anchor's seeds, in words; None if it is."""
+    """Why a method is not ranked on the anchor's seeds, in words; None if it is."""
     if c is anchor:
         return None
     if c.any.outcome.method.kind == "dense":
@@ -122,9 +122,9 @@ def why_unranked(c: MethodResults, anchor: MethodResults | None, setup: str, see
 
 
 def compared_on(c: MethodResults, seeds: Sequence[int]) -> tuple[int, ...]:
-    """The seeds on which a competitor is compared with the anchor, which has all of `seeds`.
+    """The seeds on which a method is compared with the anchor, which has all of `seeds`.
 
-    Those are all; where the anchor was looked at twice, the first five for a competitor that was run on just these.
+    Those are all; where the anchor was looked at twice, the first five for a method that was run on just these.
     One whose later runs failed, or do not count, is partial: a first interim look must not be what is left of a second.
     """
     first, later = tuple(seeds[:INTERIM_SEEDS]), seeds[INTERIM_SEEDS:]
@@ -133,7 +133,7 @@ def compared_on(c: MethodResults, seeds: Sequence[int]) -> tuple[int, ...]:
 
 
 def objection(anchor: MethodResults, other: MethodResults, setup: str, seeds: Sequence[int]) -> str | None:
-    """Why the setup does not hold between the anchor and a competitor on these seeds, in words; None if it does.
+    """Why the setup does not hold between the anchor and a method on these seeds, in words; None if it does.
 
     Judged by what was executed, seed by seed.
     """
@@ -149,7 +149,7 @@ def objection(anchor: MethodResults, other: MethodResults, setup: str, seeds: Se
 
 
 def holding_setup(ranked: Sequence[MethodResults], seeds: Sequence[int], setup: str) -> str | None:
-    """The highest setup that verifiably holds among all ranked competitors, on every seed that they finished.
+    """The highest setup that verifiably holds among all ranked methods, on every seed that they finished.
 
     Of S1 < S2 < ... < S4.2; but the one they ran under, where that lies beside this order and is more than was found.
     """

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from prunemark.leaderboard.inference.interim import FINAL_SEEDS, INTERIM_SEEDS
 from prunemark.leaderboard.inference.multiplicity import Verdict, judge
 from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t
-from prunemark.leaderboard.standings.competitors import MethodResults
 from prunemark.leaderboard.standings.field import compared_on, objection
+from prunemark.leaderboard.standings.method_results import MethodResults
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class MatchedControl:
 
 
 def judge_matched_controls(
-    competitors: Sequence[MethodResults],
+    methods: Sequence[MethodResults],
     setup: str,
     *,
     margin_pp: float,
@@ -48,12 +48,12 @@ def judge_matched_controls(
     the method failed it counts at chance; where that left no layer ratios, the control lacks the seed. `peeked` says of
     a control, and a number of seeds, why it may have no verdict with so many; "" if it may.
     """
-    others = [c for c in competitors if not c.matched_to]
+    submissions = [c for c in methods if not c.matched_to]
     methods_of: dict[str, MethodResults] = {}
     comparisons: dict[str, PairedComparison] = {}
     first: dict[str, PairedComparison] = {}
-    for control in competitors:
-        method = next((c for c in others if _is_of(control, c)), None)
+    for control in methods:
+        method = next((c for c in submissions if _is_of(control, c)), None)
         if method is None:
             continue
         seeds = min((compared_on(c, anchor_seeds) for c in (control, method)), key=len)
@@ -67,7 +67,7 @@ def judge_matched_controls(
             early = slice(INTERIM_SEEDS)
             first[control.name] = paired_t(a[early], b[early], quantum_percent=quantum_percent, prior=prior)
         methods_of[control.name] = method
-    by_name = {c.name: c for c in competitors}
+    by_name = {c.name: c for c in methods}
     withheld = {name: why for name, c in comparisons.items() if (why := peeked(by_name[name], c.seeds))}
     at_first = [name for name, c in comparisons.items() if c.seeds < len(anchor_seeds)]
     verdicts = judge(comparisons, margin_pp=margin_pp, interim=first, at_interim=at_first, withheld=withheld)

@@ -12,7 +12,7 @@ from prunemark.records.record import Record
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one competitor; None where no record says. Throughput is of the largest batch that was measured.
+    """Of one method; None where no record says. Throughput is of the largest batch that was measured.
 
     `speedup_measured` is the dense network's time over the final model's, for that batch, and `speedup_one_image` for
     a single image: both of one trial's process, where they ran in turns, and None where some trial did not time the

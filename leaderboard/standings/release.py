@@ -1,4 +1,4 @@
-"""Releases: a field of competitors, frozen. Holm's correction and ranks depend on who else is there; this says who was.
+"""Releases: a field of methods, frozen. Holm's correction and ranks depend on who else is there; this says who was.
 
 `releases/<id>.json` names every record that counted, and the field of every table. It is written once. A board that
 is built from a release rests on exactly these records, whatever was added since.
@@ -39,7 +39,7 @@ class Strict:
 
 @dataclass(frozen=True)
 class Entrant(Strict):
-    """One competitor of a table, with the number of seeds it was shown with and the hash of its source."""
+    """One method of a table, with the number of seeds it was shown with and the hash of its source."""
 
     name: str
     ranked: bool
@@ -50,7 +50,7 @@ class Entrant(Strict):
 
 @dataclass(frozen=True)
 class Field(Strict):
-    """Who was compared in one table: the competitors, and the sizes of the two families of tests."""
+    """Who was compared in one table: the methods, and the sizes of the two families of tests."""
 
     track: str
     setup: str

@@ -15,17 +15,17 @@ from prunemark.leaderboard.inference.interim import interim_in_words, withheld
 from prunemark.leaderboard.inference.multiplicity import Verdict, evidence_level
 from prunemark.leaderboard.inference.statistics import VariancePrior, student_interval
 from prunemark.leaderboard.standings import field
-from prunemark.leaderboard.standings.competitors import MethodResults, gather, seeds_in_words, terms_of
 from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.matched_controls import judge_matched_controls, matched_control_in_words
 from prunemark.leaderboard.standings.measured import Measured, measured_of
+from prunemark.leaderboard.standings.method_results import MethodResults, results_of, seeds_in_words, terms_of
 from prunemark.leaderboard.standings.standings import Correctness, Standings, stand
 from prunemark.records.record import Record
 
 
 @dataclass(frozen=True)
 class Row:
-    """One competitor. Accuracies in percent, differences in percentage points.
+    """One method. Accuracies in percent, differences in percentage points.
 
     `seeds`, `scores` (accuracy in percent) and `records` (hashes) belong together, seed by seed; `uncounted` are its
     other records, (seed, hash). `verdict` is about the difference to the anchor on this test set (E1), `generalises`
@@ -120,17 +120,17 @@ def make_table(
 ) -> Table:
     """The standings at one level. `records` are of one track and setup; dense ones go beside every level.
 
-    Ranked are the competitors between whom and the anchor the setup verifiably holds, on the seeds on which the
-    anchor has a result; where those are ten, a competitor that has the first five is judged at that first of two
+    Ranked are the methods between whom and the anchor the setup verifiably holds, on the seeds on which the
+    anchor has a result; where those are ten, a method that has the first five is judged at that first of two
     looks, without a rank. A seed on which the anchor failed compares nothing and is left out for all. A method that
     failed counts at chance there; one that broke a rule or lacks seeds is shown with the reason. Nothing is
     imputed. `invalid` and `earlier` as in `make_board`.
     """
     first = records[0].outcome
     terms = terms_of(records)
-    competitors = gather(records, invalid)
-    anchor = field.find_anchor(competitors, terms["anchor"])
-    candidates = field.anchors(competitors, terms["anchor"])
+    methods = results_of(records, invalid)
+    anchor = field.find_anchor(methods, terms["anchor"])
+    candidates = field.anchors(methods, terms["anchor"])
     seeds = tuple(anchor.ok) if anchor else ()
     prior = prior_of(terms)
 
@@ -139,14 +139,14 @@ def make_table(
         place = field.place_of(first.track, first.setup, level, c.name, source, c.settings)
         return withheld(count, (earlier or {}).get(place, ()))
 
-    reasons = _reasons(competitors, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, peek)
-    ranked = [c for c in competitors if reasons[c.name] is None]
+    reasons = _reasons(methods, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, peek)
+    ranked = [c for c in methods if reasons[c.name] is None]
     on = {c.name: field.compared_on(c, seeds) for c in ranked}
     peeked = {c.name: why for c in ranked if (why := peek(c, len(on[c.name])))}
     found = _stand(ranked, anchor, on, terms["margin_pp"], prior, peeked) if anchor else Standings({}, {}, {})
     alike = field.alike(ranked, on)
     rows = [_row(c, on[c.name], found, flags=(peeked.get(c.name), alike.get(c.name))) for c in ranked]
-    others = [_row(c, c.counted, why=reason) for c in competitors if (reason := reasons[c.name])]
+    others = [_row(c, c.counted, why=reason) for c in methods if (reason := reasons[c.name])]
     some_at_first = any(len(row.seeds) < len(seeds) for row in rows)
     bases = {base.sha256 for c in ranked for seed in seeds if seed in c.ok and (base := c.ok[seed].outcome.base)}
     return Table(
@@ -161,23 +161,23 @@ def make_table(
 
 
 def _reasons(
-    competitors: Sequence[MethodResults], anchor: MethodResults | None, setup: str, seeds: tuple[int, ...],
+    methods: Sequence[MethodResults], anchor: MethodResults | None, setup: str, seeds: tuple[int, ...],
     margin_pp: float, prior: VariancePrior | None, peek: Callable[[MethodResults, int], str],
 ) -> dict[str, str | None]:  # fmt: skip
-    """By name, why a competitor is not ranked; None if it is."""
-    reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in competitors}
+    """By name, why a method is not ranked; None if it is."""
+    reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in methods}
     if anchor:
         quantum = 100.0 / _examples(anchor)
         judged = judge_matched_controls(
-            competitors, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum, peeked=peek,
+            methods, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum, peeked=peek,
             anchor_seeds=seeds,
         )  # fmt: skip
-        for c in competitors:
+        for c in methods:
             if method := c.matched_to:
                 alone = f"a control for {method.name}, which has no results to compare it with on these seeds"
                 alone = reasons[c.name] or alone
                 reasons[c.name] = matched_control_in_words(judged[c.name]) if c.name in judged else alone
-    return reasons | field.same_networks(competitors)
+    return reasons | field.same_networks(methods)
 
 
 def prior_of(terms: Mapping[str, Any]) -> VariancePrior | None:

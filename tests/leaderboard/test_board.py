@@ -167,7 +167,7 @@ def test_an_anchor_that_broke_a_rule_on_one_seed_is_still_what_all_are_compared_
     assert found.notes == ("The anchor has no result on seed 5: left out for all.",)
 
 
-def test_a_reference_that_failed_everywhere_is_no_competitor_at_chance(make_records):
+def test_a_reference_that_failed_everywhere_has_no_result_at_chance(make_records):
     failure = Failure("the method raised an error", "ValueError: no")
     scratch = make_records("Scratch", BETTER, kind="scratch", role="reference", status="failed", failure=failure)
     found = table(make_records("L1-norm", ANCHOR), scratch)

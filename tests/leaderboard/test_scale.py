@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.leaderboard.standings import competitors
+from prunemark.leaderboard.standings import method_results
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records import identity, load
 from prunemark.records import record as records
@@ -63,7 +63,7 @@ def calls(monkeypatch, places, work):
 def test_twice_the_records_are_twice_the_work(synthetic, tmp_path, monkeypatch):
     """Counted, because the time of a shared machine says little: nothing grows faster than the records."""
     places = [(load, "load"), (identity, "_who"), (records, "_accuracy_is_that_of_its_bits"),
-              (competitors, "pipeline_of"), (assessment, "_among")]  # fmt: skip
+              (method_results, "pipeline_of"), (assessment, "_among")]  # fmt: skip
     for name, few in (("SETUPS", synthetic.SETUPS[:1]), ("METHODS", 5), ("SEEDS", 4)):
         monkeypatch.setattr(synthetic, name, few)
     per_track = 3 * 5 * 4

@@ -1,4 +1,4 @@
-"""The competitors of one table: all trials of one method with one set of settings, under a name of its own.
+"""The methods of one table: all trials of one method with one set of settings, under a name of its own.
 
 A method that failed counts at chance accuracy on that seed: leaving the seed out would reward failing. A record that
 was invalidated counts for nothing, and its row says so.
@@ -74,7 +74,7 @@ class MethodResults:
 
     @cached_property
     def counted(self) -> tuple[int, ...]:
-        """The seeds with an accuracy: measured, or that of chance. A reference that failed is no competitor."""
+        """The seeds with an accuracy: measured, or that of chance. A reference that failed has none."""
         at_chance = self.chance_percent is not None and (self.any.outcome.method.kind == "pruned" or bool(self.ok))
         return tuple(sorted([*self.ok, *(self.failed if at_chance else ())]))
 
@@ -114,8 +114,8 @@ def terms_of(records: Sequence[Record]) -> dict[str, Any]:
     return ({"classes": known.classes, "family": known.family} if known else {}) | fullest.track_terms
 
 
-def gather(records: Sequence[Record], invalid: Mapping[str, str] | None = None) -> list[MethodResults]:
-    """Groups the records of one table into competitors, each with a name of its own.
+def results_of(records: Sequence[Record], invalid: Mapping[str, str] | None = None) -> list[MethodResults]:
+    """Groups the records of one table into methods, each with a name of its own.
 
     `invalid` gives the reasons why records of these hashes do not count.
     """
@@ -169,7 +169,7 @@ def _invalid(group: Mapping[int, Record], invalid: Mapping[str, str]) -> dict[in
 
 
 def _difference(outcomes: Mapping[str, Outcome], keys: Sequence[str], key: str) -> str:
-    """What tells competitors of one name apart: settings, else layer ratios, else the source's hash.
+    """What tells methods of one name apart: settings, else layer ratios, else the source's hash.
 
     "" where there is nothing to tell apart: one of its name, or the one control that has the level's own layer ratios.
     """

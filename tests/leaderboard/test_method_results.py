@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prunemark.leaderboard.standings.board import make_board
-from prunemark.leaderboard.standings.competitors import gather
+from prunemark.leaderboard.standings.method_results import results_of
 from prunemark.records.load import Loaded, read_texts
 from prunemark.records.outcome import Failure
 from prunemark.records.record import dump
@@ -30,7 +30,7 @@ def kept(record, filters):
     return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, compression=compression))
 
 
-def test_settings_and_source_together_tell_competitors_apart(make_records):
+def test_settings_and_source_together_tell_methods_apart(make_records):
     """Settings alone do not: the file was edited once, and one of the settings had run before."""
     slightly = [percent + 0.2 * (seed % 2) for seed, percent in enumerate(ANCHOR)]
     found = table(
@@ -52,12 +52,12 @@ def test_settings_and_source_together_tell_competitors_apart(make_records):
         min_size=1, max_size=12, unique=True,
     )
 )  # fmt: skip
-def test_no_two_competitors_have_one_name(make_record, them):
+def test_no_two_methods_have_one_name(make_record, them):
     records = [
         kept(make_record(name, source=source, settings={"x": x}, role=role), filters)
         for name, source, x, filters, role in them
     ]
-    names = [c.name for c in gather(records)]
+    names = [c.name for c in results_of(records)]
     assert len(set(names)) == len(names)
     assert len(names) == len({(n, s, x, f if role == "control" else 0) for n, s, x, f, role in them})
 
