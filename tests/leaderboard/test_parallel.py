@@ -137,16 +137,16 @@ def test_who_stops_it_sees_one_line(board, tmp_path):
     """Ctrl-C reaches all processes of the terminal: the helpers say nothing and end with the one that forked them."""
     script = f"""
 import os, signal, time
-from prunemark.leaderboard.standings import shares
-shares.WORTH_A_PROCESS_BYTES = 1
-home, honest = os.getpid(), shares.read_share
+from prunemark.leaderboard.standings import parallel
+parallel.WORTH_A_PROCESS_BYTES = 1
+home, honest = os.getpid(), parallel.read_share
 def slowly(*given):
     if os.getpid() != home:
         open({str(tmp_path / "helping")!r}, "w").write(str(os.getpid()))
     time.sleep(60)
-shares.read_share = slowly
+parallel.read_share = slowly
 try:
-    shares.board_of(__import__("pathlib").Path({str(board)!r}), processes=2)
+    parallel.board_of(__import__("pathlib").Path({str(board)!r}), processes=2)
 except KeyboardInterrupt:
     print("interrupted")
 """

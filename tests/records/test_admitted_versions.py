@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from prunemark.leaderboard.standings.competitors import terms_of
+from prunemark.leaderboard.standings.method_results import terms_of
 from prunemark.records.admission import of_the_newest_version, on_the_same_terms
 from prunemark.records.load import read_texts
 from prunemark.records.record import dump

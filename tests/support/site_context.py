@@ -40,10 +40,10 @@ def real_records():
 
     Ten seeds under the last, so that there are ranks; the same five under the others, so that their verdicts compare.
     """
-    board = ROOT / "leaderboard" / "board" / "records"
+    records = ROOT / "leaderboard" / "board" / "records"
     with tempfile.TemporaryDirectory() as name:  # the other tracks would take four times as long
         for wanted in (TRACK, "invalidations.jsonl"):
-            (Path(name) / wanted).symlink_to(board / wanted)
+            (Path(name) / wanted).symlink_to(records / wanted)
         found = read_records(Path(name)).records
     return tuple(
         record
