@@ -25,15 +25,15 @@ NAMES = (
 
 
 @dataclass(frozen=True)
-class Growth:
+class Additions:
     """Paths that were added, relative to the folder, and in words whatever else was done to it."""
 
     added: tuple[str, ...]
     broken: tuple[str, ...]
 
 
-def growth(folder: Path, base: Path) -> Growth:
-    """What a board's folder has beside what it had. A folder that is not there has nothing in it."""
+def additions(folder: Path, base: Path) -> Additions:
+    """What a board's folder has that it had not. A folder that is not there has nothing in it."""
     now, before = set(_files(folder)), set(_files(base))
     broken = [f"{name} was removed. A board only grows: put it back" for name in sorted(before - now)]
     added = sorted(now - before)
@@ -48,7 +48,7 @@ def growth(folder: Path, base: Path) -> Growth:
                 broken.append(f"{name} was changed. Lines are only added at its end")
         elif file_sha256(folder / name) != file_sha256(base / name):
             broken.append(f"{name} was changed. What is written is never rewritten: put it back")
-    return Growth(tuple(added), tuple(broken))
+    return Additions(tuple(added), tuple(broken))
 
 
 def _files(folder: Path) -> Iterator[str]:

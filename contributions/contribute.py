@@ -7,41 +7,60 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from prunemark.benchmark.run.submit import stored_record
+from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.trial.keys import DECISION, resolved_keys
 from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.benchmark.trial.store import Store
+from prunemark.contributions.contribution import Contribution, counting_records, recorded_names
+from prunemark.contributions.seed_policy import anchor_seeds, outgrown, planned_seeds
+from prunemark.records.card import shipped_methods
 from prunemark.records.decision import Decided, write_decisions
 from prunemark.records.difference import first_difference
 from prunemark.records.identity import identity
-from prunemark.records.load import read_counting, record_names
 from prunemark.records.outcome import pack_correctness
 from prunemark.records.pack import write_pack
 from prunemark.records.record import Record
-from prunemark.records.source import MethodFiles, write_method
+from prunemark.records.source import write_method
 from prunemark.setups.errors import InputError
 
 Say = Callable[[str], None]
 MASKS = "masks.safetensors"
 
 
-@dataclass(frozen=True)
-class Contribution:
-    """Records with what belongs to them: sources by their own hash, decisions by the record's."""
+def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: Path) -> None:
+    """Raises InputError, before anything is run, when the results could not be added or accepted afterwards."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--contribute {folder} is a file. Give the folder of a board: leaderboard/board in a clone")
+    if (folder / "board" / "records").is_dir():
+        raise InputError(f"--contribute {folder}: its board is the folder inside. Give --contribute {folder / 'board'}")
+    if submission.source:
+        read_source(submission.source)
+        if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:
+            raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
+    if found := outgrown(anchor_seeds(counting_records(folder)), planned_seeds(trials)):
+        raise InputError(f"--contribute {folder}: {found[0]}.\nChoose --seeds 5, or 10; what has run is not run again")
 
-    records: tuple[Record, ...]
-    sources: Mapping[str, MethodFiles]
-    decisions: Mapping[str, Decided]
 
-
-def gather(trials: Sequence[Trial], store: Store) -> dict[Trial, Record]:
-    """The records of those trials that have one."""
-    from prunemark.benchmark.run.submit import stored_record
-
-    return {trial: record for trial in trials if (record := stored_record(trial, store)) is not None}
+def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say) -> None:
+    """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records."""
+    done = {trial: record for trial in trials if (record := stored_record(trial, store)) is not None}
+    fresh, differing = not_held(done, counting_records(folder))
+    named = recorded_names(folder)
+    withdrawn = [trial for trial, record in fresh.items() if record.record_sha256 in named]
+    fresh = {trial: record for trial, record in fresh.items() if trial not in withdrawn}
+    given = contribution_of(fresh, store)
+    for method in given.sources.values():  # sources first: wherever it is cut off, no record is without its source
+        write_method(method, folder / "methods")
+    tracks = {record.record_sha256: record.outcome.track for record in given.records}
+    write_decisions(((tracks[sha], sha, decided) for sha, decided in given.decisions.items()), folder / "decisions")
+    write_pack(given.records, folder / "records")
+    _say_what_next(folder, len(fresh), len(done), differing, say)
+    if withdrawn:
+        say(f"{len(withdrawn)} of these very records do not count there: run the trials anew, in another --home")
 
 
 def not_held(records: Mapping[Trial, Record], held: Sequence[Record]) -> tuple[dict[Trial, Record], tuple[str, ...]]:
@@ -88,42 +107,6 @@ def decided_by(trial: Trial, store: Store) -> Decided | None:
     return {"kept": json.loads((folder / DECISION).read_text())["kept"], "masks": masks}
 
 
-def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: Path) -> None:
-    """Raises InputError, before anything is run, when the results could not be added or accepted afterwards."""
-    from prunemark.benchmark.submission.locate import locate
-    from prunemark.contributions.seed_policy import anchor_seeds, outgrown, planned_seeds
-    from prunemark.records.card import shipped_methods
-
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--contribute {folder} is a file. Give the folder of a board: leaderboard/board in a clone")
-    if (folder / "board" / "records").is_dir():
-        raise InputError(f"--contribute {folder}: its board is the folder inside. Give --contribute {folder / 'board'}")
-    if submission.source:
-        read_source(submission.source)
-        if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:
-            raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
-    if found := outgrown(anchor_seeds(counting_records(folder)), planned_seeds(trials)):
-        raise InputError(f"--contribute {folder}: {found[0]}.\nChoose --seeds 5, or 10; what has run is not run again")
-
-
-def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say) -> None:
-    """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records."""
-    done = gather(trials, store)
-    fresh, differing = not_held(done, counting_records(folder))
-    named = recorded_names(folder)
-    withdrawn = [trial for trial, record in fresh.items() if record.record_sha256 in named]
-    fresh = {trial: record for trial, record in fresh.items() if trial not in withdrawn}
-    given = contribution_of(fresh, store)
-    for text in given.sources.values():  # sources first: wherever it is cut off, no record is without its source
-        write_method(text, folder / "methods")
-    tracks = {record.record_sha256: record.outcome.track for record in given.records}
-    write_decisions(((tracks[sha], sha, decided) for sha, decided in given.decisions.items()), folder / "decisions")
-    write_pack(given.records, folder / "records")
-    _say_what_next(folder, len(fresh), len(done), differing, say)
-    if withdrawn:
-        say(f"{len(withdrawn)} of these very records do not count there: run the trials anew, in another --home")
-
-
 def _say_what_next(folder: Path, fresh: int, trials: int, differing: Sequence[str], say: Say) -> None:
     say(f"\nBoard:   {folder}: {fresh} records added, {trials - fresh} of these trials were there already")
     if differing:
@@ -131,13 +114,3 @@ def _say_what_next(folder: Path, fresh: int, trials: int, differing: Sequence[st
         say("On another kind of processor torch rounds differently; see docs/contributing.md on what happens then")
     if fresh:
         say("Next: make leaderboard, then git add, git commit and a pull request; see docs/contributing.md")
-
-
-def counting_records(folder: Path) -> Sequence[Record]:
-    """The records of a board that count, of all versions of its tracks. None where there is no board yet."""
-    return read_counting(folder / "records") if recorded_names(folder) else []
-
-
-def recorded_names(folder: Path) -> set[str]:
-    """The hashes of all records of a board, of those too that do not count."""
-    return record_names(folder / "records") if (folder / "records").is_dir() else set()

@@ -19,7 +19,8 @@ from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home, home_at, open_home
 from prunemark.benchmark.submission.method_files import write_source
 from prunemark.benchmark.trial.plan import Entrant, Trial
-from prunemark.contributions.contribute import Contribution, decided_by
+from prunemark.contributions.contribute import decided_by
+from prunemark.contributions.contribution import Contribution
 from prunemark.records.controls import REFERENCES
 from prunemark.records.difference import first_difference, other_machine
 from prunemark.records.outcome import MACHINE_STATUSES
@@ -33,7 +34,7 @@ from prunemark.setups.track_files import find_track
 
 REPEATABLE = ("ok", "failed", "budget_exceeded", "noncompliant")
 GIVEN = "given"  # the allocation of a decision whose counts are another's
-SIDES = ("submission", "anchor")  # whom a control can have run beside
+LEADING = ("submission", "anchor")  # what a control can be matched to
 
 
 @dataclass(frozen=True)
@@ -107,28 +108,28 @@ def _kind(record: Record) -> str:
 
 
 def can_run(record: Record, everything: Sequence[Record]) -> bool:
-    """Whether a record is of a trial on a CPU that ends alike each time, alone or with the one it ran beside."""
+    """Whether a record is of a trial on a CPU that ends alike each time, and what it is matched to is there."""
     o = record.outcome
     setup = HARNESS_SETUPS.get(o.setup)  # a contribution may name one that nobody knows: `run_again` says so
     tuned = setup is not None and setup.tuned
     alike = o.status in REPEATABLE and not tuned and record.observed.device == "cpu"
-    if not alike or not _shares_ratios(record):
+    if not alike or not _is_matched(record):
         return alike
-    return beside(record, everything) is not None or _beside_a_failure(record, everything)
+    return submission_of(record, everything) is not None or _of_a_failure(record, everything)
 
 
-def _shares_ratios(record: Record) -> bool:
+def _is_matched(record: Record) -> bool:
     method = record.outcome.method
     return method.kind == "scratch" or method.role == "control"
 
 
-def beside(record: Record, everything: Sequence[Record]) -> Record | None:
+def submission_of(record: Record, everything: Sequence[Record]) -> Record | None:
     """The record whose layer ratios a control was given; any of those with the same counts will do."""
     counts = record.outcome.compression
     if counts is None or counts.allocation != GIVEN:
         return None
     named = record.outcome.method.matched_to
-    for other in _sides(record, everything):
+    for other in _leading(record, everything):
         method, its_counts = other.outcome.method, other.outcome.compression
         if its_counts is None or its_counts.kept != counts.kept:
             continue
@@ -138,23 +139,23 @@ def beside(record: Record, everything: Sequence[Record]) -> Record | None:
     return None
 
 
-def _sides(record: Record, everything: Sequence[Record]) -> list[Record]:
-    """The methods that a control can have run beside: on the same track, setup, level and seed."""
+def _leading(record: Record, everything: Sequence[Record]) -> list[Record]:
+    """What a control can be matched to: the methods on the same track, setup, level and seed."""
     o = record.outcome
     here = (o.track, o.setup, o.level, o.seed)
     return [
         other
         for other in everything
         if (p := other.outcome) and (p.track, p.setup, p.level, p.seed) == here
-        if p.method.kind == "pruned" and p.method.role in SIDES
+        if p.method.kind == "pruned" and p.method.role in LEADING
     ]
 
 
-def _beside_a_failure(record: Record, everything: Sequence[Record]) -> bool:
+def _of_a_failure(record: Record, everything: Sequence[Record]) -> bool:
     """A control of a submission that decided nothing has the level's own ratio in every layer, so it can run alone."""
     if record.outcome.method.matched_to:
         return False
-    return any(other.outcome.compression is None for other in _sides(record, everything))
+    return any(other.outcome.compression is None for other in _leading(record, everything))
 
 
 def run_again(record: Record, board: Contribution, code: Code, executor: Executor) -> Rerun:
@@ -203,7 +204,7 @@ def _trial_of(
     o = record.outcome
     track, setup = find_track(o.track), find_setup(o.setup)
     level = DENSE_LEVEL if o.level == DENSE_LEVEL.name else track.level(o.level)
-    other = beside(record, everything) if _shares_ratios(record) else None
+    other = submission_of(record, everything) if _is_matched(record) else None
     competitor, side = (
         _competitor(r, code, folder / part, home, executor) if r else None
         for r, part in ((record, "own"), (other, "beside"))
@@ -219,7 +220,7 @@ def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: 
     if method.kind != "pruned":
         summary = REFERENCES[method.kind].summary
         return Entrant(
-            method.name, method.kind, method.role, None, (), granularity, OWN_NOTHING, summary, _shares_ratios(record)
+            method.name, method.kind, method.role, None, (), granularity, OWN_NOTHING, summary, _is_matched(record)
         )
     source = write_source(code.of(record), folder)
     what = submit.describe_methods({method.name: source}, home, executor)[method.name]
@@ -232,5 +233,5 @@ def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: 
     ordered = tuple((name, settings[name]) for name in what.settings)  # controls spell them out in this order
     return Entrant(
         method.name, "pruned", method.role, source, ordered, granularity,
-        replace(what.own, prune_at=prune_at), what.summary, _shares_ratios(record),
+        replace(what.own, prune_at=prune_at), what.summary, _is_matched(record),
     )  # fmt: skip

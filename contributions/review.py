@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from prunemark.contributions.contribute import Contribution
+from prunemark.contributions.contribution import Contribution
 from prunemark.contributions.seed_policy import anchor_seeds, outgrown
 from prunemark.records.controls import RANDOM_CONTROL, REFERENCES
 from prunemark.records.decision import disagreement
@@ -39,7 +39,7 @@ def label(record: Record) -> str:
     return f"{record.record_sha256[:12]} ({o.method.name} {o.level} seed {o.seed}, {o.track} {o.setup})"
 
 
-def examine(new: Contribution, held: Contribution, shipped: Mapping[str, str]) -> list[ReviewFinding]:
+def review(new: Contribution, held: Contribution, shipped: Mapping[str, str]) -> list[ReviewFinding]:
     """All that is wrong with what is `new`, given what a board holds already.
 
     `shipped` gives the source hash of each method of this repository by its name.

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from prunemark.leaderboard.standings import release as releases
-from prunemark.records.decision import add_decisions, disagreement
+from prunemark.records.decision import Decided, add_decisions, disagreement
 from prunemark.records.invalidations import FILE, read_invalidations
 from prunemark.records.pack import PACKED, SHA256, packs_of, read_pack
 from prunemark.records.record import Record, load_exactly
@@ -128,7 +127,7 @@ def _methods(folder: Path, records: Mapping[str, Record], examined: Examined) ->
 
 
 def _decisions(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Decided] = {}
     for path in packs_of(folder):
         try:
             add_decisions(found, path)

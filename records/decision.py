@@ -40,19 +40,19 @@ def write_decisions(decisions: Iterable[tuple[str, str, Decided]], folder: Path)
     return [write_lines(lines[track], folder / track) for track in sorted(lines)]
 
 
-def read_decisions(folder: Path) -> dict[str, dict[str, Any]]:
+def read_decisions(folder: Path) -> dict[str, Decided]:
     """All decisions of a folder, by the hash of their record; {} for a folder that is not there.
 
     Raises InputError for a file that is no such pack, RuleBroken for one that is not named by its content, or that
     decides twice for one record. Whether a decision is that of its record is not looked at here.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Decided] = {}
     for path in packs_of(folder):
         add_decisions(found, path)
     return found
 
 
-def add_decisions(found: dict[str, dict[str, Any]], path: Path) -> None:
+def add_decisions(found: dict[str, Decided], path: Path) -> None:
     """Adds the decisions of one pack to those found already. Raises as `read_decisions` does."""
     for number, line in enumerate(unpack(path).split(b"\n"), 1):
         if not line:

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from prunemark.contributions.append_only import INVALIDATIONS, growth
+from prunemark.contributions.append_only import INVALIDATIONS, additions
 
 SHA = "ab" * 32
 PACK = f"records/digits-resnet8@1/{SHA}.jsonl.xz"
@@ -29,40 +29,39 @@ def add(folder, name, content="content"):
 
 
 def test_nothing_new_is_nothing_broken(boards):
-    assert growth(*boards) == growth(boards[0], boards[0])
-    assert (growth(*boards).added, growth(*boards).broken) == ((), ())
+    assert additions(*boards) == additions(boards[0], boards[0])
+    assert (additions(*boards).added, additions(*boards).broken) == ((), ())
 
 
 def test_what_a_board_has_may_be_added_to_it_and_to_an_empty_one(boards, tmp_path):
     names = sorted([f"records/x@2/{SHA}.jsonl.xz", f"methods/{'cd' * 32}.json", "releases/2026.1.json"])
     for name in names:
         add(boards[0], name)
-    assert growth(*boards).added == tuple(names) and not growth(*boards).broken
+    assert additions(*boards).added == tuple(names) and not additions(*boards).broken
     shutil.rmtree(boards[0] / "records"), shutil.rmtree(boards[0] / "decisions")
-    assert (
-        len(growth(boards[0], tmp_path / "nowhere").added) == 3 and not growth(boards[0], tmp_path / "nowhere").broken
-    )
+    found = additions(boards[0], tmp_path / "nowhere")
+    assert len(found.added) == 3 and not found.broken
 
 
 def test_what_lies_elsewhere_in_the_folder_is_not_looked_at(boards):
     add(boards[0], "BOARD.md")
     add(boards[0], "site/page.py")
-    assert growth(*boards).added == ()
+    assert additions(*boards).added == ()
 
 
 @pytest.mark.parametrize("name", [PACK, f"methods/{SHA}.json", "records/old.jsonl.xz", INVALIDATIONS])
 def test_what_was_there_is_neither_removed_nor_changed(boards, name):
     add(boards[0], name, "other")
-    assert [found for found in growth(*boards).broken if found.startswith(f"{name} was changed")]
+    assert [found for found in additions(*boards).broken if found.startswith(f"{name} was changed")]
     (boards[0] / name).unlink()
-    assert [found for found in growth(*boards).broken if found.startswith(f"{name} was removed")]
+    assert [found for found in additions(*boards).broken if found.startswith(f"{name} was removed")]
 
 
 def test_invalidations_are_added_at_the_end_alone(boards):
     add(boards[0], INVALIDATIONS, "one\ntwo\n")
-    assert not growth(*boards).broken
+    assert not additions(*boards).broken
     add(boards[0], INVALIDATIONS, "two\none\n")
-    assert growth(*boards).broken == (f"{INVALIDATIONS} was changed. Lines are only added at its end",)
+    assert additions(*boards).broken == (f"{INVALIDATIONS} was changed. Lines are only added at its end",)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_invalidations_are_added_at_the_end_alone(boards):
 )  # fmt: skip
 def test_a_file_of_another_name_is_not_a_board_s(boards, name):
     add(boards[0], name)
-    assert [found for found in growth(*boards).broken if found.startswith(f"{name} is not a file of a board")]
+    assert [found for found in additions(*boards).broken if found.startswith(f"{name} is not a file of a board")]
 
 
 def test_links_are_refused_wherever_they_lead(boards):
@@ -85,5 +84,5 @@ def test_links_are_refused_wherever_they_lead(boards):
     (folder / PACK).unlink()
     (folder / PACK).symlink_to(base / PACK)
     (folder / "releases").symlink_to(base)
-    found = growth(folder, base).broken
+    found = additions(folder, base).broken
     assert len([text for text in found if text.endswith("is a link, or no plain file")]) == 4

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunemark.contributions.rerun import Code, accused, beside, can_run, compared
+from prunemark.contributions.rerun import Code, accused, can_run, compared, submission_of
 from prunemark.contributions.rerun import draw as draw_both
 from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.outcome import Failure
@@ -78,9 +78,9 @@ def test_a_control_is_run_beside_the_method_whose_layer_ratios_it_has(make_recor
     scratch = counted(make_record("Scratch", role="reference", kind="scratch", source=""), 1, "given")
     mine, anchor = make_record("Mine"), make_record("L1-norm", role="anchor")
     for record in (control, scratch):
-        assert beside(record, [record, mine]) == mine and can_run(record, [mine])
-        assert beside(record, [counted(mine, 2), anchor]) == anchor, "the counts have to be the same"
-        assert beside(record, [make_record("Mine", seed=1), make_record("Mine", setup="S2"), control]) is None
+        assert submission_of(record, [record, mine]) == mine and can_run(record, [mine])
+        assert submission_of(record, [counted(mine, 2), anchor]) == anchor, "the counts have to be the same"
+        assert submission_of(record, [make_record("Mine", seed=1), make_record("Mine", setup="S2"), control]) is None
         assert not can_run(record, [])
 
 
@@ -92,12 +92,13 @@ def test_a_control_of_a_method_that_ranks_all_layers_together_names_it(make_reco
     )
     named = {RATIOS_OF: "Mine abcdef01 (power=2.0)"}
     control = counted(make_record("Random", role="control", settings=named), 2, "given")
-    assert beside(control, [other, weaker, mine]) == mine
+    assert submission_of(control, [other, weaker, mine]) == mine
     assert (
-        beside(control, [other, weaker, counted(make_record("Mine", source="abcdef0123", settings=power), 2)]) is None
+        submission_of(control, [other, weaker, counted(make_record("Mine", source="abcdef0123", settings=power), 2)])
+        is None
     )
     unnamed = counted(make_record("Random", role="control"), 2, "given")
-    assert beside(unnamed, [mine, other]) is None
+    assert submission_of(unnamed, [mine, other]) is None
 
 
 def test_a_control_of_a_method_that_failed_runs_alone(make_record):
@@ -105,7 +106,7 @@ def test_a_control_of_a_method_that_failed_runs_alone(make_record):
     control = make_record("Random", role="control")
     scratch = counted(make_record("Scratch", role="reference", kind="scratch", source=""), 3, "given")
     for record in (control, scratch):
-        assert beside(record, [failed, anchor]) is None and can_run(record, [failed, anchor])
+        assert submission_of(record, [failed, anchor]) is None and can_run(record, [failed, anchor])
         assert not can_run(record, [anchor, make_record("Mine", seed=1, status="failed")])
     named = make_record("Random", role="control", settings={RATIOS_OF: "Mine abcdef01 (power=2.0)"})
     assert not can_run(named, [failed])

@@ -5,8 +5,8 @@ import hashlib
 
 import pytest
 
-from prunemark.contributions.contribute import Contribution
-from prunemark.contributions.review import examine
+from prunemark.contributions.contribution import Contribution
+from prunemark.contributions.review import review
 from prunemark.records.outcome import Failure
 from prunemark.records.source import MethodFiles
 
@@ -34,7 +34,7 @@ def contribution(records, sources=(MINE,), **decisions):
 
 
 def found(new, held=NOTHING):
-    return [(finding.state, finding.text) for finding in examine(new, held, SHIPPED)]
+    return [(finding.state, finding.text) for finding in review(new, held, SHIPPED)]
 
 
 def changed(record, **how):

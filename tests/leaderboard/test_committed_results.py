@@ -11,7 +11,7 @@ from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.training.arithmetic import can_be_portable
-from prunemark.contributions.contribute import Contribution
+from prunemark.contributions.contribution import Contribution
 from prunemark.contributions.rerun import Code, run_again
 from prunemark.contributions.verify import examine_board
 from prunemark.leaderboard.formats import citation, tables
