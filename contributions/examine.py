@@ -10,7 +10,8 @@ from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.method_files import read_source
 from prunemark.contributions.append_only import additions
 from prunemark.contributions.contribution import Contribution, added_to, held_by, recorded_names
-from prunemark.contributions.rerun import Code, accused, draw, run_again
+from prunemark.contributions.draw import accused, draw
+from prunemark.contributions.rerun import Code, run_again
 from prunemark.contributions.review import label, review
 from prunemark.records.card import shipped_methods
 from prunemark.records.folders import board_folder

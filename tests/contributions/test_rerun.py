@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prunemark.contributions.rerun import Code, accused, can_run, compared, submission_of
-from prunemark.contributions.rerun import draw as draw_both
+from prunemark.contributions.draw import accused, can_run, submission_of
+from prunemark.contributions.draw import draw as draw_both
+from prunemark.contributions.rerun import Code, compared
 from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.outcome import Failure
 from prunemark.records.source import MethodFiles
