@@ -108,7 +108,7 @@ def _leading(record: Record, everything: Sequence[Record]) -> list[Record]:
 
 
 def _of_a_failure(record: Record, everything: Sequence[Record]) -> bool:
-    """A control of a submission that decided nothing has the level's own ratio in every layer, so it can run by itself."""
+    """What is matched to a submission that decided nothing has the level's own ratios, so it can run by itself."""
     if record.outcome.method.matched_to:
         return False
     return any(other.outcome.compression is None for other in _leading(record, everything))
