@@ -2,11 +2,18 @@
 
 PYTHON ?= python3
 READY := .venv/.installed
-PACKAGES := setups records benchmark baselines leaderboard contributions audit cli
+ROOMS := setups records benchmark baselines leaderboard contributions audit cli
+TESTED := $(ROOMS) house
+# Builds of torch and torchvision without CUDA, in the versions of constraints.txt.
+CPU_BUILDS := $(shell sed -nE 's/^(torch|torchvision)==.*/&+cpu/p' constraints.txt)
 # One torch thread a process, and two processes: more threads are slower on networks this small.
 # The files that take longest are begun first (tests/conftest.py).
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 ON_A_GPU := tests/benchmark/test_cuda.py tests/benchmark/test_setups_run.py tests/baselines/test_structured_field.py tests/baselines/test_unstructured_trials.py
+
+ifneq ($(filter-out $(TESTED),$(ROOM)),)
+$(error unknown ROOM '$(filter-out $(TESTED),$(ROOM))'. Valid: $(TESTED))
+endif
 
 .PHONY: help demo test test-slow test-gpu lint leaderboard bench constraints clean
 .DELETE_ON_ERROR:
@@ -14,8 +21,9 @@ ON_A_GPU := tests/benchmark/test_cuda.py tests/benchmark/test_setups_run.py test
 help:
 	@echo 'make demo         judge an example method on the digits track (needs no GPU and no download of data)'
 	@echo 'make test         run the tests; make test-slow runs those that take longer'
+	@echo '                  ROOM=setups runs those of one room: $(TESTED)'
 	@echo 'make test-gpu     run every method and cheat on a GPU, and compare it with the CPU'
-	@echo 'make lint         ruff and mypy --strict'
+	@echo 'make lint         ruff, mypy --strict and pyright'
 	@echo 'make leaderboard  rebuild leaderboard/BOARD.md and the site in build/site from the records'
 	@echo 'make bench        measure what training, trials and a growing board cost on this machine (10 minutes)'
 	@echo 'make constraints  pin the newest versions that work together in constraints.txt'
@@ -28,10 +36,10 @@ demo: $(READY)
 	  --track digits-resnet8 --setup S3.2 --seeds 5
 
 test: $(READY)
-	$(PYTEST)
+	$(PYTEST) $(ROOM:%=tests/%)
 
 test-slow: $(READY)
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow $(ROOM:%=tests/%)
 
 # Trials of these files run on the GPU: a process for each, several at once.
 test-gpu: $(READY)
@@ -41,6 +49,7 @@ lint: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict -p prunemark
+	.venv/bin/pyright
 
 leaderboard: $(READY)
 	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --board leaderboard/BOARD.md
@@ -67,7 +76,15 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	@for package in .venv/lib/python*/site-packages/*.dist-info; do \
 	  test -e $$package/RECORD || rm -rf $$package; done
-	.venv/bin/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@builds=; if [ "$$(uname -s)" != Linux ]; then \
+	  echo 'PyTorch: the usual build, because only Linux has a smaller one'; \
+	elif [ -e /dev/nvidia0 ] || [ -d /proc/driver/nvidia ] || command -v nvidia-smi >/dev/null; then \
+	  echo 'PyTorch: the usual build, with CUDA, because this machine has an NVIDIA driver'; \
+	elif .venv/bin/python -m pip install -q --dry-run --no-deps $(CPU_BUILDS) >/dev/null 2>&1; then \
+	  echo 'PyTorch: the CPU build, 4 GB less, because this machine has no NVIDIA driver'; builds='$(CPU_BUILDS)'; \
+	else \
+	  echo 'PyTorch: the usual build. This machine has no NVIDIA driver, but pip finds no $(firstword $(CPU_BUILDS))'; \
+	fi; set -x; .venv/bin/python -m pip install -q -c constraints.txt $$builds -e '.[dev]'
 	@touch $@
 
 # Run this with the lowest Python supported: what is chosen there also installs on the later ones.
@@ -91,4 +108,4 @@ export PIN
 clean:
 	@rm -f $(READY) .venv/pyvenv.cfg
 	rm -rf build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
-	find $(PACKAGES) perf examples tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(ROOMS) perf examples tests -name __pycache__ -type d -prune -exec rm -rf {} +

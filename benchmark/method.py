@@ -22,7 +22,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, dataclass_transform
+from typing import Any, ClassVar, Literal, Protocol, cast, dataclass_transform
 
 import torch
 from torch import nn
@@ -248,7 +248,7 @@ class _Criterion(PruningMethod):
         """Called before the layers are scored, at every step: for gradients or feature maps. By default, nothing."""
 
     @abstractmethod
-    def score(self, layer: nn.Module, context: PruningContext) -> torch.Tensor:
+    def score(self, layer: nn.Conv2d | nn.Linear, context: PruningContext) -> torch.Tensor:
         """Scores of one layer."""
 
     def prune(self, model: nn.Module, context: PruningContext) -> Decision:
@@ -272,7 +272,7 @@ class _Criterion(PruningMethod):
 
     def _scored(self, group: Group, model: nn.Module, context: PruningContext, kept: Decision | None) -> torch.Tensor:
         """The scores of a layer; what an earlier step removed stays removed, because it is last."""
-        scores = self.score(group.layer(model), context)
+        scores = self.score(cast(nn.Conv2d | nn.Linear, group.layer(model)), context)
         if kept is None or not isinstance(scores, torch.Tensor):
             return scores
         scores = scores.detach().clone().to(torch.float64)

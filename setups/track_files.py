@@ -139,7 +139,8 @@ def _level(data: dict[str, Any]) -> Level:
     ratios = data.get("layer_ratios")
     _refuse_unknown("a level", Level, data)
     as_pairs = ratios.items() if isinstance(ratios, dict) else ratios
-    return Level(**data | {"layer_ratios": None if as_pairs is None else tuple((str(s), r) for s, r in as_pairs)})
+    pairs = None if as_pairs is None else tuple((str(layer), ratio) for layer, ratio in as_pairs)
+    return Level(**dict(data, layer_ratios=pairs))
 
 
 def _prior(data: dict[str, Any], released: bool) -> SeedPrior:

@@ -172,10 +172,10 @@ def _stretched(notation: Leaf[Any], epochs: Leaf[Any], faults: list[str], stage:
                     f"{stage}: the LR changes at epoch {one.last_milestone}, but it lasts {_plain(count)} epochs"
                 )
                 found.append(NOT_REPORTED)
-            elif not isinstance(one, Notation) or known(count) is None:
+            elif not isinstance(one, Notation) or (length := known(count)) is None:
                 found.append(one if isinstance(one, NotApplicable) else NOT_REPORTED)
             else:
-                found.append(_over(one, float(count)))
+                found.append(_over(one, float(length)))
     if len(wrong) == len(found):
         faults += wrong[:1]
     return found[0] if len(found) == 1 else Conflict(tuple(found))

@@ -165,16 +165,17 @@ def _mapped(field: str, node: Node) -> Mapped:
 def read_mlflow(experiment: str, uri: str | None) -> list[dict[str, dict[str, Any]]]:
     """The finished runs of an experiment: their params, last metrics and tags. Raises InputError if there is none."""
     need("run", "reading runs from MLflow")
-    import mlflow
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
-    client = mlflow.MlflowClient(tracking_uri=uri)
+    client = MlflowClient(tracking_uri=uri)
     try:
         found = client.get_experiment_by_name(experiment)
         if found is None:
             names = [e.name for e in client.search_experiments(max_results=50)]
             raise unknown_name("experiment", experiment, names)
         runs = client.search_runs([found.experiment_id], "attributes.status = 'FINISHED'", max_results=MAX_RUNS)
-    except mlflow.exceptions.MlflowException as problem:
+    except MlflowException as problem:
         raise WorkFailed(f"MLflow does not answer: {str(problem)[:200]}") from None
     if not runs:
         raise InputError(f"the experiment {experiment!r} has no finished run")

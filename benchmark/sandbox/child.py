@@ -48,7 +48,8 @@ class ChildFailed(Exception):
 
     def __init__(self, status: Status, rule: str, evidence: str, trace: str = "") -> None:
         super().__init__(evidence)
-        self.status, self.rule, self.evidence, self.trace = status, rule, evidence, trace
+        self.status: Status = status
+        self.rule, self.evidence, self.trace = rule, evidence, trace
 
 
 def run_in_child(
@@ -135,7 +136,7 @@ def _read_error(path: Path) -> ChildFailed:
     """The error that the child wrote; submitted code may have written it instead, so nothing in it is trusted."""
     try:
         error = json.loads(path.read_text(encoding="utf-8", errors="replace")[: 10 * LOG_LIMIT])
-        status = next(known for known in ERROR_STATUSES if known == error["status"])
+        status: Status = next(known for known in ERROR_STATUSES if known == error["status"])
         texts = [printable(str(error[part])) for part in ("rule", "evidence", "traceback")]
     except (ValueError, KeyError, TypeError, StopIteration, OSError, RecursionError):
         return ChildFailed("failed", "the method's process ended", "it left no error that can be read")

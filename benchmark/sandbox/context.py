@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -52,7 +52,7 @@ class TrialContext:
     def view(self) -> PruningContext:
         """What a submission sees: the promised names and nothing else, neither the meter nor the data."""
         names = ("batches", "earlier", "train", "decide", "remove")
-        return SimpleNamespace(
+        seen = SimpleNamespace(
             target=self.target,
             groups=self.groups,
             generator=self.generator,
@@ -63,6 +63,7 @@ class TrialContext:
             steps_per_epoch=steps_per_epoch(len(self.data), self.track.pruning.batch_size),
             **{name: _plain_function(getattr(self, name)) for name in names},
         )
+        return cast(PruningContext, seen)
 
     def batches(self, epochs: int = 1) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """See `PruningContext.batches`."""

@@ -67,7 +67,7 @@ class MethodDescription:
         """The inverse of `dataclasses.asdict`, after a round trip through JSON."""
         settings = {name: SettingDescription(**setting) for name, setting in data["settings"].items()}
         recipes = {name: OwnRecipe(**data[name]) if data[name] else None for name in ("retraining", "pretraining")}
-        return cls(**data | {"settings": settings} | recipes)
+        return cls(**dict(data, settings=settings, **recipes))
 
     @property
     def own(self) -> Own:

@@ -108,7 +108,7 @@ def wilcoxon_holm(means: Mapping[str, Mapping[str, float]]) -> tuple[Separated, 
         differences = np.array([means[a][family] - means[b][family] for family in sorted(means[a])])
         pairs.append((a, b) if np.median(differences) >= 0 else (b, a))
         p_values.append(float(wilcoxon(differences).pvalue) if differences.any() else 1.0)
-    return tuple(Separated(*pair, p) for pair, p in zip(pairs, holm(p_values), strict=True) if p <= ALPHA)
+    return tuple(Separated(a, b, p) for (a, b), p in zip(pairs, holm(p_values), strict=True) if p <= ALPHA)
 
 
 def in_words(found: FamilyField | None, families: Sequence[str]) -> str:

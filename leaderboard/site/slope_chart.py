@@ -183,7 +183,8 @@ def _labels(
 ) -> list[dict[str, Any]]:
     """A name at the end of each line, moved apart where two would overlap; `at` in pixels from the top."""
     last = {point["m"]: point["d"] for point in points}
-    ends = sorted((*last.items(), (names.index(anchor), 0.0)) if anchor in names else last.items(), key=lambda e: -e[1])
+    zero = [(names.index(anchor), 0.0)] if anchor in names else []
+    ends: list[tuple[int, float]] = sorted([*last.items(), *zero], key=lambda e: -e[1])
     low, high = domain
     wanted = [(high - d) / (high - low) * HEIGHT for _, d in ends]
     return [

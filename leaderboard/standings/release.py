@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -138,7 +138,7 @@ def _plain(release: Release) -> dict[str, Any]:
 def _with_digest(release: Release) -> Release:
     plain = _plain(release)
     del plain["digest"]
-    return Release(**vars(release) | {"digest": _sha256(plain)})
+    return replace(release, digest=_sha256(plain))
 
 
 def check_new(id: str, folder: Path) -> None:
