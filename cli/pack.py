@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def pack(
-    board: Annotated[Path, typer.Argument(help="the folder of a board, such as leaderboard/board in a clone")],
+    board: Annotated[Path, typer.Argument(help="the folder of a board, such as leaderboard in a clone")],
     records: Annotated[Path | None, typer.Option(help="a folder of records [default: that of --home]")] = None,
     method: Annotated[
         list[str] | None, typer.Option(help="path/to/file.py:Class of a method that does not ship; may be repeated")

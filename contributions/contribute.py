@@ -34,9 +34,7 @@ MASKS = "masks.safetensors"
 def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: Path) -> None:
     """Raises InputError, before anything is run, when the results could not be added or accepted afterwards."""
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"--contribute {folder} is a file. Give the folder of a board: leaderboard/board in a clone")
-    if (folder / "board" / "records").is_dir():
-        raise InputError(f"--contribute {folder}: its board is the folder inside. Give --contribute {folder / 'board'}")
+        raise InputError(f"--contribute {folder} is a file. Give the folder of a board, such as leaderboard in a clone")
     if submission.source:
         read_source(submission.source)
         if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:

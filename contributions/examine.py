@@ -31,7 +31,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> int:
     for given in (folder, base):
         if not given.is_dir():
             raise InputError(
-                f"no folder {str(given)!r}. Give two folders of a board, such as leaderboard/board in two clones"
+                f"no folder {str(given)!r}. Give two folders of a board, such as leaderboard in two clones"
             )
     if reruns < 0:
         raise InputError(f"--rerun is a number of trials; given {reruns}")

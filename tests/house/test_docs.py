@@ -122,9 +122,9 @@ def run_git(arguments, patch):
     for who, what in itertools.product(("AUTHOR", "COMMITTER"), ("NAME", "EMAIL")):
         patch.setenv(f"GIT_{who}_{what}", "x@y")
     if not Path(".git").exists():
-        for root in (Path("main"), Path()):  # a file that a board without results has too
-            (root / "leaderboard" / "board" / "records").mkdir(parents=True, exist_ok=True)
-            (root / "leaderboard" / "board" / "records" / "invalidations.jsonl").touch()
+        Path("main").mkdir()
+        (Path("main") / "leaderboard").mkdir()
+        (Path("main") / "leaderboard" / "BOARD.md").touch()
         shell(
             "git init -q -b main && git --work-tree main add . && git --work-tree main commit -q -m Board", Path.cwd()
         )
