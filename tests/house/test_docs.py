@@ -42,8 +42,8 @@ EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
 STATISTICS = "statistics|multiplicity|crossed|interim|power|ranks|standings|families|overall|matched_controls"
-FUNCTION = re.compile(rf"`({STATISTICS}|record|assessment)\.(\w+)`")
-ROOM = {"record": "records", "assessment": "setups"} | dict.fromkeys(
+FUNCTION = re.compile(rf"`({STATISTICS}|executed|assessment)\.(\w+)`")
+ROOM = {"executed": "records", "assessment": "setups"} | dict.fromkeys(
     ("standings", "overall", "matched_controls"), "leaderboard.standings"
 )
 
