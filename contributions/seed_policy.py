@@ -1,6 +1,6 @@
 """How many seeds a table of a board may come to have: what one contribution brings must not unrank everybody else.
 
-Competitors are compared on the anchor's seeds, and each submission brings the anchor's runs with its own. Three seeds
+Methods are compared on the anchor's seeds, and each submission brings the anchor's runs with its own. Three seeds
 more of the anchor would leave all who have five with "partial". So a table that is there keeps its seeds, or goes from
 the seeds of the first look to those of the second, where those who have the first are still judged.
 """
@@ -38,15 +38,14 @@ def planned_seeds(trials: Iterable[Trial]) -> dict[LevelKey, set[int]]:
 
 def outgrown(there: Seeds, brought: Seeds) -> list[str]:
     """The tables that would come to have other seeds than they may, in words: where, from how many, to how many."""
-    first, second = INTERIM_SEEDS, FINAL_SEEDS
     found = []
     for place, before in there.items():
         after = before | brought.get(place, set())
-        kept_first = len(before) == first and sorted(after)[:first] == sorted(before)
-        if after != before and len(before) >= first and not (kept_first and len(after) == second):
+        kept_first = len(before) == INTERIM_SEEDS and sorted(after)[:INTERIM_SEEDS] == sorted(before)
+        if after != before and len(before) >= INTERIM_SEEDS and not (kept_first and len(after) == FINAL_SEEDS):
             found.append(
                 f"{', '.join(place)}: the anchor has {len(before)} seeds there and would have {len(after)}, so a "
-                f"method with those {len(before)} would not be ranked. A table grows from {first} seeds to "
-                f"{second} (0 to {second - 1}) only"
+                f"method with those {len(before)} would not be ranked. A table grows from {INTERIM_SEEDS} seeds to "
+                f"{FINAL_SEEDS} (0 to {FINAL_SEEDS - 1}) only"
             )
     return found

@@ -1,6 +1,6 @@
 """What identifies a method's code: what it does, not what is written about it.
 
-Results are filed under this hash. A corrected docstring must not make a new competitor of the anchor, with no results.
+Results are filed under this hash. A corrected docstring must not make the anchor a new method, with no results.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who competes in a record, and which trial it is of."""
+"""Which method a record is of, and which trial."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from prunemark.records.record import Record, canonical_json
 
 
 def identity(record: Record) -> str:
-    """What one trial is: the same track, setup, level, seed and competitor."""
-    return trial_of(record, competitor(record))
+    """What one trial is: the same track, setup, level, seed and method."""
+    return trial_of(record, method_of(record))
 
 
 def trial_of(record: Record, who: str) -> str:
-    """What one trial is, given who competes in it."""
+    """What one trial is, given which method it is of."""
     o = record.outcome
     return repr((o.track, o.setup, o.level, o.seed, who))
 
 
-def competitor(record: Record) -> str:
-    """Who competes: the method's name, code and settings; of a control, the layer ratios it was given too."""
+def method_of(record: Record) -> str:
+    """The method that a record is of: its name, code and settings; of a control, its layer ratios too."""
     return _who(record.outcome, record.outcome.method.settings)
 
 
-def competitors_of(records: Sequence[Record]) -> list[str]:
-    """Who competes in each of the records, as a board has to see it; not so what one record says by itself.
+def methods_of(records: Sequence[Record]) -> list[str]:
+    """The method that each of the records is of, as a board has to see it; not so what one record says by itself.
 
     A control that failed left no network to read its layer ratios from: it is the control of its name, code and
     settings that has some, where there is just one in its table. On N:M tracks the ratios are nobody's
@@ -51,10 +51,10 @@ def competitors_of(records: Sequence[Record]) -> list[str]:
 
 
 def own_settings(outcome: Outcome) -> Settings:
-    """The settings that tell a competitor from others.
+    """The settings that tell a method from others.
 
     Under an N:M pattern every layer keeps the same share. A control there has the ratios of all methods, not those of
-    the one that it ran beside, which its record names.
+    the one that it is matched to, which its record names.
     """
     method = outcome.method
     return method.chosen if RATIOS_OF in method.settings and outcome.track_terms.get("pattern") else method.settings

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from prunemark.records.admission import Refused
-from prunemark.records.identity import competitors_of, trial_of
+from prunemark.records.identity import methods_of, trial_of
 from prunemark.records.record import Record
 
 
 def one_a_trial(records: Sequence[Record], refused: list[Refused], invalid: Mapping[str, str]) -> list[Record]:
     """The records that stand, sorted by content; the others of their trials are refused, with what stands for them."""
     trials: dict[str, list[Record]] = {}
-    for record, who in zip(records, competitors_of(records), strict=True):
+    for record, who in zip(records, methods_of(records), strict=True):
         trials.setdefault(trial_of(record, who), []).append(record)
     found = [_standing(group, invalid) for group in trials.values()]
     for group, stands in zip(trials.values(), found, strict=True):

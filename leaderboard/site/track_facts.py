@@ -8,7 +8,7 @@ from typing import Any
 from prunemark.leaderboard.site import charts, setup_effect
 from prunemark.leaderboard.site.context import SiteContext
 from prunemark.leaderboard.standings.table import Table
-from prunemark.records.identity import competitor
+from prunemark.records.identity import method_of
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 
@@ -52,7 +52,7 @@ def same_runs(context: SiteContext, track: str) -> list[str]:
     runs: dict[str, Runs] = {setup: {} for setup in context.by_track[track]}
     for record in context.records_by_track[track].values():
         o = record.outcome
-        of_one = runs[o.setup].setdefault((o.level, competitor(record)), {})
+        of_one = runs[o.setup].setdefault((o.level, method_of(record)), {})
         of_one[o.seed] = (o.status, o.weights_sha256)
     groups: list[list[str]] = []
     for setup, found in runs.items():

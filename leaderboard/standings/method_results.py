@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from prunemark.records.executed import pipeline_of
-from prunemark.records.identity import competitors_of, own_settings
+from prunemark.records.identity import methods_of, own_settings
 from prunemark.records.matched_to import MatchedTo, Settings
 from prunemark.records.outcome import Outcome
 from prunemark.records.record import Record, canonical_json
@@ -120,7 +120,7 @@ def results_of(records: Sequence[Record], invalid: Mapping[str, str] | None = No
     `invalid` gives the reasons why records of these hashes do not count.
     """
     groups: dict[str, dict[int, Record]] = {}
-    for who, record in zip(competitors_of(records), records, strict=True):
+    for who, record in zip(methods_of(records), records, strict=True):
         groups.setdefault(who, {})[record.outcome.seed] = record
     classes = terms_of(records).get("classes") if records else None
     withdrawn = {key: _invalid(group, invalid or {}) for key, group in groups.items()}

@@ -134,6 +134,17 @@ def test_the_rulebook_is_pure_python() -> None:
             assert top == "prunemark" or top in sys.stdlib_module_names, f"{name(path)} imports {module}"
 
 
+def test_records_are_read_without_torch() -> None:
+    """Where nothing is trained: on the machine of a reviewer, or of whoever reads a board."""
+    modules = [f"prunemark.records.{path.stem}" for path in sorted((HOUSE / "records").glob("*.py"))]
+    code = (
+        f"import importlib, sys\nfor module in {modules!r}:\n    importlib.import_module(module)\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 LIGHT = (
     "--help",
     "setups",
