@@ -1,6 +1,7 @@
 """What is declared is what is imported, a light install has what light rooms import, and the wheel has every file."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from prunemark.setups.errors import EXTRAS
 
 HOUSE = Path(__file__).parents[2]
+PYRIGHT = Path(sys.executable).with_name("pyright")
 LIGHT = ("setups", "records", "leaderboard", "contributions", "audit", "cli", "prunemark")
 RUN = ("benchmark", "baselines")
 PACKAGES = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow", "torch_pruning": "torch-pruning"}
@@ -128,3 +130,24 @@ def test_the_wheel_holds_the_files_of_the_rooms_and_no_data_of_the_board(tmp_pat
     found = {str(path.relative_to(built)) for path in built.rglob("*") if path.is_file()}
     expected = set(files_of_the_tree())
     assert (sorted(found - expected), sorted(expected - found)) == ([], [])
+
+
+@pytest.mark.skipif(not PYRIGHT.is_file(), reason="pyright comes with the extra dev")
+def test_an_editor_follows_imports_from_a_script_in_a_clone(tmp_path):
+    """Pyright with the settings of pyproject.toml and no others, as in VS Code: what is not there is found missing."""
+    for name in (*ROOMS, "prunemark", "pyproject.toml"):
+        (tmp_path / name).symlink_to(HOUSE / name)
+    (tmp_path / "script.py").write_text(
+        "import prunemark.setups.track\n"
+        "from prunemark.audit.run import Options\n"
+        "prunemark.setups.track.Level\n"
+        "prunemark.setups.track.not_there\n"
+        "Options(nonsense=1)\n"
+    )
+    words = [PYRIGHT, "--outputjson", "--pythonpath", sys.executable, "script.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    assert [(each["range"]["start"]["line"] + 1, each["rule"]) for each in found if each["severity"] == "error"] == [
+        (4, "reportAttributeAccessIssue"),
+        (5, "reportCallIssue"),
+    ]

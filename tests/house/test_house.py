@@ -47,7 +47,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
     },
 }
 FLAT: dict[str, set[str]] = {"benchmark": {"method"}, "leaderboard": set(), "audit": {"run"}}
-HEAVY = {"torch", "torchvision", "timm", "mlflow", "pandas", "scipy", "sklearn", "torch_pruning", "jinja2"}
+HEAVY = {"torch", "torchvision", "timm", "mlflow", "sklearn", "torch_pruning", "numpy", "pandas", "scipy", "jinja2"}
 LONGEST = 300
 MODULES = sorted(p for room in ROOMS for p in (HOUSE / room).rglob("*.py"))
 
@@ -154,6 +154,14 @@ LIGHT = (
     "tracks show digits-resnet8",
     "submit --help",
     "audit --help",
+    "methods show L1-norm",
+    "tracks show digits-resnet8 --toml",
+    "verify --help",
+    "leaderboard --help",
+    "doctor",
+    "audit --template",
+    f"audit {HOUSE}/tests/audit/examples/1-l1reimpl-vs-hrank.yaml",
+    "audit --published --network ResNet-56",
 )
 
 
