@@ -27,7 +27,7 @@ needs_portable = pytest.mark.skipif(
 )
 FRESH = """
 import os, torch
-from prunemark.benchmark.trial import arithmetic
+from prunemark.benchmark.training import arithmetic
 {before}
 arithmetic.use({which!r})
 print(torch.backends.cpu.get_cpu_capability(), *(os.environ.get(name) for name in arithmetic.VARIABLES))
@@ -64,7 +64,7 @@ def test_a_process_that_has_computed_otherwise_cannot_become_portable() -> None:
 def test_on_a_gpu_sums_are_held_to_one_order(device: str, held: str) -> None:
     code = f"""
 import os, torch
-from prunemark.benchmark.trial import arithmetic
+from prunemark.benchmark.training import arithmetic
 arithmetic.use(None, {device!r})
 print(torch.are_deterministic_algorithms_enabled(), "CUBLAS_WORKSPACE_CONFIG" in os.environ)
 """
