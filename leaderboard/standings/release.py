@@ -38,7 +38,7 @@ class Strict:
 
 
 @dataclass(frozen=True)
-class Entrant(Strict):
+class FrozenRow(Strict):
     """One method of a table, with the number of seeds it was shown with and the hash of its source."""
 
     name: str
@@ -49,7 +49,7 @@ class Entrant(Strict):
 
 
 @dataclass(frozen=True)
-class Field(Strict):
+class FrozenTable(Strict):
     """Who was compared in one table: the methods, and the sizes of the two families of tests."""
 
     track: str
@@ -58,7 +58,7 @@ class Field(Strict):
     anchor: str
     anchor_family: int
     rank_family: int
-    entrants: tuple[Entrant, ...]
+    entrants: tuple[FrozenRow, ...]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Release(Strict):
     previous: str | None
     records: tuple[str, ...]
     tracks: dict[str, str]
-    fields: tuple[Field, ...]
+    fields: tuple[FrozenTable, ...]
     digest: str
 
 
@@ -104,26 +104,26 @@ def freeze(loaded: Loaded, id: str, date: str, known: Sequence[Release] = ()) ->
         terms[record.outcome.track] = max(terms.get(record.outcome.track, {}), record.outcome.track_terms, key=len)
     found = Release(
         SCHEMA, id, date, previous, tuple(record.record_sha256 for record in counting),
-        {track: _sha256(terms[track]) for track in sorted(terms)}, fields_of(board), "",
+        {track: _sha256(terms[track]) for track in sorted(terms)}, frozen_tables(board), "",
     )  # fmt: skip
     return _with_digest(found)
 
 
-def fields_of(board: Board) -> tuple[Field, ...]:
+def frozen_tables(board: Board) -> tuple[FrozenTable, ...]:
     """The field of every table."""
-    return tuple(_field(table) for table in board.tables)
+    return tuple(_frozen_table(table) for table in board.tables)
 
 
-def _field(table: Table) -> Field:
-    entrants = [_entrant(row, True) for row in table.ranked] + [_entrant(row, False) for row in table.unranked]
-    return Field(
+def _frozen_table(table: Table) -> FrozenTable:
+    entrants = [_frozen_row(row, True) for row in table.ranked] + [_frozen_row(row, False) for row in table.unranked]
+    return FrozenTable(
         table.track, table.setup, table.level, table.anchor, table.tested, table.placed * (table.placed - 1),
         tuple(sorted(entrants, key=lambda entrant: (not entrant.ranked, entrant.name))),
     )  # fmt: skip
 
 
-def _entrant(row: Row, ranked: bool) -> Entrant:
-    return Entrant(row.name, ranked, len(row.seeds), dict(row.settings), row.source_sha256)
+def _frozen_row(row: Row, ranked: bool) -> FrozenRow:
+    return FrozenRow(row.name, ranked, len(row.seeds), dict(row.settings), row.source_sha256)
 
 
 def _sha256(data: object) -> str:
@@ -218,7 +218,7 @@ def read_frozen(release: Release, folder: Path) -> Loaded:
 
 def check_field(board: Board, release: Release) -> None:
     """Raises RuleBroken when the records of a release give another field than was frozen."""
-    for now, then in zip(fields_of(board), release.fields, strict=False):
+    for now, then in zip(frozen_tables(board), release.fields, strict=False):
         if now != then:
             raise RuleBroken(
                 f"release {release.id}: {then.track}, {then.setup}, {then.level} has another field than was frozen.\n"
