@@ -42,7 +42,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClaimResult:
     """A claim of the paper put to the test here. `p` is adjusted for all claims of the table."""
 
     claim: str
@@ -63,7 +63,7 @@ class Reproduction:
     speedups: tuple[float, ...]
     seeds: tuple[int, ...]
     cells: Mapping[tuple[str, str], Cell]
-    findings: tuple[Finding, ...]
+    findings: tuple[ClaimResult, ...]
     verified: tuple[str, ...]
 
 
@@ -94,7 +94,7 @@ def reproduce(grid: Grid, records: Sequence[Record]) -> Reproduction:
     margin = float(records[0].outcome.track_terms["margin_pp"])
     return Reproduction(
         grid, records[0].outcome.track, margin, levels, speedups, seeds, cells,
-        _findings(grid, levels, cells, 100 / examples.test_examples, margin), _verified(grid, levels, seeds, found),
+        _results(grid, levels, cells, 100 / examples.test_examples, margin), _verified(grid, levels, seeds, found),
     )  # fmt: skip
 
 
@@ -105,13 +105,15 @@ def _cell(row: PaperRow, index: int, records: Sequence[Record]) -> Cell:
     return Cell(scores, ta, row.paper_percent[index], row.paper_ta_percent)
 
 
-Claim = tuple[str, str, str, str, bool]  # words, level, the row said to be better, the other one, or said to be as good
+PaperClaim = tuple[
+    str, str, str, str, bool
+]  # words, level, the row said to be better, the other one, or said to be as good
 
 
-def claims(grid: Grid, levels: Sequence[str]) -> list[Claim]:
+def claims(grid: Grid, levels: Sequence[str]) -> list[PaperClaim]:
     """What the paper says of this table, as comparisons of two rows."""
     names = {row.name: row_id(row) for row in grid.rows}
-    out: list[Claim] = []
+    out: list[PaperClaim] = []
     larger = (("P30F90, 1e-1", "P30F90, 1e-2", "+60"), ("P60F60, 1e-2", "P60F60, 1e-3", "+180"),
               ("P90F30, 1e-2", "P90F30, 1e-4", "+1485"))  # fmt: skip
     for high, low, extra in larger:
@@ -140,9 +142,9 @@ def claims(grid: Grid, levels: Sequence[str]) -> list[Claim]:
     return out
 
 
-def _findings(
+def _results(
     grid: Grid, levels: Sequence[str], cells: Mapping[tuple[str, str], Cell], quantum: float, margin_pp: float
-) -> tuple[Finding, ...]:
+) -> tuple[ClaimResult, ...]:
     stated = claims(grid, levels)
     compared = [
         paired_t(cells[a, level].scores, cells[b, level].scores, quantum_percent=quantum)
@@ -154,7 +156,7 @@ def _findings(
     against = [comparison.p_less for comparison in compared]
     words = zip(stated, compared, holm(support) if support else [], holm(against) if against else [], strict=True)
     return tuple(
-        Finding(
+        ClaimResult(
             f"{claim} ({level})", "held" if p_for <= ALPHA else "did not hold" if p_against <= ALPHA else "not decided",
             comparison.difference_pp, comparison.interval_pp, min(p_for, 1.0) if p_against > ALPHA else p_against,
         )
@@ -217,7 +219,7 @@ def markdown(table: Reproduction) -> str:
     )
 
 
-def _difference(finding: Finding) -> str:
+def _difference(finding: ClaimResult) -> str:
     low, high = finding.interval_pp
     return f"{finding.difference_pp:+.2f} [{low:+.2f}, {high:+.2f}]"
 
