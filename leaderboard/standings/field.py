@@ -21,14 +21,12 @@ from prunemark.setups.assessment import admits_scratch, established, holds, viol
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, listed_where
 from prunemark.setups.values import State
 
-TableKey = tuple[str, str, str, str, str, str]
-Shown = Mapping[TableKey, Collection[int]]
-"""The numbers of seeds that earlier releases showed, by `place_of` what they showed."""
+RowKey = tuple[str, str, str, str, str, str]
+Shown = Mapping[RowKey, Collection[int]]
+"""The numbers of seeds that earlier releases showed, by `row_key` what they showed."""
 
 
-def place_of(
-    track: str, setup: str, level: str, name: str, source_sha256: str, settings: Mapping[str, Any]
-) -> TableKey:
+def row_key(track: str, setup: str, level: str, name: str, source_sha256: str, settings: Mapping[str, Any]) -> RowKey:
     """What interim looks are counted by: a method's code and settings in one table, whatever its name is there."""
     return track, setup, level, name.partition(" (")[0], source_sha256, canonical_json(dict(settings))
 

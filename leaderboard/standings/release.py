@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from prunemark.leaderboard.standings.board import Board, make_board
-from prunemark.leaderboard.standings.field import Shown, TableKey, place_of
+from prunemark.leaderboard.standings.field import RowKey, Shown, row_key
 from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.records.admission import Refused
 from prunemark.records.load import Loaded, read_sound
@@ -229,19 +229,19 @@ def check_field(board: Board, release: Release) -> None:
 
 
 def earlier(releases: Sequence[Release]) -> Shown:
-    """The numbers of seeds with which releases showed a verdict, by `place_of` it.
+    """The numbers of seeds with which releases showed a verdict, by `row_key` it.
 
     Those are the ranked, and matched controls, whose verdict is on their method.
     """
-    shown: dict[TableKey, set[int]] = {}
+    shown: dict[RowKey, set[int]] = {}
     for release in releases:
         for field in release.fields:
             for entrant in field.entrants:
                 if entrant.ranked or RATIOS_OF in entrant.settings:
-                    place = place_of(
+                    key = row_key(
                         field.track, field.setup, field.level, entrant.name, entrant.source_sha256, entrant.settings
                     )
-                    shown.setdefault(place, set()).add(entrant.seeds)
+                    shown.setdefault(key, set()).add(entrant.seeds)
     return shown
 
 

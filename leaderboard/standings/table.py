@@ -136,7 +136,7 @@ def make_table(
 
     def peek(c: MethodResults, count: int) -> str:
         source = c.any.outcome.method.source_sha256
-        place = field.place_of(first.track, first.setup, level, c.name, source, c.settings)
+        place = field.row_key(first.track, first.setup, level, c.name, source, c.settings)
         return withheld(count, (earlier or {}).get(place, ()))
 
     reasons = _reasons(methods, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, peek)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from prunemark.leaderboard.standings import parallel
 from prunemark.leaderboard.standings.board import make_board
-from prunemark.leaderboard.standings.field import place_of
+from prunemark.leaderboard.standings.field import row_key
 from prunemark.records.invalidations import invalidate
 from prunemark.records.load import read_records
 from prunemark.records.pack import packs_of, write_pack
@@ -82,7 +82,7 @@ def test_what_is_refused_or_withdrawn_is_the_same(board, make_record):
 def test_what_an_earlier_release_showed_counts(board, make_records):
     record = make_records("FPGM", [91.0])[0]
     method = record.outcome.method
-    shown = {place_of(TRACKS[0], "S3.2", "50%", "FPGM", method.source_sha256, method.settings): (5,)}
+    shown = {row_key(TRACKS[0], "S3.2", "50%", "FPGM", method.source_sha256, method.settings): (5,)}
     whole = make_board(read_records(board), earlier=shown)
     assert whole != make_board(read_records(board))
     assert parallel.board_of(board, shown, 3) == whole

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from prunemark.leaderboard.standings.field import place_of
+from prunemark.leaderboard.standings.field import row_key
 from prunemark.records.observed import Latency, Observed
 from prunemark.records.outcome import (
     Accuracy,
@@ -58,4 +58,4 @@ def with_outcome(**leaves: Any) -> Record:
 def looked_at(records):
     """Where looks at the method of these records are counted."""
     o = records[0].outcome
-    return place_of(o.track, o.setup, o.level, o.method.name, o.method.source_sha256, o.method.settings)
+    return row_key(o.track, o.setup, o.level, o.method.name, o.method.source_sha256, o.method.settings)
