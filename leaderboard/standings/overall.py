@@ -17,7 +17,7 @@ from prunemark.leaderboard.inference.interim import INTERIM_SEEDS, p_equivalent_
 from prunemark.leaderboard.inference.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm, seeds_in_words
 from prunemark.leaderboard.inference.statistics import PairedComparison
 from prunemark.leaderboard.standings.table import Table
-from prunemark.leaderboard.standings.tracks import Contender, Unit, contenders, unit
+from prunemark.leaderboard.standings.tracks import MethodOverTracks, TrackTables, methods_over_tracks, track_tables
 
 ALPHA = 0.05
 
@@ -73,7 +73,7 @@ class Overall:
 class _Tested:
     """A method over tracks: at the last interim look, at the first one if there were two, and why it has no verdict."""
 
-    method: Contender
+    method: MethodOverTracks
     per_track: Mapping[str, PairedComparison]
     lacks: str
     last: AcrossTracks | None
@@ -87,15 +87,15 @@ def make_overall(tables: Sequence[Table]) -> tuple[Overall, ...]:
     for table in tables:
         kind = (table.setup, table.granularity, table.pattern)
         groups.setdefault(kind, {}).setdefault(table.track, []).append(table)
-    return tuple(_overall(*place, [unit(each) for each in group.values()]) for place, group in groups.items())
+    return tuple(_overall(*place, [track_tables(each) for each in group.values()]) for place, group in groups.items())
 
 
-def _overall(setup: str, granularity: str, pattern: str, found: Sequence[Unit]) -> Overall:
+def _overall(setup: str, granularity: str, pattern: str, found: Sequence[TrackTables]) -> Overall:
     tracks = [track for track in found if track.complete]
     left_out = [track.id for track in found if not track.complete]
     kinds = [track.family for track in tracks]
     anchors = dict.fromkeys(track.tables[0].anchor for track in (tracks or found))
-    tested = [_test(method, tracks) for method in contenders(tracks)] if len(tracks) > 1 else []
+    tested = [_test(method, tracks) for method in methods_over_tracks(tracks)] if len(tracks) > 1 else []
     over = _over_families(tested, tracks)
     rows = _rows(tested, len(tracks), over)
     return Overall(
@@ -105,7 +105,7 @@ def _overall(setup: str, granularity: str, pattern: str, found: Sequence[Unit]) 
     )  # fmt: skip
 
 
-def _test(method: Contender, tracks: Sequence[Unit]) -> _Tested:
+def _test(method: MethodOverTracks, tracks: Sequence[TrackTables]) -> _Tested:
     lacks = "; ".join(filter(None, (method.lacking(track) for track in tracks)))
     per_track = {t.id: t.compare(method.rows[t.id].values()) for t in tracks if not method.lacking(t)}
     margins = {track.id: track.margin_pp for track in tracks}
@@ -119,7 +119,7 @@ def _test(method: Contender, tracks: Sequence[Unit]) -> _Tested:
     return _Tested(method, per_track, "", across_tracks(per_track, margins), first, _screened(method, tracks))
 
 
-def _screened(method: Contender, tracks: Sequence[Unit]) -> str:
+def _screened(method: MethodOverTracks, tracks: Sequence[TrackTables]) -> str:
     """Why there is no verdict, in words; "" if there may be one."""
     fewest = min(len(track.seeds) for track in tracks)
     if fewest < SCREENING_SEEDS:
@@ -163,7 +163,7 @@ def _word(last: AcrossTracks | None, p: float | None, p_equal: float | None) -> 
     return "equivalent" if p_equal <= ALPHA else "undetermined"
 
 
-def _over_families(tested: Sequence[_Tested], tracks: Sequence[Unit]) -> FamilyField | None:
+def _over_families(tested: Sequence[_Tested], tracks: Sequence[TrackTables]) -> FamilyField | None:
     """E4 where the families suffice for it and a method is complete on them."""
     family_of = {track.id: track.family for track in tracks}
     whole = [each for each in tested if each.last and not each.screened]
@@ -180,12 +180,12 @@ def _over_families(tested: Sequence[_Tested], tracks: Sequence[Unit]) -> FamilyF
     return families.over_families(means, tracks[0].tables[0].anchor, quantum)
 
 
-def _seeds(track: Unit) -> str:
+def _seeds(track: TrackTables) -> str:
     """With how many seeds a track counts, and whether it is judged at two interim looks."""
     return f"{track.id} {len(track.seeds)}{' (two looks)' if track.has_interim else ''}"
 
 
-def _statement(tracks: Sequence[Unit], left_out: Sequence[str], rows: Sequence[OverallRow]) -> str:
+def _statement(tracks: Sequence[TrackTables], left_out: Sequence[str], rows: Sequence[OverallRow]) -> str:
     """What the rows rest on; of a single track, that nothing is over tracks."""
     missing = f" Left out, because the anchor lacks a level or seeds there: {', '.join(left_out)}." if left_out else ""
     names = ", ".join(track.id for track in tracks)

@@ -1,4 +1,4 @@
-"""Tracks as units: which methods are complete on them, and how far each is from the anchor, over all levels.
+"""Over tracks: which methods are complete on them, and how far each is from the anchor, over all levels.
 
 A method is complete on a track when it is ranked at every level of it, on every seed that the anchor has there.
 """
@@ -19,7 +19,7 @@ from prunemark.leaderboard.standings.table import Row, Table, at_interim
 
 
 @dataclass(frozen=True)
-class Unit:
+class TrackTables:
     """One track under one setup: its tables, a level each, and the seeds that all of them have."""
 
     tables: tuple[Table, ...]
@@ -72,14 +72,14 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Contender:
+class MethodOverTracks:
     """One method: its rows that are ranked on all seeds, by track and level; `early` are tracks at an interim look."""
 
     name: str
     rows: Mapping[str, Mapping[str, Row]]
     early: frozenset[str] = frozenset()
 
-    def lacking(self, track: Unit) -> str:
+    def lacking(self, track: TrackTables) -> str:
         """What it lacks of a track, in words; "" if nothing."""
         present = self.rows.get(track.id, {})
         missing = [table.level for table in track.tables if table.level not in present]
@@ -98,13 +98,13 @@ class Contender:
         )
 
 
-def unit(tables: Sequence[Table]) -> Unit:
+def track_tables(tables: Sequence[Table]) -> TrackTables:
     """The tables of one track under one setup, with the seeds that all levels share."""
     shared = set.intersection(*(set(table.seeds) for table in tables))
-    return Unit(tuple(tables), tuple(sorted(shared)))
+    return TrackTables(tuple(tables), tuple(sorted(shared)))
 
 
-def contenders(tracks: Sequence[Unit]) -> list[Contender]:
+def methods_over_tracks(tracks: Sequence[TrackTables]) -> list[MethodOverTracks]:
     """Methods are the same when code and settings are; rows that these do not tell apart keep their names."""
     tables = [table for track in tracks for table in track.tables]
     entries = [(table, row) for table in tables for row in table.ranked if row.name != table.anchor]
@@ -122,7 +122,7 @@ def contenders(tracks: Sequence[Unit]) -> list[Contender]:
         names[key] = max(names.get(key, ""), row.name, key=len)
     taken = Counter(names.values())
     return [
-        Contender(
+        MethodOverTracks(
             name if taken[name] == 1 else f"{name} (on {', '.join(rows[key])})",
             rows[key],
             frozenset(early.get(key, ())),
