@@ -62,7 +62,7 @@ def read_records(folder: Path, track: str | None = None) -> Loaded:
     return _that_count(read_sound(folder, refused), refused, invalid, track)
 
 
-def read_share(folder: Path, packs: Sequence[Path]) -> Loaded | None:
+def read_tracks(folder: Path, packs: Sequence[Path]) -> Loaded | None:
     """What `read_records` reads of these packs of a folder, which have to be all that lie under some names of tracks.
 
     None where they hold a record of another track: what becomes of that depends on the rest. Raises InputError when

@@ -1,7 +1,7 @@
 """A board on all cores of the machine: each process reads the packs of some tracks and makes their tables.
 
 The tables of a track rest on its own records alone, so nothing but tables has to come back from the other processes,
-which are forked. What a share cannot decide by itself is left to one process that reads everything.
+which are forked. What these tables cannot decide by itself is left to one process that reads everything.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from prunemark.leaderboard.standings.board import Board, make_board
 from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import make_overall
 from prunemark.records.admission import track_name
-from prunemark.records.load import Contents, flat_packs_of, loose_records_of, read_records, read_share
+from prunemark.records.load import Contents, flat_packs_of, loose_records_of, read_records, read_tracks
 from prunemark.records.pack import packs_of
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
@@ -37,8 +37,8 @@ def board_of(folder: Path, earlier: Shown | None = None, processes: int | None =
 
     `processes` is how many may work, by default one for each core that this process may use. Raises as they do.
     """
-    shares = shares_of(folder, cores() if processes is None else processes)
-    parts = _parts(folder, shares, earlier) if shares else None
+    work = split_packs(folder, cores() if processes is None else processes)
+    parts = _parts(folder, work, earlier) if work else None
     return joined(parts) if parts else make_board(read_records(folder), earlier=earlier)
 
 
@@ -47,8 +47,8 @@ def cores() -> int:
     return min(len(os.sched_getaffinity(0)), MOST_PROCESSES) if sys.platform == "linux" else 1
 
 
-def shares_of(folder: Path, processes: int) -> list[list[Packs]]:
-    """The packs of a folder, those under one name of a track together, in a share of about one size for each process.
+def split_packs(folder: Path, processes: int) -> list[list[Packs]]:
+    """The packs of a folder, those under one name of a track together, in parts of about one size for each process.
 
     None where it is not worth more processes than one, or where there are records that lie under no track.
     """
@@ -61,8 +61,8 @@ def shares_of(folder: Path, processes: int) -> list[list[Packs]]:
         return []
     names: list[list[str]] = [[] for _ in range(count)]
     for name in sorted(by_name, key=lambda name: -sizes[name]):
-        min(names, key=lambda share: sum(sizes[each] for each in share)).append(name)
-    return [[by_name[name] for name in share] for share in names]
+        min(names, key=lambda part: sum(sizes[each] for each in part)).append(name)
+    return [[by_name[name] for name in part] for part in names]
 
 
 def joined(parts: Sequence[Board]) -> Board:
@@ -85,20 +85,20 @@ def joined(parts: Sequence[Board]) -> Board:
     )
 
 
-def _parts(folder: Path, shares: Sequence[Sequence[Packs]], earlier: Shown | None) -> list[Board] | None:
+def _parts(folder: Path, work: Sequence[Sequence[Packs]], earlier: Shown | None) -> list[Board] | None:
     """The boards of all tracks; None when one of them cannot be made by itself, or a process was killed."""
     forking = multiprocessing.get_context("fork")
-    helpers = [_helper(forking, folder, share, earlier) for share in shares[1:]]
-    found = [_boards(folder, shares[0], earlier), *(_heard(*helper) for helper in helpers)]
+    helpers = [_helper(forking, folder, part, earlier) for part in work[1:]]
+    found = [_boards(folder, work[0], earlier), *(_heard(*helper) for helper in helpers)]
     return None if None in found else [board for boards in found for board in boards or ()]
 
 
-def _boards(folder: Path, share: Sequence[Packs], earlier: Shown | None) -> list[Board] | None:
+def _boards(folder: Path, part: Sequence[Packs], earlier: Shown | None) -> list[Board] | None:
     """One after the other, so that no more than one track's records are in memory."""
     boards = []
-    for packs in share:
+    for packs in part:
         try:
-            loaded = read_share(folder, packs)
+            loaded = read_tracks(folder, packs)
             if loaded is None:
                 return None
             boards.append(make_board(loaded, earlier=earlier))
@@ -107,20 +107,18 @@ def _boards(folder: Path, share: Sequence[Packs], earlier: Shown | None) -> list
     return boards
 
 
-def _helper(
-    forking: Any, folder: Path, share: Sequence[Packs], earlier: Shown | None
-) -> tuple[BaseProcess, Connection]:
+def _helper(forking: Any, folder: Path, part: Sequence[Packs], earlier: Shown | None) -> tuple[BaseProcess, Connection]:
     ear, mouth = forking.Pipe(duplex=False)
-    process = forking.Process(target=_tell, args=(mouth, folder, share, earlier), daemon=True)
+    process = forking.Process(target=_tell, args=(mouth, folder, part, earlier), daemon=True)
     process.start()
     mouth.close()
     return process, ear
 
 
-def _tell(mouth: Connection, folder: Path, share: Sequence[Packs], earlier: Shown | None) -> None:
+def _tell(mouth: Connection, folder: Path, part: Sequence[Packs], earlier: Shown | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that forked this one, and ends it too
     try:
-        found = _boards(folder, share, earlier)
+        found = _boards(folder, part, earlier)
     except Exception:  # it is raised again where somebody sees it, by the process that reads everything
         found = None
     with contextlib.suppress(OSError):  # nobody listens any more

@@ -1,4 +1,4 @@
-"""A board made in shares, on several cores, is the board of all records: the same in every field."""
+"""A board made in parallel, on several cores, is the board of all records: the same in every field."""
 
 import multiprocessing
 import os
@@ -47,12 +47,12 @@ def board(tmp_path, make_records):
     return folder
 
 
-def test_the_board_of_shares_is_that_of_all_records(board):
+def test_a_board_made_in_parallel_is_that_of_all_records(board):
     whole = make_board(read_records(board))
     assert len(whole.tables) == 6 and whole.overall is not None and whole.other_versions == OLDER
     for processes in (1, 2, 3, 8):
         assert parallel.board_of(board, processes=processes) == whole
-    assert len(parallel.shares_of(board, 8)) == 3  # tracks of one name stay together
+    assert len(parallel.split_packs(board, 8)) == 3  # tracks of one name stay together
 
 
 def test_the_records_are_read_elsewhere_too(board, monkeypatch):
@@ -100,13 +100,13 @@ def test_records_that_lie_under_no_track_are_read_by_one_process(board, make_rec
     write_pack([make_record("FPGM", 7, 91.0)], board / "elsewhere")
     pack = next((board / "elsewhere").rglob("*.xz"))
     shutil.move(pack, board / "some.jsonl.xz")
-    assert parallel.shares_of(board, 4) == []
+    assert parallel.split_packs(board, 4) == []
     assert parallel.board_of(board, processes=4) == make_board(read_records(board))
     (board / "some.jsonl.xz").unlink()
-    assert len(parallel.shares_of(board, 4)) == 3
+    assert len(parallel.split_packs(board, 4)) == 3
     loose = make_record("FPGM", 8, 91.0)
     (board / f"{loose.record_sha256}.json").write_text(dump(loose))
-    assert parallel.shares_of(board, 4) == []
+    assert parallel.split_packs(board, 4) == []
     assert parallel.board_of(board, processes=4) == make_board(read_records(board))
 
 
@@ -114,8 +114,8 @@ def test_a_process_that_is_killed_or_fails_costs_nothing_but_time(board, monkeyp
     whole, home = make_board(read_records(board)), os.getpid()
 
     def in_a_helper(deed):
-        honest = parallel.read_share
-        monkeypatch.setattr(parallel, "read_share", lambda *a: deed() if os.getpid() != home else honest(*a))
+        honest = parallel.read_tracks
+        monkeypatch.setattr(parallel, "read_tracks", lambda *a: deed() if os.getpid() != home else honest(*a))
 
     in_a_helper(lambda: os.kill(os.getpid(), 9))
     assert parallel.board_of(board, processes=3) == whole
@@ -139,12 +139,12 @@ def test_who_stops_it_sees_one_line(board, tmp_path):
 import os, signal, time
 from prunemark.leaderboard.standings import parallel
 parallel.WORTH_A_PROCESS_BYTES = 1
-home, honest = os.getpid(), parallel.read_share
+home, honest = os.getpid(), parallel.read_tracks
 def slowly(*given):
     if os.getpid() != home:
         open({str(tmp_path / "helping")!r}, "w").write(str(os.getpid()))
     time.sleep(60)
-parallel.read_share = slowly
+parallel.read_tracks = slowly
 try:
     parallel.board_of(__import__("pathlib").Path({str(board)!r}), processes=2)
 except KeyboardInterrupt:
@@ -174,11 +174,11 @@ def test_a_folder_without_records_is_told_as_ever(tmp_path):
 @settings(derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=st.lists(st.integers(1, 300), min_size=1, max_size=12), processes=st.integers(1, 9))
 def test_every_pack_is_in_one_share_and_none_is_much_larger(tmp_path_factory, sizes, processes):
-    folder = tmp_path_factory.mktemp("shares")
+    folder = tmp_path_factory.mktemp("parallel")
     for number, size in enumerate(sizes):
         (folder / f"t{number}@1").mkdir()
         (folder / f"t{number}@1" / f"{number:064d}.jsonl.xz").write_bytes(b"x" * size)
-    found = parallel.shares_of(folder, processes)
+    found = parallel.split_packs(folder, processes)
     count = min(processes, len(sizes), sum(sizes))
     assert len(found) == (count if count > 1 else 0)
     if found:
@@ -188,7 +188,7 @@ def test_every_pack_is_in_one_share_and_none_is_much_larger(tmp_path_factory, si
 
 
 def test_the_command_says_the_same_with_a_site_and_without(board, prunemark, tmp_path, monkeypatch):
-    """Tables alone are made in shares; for a site one process reads everything. A broken release is named by both."""
+    """Tables alone are made in parallel; for a site one process reads everything. A broken release is named by both."""
     (tmp_path / "releases").mkdir()
     (tmp_path / "releases" / "2026.1.json").write_text("no release")
     monkeypatch.setattr(parallel, "cores", lambda: 2)
