@@ -145,6 +145,15 @@ def test_records_are_read_without_torch() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_inference_takes_numbers_and_knows_no_record() -> None:
+    known = ("prunemark.leaderboard.inference.", "prunemark.setups.errors.")
+    for path in (HOUSE / "leaderboard" / "inference").glob("*.py"):
+        for module in imported(ast.parse(path.read_text())):
+            top = module.split(".")[0]
+            outside = top in sys.stdlib_module_names or top in ("numpy", "scipy")
+            assert outside or module.startswith(known), f"{name(path)} imports {module}"
+
+
 LIGHT = (
     "--help",
     "setups",
