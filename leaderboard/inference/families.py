@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from statistics import fmean
 
 import numpy as np
@@ -15,8 +14,7 @@ import numpy as np
 from prunemark.leaderboard.inference.multiplicity import holm
 from prunemark.leaderboard.inference.statistics import paired_t
 
-FAMILIES_FOR_E4, FAMILIES_FOR_RANKS = 5, 11
-ALPHA = 0.05
+FAMILIES_FOR_E4 = 5
 
 
 @dataclass(frozen=True)
@@ -51,24 +49,7 @@ def refusal(families: Sequence[str]) -> str:
     return f"E4 needs {FAMILIES_FOR_E4} dataset x network families; {are}."
 
 
-@dataclass(frozen=True)
-class Separated:
-    """Two methods that the families separate, by the Wilcoxon signed-rank test with Holm over all pairs."""
-
-    better: str
-    worse: str
-    p_holm: float
-
-
-@dataclass(frozen=True)
-class FamilyField:
-    """All methods over families; `separated` is None where there are too few families for it."""
-
-    methods: Mapping[str, OverFamilies]
-    separated: tuple[Separated, ...] | None
-
-
-def over_families(means: Mapping[str, Mapping[str, float]], anchor: str, quantum_margins: float) -> FamilyField:
+def over_families(means: Mapping[str, Mapping[str, float]], quantum_margins: float) -> dict[str, OverFamilies]:
     """Student's t over families of every method against the anchor, with Holm over the methods.
 
     `means` gives the differences to the anchor in margins, by method and family; `quantum_margins` is the step in
@@ -85,33 +66,13 @@ def over_families(means: Mapping[str, Mapping[str, float]], anchor: str, quantum
         for name, values in means.items()
     }
     adjusted = holm([test.p_two_sided for test in tests.values()])
-    methods = {
+    return {
         name: OverFamilies(test.difference_pp, test.interval_pp, test.p_two_sided, p)
         for (name, test), p in zip(tests.items(), adjusted, strict=True)
     }
-    whole = {anchor: dict.fromkeys(names, 0.0), **means}
-    return FamilyField(methods, wilcoxon_holm(whole) if len(names) >= FAMILIES_FOR_RANKS else None)
 
 
-def wilcoxon_holm(means: Mapping[str, Mapping[str, float]]) -> tuple[Separated, ...]:
-    """The pairs that a critical-difference figure would show as separated at .05; `means` with the anchor's zeros.
-
-    By pairs, not by mean ranks, which move when a third method enters (Benavoli et al., JMLR 2016). Raises ValueError
-    for fewer than 11 families.
-    """
-    from scipy.stats import wilcoxon
-
-    if any(len(values) < FAMILIES_FOR_RANKS for values in means.values()):
-        raise ValueError(f"a critical-difference figure needs {FAMILIES_FOR_RANKS} families")
-    pairs, p_values = [], []
-    for a, b in combinations(means, 2):
-        differences = np.array([means[a][family] - means[b][family] for family in sorted(means[a])])
-        pairs.append((a, b) if np.median(differences) >= 0 else (b, a))
-        p_values.append(float(wilcoxon(differences).pvalue) if differences.any() else 1.0)
-    return tuple(Separated(a, b, p) for (a, b), p in zip(pairs, holm(p_values), strict=True) if p <= ALPHA)
-
-
-def in_words(found: FamilyField | None, families: Sequence[str]) -> str:
+def in_words(found: Mapping[str, OverFamilies] | None, families: Sequence[str]) -> str:
     """What is said of new families, or why nothing is. `families` are those of the tracks."""
     if refused := refusal(families):
         return refused
@@ -120,16 +81,9 @@ def in_words(found: FamilyField | None, families: Sequence[str]) -> str:
         return f"E4: no method can be tested on all {count} families."
     results = [
         f"{name} {each.mean_margins:+.2f} [{each.interval[0]:+.2f}, {each.interval[1]:+.2f}], p {each.p_holm:.3g}"
-        for name, each in sorted(found.methods.items(), key=lambda item: -item[1].mean_margins)
+        for name, each in sorted(found.items(), key=lambda item: -item[1].mean_margins)
     ]
     return (
         f"About new dataset x network families (E4), over {count}: mean difference to the anchor in margins "
-        f"[95 % CI], Holm over {len(results)}: {'; '.join(results)}. {_ranks_in_words(found)}"
+        f"[95 % CI], Holm over {len(results)}: {'; '.join(results)}."
     )
-
-
-def _ranks_in_words(found: FamilyField) -> str:
-    if found.separated is None:
-        return f"A critical-difference figure needs {FAMILIES_FOR_RANKS} families."
-    pairs = [f"{each.better} above {each.worse} (p {each.p_holm:.3g})" for each in found.separated]
-    return f"Wilcoxon tests of all pairs with Holm separate {'; '.join(pairs) or 'none'}."

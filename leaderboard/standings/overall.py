@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from prunemark.leaderboard.inference import families
 from prunemark.leaderboard.inference.crossed import AcrossTracks, across_tracks
-from prunemark.leaderboard.inference.families import FamilyField, OverFamilies
+from prunemark.leaderboard.inference.families import OverFamilies
 from prunemark.leaderboard.inference.interim import INTERIM_SEEDS, p_equivalent_with_interim, p_with_interim
 from prunemark.leaderboard.inference.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm, seeds_in_words
 from prunemark.leaderboard.inference.statistics import PairedComparison
@@ -129,7 +129,7 @@ def _screened(method: MethodOverTracks, tracks: Sequence[TrackTables]) -> str:
     return "screening only" if fewest < VERDICT_SEEDS or peeked else ""
 
 
-def _rows(tested: Sequence[_Tested], tracks: int, over: FamilyField | None) -> tuple[OverallRow, ...]:
+def _rows(tested: Sequence[_Tested], tracks: int, over: dict[str, OverFamilies] | None) -> tuple[OverallRow, ...]:
     judged = {each.method.name: (each.last, each.first) for each in tested if each.last and not each.screened}
     different = holm([p_with_interim(*both) for both in judged.values()])
     equal = holm(
@@ -148,7 +148,7 @@ def _rows(tested: Sequence[_Tested], tracks: int, over: FamilyField | None) -> t
             last.p_two_sided if last and p is not None else None, p, each.screened or _word(last, p, p_equal), present,
             f"partial {present}: lacks {each.lacks}" if each.lacks else "",
             {track: comparison.difference_pp for track, comparison in each.per_track.items()},
-            each.method.flags, over.methods.get(name) if over else None,
+            each.method.flags, over.get(name) if over else None,
         )  # fmt: skip
         rows.append(row)
     return tuple(sorted(rows, key=lambda row: (bool(row.why), -(row.mean_margins or 0.0), row.name)))
@@ -163,7 +163,7 @@ def _word(last: AcrossTracks | None, p: float | None, p_equal: float | None) -> 
     return "equivalent" if p_equal <= ALPHA else "undetermined"
 
 
-def _over_families(tested: Sequence[_Tested], tracks: Sequence[TrackTables]) -> FamilyField | None:
+def _over_families(tested: Sequence[_Tested], tracks: Sequence[TrackTables]) -> dict[str, OverFamilies] | None:
     """E4 where the families suffice for it and a method is complete on them."""
     family_of = {track.id: track.family for track in tracks}
     whole = [each for each in tested if each.last and not each.screened]
@@ -177,7 +177,7 @@ def _over_families(tested: Sequence[_Tested], tracks: Sequence[TrackTables]) -> 
         for each in whole
     }
     quantum = max(track.quantum_percent / track.margin_pp for track in tracks)
-    return families.over_families(means, tracks[0].tables[0].anchor, quantum)
+    return families.over_families(means, quantum)
 
 
 def _seeds(track: TrackTables) -> str:

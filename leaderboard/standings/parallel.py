@@ -1,7 +1,7 @@
 """A board on all cores of the machine: each process reads the packs of some tracks and makes their tables.
 
 The tables of a track rest on its own records alone, so nothing but tables has to come back from the other processes,
-which are forked. What these tables cannot decide by itself is left to one process that reads everything.
+which are forked. What these tables cannot decide by themselves is left to one process that reads everything.
 """
 
 from __future__ import annotations
