@@ -9,12 +9,11 @@ from pathlib import Path
 
 from prunemark.leaderboard.formats.tables import render as as_text
 from prunemark.leaderboard.site import left_out, urls
-from prunemark.leaderboard.site.context import SiteContext, site_context
+from prunemark.leaderboard.site.context import SiteContext, page, site_context
 from prunemark.leaderboard.site.meaning_page import meaning_page
 from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
 from prunemark.leaderboard.site.overview_page import overview_page
 from prunemark.leaderboard.site.record_pages import records_index_page, records_page, shard_name, write_shards
-from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.track_page import track_page
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.release import Release
@@ -87,7 +86,7 @@ def files(context: SiteContext) -> Iterator[tuple[str, str]]:
 def entrance_page(context: SiteContext, track: str) -> str:
     """A page that leads on to the first page of a track, for links that name no setup."""
     to, here = context.urls.track(track), context.urls.entrance(track)
-    return render("entrance", here=here, to=to, track=track, identifier=context.identifier, count=context.board.records)
+    return page(context, "entrance", here, to=to, track=track)
 
 
 def record_files(context: SiteContext, track: str) -> Iterator[tuple[str, str]]:

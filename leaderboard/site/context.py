@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from prunemark.leaderboard.formats.citation import standing
+from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.style import Style, assign
 from prunemark.leaderboard.site.urls import Urls, make_urls
 from prunemark.leaderboard.standings.board import Board
@@ -72,6 +74,11 @@ class SiteContext:
         """The name that the records of a row give; the row's own may have settings behind it."""
         hashes = (*row.records, *(sha256 for _, sha256 in row.uncounted))
         return next((self.records[h].outcome.method.name for h in hashes if h in self.records), None)
+
+
+def page(context: SiteContext, template: str, here: str, **values: Any) -> str:
+    """A page as HTML: what its template needs, and what stands on every page. `here` is the page's own address."""
+    return render(template, here=here, identifier=context.identifier, count=context.board.records, **values)
 
 
 def site_context(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, SCREENING_SEEDS, VERDICT_SEEDS
 from prunemark.leaderboard.site import urls
-from prunemark.leaderboard.site.context import SiteContext
-from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.context import SiteContext, page
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.factors import HARNESS_FACTORS
 
@@ -55,9 +54,10 @@ FIGURES = {
 
 def meaning_page(context: SiteContext) -> str:
     """The page as HTML."""
-    return render(
+    return page(
+        context,
         "meaning",
-        here=urls.MEANING,
+        urls.MEANING,
         meanings=labels.MEANINGS,
         statements=STATEMENTS,
         evidence=evidence(),
@@ -65,8 +65,6 @@ def meaning_page(context: SiteContext) -> str:
         factors={id: factor.title for id, factor in HARNESS_FACTORS.items()},
         rows=ROWS,
         figures=FIGURES,
-        identifier=context.identifier,
-        count=context.board.records,
     )
 
 

@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.site import charts, urls
-from prunemark.leaderboard.site.context import SiteContext
-from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.context import SiteContext, page
 from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.records.card import shipped_cards
 from prunemark.records.record import Record, canonical_json
@@ -32,9 +31,10 @@ LINKS = re.compile(
 
 def methods_page(context: SiteContext) -> str:
     """The list of all methods."""
-    return render(
+    return page(
+        context,
         "methods",
-        here=urls.METHODS,
+        urls.METHODS,
         methods=[
             {
                 "name": name,
@@ -46,8 +46,6 @@ def methods_page(context: SiteContext) -> str:
             }
             for name, records in context.records_by_method.items()
         ],
-        identifier=context.identifier,
-        count=context.board.records,
     )
 
 
@@ -55,9 +53,10 @@ def method_page(context: SiteContext, name: str, rows: list[tuple[Table, Row]]) 
     """The page of one method; `rows` are all rows of tables that its records stand behind."""
     records = context.records_by_method[name]
     summary = _summary(records)
-    return render(
+    return page(
+        context,
         "method",
-        here=context.urls.method(name),
+        context.urls.method(name),
         name=name,
         summary=summary,
         paper=paper(name, records, context),
@@ -70,8 +69,6 @@ def method_page(context: SiteContext, name: str, rows: list[tuple[Table, Row]]) 
             (track, context.urls.records(track), number)
             for track, number in sorted(Counter(record.outcome.track for record in records.values()).items())
         ],
-        identifier=context.identifier,
-        count=context.board.records,
     )
 
 

@@ -7,8 +7,7 @@ from typing import Any
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.formats.citation import bibtex
 from prunemark.leaderboard.site import left_out, setup_effect, urls
-from prunemark.leaderboard.site.context import FIRST_SHOWN, SiteContext
-from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.context import FIRST_SHOWN, SiteContext, page
 from prunemark.leaderboard.site.slope_chart import slopes
 from prunemark.leaderboard.site.track_facts import not_run, same_runs, tally, tally_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
@@ -23,9 +22,10 @@ MOST_LEFT_OUT = 50
 def overview_page(context: SiteContext) -> str:
     """The page as HTML."""
     board = context.board
-    return render(
+    return page(
+        context,
         "overview",
-        here=urls.INDEX,
+        urls.INDEX,
         matrix=[track_view(context, track) for track in context.by_track],
         setups=[HARNESS_SETUPS[setup] for setup in context.setups],
         telling=telling_view(context),
@@ -45,8 +45,6 @@ def overview_page(context: SiteContext) -> str:
         standing=context.standing,
         releases=[release_view(release) for release in reversed(context.releases)],
         citation=context.citation,
-        identifier=context.identifier,
-        count=board.records,
     )
 
 

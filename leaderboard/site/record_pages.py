@@ -11,8 +11,7 @@ from typing import Any
 
 from prunemark.leaderboard.site import left_out, urls
 from prunemark.leaderboard.site.command import reproduce
-from prunemark.leaderboard.site.context import SiteContext
-from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.context import SiteContext, page
 from prunemark.records.record import Record, canonical_json, dump
 from prunemark.records.source import MethodFiles
 
@@ -55,17 +54,16 @@ def shard_name(number: int) -> str:
 def records_page(context: SiteContext, track: str, shards: Shards) -> str:
     """The page of one track: a table of all its records, and room for one of them."""
     index = index_of(context.records_by_track[track], shards)
-    return render(
+    return page(
+        context,
         "records",
-        here=context.urls.records(track),
+        context.urls.records(track),
         track=track,
         track_page=context.urls.track(track),
         index=index | {"folder": context.urls.shards(track), "pages": method_pages(context, index["methods"])},
         invalid={sha256[: urls.SHA_SHOWN]: why for sha256, why in context.board.invalid.items()},
         superseded=superseded(context, track),
         number=len(index["rows"]),
-        identifier=context.identifier,
-        count=context.board.records,
     )
 
 
@@ -124,13 +122,12 @@ def _in_order(item: tuple[str, Record]) -> tuple[str, str, str, int, str]:
 
 def records_index_page(context: SiteContext) -> str:
     """The list of the tracks' record pages."""
-    return render(
+    return page(
+        context,
         "records_index",
-        here=urls.RECORDS,
+        urls.RECORDS,
         tracks=[
             (track, context.urls.records(track), len(records)) for track, records in context.records_by_track.items()
         ],
         other_versions=left_out.other_versions(context.board),
-        identifier=context.identifier,
-        count=context.board.records,
     )

@@ -9,8 +9,7 @@ from typing import Any
 
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.site import charts, training_charts, urls
-from prunemark.leaderboard.site.context import SiteContext
-from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.context import SiteContext, page
 from prunemark.leaderboard.site.slope_chart import shown_in_slopes, slopes
 from prunemark.leaderboard.site.style import legend
 from prunemark.leaderboard.site.track_facts import (
@@ -33,9 +32,10 @@ def track_page(context: SiteContext, track: str, setup: str) -> str:
     tables = by_setup[setup]
     records_page = context.urls.records(track)
     drawn = [row for table in tables for row in table.ranked]
-    return render(
+    return page(
+        context,
         "track",
-        here=context.urls.track(track, setup),
+        context.urls.track(track, setup),
         track=track,
         title=tables[0].title,
         setup=HARNESS_SETUPS[setup],
@@ -54,8 +54,6 @@ def track_page(context: SiteContext, track: str, setup: str) -> str:
         anchor=tables[0].anchor,
         margin_pp=tables[0].margin_pp,
         one_lr="retraining_lr" in HARNESS_SETUPS[setup].factors,
-        identifier=context.identifier,
-        count=context.board.records,
     )
 
 
