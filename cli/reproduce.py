@@ -30,7 +30,8 @@ def reproduce(
     from prunemark.benchmark.run.home import home_at, open_home
     from prunemark.benchmark.trial.plan import Request
     from prunemark.cli import plans, requests
-    from prunemark.leaderboard.standings import reproduction
+    from prunemark.leaderboard.formats.reproduction import reproduction_markdown
+    from prunemark.leaderboard.standings.reproduction import reproduce as reproduced
     from prunemark.records.pack import pack_records
     from prunemark.setups.comparison import find_setup
     from prunemark.setups.paper_tables import find_grid
@@ -47,7 +48,7 @@ def reproduce(
     request = Request(found, find_setup("SX-A"), (), requests.read_seeds(seeds), device)
     records = requests.run(request, trials[0].competitor, trials, place, executor, tracking_uri, console(stderr=True))
     requests.stop_if_failed(records, place.records)
-    text = reproduction.markdown(reproduction.reproduce(grid, records))
+    text = reproduction_markdown(reproduced(grid, records))
     sys.stdout.write(text)
     if output:
         from prunemark.records.writer import write_atomically

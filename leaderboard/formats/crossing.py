@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from prunemark.leaderboard.formats.markdown import interval, markdown_table
 from prunemark.leaderboard.inference.multiplicity import holm
 from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t
 from prunemark.records.record import Record
@@ -86,19 +87,14 @@ def cross_markdown(methods: tuple[str, str], recipes: Mapping[str, str], records
 
 def _level_text(v: CrossVerdict, methods: tuple[str, str], seeds: Sequence[int]) -> str:
     a, b = methods
-    head = f"## {v.level}: {v.word} ({v.detail})\n\n| recipe | {a} | {b} | {a} - {b}, pp [95 % CI] | p (Holm) |\n"
-    lines = []
-    for r in methods:
-        cells = (f"FT({r})", f"{v.means[a, r]:.2f}", f"{v.means[b, r]:.2f}", _interval(v.under[r]))
-        lines.append(f"| {' | '.join(cells)} | {v.p[f'under FT({r})']:.3g} |")
-    lines.append(f"| change with the recipe | | | {_interval(v.interaction)} | {v.p['interaction']:.3g} |")
-    body = "\n".join(lines)
-    return f"{head}| --- | --- | --- | --- | --- |\n{body}\n\nSeeds {', '.join(map(str, seeds))}, paired.\n"
-
-
-def _interval(comparison: PairedComparison) -> str:
-    low, high = comparison.interval_pp
-    return f"{comparison.difference_pp:+.2f} [{low:+.2f}, {high:+.2f}]"
+    head = ["recipe", a, b, f"{a} - {b}, pp [95 % CI]", "p (Holm)"]
+    lines = [
+        [f"FT({r})", *(f"{v.means[m, r]:.2f}" for m in methods), interval(v.under[r]), f"{v.p[f'under FT({r})']:.3g}"]
+        for r in methods
+    ]
+    lines.append(["change with the recipe", "", "", interval(v.interaction), f"{v.p['interaction']:.3g}"])
+    said = f"## {v.level}: {v.word} ({v.detail})\n\n{markdown_table(head, lines)}"
+    return f"{said}\nSeeds {', '.join(map(str, seeds))}, paired.\n"
 
 
 def expected_best(values: Sequence[float]) -> list[float]:
@@ -129,9 +125,9 @@ def tuning_markdown(records: Sequence[Record]) -> str:
         return ""
     count = len(next(iter(groups.values()))[0])
     head = ["level", "method", *(f"n={n}" for n in range(1, count + 1)), "chosen"]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for (level, name), curves in groups.items():
         means = [f"{fmean(curve[n] for curve in curves):.2f}" for n in range(count)]
         lines.append([level, name, *means, ", ".join(sorted(set(chosen[level, name])))])
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"Expected best validation accuracy (%) of n LR configurations, mean over seeds:\n\n{body}\n"
+    said = "Expected best validation accuracy (%) of n LR configurations, mean over seeds:"
+    return f"{said}\n\n{markdown_table(head, lines)}"

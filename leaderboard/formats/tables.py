@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.formats.latex import latex
+from prunemark.leaderboard.formats.markdown import markdown_table
 from prunemark.leaderboard.formats.plain import plain_overall_rows, plain_rows
 from prunemark.leaderboard.formats.refusals import LeftOut, in_brief
 from prunemark.leaderboard.standings.board import Board
@@ -72,12 +73,10 @@ def as_markdown(board: Board, identifier: str = "") -> str:
         parts.append(f"## {_pipe(table.track)}, {_pipe(table.level)}, {table.setup}\n")
         body = [labels.line(row, table) for row in table.ranked]
         if body:
-            parts.append(
-                _markdown_table(list(labels.columns(table).values()), [_markdown_cells(line) for line in body])
-            )
+            parts.append(markdown_table(list(labels.columns(table).values()), [_markdown_cells(line) for line in body]))
         if table.unranked:
             cells = [[_pipe(cell) for cell in labels.unranked_line(row, table).values()] for row in table.unranked]
-            parts.append(_markdown_table(labels.unranked_head(table), cells))
+            parts.append(markdown_table(labels.unranked_head(table), cells))
         parts.append(f"{_pipe(labels.caption(table))}\n")
         parts += _markdown_list(labels.flag_lines((*table.ranked, *table.unranked)))
     if board.overall:
@@ -85,7 +84,7 @@ def as_markdown(board: Board, identifier: str = "") -> str:
     for overall in board.overall:
         if overall.rows:
             cells = [[_pipe(cell) for cell in labels.overall_line(row, overall)] for row in overall.rows]
-            parts.append(_markdown_table([_pipe(name) for name in labels.overall_head(overall)], cells))
+            parts.append(markdown_table([_pipe(name) for name in labels.overall_head(overall)], cells))
         parts.append(f"{_pipe(labels.overall_caption(overall))}\n")
         parts += _markdown_list(labels.flag_lines(overall.rows))
     left_out = [labels.other_version(*each) for each in board.other_versions.items()]
@@ -103,11 +102,6 @@ def _left_out(left: LeftOut) -> str:
 
 def _markdown_list(lines: list[str]) -> list[str]:
     return ["\n".join(f"- {_pipe(line)}" for line in lines) + "\n"] if lines else []
-
-
-def _markdown_table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def _markdown_cells(line: labels.Line) -> list[str]:

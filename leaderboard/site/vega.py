@@ -51,9 +51,9 @@ def figure(
     }  # fmt: skip
 
 
-def values(name: str, rows: Sequence[Mapping[str, Any]], *transform: Spec) -> Spec:
+def values(name: str, rows: Sequence[Mapping[str, Any]]) -> Spec:
     """A data set of its own."""
-    return {"name": name, "values": list(rows)} | ({"transform": list(transform)} if transform else {})
+    return {"name": name, "values": list(rows)}
 
 
 def linear(name: str, domain: Any, range: str, **more: Any) -> Spec:

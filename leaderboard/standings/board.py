@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import Overall, make_overall
-from prunemark.leaderboard.standings.table import Row, Table, make_table
+from prunemark.leaderboard.standings.table import Table, make_table
 from prunemark.records.admission import Refused, of_other_levels
 from prunemark.records.load import Contents, Loaded
 from prunemark.records.record import Record
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.track import DENSE_LEVEL
-
-__all__ = ["Board", "Overall", "Row", "Shown", "Table", "make_board"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A reproduced table of the paper: measured beside published, and which findings held here, by which test."""
+"""A reproduced table of the paper: measured next to published, and which findings held here, by which test."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from prunemark.setups.comparison import SETUPS
 from prunemark.setups.paper_tables import Grid, PaperRow
 
 ALPHA = 0.05
-MEANING = (
-    "held: a one-sided paired t-test over the seeds says so (p at most .05 after Holm over all findings of the table); "
-    "did not hold: the test says the opposite; not decided: neither"
-)
 
 
 @dataclass(frozen=True)
@@ -196,39 +192,3 @@ def _verified(
         words = "holds on every seed and ratio" if not broken else f"does not hold: {'; '.join(sorted(broken)[:3])}"
         out.append(f"{setup} between {reference[0].name} and {names}: {words}")
     return tuple(out)
-
-
-def markdown(table: Reproduction) -> str:
-    """The table in the paper's layout: measured mean ± sd, with the paper's number in brackets."""
-    ratios = [f"{level} ({s:.2f}x)" for level, s in zip(table.levels, table.speedups, strict=True)]
-    ta = any(cell.paper_ta_percent is not None for cell in table.cells.values())
-    head = ["row", "setup", *ratios] + (["trainability, validation"] if ta else [])
-    lines = [head, ["---"] * len(head)]
-    for row in table.grid.rows:
-        cells = [table.cells[row_id(row), level] for level in table.levels]
-        lines.append([row.name, row.setup, *map(_cell_text, cells)] + ([_ta_text(cells[0])] if ta else []))
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    found = "\n".join(f"| {f.claim} | {f.word} | {_difference(f)} | {f.p:.3g} |" for f in table.findings)
-    return (
-        f"# {table.grid.title}\n\nTest accuracy in percent on {table.track}, mean ± sd over seeds "
-        f"{', '.join(map(str, table.seeds))}; in brackets the paper's ({table.grid.paper_setting}). "
-        f"Rows are in the paper's epochs, scaled to the track.\n\n{body}\n\n"
-        + "".join(f"{line}.\n\n" for line in table.verified)
-        + f"## Findings\n\n{MEANING}. 'As far as' means not worse by the track's margin of {table.margin_pp:g} pp.\n\n"
-        f"| finding | here | difference pp [95 % CI] | p |\n| --- | --- | --- | --- |\n{found}\n"
-    )
-
-
-def _difference(finding: ClaimResult) -> str:
-    low, high = finding.interval_pp
-    return f"{finding.difference_pp:+.2f} [{low:+.2f}, {high:+.2f}]"
-
-
-def _cell_text(cell: Cell) -> str:
-    sd = f" ± {cell.sd:.2f}" if cell.sd is not None else ""
-    return f"{cell.mean:.2f}{sd} [{cell.paper_percent:.2f}]"
-
-
-def _ta_text(cell: Cell) -> str:
-    mine = f"{fmean(cell.trainability):.2f}" if cell.trainability else ""
-    return mine + (f" [{cell.paper_ta_percent:.2f}]" if cell.paper_ta_percent is not None else "")

@@ -15,8 +15,9 @@ from prunemark.contributions.contribution import Contribution
 from prunemark.contributions.rerun import Code, run_again
 from prunemark.contributions.verify import examine_board
 from prunemark.leaderboard.formats import citation, tables
+from prunemark.leaderboard.formats.reproduction import reproduction_markdown
 from prunemark.leaderboard.standings import board, release
-from prunemark.leaderboard.standings.reproduction import markdown, reproduce
+from prunemark.leaderboard.standings.reproduction import reproduce
 from prunemark.records import load
 from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.records.source import read_methods
@@ -44,7 +45,8 @@ def test_a_reproduced_table_is_that_of_its_records(id, tmp_path):
     (tmp_path / packed.name).write_bytes(packed.read_bytes())
     found = load.read_records(tmp_path)
     assert not found.refused and len({r.outcome.seed for r in found.records}) >= FEWEST_SEEDS
-    assert markdown(reproduce(GRIDS[id], found.records)) == (BOARD / "reproductions" / f"{id}.md").read_text()
+    text = reproduction_markdown(reproduce(GRIDS[id], found.records))
+    assert text == (BOARD / "reproductions" / f"{id}.md").read_text()
 
 
 def test_what_the_pages_say_of_the_reproduced_tables():

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from prunemark.leaderboard.formats.crossing import cross_markdown, cross_verdict, expected_best
+from prunemark.leaderboard.formats.reproduction import reproduction_markdown
 from prunemark.leaderboard.standings import reproduction
-from prunemark.leaderboard.standings.reproduction import claims, markdown, reproduce, row_id
+from prunemark.leaderboard.standings.reproduction import claims, reproduce, row_id
 from prunemark.records.outcome import Diagnostics
 from prunemark.setups.paper_tables import find_grid
 
@@ -60,11 +61,11 @@ def test_p_values_are_adjusted_for_all_findings_of_the_table(table):
 
 
 def test_the_table_has_the_papers_layout(table):
-    text = markdown(reproduce(M2, table(M2, lambda row, level: 90.0)))
+    text = reproduction_markdown(reproduce(M2, table(M2, lambda row, level: 90.0)))
     assert "| scratch, 120 epochs | all | 90.00 ± 0.20 [83.68] |" in text
     assert text.count("\n| P30") == 2 and "not decided" in text
     table5 = find_grid("table5")
-    text = markdown(reproduce(table5, table(table5, lambda row, level: 90.0)))
+    text = reproduction_markdown(reproduce(table5, table(table5, lambda row, level: 90.0)))
     assert "| 89.00 [88.00] |" in text  # trainability accuracy, and the paper's
 
 
