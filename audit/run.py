@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +12,23 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prunemark.audit.document import json_schema
 from prunemark.audit.document.comparison import Claim, load
 from prunemark.audit.document.entry import Entry
-from prunemark.audit.judgement.audit import Audit, audit, audit_entries
+from prunemark.audit.document.yaml_nodes import read_file
+from prunemark.audit.judgement.audit_claim import Audit, audit_comparison, audit_entries
 from prunemark.audit.judgement.noise import OwnRepeats
+from prunemark.audit.literature import pairs, results
+from prunemark.audit.literature.published_errors import published_errors
+from prunemark.audit.literature.results_csv import TableEntry, read_table
+from prunemark.audit.literature.template import template
+from prunemark.audit.report import content, markup, terminal
+from prunemark.audit.report.explain import explain
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.values import known
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from prunemark.audit.literature.table import TableEntry
 
 FORMATS = ("text", "json", "markdown", "html")
 WORST_FIRST = (2, 3, 4, 0)
@@ -59,16 +66,10 @@ def run(options: Options, console: Console) -> int:
     if options.format not in FORMATS:
         raise unknown_name("format", options.format, FORMATS)
     if options.explain is not None:
-        from prunemark.audit.report.explain import explain
-
         return _write(explain(options.explain), options)
     if options.schema:
-        from prunemark.audit.report.json_schema import dump
-
-        return _write(dump(), options)
+        return _write(json_schema.dump(), options)
     if options.template or options.from_row:
-        from prunemark.audit.literature.template import template
-
         return _write(template(options.from_row), options)
     if options.published:
         return _published(options, console)
@@ -86,7 +87,7 @@ def run(options: Options, console: Console) -> int:
 def _own(options: Options) -> OwnRepeats | None:
     if options.repeats is None:
         return None
-    from prunemark.audit.literature.runs import own_repeats
+    from prunemark.audit.literature.recorded_runs import own_repeats
 
     return own_repeats(options.repeats)
 
@@ -95,37 +96,27 @@ def _of_file(path: Path, options: Options, own: OwnRepeats | None) -> list[Audit
     if path.suffix.lower() != ".csv":
         if options.claims or options.all_pairs:
             raise InputError(f"{path}: --claim and --all-pairs are for tables (.csv); a document carries its claim")
-        return [audit(load(path), own)]
-    from prunemark.audit.document.yaml_nodes import read_file
-    from prunemark.audit.literature import table
-
-    rows = table.read_table(read_file(path), str(path))
-    return _of_rows(rows, options, own, str(path))
+        return [audit_comparison(load(path), own)]
+    return _of_rows(read_table(read_file(path), str(path)), options, own, str(path))
 
 
 def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | None, name: str) -> list[Audit]:
-    from prunemark.audit.literature import tables
-
     if options.claims:
-        return [one for claim in options.claims for one in tables.claimed(rows, claim, own)]
+        return [one for claim in options.claims for one in pairs.claimed(rows, claim, own)]
     if not options.all_pairs:
         raise InputError(f"{name} is a table: name pairs with --claim 'L1-norm>HRank', or take --all-pairs")
     collecting = gc.isenabled()
     gc.disable()  # tens of thousands of small objects, none of them garbage
     try:
-        return list(tables.all_pairs(rows, own))
+        return list(pairs.all_pairs(rows, own))
     finally:
         if collecting:
             gc.enable()
 
 
 def _published(options: Options, console: Console) -> int:
-    from prunemark.audit.literature import results
-
     if options.errors:
-        from prunemark.audit.literature.errors import record_errors
-
-        _list([dict(vars(error)) for error in record_errors()], options, console)
+        _list([dict(vars(error)) for error in published_errors()], options, console)
         return 0
     rows = results.select(options.network, options.dataset, options.method)
     if options.report:
@@ -142,34 +133,20 @@ def _published(options: Options, console: Console) -> int:
 
 
 def _list(rows: list[dict[str, object]], options: Options, console: Console) -> None:
-    import json
-
     if options.format == "json":
         _write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", options)
         return
     if options.format in ("markdown", "html"):
-        from prunemark.audit.report import markup
-
         head = tuple(rows[0]) if rows else ()
         cells = [tuple(str(cell) for cell in row.values()) for row in rows]
         text = markup.page("Published results", markup.table(head, cells))
         _write(text if options.format == "html" else markup.markdown_table(head, cells), options)
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = [column for column in (rows[0] if rows else ()) if column not in ("kind", "runs")]
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for column in shown:
-        table.add_column(column, overflow="ellipsis", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(str(row[column])) for column in shown))
-    console.print(table)
-    console.print(f"{len(rows)} lines")
+    terminal.print_listing(rows, console)
 
 
 def _of_runs(options: Options, own: OwnRepeats | None) -> list[Audit]:
-    from prunemark.audit.literature import runs
+    from prunemark.audit.literature import recorded_runs
 
     folder = Path(options.runs or "")
     if options.mapping is None:
@@ -178,11 +155,13 @@ def _of_runs(options: Options, own: OwnRepeats | None) -> list[Audit]:
                 f"no folder {str(folder)!r}. Give a folder of records; or the name of an MLflow experiment, with "
                 "--mapping saying which logged parameter is what"
             )
-        grouped = runs.entries_of_records(folder)
+        grouped = recorded_runs.entries_of_records(folder)
     else:
-        mapping = runs.read_mapping(options.mapping)
-        grouped = runs.entries_of_runs(runs.read_mlflow(str(options.runs), options.tracking_uri), mapping)
-    wanted = [_sides(claim) for claim in options.claims]
+        mapping = recorded_runs.read_mapping(options.mapping)
+        grouped = recorded_runs.entries_of_runs(
+            recorded_runs.read_mlflow(str(options.runs), options.tracking_uri), mapping
+        )
+    wanted = [pairs.sides(claim, "as in 'L1-norm>Random'") for claim in options.claims]
     found = []
     for (group, a), (other, b) in combinations(grouped, 2):
         if group == other:
@@ -192,16 +171,9 @@ def _of_runs(options: Options, own: OwnRepeats | None) -> list[Audit]:
     return found
 
 
-def _sides(claim: str) -> tuple[str, str]:
-    winner, separator, loser = (part.strip() for part in claim.partition(">"))
-    if not separator or not winner or not loser:
-        raise InputError(f"cannot read the claim {claim!r}. Write WINNER>LOSER, as in 'L1-norm>Random'")
-    return winner, loser
-
-
 def _of_two(a: Entry, b: Entry, wanted: Sequence[tuple[str, str]], own: OwnRepeats | None) -> list[Audit]:
     """The higher accuracy claims to be better, unless the claims on the command line say otherwise."""
-    top = [known(entry.leaves["result.top1"].value) for entry in (a, b)]
+    top = [known(entry["result.top1"].value) for entry in (a, b)]
     if wanted:
         sides = [(x, y) for x, y in ((a, b), (b, a)) if (x.method, y.method) in wanted]
     elif None in top:
@@ -213,25 +185,16 @@ def _of_two(a: Entry, b: Entry, wanted: Sequence[tuple[str, str]], own: OwnRepea
 
 def _show(audits: list[Audit], options: Options, console: Console) -> int:
     if options.format == "text" and options.output is None:
-        from prunemark.audit.report import terminal
-
         if len(audits) <= 3:
             for one in audits:
                 terminal.print_audit(one, console)
         else:
             terminal.print_many(audits, console)
     else:
-        _write(_rendered(audits, options.format), options)
+        render = {"json": content.as_json, "html": markup.as_html}.get(options.format, markup.as_markdown)
+        _write(render(audits), options)
     codes = {one.verdict.exit_code for one in audits}
     return next(code for code in WORST_FIRST if code in codes or code == 0)
-
-
-def _rendered(audits: list[Audit], format: str) -> str:
-    from prunemark.audit.report import markup, view
-
-    if format == "json":
-        return view.as_json(audits)
-    return markup.as_html(audits) if format == "html" else markup.as_markdown(audits)
 
 
 def _write(text: str, options: Options) -> int:

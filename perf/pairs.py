@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from prunemark.audit.literature import results, tables
+from prunemark.audit.literature import pairs, results
 
 
 def main() -> None:
@@ -16,10 +16,10 @@ def main() -> None:
     rows = results.published()
     read = time.process_time() - began
     began = time.process_time()
-    pairs = sum(1 for _ in tables.all_pairs(rows))
+    count = sum(1 for _ in pairs.all_pairs(rows))
     judged = time.process_time() - began
     print(
-        f"{pairs:,} pairs of {len(rows)} rows judged: {judged:.1f} s, {judged / read:.0f} times what reading them takes"
+        f"{count:,} pairs of {len(rows)} rows judged: {judged:.1f} s, {judged / read:.0f} times what reading them takes"
     )
 
 

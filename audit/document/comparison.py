@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from prunemark.audit.document.entry import LEAVES, Entry, read_entry
-from prunemark.audit.document.reported_values import Reported, number, read_leaf
-from prunemark.audit.document.scope import Scope
+from prunemark.audit.document.entry import REPORTED_VALUES, Entry, read_entry
+from prunemark.audit.document.reported_values import ReportedValue, number, read_value
+from prunemark.audit.document.same_as import EntryNodes
 from prunemark.audit.document.yaml_nodes import Node, parse, read_file
 from prunemark.setups.errors import InputError, unknown_name
 
@@ -17,7 +17,7 @@ SCHEMA = "prunemark-comparison/1"
 ClaimKind = Literal["better", "at_least_as_good"]
 Credit = Literal["pruning", "base", "retraining", "pipeline"]
 MAX_ENTRIES = 500
-_RESULT = tuple(leaf for leaf in LEAVES if leaf.startswith("result."))
+_RESULT = {name: convert for name, convert in REPORTED_VALUES.items() if name.startswith("result.")}
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Crossed:
+class CrossedResult:
     """One method retrained by the other one's recipe."""
 
     method: str
     retraining: str
-    result: Mapping[str, Reported]
+    result: Mapping[str, ReportedValue]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Comparison:
 
     claim: Claim
     entries: Mapping[str, Entry]
-    cross: tuple[Crossed, ...] = ()
+    cross: tuple[CrossedResult, ...] = ()
     ignored: tuple[str, ...] = ()
 
 
@@ -61,7 +61,7 @@ def loads(text: str | bytes, name: str = "document") -> Comparison:
 
 
 def read(root: Node) -> Comparison:
-    """A document from its tree. Raises InputError with the place of what is wrong."""
+    """A document from its YAML nodes. Raises InputError with the place of what is wrong."""
     if root.kind != "mapping":
         raise InputError(
             f"{root.where}: a comparison document is a mapping of schema, claim and entries, not a {root.kind}.\n"
@@ -70,8 +70,8 @@ def read(root: Node) -> Comparison:
     _check_schema(root)
     entries = _entries(root)
     claim = _claim(root, entries)
-    scope = Scope(entries)
-    read_entries = {name: read_entry(name, scope) for name in entries}
+    nodes = EntryNodes(entries)
+    read_entries = {name: read_entry(name, nodes) for name in entries}
     cross = _cross(root.entries.get("cross"), entries)
     known = {"schema", "claim", "entries", "cross", "title", "notes", "note", "why"}
     return Comparison(claim, read_entries, cross, tuple(key[:60] for key in root.entries if key not in known)[:20])
@@ -117,7 +117,7 @@ def _margin(claim: Node) -> float | None:
     if node is None:
         return None
     read_margin = number(0, 100, what="a margin in points, above 0, as in 0.3", above=True)
-    value = read_leaf(node, "margin", read_margin).value
+    value = read_value(node, "margin", read_margin).value
     if not isinstance(value, float):
         raise InputError(f"{node.where}: the margin is one number of points, as in 0.3")
     return value
@@ -144,7 +144,7 @@ def _one_of(node: Node, key: str, valid: tuple[str, ...], default: str) -> str:
     return value
 
 
-def _cross(node: Node | None, entries: Mapping[str, Node]) -> tuple[Crossed, ...]:
+def _cross(node: Node | None, entries: Mapping[str, Node]) -> tuple[CrossedResult, ...]:
     if node is None or (node.kind == "scalar" and not node.text.strip()):
         return ()
     if node.kind != "sequence":
@@ -154,10 +154,10 @@ def _cross(node: Node | None, entries: Mapping[str, Node]) -> tuple[Crossed, ...
         if item.kind != "mapping" or "result" not in item.entries:
             raise InputError(f"{item.where}: a crossed result has method, retraining and result")
         method, recipe = (_entry_name(item, key, entries) for key in ("method", "retraining"))
-        scope = Scope({"cross": item})
+        nodes = EntryNodes({"cross": item})
         result = {}
-        for leaf in _RESULT:
-            place = scope.find("cross", leaf.split("."))
-            result[leaf] = read_leaf(place.node, f"cross.{method}.{recipe}.{leaf}", LEAVES[leaf], place.evidence)
-        found.append(Crossed(method, recipe, result))
+        for name, convert in _RESULT.items():
+            place = nodes.find("cross", name.split("."))
+            result[name] = read_value(place.node, f"cross.{method}.{recipe}.{name}", convert, place.provenance)
+        found.append(CrossedResult(method, recipe, result))
     return tuple(found)

@@ -1,11 +1,11 @@
-"""Reading one leaf: a value, silence, `n/a`, a range, a conflict, a reference, and how good the evidence is."""
+"""Reading one reported value: a number or a word, silence, `n/a`, a range, a conflict, and how good the evidence is."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from prunemark.audit.document.yaml_nodes import Node
@@ -13,7 +13,7 @@ from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf
 
 Provenance = Literal["stated", "log", "code_default", "inferred"]
-EVIDENCE: dict[str, str] = {
+PROVENANCE: dict[str, str] = {
     "stated": "the paper says so",
     "log": "a log or record of the run says so",
     "code_default": "the published code would do so by default; what was run may have been something else",
@@ -29,35 +29,33 @@ Convert = Callable[[Node], Any]
 
 
 @dataclass(frozen=True)
-class Reported:
+class ReportedValue:
     """What one entry says of one thing.
 
-    `root` names the leaf it comes from, so that two leaves declared to be the same have one root;
+    `root` names the value it comes from, so that two values declared to be the same have one root;
     `decimals` is how many a printed number has, when it is one number; `first` is the LR that a schedule
     starts from, known even where its length is not.
     """
 
     value: Leaf[Any] = NOT_REPORTED
     root: str = ""
-    evidence: Provenance = "stated"
+    provenance: Provenance = "stated"
     decimals: int | None = None
     where: str = ""
     first: float | None = None
 
 
-def read_leaf(node: Node | None, root: str, convert: Convert, evidence: Provenance = "stated") -> Reported:
-    """Reads a leaf whose `same_as` was followed already. Raises InputError with the place and the forms."""
+def read_value(node: Node | None, root: str, convert: Convert, provenance: Provenance = "stated") -> ReportedValue:
+    """Reads a value whose `same_as` was followed already. Raises InputError with the place and the forms."""
     if node is None:
-        return Reported(root=root, evidence=evidence)
+        return ReportedValue(root=root, provenance=provenance)
     if node.kind == "mapping" and "value" in node.entries:
-        grade = read_evidence(node.entries["evidence"]) if "evidence" in node.entries else evidence
+        graded = read_provenance(node.entries["evidence"]) if "evidence" in node.entries else provenance
         _only(node, {"value", "evidence", "note", "source"})
-        return read_leaf(node.entries["value"], root, convert, grade)
+        return read_value(node.entries["value"], root, convert, graded)
     value = _value(node, convert)
-    decimals = None
-    if node.kind == "scalar" and isinstance(value, float):
-        decimals = printed_decimals(node.text)
-    return Reported(value, root, evidence, decimals, node.where)
+    decimals = printed_decimals(node.text) if node.kind == "scalar" and isinstance(value, float) else None
+    return ReportedValue(value, root, provenance, decimals, node.where)
 
 
 def is_silent(node: Node) -> bool:
@@ -73,7 +71,7 @@ def _value(node: Node, convert: Convert) -> Leaf[Any]:
         if plain in _SILENT and (not node.quoted or plain != "null"):
             return NOT_REPORTED
         if plain.startswith((">=", "≥")):  # as tables print it
-            return Between(_bound(Node("scalar", node.where, plain.lstrip(">=≥").strip())))
+            return Between(read_number(Node("scalar", node.where, plain.lstrip(">=≥").strip())))
         return convert(node)
     forms = {"min", "range", "conflict"} & set(node.entries)
     if node.kind == "mapping" and len(forms) == 1:
@@ -82,7 +80,7 @@ def _value(node: Node, convert: Convert) -> Leaf[Any]:
         inner = node.entries[form]
         if form == "conflict":
             return _conflict(inner, convert)
-        return Between(_bound(inner)) if form == "min" else _range(inner)
+        return Between(read_number(inner)) if form == "min" else _range(inner)
     return convert(node)
 
 
@@ -102,28 +100,23 @@ def _conflict(node: Node, convert: Convert) -> Leaf[Any]:
 def _range(node: Node) -> Leaf[Any]:
     if node.kind != "sequence" or len(node.items) != 2:
         raise InputError(f"{node.where}: a range has two ends, as in {{range: [20, 30]}}")
-    low, high = (_bound(item) for item in node.items)
+    low, high = (read_number(item) for item in node.items)
     if low > high:
         raise InputError(f"{node.where}: a range goes from the lower to the higher end; given {low:g} to {high:g}")
     return low if low == high else Between(low, high)
 
 
-def _bound(node: Node) -> float:
-    value = read_number(node)
-    return float(value)
-
-
 def _only(node: Node, known: set[str]) -> None:
     strange = sorted(set(node.entries) - known)
     if strange:
-        raise InputError(f"{node.where}: {strange[0][:60]!r} does not belong here. A leaf is {FORMS}")
+        raise InputError(f"{node.where}: {strange[0][:60]!r} does not belong here. A value is {FORMS}")
 
 
-def read_evidence(node: Node) -> Provenance:
+def read_provenance(node: Node) -> Provenance:
     """A grade of evidence. Raises InputError with the valid ones."""
     grade = node.text.strip().lower().replace("-", "_").replace(" ", "_")
-    if node.kind != "scalar" or grade not in EVIDENCE:
-        problem = unknown_name("grade of evidence", node.text[:60], EVIDENCE)
+    if node.kind != "scalar" or grade not in PROVENANCE:
+        problem = unknown_name("grade of evidence", node.text[:60], PROVENANCE)
         raise InputError(f"{node.where}: {problem.args[0]}")
     return grade  # type: ignore[return-value]
 
@@ -136,7 +129,7 @@ def read_number(node: Node) -> float:
         if math.isfinite(value):
             return value
     given = repr(text[:60]) if node.kind == "scalar" else f"a {node.kind}"
-    raise InputError(f"{node.where}: a number is wanted, as in 90 or 5e-3; given {given}. A leaf is {FORMS}")
+    raise InputError(f"{node.where}: a number is wanted, as in 90 or 5e-3; given {given}. A value is {FORMS}")
 
 
 def number(
@@ -162,15 +155,14 @@ def number_or_none(node: Node) -> float:
 
 def times(node: Node) -> float:
     """A ratio above 0, as 2.31 or 2.31x."""
-    text = node.text.strip().removesuffix("x").removesuffix("×").strip()
-    plain = Node(node.kind, node.where, text, node.quoted, node.entries, node.items)
+    plain = replace(node, text=node.text.strip().removesuffix("x").removesuffix("×").strip())
     return number(0, above=True, what="dense MACs over pruned MACs, above 0, as in 2.31")(plain)
 
 
 def percent(node: Node) -> float:
     """An accuracy in percent. Raises InputError for what looks like a fraction: 0.7524 is 75.24 %."""
     text = node.text.strip().removesuffix("%").strip()
-    value = read_number(Node(node.kind, node.where, text, node.quoted, node.entries, node.items))
+    value = read_number(replace(node, text=text))
     if not 0 <= value <= 100:
         raise InputError(f"{node.where}: an accuracy in percent lies between 0 and 100; given {text[:40]}")
     if 0 < value <= 1 and not node.text.strip().endswith("%"):
@@ -185,7 +177,7 @@ def share(node: Node) -> float:
     """A share from 0 to 1, from a fraction or a percentage. Raises InputError for 1, which may be either."""
     text = node.text.strip()
     is_percent = text.endswith("%")
-    value = read_number(Node(node.kind, node.where, text.removesuffix("%").strip(), node.quoted, node.entries))
+    value = read_number(replace(node, text=text.removesuffix("%").strip()))
     if value == 1 and not is_percent:
         raise InputError(f"{node.where}: 1 may mean all of it or one percent. Write 100% or 1% (or a fraction, 0.01)")
     found = value / 100 if is_percent or value > 1 else value
@@ -197,8 +189,19 @@ def share(node: Node) -> float:
 def word(node: Node) -> str:
     """A text on one line. Raises InputError for a list or a mapping."""
     if node.kind != "scalar":
-        raise InputError(f"{node.where}: a word or a number is wanted, not a {node.kind}. A leaf is {FORMS}")
+        raise InputError(f"{node.where}: a word or a number is wanted, not a {node.kind}. A value is {FORMS}")
     return " ".join(node.text.split())[:500]
+
+
+def bounds(value: Leaf[Any]) -> tuple[float, float] | None:
+    """The lowest and the highest number that is reported; None where a source gives no number."""
+    if isinstance(value, Conflict):
+        found = [bounds(choice) for choice in value.choices]
+        ends = [end for end in found if end is not None]
+        return (min(low for low, _ in ends), max(high for _, high in ends)) if len(ends) == len(found) else None
+    if isinstance(value, Between):
+        return value.low, value.high
+    return (float(value), float(value)) if isinstance(value, int | float) else None
 
 
 def printed_decimals(text: str) -> int:

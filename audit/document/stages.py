@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from prunemark.audit.document.reported_values import Reported
+from prunemark.audit.document.reported_values import ReportedValue
 from prunemark.setups.errors import InputError
 from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, from_vector
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, known
 
 StageRole = Literal["pretraining", "training", "pruning", "retraining"]
-ROLES: dict[str, StageRole] = {
+STAGE_ROLES: dict[str, StageRole] = {
     "pretraining": "pretraining",
     "training": "training",
     "pruning": "pruning",
@@ -26,6 +26,13 @@ ROLES: dict[str, StageRole] = {
     "fine-tuning": "retraining",
     "fine_tuning": "retraining",
 }
+STAGES_WITHOUT = {
+    "pruned_at_init": ("pretraining",),
+    "sparse_training": ("pretraining", "retraining"),
+    "dense": ("pruning", "retraining"),
+}
+"""The stages that a kind of pipeline does not have, unless the source lists one."""
+
 MAX_REPEAT = 10_000
 
 
@@ -34,22 +41,22 @@ class ReportedStage:
     """One stage as listed, `repeat` times in a row (with its neighbours of the same `repeat`)."""
 
     role: StageRole
-    epochs: Reported
-    lr: Reported
+    epochs: ReportedValue
+    lr: ReportedValue
     repeat: int = 1
 
 
 @dataclass(frozen=True)
-class Slot:
-    """Epochs and LR of one of the three stages; `of_cycles` are the pruning epochs spent in earlier retraining."""
+class JoinedStage:
+    """Epochs and LR of one of the three stages; `cycle_epochs` are those spent in the retraining of earlier cycles."""
 
-    epochs: Reported
-    lr: Reported
-    of_cycles: float = 0.0
+    epochs: ReportedValue
+    lr: ReportedValue
+    cycle_epochs: float = 0.0
 
 
-def sorted_into_slots(stages: Sequence[ReportedStage], kind: str, entry: str, root: str) -> dict[str, Slot]:
-    """The three slots of an entry of this kind. Nothing is made up: what is not listed is not reported.
+def joined_by_role(stages: Sequence[ReportedStage], kind: str, entry: str, root: str) -> dict[str, JoinedStage]:
+    """Pretraining, pruning and retraining of an entry of this kind; what is not listed is not reported.
 
     `root` names the list itself, so that what is not listed is the same for two entries that share one list.
 
@@ -59,30 +66,21 @@ def sorted_into_slots(stages: Sequence[ReportedStage], kind: str, entry: str, ro
         return _scratch(stages, entry, root)
     listed = [replace(s, role=_role_of_training(s, n, stages, kind)) for n, s in enumerate(stages)]
     cycles, retraining = _last_retraining(listed)
-    pruning = [s for s in listed if s.role == "pruning"]
-    slots = {
-        "pretraining": _joined([s for s in listed if s.role == "pretraining"], f"{root}.pretraining#0"),
+    pretraining, pruning = ([s for s in listed if s.role == role] for role in ("pretraining", "pruning"))
+    joined = {
+        "pretraining": _joined(pretraining, f"{root}.pretraining#0"),
         "pruning": _pruning(pruning, cycles, f"{root}.pruning#0"),
         "retraining": _joined(retraining, f"{root}.retraining#0"),
     }
-    if kind in ("pruned_at_init", "sparse_training"):
-        slots["pretraining"] = slots["pretraining"] if _has(listed, "pretraining") else _none(f"{root}.pretraining#0")
-    if kind == "dense" and not _has(listed, "pruning"):
-        slots["pruning"] = _none(f"{root}.pruning#0")
-    if kind in ("sparse_training", "dense") and not retraining:
-        slots["retraining"] = _none(f"{root}.retraining#0")
-    return slots
+    given = {"pretraining": pretraining, "pruning": pruning, "retraining": retraining}
+    return joined | {role: _none(f"{root}.{role}#0") for role in STAGES_WITHOUT.get(kind, ()) if not given[role]}
 
 
-def _has(stages: Sequence[ReportedStage], role: str) -> bool:
-    return any(stage.role == role for stage in stages)
+def _none(root: str) -> JoinedStage:
+    return JoinedStage(ReportedValue(NOT_APPLICABLE, f"{root}.epochs"), ReportedValue(NOT_APPLICABLE, f"{root}.lr"))
 
 
-def _none(root: str) -> Slot:
-    return Slot(Reported(NOT_APPLICABLE, f"{root}.epochs"), Reported(NOT_APPLICABLE, f"{root}.lr"))
-
-
-def _scratch(stages: Sequence[ReportedStage], entry: str, root: str) -> dict[str, Slot]:
+def _scratch(stages: Sequence[ReportedStage], entry: str, root: str) -> dict[str, JoinedStage]:
     pruning = [s for s in stages if s.role == "pruning" and known(s.epochs.value) not in (0, None)]
     if pruning:
         raise InputError(
@@ -120,37 +118,31 @@ def _last_retraining(stages: Sequence[ReportedStage]) -> tuple[list[ReportedStag
     return earlier + repeated, [replace(s, repeat=1) for s in final]
 
 
-def _joined(stages: Sequence[ReportedStage], root: str) -> Slot:
+def _joined(stages: Sequence[ReportedStage], root: str) -> JoinedStage:
     """Stages in a row as one: the epochs add up, the LRs follow each other."""
     if not stages:  # named as the first such stage would be, so that another entry may declare the same
-        return Slot(Reported(root=f"{root}.epochs"), Reported(root=f"{root}.lr"))
+        return JoinedStage(ReportedValue(root=f"{root}.epochs"), ReportedValue(root=f"{root}.lr"))
     if len(stages) == 1 and stages[0].repeat == 1:
-        return Slot(stages[0].epochs, stages[0].lr)
-    epochs, first = _sum([_times(s.epochs.value, s.repeat) for s in stages]), stages[0]
-    return Slot(
-        replace(first.epochs, value=epochs, root=f"{first.epochs.root}+{len(stages)}", evidence=_weakest(stages)),
-        replace(
-            first.lr, value=_laid_end_to_end(stages), root=f"{first.lr.root}+{len(stages)}", evidence=_weakest(stages)
-        ),
+        return JoinedStage(stages[0].epochs, stages[0].lr)
+    epochs, lr, grade = _epochs(stages), _laid_end_to_end(stages), _weakest(stages)
+    return JoinedStage(
+        replace(stages[0].epochs, value=epochs, root=f"{stages[0].epochs.root}+{len(stages)}", provenance=grade),
+        replace(stages[0].lr, value=lr, root=f"{stages[0].lr.root}+{len(stages)}", provenance=grade),
     )
 
 
-def _pruning(pruning: Sequence[ReportedStage], cycles: Sequence[ReportedStage], root: str) -> Slot:
+def _pruning(pruning: Sequence[ReportedStage], cycles: Sequence[ReportedStage], root: str) -> JoinedStage:
     if not cycles:
         return _joined(pruning, root)
     joined = _joined([*pruning, *cycles], root)
-    spent = _sum([_times(s.epochs.value, s.repeat) for s in cycles])
     # which LR came when, over cycles of which only the lengths are listed, is not known exactly
-    lr = joined.lr if len(pruning) == len(cycles) == 1 and known(pruning[0].epochs.value) == 0 else _unknown(joined.lr)
-    return Slot(joined.epochs, lr, of_cycles=known(spent) or 0.0)
-
-
-def _unknown(lr: Reported) -> Reported:
-    return replace(lr, value=NOT_REPORTED)
+    exact = len(pruning) == len(cycles) == 1 and known(pruning[0].epochs.value) == 0
+    lr = joined.lr if exact else replace(joined.lr, value=NOT_REPORTED)
+    return JoinedStage(joined.epochs, lr, cycle_epochs=known(_epochs(cycles)) or 0.0)
 
 
 def _weakest(stages: Sequence[ReportedStage]) -> Any:
-    grades = {grade for s in stages for grade in (s.epochs.evidence, s.lr.evidence)}
+    grades = {grade for s in stages for grade in (s.epochs.provenance, s.lr.provenance)}
     return next((g for g in ("code_default", "inferred", "log") if g in grades), "stated")
 
 
@@ -164,10 +156,10 @@ def _times(epochs: Leaf[float], repeat: int) -> Leaf[float]:
     return epochs if value is None else value * repeat
 
 
-def _sum(parts: Sequence[Leaf[float]]) -> Leaf[float]:
-    """The sum of known numbers and ranges; not reported as soon as one part is."""
+def _epochs(stages: Sequence[ReportedStage]) -> Leaf[float]:
+    """The sum of known numbers and ranges, repeats counted; not reported as soon as one part is."""
     low = high = 0.0
-    for part in parts:
+    for part in (_times(stage.epochs.value, stage.repeat) for stage in stages):
         if isinstance(part, NotApplicable):
             continue
         if isinstance(part, Between):

@@ -7,22 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from prunemark.audit.document.entry import Entry
-from prunemark.audit.document.reported_values import Reported
+from prunemark.audit.document.entry import DETAIL_CONFOUNDERS, FACTOR_CONFOUNDERS
+from prunemark.audit.document.reported_values import bounds
+from prunemark.audit.judgement.assessed_pair import AssessedPair
+from prunemark.audit.judgement.entry_pipeline import counts_flops
 from prunemark.audit.judgement.noise import selection_of
-from prunemark.audit.judgement.pair import Pair
-from prunemark.audit.judgement.pipelines import counts_flops, reported
 from prunemark.setups.factors import plain_name, show
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.schedule import LRSchedule
 from prunemark.setups.values import Conflict, Leaf, NotApplicable, State, compare, known
 
-OF_FACTORS = (
-    "network", "base_model", "retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr", "overall_lr",
-    "total_epochs", "total_flops",
-)  # fmt: skip
-OF_DETAILS = ("batch_size", "weight_decay", "label_smoothing", "distillation", "augmentation")
-NAMES = (*OF_FACTORS, *OF_DETAILS, "selection", "quoted", "flops_convention")
 TOTALS = ("overall_lr", "total_epochs", "total_flops")
 COSTS_OF_PRUNING = ("pruning_epochs", "pruning_lr")
 
@@ -37,19 +31,17 @@ class Confounder:
     why: str
 
 
-def confounders(pair: Pair) -> list[Confounder]:
+def confounders(pair: AssessedPair) -> list[Confounder]:
     """All of them, by name; what a method owns is none. The overall LR is one only over whole pipelines."""
-    found = [c for name in OF_FACTORS if (c := _of_factor(pair, name))]
-    found += [c for name in OF_DETAILS if (c := _of_detail(pair, name))]
-    found += [c for c in (_selection(pair), _quoted(pair), _convention(pair)) if c]
-    owned = pair.winner.method_owned | pair.loser.method_owned
-    found = [c for c in found if c.name not in owned]
-    if not pair.through_sx:
-        found = [c for c in found if c.name != "overall_lr"]
-    return sorted(found, key=lambda c: c.name)
+    found = [_of_factor(pair, name) for name in FACTOR_CONFOUNDERS]
+    found += [_of_detail(pair, name) for name in DETAIL_CONFOUNDERS]
+    found += [_selection(pair), _quoted(pair), _convention(pair)]
+    left_out = pair.winner.method_owned | pair.loser.method_owned
+    left_out |= set() if pair.whole_pipelines else {"overall_lr"}
+    return sorted((c for c in found if c and c.name not in left_out), key=lambda c: c.name)
 
 
-def _of_factor(pair: Pair, name: str) -> Confounder | None:
+def _of_factor(pair: AssessedPair, name: str) -> Confounder | None:
     finding = pair.findings[name]
     if finding.state is State.UNDECIDABLE:
         return Confounder(name, "unknown", None, finding.why)
@@ -58,16 +50,13 @@ def _of_factor(pair: Pair, name: str) -> Confounder | None:
     return Confounder(name, "differs", _whom(pair, name), finding.why)
 
 
-def _structural(pair: Pair, name: str) -> bool:
+def _structural(pair: AssessedPair, name: str) -> bool:
     """A stage that one side cannot have is no confounder: such pairs are compared over whole pipelines."""
-    if not pair.through_sx or name not in ("retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr"):
+    if not pair.whole_pipelines or name not in ("retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr"):
         return name == "pruning_lr" and any(isinstance(p.pruning.lr, NotApplicable) for p in (pair.left, pair.right))
     stage = name.partition("_")[0]
-    return any(
-        isinstance(leaf, NotApplicable)
-        for pipeline in (pair.left, pair.right)
-        for leaf in (getattr(pipeline, stage).epochs, getattr(pipeline, stage).lr)
-    )
+    stages = [getattr(pipeline, stage) for pipeline in (pair.left, pair.right)]
+    return any(isinstance(value, NotApplicable) for training in stages for value in (training.epochs, training.lr))
 
 
 _SIZES: dict[str, Callable[[Pipeline], Any]] = {
@@ -94,19 +83,19 @@ def _strength(lr: Leaf[LRSchedule]) -> Any:
         return 0.0
     choices = lr.choices if isinstance(lr, Conflict) else (lr,)
     sums = [sum(choice.vector) for choice in choices if isinstance(choice, LRSchedule)]
-    return sums if len(sums) == len(choices) and sums else None
+    return Conflict(tuple(sums)) if len(sums) == len(choices) and sums else None
 
 
-def _whom(pair: Pair, name: str) -> str | None:
+def _whom(pair: AssessedPair, name: str) -> str | None:
     size = _SIZES.get(name)
     if size is None:
         return None
-    a, b = _bounds(size(pair.left)), _bounds(size(pair.right))
+    a, b = bounds(size(pair.left)), bounds(size(pair.right))
     if name in ("retraining_lr", "pruning_lr") and (a is None or b is None):
-        a, b = (_bounds(reported(entry, name.replace("_", ".")).first) for entry in (pair.winner, pair.loser))
+        a, b = (bounds(entry[name.replace("_", ".")].first) for entry in (pair.winner, pair.loser))
         if a is not None and a == b:  # they start alike: the longer one has more of it
             stage = name.partition("_")[0]
-            a, b = (_bounds(getattr(side, stage).epochs) for side in (pair.left, pair.right))
+            a, b = (bounds(getattr(side, stage).epochs) for side in (pair.left, pair.right))
     if a is None or b is None:
         return None
     if a[0] > b[1]:
@@ -114,19 +103,7 @@ def _whom(pair: Pair, name: str) -> str | None:
     return pair.loser.name if b[0] > a[1] else None
 
 
-def _bounds(leaf: Any) -> tuple[float, float] | None:
-    if isinstance(leaf, list):
-        return min(leaf), max(leaf)
-    if isinstance(leaf, Conflict):
-        inner = [_bounds(choice) for choice in leaf.choices]
-        whole = [ends for ends in inner if ends is not None]
-        return (min(e[0] for e in whole), max(e[1] for e in whole)) if len(whole) == len(inner) and whole else None
-    if hasattr(leaf, "low"):
-        return leaf.low, leaf.high
-    return (float(leaf), float(leaf)) if isinstance(leaf, int | float) else None
-
-
-def _of_detail(pair: Pair, name: str) -> Confounder | None:
+def _of_detail(pair: AssessedPair, name: str) -> Confounder | None:
     a, b = getattr(pair.left.details, name), getattr(pair.right.details, name)
     state = compare(a, b, _equal)
     if state is State.HOLDS:
@@ -147,7 +124,7 @@ def _word(value: Any) -> str:
     return "none" if text in ("no", "none", "false", "0", "off", "without") else text
 
 
-def _richer(pair: Pair, name: str, a: Any, b: Any) -> str | None:
+def _richer(pair: AssessedPair, name: str, a: Any, b: Any) -> str | None:
     """A teacher, label smoothing, or more augmentation than the plain one favours the side that has it.
 
     Of batch size and weight decay nobody knows.
@@ -164,7 +141,7 @@ def _richer(pair: Pair, name: str, a: Any, b: Any) -> str | None:
     return None
 
 
-def _selection(pair: Pair) -> Confounder | None:
+def _selection(pair: AssessedPair) -> Confounder | None:
     a, b = (selection_of(p.result.selection) for p in (pair.left, pair.right))
     if a is None or b is None:
         return Confounder("selection", "unknown", None, f"{a or 'not reported'} against {b or 'not reported'}")
@@ -174,7 +151,7 @@ def _selection(pair: Pair) -> Confounder | None:
     return Confounder("selection", "differs", best[0] if len(best) == 1 else None, f"{a} against {b}")
 
 
-def _quoted(pair: Pair) -> Confounder | None:
+def _quoted(pair: AssessedPair) -> Confounder | None:
     if pair.winner.quoted == pair.loser.quoted:
         return None
     copied, run = (pair.winner, pair.loser) if pair.winner.quoted else (pair.loser, pair.winner)
@@ -182,17 +159,11 @@ def _quoted(pair: Pair) -> Confounder | None:
     return Confounder("quoted", "differs", run.name, why)
 
 
-def _convention(pair: Pair) -> Confounder | None:
-    leaves: list[Reported] = [entry.leaves["flops_convention"] for entry in (pair.winner, pair.loser)]
-    counted = [counts_flops(leaf.value) for leaf in leaves]
+def _convention(pair: AssessedPair) -> Confounder | None:
+    counted = [counts_flops(entry["flops_convention"].value) for entry in (pair.winner, pair.loser)]
     finding = pair.findings["network"]
     if finding.state is State.UNDECIDABLE and "flops_convention" in finding.why:
         return Confounder("flops_convention", "differs", None, finding.why)
     if None in counted:
         return Confounder("flops_convention", "unknown", None, "not reported on both sides")
     return None  # both declared: costs were converted to MACs before anything was compared
-
-
-def owned(entry: Entry) -> str:
-    """What the method declares as part of itself, in words."""
-    return ", ".join(sorted(entry.method_owned))

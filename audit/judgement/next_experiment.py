@@ -8,16 +8,16 @@ from prunemark.setups.factors import FactorFinding
 from prunemark.setups.values import State
 
 
-def experiments(e: ClaimEvidence) -> list[str]:
+def next_experiments(e: ClaimEvidence) -> list[str]:
     """What to run, in words, the smallest first; empty when nothing is left to settle."""
-    if e.faults:
+    if e.contradictions:
         return ["correct the record: nothing can be settled from numbers that contradict each other"]
     if any(e.pair.findings[f].state is State.REFUTED for f in ("dataset", "network")):
         return ["run both methods on one dataset and one network"]
     found = _noise(e)
     if e.pair.findings["compression"].state is State.REFUTED:
         found.append(f"prune {e.pair.winner.name} to the compression of {e.pair.loser.name}, within 2 %")
-    found += _whole_pipelines(e) if e.pair.through_sx else _stages(e)
+    found += _whole_pipelines(e) if e.pair.whole_pipelines else _stages(e)
     return found
 
 

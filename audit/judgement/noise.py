@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from prunemark.audit.document.reported_values import Reported
+from prunemark.audit.document.reported_values import ReportedValue, bounds
 from prunemark.audit.judgement.t_distribution import quantile, two_sided_p
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict, known
@@ -107,14 +107,19 @@ class Gap:
 
 
 def make_arm(
-    result: Mapping[str, Reported], base: Reported | None, dataset: Any, network: Any, own: OwnRepeats | None = None
+    result: Mapping[str, ReportedValue],
+    base: ReportedValue | None,
+    dataset: Any,
+    network: Any,
+    own: OwnRepeats | None = None,
 ) -> Arm:
     """What a result says of its own noise, or what stands in for it."""
     runs = _runs(result["result.runs"].value)
     selection = selection_of(result["result.selection"].value)
-    spread, ambiguous = _highest(result["result.top1_sd"].value), False
-    if spread is None and (spread := _highest(result["result.top1_plus_minus"].value)) is not None:
-        ambiguous = True
+    spread, ambiguous = _spread(result["result.top1_sd"]), False
+    if spread is None:
+        spread = _spread(result["result.top1_plus_minus"])
+        ambiguous = spread is not None
     count = 1.0 if selection == "best_of_runs" else (runs or 1.0)
     best_of = _best_of(_counted(result["result.selection"].value) or runs) if selection == "best_of_runs" else 0.0
     if spread is not None:
@@ -123,7 +128,7 @@ def make_arm(
     else:
         sd_or_none, source = _stand_in(dataset, network, own or {})
         sd, df = sd_or_none if sd_or_none is not None else math.nan, math.inf
-    lowest, highest = _ends(result["result.top1"].value) or (None, None)
+    lowest, highest = _closed(result["result.top1"].value) or (None, None)
     return Arm(
         highest, known(base.value) if base else None,
         None if math.isnan(sd) else sd, count, df, source, result["result.runs"].value != NOT_REPORTED,
@@ -131,32 +136,25 @@ def make_arm(
     )  # fmt: skip
 
 
-def _highest(leaf: Any) -> float | None:
-    ends = _ends(leaf)
+def _closed(value: Any) -> tuple[float, float] | None:
+    """The lowest and the highest number that is reported; None where one end is open."""
+    ends = bounds(value)
+    return ends if ends and math.isfinite(ends[1]) else None
+
+
+def _spread(value: ReportedValue) -> float | None:
+    """A standard deviation; of several, the largest."""
+    ends = _closed(value.value)
     return ends[1] if ends else None
 
 
-def _ends(leaf: Any) -> tuple[float, float] | None:
-    """The lowest and the highest number that is reported; None where one end is open."""
-    if isinstance(leaf, Conflict):
-        choices = [_ends(choice) for choice in leaf.choices]
-        known_ones = [ends for ends in choices if ends is not None]
-        whole = len(known_ones) == len(choices)
-        return (min(low for low, _ in known_ones), max(high for _, high in known_ones)) if whole else None
-    if isinstance(leaf, Between):
-        return (leaf.low, leaf.high) if math.isfinite(leaf.high) else None
-    value = known(leaf)
-    return None if value is None else (float(value), float(value))
-
-
-def _runs(leaf: Any) -> float | None:
+def _runs(value: Any) -> float | None:
     """How many runs there were at least."""
-    if isinstance(leaf, Between):
-        return max(leaf.low, 1.0)
-    if isinstance(leaf, Conflict):
-        known_choices = [runs for choice in leaf.choices if (runs := _runs(choice)) is not None]
-        return min(known_choices, default=None)
-    return known(leaf)
+    if isinstance(value, Between):
+        return max(value.low, 1.0)
+    if isinstance(value, Conflict):
+        return min((runs for choice in value.choices if (runs := _runs(choice)) is not None), default=None)
+    return known(value)
 
 
 def _best_of(runs: float | None) -> float:
@@ -165,7 +163,7 @@ def _best_of(runs: float | None) -> float:
     return 0.0 if count <= 1 else BEST_OF.get(count, BEST_OF[10])
 
 
-def _half_unit(result: Mapping[str, Reported]) -> float:
+def _half_unit(result: Mapping[str, ReportedValue]) -> float:
     """A printed sd of 0.00 means less than half its last digit, not that there is no noise."""
     decimals = result["result.top1_sd"].decimals or result["result.top1_plus_minus"].decimals
     return 0.5 * 10.0 ** -(decimals if decimals else 2)
@@ -178,30 +176,30 @@ def _stand_in(dataset: Any, network: Any, own: OwnRepeats) -> tuple[float | None
     return (PRIORS[key], "prior") if key in PRIORS else (None, "unknown")
 
 
-def selection_of(leaf: Any) -> str | None:
-    """How the reported number was chosen: last, best_epoch_on_test, best_of_runs, or another word as it stands."""
-    text = known(leaf)
-    if text is None:
-        return None
-    plain = str(text).strip().lower().replace("-", "_").replace(" ", "_")
-    return "best_of_runs" if _BEST_OF_K.fullmatch(plain) else _SELECTIONS.get(plain, plain)
-
-
-def _counted(leaf: Any) -> float | None:
-    """The k of a selection that is called best of k."""
-    match = _BEST_OF_K.fullmatch(str(known(leaf) or "").strip().lower().replace("-", "_").replace(" ", "_"))
-    return float(match.group(1)) if match else None
-
-
 _BEST_OF_K = re.compile(r"best_of_(\d{1,4})(?:_(?:runs|seeds|trials))?", re.ASCII)
-
-
 _SELECTIONS = {
     "mean": "last", "last": "last", "last_epoch": "last", "final": "last", "final_epoch": "last",
     "mean_of_runs": "last", "median": "last", "best_epoch": "best_epoch_on_test", "best": "best_epoch_on_test",
     "best_epoch_on_test": "best_epoch_on_test", "best_on_test": "best_epoch_on_test",
     "best_of_runs": "best_of_runs", "best_run": "best_of_runs", "max_of_runs": "best_of_runs",
 }  # fmt: skip
+
+
+def selection_of(value: Any) -> str | None:
+    """How the reported number was chosen: last, best_epoch_on_test, best_of_runs, or another word as it stands."""
+    plain = _plain(value)
+    return "best_of_runs" if plain and _BEST_OF_K.fullmatch(plain) else _SELECTIONS.get(plain or "", plain)
+
+
+def _counted(value: Any) -> float | None:
+    """The k of a selection that is called best of k."""
+    match = _BEST_OF_K.fullmatch(_plain(value) or "")
+    return float(match.group(1)) if match else None
+
+
+def _plain(value: Any) -> str | None:
+    text = known(value)
+    return None if text is None else str(text).strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def gap(winner: Arm, loser: Arm, by_drop: bool) -> Gap:

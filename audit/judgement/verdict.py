@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prunemark.audit.document.comparison import Claim
+from prunemark.audit.judgement.assessed_pair import AssessedPair
 from prunemark.audit.judgement.confounders import COSTS_OF_PRUNING, TOTALS, Confounder
-from prunemark.audit.judgement.crossing import CrossFinding
+from prunemark.audit.judgement.crossed_recipes import CrossFinding
 from prunemark.audit.judgement.noise import Gap, Position
-from prunemark.audit.judgement.pair import Pair
 from prunemark.setups.assessment import combine
 from prunemark.setups.comparison import S1, S3_2
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import State
 
-WORDS: dict[str, str] = {
+VERDICTS: dict[str, str] = {
     "inconsistent-record": "a number of the record contradicts another one, so nothing can rest on it",
     "not-comparable": "dataset or network differ",
     "supported": "shown to be at least as good within the margin, under a fair setup",
@@ -33,7 +33,7 @@ WORDS: dict[str, str] = {
 }
 """Every verdict and what it means, in the order in which they are tried."""
 
-EXIT_CODES: dict[str, int] = {word: 3 for word in WORDS} | {
+EXIT_CODES: dict[str, int] = {word: 3 for word in VERDICTS} | {
     "attributable": 0,
     "attributable-cross-validated": 0,
     "supported": 0,
@@ -54,7 +54,7 @@ For pruning that is S3.2, the least the founding paper recommends; the cost of p
 
 @dataclass(frozen=True)
 class AuditVerdict:
-    """A word of `WORDS` and the reason, for a reader."""
+    """A word of `VERDICTS` and the reason, for a reader."""
 
     word: str
     why: str
@@ -70,8 +70,8 @@ class ClaimEvidence:
     """Everything a verdict rests on."""
 
     claim: Claim
-    pair: Pair
-    faults: Sequence[str]
+    pair: AssessedPair
+    contradictions: Sequence[str]
     gap: Gap
     cross: CrossFinding | None
     confounders: Sequence[Confounder]
@@ -87,7 +87,7 @@ def decide(evidence: ClaimEvidence) -> AuditVerdict:
 
 
 def _inconsistent(e: ClaimEvidence) -> AuditVerdict | None:
-    return AuditVerdict("inconsistent-record", "; ".join(e.faults)) if e.faults else None
+    return AuditVerdict("inconsistent-record", "; ".join(e.contradictions)) if e.contradictions else None
 
 
 def _not_comparable(e: ClaimEvidence) -> AuditVerdict | None:
@@ -158,7 +158,7 @@ def _confounded(e: ClaimEvidence) -> AuditVerdict | None:
 def _a_fortiori(e: ClaimEvidence) -> AuditVerdict | None:
     """The winner wins in spite of all that differs; silence about what the claim needs might hide the opposite."""
     differing = [c for c in _differing(e) if c.name != "quoted"]
-    needed = ("overall_lr", "total_epochs", "final_lr") if e.pair.through_sx else NEEDED[e.claim.credited_to]
+    needed = ("overall_lr", "total_epochs", "final_lr") if e.pair.whole_pipelines else NEEDED[e.claim.credited_to]
     silent = any(e.pair.findings[factor].state is State.UNDECIDABLE for factor in needed)
     if position(e) != "above" or not differing or silent:
         return None
@@ -184,7 +184,7 @@ def position(e: ClaimEvidence) -> Position:
 def established(e: ClaimEvidence) -> bool:
     """Whether what has to be equal is: S3.2 for pruning; over whole pipelines overall LR and SX-A."""
     needed = NEEDED[e.claim.credited_to]
-    if e.pair.through_sx and e.claim.credited_to != "pipeline":
+    if e.pair.whole_pipelines and e.claim.credited_to != "pipeline":
         states = [e.pair.findings["overall_lr"].state, e.pair.assessment.setups["SX-A"]]
         return all(state.satisfied for state in states)
     return combine(e.pair.findings[factor].state for factor in needed).satisfied
@@ -192,7 +192,7 @@ def established(e: ClaimEvidence) -> bool:
 
 def _credited(e: ClaimEvidence) -> set[str]:
     """Confounders that are the very thing the claim credits, or the cost of pruning, which S3.2 leaves free."""
-    if e.pair.through_sx:
+    if e.pair.whole_pipelines:
         return {*TOTALS, *COSTS_OF_PRUNING, "base_model", "retraining_epochs", "retraining_lr"}
     return {
         "pruning": {*COSTS_OF_PRUNING, *TOTALS},
@@ -219,12 +219,12 @@ def _blocking(e: ClaimEvidence) -> list[Confounder]:
 
 
 def _differing(e: ClaimEvidence) -> list[Confounder]:
-    owned_by_claim = _credited(e) if e.claim.credited_to != "pruning" and not e.pair.through_sx else set()
+    owned_by_claim = _credited(e) if e.claim.credited_to != "pruning" and not e.pair.whole_pipelines else set()
     return [c for c in e.confounders if c.state == "differs" and c.name not in owned_by_claim]
 
 
 def _at_equal_cost(e: ClaimEvidence) -> str:
-    if e.pair.through_sx:
+    if e.pair.whole_pipelines:
         equal = e.pair.assessment.setups["SX-B"].satisfied
         return ", at equal compute (SX-B)" if equal else ", at equal epochs; not shown at equal compute (SX-B)"
     cost = e.pair.findings["pruning_epochs"].state
@@ -235,7 +235,7 @@ def _at_equal_cost(e: ClaimEvidence) -> str:
 
 
 def _basis(e: ClaimEvidence) -> str:
-    if e.pair.through_sx and e.claim.credited_to != "pipeline":
+    if e.pair.whole_pipelines and e.claim.credited_to != "pipeline":
         return "overall LR and SX-A hold"
     if e.claim.credited_to != "pruning":
         return f"what else could explain it is equal ({', '.join(sorted(NEEDED[e.claim.credited_to]))})"
@@ -245,7 +245,7 @@ def _basis(e: ClaimEvidence) -> str:
 def _missing(e: ClaimEvidence) -> str:
     open_ones = sorted(
         f for f in NEEDED[e.claim.credited_to] if not e.pair.findings[f].state.satisfied
-    ) if not e.pair.through_sx else ["overall_lr", "SX-A"]  # fmt: skip
+    ) if not e.pair.whole_pipelines else ["overall_lr", "SX-A"]  # fmt: skip
     return f"not established: {', '.join(open_ones)}"
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from prunemark.audit.judgement.audit import Audit
-from prunemark.audit.judgement.pipelines import reported
-from prunemark.audit.literature.table import TableEntry, read_table
-from prunemark.audit.literature.tables import all_pairs
+from prunemark.audit.judgement.audit_claim import Audit
+from prunemark.audit.literature.pairs import all_pairs
+from prunemark.audit.literature.results_csv import TableEntry, read_table
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import NOT_REPORTED, NotApplicable, State, known
@@ -56,12 +55,12 @@ def published() -> tuple[TableEntry, ...]:
 def select(network: str | None = None, dataset: str | None = None, method: str | None = None) -> list[TableEntry]:
     """The results of a network, dataset and method, spelt in any way. Raises InputError with the valid names."""
     found = list(published())
-    for what, wanted, leaf in (("network", network, "network.name"), ("dataset", dataset, "dataset")):
+    for what, wanted, name in (("network", network, "network.name"), ("dataset", dataset, "dataset")):
         if wanted is None:
             continue
-        kept = [row for row in found if plain_name(str(known(row.entry.leaves[leaf].value))) == plain_name(wanted)]
+        kept = [row for row in found if plain_name(str(known(row.entry[name].value))) == plain_name(wanted)]
         if not kept:
-            raise unknown_name(what, wanted, {str(known(row.entry.leaves[leaf].value)) for row in found})
+            raise unknown_name(what, wanted, {str(known(row.entry[name].value)) for row in found})
         found = kept
     if method is not None:
         kept = [row for row in found if plain_name(method) in plain_name(row.entry.method)]
@@ -103,8 +102,8 @@ def as_rows(rows: Sequence[TableEntry]) -> list[dict[str, object]]:
     ]
 
 
-def _text(row: TableEntry, leaf: str) -> str:
-    value = row.entry.leaves[leaf].value
+def _text(row: TableEntry, name: str) -> str:
+    value = row.entry[name].value
     if value == NOT_REPORTED:
         return ""
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -131,10 +130,9 @@ def _discloses(row: TableEntry, name: str) -> bool:
     names = {"base.id": ("base.id", "base.source"), "speedup": ("speedup", "sparsity", "params_kept")}.get(
         name, (name,)
     )
-    leaves = [reported(row.entry, one) for one in names]
     return any(
-        isinstance(leaf.value, NotApplicable) or (leaf.value != NOT_REPORTED and leaf.evidence != "code_default")
-        for leaf in leaves
+        isinstance(found.value, NotApplicable) or (found.value != NOT_REPORTED and found.provenance != "code_default")
+        for found in (row.entry[one] for one in names)
     )
 
 
@@ -177,7 +175,7 @@ def judged_claims(rows: Sequence[TableEntry]) -> list[JudgedClaim]:
 
 
 def _is_claim(audit: Audit) -> bool:
-    if audit.gap.main is None or not audit.pair.assessment.setups["S1"].satisfied or audit.evidence.faults:
+    if audit.gap.main is None or not audit.pair.assessment.setups["S1"].satisfied or audit.evidence.contradictions:
         return False
     return plain_name(audit.pair.winner.method) != plain_name(audit.pair.loser.method)
 
@@ -187,7 +185,7 @@ def comparable(audits: Sequence[Audit]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for audit in audits:
         setups = audit.pair.assessment.setups
-        through = "SX-A" if audit.pair.through_sx and setups["SX-A"] is State.HOLDS else None
+        through = "SX-A" if audit.pair.whole_pipelines and setups["SX-A"] is State.HOLDS else None
         name = through or audit.pair.assessment.established or "none"
         counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items()))

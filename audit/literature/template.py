@@ -6,7 +6,7 @@ from typing import Any
 
 from prunemark.audit.document.comparison import SCHEMA
 from prunemark.audit.literature.results import find_row
-from prunemark.audit.literature.table import document
+from prunemark.audit.literature.results_csv import document
 
 HEAD = f"""\
 # A comparison of two pruning pipelines, as a paper reports it. Read it with: prunemark audit THIS_FILE

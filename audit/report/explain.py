@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prunemark.audit.judgement.confounders import NAMES
-from prunemark.audit.judgement.pair import FACTOR_LEAVES
+from prunemark.audit.document.entry import CONFOUNDERS
+from prunemark.audit.judgement.assessed_pair import VALUES_OF_FACTOR
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import unknown_name
 from prunemark.setups.factors import FACTORS
@@ -52,15 +52,15 @@ def explain(name: str) -> str:
         return _factor(wanted)
     if wanted in DETAILS:
         return f"{wanted}: a possible confounder, not a factor of any setup\n  {DETAILS[wanted]}\n"
-    raise unknown_name("factor", name, {*FACTORS, *NAMES})
+    raise unknown_name("factor", name, {*FACTORS, *CONFOUNDERS})
 
 
 def _factor(id: str) -> str:
     factor = FACTORS[id]
     setups = ", ".join(setup.id for setup in SETUPS.values() if id in setup.factors) or "none; reported by itself"
-    leaves = ", ".join(FACTOR_LEAVES.get(id, ())) or "see the schema: audit --schema"
+    values = ", ".join(VALUES_OF_FACTOR.get(id, ())) or "see the schema: audit --schema"
     scratch = "does not apply" if factor.of_the_pruned else "applies"
     return (
         f"{id}: {factor.title}\n  source: {factor.source} (arXiv:2301.05219)\n  part of: {setups}\n"
-        f"  against scratch training: {scratch}\n  read from: {leaves}\n  {RULES[id]}\n"
+        f"  against scratch training: {scratch}\n  read from: {values}\n  {RULES[id]}\n"
     )

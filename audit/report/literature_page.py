@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from prunemark.audit.judgement.audit import Audit
-from prunemark.audit.judgement.verdict import EXIT_CODES, WORDS
+from prunemark.audit.judgement.audit_claim import Audit
+from prunemark.audit.judgement.verdict import EXIT_CODES, VERDICTS
+from prunemark.audit.literature.pairs import all_pairs, groups
 from prunemark.audit.literature.results import (
     DISCLOSED,
     FALSE_DISCOVERY_RATE,
@@ -17,10 +18,9 @@ from prunemark.audit.literature.results import (
     completeness,
     judged_claims,
 )
-from prunemark.audit.literature.table import TableEntry
-from prunemark.audit.literature.tables import all_pairs, groups
+from prunemark.audit.literature.results_csv import TableEntry
 from prunemark.audit.report.markup import page, table
-from prunemark.audit.report.plot import Join, Point, scatter
+from prunemark.audit.report.scatter_plot import Join, Point, scatter
 from prunemark.setups.comparison import S1, SETUPS
 from prunemark.setups.values import known
 
@@ -51,7 +51,7 @@ def _within(audit: Audit, rows: Sequence[TableEntry]) -> bool:
 
 def _summary(rows: Sequence[TableEntry], audits: Sequence[Audit], claims: Sequence[JudgedClaim]) -> str:
     counted = Counter(audit.verdict.word for audit in audits)
-    verdicts = [(word, str(counted[word]), WORDS[word]) for word in WORDS if counted[word]]
+    verdicts = [(word, str(counted[word]), VERDICTS[word]) for word in VERDICTS if counted[word]]
     supported = sum(claim.discovered and EXIT_CODES[claim.audit.verdict.word] == 0 for claim in claims)
     return (
         f"<p>{len(rows)} published results, {len(audits)} pairs within one dataset and network. Of the "
@@ -81,7 +81,7 @@ def _group(title: str, rows: Sequence[TableEntry], audits: Sequence[Audit]) -> s
 def _points(rows: Sequence[TableEntry]) -> list[Point]:
     found = []
     for row in rows:
-        speedup, top1 = (known(row.entry.leaves[leaf].value) for leaf in ("speedup", "result.top1"))
+        speedup, top1 = (known(row.entry[name].value) for name in ("speedup", "result.top1"))
         if speedup and top1:
             words = f"{row.entry.method}, {row.id}: {top1:g} % at {speedup:g}x"
             found.append(Point(row.id, float(speedup), float(top1), words, row.entry.kind == "scratch"))
@@ -94,7 +94,7 @@ def _joins(audits: Sequence[Audit]) -> list[Join]:
     for audit in audits:
         setups = audit.pair.assessment.setups
         best = audit.pair.assessment.established
-        name = "SX-A" if audit.pair.through_sx and setups["SX-A"].satisfied else best
+        name = "SX-A" if audit.pair.whole_pipelines and setups["SX-A"].satisfied else best
         if name and SETUPS[name].factors > S1:
             found.append(Join(audit.claim.winner, audit.claim.loser, name))
     return found

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from prunemark.audit.judgement.audit import Audit
-from prunemark.audit.report.view import LEGEND, View, view
+from prunemark.audit.judgement.audit_claim import Audit
+from prunemark.audit.report.content import LEGEND, ReportContent, content
 
 
 def as_markdown(audits: list[Audit]) -> str:
     """A section a claim."""
-    return "\n".join(_markdown(view(audit)) for audit in audits)
+    return "\n".join(_markdown(content(audit)) for audit in audits)
 
 
-def _markdown(shown: View) -> str:
+def _markdown(shown: ReportContent) -> str:
     lines = [f"## {_pipe(shown.word)}", "", _pipe(shown.sentence), "", f"`{_code(shown.interval)}`  "]
     lines += [f"`{_code(shown.setups)}`  ", LEGEND, ""]
     lines += [f"| factor | {_pipe(shown.names[0])} | {_pipe(shown.names[1])} | state | why |", "|---|---|---|---|---|"]
@@ -26,8 +26,8 @@ def _markdown(shown: View) -> str:
     lines += [] if shown.confounders else ["- none is known to differ"]
     lines += [f"- unknown whether they differ: {shown.undisclosed}"] if shown.undisclosed else []
     lines += ["", f"**Missing, and would close the interval:** {shown.missing or 'nothing'}", ""]
-    lines += ["**To settle it**", "", *[f"{n}. {_pipe(step)}" for n, step in enumerate(shown.settle, 1)]]
-    lines += [] if shown.settle else ["Nothing is left to settle."]
+    lines += ["**To settle it**", "", *[f"{n}. {_pipe(step)}" for n, step in enumerate(shown.next_experiments, 1)]]
+    lines += [] if shown.next_experiments else ["Nothing is left to settle."]
     lines += ["", *[f"- note: {_pipe(note)}" for note in shown.notes]] if shown.notes else []
     return "\n".join(lines) + "\n"
 
@@ -62,7 +62,7 @@ svg text { font: 12px system-ui, sans-serif; }
 
 def as_html(audits: list[Audit]) -> str:
     """One page, a section a claim."""
-    return page("Audit", "".join(_section(view(audit)) for audit in audits))
+    return page("Audit", "".join(_section(content(audit)) for audit in audits))
 
 
 def page(title: str, body: str) -> str:
@@ -88,7 +88,7 @@ def _class(cell: str) -> str:
     return cell.split(maxsplit=1)[0] if cell in ("refuted", "undecidable", "holds", "holds a fortiori") else ""
 
 
-def _section(shown: View) -> str:
+def _section(shown: ReportContent) -> str:
     confounders = [(name, favours, why) for name, _, favours, why in shown.confounders]
     parts = [
         f"<h2>{escape(shown.word)}</h2><p>{escape(shown.sentence)}</p>",
@@ -99,7 +99,7 @@ def _section(shown: View) -> str:
         table(("what differs", "favours", "why"), confounders) if confounders else "<p>None is known to differ.</p>",
         f'<p class="note">Unknown whether they differ: {escape(shown.undisclosed)}</p>' if shown.undisclosed else "",
         f"<p>Missing, and would close the interval: {escape(shown.missing or 'nothing')}</p>",
-        "<h3>To settle it</h3>" + _list(shown.settle) if shown.settle else "",
+        "<h3>To settle it</h3>" + _list(shown.next_experiments) if shown.next_experiments else "",
         _list(shown.notes) if shown.notes else "",
     ]
     return "\n".join(part for part in parts if part) + "\n"

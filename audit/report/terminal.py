@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from prunemark.audit.judgement.audit import Audit
+from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.verdict import EXIT_CODES
-from prunemark.audit.report.view import LEGEND, View, view
+from prunemark.audit.report.content import LEGEND, ReportContent, content
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +21,7 @@ def print_audit(audit: Audit, console: Console) -> None:
     """One claim, whole."""
     from rich.text import Text
 
-    shown = view(audit)
+    shown = content(audit)
     console.print(Text(shown.word, style=STYLES[EXIT_CODES[shown.word]]) + Text(f"  {shown.sentence}", style="bold"))
     console.print(Text(f"\n{shown.interval}\n{shown.setups}\n{LEGEND}"))
     _factors(shown, console)
@@ -32,13 +32,13 @@ def print_audit(audit: Audit, console: Console) -> None:
         console.print(Text(f"Missing, and would close it: {shown.missing}", style="yellow"))
     if shown.undisclosed:
         console.print(Text(f"Unknown whether they differ: {shown.undisclosed}", style="dim"))
-    for number, step in enumerate(shown.settle, 1):
+    for number, step in enumerate(shown.next_experiments, 1):
         console.print(Text(f"{'To settle it:' if number == 1 else ' ' * 13} {number}. {step}"))
     for note in shown.notes:
         console.print(Text(f"Note: {note}", style="dim"))
 
 
-def _factors(shown: View, console: Console) -> None:
+def _factors(shown: ReportContent, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -63,7 +63,7 @@ def _widths(console: Console) -> tuple[int, ...]:
     return factor, side, side, state, rest - 2 * side - 2
 
 
-def _confounders(shown: View, console: Console) -> None:
+def _confounders(shown: ReportContent, console: Console) -> None:
     from rich.text import Text
 
     if not shown.confounders:
@@ -95,6 +95,21 @@ def print_many(audits: list[Audit], console: Console) -> None:
         console.print(f"... and {len(audits) - MOST_LINES} more; --format json has them all")
     counted = Counter(audit.verdict.word for audit in audits)
     console.print(Text(f"{len(audits)} pairs: " + ", ".join(f"{word} {n}" for word, n in counted.most_common())))
+
+
+def print_listing(rows: list[dict[str, object]], console: Console) -> None:
+    """A line a row; the widest columns are cut."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = [column for column in (rows[0] if rows else ()) if column not in ("kind", "runs")]
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for column in shown:
+        table.add_column(column, overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(str(row[column])) for column in shown))
+    console.print(table)
+    console.print(f"{len(rows)} lines")
 
 
 def _name(name: str, method: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.audit.literature.errors import board_errors, record_errors
+from prunemark.audit.literature.published_errors import board_errors, published_errors
 from prunemark.audit.report import markup
 from prunemark.cli import app
 
@@ -24,7 +24,7 @@ COMMANDS = [line for line in re.findall(r"^\$ (prunemark audit .*)$", AUDIT, re.
 
 
 def test_the_errors_page_lists_what_is_found():
-    rows = [tuple(vars(error).values()) for error in record_errors()]
+    rows = [tuple(vars(error).values()) for error in published_errors()]
     table = markup.markdown_table(("where", "method", "what"), rows)
     page = (HOUSE / "docs" / "published-errors.md").read_text()
     assert table in page, "run: prunemark audit --published --errors --format markdown"

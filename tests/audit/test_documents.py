@@ -9,25 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prunemark.audit.document import json_schema
 from prunemark.audit.document.comparison import loads
+from prunemark.audit.document.entry import CONFOUNDERS
+from prunemark.audit.document.lr_schedules import read_schedule
 from prunemark.audit.document.reported_values import (
     number,
     number_or_none,
     percent,
     printed_decimals,
-    read_leaf,
     read_number,
+    read_value,
     share,
     times,
     word,
 )
-from prunemark.audit.document.schedules import read_notation
 from prunemark.audit.document.yaml_nodes import Node, node_of, parse
-from prunemark.audit.judgement import checks
-from prunemark.audit.judgement.confounders import NAMES
-from prunemark.audit.judgement.pipelines import counts_flops
+from prunemark.audit.judgement import contradictions
+from prunemark.audit.judgement.entry_pipeline import counts_flops
 from prunemark.audit.literature import template
-from prunemark.audit.report import explain, json_schema
+from prunemark.audit.report import explain
 from prunemark.setups.errors import InputError
 from prunemark.setups.factors import FACTORS
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict
@@ -37,7 +38,7 @@ fixed = settings(derandomize=True, deadline=None, database=None)
 
 
 def leaf(text, convert=read_number):
-    return read_leaf(parse(f"x: {text}\n".encode(), "t").entries["x"], "r", convert)
+    return read_value(parse(f"x: {text}\n".encode(), "t").entries["x"], "r", convert)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_every_form_of_a_leaf(text, value):
 
 def test_a_leaf_carries_its_evidence_and_how_it_was_printed():
     found = leaf("{value: 75.20, evidence: log}")
-    assert (found.evidence, found.decimals, leaf("75.20").decimals) == ("log", 2, 2)
+    assert (found.provenance, found.decimals, leaf("75.20").decimals) == ("log", 2, 2)
     assert [printed_decimals(text) for text in ("75", "75.2", "5e-3", "1.5e-1", "1e2")] == [0, 1, 3, 2, 0]
 
 
@@ -129,8 +130,8 @@ def test_words_and_limits():
     ],
 )
 def test_schedules_as_mappings(written, same):
-    found = read_notation(node_of(written, "t")).over(90)
-    assert found.close_to(read_notation(scalar(same)).over(90), tolerance_log10=1e-9)
+    found = read_schedule(node_of(written, "t")).over(90)
+    assert found.close_to(read_schedule(scalar(same)).over(90), tolerance_log10=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -147,13 +148,13 @@ def test_schedules_as_mappings(written, same):
 )
 def test_schedules_that_cannot_be_read(written, message):
     with pytest.raises(InputError, match="t: ") as caught:
-        read_notation(node_of(written, "t"))
+        read_schedule(node_of(written, "t"))
     assert message in str(caught.value)
 
 
 def record(entry):
     text = "schema: prunemark-comparison/1\nclaim: {winner: A, loser: B}\nentries:\n  B: {method: b}\n"
-    return checks.faults(loads(text + f"  A: {entry}\n").entries["A"])
+    return contradictions.contradictions(loads(text + f"  A: {entry}\n").entries["A"])
 
 
 @pytest.mark.parametrize(
@@ -185,15 +186,15 @@ def record(entry):
 )
 def test_the_record_is_checked_first(entry, fault):
     found = record(entry)
-    assert (found == []) if fault is None else (len(found) == 1 and fault in found[0])
+    assert (found == ()) if fault is None else (len(found) == 1 and fault in found[0])
 
 
 def test_a_part_may_be_na_and_a_network_a_name():
     text = "schema: prunemark-comparison/1\nclaim: {winner: A, loser: B}\nentries:\n  B: {method: b}\n"
     found = loads(text + "  A: {base: n/a, network: ResNet-50, recipe: , stages: n/a}\n").entries["A"]
-    assert found.leaves["base.id"].value == found.leaves["base.top1"].value == NOT_APPLICABLE
-    assert found.leaves["network.name"].value == "ResNet-50"
-    assert found.leaves["recipe.batch_size"].value == found.slots["retraining"].epochs.value == NOT_REPORTED
+    assert found["base.id"].value == found["base.top1"].value == NOT_APPLICABLE
+    assert found["network.name"].value == "ResNet-50"
+    assert found["recipe.batch_size"].value == found["retraining.epochs"].value == NOT_REPORTED
     with pytest.raises(InputError, match="base is a mapping, as in base: {id: ...}"):
         loads(text + "  A: {base: torchvision}\n")
 
@@ -224,10 +225,10 @@ def test_what_is_not_read_is_shown_wherever_it_stands():
 
 
 def test_every_factor_and_confounder_is_explained():
-    for name in {*FACTORS, *NAMES}:
+    for name in {*FACTORS, *CONFOUNDERS}:
         text = explain.explain(name)
         assert name in text and len(text) > 60
-    assert set(explain.RULES) == set(FACTORS) and set(explain.DETAILS) == set(NAMES) - set(FACTORS)
+    assert set(explain.RULES) == set(FACTORS) and set(explain.DETAILS) == set(CONFOUNDERS) - set(FACTORS)
     assert "Table 2, S3.2" in explain.explain("retraining-LR")
     with pytest.raises(InputError, match="unknown factor 'retraining'"):
         explain.explain("retraining")
@@ -237,6 +238,6 @@ def test_a_template_can_be_read_as_it_is():
     for text in (template.template(), template.template("R001"), template.template("R254"), template.template("r400")):
         found = loads(text)
         assert set(found.entries) == {"A", "B"} and all(not entry.ignored for entry in found.entries.values())
-    assert loads(template.template("R011")).entries["A"].leaves["result.top1"].value == 75.24
+    assert loads(template.template("R011")).entries["A"]["result.top1"].value == 75.24
     with pytest.raises(InputError, match="no published row 'R999'"):
         template.template("R999")

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from prunemark.audit.document.comparison import load
-from prunemark.audit.judgement.audit import audit
+from prunemark.audit.judgement.audit_claim import audit_comparison
 from prunemark.audit.judgement.verdict import EXIT_CODES
-from prunemark.audit.report.view import as_dict
+from prunemark.audit.report.content import as_dict
 
 EXAMPLES = Path(__file__).parent / "examples"
 CASES = sorted(path.name.removesuffix(".expected.yaml") for path in EXAMPLES.glob("*.expected.yaml"))
@@ -31,7 +31,7 @@ def test_the_examples_are_here() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_verdict_of_an_expert(case: str) -> None:
-    wanted, found = expected(case), as_dict(audit(load(EXAMPLES / f"{case}.yaml")))
+    wanted, found = expected(case), as_dict(audit_comparison(load(EXAMPLES / f"{case}.yaml")))
     assert found["verdict"] == wanted["verdict"]
     assert {id: found["setups"][id] for id in wanted["setups"]} == wanted["setups"]
     assert [c["name"] for c in found["confounders"]] == wanted["confounders"]

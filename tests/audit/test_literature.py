@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.audit.judgement.checks import faults
-from prunemark.audit.literature import results, runs, table, tables
+from prunemark.audit.judgement.contradictions import contradictions
+from prunemark.audit.literature import pairs, recorded_runs, results, results_csv
 from prunemark.audit.report.literature_page import report
-from prunemark.audit.report.plot import Join, Point, scatter
+from prunemark.audit.report.scatter_plot import Join, Point, scatter
 from prunemark.records.record import dump
 from prunemark.setups.errors import InputError
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict, known
@@ -29,7 +29,7 @@ def row(id):
 
 def test_the_published_rows_are_all_read():
     assert len(results.published()) == 443
-    assert {known(r.entry.leaves["dataset"].value) for r in results.published()} == {
+    assert {known(r.entry["dataset"].value) for r in results.published()} == {
         "ImageNet",
         "ImageNet100",
         "CIFAR-10",
@@ -40,50 +40,50 @@ def test_the_published_rows_are_all_read():
 def test_rows_become_what_their_source_says():
     hrank, l1 = row("R007"), row("R011")
     assert hrank.quoted and not l1.quoted
-    assert hrank.slots["retraining"].epochs.value == 30 and hrank.slots["pruning"].epochs.value == Between(30)
-    assert str(l1.slots["retraining"].lr.value) == "0:1e-2,30:1e-3,60:1e-4,75:1e-5"
-    assert row("R028").leaves["result.runs"].value == Between(3)
-    assert row("R022").kind == "scratch" and row("R022").slots["retraining"].epochs.value == 120
-    assert row("R022").leaves["sparsity"].value == NOT_REPORTED  # a ratio of filters is no sparsity
+    assert hrank["retraining.epochs"].value == 30 and hrank["pruning.epochs"].value == Between(30)
+    assert str(l1["retraining.lr"].value) == "0:1e-2,30:1e-3,60:1e-4,75:1e-5"
+    assert row("R028")["result.runs"].value == Between(3)
+    assert row("R022").kind == "scratch" and row("R022")["retraining.epochs"].value == 120
+    assert row("R022")["sparsity"].value == NOT_REPORTED  # a ratio of filters is no sparsity
     renda = row("R410")
-    assert renda.slots["pruning"].epochs.value == 1638 and renda.leaves["sparsity"].value == pytest.approx(0.8926)
+    assert renda["pruning.epochs"].value == 1638 and renda["sparsity"].value == pytest.approx(0.8926)
     rigl = next(r.entry for r in results.published() if r.entry.kind == "sparse_training")
-    assert rigl.slots["pruning"].epochs.value and rigl.leaves["base.id"].value != NOT_REPORTED
+    assert rigl["pruning.epochs"].value and rigl["base.id"].value != NOT_REPORTED
 
 
 def test_own_is_one_base_only_within_one_source():
     p15, p30 = row("R028"), row("R034")
-    assert known(p15.leaves["base.source"].value) != known(p30.leaves["base.source"].value)
-    assert known(row("R171").leaves["base.source"].value) == known(row("R172").leaves["base.source"].value)
+    assert known(p15["base.source"].value) != known(p30["base.source"].value)
+    assert known(row("R171")["base.source"].value) == known(row("R172")["base.source"].value)
 
 
 def test_the_real_errors_of_the_record_are_found():
-    wrong = {r.id: faults(r.entry) for r in results.published() if faults(r.entry)}
+    wrong = {r.id: contradictions(r.entry) for r in results.published() if contradictions(r.entry)}
     assert set(wrong) == {"R150", "R168", "R175", "R186", "R188", "R254", "R264", "R271"}
     assert "73.23 - 72.17 = 1.06" in wrong["R150"][0] and "1.95" in wrong["R271"][0]
 
 
 def test_all_published_pairs_are_judged():
-    found = list(tables.all_pairs(results.published()))
+    found = list(pairs.all_pairs(results.published()))
     assert len(found) == 19_971
     assert all(
-        tables.group_of(results.find_row(a.claim.winner)) == tables.group_of(results.find_row(a.claim.loser))
+        pairs.group_of(results.find_row(a.claim.winner)) == pairs.group_of(results.find_row(a.claim.loser))
         for a in found[::500]
     )
     assert all(a.gap.points >= 0 for a in found)
 
 
 def test_claims_by_method_and_by_row():
-    (audit,) = tables.claimed(results.published(), "R011>R007")
+    (audit,) = pairs.claimed(results.published(), "R011>R007")
     assert audit.verdict.word == "within-noise"
-    assert len(tables.claimed(results.published(), "GReg-2 > GReg-1")) > 1
+    assert len(pairs.claimed(results.published(), "GReg-2 > GReg-1")) > 1
     for claim, message in (
         ("L1-norm", "Write WINNER>LOSER"),
         ("nothing>HRank", "unknown row or method 'nothing'"),
         ("RigL>SFP>x", "unknown row or method"),
     ):
         with pytest.raises(InputError, match=message):
-            tables.claimed(results.published(), claim)
+            pairs.claimed(results.published(), claim)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_claims_by_method_and_by_row():
 )
 def test_a_table_that_cannot_be_read_is_named(text, message):
     with pytest.raises(InputError, match="t.csv") as caught:
-        table.read_table(text, "t.csv")
+        results_csv.read_table(text, "t.csv")
     assert message in str(caught.value)
 
 
@@ -149,13 +149,15 @@ def test_records_of_this_harness(tmp_path, make_records, command):
     folder = save(
         tmp_path / "records", make_records("Ours", [96.0, 96.4, 96.2]) + make_records("L1-norm", [95.0, 95.2, 95.4])
     )
-    (_, ours), (_, l1) = sorted(runs.entries_of_records(folder), key=lambda found: found[1].method, reverse=True)
-    assert known(ours.leaves["result.top1"].value) == pytest.approx(96.2)
-    assert known(l1.leaves["result.top1_sd"].value) == pytest.approx(0.2)
+    (_, ours), (_, l1) = sorted(
+        recorded_runs.entries_of_records(folder), key=lambda found: found[1].method, reverse=True
+    )
+    assert known(ours["result.top1"].value) == pytest.approx(96.2)
+    assert known(l1["result.top1_sd"].value) == pytest.approx(0.2)
     code, out, _ = command("--runs", folder, "--format", "json")
     found = json.loads(out)
     assert (code, found["verdict"], found["established"]) == (0, "attributable", "S4.2")
-    assert list(runs.own_repeats(folder)) == [("digits", "resnet8")]
+    assert list(recorded_runs.own_repeats(folder)) == [("digits", "resnet8")]
     assert command("--runs", folder, "--claim", "L1-norm>Ours")[0] == 3
     assert "no folder" in command("--runs", tmp_path / "none")[2]
 
@@ -180,15 +182,15 @@ def foreign(method, seed, acc, **params):
 
 def test_foreign_runs_by_a_mapping(tmp_path):
     (tmp_path / "map.yaml").write_text(MAPPING)
-    mapping = runs.read_mapping(tmp_path / "map.yaml")
+    mapping = recorded_runs.read_mapping(tmp_path / "map.yaml")
     logged = [foreign("A", s, 0.93 + s / 1000) for s in range(3)] + [
         foreign("B", s, 0.92, lr="0:1e-2,60:1e-3") for s in range(2)
     ]
-    (_, a), (_, b) = runs.entries_of_runs(logged, mapping)
-    assert known(a.leaves["result.top1"].value) == pytest.approx(93.1) and a.leaves["result.runs"].value == 3
-    assert str(a.slots["retraining"].lr.value) == "0:5e-3" and b.leaves["result.top1_sd"].value == 0
-    assert a.leaves["recipe.batch_size"].value == NOT_REPORTED  # what is not logged is not reported
-    assert not isinstance(a.slots["pretraining"].epochs.value, Conflict)
+    (_, a), (_, b) = recorded_runs.entries_of_runs(logged, mapping)
+    assert known(a["result.top1"].value) == pytest.approx(93.1) and a["result.runs"].value == 3
+    assert str(a["retraining.lr"].value) == "0:5e-3" and b["result.top1_sd"].value == 0
+    assert a["recipe.batch_size"].value == NOT_REPORTED  # what is not logged is not reported
+    assert not isinstance(a["pretraining.epochs"].value, Conflict)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_foreign_runs_by_a_mapping(tmp_path):
 def test_a_wrong_mapping_is_named(tmp_path, line, message):
     (tmp_path / "map.yaml").write_text(line + "\n")
     with pytest.raises(InputError, match="map.yaml") as caught:
-        runs.read_mapping(tmp_path / "map.yaml")
+        recorded_runs.read_mapping(tmp_path / "map.yaml")
     assert message in str(caught.value)
 
 

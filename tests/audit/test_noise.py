@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.audit.document.reported_values import Reported
+from prunemark.audit.document.reported_values import ReportedValue
 from prunemark.audit.judgement.noise import PRIORS, gap, make_arm, runs_needed, selection_of
 from prunemark.audit.judgement.t_distribution import quantile, two_sided_p
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict
@@ -18,9 +18,9 @@ LEAVES = ("top1", "top1_sd", "top1_plus_minus", "runs", "selection")
 
 
 def arm(top1=75.0, *, dataset="ImageNet", network="ResNet-50", base=None, own=None, **leaves):
-    result = {f"result.{name}": Reported(leaves.get(name, NOT_REPORTED), decimals=2) for name in LEAVES}
-    result["result.top1"] = Reported(top1)
-    return make_arm(result, Reported(base) if base else None, dataset, network, own)
+    result = {f"result.{name}": ReportedValue(leaves.get(name, NOT_REPORTED), decimals=2) for name in LEAVES}
+    result["result.top1"] = ReportedValue(top1)
+    return make_arm(result, ReportedValue(base) if base else None, dataset, network, own)
 
 
 def stated(top1, sd, runs=3, **more):

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.audit.literature import table
-from prunemark.audit.literature.tables import all_pairs
-from prunemark.audit.report.view import as_json
+from prunemark.audit.literature import results_csv
+from prunemark.audit.literature.pairs import all_pairs
+from prunemark.audit.report.content import as_json
 from prunemark.setups.errors import InputError
 
 quick = settings(deadline=None, max_examples=150, database=None)
@@ -20,7 +20,7 @@ quick = settings(deadline=None, max_examples=150, database=None)
 @given(st.binary() | st.text().map(lambda text: ("method,dataset,network\n" + text).encode("utf-8", "replace")))
 def test_any_table(data: bytes) -> None:
     try:
-        list(all_pairs(table.read_table(data, "t.csv")))
+        list(all_pairs(results_csv.read_table(data, "t.csv")))
     except InputError as problem:
         assert "t.csv" in str(problem)
 
@@ -43,7 +43,7 @@ def test_any_cells(row: dict[str, tuple[str, str]]) -> None:
     lines = [",".join(["method", "dataset", "network", *row])]
     lines += [",".join([f"m{side}", "X", "N", *(value[side] for value in row.values())]) for side in (0, 1)]
     try:
-        as_json(list(all_pairs(table.read_table("\n".join(lines).encode(), "t.csv"))) * 2)
+        as_json(list(all_pairs(results_csv.read_table("\n".join(lines).encode(), "t.csv"))) * 2)
     except InputError as problem:
         assert "t.csv:" in str(problem)
 

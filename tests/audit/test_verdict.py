@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from support.audit_pairs import GREG, L1, LESS_OF_A, PRUNING_OF_A, RETRAINING_OF_A, STEPS, entry, judge, names, setups
 
-from prunemark.audit.judgement.verdict import EXIT_CODES, WORDS
+from prunemark.audit.judgement.verdict import EXIT_CODES, VERDICTS
 
 
 def test_everything_equal_is_attributable_at_equal_pruning_cost() -> None:
     found = judge(GREG, L1)
     assert found.verdict.word == "attributable" and "at equal pruning cost" in found.verdict.why
-    assert (found.pair.assessment.established, found.unknown, names(found)) == ("S4.2", (), {})
-    assert found.settle == ()
+    assert (found.pair.assessment.established, found.missing, names(found)) == ("S4.2", (), {})
+    assert found.next_experiments == ()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_everything_equal_is_attributable_at_equal_pruning_cost() -> None:
 def test_one_change_of_the_winner(change: dict[str, Any], word: str, favours: dict[str, str | None]) -> None:
     found = judge(entry(change.get("method", "GReg-2"), 76.0, **{k: v for k, v in change.items() if k != "method"}), L1)
     assert (found.verdict.word, names(found)) == (word, favours)
-    assert found.verdict.exit_code == EXIT_CODES[word] and word in WORDS
+    assert found.verdict.exit_code == EXIT_CODES[word] and word in VERDICTS
 
 
 def test_a_code_default_alone_never_establishes_s32() -> None:
@@ -59,7 +59,7 @@ def test_a_code_default_alone_never_establishes_s32() -> None:
     ):
         found = judge(entry("GReg-2", 76.0, **change), L1)
         assert (found.verdict.word, found.pair.assessment.established) == ("undecided", "S3.1")
-        assert found.unknown == ("retraining_lr",) and any("code_default" in note for note in found.notes)
+        assert found.missing == ("retraining_lr",) and any("code_default" in note for note in found.notes)
     log = judge(entry("GReg-2", 76.0, retraining__lr={"value": STEPS, "evidence": "log"}), L1)
     assert log.verdict.word == "attributable"
 

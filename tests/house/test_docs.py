@@ -26,7 +26,7 @@ from xml.etree import ElementTree
 import pytest
 from support.pages import FENCE, PAGES, ROOT, blocks, commands_of, label
 
-from prunemark.audit.judgement.verdict import EXIT_CODES, WORDS
+from prunemark.audit.judgement.verdict import EXIT_CODES, VERDICTS
 from prunemark.benchmark.run import doctor
 from prunemark.cli import app
 from prunemark.leaderboard.formats import labels
@@ -36,7 +36,7 @@ from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track, released_tracks
 
 ELSEWHERE = {"audit.md", "published-errors.md"}  # test_audit_docs.py executes what these show
-READ_THE_BOARD = {"README.md", "docs/paper-tables.md", "docs/site.md"}
+READ_THE_BOARD = {"README.md", "docs/paper-pairs.md", "docs/site.md"}
 EXPERIMENTS = ("reproduce", "cross-validate", "tune")
 EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
@@ -243,4 +243,4 @@ def test_a_broken_command_is_noticed(execute):
 def test_the_page_about_audits_has_every_verdict_in_order():
     page = (ROOT / "docs" / "audit.md").read_text()
     rows = re.findall(r"^\| `([a-z-]+)` \| (\d) \| (.+) \|$", page, re.MULTILINE)
-    assert rows == [(word, str(EXIT_CODES[word]), meaning) for word, meaning in WORDS.items()]
+    assert rows == [(word, str(EXIT_CODES[word]), meaning) for word, meaning in VERDICTS.items()]

@@ -1,4 +1,4 @@
-"""Two entries of a comparison that agree in everything, to be changed a leaf at a time."""
+"""Two entries of a comparison that agree in everything, to be changed a value at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from prunemark.audit.document.comparison import loads
-from prunemark.audit.judgement.audit import Audit, audit
+from prunemark.audit.judgement.audit_claim import Audit, audit_comparison
 
 STEPS = "0:1e-2,30:1e-3,60:1e-4,75:1e-5"
 
@@ -16,7 +16,7 @@ SCRATCH = "0:1e-1,30:1e-2,60:1e-3,90:1e-4,105:1e-5"
 
 
 def entry(method: str, top1: float, **changes: Any) -> dict[str, Any]:
-    """A pruned ResNet-50 of which all is known; `a__b=x` changes the leaf a.b."""
+    """A pruned ResNet-50 of which all is known; `a__b=x` changes the value a.b."""
     made: dict[str, Any] = {
         "method": method,
         "dataset": "ImageNet",
@@ -54,7 +54,7 @@ def judge(a: dict[str, Any], b: dict[str, Any], cross: Any = None, **claim: Any)
     }
     if cross:
         document["cross"] = cross
-    return audit(loads(yaml.safe_dump(document, sort_keys=False)))
+    return audit_comparison(loads(yaml.safe_dump(document, sort_keys=False)))
 
 
 def names(found: Audit) -> dict[str, str | None]:

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 from prunemark.audit.document.entry import Entry
-from prunemark.audit.document.reported_values import Reported
 from prunemark.setups.factors import compression
 from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, NotReported, known, mapped
@@ -17,26 +16,17 @@ Get = Callable[[str], Leaf[Any]]
 MILLION = 1e6
 
 
-def reported(entry: Entry, name: str) -> Reported:
-    """A leaf by name, of a stage (`retraining.lr`) or not (`base.id`)."""
-    slot, _, leaf = name.partition(".")
-    if slot in entry.slots:
-        return entry.slots[slot].lr if leaf == "lr" else entry.slots[slot].epochs
-    return entry.leaves[name]
-
-
 def _getter(entry: Entry, same: frozenset[str]) -> Get:
     def get(name: str) -> Leaf[Any]:
-        found = reported(entry, name)
-        return NotReported(found.root) if name in same else found.value
+        return NotReported(entry[name].root) if name in same else entry[name].value
 
     return get
 
 
-def make_pipeline(entry: Entry, same: frozenset[str], absolute: bool) -> Pipeline:
+def pipeline_of_entry(entry: Entry, same: frozenset[str], absolute: bool) -> Pipeline:
     """The entry as the rulebook sees it.
 
-    The leaves named in `same` become one token on both sides. `absolute` gives training costs in MACs (both
+    The values named in `same` become one token on both sides. `absolute` gives training costs in MACs (both
     sides state them), else in units of the dense network.
     """
     get = _getter(entry, same)
@@ -57,11 +47,11 @@ def make_pipeline(entry: Entry, same: frozenset[str], absolute: bool) -> Pipelin
         details=Details(*(get(f"recipe.{name}") for name in Details.__dataclass_fields__)),
         result=Result(get("result.top1"), get("result.top1_sd"), get("result.runs"), get("result.selection")),
     )
-    return replace(plain, training_flops=_training_cost(plain, entry.slots["pruning"].of_cycles, absolute))
+    return replace(plain, training_flops=_training_cost(plain, entry.cycle_epochs, absolute))
 
 
-def _training(get: Get, slot: str) -> Training:
-    return Training(get(f"{slot}.epochs"), get(f"{slot}.lr"))
+def _training(get: Get, stage: str) -> Training:
+    return Training(get(f"{stage}.epochs"), get(f"{stage}.lr"))
 
 
 def counts_flops(convention: Leaf[Any]) -> bool | None:
@@ -127,7 +117,7 @@ def _removed(kept: float) -> float:
     return max(0.0, 1.0 - kept)
 
 
-def _training_cost(pipeline: Pipeline, of_cycles: float, absolute: bool) -> Leaf[float]:
+def _training_cost(pipeline: Pipeline, cycle_epochs: float, absolute: bool) -> Leaf[float]:
     """Sum of epochs x MACs of the network trained, in MACs an image, or in dense networks where MACs are missing.
 
     Pretraining and pruning train the dense network, retraining the pruned one; the retraining of earlier
@@ -140,13 +130,13 @@ def _training_cost(pipeline: Pipeline, of_cycles: float, absolute: bool) -> Leaf
     small = 1.0 if dense_only or ratio is None else 1.0 / ratio
     dear = {"pretraining": 1.0, "pruning": small if pipeline.kind == "sparse_training" else 1.0, "retraining": small}
     low = high = 0.0
-    for (slot, cost), stage in zip(dear.items(), pipeline.stages, strict=True):
+    for (role, cost), stage in zip(dear.items(), pipeline.stages, strict=True):
         if isinstance(stage.epochs, NotApplicable):
             continue
         epochs = known(stage.epochs)
         if epochs is None:
             return NOT_REPORTED
-        cheap = of_cycles * (cost - small) if slot == "pruning" else 0.0
+        cheap = cycle_epochs * (cost - small) if role == "pruning" else 0.0
         low, high = low + epochs * cost - cheap, high + epochs * cost
     unit = known(pipeline.dense_macs) if absolute else 1.0
     if unit is None:

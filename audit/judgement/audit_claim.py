@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from prunemark.audit.document.comparison import Claim, Comparison, Crossed
+from prunemark.audit.document.comparison import Claim, Comparison
 from prunemark.audit.document.entry import Entry
-from prunemark.audit.judgement.checks import drop_fault, faults
+from prunemark.audit.judgement.assessed_pair import AssessedPair, assess_pair
 from prunemark.audit.judgement.confounders import Confounder, confounders
-from prunemark.audit.judgement.crossing import judge
-from prunemark.audit.judgement.next_experiment import experiments
+from prunemark.audit.judgement.contradictions import contradicted_drop, contradictions
+from prunemark.audit.judgement.crossed_recipes import judge_crossed
+from prunemark.audit.judgement.next_experiment import next_experiments
 from prunemark.audit.judgement.noise import Arm, Gap, OwnRepeats, gap, make_arm
-from prunemark.audit.judgement.pair import Pair, make_pair
 from prunemark.audit.judgement.verdict import AuditVerdict, ClaimEvidence, decide
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.values import NOT_REPORTED, State, known
@@ -26,7 +24,7 @@ class Audit:
 
     evidence: ClaimEvidence
     verdict: AuditVerdict
-    unknown: tuple[str, ...]
+    missing: tuple[str, ...]
     comparison: Comparison | None = None
 
     @property
@@ -35,7 +33,7 @@ class Audit:
         return self.evidence.claim
 
     @property
-    def pair(self) -> Pair:
+    def pair(self) -> AssessedPair:
         """Both sides, and what the rulebook says of them."""
         return self.evidence.pair
 
@@ -50,13 +48,13 @@ class Audit:
         return self.evidence.confounders
 
     @property
-    def settle(self) -> tuple[str, ...]:
+    def next_experiments(self) -> tuple[str, ...]:
         """The smallest experiments that would settle the claim."""
-        return tuple(experiments(self.evidence))
+        return tuple(next_experiments(self.evidence))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should see beside the verdict."""
+        """What a reader should see together with the verdict."""
         return _notes(self.pair, self.comparison)
 
     @property
@@ -70,7 +68,7 @@ class Audit:
         return tuple(c for c in self.confounders if c.state == "unknown")
 
 
-def audit(comparison: Comparison, own: OwnRepeats | None = None) -> Audit:
+def audit_comparison(comparison: Comparison, own: OwnRepeats | None = None) -> Audit:
     """Audits the claim of a document. `own` are this project's repeats: sd by (dataset, network)."""
     entries, claim = comparison.entries, comparison.claim
     return audit_entries(entries[claim.winner], entries[claim.loser], claim, comparison, own)
@@ -80,42 +78,26 @@ def audit_entries(
     winner: Entry, loser: Entry, claim: Claim, comparison: Comparison | None = None, own: OwnRepeats | None = None
 ) -> Audit:
     """Audits one claim between two entries."""
-    pair = make_pair(winner, loser)
+    pair = assess_pair(winner, loser)
     arms = (_arm(winner, own), _arm(loser, own))
-    found_gap = gap(*arms, by_drop=_bases_differ(pair))
+    bases = pair.findings["base_model"].state
+    by_drop = bases in (State.REFUTED, State.UNDECIDABLE) and not pair.whole_pipelines
     cross = None
-    wrong = [*_faults(winner), *_faults(loser)]
+    wrong = [*contradictions(winner), *contradictions(loser)]
     if comparison is not None and comparison.cross:
-        cross = judge(comparison, pair, arms, lambda crossed: _crossed_arm(crossed, pair, own))
+        cross = judge_crossed(comparison, pair, arms, own)
         for crossed in comparison.cross:
-            base = comparison.entries[crossed.method].leaves["base.top1"]
-            wrong += drop_fault(f"{crossed.method} retrained as {crossed.retraining}", crossed.result, base)
-    others = tuple(confounders(pair))
-    evidence = ClaimEvidence(claim, pair, wrong, found_gap, cross, others)
-    return Audit(evidence, decide(evidence), unknown(pair, arms), comparison)
-
-
-@lru_cache(maxsize=4096)
-def _faults(entry: Entry) -> tuple[str, ...]:
-    return tuple(faults(entry))
+            base = comparison.entries[crossed.method]["base.top1"]
+            wrong += contradicted_drop(f"{crossed.method} retrained as {crossed.retraining}", crossed.result, base)
+    evidence = ClaimEvidence(claim, pair, wrong, gap(*arms, by_drop=by_drop), cross, confounders(pair))
+    return Audit(evidence, decide(evidence), _missing(pair, arms), comparison)
 
 
 def _arm(entry: Entry, own: OwnRepeats | None) -> Arm:
-    leaves = entry.leaves
-    return make_arm(leaves, leaves["base.top1"], leaves["dataset"].value, leaves["network.name"].value, own)
+    return make_arm(entry.reported, entry["base.top1"], entry["dataset"].value, entry["network.name"].value, own)
 
 
-def _crossed_arm(crossed: Crossed, pair: Pair, own: OwnRepeats | None) -> Arm:
-    leaves = pair.winner.leaves
-    return make_arm(crossed.result, None, leaves["dataset"].value, leaves["network.name"].value, own)
-
-
-def _bases_differ(pair: Pair) -> bool:
-    """Whether the drop has to be looked at beside the accuracy."""
-    return pair.findings["base_model"].state in (State.REFUTED, State.UNDECIDABLE) and not pair.through_sx
-
-
-def unknown(pair: Pair, arms: tuple[Arm, Arm]) -> tuple[str, ...]:
+def _missing(pair: AssessedPair, arms: tuple[Arm, Arm]) -> tuple[str, ...]:
     """The smallest set of fields whose disclosure would close [established, ceiling], and the noise.
 
     Along the chain: what is undecidable in the ceiling (what only a refuted setup needs would change nothing).
@@ -123,11 +105,11 @@ def unknown(pair: Pair, arms: tuple[Arm, Arm]) -> tuple[str, ...]:
     count where they are missing.
     """
     ceiling = pair.assessment.ceiling
-    fields = set(SETUPS[ceiling].factors) if ceiling else set(SETUPS["S1"].factors)
+    factors = set(SETUPS[ceiling or "S1"].factors)
     states = {factor: finding.state for factor, finding in pair.findings.items()}
-    if pair.through_sx and states["total_epochs"] is not State.REFUTED and states["final_lr"] is not State.REFUTED:
-        fields |= {"total_epochs", "final_lr", "overall_lr"}
-    missing = {factor for factor in fields if states[factor] is State.UNDECIDABLE}
+    if pair.whole_pipelines and states["total_epochs"] is not State.REFUTED and states["final_lr"] is not State.REFUTED:
+        factors |= {"total_epochs", "final_lr", "overall_lr"}
+    missing = {factor for factor in factors if states[factor] is State.UNDECIDABLE}
     if any(arm.top1 is None for arm in arms):
         missing.add("top1")
     if not all(arm.runs_reported for arm in arms):
@@ -137,8 +119,8 @@ def unknown(pair: Pair, arms: tuple[Arm, Arm]) -> tuple[str, ...]:
     return tuple(sorted(missing))
 
 
-def _notes(pair: Pair, comparison: Comparison | None) -> tuple[str, ...]:
-    """What a reader should see beside the verdict: ownership, tuning, grades of evidence, unread fields."""
+def _notes(pair: AssessedPair, comparison: Comparison | None) -> tuple[str, ...]:
+    """What a reader should see together with the verdict: ownership, tuning, grades of evidence, unread fields."""
     found = []
     for entry in (pair.winner, pair.loser):
         if entry.method_owned:
@@ -161,9 +143,8 @@ def _notes(pair: Pair, comparison: Comparison | None) -> tuple[str, ...]:
 
 
 def _graded(entry: Entry) -> str:
-    leaves: list[tuple[str, Any]] = list(entry.leaves.items())
-    for slot, stage in entry.slots.items():
-        leaves += [(f"{slot}.epochs", stage.epochs), (f"{slot}.lr", stage.lr)]
     return ", ".join(
-        f"{name} ({leaf.evidence})" for name, leaf in leaves if leaf.evidence != "stated" and leaf.value != NOT_REPORTED
+        f"{name} ({found.provenance})"
+        for name, found in entry.reported.items()
+        if found.provenance != "stated" and found.value != NOT_REPORTED
     )

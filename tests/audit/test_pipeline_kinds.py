@@ -42,7 +42,9 @@ def test_scratch_is_compared_over_whole_pipelines() -> None:
     states = found.pair.assessment.setups
     assert (states["S2"], states["SX-A"], states["SX-B"]) == ("not_applicable", "holds", "refuted")
     assert found.verdict.word == "attributable" and "equal epochs; not shown at equal compute" in found.verdict.why
-    assert names(found) == {"total_flops": "A"} and found.settle == ("B with the same total training FLOPs (SX-B)",)
+    assert names(found) == {"total_flops": "A"} and found.next_experiments == (
+        "B with the same total training FLOPs (SX-B)",
+    )
     # Scratch-B: 30 dense epochs are 42.3 epochs of a network 1.41 times as fast
     long = judge(pruned_early(84.0), scratch(83.0, 132, SCRATCH))
     assert long.pair.assessment.setups["SX-B"] == "holds" and long.pair.assessment.setups["SX-A"] == "refuted"
@@ -68,7 +70,7 @@ def test_pruning_at_initialisation_is_compared_with_its_own_kind_or_through_sx()
     own_kind = judge(at_init("SNIP", 76.0), at_init("GraSP", 75.0))
     assert own_kind.pair.assessment.established == "S4.2" and own_kind.verdict.word == "attributable"
     other = judge(L1 | {"base": {}}, at_init("SNIP", 74.0))
-    assert "S2:refuted" in setups(other) and other.pair.through_sx
+    assert "S2:refuted" in setups(other) and other.pair.whole_pipelines
 
 
 def sparse(method: str, top1: float, epochs: int) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def test_a_dense_network_was_neither_pruned_nor_retrained() -> None:
     dense = entry("dense", 76.13, kind="dense", speedup=None)
     dense["stages"] = dense["stages"][:1]
     found = judge(entry("x", 76.1), dense, kind="at_least_as_good", margin=0.3)
-    assert found.verdict.word == "supported-not-attributable" and found.unknown == ()
+    assert found.verdict.word == "supported-not-attributable" and found.missing == ()
     assert found.pair.findings["retraining_epochs"].state == "refuted"
 
 

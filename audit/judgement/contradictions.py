@@ -1,11 +1,12 @@
-"""The record first: does what an entry prints agree with itself? A fault taints only the claims that use it."""
+"""Does what an entry prints agree with itself? A contradiction taints only the claims that use it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from prunemark.audit.document.entry import Entry
-from prunemark.audit.document.reported_values import Reported
+from prunemark.audit.document.reported_values import ReportedValue
 from prunemark.setups.factors import COMPRESSION_TOLERANCE, plain_name
 from prunemark.setups.values import known
 
@@ -26,19 +27,20 @@ KNOWN_PARAMS_MILLIONS: dict[tuple[str, str], float] = {
 """Parameters of the dense network in millions, as torchvision and the CIFAR definitions (He et al. 2016) have them."""
 
 
-def faults(entry: Entry) -> list[str]:
+@lru_cache(maxsize=4096)
+def contradictions(entry: Entry) -> tuple[str, ...]:
     """What contradicts itself in an entry, in words that name the numbers; empty for a sound record."""
-    found = [*entry.faults, *drop_fault(entry.name, entry.leaves, entry.leaves["base.top1"])]
-    return [*found, *_macs(entry), *_params(entry)]
+    drop = contradicted_drop(entry.name, entry.reported, entry["base.top1"])
+    return (*entry.contradictions, *drop, *_macs(entry), *_params(entry))
 
 
-def drop_fault(name: str, result: Mapping[str, Reported], base: Reported) -> list[str]:
+def contradicted_drop(name: str, result: Mapping[str, ReportedValue], base: ReportedValue) -> list[str]:
     """Printed drop against base minus pruned accuracy, within one printed unit of the coarsest number."""
-    leaves = (base, result["result.top1"], result["result.top1_drop_printed"])
-    before, after, printed = (known(leaf.value) for leaf in leaves)
+    values = (base, result["result.top1"], result["result.top1_drop_printed"])
+    before, after, printed = (known(found.value) for found in values)
     if before is None or after is None or printed is None:
         return []
-    decimals = [leaf.decimals for leaf in leaves if leaf.decimals is not None]
+    decimals = [found.decimals for found in values if found.decimals is not None]
     unit = 10.0 ** -min(decimals) if decimals else 0.01
     if abs(before - after - printed) <= unit + 1e-9:
         return []
@@ -46,19 +48,19 @@ def drop_fault(name: str, result: Mapping[str, Reported], base: Reported) -> lis
 
 
 def _macs(entry: Entry) -> list[str]:
-    speedup = known(entry.leaves["speedup"].value)
-    dense = known(entry.leaves["network.dense_macs_millions"].value)
-    kept = known(entry.leaves["macs_kept_millions"].value)
-    part = known(entry.leaves["macs_kept"].value)
+    speedup = known(entry["speedup"].value)
+    dense = known(entry["network.dense_macs_millions"].value)
+    kept = known(entry["macs_kept_millions"].value)
+    part = known(entry["macs_kept"].value)
     found = []
     if kept is not None and dense is not None:
         if kept > dense * (1 + COMPRESSION_TOLERANCE):
             found.append(f"{entry.name}: keeps {kept:g} M MACs of {dense:g} M")
-        elif speedup is not None and not _agree(speedup, dense / kept, entry, ("macs_kept_millions",), kept):
+        elif speedup is not None and not _agree(speedup, dense / kept, entry, rounded=kept):
             found.append(
                 f"{entry.name}: prints a speed-up of {speedup:g}, but {dense:g} / {kept:g} M MACs = {dense / kept:.3g}"
             )
-    if part and speedup is not None and not _agree(speedup, 1 / part, entry, ("macs_kept",), part):
+    if part and speedup is not None and not _agree(speedup, 1 / part, entry):
         found.append(
             f"{entry.name}: prints a speed-up of {speedup:g}, but keeps {part:.1%} of the MACs: {1 / part:.3g}"
         )
@@ -67,20 +69,19 @@ def _macs(entry: Entry) -> list[str]:
     return found[:1]
 
 
-def _agree(speedup: float, derived: float, entry: Entry, names: tuple[str, ...], value: float) -> bool:
-    """Within 2 %, or within the rounding of either printed number."""
-    printed = entry.leaves["speedup"].decimals
+def _agree(speedup: float, derived: float, entry: Entry, rounded: float | None = None) -> bool:
+    """Within 2 %, or within the rounding of the printed speed-up and of the `rounded` MACs kept, in millions."""
+    printed, decimals = entry["speedup"].decimals, entry["macs_kept_millions"].decimals
     rounding = 0.5 * 10.0**-printed if printed is not None else 0.0
-    for name in names:
-        decimals = entry.leaves[name].decimals
-        rounding += derived * 0.5 * 10.0**-decimals / value if decimals is not None and name != "macs_kept" else 0.0
+    if rounded is not None and decimals is not None:
+        rounding += derived * 0.5 * 10.0**-decimals / rounded
     return abs(speedup - derived) <= max(COMPRESSION_TOLERANCE * max(speedup, derived), rounding) + 1e-9
 
 
 def _params(entry: Entry) -> list[str]:
     total, whose = _total(entry)
-    kept = known(entry.leaves["params_kept_millions"].value)
-    share = known(entry.leaves["params_kept"].value)
+    kept = known(entry["params_kept_millions"].value)
+    share = known(entry["params_kept"].value)
     if total is None:
         return []
     if kept is not None and kept > total * (1 + PARAMS_TOLERANCE):
@@ -96,8 +97,8 @@ def _params(entry: Entry) -> list[str]:
 
 
 def _total(entry: Entry) -> tuple[float | None, str]:
-    stated = known(entry.leaves["network.dense_params_millions"].value)
+    stated = known(entry["network.dense_params_millions"].value)
     if stated is not None:
         return float(stated), "as stated"
-    names = [str(known(entry.leaves[leaf].value) or "") for leaf in ("dataset", "network.name")]
+    names = [str(known(entry[name].value) or "") for name in ("dataset", "network.name")]
     return KNOWN_PARAMS_MILLIONS.get((plain_name(names[0]), plain_name(names[1]))), "what this network has"

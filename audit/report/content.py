@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from prunemark.audit.judgement.audit import Audit
-from prunemark.audit.judgement.verdict import WORDS
+from prunemark.audit.judgement.audit_claim import Audit
+from prunemark.audit.judgement.verdict import VERDICTS
 from prunemark.setups.comparison import SETUPS, chain
 from prunemark.setups.factors import FACTORS
 from prunemark.setups.values import State
@@ -24,7 +24,7 @@ SD_SOURCES = {
 
 
 @dataclass(frozen=True)
-class View:
+class ReportContent:
     """The parts of a report, in the order in which they are read."""
 
     word: str
@@ -36,20 +36,20 @@ class View:
     confounders: tuple[tuple[str, str, str, str], ...]
     undisclosed: str
     missing: str
-    settle: tuple[str, ...]
+    next_experiments: tuple[str, ...]
     notes: tuple[str, ...]
     names: tuple[str, str]
 
 
-def view(audit: Audit) -> View:
+def content(audit: Audit) -> ReportContent:
     """The audit as words."""
     pair, found = audit.pair, audit.pair.assessment
     names = tuple(f"{e.name} ({e.method})" if e.name != e.method else e.name for e in (pair.winner, pair.loser))
     row = chain()
     order = [*row, *(id for id in SETUPS if id not in row)]
-    return View(
+    return ReportContent(
         word=audit.verdict.word,
-        sentence=f"{_claim(audit, names)}: {WORDS[audit.verdict.word]} ({audit.verdict.why}).",
+        sentence=f"{_claim(audit, names)}: {VERDICTS[audit.verdict.word]} ({audit.verdict.why}).",
         setups="  ".join(f"{id} {MARKS[found.setups[id]]}" for id in order),
         interval=_interval(found.established, found.ceiling, row, {id: found.setups[id] for id in row}),
         factors=tuple(_factor_row(audit, id) for id in FACTORS),
@@ -58,8 +58,8 @@ def view(audit: Audit) -> View:
             (c.name, c.state, c.favours or "not known", c.why) for c in audit.differing
         ),
         undisclosed=", ".join(c.name for c in audit.undisclosed),
-        missing=", ".join(audit.unknown),
-        settle=audit.settle,
+        missing=", ".join(audit.missing),
+        next_experiments=audit.next_experiments,
         notes=audit.notes,
         names=(names[0], names[1]),
     )  # fmt: skip
@@ -122,7 +122,7 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         "confounders": [
             {"name": c.name, "state": c.state, "favours": c.favours, "why": c.why} for c in audit.differing
         ],
-        "unknown": list(audit.unknown),
+        "unknown": list(audit.missing),
         "difference": {
             "points": _number(audit.gap.points),
             "interval": [_number(main.low), _number(main.high)] if main else None,
@@ -133,7 +133,7 @@ def as_dict(audit: Audit) -> dict[str, Any]:
                 for r in (*audit.gap.readings, *audit.gap.asides)
             ],
         },
-        "settle": list(audit.settle),
+        "settle": list(audit.next_experiments),
         "why": audit.verdict.why,
         "claim": {
             "winner": audit.claim.winner, "loser": audit.claim.loser, "kind": audit.claim.kind,

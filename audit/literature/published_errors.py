@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from statistics import median
 
-from prunemark.audit.judgement.checks import faults
+from prunemark.audit.judgement.contradictions import contradictions
 from prunemark.audit.literature.results import published
 
 BOARD = "pruningbench.csv"
@@ -17,7 +17,7 @@ TOTAL_TOLERANCE = 0.015  # relative, on the dense total that kept parameters and
 
 
 @dataclass(frozen=True)
-class RecordError:
+class PublishedError:
     """One contradiction: where it is printed, of which method, and the numbers."""
 
     where: str
@@ -25,17 +25,17 @@ class RecordError:
     what: str
 
 
-def record_errors() -> list[RecordError]:
+def published_errors() -> list[PublishedError]:
     """All of them, the results first."""
     found = [
-        RecordError(f"{row.id}: {row.row['source_key']}, {row.row['locator']}", row.entry.method,
+        PublishedError(f"{row.id}: {row.row['source_key']}, {row.row['locator']}", row.entry.method,
                     fault.removeprefix(f"{row.id}: "))
-        for row in published() for fault in faults(row.entry)
+        for row in published() for fault in contradictions(row.entry)
     ]  # fmt: skip
     return found + board_errors()
 
 
-def board_errors() -> list[RecordError]:
+def board_errors() -> list[PublishedError]:
     """On the leaderboard: changes that are not pruned minus base, and parameters kept against their percentage."""
     text = (files("prunemark.audit.literature") / "published" / BOARD).read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
@@ -47,7 +47,7 @@ def board_errors() -> list[RecordError]:
         for what in (_delta(row), _params(row, median(by_board[row["board"]]))):
             if what:
                 place = f"PruningBench README, line {row['line']}: {row['board']}, {row['target_speedup']}"
-                found.append(RecordError(place, row["importance"], what))
+                found.append(PublishedError(place, row["importance"], what))
     return found
 
 

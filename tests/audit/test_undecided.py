@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from support.audit_pairs import GREG, L1, PRUNING_OF_A, RETRAINING_OF_A, entry, judge, names, setups
 
-from prunemark.audit.judgement.verdict import EXIT_CODES, WORDS
-from prunemark.audit.report.view import as_dict
+from prunemark.audit.judgement.verdict import EXIT_CODES, VERDICTS
+from prunemark.audit.report.content import as_dict
 
 
 def test_unknown_noise_gives_no_positive_verdict() -> None:
     single = {"result__top1_sd": None, "result__runs": 1, "network": {"name": "MobileNet"}}
     found = judge(entry("x", 80.0, **single), entry("y", 70.0, **single))
     assert found.verdict.word == "undecided" and "noise is unknown" in found.verdict.why
-    assert as_dict(found)["difference"]["interval"] is None and "top1_sd" in found.unknown
+    assert as_dict(found)["difference"]["interval"] is None and "top1_sd" in found.missing
 
 
 def test_silence_does_not_score_better_than_disclosure() -> None:
@@ -24,7 +24,7 @@ def test_silence_does_not_score_better_than_disclosure() -> None:
 
 
 def test_every_verdict_has_a_meaning_and_a_code() -> None:
-    assert set(EXIT_CODES) == set(WORDS) and set(EXIT_CODES.values()) == {0, 3, 4}
+    assert set(EXIT_CODES) == set(VERDICTS) and set(EXIT_CODES.values()) == {0, 3, 4}
     assert {w for w, c in EXIT_CODES.items() if c == 0} == {"attributable", "attributable-cross-validated", "supported"}
     assert {w for w, c in EXIT_CODES.items() if c == 4} == {"undecided", "within-noise"}
 
@@ -89,12 +89,12 @@ def test_dense_costs_in_doubt_leave_the_training_flops_in_doubt() -> None:
 
 def test_runs_that_are_not_reported_are_missing_once() -> None:
     silent = {"result": {"top1": 93.0}, "network": {"name": "VGG-16"}}
-    assert judge(entry("x", 93.0, **silent), entry("y", 92.0, **silent)).unknown == ("runs",)
+    assert judge(entry("x", 93.0, **silent), entry("y", 92.0, **silent)).missing == ("runs",)
 
 
 def test_an_accuracy_that_sources_dispute_decides_what_every_choice_decides() -> None:
     disputed = judge(entry("x", {"conflict": [76.0, 75.6]}), L1)
-    assert disputed.verdict.word == "attributable" and disputed.unknown == ()
+    assert disputed.verdict.word == "attributable" and disputed.missing == ()
     assert judge(entry("x", {"conflict": [76.0, 75.05]}), L1).verdict.word == "within-noise"
     assert judge(entry("x", {"range": [74.0, 76.0]}), L1).verdict.word not in ("attributable", "claim-contradicted")
     assert judge(entry("x", {"conflict": [74.0, 73.0]}), L1).verdict.word == "claim-contradicted"
@@ -112,7 +112,9 @@ def test_one_recipe_for_all_covers_the_stages_that_nobody_lists() -> None:
 
 def test_the_runs_to_settle_are_those_of_the_reading_that_drowns_in_noise() -> None:
     found = judge(entry("x", 75.6, base__id="other", base__top1=76.7), L1)  # +0.6 in accuracy, +0.03 in drop
-    assert found.verdict.word == "within-noise" and found.settle[0].startswith("175 runs per arm (a gap of 0.03")
+    assert found.verdict.word == "within-noise" and found.next_experiments[0].startswith(
+        "175 runs per arm (a gap of 0.03"
+    )
 
 
 def test_pipelines_whose_every_stage_is_declared_the_same_cost_the_same() -> None:
@@ -127,13 +129,13 @@ def test_pipelines_whose_every_stage_is_declared_the_same_cost_the_same() -> Non
 
 def test_without_an_accuracy_nothing_is_said_about_noise() -> None:
     found = judge(entry("x", None), L1)
-    assert (found.verdict.word, found.unknown) == ("undecided", ("top1",))
-    assert found.settle == ("report the accuracy of A and B",)
+    assert (found.verdict.word, found.missing) == ("undecided", ("top1",))
+    assert found.next_experiments == ("report the accuracy of A and B",)
 
 
 def test_a_spread_given_as_a_range_counts_by_its_worse_end() -> None:
     wide = judge(entry("x", 75.3, result__top1_sd={"range": [0.1, 0.6]}), L1)
-    assert (wide.verdict.word, wide.gap.sd_source, wide.unknown) == ("within-noise", "stated", ())
+    assert (wide.verdict.word, wide.gap.sd_source, wide.missing) == ("within-noise", "stated", ())
     assert judge(entry("x", 75.3, result__top1_sd={"conflict": [0.1, 0.12]}), L1).verdict.word == "attributable"
     least = judge(entry("x", 75.3, result__top1_sd={"min": 0.1}), L1)
     assert least.gap.sd_source == "prior and stated"

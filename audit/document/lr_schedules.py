@@ -11,20 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prunemark.audit.document.reported_values import Reported, read_leaf, read_number
+from prunemark.audit.document.reported_values import Provenance, ReportedValue, read_number, read_value
 from prunemark.audit.document.yaml_nodes import Node
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, from_vector, halving, parse_schedule
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, known
 
-KINDS = ("constant", "step", "cosine", "one-cycle", "halving", "linear")
+LR_KINDS = ("constant", "step", "cosine", "one-cycle", "halving", "linear")
 _SYNONYMS = {"gamma": "factor", "decay": "factor", "warmup_epochs": "warmup", "peak": "initial"}
 _FIELDS = {"kind", "initial", "final", "milestones", "factor", "warmup", "notation", "evidence", "note"}
 _MILESTONE = re.compile(r"(\d{1,9})\s*:")
 
 
 @dataclass(frozen=True)
-class Notation:
+class WrittenSchedule:
     """A schedule as written, before the number of epochs is known: `over` gives the schedule or raises."""
 
     text: str
@@ -35,8 +35,8 @@ class Notation:
         return self.text
 
 
-def read_notation(node: Node) -> Notation:
-    """The schedule a leaf spells. Raises InputError with the forms for anything else."""
+def read_schedule(node: Node) -> WrittenSchedule:
+    """The schedule that a value spells. Raises InputError with the forms for anything else."""
     if node.kind == "scalar":
         return _of_text(node.text.strip(), node)
     if node.kind != "mapping":
@@ -49,7 +49,7 @@ def read_notation(node: Node) -> Notation:
     return _of_mapping(node)
 
 
-def _of_text(text: str, node: Node) -> Notation:
+def _of_text(text: str, node: Node) -> WrittenSchedule:
     if len(text) > 4000:
         raise InputError(f"{node.where}: an LR schedule of {len(text)} characters is not read")
     last = max((int(match) for match in _MILESTONE.findall(text)), default=0)
@@ -57,17 +57,17 @@ def _of_text(text: str, node: Node) -> Notation:
         parse_schedule(text, min(max(last + 1, 1000), MAX_EPOCHS))  # only to see whether it can be read
     except (InputError, ValueError, OverflowError) as problem:
         raise InputError(f"{node.where}: {problem}") from None
-    return Notation(text, last, lambda epochs: parse_schedule(text, epochs))
+    return WrittenSchedule(text, last, lambda epochs: parse_schedule(text, epochs))
 
 
-def _of_mapping(node: Node) -> Notation:
+def _of_mapping(node: Node) -> WrittenSchedule:
     fields = node.entries
     if "notation" in fields:
         return _of_text(fields["notation"].text.strip(), fields["notation"])
     kind = fields["kind"].text.strip().lower().replace("_", "-") if "kind" in fields else _guessed(node)
     kind = {"fixed": "constant", "onecycle": "one-cycle", "multistep": "step"}.get(kind, kind)
-    if kind not in KINDS:
-        problem = unknown_name("kind of LR schedule", kind[:60], KINDS)
+    if kind not in LR_KINDS:
+        problem = unknown_name("kind of LR schedule", kind[:60], LR_KINDS)
         raise InputError(f"{node.where}: {problem.args[0]}")
     if "initial" not in fields:
         raise InputError(f"{node.where}: an LR schedule needs `initial`, the LR it starts from")
@@ -92,7 +92,7 @@ def _of_mapping(node: Node) -> Notation:
 def _guessed(node: Node) -> str:
     if "milestones" in node.entries:
         return "step"
-    raise InputError(f"{node.where}: an LR schedule needs `kind`: one of {', '.join(KINDS)}")
+    raise InputError(f"{node.where}: an LR schedule needs `kind`: one of {', '.join(LR_KINDS)}")
 
 
 def _rate(node: Node) -> float:
@@ -119,45 +119,47 @@ def _steps(node: Node, initial: float) -> str:
     return ",".join(points)
 
 
-def _linear(initial: float, final: float, warmup: int) -> Notation:
+def _linear(initial: float, final: float, warmup: int) -> WrittenSchedule:
     def over(epochs: int) -> LRSchedule:
         fall = from_vector(tuple(initial + (final - initial) * epoch / epochs for epoch in range(epochs)))
         return replace(fall, warmup_epochs=warmup)
 
     tail = f"+warmup{warmup}" if warmup else ""
-    return Notation(f"linear:{format_lr(initial)}->{format_lr(final)}{tail}", 0, over)
+    return WrittenSchedule(f"linear:{format_lr(initial)}->{format_lr(final)}{tail}", 0, over)
 
 
-def _by_halving(node: Node, initial: float, final: float) -> Notation:
+def _by_halving(node: Node, initial: float, final: float) -> WrittenSchedule:
     try:
         halving(initial, final, 10_000)
     except (InputError, ValueError, OverflowError) as problem:
         raise InputError(f"{node.where}: {problem}") from None
     text = f"halving:{format_lr(initial)}->{format_lr(final)}"
-    return Notation(text, 0, lambda epochs: halving(initial, final, epochs))
+    return WrittenSchedule(text, 0, lambda epochs: halving(initial, final, epochs))
 
 
-def read_lr(node: Node | None, epochs: Reported, root: str, evidence: Any, faults: list[str], stage: str) -> Reported:
-    """The schedule of a stage over the epochs it reports; faults that this shows are added to `faults`."""
-    notation = read_leaf(node, root, read_notation, evidence)
+def read_lr(
+    node: Node | None, epochs: ReportedValue, root: str, provenance: Provenance, contradictions: list[str], stage: str
+) -> ReportedValue:
+    """The schedule of a stage over the epochs it reports; what contradicts itself is added to `contradictions`."""
+    notation = read_value(node, root, read_schedule, provenance)
     if isinstance(notation.value, NotApplicable) or notation.value == NOT_REPORTED:
         trains_not = isinstance(epochs.value, NotApplicable) or known(epochs.value) == 0
         value: Leaf[Any] = NOT_APPLICABLE if trains_not else notation.value
     else:
-        value = _stretched(notation.value, epochs.value, faults, stage)
-    return Reported(value, root, notation.evidence, where=notation.where, first=_first(notation.value))
+        value = _stretched(notation.value, epochs.value, contradictions, stage)
+    return ReportedValue(value, root, notation.provenance, where=notation.where, first=_first(notation.value))
 
 
 def _first(notation: Leaf[Any]) -> float | None:
     """The LR of the first epoch where it does not depend on how many epochs there are."""
     one = known(notation)
-    if not isinstance(one, Notation) or "warmup" in one.text or one.text.startswith("one-cycle"):
+    if not isinstance(one, WrittenSchedule) or "warmup" in one.text or one.text.startswith("one-cycle"):
         return None
     lr = _over(one, float(max(one.last_milestone + 1, 1000)))
     return lr.initial if isinstance(lr, LRSchedule) else None
 
 
-def _stretched(notation: Leaf[Any], epochs: Leaf[Any], faults: list[str], stage: str) -> Leaf[Any]:
+def _stretched(notation: Leaf[Any], epochs: Leaf[Any], contradictions: list[str], stage: str) -> Leaf[Any]:
     if known(epochs) == 0:  # an LR without an epoch at which it could act
         return NOT_APPLICABLE
     written = notation.choices if isinstance(notation, Conflict) else (notation,)
@@ -167,17 +169,17 @@ def _stretched(notation: Leaf[Any], epochs: Leaf[Any], faults: list[str], stage:
     for one in written:
         for count in counts:
             longest = count.high if isinstance(count, Between) else count
-            if isinstance(one, Notation) and isinstance(longest, float) and one.last_milestone >= longest:
+            if isinstance(one, WrittenSchedule) and isinstance(longest, float) and one.last_milestone >= longest:
                 wrong.append(
                     f"{stage}: the LR changes at epoch {one.last_milestone}, but it lasts {_plain(count)} epochs"
                 )
                 found.append(NOT_REPORTED)
-            elif not isinstance(one, Notation) or (length := known(count)) is None:
+            elif not isinstance(one, WrittenSchedule) or (length := known(count)) is None:
                 found.append(one if isinstance(one, NotApplicable) else NOT_REPORTED)
             else:
                 found.append(_over(one, float(length)))
     if len(wrong) == len(found):
-        faults += wrong[:1]
+        contradictions += wrong[:1]
     return found[0] if len(found) == 1 else Conflict(tuple(found))
 
 
@@ -185,7 +187,7 @@ def _plain(count: Leaf[Any]) -> str:
     return f"{count:g}" if isinstance(count, float) else str(count)
 
 
-def _over(notation: Notation, count: float) -> Leaf[Any]:
+def _over(notation: WrittenSchedule, count: float) -> Leaf[Any]:
     if count > MAX_EPOCHS or count != round(count):
         return NOT_REPORTED
     try:

@@ -10,14 +10,13 @@ import json
 from typing import Any, get_args
 
 from prunemark.audit.document.comparison import SCHEMA, ClaimKind, Credit
-from prunemark.audit.document.entry import KINDS, LEAVES
-from prunemark.audit.document.reported_values import EVIDENCE, word
-from prunemark.audit.document.schedules import KINDS as LR_KINDS
-from prunemark.audit.document.stages import ROLES
-from prunemark.audit.judgement.confounders import NAMES
+from prunemark.audit.document.entry import CONFOUNDERS, PIPELINE_KINDS, REPORTED_VALUES
+from prunemark.audit.document.lr_schedules import LR_KINDS
+from prunemark.audit.document.reported_values import PROVENANCE, word
+from prunemark.audit.document.stages import STAGE_ROLES
 
 ID = "https://json-schema.org/draft/2020-12/schema"
-TEXTS = {name for name, convert in LEAVES.items() if convert is word}
+TEXTS = {name for name, convert in REPORTED_VALUES.items() if convert is word}
 
 
 def json_schema() -> dict[str, Any]:
@@ -38,7 +37,7 @@ def json_schema() -> dict[str, Any]:
             "cross": {"type": "array", "items": _crossed()},
         },
         "$defs": {"entry": _entry(), "stage": _stage(), "lr": _lr(), "number": _number(), "text": _text(),
-                  "form": _form(), "evidence": {"enum": list(EVIDENCE)}},
+                  "form": _form(), "evidence": {"enum": list(PROVENANCE)}},
     }  # fmt: skip
 
 
@@ -62,23 +61,23 @@ def _claim() -> dict[str, Any]:
 def _entry() -> dict[str, Any]:
     properties: dict[str, Any] = {
         "method": {"type": "string"},
-        "kind": {"enum": list(KINDS)},
+        "kind": {"enum": list(PIPELINE_KINDS)},
         "source": {"type": "object", "properties": {"quoted": {"type": "boolean"}}},
         "stages": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/stage"}}, {"$ref": "#/$defs/form"}]},
-        "method_owned": {"type": "array", "items": {"enum": sorted(NAMES)}},
+        "method_owned": {"type": "array", "items": {"enum": sorted(CONFOUNDERS)}},
         "tuning": {"type": ["object", "string"]},
         "evidence": {"anyOf": [{"$ref": "#/$defs/evidence"}, {"type": "object"}]},
         "notes": {"type": "string"},
     }
-    for name in LEAVES:
-        part, _, leaf = name.partition(".")
+    for name in REPORTED_VALUES:
+        part, _, inner = name.partition(".")
         kind = {"$ref": "#/$defs/text" if name in TEXTS else "#/$defs/number"}
-        if not leaf:
+        if not inner:
             properties[name] = kind
             continue
-        inner = properties.setdefault(part, {"type": ["object", "null"], "properties": {"evidence": {}, "same_as": {}}})
-        inner["properties"][leaf] = kind
-        inner["additionalProperties"] = False
+        group = properties.setdefault(part, {"type": ["object", "null"], "properties": {"evidence": {}, "same_as": {}}})
+        group["properties"][inner] = kind
+        group["additionalProperties"] = False
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
@@ -87,7 +86,7 @@ def _stage() -> dict[str, Any]:
         "type": "object",
         "required": ["stage"],
         "properties": {
-            "stage": {"enum": list(ROLES)},
+            "stage": {"enum": list(STAGE_ROLES)},
             "epochs": {"$ref": "#/$defs/number"},
             "lr": {"$ref": "#/$defs/lr"},
             "repeat": {"type": "integer", "minimum": 1},
@@ -117,7 +116,7 @@ def _text() -> dict[str, Any]:
 
 
 def _form() -> dict[str, Any]:
-    """The forms of a leaf beside a plain value."""
+    """How a value is written if not plainly."""
     return {
         "type": "object",
         "minProperties": 1,

@@ -7,26 +7,26 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from prunemark.audit.document.comparison import Claim
-from prunemark.audit.judgement.audit import Audit, audit_entries
+from prunemark.audit.judgement.audit_claim import Audit, audit_entries
 from prunemark.audit.judgement.noise import OwnRepeats
-from prunemark.audit.literature.table import TableEntry
+from prunemark.audit.literature.results_csv import TableEntry
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import known
 
-Group = tuple[str, str]
+GroupKey = tuple[str, str]
 
 
-def group_of(row: TableEntry) -> Group:
+def group_of(row: TableEntry) -> GroupKey:
     """(dataset, network) as the table spells them."""
-    names = (known(row.entry.leaves[leaf].value) for leaf in ("dataset", "network.name"))
+    names = (known(row.entry[name].value) for name in ("dataset", "network.name"))
     dataset, network = (str(name or "?") for name in names)
     return dataset, network
 
 
-def groups(rows: Sequence[TableEntry]) -> dict[Group, list[TableEntry]]:
+def groups(rows: Sequence[TableEntry]) -> dict[GroupKey, list[TableEntry]]:
     """The rows by dataset and network, in the order of the table."""
-    found: dict[Group, list[TableEntry]] = defaultdict(list)
+    found: dict[GroupKey, list[TableEntry]] = defaultdict(list)
     for row in rows:
         found[group_of(row)].append(row)
     return dict(found)
@@ -35,7 +35,7 @@ def groups(rows: Sequence[TableEntry]) -> dict[Group, list[TableEntry]]:
 def all_pairs(rows: Sequence[TableEntry], own: OwnRepeats | None = None) -> Iterator[Audit]:
     """Every pair within a dataset and network; the claim is that the higher accuracy is better."""
     for group in groups(rows).values():
-        scored = [(top1, row) for row in group if (top1 := known(row.entry.leaves["result.top1"].value)) is not None]
+        scored = [(top1, row) for row in group if (top1 := known(row.entry["result.top1"].value)) is not None]
         for (a, left), (b, right) in combinations(scored, 2):
             winner, loser = (left, right) if a >= b else (right, left)
             yield audit_entries(winner.entry, loser.entry, Claim(winner.id, loser.id), own=own)
@@ -47,18 +47,21 @@ def claimed(rows: Sequence[TableEntry], claim: str, own: OwnRepeats | None = Non
     A method that stands in several rows is compared wherever dataset and network are the same. Raises
     InputError when a side names no row, or no two rows share dataset and network.
     """
-    winner, separator, loser = claim.partition(">")
-    if not separator or not winner.strip() or not loser.strip():
-        raise InputError(
-            f"cannot read the claim {claim!r}. Write WINNER>LOSER, with methods or row ids: 'L1-norm>HRank'"
-        )
-    left, right = _named(rows, winner.strip()), _named(rows, loser.strip())
+    left, right = (_named(rows, side) for side in sides(claim, "with methods or row ids: 'L1-norm>HRank'"))
     chosen = [(a, b) for a in left for b in right if a is not b]
     if len(left) > 1 or len(right) > 1:
         chosen = [(a, b) for a, b in chosen if group_of(a) == group_of(b)]
     if not chosen:
         raise InputError(f"the claim {claim!r} names no two rows of one dataset and network")
     return [audit_entries(a.entry, b.entry, Claim(a.id, b.id), own=own) for a, b in chosen]
+
+
+def sides(claim: str, example: str) -> tuple[str, str]:
+    """The winner and the loser of `WINNER>LOSER`. Raises InputError with the `example`."""
+    winner, _, loser = (part.strip() for part in claim.partition(">"))
+    if not winner or not loser:
+        raise InputError(f"cannot read the claim {claim!r}. Write WINNER>LOSER, {example}")
+    return winner, loser
 
 
 def _named(rows: Sequence[TableEntry], name: str) -> list[TableEntry]:

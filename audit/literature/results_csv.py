@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prunemark.audit.document.entry import Entry, read_entry
-from prunemark.audit.document.scope import Scope
+from prunemark.audit.document.same_as import EntryNodes
 from prunemark.audit.document.yaml_nodes import decoded, node_of
 from prunemark.setups.errors import InputError
 
@@ -64,7 +64,7 @@ def read_rows(data: bytes, name: str) -> Iterator[tuple[int, Row]]:
 def _entry(row: Row, line: int, name: str) -> TableEntry:
     id = cell(row, "row_id") or f"line {line}"
     node = node_of(document(row), f"{name}:{line}")
-    return TableEntry(id, row, read_entry(id, Scope({id: node})))
+    return TableEntry(id, row, read_entry(id, EntryNodes({id: node})))
 
 
 def cell(row: Row, column: str) -> str | None:

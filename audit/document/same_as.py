@@ -1,12 +1,12 @@
-"""Finding a leaf in a document, following `{same_as: OTHER}` wherever it stands on the way."""
+"""Finding a value in a document, following `{same_as: OTHER}` wherever it stands on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prunemark.audit.document.reported_values import NOT_APPLICABLE_WORDS, Provenance, is_silent, read_evidence
-from prunemark.audit.document.stages import ROLES
+from prunemark.audit.document.reported_values import NOT_APPLICABLE_WORDS, Provenance, is_silent, read_provenance
+from prunemark.audit.document.stages import STAGE_ROLES
 from prunemark.audit.document.yaml_nodes import Node
 from prunemark.setups.errors import InputError, unknown_name
 
@@ -15,33 +15,33 @@ MAX_STAGES = 1_000
 
 
 @dataclass(frozen=True)
-class Found:
-    """A node and the leaf it really belongs to: `root` is the same for two leaves declared to be the same."""
+class ResolvedNode:
+    """A node and the value it really belongs to: `root` is the same for two values declared to be the same."""
 
     node: Node | None
     root: str
-    evidence: Provenance
+    provenance: Provenance
 
 
 @dataclass(frozen=True)
-class Scope:
-    """All entries of a document, by name."""
+class EntryNodes:
+    """The entries of a document by name, as nodes."""
 
     entries: Mapping[str, Node]
     _stages_of: dict[int, dict[str, Node]] = field(default_factory=dict, repr=False, compare=False)
 
-    def find(self, entry: str, path: Path) -> Found:
+    def find(self, entry: str, path: Path) -> ResolvedNode:
         """The node at this path of an entry, through every `same_as`. Raises InputError for a cycle."""
         return self._find(entry, path, ())
 
-    def _find(self, entry: str, path: Path, seen: tuple[tuple[str, Path], ...]) -> Found:
-        node, evidence = self.entries[entry], _evidence_of(self.entries[entry], path, "stated")
+    def _find(self, entry: str, path: Path, seen: tuple[tuple[str, Path], ...]) -> ResolvedNode:
+        node, provenance = self.entries[entry], _provenance_of(self.entries[entry], path, "stated")
         for depth, key in enumerate(path):
             if node.kind == "scalar" and node.text.strip().lower() in NOT_APPLICABLE_WORDS:
-                return Found(node, _name(entry, path), evidence)  # `base: n/a` says so of everything in it
+                return ResolvedNode(node, _name(entry, path), provenance)  # `base: n/a` says so of everything in it
             child = self._child(node, key)
             if child is None:
-                return Found(None, _name(entry, path), evidence)
+                return ResolvedNode(None, _name(entry, path), provenance)
             node = child
             target = self._target(node)
             if target is not None:
@@ -49,8 +49,8 @@ class Scope:
                 if here in seen:
                     raise InputError(f"{node.where}: same_as leads back to where it began: {_chain((*seen, here))}")
                 return self._find(target, path, (*seen, here))
-            evidence = _evidence_of(node, path[depth + 1 :], evidence)
-        return Found(node, _name(entry, path), evidence)
+            provenance = _provenance_of(node, path[depth + 1 :], provenance)
+        return ResolvedNode(node, _name(entry, path), provenance)
 
     def _child(self, node: Node, key: str) -> Node | None:
         if node.kind == "mapping":
@@ -88,9 +88,9 @@ def _by_key(listed: Node) -> dict[str, Node]:
     if len(listed.items) > MAX_STAGES:
         raise InputError(f"{listed.where}: {len(listed.items)} stages; at most {MAX_STAGES} are read. See `repeat`")
     found: dict[str, Node] = {}
-    count = dict.fromkeys(ROLES.values(), 0)
+    count = dict.fromkeys(STAGE_ROLES.values(), 0)
     for stage in listed.items:
-        role = ROLES[_role_name(stage)]
+        role = STAGE_ROLES[_role_name(stage)]
         found[f"{role}#{count[role]}"] = stage
         count[role] += 1
     return found
@@ -108,22 +108,22 @@ def _role_name(stage: Node) -> str:
     if stage.kind != "mapping" or "stage" not in stage.entries:
         raise InputError(f"{stage.where}: a stage is a mapping with `stage`, as in {{stage: retraining, epochs: 90}}")
     name = stage.entries["stage"].text.strip().lower()
-    if name not in ROLES:
-        problem = unknown_name("stage", name[:60], ROLES)
+    if name not in STAGE_ROLES:
+        problem = unknown_name("stage", name[:60], STAGE_ROLES)
         raise InputError(f"{stage.entries['stage'].where}: {problem.args[0]}")
     return name
 
 
-def _evidence_of(node: Node, rest: Path, inherited: Provenance) -> Provenance:
-    """A mapping may grade everything below it (`evidence: log`), or one leaf at a time ({lr: code_default})."""
+def _provenance_of(node: Node, rest: Path, inherited: Provenance) -> Provenance:
+    """A mapping may grade everything below it (`evidence: log`), or one value at a time ({lr: code_default})."""
     graded = node.entries.get("evidence") if node.kind == "mapping" else None
     if graded is None:
         return inherited
     if graded.kind == "scalar":
-        return read_evidence(graded)
+        return read_provenance(graded)
     for depth in range(len(rest), 0, -1):
         plain = [key.partition("#")[0] for key in rest[:depth] if key != "stages"]
         for name in (".".join(plain), "_".join(plain), ".".join(rest[:depth])):
             if name in graded.entries:
-                return read_evidence(graded.entries[name])
+                return read_provenance(graded.entries[name])
     return inherited

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.guards import must_end
 
 from prunemark.audit.document.comparison import loads
-from prunemark.audit.judgement.audit import audit
-from prunemark.audit.report.view import as_json
+from prunemark.audit.judgement.audit_claim import audit_comparison
+from prunemark.audit.report.content import as_json
 from prunemark.setups.errors import InputError
 
 quick = settings(deadline=None, max_examples=150, database=None)
@@ -32,7 +32,7 @@ entries:
 def judged(text: str | bytes) -> str:
     """The whole way from text to JSON, or the message."""
     try:
-        return as_json([audit(loads(text))])
+        return as_json([audit_comparison(loads(text))])
     except InputError as problem:
         message = str(problem.args[0])
         assert message and message.splitlines()[0].strip()

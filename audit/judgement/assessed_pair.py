@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from prunemark.audit.document.entry import Entry
-from prunemark.audit.judgement.pipelines import counts_flops, make_pipeline, reported, states_macs
+from prunemark.audit.document.reported_values import bounds
+from prunemark.audit.judgement.entry_pipeline import counts_flops, pipeline_of_entry, states_macs
 from prunemark.setups.assessment import Assessment, assess
 from prunemark.setups.factors import LR_TOLERANCE_LOG10, FactorFinding
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.values import (
     NOT_APPLICABLE,
     NOT_REPORTED,
-    Between,
     Conflict,
     Leaf,
     NotApplicable,
@@ -29,7 +29,7 @@ from prunemark.setups.values import (
     known,
 )
 
-FACTOR_LEAVES: dict[str, tuple[str, ...]] = {
+VALUES_OF_FACTOR: dict[str, tuple[str, ...]] = {
     "base_model": ("base.id", "base.source"),
     "retraining_epochs": ("retraining.epochs",),
     "retraining_lr": ("retraining.epochs", "retraining.lr"),
@@ -40,7 +40,7 @@ FACTOR_LEAVES: dict[str, tuple[str, ...]] = {
     "overall_lr": ("pretraining.lr", "pruning.lr", "retraining.lr"),
     "final_lr": ("retraining.lr",),
 }
-"""The leaves whose evidence decides how much a factor's finding is worth."""
+"""The values whose evidence decides how much a factor's finding is worth."""
 
 _LENGTHS = {
     "retraining_lr": "retraining_epochs",
@@ -53,7 +53,7 @@ _TWICE = (1.94, 2.06)
 
 
 @dataclass(frozen=True)
-class Pair:
+class AssessedPair:
     """The claimed winner and the claimed loser, as the rulebook sees them."""
 
     winner: Entry
@@ -64,47 +64,40 @@ class Pair:
     findings: Mapping[str, FactorFinding]
 
     @property
-    def through_sx(self) -> bool:
+    def whole_pipelines(self) -> bool:
         """Whether the two can be compared only over whole pipelines: scratch, sparse training, mixed kinds."""
         a, b = ("pruned" if side.kind == "dense" else side.kind for side in (self.left, self.right))
         return a != b or a in ("scratch", "sparse_training")
 
 
-def make_pair(winner: Entry, loser: Entry) -> Pair:
+def assess_pair(winner: Entry, loser: Entry) -> AssessedPair:
     """Assesses the claimed winner (left) against the claimed loser (right)."""
     same = _declared_same(winner, loser) if _borrows(winner) or _borrows(loser) else frozenset()
     absolute = all(states_macs(e) for e in (winner, loser))
-    left, right = (make_pipeline(e, same, absolute) if same else _cached(e, absolute) for e in (winner, loser))
-
-    def revise(findings: dict[str, FactorFinding]) -> dict[str, FactorFinding]:
-        return _revised(findings, winner, loser, left, right)
-
-    found = assess([left, right], revise=revise)
-    return Pair(winner, loser, left, right, found, {f.factor: f for f in found.findings})
+    left, right = (pipeline_of_entry(e, same, absolute) if same else _cached(e, absolute) for e in (winner, loser))
+    found = assess([left, right], revise=lambda findings: _revised(findings, winner, loser, left, right))
+    return AssessedPair(winner, loser, left, right, found, {f.factor: f for f in found.findings})
 
 
 @lru_cache(maxsize=4096)
 def _borrows(entry: Entry) -> bool:
-    """Whether any leaf of an entry is declared to be the same as another entry's."""
-    stages = [leaf.root for slot in entry.slots.values() for leaf in (slot.epochs, slot.lr)]
-    roots = [leaf.root for leaf in entry.leaves.values()] + stages
-    return any(root and not root.startswith(f"{entry.name}.") for root in roots)
+    """Whether any value of an entry is declared to be the same as another entry's."""
+    return any(value.root and not value.root.startswith(f"{entry.name}.") for value in entry.reported.values())
 
 
 def _declared_same(winner: Entry, loser: Entry) -> frozenset[str]:
-    """Leaves that `same_as` gives one root: what is not one known value becomes one token on both sides."""
-    names = (*winner.leaves, *(f"{slot}.{leaf}" for slot in winner.slots for leaf in ("epochs", "lr")))
+    """Values that `same_as` gives one root: what is not one known value becomes one token on both sides."""
     return frozenset(
-        name for name in names
-        if reported(winner, name).root == reported(loser, name).root and reported(winner, name).root
-        and known(reported(winner, name).value) is None
-        and not isinstance(reported(winner, name).value, NotApplicable)
+        name
+        for name, value in winner.reported.items()
+        if value.root and value.root == loser[name].root
+        and known(value.value) is None and not isinstance(value.value, NotApplicable)
     )  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
 def _cached(entry: Entry, absolute: bool) -> Pipeline:
-    return make_pipeline(entry, frozenset(), absolute)
+    return pipeline_of_entry(entry, frozenset(), absolute)
 
 
 def _revised(
@@ -119,7 +112,7 @@ def _revised(
         found["network"] = replace(found["network"], state=State.UNDECIDABLE, why=why)
     found |= {f: replace(found[f], state=State.REFUTED, why=why) for f, why in _structural(found, left, right).items()}
     for stage in ("retraining", "pruning"):
-        first = [reported(entry, f"{stage}.lr").first for entry in (winner, loser)]
+        first = [entry[f"{stage}.lr"].first for entry in (winner, loser)]
         if found[f"{stage}_lr"].state is State.UNDECIDABLE and _start_apart(*first):
             why = f"the LR starts from {first[0]:g} against {first[1]:g}, however many epochs there were"
             found[f"{stage}_lr"] = replace(found[f"{stage}_lr"], state=State.REFUTED, why=why)
@@ -135,9 +128,9 @@ def _revised(
     if found["network"].state is State.UNDECIDABLE and found["total_flops"].state in (State.HOLDS, State.REFUTED):
         why = "what an epoch costs depends on the network, and that is left open"
         found["total_flops"] = replace(found["total_flops"], state=State.UNDECIDABLE, why=why)
-    for factor, leaves in FACTOR_LEAVES.items():
+    for factor, names in VALUES_OF_FACTOR.items():
         decided = found[factor].state in (State.HOLDS, State.REFUTED)
-        if decided and (side := _default_only(leaves, winner, loser)):
+        if decided and (side := _default_only(names, winner, loser)):
             why = f"{side} is known only from a default in published code, which need not be what was run"
             found[factor] = replace(found[factor], state=State.UNDECIDABLE, why=why)
     if found["final_lr"].state is State.REFUTED and found["total_epochs"].state is State.UNDECIDABLE:
@@ -180,9 +173,11 @@ def _same(a: object, b: object) -> bool:
 def _written(entry: Entry, factor: str) -> bool:
     """Whether the source gives every LR that the factor is about, where there is training."""
     stage = factor.removesuffix("_lr")
-    slots = [slot for name, slot in entry.slots.items() if stage in (name, "overall")]
-    trains = [s for s in slots if known(s.epochs.value) != 0 and not isinstance(s.epochs.value, NotApplicable)]
-    return bool(trains) and all(s.lr.first is not None or known(s.lr.value) is not None for s in trains)
+    stages = [stage] if stage != "overall" else ["pretraining", "pruning", "retraining"]
+    epochs = {name: entry[f"{name}.epochs"].value for name in stages}
+    trains = [name for name, n in epochs.items() if known(n) != 0 and not isinstance(n, NotApplicable)]
+    written = [entry[f"{name}.lr"] for name in trains]
+    return bool(written) and all(lr.first is not None or known(lr.value) is not None for lr in written)
 
 
 def _start_apart(a: float | None, b: float | None) -> bool:
@@ -201,28 +196,26 @@ def _more_compressed(left: Pipeline, right: Pipeline) -> bool:
     return False
 
 
-def _ends(leaf: Leaf[float]) -> list[float]:
-    if isinstance(leaf, Conflict):
-        return [end for choice in leaf.choices for end in (_ends(choice) or [float("nan")])]
-    if isinstance(leaf, Between):
-        return [leaf.low, leaf.high]
-    value = known(leaf)
-    return [] if value is None else [value]
+def _ends(value: Leaf[float]) -> list[float]:
+    if isinstance(value, Conflict):
+        return [end for choice in value.choices for end in (_ends(choice) or [float("nan")])]
+    ends = bounds(value)
+    return list(ends) if ends else []
 
 
 def _may_be_flops(winner: Entry, loser: Entry, left: Pipeline, right: Pipeline) -> bool:
     a, b = known(left.dense_macs), known(right.dense_macs)
-    declared = [counts_flops(e.leaves["flops_convention"].value) is not None for e in (winner, loser)]
+    declared = [counts_flops(e["flops_convention"].value) is not None for e in (winner, loser)]
     if a is None or b is None or all(declared):
         return False
     return _TWICE[0] <= max(a, b) / min(a, b) <= _TWICE[1]
 
 
-def _default_only(leaves: tuple[str, ...], winner: Entry, loser: Entry) -> str:
-    """The side and leaf that rests on a code default, if one does."""
+def _default_only(names: tuple[str, ...], winner: Entry, loser: Entry) -> str:
+    """The side and value that rests on a code default, if one does."""
     for entry in (winner, loser):
-        for name in leaves:
-            leaf = reported(entry, name)
-            if leaf.evidence == "code_default" and leaf.value not in (NOT_REPORTED, NOT_APPLICABLE):
+        for name in names:
+            found = entry[name]
+            if found.provenance == "code_default" and found.value not in (NOT_REPORTED, NOT_APPLICABLE):
                 return f"{name} of {entry.name}"
     return ""

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.audit.document.entry import Entry, read_entry
-from prunemark.audit.document.scope import Scope
+from prunemark.audit.document.same_as import EntryNodes
 from prunemark.audit.document.yaml_nodes import Node, node_of, parse, read_file
-from prunemark.audit.literature.tables import Group
+from prunemark.audit.literature.pairs import GroupKey
 from prunemark.records.executed import pipeline_of
 from prunemark.records.load import read_records
 from prunemark.records.record import Record
@@ -53,7 +53,7 @@ class Mapped:
         return found if found is None or self.scale == 1 else float(found) * self.scale
 
 
-def entries_of_records(folder: Path) -> list[tuple[Group, Entry]]:
+def entries_of_records(folder: Path) -> list[tuple[GroupKey, Entry]]:
     """The sound records of a folder, seeds together: ((dataset, network), entry), by method, level and setup."""
     sound = [r for r in read_records(folder).records if r.outcome.status == "ok" and r.outcome.accuracy]
     if not sound:
@@ -65,7 +65,7 @@ def entries_of_records(folder: Path) -> list[tuple[Group, Entry]]:
     return [_of_records(key, records) for key, records in sorted(alike.items())]
 
 
-def _of_records(key: tuple[str, ...], records: Sequence[Record]) -> tuple[Group, Entry]:
+def _of_records(key: tuple[str, ...], records: Sequence[Record]) -> tuple[GroupKey, Entry]:
     first, pipeline = records[0].outcome, pipeline_of(records[0])
     accuracies = [r.outcome.accuracy.test_percent for r in records if r.outcome.accuracy]
     bases = [r.outcome.base.test_percent for r in records if r.outcome.base]
@@ -121,17 +121,17 @@ def _filled(value: Any) -> Any:
 
 
 def _entry(name: str, data: dict[str, Any], where: str) -> Entry:
-    return read_entry(name, Scope({name: node_of(data, where)}))
+    return read_entry(name, EntryNodes({name: node_of(data, where)}))
 
 
-def own_repeats(folder: Path) -> dict[Group, float]:
+def own_repeats(folder: Path) -> dict[GroupKey, float]:
     """This project's own run-to-run sd in points, by (dataset, network): the root mean square over its entries."""
-    found: dict[Group, list[float]] = defaultdict(list)
+    found: dict[GroupKey, list[float]] = defaultdict(list)
     for _, entry in entries_of_records(folder):
-        sd = known(entry.leaves["result.top1_sd"].value)
-        dataset = str(known(entry.leaves["dataset"].value)).split()[0]
+        sd = known(entry["result.top1_sd"].value)
+        dataset = str(known(entry["dataset"].value)).split()[0]
         if sd is not None:
-            found[(plain_name(dataset), plain_name(str(known(entry.leaves["network.name"].value))))].append(sd)
+            found[(plain_name(dataset), plain_name(str(known(entry["network.name"].value))))].append(sd)
     return {key: math.sqrt(sum(sd**2 for sd in sds) / len(sds)) for key, sds in found.items()}
 
 
@@ -186,7 +186,7 @@ def read_mlflow(experiment: str, uri: str | None) -> list[dict[str, dict[str, An
 
 def entries_of_runs(
     runs: Sequence[Mapping[str, Mapping[str, Any]]], mapping: Mapping[str, Mapped]
-) -> list[tuple[Group, Entry]]:
+) -> list[tuple[GroupKey, Entry]]:
     """Foreign runs as entries: those alike in everything mapped but the accuracies are repeats of one pipeline."""
     alike: dict[tuple[tuple[str, str], ...], list[dict[str, Any]]] = defaultdict(list)
     for run in runs:
@@ -196,21 +196,21 @@ def entries_of_runs(
     return [_of_runs(number, its) for number, its in enumerate(alike.values(), 1)]
 
 
-def _of_runs(number: int, runs: Sequence[Mapping[str, Any]]) -> tuple[Group, Entry]:
+def _of_runs(number: int, runs: Sequence[Mapping[str, Any]]) -> tuple[GroupKey, Entry]:
     merged: dict[str, Any] = dict(runs[0])
     accuracies = [_as_float(run["result.top1"]) for run in runs if "result.top1" in run]
     bases = sorted({str(run["base.id"]) for run in runs if "base.id" in run})
     data: dict[str, Any] = {"stages": []}
     for field, value in merged.items():
-        part, _, leaf = field.partition(".")
+        part, _, inner = field.partition(".")
         if part in ("pretraining", "pruning", "retraining"):
             continue
-        if leaf:
-            data.setdefault(part, {})[leaf] = value
+        if inner:
+            data.setdefault(part, {})[inner] = value
         else:
             data[part] = value
     for stage in ("pretraining", "pruning", "retraining"):
-        its = {leaf: merged[f"{stage}.{leaf}"] for leaf in ("epochs", "lr") if f"{stage}.{leaf}" in merged}
+        its = {name: merged[f"{stage}.{name}"] for name in ("epochs", "lr") if f"{stage}.{name}" in merged}
         if its:
             data["stages"].append({"stage": stage, **its})
     if bases:
