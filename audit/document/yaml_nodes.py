@@ -1,4 +1,4 @@
-"""Untrusted YAML as a tree of nodes that know their place: bounded in size, depth and time.
+"""Untrusted YAML as nodes that know their place: bounded in size, depth and time.
 
 The parser's events are read one by one and nothing is constructed from tags, so a document cannot make
 objects, loop through its own anchors, or grow: an alias counts as much as what it stands for. Scalars keep
@@ -40,20 +40,17 @@ class Node:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a document. Raises InputError when there are none, or too many of them to be one."""
+    """The bytes of a document, a few too many if it is too long to be one. Raises InputError when there are none."""
     try:
         if path.is_dir():
             raise InputError(
                 f"{path} is a folder. Give a comparison document (`prunemark audit --template` writes one)"
             )
         with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+            return stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         raise InputError(f"cannot read {str(path)!r}: {reason}") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path} has more than {MAX_BYTES:,} bytes: that is not a comparison document. Split it")
-    return data
 
 
 def parse(data: bytes, name: str) -> Node:

@@ -42,11 +42,7 @@ VALUES_OF_FACTOR: dict[str, tuple[str, ...]] = {
 }
 """The values whose evidence decides how much a factor's finding is worth."""
 
-_LENGTHS = {
-    "retraining_lr": "retraining_epochs",
-    "pruning_lr": "pruning_epochs",
-    "overall_lr": "total_epochs",
-}
+_LENGTHS = {"retraining_lr": "retraining_epochs", "pruning_lr": "pruning_epochs", "overall_lr": "total_epochs"}
 """The epochs over which a schedule lasts: schedules of different length differ, whatever their length exactly is."""
 
 _TWICE = (1.94, 2.06)

@@ -49,10 +49,7 @@ def judge_crossed(
         return CrossFinding("wins", f"{pair.winner.name} wins under both recipes: {words}")
     if positions == {"below"}:
         return CrossFinding("loses", f"{pair.winner.name} loses under both recipes: {words}")
-    return CrossFinding(
-        "depends",
-        f"no consistent winner beyond noise: {words}. {_highest(pair, all_four)}",
-    )
+    return CrossFinding("depends", f"no consistent winner beyond noise: {words}. {_highest(pair, all_four)}")
 
 
 def _result(comparison: Comparison, method: str, recipe: str) -> CrossedResult | None:

@@ -62,10 +62,10 @@ def entries_of_records(folder: Path) -> list[tuple[GroupKey, Entry]]:
     for record in sound:
         o = record.outcome
         alike[(o.track, o.setup, o.level, o.method.name, repr(sorted(o.method.settings.items())))].append(record)
-    return [_of_records(key, records) for key, records in sorted(alike.items())]
+    return [_of_records(records) for _, records in sorted(alike.items())]
 
 
-def _of_records(key: tuple[str, ...], records: Sequence[Record]) -> tuple[GroupKey, Entry]:
+def _of_records(records: Sequence[Record]) -> tuple[GroupKey, Entry]:
     first, pipeline = records[0].outcome, pipeline_of(records[0])
     accuracies = [r.outcome.accuracy.test_percent for r in records if r.outcome.accuracy]
     bases = [r.outcome.base.test_percent for r in records if r.outcome.base]
@@ -77,7 +77,7 @@ def _of_records(key: tuple[str, ...], records: Sequence[Record]) -> tuple[GroupK
         "network": {"name": known(pipeline.network), "dense_macs_millions": (known(pipeline.dense_macs) or 0) / 1e6},
         "granularity": known(pipeline.granularity),
         "speedup": known(pipeline.speedup),
-        "sparsity": _percentage(known(pipeline.sparsity)),
+        "sparsity": None if (share := known(pipeline.sparsity)) is None else f"{100 * share:.10g}%",
         "flops_convention": "MACs",
         "base": {"id": " ".join(shas) or None, "top1": _mean(bases)},
         "stages": [
@@ -89,11 +89,7 @@ def _of_records(key: tuple[str, ...], records: Sequence[Record]) -> tuple[GroupK
         "result": {"top1": _mean(accuracies), **_spread(accuracies), "selection": "last"},
     }
     name = f"{first.method.name} [{first.setup} {first.level}]"
-    return (f"{first.track} {first.level}", first.setup), _entry(name, _filled(data), f"records of {name}")
-
-
-def _percentage(share: float | None) -> str | None:
-    return None if share is None else f"{100 * share:.10g}%"
+    return (f"{first.track} {first.level}", first.setup), _entry(name, data, f"records of {name}")
 
 
 def _stage(stage: str, training: Training) -> dict[str, Any]:
@@ -111,13 +107,6 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
         return {"runs": len(values)}
     middle = sum(values) / len(values)
     return {"runs": len(values), "top1_sd": math.sqrt(sum((v - middle) ** 2 for v in values) / (len(values) - 1))}
-
-
-def _filled(value: Any) -> Any:
-    """Without what is not known."""
-    if isinstance(value, dict):
-        return {k: _filled(v) for k, v in value.items() if v is not None and v != {}}
-    return [_filled(v) for v in value] if isinstance(value, list) else value
 
 
 def _entry(name: str, data: dict[str, Any], where: str) -> Entry:

@@ -33,7 +33,7 @@ class ReportContent:
     interval: str
     factors: tuple[tuple[str, str, str, str, str], ...]
     gap: tuple[str, ...]
-    confounders: tuple[tuple[str, str, str, str], ...]
+    confounders: tuple[tuple[str, str, str], ...]
     undisclosed: str
     missing: str
     next_experiments: tuple[str, ...]
@@ -54,9 +54,7 @@ def content(audit: Audit) -> ReportContent:
         interval=_interval(found.established, found.ceiling, row, {id: found.setups[id] for id in row}),
         factors=tuple(_factor_row(audit, id) for id in FACTORS),
         gap=_gap(audit),
-        confounders=tuple(
-            (c.name, c.state, c.favours or "not known", c.why) for c in audit.differing
-        ),
+        confounders=tuple((c.name, c.favours or "not known", c.why) for c in audit.differing),
         undisclosed=", ".join(c.name for c in audit.undisclosed),
         missing=", ".join(audit.missing),
         next_experiments=audit.next_experiments,
@@ -73,10 +71,7 @@ def _claim(audit: Audit, names: tuple[str, ...]) -> str:
 
 def _interval(established: str | None, ceiling: str | None, row: tuple[str, ...], states: dict[str, State]) -> str:
     """`[S1 ━ S2]┄ S3.1`: solid up to what is established, dotted up to what silence leaves possible."""
-    drawn = []
-    for id in row:
-        drawn.append(f"{id} {MARKS[states[id]]}")
-    line = " ─ ".join(drawn)
+    line = " ─ ".join(f"{id} {MARKS[states[id]]}" for id in row)
     return f"{line}    established: {established or 'nothing'}, ceiling: {ceiling or 'nothing'}"
 
 
@@ -100,13 +95,11 @@ def _gap(audit: Audit) -> tuple[str, ...]:
     if gap.main is None:
         return (f"{gap.points:+.2f} points; {SD_SOURCES['unknown']}: no interval, and no positive verdict.",)
     source = " and ".join(SD_SOURCES.get(part, part) for part in gap.sd_source.split(" and "))
-    lines = [f"{r.name}: {r.points:+.2f} points, 95 % {r.low:+.2f} to {r.high:+.2f}{_aside(r.decisive)}"
-             for r in (*gap.readings, *gap.asides)]  # fmt: skip
+    lines = [
+        f"{r.name}: {r.points:+.2f} points, 95 % {r.low:+.2f} to {r.high:+.2f}" + " (shown only)" * (not r.decisive)
+        for r in (*gap.readings, *gap.asides)
+    ]
     return (*lines, f"Noise: {source}.")
-
-
-def _aside(decisive: bool) -> str:
-    return "" if decisive else " (shown only)"
 
 
 def as_dict(audit: Audit) -> dict[str, Any]:
@@ -119,9 +112,7 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         "setups": {id: str(state) for id, state in found.setups.items()},
         "overall_lr": str(audit.pair.findings["overall_lr"].state),
         "final_lr": str(audit.pair.findings["final_lr"].state),
-        "confounders": [
-            {"name": c.name, "state": c.state, "favours": c.favours, "why": c.why} for c in audit.differing
-        ],
+        "confounders": [dict(vars(c)) for c in audit.differing],
         "unknown": list(audit.missing),
         "difference": {
             "points": _number(audit.gap.points),
@@ -139,9 +130,7 @@ def as_dict(audit: Audit) -> dict[str, Any]:
             "winner": audit.claim.winner, "loser": audit.claim.loser, "kind": audit.claim.kind,
             "credited_to": audit.claim.credited_to, "margin": audit.claim.margin_pp,
         },
-        "undisclosed": [
-            {"name": c.name, "state": c.state, "favours": c.favours, "why": c.why} for c in audit.undisclosed
-        ],
+        "undisclosed": [dict(vars(c)) for c in audit.undisclosed],
         "factors": {
             id: {"state": str(f.state), "left": f.left, "right": f.right, "why": f.why}
             for id, f in audit.pair.findings.items()

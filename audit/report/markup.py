@@ -20,9 +20,7 @@ def _markdown(shown: ReportContent) -> str:
     lines += [f"| factor | {_pipe(shown.names[0])} | {_pipe(shown.names[1])} | state | why |", "|---|---|---|---|---|"]
     lines += ["| " + " | ".join(_pipe(cell) for cell in row) + " |" for row in shown.factors]
     lines += ["", "**The gap**", "", *[f"- {_pipe(line)}" for line in shown.gap], "", "**Confounders**", ""]
-    lines += [
-        f"- {name} differs, favours {_pipe(favours)}: {_pipe(why)}" for name, _, favours, why in shown.confounders
-    ]
+    lines += [f"- {name} differs, favours {_pipe(favours)}: {_pipe(why)}" for name, favours, why in shown.confounders]
     lines += [] if shown.confounders else ["- none is known to differ"]
     lines += [f"- unknown whether they differ: {shown.undisclosed}"] if shown.undisclosed else []
     lines += ["", f"**Missing, and would close the interval:** {shown.missing or 'nothing'}", ""]
@@ -89,14 +87,15 @@ def _class(cell: str) -> str:
 
 
 def _section(shown: ReportContent) -> str:
-    confounders = [(name, favours, why) for name, _, favours, why in shown.confounders]
     parts = [
         f"<h2>{escape(shown.word)}</h2><p>{escape(shown.sentence)}</p>",
         f'<p class="chain">{escape(shown.interval)}<br>{escape(shown.setups)}<br>{LEGEND}</p>',
-        table(("factor", *shown.names, "state", "why"), list(shown.factors)),
+        table(("factor", *shown.names, "state", "why"), shown.factors),
         "<h3>The gap</h3>" + _list(shown.gap),
         "<h3>Confounders</h3>",
-        table(("what differs", "favours", "why"), confounders) if confounders else "<p>None is known to differ.</p>",
+        table(("what differs", "favours", "why"), shown.confounders)
+        if shown.confounders
+        else "<p>None is known to differ.</p>",
         f'<p class="note">Unknown whether they differ: {escape(shown.undisclosed)}</p>' if shown.undisclosed else "",
         f"<p>Missing, and would close the interval: {escape(shown.missing or 'nothing')}</p>",
         "<h3>To settle it</h3>" + _list(shown.next_experiments) if shown.next_experiments else "",

@@ -68,7 +68,7 @@ def _confounders(shown: ReportContent, console: Console) -> None:
 
     if not shown.confounders:
         console.print(Text("Confounders: none is known to differ."))
-    for name, _, favours, why in shown.confounders:
+    for name, favours, why in shown.confounders:
         console.print(Text(f"Confounder: {name} differs, favours {favours}: {why}"))
 
 
