@@ -173,14 +173,14 @@ def _of_runs(options: Options, own: OwnRepeats | None) -> list[Audit]:
 
 def _of_two(a: Entry, b: Entry, wanted: Sequence[tuple[str, str]], own: OwnRepeats | None) -> list[Audit]:
     """The higher accuracy claims to be better, unless the claims on the command line say otherwise."""
-    top = [known(entry["result.top1"].value) for entry in (a, b)]
+    first, second = (known(entry["result.top1"].value) for entry in (a, b))
     if wanted:
-        sides = [(x, y) for x, y in ((a, b), (b, a)) if (x.method, y.method) in wanted]
-    elif None in top:
-        sides = []
+        chosen = [(x, y) for x, y in ((a, b), (b, a)) if (x.method, y.method) in wanted]
+    elif first is None or second is None:
+        chosen = []
     else:
-        sides = [(a, b) if (top[0] or 0) >= (top[1] or 0) else (b, a)]
-    return [audit_entries(x, y, Claim(x.name, y.name), own=own) for x, y in sides]
+        chosen = [(a, b) if first >= second else (b, a)]
+    return [audit_entries(x, y, Claim(x.name, y.name), own=own) for x, y in chosen]
 
 
 def _show(audits: list[Audit], options: Options, console: Console) -> int:

@@ -36,8 +36,9 @@ def json_schema() -> dict[str, Any]:
             "entries": {"type": "object", "minProperties": 2, "additionalProperties": {"$ref": "#/$defs/entry"}},
             "cross": {"type": "array", "items": _crossed()},
         },
-        "$defs": {"entry": _entry(), "stage": _stage(), "lr": _lr(), "number": _number(), "text": _text(),
-                  "form": _form(), "evidence": {"enum": list(PROVENANCE)}},
+        "$defs": {"entry": _entry(), "stage": _stage(), "lr": _lr(), "number": _or_form("number", "string", "null"),
+                  "text": _or_form("string", "number", "boolean", "null"), "form": _form(),
+                  "evidence": {"enum": list(PROVENANCE)}},
     }  # fmt: skip
 
 
@@ -107,12 +108,8 @@ def _lr() -> dict[str, Any]:
     return {"anyOf": [{"type": ["string", "number", "null"]}, mapping, {"$ref": "#/$defs/form"}]}
 
 
-def _number() -> dict[str, Any]:
-    return {"anyOf": [{"type": ["number", "string", "null"]}, {"$ref": "#/$defs/form"}]}
-
-
-def _text() -> dict[str, Any]:
-    return {"anyOf": [{"type": ["string", "number", "boolean", "null"]}, {"$ref": "#/$defs/form"}]}
+def _or_form(*plain: str) -> dict[str, Any]:
+    return {"anyOf": [{"type": list(plain)}, {"$ref": "#/$defs/form"}]}
 
 
 def _form() -> dict[str, Any]:

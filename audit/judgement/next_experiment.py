@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prunemark.audit.judgement.noise import runs_needed
 from prunemark.audit.judgement.verdict import ClaimEvidence, position, threshold
-from prunemark.setups.factors import FactorFinding
 from prunemark.setups.values import State
 
 
@@ -56,25 +55,19 @@ def _stages(e: ClaimEvidence) -> list[str]:
     a, b = e.pair.winner.name, e.pair.loser.name
     found = []
     if not _state(e, "base_model").satisfied:
-        found.append(f"{a} and {b} both on one base model{_or_state_the_base(e)}")
+        silent = _state(e, "base_model") is State.UNDECIDABLE
+        found.append(f"{a} and {b} both on one base model{' (or state which base they had)' if silent else ''}")
     lr, epochs = _state(e, "retraining_lr"), _state(e, "retraining_epochs")
     if e.cross is None and State.REFUTED in (lr, epochs):
         found.append(f"{a} retrained by the recipe of {b}, and {b} by that of {a}")
     elif not (lr.satisfied and epochs.satisfied) and e.cross is None:
         found.append(f"state the retraining epochs and LR schedule of both, or retrain {a} and {b} by one recipe")
     if _state(e, "pruning_epochs") is State.REFUTED:
-        found.append(f"the arm that prunes in fewer epochs extended to the epochs of the other ({_values(e)})")
+        spent = e.pair.findings["pruning_epochs"]
+        numbers = f"{a} {spent.left}, {b} {spent.right}"
+        found.append(f"the arm that prunes in fewer epochs extended to the epochs of the other ({numbers})")
     return found
 
 
 def _state(e: ClaimEvidence, factor: str) -> State:
     return e.pair.findings[factor].state
-
-
-def _or_state_the_base(e: ClaimEvidence) -> str:
-    return " (or state which base they had)" if _state(e, "base_model") is State.UNDECIDABLE else ""
-
-
-def _values(e: ClaimEvidence) -> str:
-    finding: FactorFinding = e.pair.findings["pruning_epochs"]
-    return f"{e.pair.winner.name} {finding.left}, {e.pair.loser.name} {finding.right}"

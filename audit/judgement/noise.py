@@ -216,10 +216,8 @@ def gap(winner: Arm, loser: Arm, by_drop: bool) -> Gap:
     if winner.ambiguous_sd or loser.ambiguous_sd:
         readings += _spread_readings(quantities[0], winner, loser)
     if (inflation := _inflation(winner, loser)) > 0:
-        name, points = quantities[0]
-        readings.append(
-            _reading(f"{name}, less what selection adds ({inflation:.2f})", points - inflation, winner, loser)
-        )
+        name, points = f"{quantities[0][0]}, less what selection adds ({inflation:.2f})", quantities[0][1] - inflation
+        readings.append(_reading(name, points, winner, loser))
     return Gap(quantities[0][1], tuple(readings), source, pooled, (winner, loser))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prunemark.audit.document.comparison import Claim
+from prunemark.audit.document.entry import DETAIL_CONFOUNDERS
 from prunemark.audit.judgement.assessed_pair import AssessedPair
 from prunemark.audit.judgement.confounders import COSTS_OF_PRUNING, TOTALS, Confounder
 from prunemark.audit.judgement.crossed_recipes import CrossFinding
@@ -122,11 +123,8 @@ def _within_noise(e: ClaimEvidence) -> AuditVerdict | None:
 
 
 def _contradicted(e: ClaimEvidence) -> AuditVerdict | None:
-    return (
-        AuditVerdict("claim-contradicted", f"{_interval(e.gap)} lies below the claim")
-        if position(e) == "below"
-        else None
-    )
+    below = position(e) == "below"
+    return AuditVerdict("claim-contradicted", f"{_interval(e.gap)} lies below the claim") if below else None
 
 
 def _same_method(e: ClaimEvidence) -> AuditVerdict | None:
@@ -194,18 +192,13 @@ def _credited(e: ClaimEvidence) -> set[str]:
     """Confounders that are the very thing the claim credits, or the cost of pruning, which S3.2 leaves free."""
     if e.pair.whole_pipelines:
         return {*TOTALS, *COSTS_OF_PRUNING, "base_model", "retraining_epochs", "retraining_lr"}
+    retraining = {"retraining_epochs", "retraining_lr", *DETAIL_CONFOUNDERS}
     return {
         "pruning": {*COSTS_OF_PRUNING, *TOTALS},
-        "retraining": {
-            "retraining_epochs", "retraining_lr", "batch_size", "weight_decay", "label_smoothing", "distillation",
-            "augmentation", *TOTALS,
-        },
+        "retraining": {*retraining, *TOTALS},
         "base": {"base_model", *TOTALS},
-        "pipeline": {
-            "base_model", "retraining_epochs", "retraining_lr", "batch_size", "weight_decay", "label_smoothing",
-            "distillation", "augmentation", *COSTS_OF_PRUNING, *TOTALS,
-        },
-    }[e.claim.credited_to]  # fmt: skip
+        "pipeline": {"base_model", *retraining, *COSTS_OF_PRUNING, *TOTALS},
+    }[e.claim.credited_to]
 
 
 def _blocking(e: ClaimEvidence) -> list[Confounder]:
@@ -243,10 +236,8 @@ def _basis(e: ClaimEvidence) -> str:
 
 
 def _missing(e: ClaimEvidence) -> str:
-    open_ones = sorted(
-        f for f in NEEDED[e.claim.credited_to] if not e.pair.findings[f].state.satisfied
-    ) if not e.pair.whole_pipelines else ["overall_lr", "SX-A"]  # fmt: skip
-    return f"not established: {', '.join(open_ones)}"
+    needed = sorted(f for f in NEEDED[e.claim.credited_to] if not e.pair.findings[f].state.satisfied)
+    return f"not established: {', '.join(['overall_lr', 'SX-A'] if e.pair.whole_pipelines else needed)}"
 
 
 def _why_undecided(e: ClaimEvidence) -> str:

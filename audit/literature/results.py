@@ -62,12 +62,12 @@ def select(network: str | None = None, dataset: str | None = None, method: str |
         if not kept:
             raise unknown_name(what, wanted, {str(known(row.entry[name].value)) for row in found})
         found = kept
-    if method is not None:
-        kept = [row for row in found if plain_name(method) in plain_name(row.entry.method)]
-        if not kept:
-            raise unknown_name("method", method, {row.entry.method for row in found})
-        found = kept
-    return found
+    if method is None:
+        return found
+    kept = [row for row in found if plain_name(method) in plain_name(row.entry.method)]
+    if not kept:
+        raise unknown_name("method", method, {row.entry.method for row in found})
+    return kept
 
 
 def find_row(id: str) -> TableEntry:

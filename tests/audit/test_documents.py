@@ -1,4 +1,4 @@
-"""Reading: leaves, schedules, stages, records that contradict themselves, schema, template, explanations."""
+"""Reading: values, schedules, stages, entries that contradict themselves, schema, template, explanations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.audit_pairs import STEPS
 
 from prunemark.audit.document import json_schema
 from prunemark.audit.document.comparison import loads
@@ -37,43 +38,26 @@ HOUSE = Path(__file__).parents[2]
 fixed = settings(derandomize=True, deadline=None, database=None)
 
 
-def leaf(text, convert=read_number):
+def value_of(text, convert=read_number):
     return read_value(parse(f"x: {text}\n".encode(), "t").entries["x"], "r", convert)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("5e-3", 0.005),
-        ("'5e-3'", 0.005),
-        ("90", 90.0),
-        (".5", 0.5),
-        ("1E2", 100.0),
-        ("+3", 3.0),
-        ("'>=3'", Between(3.0)),
-        ("≥ 3", Between(3.0)),
-        ("", NOT_REPORTED),
-        ("null", NOT_REPORTED),
-        ("~", NOT_REPORTED),
-        ("nan", NOT_REPORTED),
-        ("n/a", NOT_APPLICABLE),
-        ("N/A", NOT_APPLICABLE),
-        ("{min: 1}", Between(1.0)),
-        ("{range: [20, 30]}", Between(20.0, 30.0)),
-        ("{range: [20, 20]}", 20.0),
-        ("{conflict: [90, 100]}", Conflict((90.0, 100.0))),
-        ("{conflict: [n/a, {min: 2}]}", Conflict((NOT_APPLICABLE, Between(2.0)))),
-        ("{value: 90, evidence: code_default}", 90.0),
-        ("{value: {min: 3}}", Between(3.0)),
-    ],
-)
-def test_every_form_of_a_leaf(text, value):
-    assert leaf(text).value == value
+@pytest.mark.parametrize(("text", "value"), [
+    ("5e-3", 0.005), ("'5e-3'", 0.005), ("90", 90.0), (".5", 0.5), ("1E2", 100.0), ("+3", 3.0),
+    ("'>=3'", Between(3.0)), ("≥ 3", Between(3.0)), ("{min: 1}", Between(1.0)), ("{value: {min: 3}}", Between(3.0)),
+    ("", NOT_REPORTED), ("null", NOT_REPORTED), ("~", NOT_REPORTED), ("nan", NOT_REPORTED),
+    ("n/a", NOT_APPLICABLE), ("N/A", NOT_APPLICABLE), ("{value: 90, evidence: code_default}", 90.0),
+    ("{range: [20, 30]}", Between(20.0, 30.0)), ("{range: [20, 20]}", 20.0),
+    ("{conflict: [90, 100]}", Conflict((90.0, 100.0))),
+    ("{conflict: [n/a, {min: 2}]}", Conflict((NOT_APPLICABLE, Between(2.0)))),
+])  # fmt: skip
+def test_every_form_of_a_value(text, value):
+    assert value_of(text).value == value
 
 
-def test_a_leaf_carries_its_evidence_and_how_it_was_printed():
-    found = leaf("{value: 75.20, evidence: log}")
-    assert (found.provenance, found.decimals, leaf("75.20").decimals) == ("log", 2, 2)
+def test_a_value_carries_its_evidence_and_how_it_was_printed():
+    found = value_of("{value: 75.20, evidence: log}")
+    assert (found.provenance, found.decimals, value_of("75.20").decimals) == ("log", 2, 2)
     assert [printed_decimals(text) for text in ("75", "75.2", "5e-3", "1.5e-1", "1e2")] == [0, 1, 3, 2, 0]
 
 
@@ -113,14 +97,8 @@ def test_words_and_limits():
 @pytest.mark.parametrize(
     ("written", "same"),
     [
-        (
-            {"kind": "step", "initial": "0.01", "milestones": [30, 60, 75], "factor": 0.1},
-            "0:1e-2,30:1e-3,60:1e-4,75:1e-5",
-        ),
-        (
-            {"kind": "step", "initial": 0.01, "milestones": [30, 60, 75], "final": "1e-5"},
-            "0:1e-2,30:1e-3,60:1e-4,75:1e-5",
-        ),
+        ({"kind": "step", "initial": "0.01", "milestones": [30, 60, 75], "factor": 0.1}, STEPS),
+        ({"kind": "step", "initial": 0.01, "milestones": [30, 60, 75], "final": "1e-5"}, STEPS),
         ({"kind": "step", "initial": 0.01, "milestones": [30], "gamma": 0.1}, "0:1e-2,30:1e-3"),
         ({"kind": "cosine", "initial": 0.01, "final": 0}, "cosine:1e-2"),
         ({"kind": "cosine", "initial": 0.1, "final": 1e-4, "warmup": 5}, "cosine:1e-1->1e-4+warmup5"),
@@ -152,7 +130,7 @@ def test_schedules_that_cannot_be_read(written, message):
     assert message in str(caught.value)
 
 
-def record(entry):
+def contradictions_of(entry):
     text = "schema: prunemark-comparison/1\nclaim: {winner: A, loser: B}\nentries:\n  B: {method: b}\n"
     return contradictions.contradictions(loads(text + f"  A: {entry}\n").entries["A"])
 
@@ -160,10 +138,8 @@ def record(entry):
 @pytest.mark.parametrize(
     ("entry", "fault"),
     [
-        (
-            "{base: {top1: 73.23}, result: {top1: 72.17, top1_drop_printed: 0.06}}",
-            "prints a drop of 0.06",
-        ),  # from a README
+        # from a README
+        ("{base: {top1: 73.23}, result: {top1: 72.17, top1_drop_printed: 0.06}}", "prints a drop of 0.06"),
         ("{base: {top1: 93.53}, result: {top1: 93.77, top1_drop_printed: -0.38}}", "93.53 - 93.77 = -0.24"),
         ("{base: {top1: 76.15}, result: {top1: 74.98, top1_drop_printed: 1.17}}", None),
         ("{base: {top1: 76.15}, result: {top1: 74.98, top1_drop_printed: 1.18}}", None),  # one printed unit
@@ -184,8 +160,8 @@ def record(entry):
         ("{stages: [{stage: retraining, lr: '0:1e-2,59:1e-3'}]}", None),
     ],
 )
-def test_the_record_is_checked_first(entry, fault):
-    found = record(entry)
+def test_contradictions_are_found_first(entry, fault):
+    found = contradictions_of(entry)
     assert (found == ()) if fault is None else (len(found) == 1 and fault in found[0])
 
 
@@ -200,9 +176,8 @@ def test_a_part_may_be_na_and_a_network_a_name():
 
 
 def test_conventions_of_cost():
-    assert [
-        counts_flops(text) for text in ("2*MACs", "FLOPs = 2 x MACs", "MACs", "FLOPs=MACs", "FLOPs", NOT_REPORTED, "G")
-    ] == [True, True, False, False, True, None, None]
+    said = {"2*MACs": True, "FLOPs = 2 x MACs": True, "MACs": False, "FLOPs=MACs": False, "FLOPs": True, "G": None}
+    assert {text: counts_flops(text) for text in said} == said and counts_flops(NOT_REPORTED) is None
 
 
 def test_the_schema_is_what_the_reader_knows():

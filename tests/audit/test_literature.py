@@ -29,12 +29,8 @@ def row(id):
 
 def test_the_published_rows_are_all_read():
     assert len(results.published()) == 443
-    assert {known(r.entry["dataset"].value) for r in results.published()} == {
-        "ImageNet",
-        "ImageNet100",
-        "CIFAR-10",
-        "CIFAR-100",
-    }
+    datasets = {known(r.entry["dataset"].value) for r in results.published()}
+    assert datasets == {"ImageNet", "ImageNet100", "CIFAR-10", "CIFAR-100"}
 
 
 def test_rows_become_what_their_source_says():
@@ -58,7 +54,7 @@ def test_own_is_one_base_only_within_one_source():
 
 
 def test_the_real_errors_of_the_record_are_found():
-    wrong = {r.id: contradictions(r.entry) for r in results.published() if contradictions(r.entry)}
+    wrong = {r.id: found for r in results.published() if (found := contradictions(r.entry))}
     assert set(wrong) == {"R150", "R168", "R175", "R186", "R188", "R254", "R264", "R271"}
     assert "73.23 - 72.17 = 1.06" in wrong["R150"][0] and "1.95" in wrong["R271"][0]
 
@@ -236,15 +232,9 @@ def test_the_forms_of_the_report(command, tmp_path):
     code, out, _ = command(path)
     assert code == 4 and len(out.splitlines()) <= 45
     for part in (
-        "within-noise",
-        "S3.2 ○",
-        "established: S1, ceiling: S2",
-        "Missing, and would close it: base_model, runs",
-        "-0.18 to +0.70",
-        "published repeats",
-        "favours A",
-        "6 runs per arm",
-    ):
+        "within-noise", "S3.2 ○", "established: S1, ceiling: S2", "Missing, and would close it: base_model, runs",
+        "-0.18 to +0.70", "published repeats", "favours A", "6 runs per arm",
+    ):  # fmt: skip
         assert part in out
     code, out, _ = command(path, "--format", "markdown")
     assert code == 4 and "| retraining\\_lr |" in out
@@ -263,9 +253,8 @@ def test_names_of_strangers_are_escaped(command, tmp_path):
 
 
 def test_the_rest_of_the_command(command, tmp_path):
-    code, out, _ = command(
-        "--published", "--network", "resnet50", "--dataset", "ImageNet", "--method", "HRank", "--format", "json"
-    )
+    chosen = ("--network", "resnet50", "--dataset", "ImageNet", "--method", "HRank")
+    code, out, _ = command("--published", *chosen, "--format", "json")
     assert code == 0 and {line["method"] for line in json.loads(out)} == {"HRank", "HRankPlus"}
     assert "unknown network 'ResNet-5'" in command("--published", "--network", "ResNet-5")[2]
     assert command("--published", "--claim", "R011>R007")[0] == 4

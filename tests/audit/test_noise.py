@@ -1,4 +1,4 @@
-"""Noise: Student's t against scipy, Welch by hand, priors, readings, selection, runs needed."""
+"""Noise: the t distribution against scipy, Welch by hand, priors, readings, selection, runs needed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunemark.audit.document.reported_values import ReportedValue
-from prunemark.audit.judgement.noise import PRIORS, gap, make_arm, runs_needed, selection_of
+from prunemark.audit.judgement.noise import PRIORS, make_arm, runs_needed, selection_of
+from prunemark.audit.judgement.noise import gap as gap_of
 from prunemark.audit.judgement.t_distribution import quantile, two_sided_p
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict
 
 fixed = settings(derandomize=True, deadline=None, database=None)
-LEAVES = ("top1", "top1_sd", "top1_plus_minus", "runs", "selection")
+sides = st.tuples(st.floats(60, 90), st.floats(0.01, 2), st.integers(2, 9))  # accuracy, sd, runs
+VALUES = ("top1", "top1_sd", "top1_plus_minus", "runs", "selection")
 
 
-def arm(top1=75.0, *, dataset="ImageNet", network="ResNet-50", base=None, own=None, **leaves):
-    result = {f"result.{name}": ReportedValue(leaves.get(name, NOT_REPORTED), decimals=2) for name in LEAVES}
+def arm(top1=75.0, *, dataset="ImageNet", network="ResNet-50", base=None, own=None, **values):
+    result = {f"result.{name}": ReportedValue(values.get(name, NOT_REPORTED), decimals=2) for name in VALUES}
     result["result.top1"] = ReportedValue(top1)
     return make_arm(result, ReportedValue(base) if base else None, dataset, network, own)
+
+
+def gap(winner, loser, by_drop=False):
+    return gap_of(winner, loser, by_drop)
 
 
 def stated(top1, sd, runs=3, **more):
@@ -29,11 +35,11 @@ def stated(top1, sd, runs=3, **more):
 
 @fixed
 @given(st.floats(0.01, 60), st.floats(1, 200) | st.just(math.inf))
-def test_students_t_is_scipys(t, df):
+def test_the_t_distribution_is_scipys(t, df):
     from scipy.stats import norm
-    from scipy.stats import t as student
+    from scipy.stats import t as t_distribution
 
-    law = norm if math.isinf(df) else student(df)
+    law = norm if math.isinf(df) else t_distribution(df)
     assert two_sided_p(t, df) == pytest.approx(2 * law.sf(t), rel=1e-9, abs=1e-300)
     assert quantile(0.95, df) == pytest.approx(law.ppf(0.975), rel=1e-9)
 
@@ -50,43 +56,40 @@ def test_welch_by_hand_for_table_4():
     from scipy.stats import ttest_ind_from_stats
 
     for a, b in (((77.64, 0.39), (76.67, 0.90)), ((84.0, 0.22), (83.31, 0.13))):
-        found = gap(stated(*a), stated(*b), by_drop=False).main
+        found = gap(stated(*a), stated(*b)).main
         assert found.p == pytest.approx(ttest_ind_from_stats(*a, 3, *b, 3, equal_var=False).pvalue, rel=1e-9)
-    wide = gap(stated(77.64, 0.39), stated(76.67, 0.90), by_drop=False).main
+    wide = gap(stated(77.64, 0.39), stated(76.67, 0.90)).main
     assert wide.high - wide.points == pytest.approx(1.91, abs=0.01)
 
 
 def test_a_single_run_takes_its_sd_from_the_prior_and_says_so():
-    found = gap(arm(75.24), arm(74.98), by_drop=False)
+    found = gap(arm(75.24), arm(74.98))
     assert found.sd_source == "prior" and found.position() == "within"
     assert found.main.high - found.main.points == pytest.approx(1.96 * math.sqrt(2) * 0.16, rel=1e-4)  # 0.44
-    assert gap(arm(75.24), stated(74.0, 0.1), by_drop=False).sd_source == "prior and stated"
-    three = gap(arm(runs=3), arm(74.0, runs=3), by_drop=False).main
+    assert gap(arm(75.24), stated(74.0, 0.1)).sd_source == "prior and stated"
+    three = gap(arm(runs=3), arm(74.0, runs=3)).main
     assert three.high - three.points == pytest.approx(1.96 * math.sqrt(2 / 3) * 0.16, rel=1e-4)
 
 
 def test_the_priors_are_those_four():
-    assert {" ".join(key): sd for key, sd in PRIORS.items()} == {
-        "imagenet resnet50": 0.16,
-        "cifar10 resnet56": 0.20,
-        "cifar100 vgg19": 0.19,
-        "imagenet resnet34": 0.17,
-    }
+    named = {" ".join(key): sd for key, sd in PRIORS.items()}
+    others = {"imagenet resnet34": 0.17, "cifar10 resnet56": 0.20, "cifar100 vgg19": 0.19}
+    assert named == {"imagenet resnet50": 0.16} | others
 
 
 def test_own_repeats_come_before_the_prior():
     own = {("imagenet", "resnet50"): 0.5}
-    found = gap(arm(own=own), arm(74.0, own=own), by_drop=False)
+    found = gap(arm(own=own), arm(74.0, own=own))
     assert found.sd_source == "own-repeats" and found.sd == 0.5
 
 
 def test_without_a_prior_the_noise_is_unknown_and_never_zero():
-    found = gap(arm(90.0, network="GoogLeNet"), arm(80.0, network="GoogLeNet"), by_drop=False)
+    found = gap(arm(90.0, network="GoogLeNet"), arm(80.0, network="GoogLeNet"))
     assert (found.points, found.readings, found.sd_source, found.position()) == (10.0, (), "unknown", "unknown")
 
 
 def test_a_printed_zero_is_rounding():
-    found = gap(stated(79.70, 0.0), stated(79.69, 0.0), by_drop=False)
+    found = gap(stated(79.70, 0.0), stated(79.69, 0.0))
     assert found.sd == pytest.approx(0.005) and found.position() == "within"
 
 
@@ -97,9 +100,9 @@ def test_at_least_three_runs_count_as_three_and_a_conflict_as_its_fewest():
 
 
 def test_an_unexplained_plus_minus_has_to_hold_in_every_reading():
-    clear = gap(stated(84.0, 0.22), stated(83.31, 0.13), by_drop=False)
+    clear = gap(stated(84.0, 0.22), stated(83.31, 0.13))
     assert clear.position() == "above" and [r.decisive for r in clear.asides] == [False, False]
-    unclear = gap(arm(84.0, top1_plus_minus=0.22, runs=3), arm(83.31, top1_plus_minus=0.13, runs=3), by_drop=False)
+    unclear = gap(arm(84.0, top1_plus_minus=0.22, runs=3), arm(83.31, top1_plus_minus=0.13, runs=3))
     assert unclear.position() == "within"  # as a standard error the sd would be 1.7 times as large
     assert {r.name for r in unclear.readings} == {"accuracy", "if +- is a standard error", "if +- is a population sd"}
 
@@ -108,27 +111,23 @@ def test_accuracy_and_drop():
     a, b = stated(76.0, 0.1, base=77.0), stated(75.0, 0.1, base=76.1)
     found = gap(a, b, by_drop=True)
     assert [(r.name, round(r.points, 3)) for r in found.readings] == [("accuracy", 1.0), ("drop", 0.1)]
-    assert found.position() == "within" and gap(a, b, by_drop=False).position() == "above"
+    assert found.position() == "within" and gap(a, b).position() == "above"
 
 
 @pytest.mark.parametrize(("runs", "sds"), [(3, 0.85), (5, 1.16), (10, 1.54), (None, 1.54)])
 def test_the_best_of_k_runs_is_inflated(runs, sds):
     leaves = {"selection": "best_of_runs"} | ({"runs": runs} if runs else {})
-    found = gap(arm(75.0, **leaves), arm(74.0), by_drop=False)
+    found = gap(arm(75.0, **leaves), arm(74.0))
     assert found.readings[-1].points == pytest.approx(1.0 - sds * 0.16)
-    assert len(gap(arm(74.0), arm(75.0, **leaves), by_drop=False).readings) == 1  # never to the loser's cost
+    assert len(gap(arm(74.0), arm(75.0, **leaves)).readings) == 1  # never to the loser's cost
 
 
 def test_the_best_epoch_on_the_test_split():
     best, last = {"selection": "best_epoch_on_test"}, {"selection": "last"}
-    assert gap(arm(75.0, **best), arm(74.5, **last), by_drop=False).position() == "within"
-    assert gap(arm(75.0, **best), arm(74.5, **best), by_drop=False).position() == "above"
-    assert [selection_of(word) for word in ("mean", "Last-Epoch", "Best Epoch", NOT_REPORTED)] == [
-        "last",
-        "last",
-        "best_epoch_on_test",
-        None,
-    ]
+    assert gap(arm(75.0, **best), arm(74.5, **last)).position() == "within"
+    assert gap(arm(75.0, **best), arm(74.5, **best)).position() == "above"
+    words = ("mean", "Last-Epoch", "Best Epoch", NOT_REPORTED)
+    assert [selection_of(word) for word in words] == ["last", "last", "best_epoch_on_test", None]
 
 
 def test_runs_needed_by_the_formula():
@@ -138,10 +137,7 @@ def test_runs_needed_by_the_formula():
 
 
 @fixed
-@given(
-    st.floats(60, 90), st.floats(60, 90), st.floats(0.01, 2), st.floats(0.01, 2), st.integers(2, 9), st.integers(2, 9)
-)
-def test_exchanging_the_sides_mirrors_the_interval(a, b, s, t, n, m):
-    there = gap(stated(a, s, n), stated(b, t, m), by_drop=False).main
-    back = gap(stated(b, t, m), stated(a, s, n), by_drop=False).main
+@given(sides, sides)
+def test_exchanging_the_sides_mirrors_the_interval(a, b):
+    there, back = (gap(stated(*x), stated(*y)).main for x, y in ((a, b), (b, a)))
     assert there.low == pytest.approx(-back.high) and there.p == pytest.approx(back.p)

@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.guards import must_end
 
-from prunemark.audit.document.comparison import loads
+from prunemark.audit.document.comparison import SCHEMA, loads
 from prunemark.audit.judgement.audit_claim import audit_comparison
 from prunemark.audit.report.content import as_json
 from prunemark.setups.errors import InputError
 
 quick = settings(deadline=None, max_examples=150, database=None)
-
 
 GOOD = """\
 schema: prunemark-comparison/1
@@ -64,13 +63,11 @@ words = st.sampled_from([
     "{min: .inf}",
 ])  # fmt: skip
 
-
 places = st.sampled_from([
     "schema: prunemark-comparison/1", "{winner: A, loser: B}", "winner: A", "method: a", "dataset: X", "{name: N}",
     "name: N", "speedup: 2.0", "{id: b}", "id: b", "epochs: 0", "epochs: 90", '"0:1e-2,30:1e-3"', "top1: 75.0",
     "top1_sd: 0.1", "runs: 5", "stage: pruning",
 ])  # fmt: skip
-
 
 extra = st.sampled_from([
     "", "kind: scratch, ", "kind: sparse_training, ", "kind: pruned_at_init, ", "kind: dense, ", "sparsity: 0.9, ",
@@ -81,7 +78,7 @@ extra = st.sampled_from([
 
 @quick
 @given(st.lists(st.tuples(places, words), max_size=4), extra, extra)
-def test_any_leaf_in_any_place(changes: list[tuple[str, str]], first: str, second: str) -> None:
+def test_any_value_in_any_place(changes: list[tuple[str, str]], first: str, second: str) -> None:
     text = GOOD.replace("A: {", "A: {" + first, 1).replace("B: {", "B: {" + second, 1)
     for place, word in changes:
         key, separator, _ = place.partition(": ")
@@ -89,33 +86,21 @@ def test_any_leaf_in_any_place(changes: list[tuple[str, str]], first: str, secon
     judged(text)
 
 
-trees = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["claim", "entries", "A", "B", "winner", "stages", "stage", "base", "result", "same_as", "lr"]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
+scalars = st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers()
+keys = st.sampled_from(["claim", "entries", "A", "B", "winner", "stages", "stage", "base", "result", "same_as", "lr"])
+any_yaml = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
     max_leaves=15,
 )
 
 
 @quick
-@given(trees, trees)
-def test_any_tree(claim: object, entries: object) -> None:
-    document = {"schema": "prunemark-comparison/1", "claim": claim, "entries": entries}
-    judged(yaml.safe_dump(document, allow_unicode=True))
-    whole = {
-        "schema": "prunemark-comparison/1",
-        "claim": {"winner": "A", "loser": "B"},
-        "entries": {"A": claim if isinstance(claim, dict) else {}, "B": entries},
-    }
-    judged(yaml.safe_dump(whole, allow_unicode=True))
+@given(any_yaml, any_yaml)
+def test_any_yaml(claim: object, entries: object) -> None:
+    whole = {"A": claim if isinstance(claim, dict) else {}, "B": entries}
+    for said, of in ((claim, entries), ({"winner": "A", "loser": "B"}, whole)):
+        judged(yaml.safe_dump({"schema": SCHEMA, "claim": said, "entries": of}, allow_unicode=True))
 
 
 @quick
@@ -164,7 +149,7 @@ def test_a_message_says_where(text: str | bytes, message: str) -> None:
         ('"0:1e-2,30:1e-3"', "warm", "cannot read the LR schedule 'warm'"),
     ],
 )
-def test_a_wrong_leaf_is_named(old: str, new: str, message: str) -> None:
+def test_a_wrong_value_is_named(old: str, new: str, message: str) -> None:
     assert message in changed(old, new)
 
 

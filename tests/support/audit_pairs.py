@@ -6,12 +6,10 @@ from typing import Any
 
 import yaml
 
-from prunemark.audit.document.comparison import loads
+from prunemark.audit.document.comparison import SCHEMA, loads
 from prunemark.audit.judgement.audit_claim import Audit, audit_comparison
 
 STEPS = "0:1e-2,30:1e-3,60:1e-4,75:1e-5"
-
-
 SCRATCH = "0:1e-1,30:1e-2,60:1e-3,90:1e-4,105:1e-5"
 
 
@@ -29,14 +27,11 @@ def entry(method: str, top1: float, **changes: Any) -> dict[str, Any]:
             {"stage": "retraining", "epochs": 90, "lr": STEPS},
         ],
         "recipe": {
-            "batch_size": 256,
-            "weight_decay": "1e-4",
-            "label_smoothing": 0,
-            "distillation": "none",
-            "augmentation": "standard",
+            "batch_size": 256, "weight_decay": "1e-4", "label_smoothing": 0,
+            "distillation": "none", "augmentation": "standard",
         },
         "result": {"top1": top1, "top1_sd": 0.1, "runs": 5, "selection": "last"},
-    }
+    }  # fmt: skip
     for path, value in changes.items():
         *parts, last = path.split("__")
         place = made
@@ -47,13 +42,8 @@ def entry(method: str, top1: float, **changes: Any) -> dict[str, Any]:
 
 
 def judge(a: dict[str, Any], b: dict[str, Any], cross: Any = None, **claim: Any) -> Audit:
-    document = {
-        "schema": "prunemark-comparison/1",
-        "claim": {"winner": "A", "loser": "B", **claim},
-        "entries": {"A": a, "B": b},
-    }
-    if cross:
-        document["cross"] = cross
+    claim = {"winner": "A", "loser": "B", **claim}
+    document = {"schema": SCHEMA, "claim": claim, "entries": {"A": a, "B": b}, "cross": cross or []}
     return audit_comparison(loads(yaml.safe_dump(document, sort_keys=False)))
 
 
@@ -65,15 +55,9 @@ def setups(found: Audit) -> str:
     return " ".join(f"{id}:{found.pair.assessment.setups[id]}" for id in ("S1", "S2", "S3.1", "S3.2", "S4.1", "S4.2"))
 
 
-RETRAINING_OF_A: dict[str, str | None] = dict.fromkeys(
-    ("retraining_epochs", "retraining_lr", "total_epochs", "total_flops"), "A"
-)
-
-
-LESS_OF_A: dict[str, str | None] = dict.fromkeys(("retraining_epochs", "retraining_lr", "total_epochs"), "B")
-
-
+_LONGER = ("retraining_epochs", "retraining_lr", "total_epochs")
+RETRAINING_OF_A: dict[str, str | None] = dict.fromkeys((*_LONGER, "total_flops"), "A")
+LESS_OF_A: dict[str, str | None] = dict.fromkeys(_LONGER, "B")
 PRUNING_OF_A: dict[str, str | None] = dict.fromkeys(("pruning_epochs", "total_epochs", "total_flops"), "A")
-
 
 GREG, L1 = entry("GReg-2", 76.0), entry("L1-norm", 75.0)
