@@ -1,1 +1,1 @@
-"""The referee: descriptions of pipelines to the setups that hold and a verdict."""
+"""Published comparisons, audited: what two pipelines share, which setups hold, and the verdict on the claim."""

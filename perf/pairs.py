@@ -1,4 +1,4 @@
-"""What auditing every pair of published comparisons costs, beside reading the rows that they are made of.
+"""What auditing every pair of published comparisons costs, next to reading the rows that they are made of.
 
 Both are this process's processor time. Their ratio is what can be compared between machines.
 """

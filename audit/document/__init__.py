@@ -1,1 +1,1 @@
-"""Reading a comparison document."""
+"""A comparison document: how it is read, and its JSON Schema."""

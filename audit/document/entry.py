@@ -119,7 +119,7 @@ def read_entry(name: str, nodes: EntryNodes) -> Entry:
     reported = {value: _read(nodes, name, value, convert) for value, convert in REPORTED_VALUES.items()}
     listed = [_stage(nodes, name, role, key, contradictions) for role, key in nodes.stages(name)]
     stages = joined_by_role(listed, kind, name, nodes.find(name, ("stages",)).root)
-    of_stages = {f"{role}.{leaf}": getattr(stage, leaf) for role, stage in stages.items() for leaf in ("epochs", "lr")}
+    of_stages = {f"{role}.{what}": getattr(stage, what) for role, stage in stages.items() for what in ("epochs", "lr")}
     source = node.entries.get("source")
     return Entry(
         name=name,

@@ -51,7 +51,7 @@ def _of_factor(pair: AssessedPair, name: str) -> Confounder | None:
 
 
 def _structural(pair: AssessedPair, name: str) -> bool:
-    """A stage that one side cannot have is no confounder: such pairs are compared over whole pipelines."""
+    """A stage that one side cannot have does not confound: such pairs are compared over whole pipelines."""
     if not pair.whole_pipelines or name not in ("retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr"):
         return name == "pruning_lr" and any(isinstance(p.pruning.lr, NotApplicable) for p in (pair.left, pair.right))
     stage = name.partition("_")[0]

@@ -1,4 +1,4 @@
-"""Student's t without scipy, which alone would take most of the time that one document may take.
+"""The t distribution without scipy, whose import would take most of the time that one document may take.
 
 The distribution by the continued fraction of the incomplete beta function (Lentz's method; DLMF 8.17.22),
 the quantile by Newton's steps on it. The tests compare both with scipy.

@@ -126,7 +126,7 @@ def completeness(rows: Sequence[TableEntry]) -> list[Completeness]:
 
 
 def _discloses(row: TableEntry, name: str) -> bool:
-    """Whether a field is stated, or does not apply; a default in published code is no disclosure of what was run."""
+    """Whether a field is stated, or does not apply; a default in published code does not disclose what was run."""
     names = {"base.id": ("base.id", "base.source"), "speedup": ("speedup", "sparsity", "params_kept")}.get(
         name, (name,)
     )

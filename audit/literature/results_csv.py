@@ -18,7 +18,7 @@ from prunemark.audit.document.same_as import EntryNodes
 from prunemark.audit.document.yaml_nodes import decoded, node_of
 from prunemark.setups.errors import InputError
 
-Row = Mapping[str, str]
+CsvRow = Mapping[str, str]
 NEEDED = ("method", "dataset", "network")
 MAX_ROWS = 20_000
 _LEADING = re.compile(r"(\d+(?:\.\d+)?)", re.ASCII)
@@ -30,7 +30,7 @@ class TableEntry:
     """An entry and the row it comes from."""
 
     id: str
-    row: Row
+    row: CsvRow
     entry: Entry
 
 
@@ -39,7 +39,7 @@ def read_table(data: bytes, name: str) -> list[TableEntry]:
     return [_entry(row, line, name) for line, row in read_rows(data, name)]
 
 
-def read_rows(data: bytes, name: str) -> Iterator[tuple[int, Row]]:
+def read_rows(data: bytes, name: str) -> Iterator[tuple[int, CsvRow]]:
     """(line, row) of a CSV with the columns it needs. Raises InputError for anything else."""
     text = decoded(data, name)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
@@ -61,19 +61,19 @@ def read_rows(data: bytes, name: str) -> Iterator[tuple[int, Row]]:
         raise InputError(f"{name}:{reader.line_num}: not a CSV: {problem}") from None
 
 
-def _entry(row: Row, line: int, name: str) -> TableEntry:
+def _entry(row: CsvRow, line: int, name: str) -> TableEntry:
     id = cell(row, "row_id") or f"line {line}"
     node = node_of(document(row), f"{name}:{line}")
     return TableEntry(id, row, read_entry(id, EntryNodes({id: node})))
 
 
-def cell(row: Row, column: str) -> str | None:
+def cell(row: CsvRow, column: str) -> str | None:
     """The text of a cell; None where nothing is reported."""
     text = (row.get(column) or "").strip()
     return None if text.lower() in ("", "nan", "none reported") else text
 
 
-def document(row: Row) -> dict[str, Any]:
+def document(row: CsvRow) -> dict[str, Any]:
     """The row as an entry of a comparison document (which `--template --from-row` prints)."""
     kind = _kind(row)
     found: dict[str, Any] = {
@@ -123,20 +123,20 @@ def _without_silence(value: Any) -> Any:
     return [_without_silence(item) for item in value] if isinstance(value, list) else value
 
 
-def _kind(row: Row) -> str:
+def _kind(row: CsvRow) -> str:
     if cell(row, "kind") == "scratch":
         return "scratch"
     timing = cell(row, "timing") or ""
     return "sparse_training" if timing == "sparse training from scratch" else (cell(row, "kind") or "pruned")
 
 
-def _source(row: Row) -> dict[str, Any]:
+def _source(row: CsvRow) -> dict[str, Any]:
     via = cell(row, "cited_via")
     quoted = via is not None and via not in ("own", "third party rerun")
     return {"paper": cell(row, "source_key"), "locator": cell(row, "locator"), "quoted": quoted}
 
 
-def _sparsity(row: Row) -> str | None:
+def _sparsity(row: CsvRow) -> str | None:
     """For single weights only: the ratio of pruned filters is another quantity under the same name."""
     ratio = cell(row, "sparsity_pct")
     return f"{ratio}%" if ratio and cell(row, "granularity") == "weight" else None
@@ -150,16 +150,16 @@ def _kept(reduction: str | None) -> str | None:
     return f"{kept / 100:.6g}" if 0 < kept < 100 else None
 
 
-def _convention(row: Row) -> str | None:
+def _convention(row: CsvRow) -> str | None:
     """In this table the columns of costs hold MACs, whatever the source prints."""
     return "MACs" if cell(row, "flops_convention") else None
 
 
-def _base(row: Row) -> dict[str, Any]:
+def _base(row: CsvRow) -> dict[str, Any]:
     source, top1 = cell(row, "base_source"), cell(row, "base_top1")
     if "n/a" in (source, top1):
         return {"id": "n/a", "source": "n/a", "top1": "n/a"}
-    if cell(row, "base_role") == "reference_only":  # an accuracy beside the result, not of what was pruned
+    if cell(row, "base_role") == "reference_only":  # an accuracy printed next to the result, not of what was pruned
         return {}
     if source and source != "torchvision":  # 'own' is one thing only within one source
         parts = (cell(row, "source_key"), _epochs_before(row), cell(row, "base_top1"))
@@ -167,12 +167,12 @@ def _base(row: Row) -> dict[str, Any]:
     return {"source": source, "top1": top1}
 
 
-def _epochs_before(row: Row) -> str | None:
+def _epochs_before(row: CsvRow) -> str | None:
     epochs = cell(row, "pretrain_epochs")
     return f"{float(epochs):g} epochs" if epochs and _LEADING.fullmatch(epochs) else None
 
 
-def _stages(row: Row, kind: str) -> list[dict[str, Any]]:
+def _stages(row: CsvRow, kind: str) -> list[dict[str, Any]]:
     total = _count(cell(row, "total_epochs"))
     if kind in ("scratch", "sparse_training"):
         own = _count(cell(row, "ft_epochs"))
@@ -204,7 +204,7 @@ def _pruning(text: str | None) -> Any:
     return _count(text)
 
 
-def _lr(row: Row) -> Any:
+def _lr(row: CsvRow) -> Any:
     """The schedule where kind, start and milestones are there; a milestone's factor follows from the last LR."""
     kind, initial = cell(row, "ft_lr_kind"), cell(row, "ft_lr_initial")
     if kind == "n/a":
@@ -228,7 +228,7 @@ def _lr(row: Row) -> Any:
     return {"value": lr, "evidence": "code_default"} if default else lr
 
 
-def _weight_decay(row: Row) -> str | None:
+def _weight_decay(row: CsvRow) -> str | None:
     text = cell(row, "weight_decay")
     match = re.match(r"[\d.eE+-]+(?=\s|$)", text or "", re.ASCII)
     return match.group(0) if match else None

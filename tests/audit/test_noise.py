@@ -116,10 +116,10 @@ def test_accuracy_and_drop():
 
 @pytest.mark.parametrize(("runs", "sds"), [(3, 0.85), (5, 1.16), (10, 1.54), (None, 1.54)])
 def test_the_best_of_k_runs_is_inflated(runs, sds):
-    leaves = {"selection": "best_of_runs"} | ({"runs": runs} if runs else {})
-    found = gap(arm(75.0, **leaves), arm(74.0))
+    values = {"selection": "best_of_runs"} | ({"runs": runs} if runs else {})
+    found = gap(arm(75.0, **values), arm(74.0))
     assert found.readings[-1].points == pytest.approx(1.0 - sds * 0.16)
-    assert len(gap(arm(74.0), arm(75.0, **leaves)).readings) == 1  # never to the loser's cost
+    assert len(gap(arm(74.0), arm(75.0, **values)).readings) == 1  # never to the loser's cost
 
 
 def test_the_best_epoch_on_the_test_split():
