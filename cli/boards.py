@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from prunemark.benchmark.run.home import Home
     from prunemark.leaderboard.standings.board import Board
     from prunemark.leaderboard.standings.release import Release
@@ -97,18 +100,44 @@ def write_site(
     )  # fmt: skip
 
 
-def print_standings(records: Path, track: str, setup: str, levels: list[str], format: str) -> None:
+def standings(records: Path, track: str, setup: str, levels: list[str]) -> Board:
     """The ranked tables of a folder of records."""
-    from prunemark.cli import options
-    from prunemark.leaderboard.formats import tables
     from prunemark.leaderboard.standings import board
     from prunemark.records import load
 
-    found = board.make_board(load.read_records(records, track), track=track, setup=setup, levels=levels)
+    return board.make_board(load.read_records(records, track), track=track, setup=setup, levels=levels)
+
+
+def print_standings(records: Path, track: str, setup: str, levels: list[str], format: str) -> None:
+    """The same, printed."""
+    from prunemark.cli import options
+    from prunemark.leaderboard.formats import tables
+
+    found = standings(records, track, setup, levels)
     if format == "table":
         tables.print_board(found, options.console())
     else:
         sys.stdout.write(tables.render(found, format))
+
+
+def as_text(board: Board, width: int) -> str:
+    """The tables as a terminal of so many columns shows them."""
+    from rich.console import Console
+
+    from prunemark.leaderboard.formats import tables
+
+    into = io.StringIO()
+    tables.print_board(board, Console(file=into, width=width, highlight=False))
+    return "\n".join(line.rstrip() for line in into.getvalue().splitlines()) + "\n"
+
+
+def frame(board: Board) -> pd.DataFrame:
+    """The rows of all tables, with real numbers; None where there is no number."""
+    import pandas as pd
+
+    from prunemark.leaderboard.formats.plain import plain_rows
+
+    return pd.DataFrame(plain_rows(board.tables)).drop(columns="scope", errors="ignore")
 
 
 def write_page(home: Home) -> None:

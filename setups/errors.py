@@ -40,11 +40,11 @@ def lacking(extra: str) -> list[str]:
     return [name for name in EXTRAS[extra] if not _installed(name)]
 
 
-def not_installed(problem: ModuleNotFoundError) -> InputError | None:
+def not_installed(problem: ModuleNotFoundError, what: str = "this") -> InputError | None:
     """The same of an import that failed; None where no extra has the module."""
     module = (problem.name or "").split(".")[0]
     extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
-    return _install(extra, "this", [module]) if extra else None
+    return _install(extra, what, [module]) if extra else None
 
 
 def _installed(module: str) -> bool:

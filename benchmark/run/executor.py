@@ -10,8 +10,10 @@ import contextlib
 import importlib
 import multiprocessing
 import os
+import sys
 import traceback
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -106,7 +108,8 @@ class LocalProcesses:
                 waiting.remove(job)
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(target=_work, args=(job, theirs), name=job.id)
-                process.start()
+                with _no_main_module():
+                    process.start()
                 theirs.close()
                 self._running.append(_Running(job, process, ours))
                 listen(Event(job, "started"))
@@ -175,6 +178,21 @@ def _fork_server() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Inside, a process that starts is not told what this one's main module is, so that it does not run it again.
+
+    A job is a call by name and needs nothing of it; a script that submits without `if __name__ == "__main__"` would
+    submit in every process.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _work(job: Job, pipe: Connection) -> None:

@@ -32,7 +32,7 @@ def lineage(path: Path, class_name: str, seen: frozenset[tuple[Path, str]] = fro
 
 def _imported(tree: ast.Module, folder: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
     """Of each name that is imported: the file it comes from, and its name there."""
-    for node in tree.body:
+    for node in ast.walk(tree):  # `prunemark` itself names what it has for type checkers, below an `if`
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             beside = folder / f"{node.module}.py"
             with contextlib.suppress(InputError):

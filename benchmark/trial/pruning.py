@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.images.data import Images, load_split, pick_device, tensor_dict
 from prunemark.benchmark.metering.meter import Grant, Meter
 from prunemark.benchmark.metering.watch import Watch, watching
-from prunemark.benchmark.method import Decision, Target
+from prunemark.benchmark.method import Decision, PruningMethod, Target
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox.barriers import confine, harness_hidden
@@ -57,7 +59,11 @@ def prune(trial: Trial, given: dict[str, int] | None, out: Path, train_first: bo
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, out / GIVEN, "train", device, workers=0)  # no process may be started here
     weights = load_file(out / GIVEN / WEIGHTS)
-    model, decision, stage = _run_method(trial, weights, data, given, train_first=train_first)
+    source = trial.competitor.source
+    assert source is not None
+    model, decision, stage = run_method(
+        trial, weights, data, given, lambda: load_class(source)(**_settings(trial, given)), train_first=train_first
+    )
     if trial.budget.pruning_exact and stage.epochs == 0 and not train_first:  # a one-shot method
         (out / UNTRAINED).touch()
         return
@@ -67,11 +73,22 @@ def prune(trial: Trial, given: dict[str, int] | None, out: Path, train_first: bo
     _write_pruned(out, tensor_dict(model.state_dict()), decision, stage)
 
 
-def _run_method(
-    trial: Trial, weights: dict[str, torch.Tensor], data: Images, given: dict[str, int] | None, *, train_first: bool
+def run_method(
+    trial: Trial,
+    weights: dict[str, torch.Tensor],
+    data: Images,
+    given: dict[str, int] | None,
+    make: Callable[[], PruningMethod],
+    *,
+    train_first: bool = False,
+    hidden: bool = True,
 ) -> tuple[nn.Module, Decision, MeteredStage]:
-    competitor, track = trial.competitor, trial.track
-    assert competitor.source is not None
+    """Calls `prune` of the method that `make` makes, metered. While `hidden`, it cannot import the harness.
+
+    Returns the model with the weights that were left in it, what was decided, and what was metered. Raises what the
+    method raises, BudgetExceeded, and TypeError for what is not a decision.
+    """
+    track = trial.track
     model = build_network(track.network, data.shape, 0)
     model.load_state_dict(weights)
     meter = Meter(cost.count(model, data.shape).macs, grant_of(trial, len(data)))
@@ -82,9 +99,8 @@ def _run_method(
             model = model.to(data.device)
             if train_first:
                 context.train_dense(model)
-        with harness_hidden():
-            method = load_class(competitor.source)(**_settings(trial, given))
-            decision = method.prune(model.eval(), context.view())
+        with harness_hidden() if hidden else contextlib.nullcontext():
+            decision = make().prune(model.eval(), context.view())
     if meter.overdrawn or not trial.budget.pruning_exact or meter.lr:  # else it is run again, with training first
         meter.settle()
     if not isinstance(decision, Decision):

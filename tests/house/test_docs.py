@@ -7,8 +7,8 @@ fenced block of another kind fails the test, and so does a command of an unknown
 
 `prunemark` runs in this process, on the released tracks with trainings cut to two epochs and, unless the command names
 levels, at the first level only, with two seeds; whole experiments are planned (`--dry-run`), and run by a slow test;
-`make` runs as `make -n`. `prunemark doctor` does not import the libraries anew, which
-takes longer than all the rest: test_doctor.py is about that.
+`make` runs as `make -n`, and `python name.py` in this process too. `prunemark doctor` does not import the libraries
+anew, which takes longer than all the rest: test_doctor.py is about that.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ import importlib
 import itertools
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -109,6 +110,13 @@ def run_make(arguments, patch):
     return done.returncode
 
 
+def run_python(arguments, patch):
+    """A script, with the shortened tracks of this process."""
+    (name,) = arguments[1:]
+    runpy.run_path(name, run_name="__main__")
+    return 0
+
+
 def run_activation(arguments, patch):
     """`. .venv/bin/activate`: right as long as the Makefile makes the environment there."""
     assert arguments == [".", ".venv/bin/activate"]
@@ -144,7 +152,7 @@ def unknown_kind(arguments, patch):
     pytest.fail(f"a command of a kind that no test executes: {shlex.join(arguments)}")
 
 
-KINDS = {"prunemark": run_prunemark, "make": run_make, "git": run_git, ".": run_activation}
+KINDS = {"prunemark": run_prunemark, "make": run_make, "git": run_git, "python": run_python, ".": run_activation}
 TRACK_NAMES = {name for t in released_tracks().values() for name in (t.name, t.id)}
 
 

@@ -1,0 +1,1 @@
+"""The verbs for Python: what `prunemark.submit`, `.results`, `.leaderboard`, `.audit` and `.debug` are."""

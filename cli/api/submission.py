@@ -1,0 +1,99 @@
+"""`prunemark.submit`: a method and its controls run under one budget, from a script or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from prunemark.benchmark.method import PruningMethod
+    from prunemark.records.record import Record
+
+WIDTH = 160  # columns of the text
+
+
+@dataclass(frozen=True, repr=False)
+class Submission:
+    """What was run. `records` has one record a trial, of the controls and of failed trials too.
+
+    `table` are the rows of the leaderboard for this track, setup and levels in the home: units are in the names of its
+    columns. `text` is the same as `prunemark submit` prints it.
+    """
+
+    records: tuple[Record, ...]
+    table: pd.DataFrame
+    text: str
+    home: Path
+    written: Path | None = field(default=None)
+    """The file that was written for a class of a notebook or script."""
+
+    @property
+    def failed(self) -> tuple[Record, ...]:
+        """The records of trials that ended without a result; each says why in `outcome.failure`."""
+        return tuple(record for record in self.records if record.outcome.status != "ok")
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def submit(
+    method: type[PruningMethod] | str,
+    track: str,
+    setup: str = "S3.2",
+    *,
+    seeds: int | Sequence[int] = 5,
+    levels: Sequence[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    home: Path | str | None = None,
+    workers: int | None = None,
+    device: str = "cpu",
+    pruning_seconds: float | None = None,
+    prune_at: int | None = None,
+    data: Path | str | None = None,
+    tracking_uri: str | None = None,
+) -> Submission:
+    """Runs a method and its controls under exactly the same budget, and ranks it. As `prunemark submit` does.
+
+    `method` is a class, or a text as on the command line: `path/to/file.py:Class`, `package.module:Class`, or a name
+    from `prunemark methods`. The class runs in other processes: they get its file. For a class of a notebook or of the
+    script that is running, a file with the class is written into `home`, and this is said.
+
+    `seeds` is how many, or which; `levels` are names such as "90%" [all of the track]; `settings` the method's own;
+    `home` the folder of results [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core].
+    What has run already is not run again.
+
+    Raises InputError when something is wrong in what was given, WorkFailed when the work could not be done. A trial
+    that fails is no error: it is among the records.
+    """
+    from rich.console import Console
+
+    from prunemark.setups.errors import need
+
+    need("run", "prunemark.submit")
+    from prunemark.benchmark.run.executor import LocalProcesses
+    from prunemark.benchmark.run.home import home_at, open_home
+    from prunemark.cli import boards, requests
+    from prunemark.cli.api.class_files import spec_of
+    from prunemark.cli.options import use_data
+
+    console = Console(stderr=True, highlight=False)
+    use_data(Path(data) if data else None)
+    words = str(seeds) if isinstance(seeds, int | str) else "".join(f"{seed}," for seed in seeds)
+    request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at)
+    place = home_at(Path(home) if home else None)
+    spec, written = spec_of(method, place.root / "submitted")
+    if written:
+        console.print(f"{method.__name__} is submitted from a file of its own: {written}", soft_wrap=True)  # type: ignore[union-attr]
+    open_home(place)
+    executor = LocalProcesses(requests.worker_count(workers, device))
+    given = {name: str(value) for name, value in (settings or {}).items()}
+    submission, trials = requests.plan(spec, given, request, place, executor)
+    records = requests.run(request, submission, trials, place, executor, tracking_uri, console)
+    boards.write_page(place)
+    names = [level.name for level in request.levels]
+    found = boards.standings(place.records, request.track.id, request.setup.id, names)
+    return Submission(tuple(records), boards.frame(found), boards.as_text(found, WIDTH), place.root, written)
