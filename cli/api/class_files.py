@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FunctionType
 
-from prunemark.benchmark.trial.store import write_atomically
 from prunemark.records.card import shipped_methods
+from prunemark.records.writer import write_atomically
 from prunemark.setups.errors import InputError
 
 FUTURE = "from __future__ import annotations"
