@@ -17,24 +17,26 @@ UNDECIDED = 4
 def verify(
     path: Annotated[Path, typer.Argument(help="a record's JSON file, a pack, or the folder of a board")],
     against: Annotated[Path | None, typer.Option(help="the board's folder as it was: examine what is new")] = None,
-    rerun: Annotated[int, typer.Option(help="how many of the new trials to run again")] = 0,
-    salt: Annotated[str, typer.Option(help="any text: it decides, with the new records, which are run again")] = "",
+    rerun: Annotated[int, typer.Option(help="how many of the new trials, or of the board's, to run again")] = 0,
+    salt: Annotated[str, typer.Option(help="any text: it decides, with the records, which are run again")] = "",
     data: DataOption = None,
     format: Format = "table",
 ) -> None:
     """Check that results are whole and have the content their names promise: one record, a pack, or a whole board."""
-    from prunemark.contributions.examine import examine
+    from prunemark.contributions.examine import examine, run_board_again
     from prunemark.records.folders import board_folder
     from prunemark.records.pack import PACKED
 
     use_data(data)
-    if (rerun or salt) and not against:
-        raise InputError("--rerun and --salt are about new trials: say with --against what was there before")
+    if (rerun or salt) and not path.is_dir():
+        raise InputError("--rerun and --salt are about the trials of a board: give its folder")
     if against:
         if examine(path, against, rerun, salt, typer.echo):
             raise typer.Exit(UNDECIDED)
     elif path.is_dir():
         _verify_board(board_folder(path), format)
+        if rerun and run_board_again(path, rerun, salt, typer.echo):
+            raise typer.Exit(UNDECIDED)
     elif not path.is_file():
         raise InputError(f"no file {str(path)!r}. Records lie in the folder `records` of --home")
     elif path.name.endswith(PACKED):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from prunemark.benchmark.images.sources import INSTALLED, VARIABLE
 from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.method_files import read_source
@@ -15,6 +17,7 @@ from prunemark.contributions.rerun import Code, run_again
 from prunemark.contributions.review import label, review
 from prunemark.records.card import shipped_methods
 from prunemark.records.folders import board_folder
+from prunemark.records.record import Record
 from prunemark.records.source import MethodFiles
 from prunemark.setups.errors import InputError, RuleBroken
 
@@ -33,15 +36,13 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> int:
             raise InputError(
                 f"no folder {str(given)!r}. Give two folders of a board, such as leaderboard in two clones"
             )
-    if reruns < 0:
-        raise InputError(f"--rerun is a number of trials; given {reruns}")
+    _check_number(reruns)
     grown = additions(folder, base)
     broken = list(grown.broken)
     held, new = held_by(base), added_to(folder, grown.added, broken)
     again = {record.record_sha256 for record in new.records} & recorded_names(base)
     broken += [f"record {sha256[:12]} is there already, in another pack" for sha256 in sorted(again)]
-    shipped = {name: read_source(locate(name)[1]) for name in shipped_methods()}
-    names = {name: files.source_sha256 for name, files in shipped.items()}
+    names = {name: files.source_sha256 for name, files in _shipped().items()}
     findings = review(new, held, names) if not broken else []
     for text in [*broken, *(f"{finding.state}: {finding.text}" for finding in findings)]:
         say(_plain(text))
@@ -52,8 +53,40 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> int:
     _say_whose(new, say)
     undecided = len(findings)
     if reruns and new.records:
-        undecided += _run_again(new, held, shipped, reruns, salt, say)
+        left, beyond = _run_again(new, held, accused(new.records, held.records), reruns, salt, say)
+        if beyond:
+            why = sorted({f"{r.outcome.status} on {r.observed.device} under {r.outcome.setup}" for r in beyond})
+            say(_plain(f"undecided: {len(beyond)} new trials cannot be run again here ({'; '.join(why)})"))
+        undecided += left + len(beyond)
     return undecided
+
+
+def run_board_again(folder: Path, reruns: int, salt: str, say: Say) -> int:
+    """Runs `reruns` trials of a board again: of those that count, can be repeated, and have their images at hand.
+
+    Returns how many are left undecided. Raises RuleBroken when one differs, InputError when there is none to run.
+    """
+    _check_number(reruns)
+    held = held_by(board_folder(folder))
+    here = tuple(record for record in held.records if _has_images(record))
+    if not here:
+        raise InputError(f"{folder} has no trial whose images are at hand. Name their folder with --data")
+    return _run_again(Contribution(here, held.sources, held.decisions), held, (), reruns, salt, say)[0]
+
+
+def _check_number(reruns: int) -> None:
+    if reruns < 0:
+        raise InputError(f"--rerun is a number of trials; given {reruns}")
+
+
+def _has_images(record: Record) -> bool:
+    """Whether the images of a record's track are installed, or lie where --data says."""
+    dataset = str(record.outcome.track_terms["dataset"])
+    return dataset in INSTALLED or bool(os.environ.get(VARIABLE))
+
+
+def _shipped() -> dict[str, MethodFiles]:
+    return {name: read_source(locate(name)[1]) for name in shipped_methods()}
 
 
 def _say_whose(new: Contribution, say: Say) -> None:
@@ -67,23 +100,22 @@ def _say_whose(new: Contribution, say: Say) -> None:
 
 
 def _run_again(
-    new: Contribution, held: Contribution, shipped: Mapping[str, MethodFiles], reruns: int, salt: str, say: Say
-) -> int:
-    """How many re-runs were left undecided. Raises RuleBroken when one differs."""
-    everything = Contribution((*new.records, *held.records), {}, {**held.decisions, **new.decisions})
+    new: Contribution, held: Contribution, suspects: Sequence[Record], reruns: int, salt: str, say: Say
+) -> tuple[int, tuple[Record, ...]]:
+    """How many re-runs were left undecided, and which of `new` nobody can draw. Raises RuleBroken when one differs."""
+    shipped = _shipped()
+    known = {record.record_sha256: record for record in (*new.records, *held.records)}
+    everything = Contribution(tuple(known.values()), {}, {**held.decisions, **new.decisions})
     sources = {**{files.source_sha256: files for files in shipped.values()}, **held.sources, **new.sources}
     code = Code(sources, {name: files.class_name for name, files in shipped.items()})
-    found = draw(new.records, everything.records, reruns, salt, accused(new.records, held.records))
-    if found.beyond:
-        why = sorted({f"{r.outcome.status} on {r.observed.device} under {r.outcome.setup}" for r in found.beyond})
-        say(_plain(f"undecided: {len(found.beyond)} new trials cannot be run again here ({'; '.join(why)})"))
+    found = draw(new.records, everything.records, reruns, salt, suspects)
     done = [run_again(record, everything, code, LocalProcesses(1)) for record in found.drawn]
     for again in done:
         say(_plain(f"run again: {label(again.record)}: {again.state}: {again.words}"))
     if differing := [again for again in done if again.state == "differs"]:
         first = differing[0]
         raise RuleBroken(_plain(f"record {label(first.record)} was not obtained again: {first.words}"))
-    return len(found.beyond) + sum(again.state == "undecided" for again in done)
+    return sum(again.state == "undecided" for again in done), found.beyond
 
 
 def _plain(text: str) -> str:

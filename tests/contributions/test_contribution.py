@@ -184,6 +184,11 @@ def test_what_was_contributed_is_sound_and_is_obtained_again(command, place):
     assert code == 0 and "0 new records" in printed and "run again" not in printed
 
 
+def test_trials_of_a_whole_board_are_run_again(command, place):
+    code, printed = command("verify", place / "board", "--rerun", 2)
+    assert code == 0 and printed.count("run again: ") == printed.count("same bits, outcome ") == 2
+
+
 @pytest.mark.slow
 def test_every_trial_of_a_submission_is_obtained_again(command, place):
     """The controls too, which have the layer ratios of the method that they ran beside."""
@@ -290,7 +295,7 @@ def test_what_was_there_may_not_go(command, place, board):
         (("nowhere", "--against", "."), "no folder 'nowhere'"),
         ((".", "--against", "nowhere"), "no folder 'nowhere'"),
         ((".", "--against", ".", "--rerun", "-1"), "--rerun is a number of trials; given -1"),
-        ((".", "--rerun", "1"), "say with --against what was there before"),
+        (("nowhere", "--rerun", "1"), "are about the trials of a board: give its folder"),
     ],
 )
 def test_what_is_no_board_is_wrong_input(command, words, said):
