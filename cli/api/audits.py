@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prunemark.audit.document.comparison import Comparison
-    from prunemark.audit.judgement.audit import Audit
+    from prunemark.audit.judgement.audit_claim import Audit
 
 WIDTH = 140  # columns of the text
 
@@ -50,7 +50,7 @@ class AuditResult:
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data, as `prunemark audit --format json` has it."""
-        from prunemark.audit.report.view import as_dict
+        from prunemark.audit.report.content import as_dict
 
         return as_dict(self.details)
 
@@ -64,9 +64,9 @@ def audit(document: Mapping[str, Any] | Path | str) -> AuditResult:
     A text of one line is a path. `prunemark audit --template` writes a document to fill in, and `--schema` its schema.
     Raises InputError, with the place, for what is wrong in the document.
     """
-    from prunemark.audit.judgement.audit import audit as judge
+    from prunemark.audit.judgement.audit_claim import audit_comparison
 
-    return AuditResult(judge(_read(document)))
+    return AuditResult(audit_comparison(_read(document)))
 
 
 def _read(document: Mapping[str, Any] | Path | str) -> Comparison:
