@@ -1,13 +1,13 @@
 """A result on its way to a board, with real trials: what is written, what is examined, and what tampering meets."""
 
 import dataclasses
-import importlib.util
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.quick_cli import quick_track
 
 from prunemark.cli import app, requests
 from prunemark.records.decision import read_decisions, write_decisions
@@ -19,7 +19,6 @@ from prunemark.records.record import dump, load
 from prunemark.records.source import MethodFiles, read_methods, write_method
 from prunemark.setups.track_files import released_tracks
 
-HERE = Path(__file__).parents[1]
 METHOD = """from prunemark.benchmark.method import FilterCriterion, setting
 
 
@@ -32,13 +31,6 @@ class Tiny(FilterCriterion):
     def score(self, layer, context):
         return layer.weight.flatten(1).abs().pow(self.power).sum(dim=1)
 """
-
-
-def quick_track():
-    spec = importlib.util.spec_from_file_location("quick_cli", HERE / "support" / "quick_cli.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.quick_track()
 
 
 @pytest.fixture(scope="module", autouse=True)
