@@ -39,9 +39,9 @@ def cross_validate(
     if dry_run:
         plans.print_plan(trials, place, format, console())
         return
-    records = requests.run(request, trials[0].competitor, trials, place, executor, tracking_uri, console(stderr=True))
+    records = requests.run(request, trials[0].entrant, trials, place, executor, tracking_uri, console(stderr=True))
     requests.stop_if_failed(records, place.records)
-    pairs = {trial.competitor.name: trial for trial in trials}
+    pairs = {trial.entrant.name: trial for trial in trials}
     names = tuple(name.partition(" + FT(")[0] for name in pairs)
     methods = (names[0], names[-1])
     recipes = {m: f"{(r := pairs[f'{m} + FT({m})'].recipe).epochs} epochs, {r.lr}" for m in methods}

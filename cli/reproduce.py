@@ -46,7 +46,7 @@ def reproduce(
         plans.print_plan(trials, place, format, console())
         return
     request = Request(found, find_setup("SX-A"), (), requests.read_seeds(seeds), device)
-    records = requests.run(request, trials[0].competitor, trials, place, executor, tracking_uri, console(stderr=True))
+    records = requests.run(request, trials[0].entrant, trials, place, executor, tracking_uri, console(stderr=True))
     requests.stop_if_failed(records, place.records)
     text = reproduction_markdown(reproduced(grid, records))
     sys.stdout.write(text)

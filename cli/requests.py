@@ -95,7 +95,7 @@ def plan(
     method: str, settings: dict[str, str], request: Request, home: Home, executor: Executor
 ) -> tuple[Entrant, tuple[Trial, ...]]:
     """The submission and all trials, its own and its controls'."""
-    submission, controls = submit.competitors(method, settings, request, home, executor)
+    submission, controls = submit.entrants(method, settings, request, home, executor)
     return submission, make_trials(request, submission, controls)
 
 

@@ -81,7 +81,7 @@ def contribution_of(records: Mapping[Trial, Record], store: Store) -> Contributi
 
     Raises WorkFailed when a method's file has changed since, InputError when it cannot be carried.
     """
-    sources = {source.sha256: source for trial in records if (source := trial.competitor.source)}
+    sources = {source.sha256: source for trial in records if (source := trial.entrant.source)}
     decisions = {
         record.record_sha256: decided
         for trial, record in records.items()

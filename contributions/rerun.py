@@ -102,16 +102,16 @@ def _trial_of(
     track, setup = find_track(o.track), find_setup(o.setup)
     level = DENSE_LEVEL if o.level == DENSE_LEVEL.name else track.level(o.level)
     other = submission_of(record, everything) if is_matched(record) else None
-    competitor, side = (
-        _competitor(r, code, folder / part, home, executor) if r else None
+    entrant, side = (
+        _entrant(r, code, folder / part, home, executor) if r else None
         for r, part in ((record, "own"), (other, "beside"))
     )
-    assert competitor is not None
-    budget = budget_for(track, setup, level, competitor.kind, competitor.own)
-    return Trial(track, level, setup, o.seed, competitor, budget, "cpu", track.pruning_seconds_limit, side)
+    assert entrant is not None
+    budget = budget_for(track, setup, level, entrant.kind, entrant.own)
+    return Trial(track, level, setup, o.seed, entrant, budget, "cpu", track.pruning_seconds_limit, side)
 
 
-def _competitor(record: Record, code: Code, folder: Path, home: Home, executor: Executor) -> Entrant:
+def _entrant(record: Record, code: Code, folder: Path, home: Home, executor: Executor) -> Entrant:
     o, method = record.outcome, record.outcome.method
     granularity = str(o.track_terms["granularity"])
     if method.kind != "pruned":

@@ -31,7 +31,7 @@ def planned_seeds(trials: Iterable[Trial]) -> dict[LevelKey, set[int]]:
     """The seeds on which the anchor of each table is going to be run."""
     found: dict[LevelKey, set[int]] = {}
     for trial in trials:
-        if trial.competitor.name == trial.track.anchor:
+        if trial.entrant.name == trial.track.anchor:
             found.setdefault((trial.track.id, trial.setup.id, trial.level.name), set()).add(trial.seed)
     return found
 

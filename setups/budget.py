@@ -1,4 +1,4 @@
-"""What a setup grants one competitor: the base model, the pruning stage, the retraining stage.
+"""What a setup grants one entrant: the base model, the pruning stage, the retraining stage.
 
 Epochs and LR schedules of every stage follow here from the track's terms, the factors that the setup holds equal
 and what the method declares as its own (arXiv:2301.05219, Table 2 and appendix A). What cannot be run is refused
@@ -124,7 +124,7 @@ def generated(first: float, last: float, epochs: int, cap: int | None) -> LRSche
 
 
 def budget_for(track: Track, setup: ComparisonSetup, level: Level, kind: str, own: Own = OWN_NOTHING) -> Budget:
-    """What the setup grants a competitor of this kind ('pruned', 'dense' or 'scratch') at this level.
+    """What the setup grants an entrant of this kind ('pruned', 'dense' or 'scratch') at this level.
 
     Raises InputError for what cannot be run: factors that cannot be held equal together, a pruning epoch outside
     the dense run, too few epochs left, a recipe whose milestones lie past its end.

@@ -54,13 +54,13 @@ def check_method(name: str, source: MethodSource, settings: dict[str, str], trac
     if not runs_on(description.granularity, found):
         advice = f"choose another track, such as {SMALL_TRACK[description.granularity]}"
         return [*findings, CheckResult("track", "broken", f"{found.id} {what_it_prunes(found.granularity)}", advice)]
-    competitor = Entrant(
+    entrant = Entrant(
         name, "pruned", "submission", source, tuple(values.items()), description.granularity, description.own
     )
-    return findings + _try_levels(competitor, found, source) + _remarks(description)
+    return findings + _try_levels(entrant, found, source) + _remarks(description)
 
 
-def _try_levels(competitor: Entrant, track: Track, source: MethodSource) -> list[CheckResult]:
+def _try_levels(entrant: Entrant, track: Track, source: MethodSource) -> list[CheckResult]:
     """Prunes an untrained network at every level, twice: the same seed has to give the same decision."""
     findings = []
     with tempfile.TemporaryDirectory(prefix="prunemark-check-") as folder:
@@ -72,15 +72,15 @@ def _try_levels(competitor: Entrant, track: Track, source: MethodSource) -> list
         save_file(tensor_dict(build_network(track.network, shape, 0).state_dict()), base / WEIGHTS)
         for level in track.levels:
             try:
-                findings.append(_try_level(competitor, track, level, base, data))
+                findings.append(_try_level(entrant, track, level, base, data))
             except ChildFailed as failure:
                 return [*findings, _broken(f"level {level.name}", failure, source)]
     return findings
 
 
-def _try_level(competitor: Entrant, track: Track, level: Level, base: Path, data: Path) -> CheckResult:
+def _try_level(entrant: Entrant, track: Track, level: Level, base: Path, data: Path) -> CheckResult:
     budget = budget_for(track, SETUP, level, "pruned")
-    trial = Trial(track, level, SETUP, 0, competitor, budget, "cpu", track.pruning_seconds_limit)
+    trial = Trial(track, level, SETUP, 0, entrant, budget, "cpu", track.pruning_seconds_limit)
     decisions = []
     for _ in range(2):
         out = Path(tempfile.mkdtemp(prefix="prunemark-"))

@@ -10,7 +10,7 @@ from itertools import product
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.renamed import locate_here
-from prunemark.benchmark.run.submit import competitors, describe_methods
+from prunemark.benchmark.run.submit import describe_methods, entrants
 from prunemark.benchmark.trial.plan import Entrant, Request, Trial, check_granularity, make_trials
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS, TUNED
@@ -83,7 +83,7 @@ def tuning_trials(
 ) -> tuple[Entrant, tuple[Trial, ...]]:
     """The submission and the pruned controls beside it, each with the same configurations to choose from."""
     recipes = configurations(request.track, count)
-    submission, controls = competitors(method, settings, request, home, executor)
+    submission, controls = entrants(method, settings, request, home, executor)
     pruned: Sequence[Entrant] = [control for control in controls if control.kind == "pruned"]
     trials = make_trials(replace(request, setup=TUNED), submission, pruned)
     return submission, tuple(replace(trial, tuning=recipes) for trial in trials)

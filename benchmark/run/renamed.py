@@ -35,7 +35,7 @@ def locate_here(spec: str, store: Store) -> tuple[str, MethodSource]:
 
 def remember(trials: Iterable[Trial], store: Store) -> None:
     """Keeps the names of the files that are run now, unless their code has one here already."""
-    for source in {trial.competitor.source for trial in trials}:
+    for source in {trial.entrant.source for trial in trials}:
         if source and not _ships(source) and not store.has(_key(source)):
             with store.writing(_key(source)) as draft:
                 (draft / NAME).write_text(json.dumps(source.name))
@@ -43,7 +43,7 @@ def remember(trials: Iterable[Trial], store: Store) -> None:
 
 def in_words(trials: Iterable[Trial]) -> list[str]:
     """Which files have another name than their results."""
-    names = sorted({(Path(s.path).name, s.name) for trial in trials if (s := trial.competitor.source)})
+    names = sorted({(Path(s.path).name, s.name) for trial in trials if (s := trial.entrant.source)})
     return [f"{now} has the code that ran here as {then}: its results stand under that name"
             for now, then in names if now != then]  # fmt: skip
 

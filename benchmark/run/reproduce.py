@@ -54,14 +54,14 @@ def grid_trials(
     for seed in seeds:
         for row in grid.rows:
             for level in levels:
-                competitor = Entrant(
+                entrant = Entrant(
                     f"{row.name} ({row.setup})", "scratch" if row.scratch else "pruned", "submission",
                     None if row.scratch else source, () if row.scratch else settings, track.granularity,
                     summary=REFERENCES["scratch"].summary if row.scratch else what.summary,
                 )  # fmt: skip
                 budget = row_budget(row, grid, track, level, factor)
                 limit = track.pruning_seconds_limit
-                trials.append(Trial(track, level, row.run_under, seed, competitor, budget, device, limit))
+                trials.append(Trial(track, level, row.run_under, seed, entrant, budget, device, limit))
     return tuple(trials)
 
 

@@ -96,7 +96,7 @@ def check(spec: str, settings: dict[str, str], track: str | None, executor: Exec
     return found
 
 
-def competitors(
+def entrants(
     spec: str, given_settings: dict[str, str], request: Request, home: Home, executor: Executor
 ) -> tuple[Entrant, tuple[Entrant, ...]]:
     """The submission, and the controls that run beside it: anchor, random, scratch, dense.

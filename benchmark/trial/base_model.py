@@ -45,7 +45,7 @@ def pretrain(trial: Trial, keys: Keys, store: Store, listen: StageListener) -> P
     gradient takes that up, of a model on the CPU too, and this process still has to fork for the pruning stage.
     Raises WorkFailed when it cannot be trained, which is no method's fault.
     """
-    if trial.competitor.kind == "scratch":
+    if trial.entrant.kind == "scratch":
         return None
     with store.lock(keys.pretrain):
         if not store.read(keys.pretrain):

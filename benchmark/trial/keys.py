@@ -84,8 +84,8 @@ def _where(trial: Trial) -> dict[str, Any]:
 
 def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
     """The keys of a trial's stages; of a control, by what it is given."""
-    track, competitor, where = trial.track, trial.competitor, _where(trial)
-    scratch = competitor.kind == "scratch"
+    track, entrant, where = trial.track, trial.entrant, _where(trial)
+    scratch = entrant.kind == "scratch"
     data, pretrain = data_key(trial), pretrain_key(trial)
     terms = [
         track.dataset, track.granularity, track.pattern, track.prunable, track.tolerance, track.allocations,
@@ -95,11 +95,11 @@ def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
         "prune",
         {
             "base": None if scratch else pretrain,
-            "kind": competitor.kind,
+            "kind": entrant.kind,
             "network": track.network,
-            "code": competitor.source.code_sha256 if competitor.source else None,
-            "class": competitor.source.class_name if competitor.source else None,
-            "settings": dict(competitor.settings),
+            "code": entrant.source.code_sha256 if entrant.source else None,
+            "class": entrant.source.class_name if entrant.source else None,
+            "settings": dict(entrant.settings),
             "level": asdict(trial.level),
             "terms": terms,
             "granted": trial.budget.pruning_terms(),
@@ -111,8 +111,8 @@ def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
     )
     measured = {"model": pretrain, "data": data, "versions": versions("evaluate")}
     evaluate_base = "" if scratch else key_of("evaluate-base", measured | where)
-    identity = {name: getattr(competitor, name) for name in ("name", "kind", "role")}
-    identity |= {"source": competitor.source.sha256} if competitor.source else {}
+    identity = {name: getattr(entrant, name) for name in ("name", "kind", "role")}
+    identity |= {"source": entrant.source.sha256} if entrant.source else {}
     identity |= {RATIOS_OF: given.matched_to.text} if given and given.matched_to else {}
     stated = {name: value for name, value in track.as_dict().items() if name not in WORDS}
     evaluate = key_of(

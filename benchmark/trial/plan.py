@@ -1,4 +1,4 @@
-"""What a submission means as work: its competitors and its trials.
+"""What a submission means as work: its entrants and its trials.
 
 Plain data and no torch, so that a plan can be shown, and a finished one recognised, in a moment.
 """
@@ -47,7 +47,7 @@ class Trial:
     level: Level
     setup: ComparisonSetup
     seed: int
-    competitor: Entrant
+    entrant: Entrant
     budget: Budget
     device: str
     pruning_seconds_limit: float
@@ -58,7 +58,7 @@ class Trial:
     def label(self) -> str:
         """How the trial is called while it runs."""
         level = "" if self.level == DENSE_LEVEL else f" {self.level.name}"
-        return f"{self.competitor.name}{level} seed {self.seed}"
+        return f"{self.entrant.name}{level} seed {self.seed}"
 
     @property
     def recipe(self) -> Recipe:
@@ -66,10 +66,10 @@ class Trial:
         used = self.budget.pruning_epochs if self.budget.pruning_exact else 0
         return self.budget.retraining_after(used, speedup_of(self.level))
 
-    def of(self, competitor: Entrant) -> Trial:
-        """The trial of another competitor on the same track, level, setup and seed."""
-        budget = budget_for(self.track, self.setup, self.level, competitor.kind, competitor.own)
-        return replace(self, competitor=competitor, budget=budget, beside=None)
+    def of(self, entrant: Entrant) -> Trial:
+        """The trial of another entrant on the same track, level, setup and seed."""
+        budget = budget_for(self.track, self.setup, self.level, entrant.kind, entrant.own)
+        return replace(self, entrant=entrant, budget=budget, beside=None)
 
 
 @dataclass(frozen=True)
@@ -92,19 +92,19 @@ class Request:
 def make_trials(request: Request, submission: Entrant, controls: Sequence[Entrant] = ()) -> tuple[Trial, ...]:
     """All trials, seed by seed; dense once a seed. Raises InputError for what cannot be run.
 
-    Every competitor is under the same setup on the same seeds: seed s gives base model s to all of them.
+    Every entrant is under the same setup on the same seeds: seed s gives base model s to all of them.
     """
     track, setup, limit = request.track, request.setup, request.pruning_seconds_limit
     check_granularity(track, submission.name, submission.granularity)
     return tuple(
         Trial(
-            track, level, setup, seed, competitor,
-            budget_for(track, setup, level, competitor.kind, competitor.own), request.device,
-            track.pruning_seconds_limit if limit is None else limit, submission if competitor.shares_ratios else None,
+            track, level, setup, seed, entrant,
+            budget_for(track, setup, level, entrant.kind, entrant.own), request.device,
+            track.pruning_seconds_limit if limit is None else limit, submission if entrant.shares_ratios else None,
         )
         for seed in request.seeds
-        for competitor in (submission, *controls)
-        for level in ([DENSE_LEVEL] if competitor.kind == "dense" else request.levels)
+        for entrant in (submission, *controls)
+        for level in ([DENSE_LEVEL] if entrant.kind == "dense" else request.levels)
     )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def what_it_prunes(granularity: str) -> str:
 def as_plain(trial: Trial) -> dict[str, Any]:
     """The trial for a listing."""
     return {
-        "method": trial.competitor.name, "role": trial.competitor.role, "track": trial.track.id,
+        "method": trial.entrant.name, "role": trial.entrant.role, "track": trial.track.id,
         "level": trial.level.name, "setup": trial.setup.id, "seed": trial.seed,
         "pipeline": notation(trial.budget.base_epochs, trial.recipe), "retraining_lr": str(trial.recipe.lr),
     }  # fmt: skip

@@ -59,7 +59,7 @@ def prune(trial: Trial, given: dict[str, int] | None, out: Path, train_first: bo
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, out / GIVEN, "train", device, workers=0)  # no process may be started here
     weights = load_file(out / GIVEN / WEIGHTS)
-    source = trial.competitor.source
+    source = trial.entrant.source
     assert source is not None
     model, decision, stage = run_method(
         trial, weights, data, given, lambda: load_class(source)(**_settings(trial, given)), train_first=train_first
@@ -109,8 +109,8 @@ def run_method(
 
 
 def _settings(trial: Trial, given: dict[str, int] | None) -> dict[str, SettingValue]:
-    """Of the competitor; a control whose method made no decision takes the level's own ratio in every layer."""
-    settings = dict(trial.competitor.settings)
+    """Of the entrant; a control whose method made no decision takes the level's own ratio in every layer."""
+    settings = dict(trial.entrant.settings)
     if trial.beside is not None and given is None and "allocation" in settings:
         settings["allocation"] = "uniform"
     return settings

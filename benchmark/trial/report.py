@@ -87,12 +87,12 @@ def failed_record(of: Provenance, failure: ChildFailed, seconds: dict[str, float
 
 
 def _stated(of: Provenance) -> dict[str, Any]:
-    trial, competitor = of.trial, of.trial.competitor
+    trial, entrant = of.trial, of.trial.entrant
     method = Method(
-        name=competitor.name, kind=competitor.kind, role=competitor.role,
-        source_sha256=competitor.source.sha256 if competitor.source else "",
-        settings=dict(competitor.settings) | ({RATIOS_OF: of.matched_to.text} if of.matched_to else {}),
-        summary=competitor.summary,
+        name=entrant.name, kind=entrant.kind, role=entrant.role,
+        source_sha256=entrant.source.sha256 if entrant.source else "",
+        settings=dict(entrant.settings) | ({RATIOS_OF: of.matched_to.text} if of.matched_to else {}),
+        summary=entrant.summary,
     )  # fmt: skip
     return {
         "trial_key": of.trial_key, "track": trial.track.id, "track_terms": _plain(trial.track.as_dict()),

@@ -131,10 +131,10 @@ def run_trial(trial: Trial, store: Store, listen: StageListener) -> Record:
 def prune(run: Run, base: Path | None) -> Pruned:
     """The pruned model: from the submitted method in a child process, or made here for the references."""
     trial, store = run.trial, run.store
-    if trial.competitor.kind == "scratch":
+    if trial.entrant.kind == "scratch":
         return scratch_model(trial, run.counts, run.shape)
     assert base is not None
-    if trial.competitor.kind == "dense":
+    if trial.entrant.kind == "dense":
         return dense_model(trial, base, run.shape)
     with run.timed("pruning"), store.lock(run.keys.prune):
         if not store.read(run.keys.prune):

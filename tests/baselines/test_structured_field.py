@@ -66,8 +66,8 @@ ONE_OF_EACH_KIND = {"L1-norm", "HRank", "Kron-OBD", "Slimming", "GReg-2"}
 def test_a_trial_under_the_strictest_setup_ends_well(name, store):
     """S4.2 on the real digits, with the children: exactly the imposed epochs and LR, and the target is met."""
     settings = tuple(DESCRIPTIONS[name].with_settings({}).items())
-    competitor = Entrant(name, "pruned", "submission", SOURCES[name], settings, "filter", DESCRIPTIONS[name].own)
-    trial = make_trials(Request(TRACK, SETUPS["S4.2"], [TRACK.level("90%")], [0], DEVICE, SECONDS), competitor)[0]
+    entrant = Entrant(name, "pruned", "submission", SOURCES[name], settings, "filter", DESCRIPTIONS[name].own)
+    trial = make_trials(Request(TRACK, SETUPS["S4.2"], [TRACK.level("90%")], [0], DEVICE, SECONDS), entrant)[0]
     outcome = run_there(trial, store).outcome
     assert outcome.status == "ok", outcome.failure
     assert outcome.pruning.lr == (0.02, 0.01)

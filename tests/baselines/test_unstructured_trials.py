@@ -52,9 +52,9 @@ def run(tmp_path_factory):
         _, source = locate(name)
         granularity = "N:M" if name == "SR-STE" else "weight"
         own = Own(prune_at=prune_at)
-        competitor = Entrant(name, "pruned", "submission", source, FEW.get(name, ()), granularity, own)
+        entrant = Entrant(name, "pruned", "submission", source, FEW.get(name, ()), granularity, own)
         terms = TRACKS[track or granularity]
-        trial = make_trials(Request(terms, SETUPS[setup], terms.levels[:1], [0], DEVICE, SECONDS), competitor)[0]
+        trial = make_trials(Request(terms, SETUPS[setup], terms.levels[:1], [0], DEVICE, SECONDS), entrant)[0]
         return run_there(trial, store)
 
     return one

@@ -50,8 +50,8 @@ print(weights_sha256(model.state_dict()))
 
 def trial(name, device, setup="S3.2"):
     _, source = locate(name)
-    competitor = Entrant(name, "pruned", "submission", source, (), "filter")
-    return make_trials(Request(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], device, 60.0), competitor)[0]
+    entrant = Entrant(name, "pruned", "submission", source, (), "filter")
+    return make_trials(Request(TRACK, SETUPS[setup], [TRACK.level("50%")], [0], device, 60.0), entrant)[0]
 
 
 def on_gpu(name, root, setup="S3.2"):

@@ -36,6 +36,6 @@ def test_controls_of_two_submissions_are_two_trials(place):
 
 
 def test_one_method_in_two_settings_is_two_trials(place):
-    trials = [t for n in ("3", "4") for t in plan("GReg-1", place, epochs=n) if t.competitor.name == "GReg-1"]
+    trials = [t for n in ("3", "4") for t in plan("GReg-1", place, epochs=n) if t.entrant.name == "GReg-1"]
     jobs, trial_of = jobs_of(trials, place)
     assert len({trial.label for trial in trials}) == 1 and [trial_of[job.id] for job in jobs] == trials

@@ -41,12 +41,12 @@ def written(folder, text=METHOD, name="mine.py", **helpers):
 
 
 def trial_of(source, track=TRACK, setup="S3.2", kind="pruned", own=OWN_NOTHING, level=0, **changes):
-    competitor = {"name": "Mine", "kind": kind, "role": "submission", "source": source, "settings": (("power", 1.0),),
+    entrant = {"name": "Mine", "kind": kind, "role": "submission", "source": source, "settings": (("power", 1.0),),
                   "summary": "words"}  # fmt: skip
-    competitor = {name: changes.pop(name, value) for name, value in competitor.items()}
+    entrant = {name: changes.pop(name, value) for name, value in entrant.items()}
     at = changes.pop("at", track.levels[level])
     budget = budget_for(track, SETUPS[setup], at, kind, own)
-    trial = Trial(track, at, SETUPS[setup], 0, Entrant(**competitor, own=own), budget, "cpu", 60.0)
+    trial = Trial(track, at, SETUPS[setup], 0, Entrant(**entrant, own=own), budget, "cpu", 60.0)
     return replace(trial, **changes)
 
 

@@ -44,8 +44,8 @@ def run(tmp_path_factory):
     @functools.cache
     def one(setup, name, file="samples.py", kind="pruned", own=Own(), settings=(), seed=0):  # noqa: B008
         source = locate(f"{HERE / 'submissions' / file}:{name}")[1] if kind == "pruned" else None
-        competitor = Entrant(name, kind, "submission", source, settings, "filter", own)
-        trial = make_trials(Request(TRACK, SETUPS[setup], [TRACK.level(LEVEL)], [seed], DEVICE, SECONDS), competitor)[0]
+        entrant = Entrant(name, kind, "submission", source, settings, "filter", own)
+        trial = make_trials(Request(TRACK, SETUPS[setup], [TRACK.level(LEVEL)], [seed], DEVICE, SECONDS), entrant)[0]
         return run_there(trial, store)
 
     one.store = store
@@ -147,8 +147,8 @@ def test_one_dense_run_gives_every_base_with_the_same_bits(run, tmp_path):
     """P4 taken on from the stored P1 equals P4 trained in one go."""
     together = run("SX-A", "Fine", own=Own(prune_at=4)).outcome
     source = locate(f"{HERE / 'submissions' / 'samples.py'}:Fine")[1]
-    competitor = Entrant("Fine", "pruned", "submission", source, (), "filter", Own(prune_at=4))
-    trial = make_trials(Request(TRACK, SETUPS["SX-A"], [TRACK.level(LEVEL)], [0], DEVICE, SECONDS), competitor)[0]
+    entrant = Entrant("Fine", "pruned", "submission", source, (), "filter", Own(prune_at=4))
+    trial = make_trials(Request(TRACK, SETUPS["SX-A"], [TRACK.level(LEVEL)], [0], DEVICE, SECONDS), entrant)[0]
     alone = run_there(trial, Store(tmp_path)).outcome
     assert alone == together and alone.base.pretraining.epochs == 4
 

@@ -33,7 +33,7 @@ def quick(name="digits-resnet8"):
     )
 
 
-def competitor(name, **settings):
+def entrant(name, **settings):
     _, source = locate(f"{SUBMISSIONS}:{name}")
     return Entrant(name, "pruned", "submission", source, tuple(settings.items()))
 
@@ -55,7 +55,7 @@ def run(trial, store):
 
 
 def test_a_criterion_meets_the_target_and_is_recorded_whole(store):
-    record = run(trial_of(competitor("Fine", power=2.0)), store)
+    record = run(trial_of(entrant("Fine", power=2.0)), store)
     outcome, observed = record.outcome, record.observed
     assert outcome.status == "ok"
     assert [one.batch_size for one in observed.dense_passes] == [1, 64, 1, 64]
@@ -70,14 +70,14 @@ def test_a_criterion_meets_the_target_and_is_recorded_whole(store):
 
 
 def test_the_same_trial_in_another_store_gives_the_same_bits(store, tmp_path):
-    trial = trial_of(competitor("Fine", power=2.0))
+    trial = trial_of(entrant("Fine", power=2.0))
     first, second = run(trial, store), run(trial, Store(tmp_path))
     assert first.outcome_sha256 == second.outcome_sha256
     assert first.record_sha256 != second.record_sha256  # seconds and the clock are not the same
 
 
 def test_a_finished_trial_is_not_run_again(store):
-    trial = trial_of(competitor("Fine", power=2.0))
+    trial = trial_of(entrant("Fine", power=2.0))
     first = run(trial, store)
     heard = []
     again = run_trial(trial, store, lambda stage, point: heard.append(stage))
@@ -85,14 +85,14 @@ def test_a_finished_trial_is_not_run_again(store):
 
 
 def test_another_setting_is_another_trial(store):
-    one = stage_keys(trial_of(competitor("Fine", power=2.0)))
-    other = stage_keys(trial_of(competitor("Fine", power=1.0)))
+    one = stage_keys(trial_of(entrant("Fine", power=2.0)))
+    other = stage_keys(trial_of(entrant("Fine", power=1.0)))
     assert one.pretrain == other.pretrain and one.prune != other.prune and one.evaluate != other.evaluate
 
 
 def test_executed_pipelines_of_two_methods_satisfy_the_setup_they_ran_under(store):
-    a = run(trial_of(competitor("Fine", power=2.0)), store)
-    b = run(trial_of(competitor("Trains", epochs=1)), store)
+    a = run(trial_of(entrant("Fine", power=2.0)), store)
+    b = run(trial_of(entrant("Trains", epochs=1)), store)
     found = assess([pipeline_of(a), pipeline_of(b)])
     assert found.setups["S3.2"] == "holds" and found.established == "S3.2"
     assert "pruning_epochs" in found.differing  # one trained while pruning, so S4.1 does not hold
@@ -116,21 +116,21 @@ def test_executed_pipelines_of_two_methods_satisfy_the_setup_they_ran_under(stor
     ],
 )
 def test_a_method_that_goes_wrong_is_recorded_with_its_reason(store, name, status, words):
-    record = run(trial_of(competitor(name)), store)
+    record = run(trial_of(entrant(name)), store)
     assert record.outcome.status == status
     assert words in record.outcome.failure.evidence
     assert record.outcome.accuracy is None and load(dump(record)) == record
 
 
 def test_the_traceback_of_a_method_names_its_line(store):
-    record = run(trial_of(competitor("Raises")), store)
+    record = run(trial_of(entrant("Raises")), store)
     assert "samples.py" in record.outcome.failure.traceback
     assert "raise RuntimeError" in record.outcome.failure.traceback
 
 
 def test_a_method_that_hangs_is_stopped_and_is_run_again_when_it_is_asked_for_again(store):
     """The machine may have been busy, so the store does not keep that it was too slow; it keeps that a method fails."""
-    late, broken = trial_of(competitor("Hangs"), seconds=1.0), trial_of(competitor("Raises"))
+    late, broken = trial_of(entrant("Hangs"), seconds=1.0), trial_of(entrant("Raises"))
     record = run(late, store)
     assert record.outcome.status == "timeout" and "1 s" in record.outcome.failure.evidence
     assert stored_record(late, store) is None and run(late, store).observed != record.observed
@@ -139,12 +139,12 @@ def test_a_method_that_hangs_is_stopped_and_is_run_again_when_it_is_asked_for_ag
 
 
 def test_a_method_that_eats_memory_is_stopped(store):
-    record = run(trial_of(competitor("EatsMemory")), store)
+    record = run(trial_of(entrant("EatsMemory")), store)
     assert record.outcome.status == "out_of_memory"
 
 
 def test_a_method_that_trains_is_metered(store):
-    record = run(trial_of(competitor("Trains", epochs=2)), store)
+    record = run(trial_of(entrant("Trains", epochs=2)), store)
     pruning = record.outcome.pruning
     assert (pruning.epochs, pruning.lr, pruning.samples, pruning.steps) == (2, (0.01, 0.01), 2 * 1097, 18)
     assert pruning.train_flops == 2 * 1097 * 193_344 * 6
@@ -152,19 +152,19 @@ def test_a_method_that_trains_is_metered(store):
 
 
 def test_a_method_that_looks_at_data_is_metered(store):
-    record = run(trial_of(competitor("UsesData")), store)
+    record = run(trial_of(entrant("UsesData")), store)
     assert record.outcome.pruning.samples == 1097 and record.outcome.pruning.steps == 0
 
 
 def test_what_a_method_prints_and_writes_stays_out_of_the_way(store, capfd, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert run(trial_of(competitor("Chatty")), store).outcome.status == "ok"
+    assert run(trial_of(entrant("Chatty")), store).outcome.status == "ok"
     assert "hello" not in capfd.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
 def test_scratch_and_dense_are_references(store):
-    submission = competitor("Fine", power=2.0)
+    submission = entrant("Fine", power=2.0)
     run(trial_of(submission), store)
     controls = (
         Entrant("Scratch", "scratch", "reference", None, (), shares_ratios=True),
@@ -180,7 +180,7 @@ def test_scratch_and_dense_are_references(store):
 
 
 def test_random_control_takes_the_layer_ratios_of_the_submission(store):
-    submission = competitor("Trains", epochs=1)
+    submission = entrant("Trains", epochs=1)
     mine = run(trial_of(submission), store).outcome.compression.kept
     _, source = locate("Random")
     random = Entrant("Random", "pruned", "control", source, (("allocation", "uniform"),), shares_ratios=True)
@@ -195,7 +195,7 @@ def test_a_control_beside_a_method_that_failed_takes_the_levels_own_ratios(store
     _, source = locate("Random-weights")
     settings = (("allocation", "global"), ("epochs", 0), ("schedule", "one-shot"))
     random = Entrant("Random-weights", "pruned", "control", source, settings, "weight", shares_ratios=True)
-    failing = dataclasses.replace(competitor("RaisesWeights"), granularity="weight")
+    failing = dataclasses.replace(entrant("RaisesWeights"), granularity="weight")
     trials = make_trials(Request(track, SETUPS["S3.2"], [track.level("95%")], [0]), failing, [random])
     assert run(trials[0], store).outcome.status == "failed"
     found = run(trials[1], store).outcome
@@ -205,7 +205,7 @@ def test_a_control_beside_a_method_that_failed_takes_the_levels_own_ratios(store
 
 
 def test_weights_are_masked_exactly_and_stay_zero(store):
-    record = run(trial_of(competitor("FineWeights"), track=quick("digits-resnet8-weights"), level="95%"), store)
+    record = run(trial_of(entrant("FineWeights"), track=quick("digits-resnet8-weights"), level="95%"), store)
     compression = record.outcome.compression
     total = sum(compression.total.values())
     assert sum(compression.kept.values()) == total - int(0.95 * total + 0.5)
@@ -213,17 +213,17 @@ def test_weights_are_masked_exactly_and_stay_zero(store):
 
 
 def test_neurons_of_a_fully_connected_network_are_pruned(store):
-    record = run(trial_of(competitor("Fine", power=1.0), track=quick("digits-mlp7"), level="50%"), store)
+    record = run(trial_of(entrant("Fine", power=1.0), track=quick("digits-mlp7"), level="50%"), store)
     assert record.outcome.status == "ok"
     assert set(record.outcome.compression.kept.values()) == {50}
 
 
 def test_a_damaged_base_is_set_aside_and_made_again(store, tmp_path):
-    trial, own = trial_of(competitor("Fine", power=2.0)), Store(tmp_path)
+    trial, own = trial_of(entrant("Fine", power=2.0)), Store(tmp_path)
     first = run(trial, own)
     base = own.path(stage_keys(trial).pretrain)
     (base / "weights.safetensors").write_bytes(b"damaged")
-    again = run(trial_of(competitor("Fine", power=3.0)), own)
+    again = run(trial_of(entrant("Fine", power=3.0)), own)
     assert again.outcome.base.sha256 == first.outcome.base.sha256
     assert list(base.parent.glob("*.damaged0"))
 

@@ -135,9 +135,9 @@ def test_editing_a_card_changes_no_identity_and_no_key(tmp_path):
     def identity():
         source = locate(f"{tmp_path}/l1_norm.py:L1Norm")[1]
         track = released_tracks()["digits-resnet8@1"]
-        competitor = Entrant("L1-norm", "pruned", "submission", source, (), "filter")
+        entrant = Entrant("L1-norm", "pruned", "submission", source, (), "filter")
         levels = [track.level("50%")]
-        (trial,) = make_trials(Request(track, SETUPS["S3.2"], levels, [0]), competitor)
+        (trial,) = make_trials(Request(track, SETUPS["S3.2"], levels, [0]), entrant)
         return source.sha256, dataclasses.asdict(stage_keys(trial))
 
     for name in ("l1_norm.py", "l1_norm.toml"):

@@ -115,13 +115,13 @@ def test_a_setup_over_whole_pipelines_imposes_its_pruning_epochs_too(source, tmp
         pretraining=dataclasses.replace(SHORT, lr=parse_schedule("0:1e-1,2:1e-3", 4)),
         retraining=dataclasses.replace(SHORT, lr=parse_schedule("0:1e-1,1:1e-3", 3)),
     )
-    competitors = [
+    entrants = [
         Entrant("OwnBase", "pruned", "submission", locate(source)[1], (), "filter", Own(prune_at=2)),
         Entrant("Scratch", "scratch", "reference", None, ()),
     ]
     store = Store(tmp_path / "store")
     request = Request(track, PRUNED_ALIKE, [track.level("50%")], [0], DEVICE, SECONDS)
-    trials = make_trials(request, competitors[0], competitors[1:])
+    trials = make_trials(request, entrants[0], entrants[1:])
     pruned, scratch = (run_there(trial, store) for trial in trials)
     o = pruned.outcome
     assert o.status == scratch.outcome.status == "ok", o.failure

@@ -120,7 +120,7 @@ def files_digest(folder):
     })  # fmt: skip
 
 
-def competitor(name, prune_at=None, beside=False):
+def entrant(name, prune_at=None, beside=False):
     """A method that ships, with its defaults, or a reference."""
     kind = name.lower() if name in ("Scratch", "Dense") else "pruned"
     own_file = f"{Path(__file__).parents[1] / 'submissions' / 'golden_method.py'}:{name}"
@@ -130,11 +130,11 @@ def competitor(name, prune_at=None, beside=False):
 
 def trial_of(on, setup, name, beside=None, prune_at=None, tuning=()):
     """One of the cases, on seed 0 at its track's first level."""
-    method = competitor(name, prune_at=prune_at, beside=beside is not None)
+    method = entrant(name, prune_at=prune_at, beside=beside is not None)
     level = DENSE_LEVEL if method.kind == "dense" else on.levels[0]
     found = find_setup(setup)
     budget = budget_for(on, found, level, method.kind, method.own)
-    other = competitor(beside) if beside else None
+    other = entrant(beside) if beside else None
     return Trial(on, level, found, 0, method, budget, "cpu", 60.0, other, tuning)
 
 
