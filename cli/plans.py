@@ -30,7 +30,7 @@ def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Consol
 
 
 def say_work(work: Work) -> str:
-    """What will be trained, beside what separate runs would train."""
+    """What will be trained, and what separate runs would train."""
     share = work.epochs / work.separate_epochs if work.separate_epochs else 1.0
     flops = work.dense_epochs / work.separate_dense_epochs if work.separate_dense_epochs else 1.0
     return (

@@ -66,7 +66,7 @@ def run_again(record: Record, board: Contribution, code: Code, executor: Executo
             trial = _trial_of(record, board.records, code, Path(folder), home, executor)
         except InputError as problem:
             return Rerun(record, "undecided", f"cannot be run here: {problem}")
-        needed = [trial.of(trial.beside), trial] if trial.beside else [trial]
+        needed = [trial.of(trial.submission), trial] if trial.submission else [trial]
         again = submit.execute(needed, home, executor, [])[trial]
         return compared(record, again, board.decisions.get(record.record_sha256), decided_by(trial, home.store))
 
@@ -102,13 +102,13 @@ def _trial_of(
     track, setup = find_track(o.track), find_setup(o.setup)
     level = DENSE_LEVEL if o.level == DENSE_LEVEL.name else track.level(o.level)
     other = submission_of(record, everything) if is_matched(record) else None
-    entrant, side = (
+    entrant, submission = (
         _entrant(r, code, folder / part, home, executor) if r else None
-        for r, part in ((record, "own"), (other, "beside"))
+        for r, part in ((record, "own"), (other, "submission"))
     )
     assert entrant is not None
     budget = budget_for(track, setup, level, entrant.kind, entrant.own)
-    return Trial(track, level, setup, o.seed, entrant, budget, "cpu", track.pruning_seconds_limit, side)
+    return Trial(track, level, setup, o.seed, entrant, budget, "cpu", track.pruning_seconds_limit, submission)
 
 
 def _entrant(record: Record, code: Code, folder: Path, home: Home, executor: Executor) -> Entrant:

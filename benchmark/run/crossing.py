@@ -81,7 +81,7 @@ def configurations(track: Track, count: int) -> tuple[Recipe, ...]:
 def tuning_trials(
     method: str, settings: dict[str, str], request: Request, count: int, home: Home, executor: Executor
 ) -> tuple[Entrant, tuple[Trial, ...]]:
-    """The submission and the pruned controls beside it, each with the same configurations to choose from."""
+    """The submission and its pruned controls, each with the same configurations to choose from."""
     recipes = configurations(request.track, count)
     submission, controls = entrants(method, settings, request, home, executor)
     pruned: Sequence[Entrant] = [control for control in controls if control.kind == "pruned"]

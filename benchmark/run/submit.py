@@ -1,4 +1,4 @@
-"""The first use: a method is submitted, run beside its controls under one setup, and recorded."""
+"""The first use: a method is submitted, run with its controls under one setup, and recorded."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def check(spec: str, settings: dict[str, str], track: str | None, executor: Exec
 def entrants(
     spec: str, given_settings: dict[str, str], request: Request, home: Home, executor: Executor
 ) -> tuple[Entrant, tuple[Entrant, ...]]:
-    """The submission, and the controls that run beside it: anchor, random, scratch, dense.
+    """The submission, and the controls that run with it: anchor, random, scratch, dense.
 
     The submission's pruning epoch, where it has chosen one, is also that of the control with its layer ratios.
     """
@@ -143,7 +143,7 @@ def stored_record(trial: Trial, store: Store) -> Record | None:
 
 
 def trial_files(trial: Trial, store: Store) -> dict[str, Path]:
-    """What MLflow keeps beside the record: the decision and the predictions, where the trial has them."""
+    """What MLflow keeps with the record: the decision and the predictions, where the trial has them."""
     keys = resolved_keys(trial, store)
     if keys is None:
         return {}
@@ -201,7 +201,7 @@ def execute(
 
 
 def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[str, Trial]]:
-    """Data first, then each seed's base, then its trials; a control after the submission it runs beside."""
+    """Data first, then each seed's base, then its trials; a control after the submission that it is matched to."""
     jobs: dict[str, Job] = {}
     trial_of: dict[str, Trial] = {}
     ids = {trial: f"trial {number}: {trial.label}" for number, trial in enumerate(trials)}  # a label names several
@@ -223,9 +223,10 @@ def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[st
             needs = [f"data {trial.track.dataset}"] + ([_base_id(before[0])] if before else [])
             add(_base_id(key), "pretrain_job", trial, needs)
     for trial in trials:
-        beside = [ids[lender] for lender in [trial.of(trial.beside)] if lender in ids] if trial.beside else []
+        matched_to = [trial.of(trial.submission)] if trial.submission else []
+        ratios = [ids[submission] for submission in matched_to if submission in ids]
         base = [_base_id(pretrain_key(trial))]
-        add(ids[trial], "trial_job", trial, [f"data {trial.track.dataset}", *base, *beside])
+        add(ids[trial], "trial_job", trial, [f"data {trial.track.dataset}", *base, *ratios])
     return list(jobs.values()), trial_of
 
 

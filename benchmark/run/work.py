@@ -28,7 +28,7 @@ def longest_prefix(trial: Trial, keys: Collection[str]) -> tuple[str, int] | Non
 class Work:
     """What a plan trains from an empty store, and what as many separate runs would train.
 
-    In epochs, and in epochs of the dense network by training FLOPs. Pruning stages train what they need beside.
+    In epochs, and in epochs of the dense network by training FLOPs. What pruning stages train is not counted.
     """
 
     epochs: int

@@ -133,12 +133,12 @@ def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
 
 
 def given_to(trial: Trial, store: Store) -> Given | None:
-    """What a control is given by the decision of the submission that it runs beside.
+    """What a control is given by the decision of its submission.
 
     None for a trial that decides for itself, and where the submission has made no decision (it failed): the
     control then takes the level's own ratio in every layer. Reads JSON only.
     """
-    other = trial.beside
+    other = trial.submission
     if other is None or other.source is None:
         return None
     folder = store.read(stage_keys(trial.of(other)).prune)
@@ -154,6 +154,10 @@ def given_to(trial: Trial, store: Store) -> Given | None:
 def resolved_keys(trial: Trial, store: Store) -> Keys | None:
     """The keys of a trial's stages; None while they depend on a decision that has not been made."""
     given = given_to(trial, store)
-    if trial.beside is not None and given is None and not store.has(stage_keys(trial.of(trial.beside)).evaluate):
+    if (
+        trial.submission is not None
+        and given is None
+        and not store.has(stage_keys(trial.of(trial.submission)).evaluate)
+    ):
         return None
     return stage_keys(trial, given)

@@ -22,7 +22,7 @@ from prunemark.setups.track import DENSE_LEVEL, Level, Track
 class Entrant:
     """One row of a leaderboard to be: a method with its settings, or a control.
 
-    `shares_ratios` marks controls that take the layer ratios of the submission they run beside.
+    `shares_ratios` marks controls that take the layer ratios of the submission they run with.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Trial:
-    """method x track x level x setup x seed. `beside` is the submission whose layer ratios are shared.
+    """method x track x level x setup x seed. `submission` is given for a control that takes its layer ratios.
 
     `tuning` lists the retraining recipes that are all tried; the one with the best validation accuracy counts.
     """
@@ -51,7 +51,7 @@ class Trial:
     budget: Budget
     device: str
     pruning_seconds_limit: float
-    beside: Entrant | None = None
+    submission: Entrant | None = None
     tuning: tuple[Recipe, ...] = ()
 
     @property
@@ -69,7 +69,7 @@ class Trial:
     def of(self, entrant: Entrant) -> Trial:
         """The trial of another entrant on the same track, level, setup and seed."""
         budget = budget_for(self.track, self.setup, self.level, entrant.kind, entrant.own)
-        return replace(self, entrant=entrant, budget=budget, beside=None)
+        return replace(self, entrant=entrant, budget=budget, submission=None)
 
 
 @dataclass(frozen=True)

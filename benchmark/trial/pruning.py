@@ -35,7 +35,7 @@ GIVEN, UNTRAINED = "given", "untrained"
 
 
 def hand_over(base: Path, data_folder: Path, out: Path) -> None:
-    """Lays copies of the base model and of the training split beside where the child works.
+    """Lays copies of the base model and of the training split where the child works.
 
     Copies, because no path of its own should lead a submission to the store, where the test split lies too.
     """
@@ -111,7 +111,7 @@ def run_method(
 def _settings(trial: Trial, given: dict[str, int] | None) -> dict[str, SettingValue]:
     """Of the entrant; a control whose method made no decision takes the level's own ratio in every layer."""
     settings = dict(trial.entrant.settings)
-    if trial.beside is not None and given is None and "allocation" in settings:
+    if trial.submission is not None and given is None and "allocation" in settings:
         settings["allocation"] = "uniform"
     return settings
 

@@ -110,7 +110,7 @@ def on_test_split(model: nn.Module, track: Track, data_folder: Path, device: tor
 
 
 def summarise(result: TestResult, curve: list[EpochPoint]) -> Accuracy:
-    """The result of record: the last epoch. The best validation epoch is reported beside it, never used."""
+    """The result of record: the last epoch. The best validation epoch is reported too, never used."""
     validation = [point.validation_accuracy_percent for point in curve]
     correct = result.correct
     return Accuracy(

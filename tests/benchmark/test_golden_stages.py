@@ -26,7 +26,7 @@ def test_no_number_changed_without_a_raised_version():
         pytest.skip(f"the hashes are of {golden['libraries']}: run {REFRESH}")
     numbers, keyed = changes(golden, here)
     assert numbers == []
-    assert keyed == []  # of a control, also where other numbers of the method beside it give other layer ratios
+    assert keyed == []  # of a control, also where other numbers of its submission give other layer ratios
 
 
 def changed(stages, part):

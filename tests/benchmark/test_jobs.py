@@ -26,13 +26,13 @@ def jobs_of(trials, place):
 def test_controls_of_two_submissions_are_two_trials(place):
     """They have one label: each is random pruning at 90 %, seed 0, with another method's layer ratios."""
     trials = list(dict.fromkeys((*plan("OBD", place), *plan("Group-norm", place))))
-    lent = [trial for trial in trials if trial.beside]
-    assert len(lent) == 4 and len({trial.label for trial in lent}) == 2
+    matched = [trial for trial in trials if trial.submission]
+    assert len(matched) == 4 and len({trial.label for trial in matched}) == 2
     jobs, trial_of = jobs_of(trials, place)
     assert [trial_of[job.id] for job in jobs] == trials
     for job in jobs:
-        if trial_of[job.id].beside:
-            assert trial_of[job.id].of(trial_of[job.id].beside) in {trial_of.get(need) for need in job.needs}
+        if trial_of[job.id].submission:
+            assert trial_of[job.id].of(trial_of[job.id].submission) in {trial_of.get(need) for need in job.needs}
 
 
 def test_one_method_in_two_settings_is_two_trials(place):

@@ -222,7 +222,7 @@ def test_reproduce_prints_the_table_beside_the_papers(command, home, tmp_path, m
 
 @pytest.mark.slow
 def test_controls_of_a_method_that_ranks_all_layers_together_are_one_row(command, tmp_path, furnish):
-    """Its layer ratios differ from seed to seed, and so do those of the controls beside it."""
+    """Its layer ratios differ from seed to seed, and so do those of its controls."""
     code, out, err = submit(command, f"{SUBMISSIONS}:Trains", furnish(tmp_path), "--format", "csv", seeds="3")
     assert code == 0, err
     rows = {row["method"]: row for row in csv.DictReader(io.StringIO(out))}

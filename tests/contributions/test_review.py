@@ -142,8 +142,8 @@ def test_nobody_replaces_the_anchor_by_one_with_other_settings(records, make_rec
     ]
     said = found(contribution(other, ()), held)
     assert len(said) == 5 and all("with settings {'allocation': 'global'}; it has none" in text for _, text in said)
-    lent = {"layer_ratios_of": "Mine cccccccc ()"}
-    control = make_record("Random", 0, role="control", source=SHIPPED["Random"], settings=lent)
+    matched = {"layer_ratios_of": "Mine cccccccc ()"}
+    control = make_record("Random", 0, role="control", source=SHIPPED["Random"], settings=matched)
     assert found(contribution([control], ()), held) == []
 
 

@@ -69,15 +69,15 @@ ALL_TERMS = track(
     retraining=replace(SHORT, nesterov=True, momentum=0.8, weight_decay=1e-3, label_smoothing=0.1, batch_size=64),
 )
 TUNED = tuple(replace(SHORT, lr=parse_schedule(lr, 2)) for lr in ("5e-2", "1e-2"))
-CASES = (  # track, setup, method, and what else: whom a control runs beside, the pruning epoch, recipes to tune
+CASES = (  # track, setup, method, and what else: the submission of a control, the pruning epoch, recipes to tune
     (FILTERS, "S3.2", "L1-norm", {}),
     (FILTERS, "S4.2", "L1-norm", {}),  # one-shot under imposed epochs: the dense model is trained first
     (FILTERS, "SX-A", "L1-norm", {"prune_at": 1}),
     (FILTERS, "SX-B", "Scratch", {}),
     (FILTERS, "S3.2", "Taylor-FO", {}),
     (FILTERS, "S4.1", "Slimming", {}),  # a penalty, and one ranking over all layers
-    (FILTERS, "S4.1", "Random", {"beside": "Slimming"}),
-    (FILTERS, "S4.1", "Scratch", {"beside": "Slimming"}),
+    (FILTERS, "S4.1", "Random", {"submission": "Slimming"}),
+    (FILTERS, "S4.1", "Scratch", {"submission": "Slimming"}),
     (FILTERS, "S4.2", "GReg-1", {}),  # a growing penalty
     (FILTERS, "S4.2", "SFP", {}),  # filters that come back
     (FILTERS, "S3.2", "StepByStep", {}),  # filters held at zero, rounds, noise
@@ -86,16 +86,16 @@ CASES = (  # track, setup, method, and what else: whom a control runs beside, th
     (ALL_TERMS, "S3.2", "L1-norm", {}),
     (NEURONS, "S3.2", "L1-norm", {}),
     (WEIGHTS, "S3.2", "Magnitude", {}),
-    (WEIGHTS, "S3.2", "Random-weights", {"beside": "Magnitude"}),
-    (WEIGHTS, "S3.2", "Scratch", {"beside": "Magnitude"}),
+    (WEIGHTS, "S3.2", "Random-weights", {"submission": "Magnitude"}),
+    (WEIGHTS, "S3.2", "Scratch", {"submission": "Magnitude"}),
     (WEIGHTS, "S3.2", "Weight-rewinding", {}),  # an earlier checkpoint of the base
     (WEIGHTS, "S4.1", "AGP", {}),  # masks that grow
     (WEIGHTS, "S4.2", "RigL", {}),  # masks that move
     (WEIGHTS, "S3.2", "SNIP", {}),
     (PATTERN, "S3.2", "Magnitude", {}),
     (PATTERN, "S4.1", "SR-STE", {}),
-    (PATTERN, "S3.2", "Random-weights", {"beside": "Magnitude"}),
-    (PATTERN, "S3.2", "Scratch", {"beside": "Magnitude"}),
+    (PATTERN, "S3.2", "Random-weights", {"submission": "Magnitude"}),
+    (PATTERN, "S3.2", "Scratch", {"submission": "Magnitude"}),
 )  # fmt: skip
 
 
@@ -120,21 +120,21 @@ def files_digest(folder):
     })  # fmt: skip
 
 
-def entrant(name, prune_at=None, beside=False):
+def entrant(name, prune_at=None, role="submission"):
     """A method that ships, with its defaults, or a reference."""
     kind = name.lower() if name in ("Scratch", "Dense") else "pruned"
     own_file = f"{Path(__file__).parents[1] / 'submissions' / 'golden_method.py'}:{name}"
     source = None if kind != "pruned" else locate(own_file if name == "StepByStep" else name)[1]
-    return Entrant(name, kind, "control" if beside else "submission", source, (), own=Own(prune_at=prune_at))
+    return Entrant(name, kind, role, source, (), own=Own(prune_at=prune_at))
 
 
-def trial_of(on, setup, name, beside=None, prune_at=None, tuning=()):
+def trial_of(on, setup, name, submission=None, prune_at=None, tuning=()):
     """One of the cases, on seed 0 at its track's first level."""
-    method = entrant(name, prune_at=prune_at, beside=beside is not None)
+    method = entrant(name, prune_at=prune_at, role="control" if submission else "submission")
     level = DENSE_LEVEL if method.kind == "dense" else on.levels[0]
     found = find_setup(setup)
     budget = budget_for(on, found, level, method.kind, method.own)
-    other = entrant(beside) if beside else None
+    other = entrant(submission) if submission else None
     return Trial(on, level, found, 0, method, budget, "cpu", 60.0, other, tuning)
 
 
