@@ -22,7 +22,7 @@ Channels = frozenset[int]
 
 
 @dataclass(frozen=True)
-class Coupling:
+class DependencyGroup:
     """What goes when filters of a layer go: output channels of `writers`, input channels of `readers`.
 
     Both by the layer's name. The writers are the layer itself and whatever has to keep the same channels: batch
@@ -54,7 +54,7 @@ def dependencies(model: nn.Module, shape: ImageShape) -> Any:
         model.train(was_training)
 
 
-def coupling(graph: Any, model: nn.Module, name: str, filters: Sequence[int] | None = None) -> Coupling:
+def dependency_group(graph: Any, model: nn.Module, name: str, filters: Sequence[int] | None = None) -> DependencyGroup:
     """What goes with these filters of a layer (all by default). Raises InputError when it cannot be pruned."""
     import torch_pruning
 
@@ -82,19 +82,19 @@ def coupling(graph: Any, model: nn.Module, name: str, filters: Sequence[int] | N
             f"layer {name!r} cannot be pruned: its channels meet the grouped convolution {grouped[0]!r}, "
             "which has to keep as many in each group.\nLeave it out of the track's prunable layers"
         )
-    return Coupling(name, writers, readers, parts_of(group, names, filters_of(layer)))
+    return DependencyGroup(name, writers, readers, parts_of(group, names, filters_of(layer)))
 
 
-def couplings(model: nn.Module, names: Iterable[str], shape: ImageShape) -> tuple[Coupling, ...]:
-    """The couplings of several layers that are to be pruned apart from each other.
+def dependency_groups(model: nn.Module, names: Iterable[str], shape: ImageShape) -> tuple[DependencyGroup, ...]:
+    """The dependency groups of several layers that are to be pruned apart from each other.
 
     Raises InputError, with the layers' names, for one that cannot be pruned and for two that share channels.
     """
     graph = dependencies(model, shape)
-    found: list[Coupling] = []
+    found: list[DependencyGroup] = []
     taken: dict[tuple[str, int], str] = {}
     for name in names:
-        here = coupling(graph, model, name)
+        here = dependency_group(graph, model, name)
         for layer, channels in here.writers.items():
             for channel in channels:
                 if (owner := taken.setdefault((layer, channel), name)) != name:

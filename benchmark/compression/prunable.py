@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.compression.dependency_graph import (
-    coupling,
-    couplings,
     dependencies,
+    dependency_group,
+    dependency_groups,
     depthwise,
     filters_of,
     layer_of,
@@ -39,7 +39,7 @@ def propose(model: nn.Module, shape: ImageShape, *, streams: bool = False) -> tu
         if name in written or depthwise(model, name):
             continue
         try:
-            here = coupling(graph, model, name)
+            here = dependency_group(graph, model, name)
         except InputError:
             continue
         writers = [layer for layer in here.writers if layer in places and not depthwise(model, layer)]
@@ -77,7 +77,7 @@ def _refusal(model: nn.Module, names: Sequence[str], shape: ImageShape) -> str |
     images = torch.randn(2, shape.channels, shape.height, shape.width, generator=torch.Generator().manual_seed(0))
     images = images.to(next(model.parameters()).device)
     try:
-        couplings(dense, names, shape)
+        dependency_groups(dense, names, shape)
         kept = {name: torch.arange(max(1, filters_of(layer_of(dense, name)) // 2)) for name in names}
         small = cut(copy.deepcopy(dense), kept, shape)
         exact = _silence(dense, kept, shape)
@@ -109,7 +109,7 @@ def _silence(dense: nn.Module, kept: Mapping[str, torch.Tensor], shape: ImageSha
     graph, exact = dependencies(dense, shape), True
     for name, indices in kept.items():
         gone = sorted(set(range(filters_of(layer_of(dense, name)))) - set(indices.tolist()))
-        here = coupling(graph, dense, name, gone)
+        here = dependency_group(graph, dense, name, gone)
         exact = exact and not any(_over_channels(dense.get_submodule(layer)) for layer in here.writers)
         for layer, channels in here.readers.items():
             layer_of(dense, layer).weight.data[:, sorted(channels)] = 0

@@ -13,9 +13,9 @@ from torch import nn
 
 from prunemark.benchmark.compression.budget_solver import CostModel, CostTerm
 from prunemark.benchmark.compression.dependency_graph import (
-    Coupling,
-    couplings,
+    DependencyGroup,
     dependencies,
+    dependency_groups,
     depthwise,
     filters_of,
     layer_of,
@@ -46,11 +46,11 @@ def prunable_groups(model: nn.Module, track: Track, shape: ImageShape) -> tuple[
         return tuple(Group(name, weight.numel()) for name, weight in weights.items())
     return tuple(
         Group(here.name, filters_of(layer_of(model, here.name)), _batch_norm(model, here), here.parts)
-        for here in couplings(model, track.prunable, shape)
+        for here in dependency_groups(model, track.prunable, shape)
     )
 
 
-def _batch_norm(model: nn.Module, here: Coupling) -> str | None:
+def _batch_norm(model: nn.Module, here: DependencyGroup) -> str | None:
     """The first batch norm that has exactly the layer's channels: one behind a concatenation has more."""
     filters = filters_of(layer_of(model, here.name))
     for name in here.writers:
@@ -67,7 +67,7 @@ def cost_model(model: nn.Module, track: Track, shape: ImageShape, level: Level |
 
     A layer behind a concatenation has a term for each group that it reads, and one for the channels of none.
     """
-    found = couplings(model, track.prunable, shape)
+    found = dependency_groups(model, track.prunable, shape)
     sizes = {here.name: filters_of(layer_of(model, here.name)) for here in found}
     counted = count(model, shape)
     terms = [CostTerm(counted.outside, None, None)] if counted.outside else []

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.dependency_graph import couplings
+from prunemark.benchmark.compression.dependency_graph import dependency_groups
 from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.method import Group
 from prunemark.benchmark.networks.registry import ImageShape, build_network
@@ -52,7 +52,7 @@ NETWORKS = {
 
 
 def group_of(model, name):
-    (here,) = couplings(model, [name], DIGITS)
+    (here,) = dependency_groups(model, [name], DIGITS)
     return Group(name, len(model.get_submodule(name).weight), None, here.parts)
 
 

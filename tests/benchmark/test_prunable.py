@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
-from prunemark.benchmark.compression.dependency_graph import couplings, filters_of, layer_of
+from prunemark.benchmark.compression.dependency_graph import dependency_groups, filters_of, layer_of
 from prunemark.benchmark.compression.prunable import check_prunable, propose
 from prunemark.benchmark.compression.surgery import cost_model, prunable_groups, rebuild
 from prunemark.benchmark.images.data import tensor_dict
@@ -97,7 +97,7 @@ def test_the_rule_is_that_of_the_founding_paper(name: str, per_block: int) -> No
 def test_a_stream_stands_for_everything_that_writes_it() -> None:
     """The first sum of an option-B network: the stem and the second convolutions of its blocks keep one set."""
     model = build_network("resnet20b", TINY, 0)
-    found = {here.name: here for here in couplings(model, propose(model, TINY, streams=True), TINY)}
+    found = {here.name: here for here in dependency_groups(model, propose(model, TINY, streams=True), TINY)}
     assert {"stem", "blocks.0.conv2", "blocks.1.conv2", "blocks.2.conv2"} <= set(found["stem"].writers)
     assert set(found["stem"].readers) == {
         "blocks.0.conv1", "blocks.1.conv1", "blocks.2.conv1", "blocks.3.conv1", "blocks.3.shortcut.0",
@@ -108,12 +108,12 @@ def test_two_streams_in_one_concatenation_are_no_conflict_but_one_stream_twice_i
     shape = ImageShape(3, 32, 32, 7)
     model = build_network("torchvision:squeezenet1_1", SMALL, 0)
     both = ("features.3.expand1x1", "features.3.expand3x3")
-    first, second = couplings(model, both, SMALL)
+    first, second = dependency_groups(model, both, SMALL)
     reader = "features.4.squeeze"
     assert len(first.readers[reader]) == len(second.readers[reader]) == 64
     assert not first.readers[reader] & second.readers[reader]
     with pytest.raises(InputError, match="layers blocks.0.conv2 and stem are coupled: they cannot be pruned apart"):
-        couplings(build_network("resnet20b", shape, 0), ["stem", "blocks.0.conv2"], shape)
+        dependency_groups(build_network("resnet20b", shape, 0), ["stem", "blocks.0.conv2"], shape)
 
 
 class Strange(nn.Module):
