@@ -63,7 +63,7 @@ ALLOCATIONS, WHOLE_NUMBER = "uniform|global", "[0-9]+"
 
 
 @dataclass(frozen=True)
-class Part:
+class CoupledParameter:
     """What of one parameter goes with the filters of a layer: `index` (filters, entries) along dimension `dim`."""
 
     parameter: str
@@ -82,7 +82,7 @@ class Group:
     name: str
     size: int
     batch_norm_name: str | None = None
-    parts: tuple[Part, ...] = dataclasses.field(default=(), compare=False, repr=False)
+    coupled_parameters: tuple[CoupledParameter, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     def layer(self, model: nn.Module) -> nn.Module:
         """The layer: a Conv2d with weight (filters, in_channels, k, k), or a Linear with (neurons, in)."""
@@ -100,8 +100,9 @@ class Group:
         The layer's own weight and bias, those of its batch norm, and of every layer that reads the filters the slice
         that reads each one; of layers that are pruned with it, the same. Nothing on weight tracks.
         """
-        for part in self.parts:
-            yield part.parameter, model.get_parameter(part.parameter).movedim(part.dim, 0)[part.index].flatten(1)
+        for coupled in self.coupled_parameters:
+            values = model.get_parameter(coupled.parameter).movedim(coupled.dim, 0)
+            yield coupled.parameter, values[coupled.index].flatten(1)
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from prunemark.benchmark.method import Group, Part
+from prunemark.benchmark.method import CoupledParameter, Group
 
 
-def parts_of(group: Any, names: Mapping[nn.Module, str], filters: int) -> tuple[Part, ...]:
-    """The parts of a dependency group that was made for all `filters` of a layer, the layer's own first.
+def coupled_parameters_of(group: Any, names: Mapping[nn.Module, str], filters: int) -> tuple[CoupledParameter, ...]:
+    """The coupled parameters of a dependency group that was made for all `filters` of a layer, the layer's own first.
 
     `names` is the path of each module. Parameters outside layers (a class token) are left out, and so is a layer
     whose channels do not belong to the filters evenly (one half of a gated split).
     """
-    return tuple(part for item in group for part in _parts_of_layer(item, names, filters))
+    return tuple(coupled for item in group for coupled in _of_layer(item, names, filters))
 
 
-def _parts_of_layer(item: Any, names: Mapping[nn.Module, str], filters: int) -> Iterator[Part]:
+def _of_layer(item: Any, names: Mapping[nn.Module, str], filters: int) -> Iterator[CoupledParameter]:
     import torch_pruning
 
     layer, function = item.dep.target.module, item.dep.handler
@@ -35,9 +35,9 @@ def _parts_of_layer(item: Any, names: Mapping[nn.Module, str], filters: int) -> 
     index = torch.tensor(owned)  # (filters, channels of each)
     for name, parameter in layer.named_parameters(recurse=False):
         if not incoming:
-            yield Part(f"{names[layer]}.{name}", 0, index)
+            yield CoupledParameter(f"{names[layer]}.{name}", 0, index)
         elif parameter.dim() > 1:  # a bias has no inputs
-            yield Part(f"{names[layer]}.{name}", 1, index)
+            yield CoupledParameter(f"{names[layer]}.{name}", 1, index)
 
 
 def filter_masks(
@@ -59,10 +59,10 @@ def filter_masks(
             continue
         gone = torch.ones(group.size, dtype=torch.bool)
         gone[kept[group.name].cpu()] = False
-        for part in group.parts:
-            parameter = parameters.get(part.parameter)
-            if part.dim == 0 and parameter is not None:  # a method that parametrises a layer holds it itself
+        for coupled in group.coupled_parameters:
+            parameter = parameters.get(coupled.parameter)
+            if coupled.dim == 0 and parameter is not None:  # a method that parametrises a layer holds it itself
                 shape = (len(parameter), *[1] * (parameter.dim() - 1))
-                mask = masks.setdefault(part.parameter, torch.ones(shape, dtype=torch.bool))
-                mask[part.index[gone].flatten()] = False
+                mask = masks.setdefault(coupled.parameter, torch.ones(shape, dtype=torch.bool))
+                mask[coupled.index[gone].flatten()] = False
     return masks

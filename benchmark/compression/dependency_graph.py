@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.coupled_parameters import parts_of
-from prunemark.benchmark.method import Part
+from prunemark.benchmark.compression.coupled_parameters import coupled_parameters_of
+from prunemark.benchmark.method import CoupledParameter
 from prunemark.benchmark.networks.registry import ImageShape, as_example
 from prunemark.setups.errors import InputError
 
@@ -27,13 +27,13 @@ class DependencyGroup:
 
     Both by the layer's name. The writers are the layer itself and whatever has to keep the same channels: batch
     norms, depthwise convolutions, the gates of squeeze-and-excitation, and the other branches of a residual sum.
-    `parts` says the same filter by filter, for `Group.coupled`.
+    `coupled_parameters` says the same filter by filter, for `Group.coupled`.
     """
 
     name: str
     writers: Mapping[str, Channels]
     readers: Mapping[str, Channels]
-    parts: tuple[Part, ...]
+    coupled_parameters: tuple[CoupledParameter, ...]
 
 
 def dependencies(model: nn.Module, shape: ImageShape) -> Any:
@@ -82,7 +82,7 @@ def dependency_group(graph: Any, model: nn.Module, name: str, filters: Sequence[
             f"layer {name!r} cannot be pruned: its channels meet the grouped convolution {grouped[0]!r}, "
             "which has to keep as many in each group.\nLeave it out of the track's prunable layers"
         )
-    return DependencyGroup(name, writers, readers, parts_of(group, names, filters_of(layer)))
+    return DependencyGroup(name, writers, readers, coupled_parameters_of(group, names, filters_of(layer)))
 
 
 def dependency_groups(model: nn.Module, names: Iterable[str], shape: ImageShape) -> tuple[DependencyGroup, ...]:

@@ -45,7 +45,7 @@ def prunable_groups(model: nn.Module, track: Track, shape: ImageShape) -> tuple[
                 check_divisible(name, weight.shape, track.n_of_m[1])
         return tuple(Group(name, weight.numel()) for name, weight in weights.items())
     return tuple(
-        Group(here.name, filters_of(layer_of(model, here.name)), _batch_norm(model, here), here.parts)
+        Group(here.name, filters_of(layer_of(model, here.name)), _batch_norm(model, here), here.coupled_parameters)
         for here in dependency_groups(model, track.prunable, shape)
     )
 

@@ -53,7 +53,7 @@ NETWORKS = {
 
 def group_of(model, name):
     (here,) = dependency_groups(model, [name], DIGITS)
-    return Group(name, len(model.get_submodule(name).weight), None, here.parts)
+    return Group(name, len(model.get_submodule(name).weight), None, here.coupled_parameters)
 
 
 @pytest.mark.parametrize("case", NETWORKS)
