@@ -30,7 +30,7 @@ DEFAULT_LR = "1e-2"
 
 @dataclass
 class TrialContext:
-    """Does the work for one trial. `given` imposes the filters kept per layer (controls).
+    """Does the work for one trial. `given_counts` imposes the filters kept per layer (controls).
 
     A submission never gets it: `view` makes the narrow thing that it does get.
     """
@@ -46,7 +46,7 @@ class TrialContext:
     shapes: dict[str, tuple[int, ...]]
     meter: Meter
     watch: Watch
-    given: dict[str, int] | None = None
+    given_counts: dict[str, int] | None = None
     _passes: int = 0
 
     def view(self) -> PruningContext:
@@ -136,7 +136,7 @@ class TrialContext:
         by_name = sparsity.check_scores({group.name: s for group, s in scores.items()}, self.shapes)
         if not 0 < share <= 1:
             raise ValueError(f"share is above 0 and at most 1; got {share!r}")
-        if self.given is not None:
+        if self.given_counts is not None:
             return self._decide_given(by_name)
         if allocation in ALLOCATIONS and allocation not in self.track.allocations:
             raise ValueError(
@@ -174,10 +174,10 @@ class TrialContext:
 
     def _decide_given(self, scores: dict[str, torch.Tensor]) -> Decision:
         """The best-scored filters or weights of each layer, as many as another decision kept there."""
-        assert self.given is not None
+        assert self.given_counts is not None
         if self.target.pattern is not None:  # it leaves no choice of how many stay in a layer
             return Decision({}, sparsity.choose_pattern(scores, self.target.pattern, 1.0, "uniform"), "given")
-        kept = {name: budget_solver.highest(scores[name].flatten(), count) for name, count in self.given.items()}
+        kept = {name: budget_solver.highest(scores[name].flatten(), count) for name, count in self.given_counts.items()}
         if self.track.granularity == "filter":
             return Decision(kept, {}, "given")
         masks = {name: torch.zeros(self.shapes[name], dtype=torch.bool) for name in kept}

@@ -60,7 +60,7 @@ def check_finite(state: Mapping[str, torch.Tensor]) -> None:
             raise ValueError(f"the pruning stage left weights that are not finite, in {name}")
 
 
-def check_target(trial: Trial, decision: Decision, shape: ImageShape, given: dict[str, int] | None) -> None:
+def check_target(trial: Trial, decision: Decision, shape: ImageShape, given_counts: dict[str, int] | None) -> None:
     """A decision may be made by hand: the target holds for it all the same, or the counts that a control was given.
 
     Raises TargetMissed with what was asked for and what was reached.
@@ -68,9 +68,9 @@ def check_target(trial: Trial, decision: Decision, shape: ImageShape, given: dic
     track, level = trial.track, trial.level
     if track.n_of_m is not None:
         sparsity.check_pattern(decision.masks, track.n_of_m)
-    if given is not None:
-        if (counts := counts_of(decision)) != given:
-            raise TargetMissed(f"the layer ratios of another method were given, {given}; kept are {counts}")
+    if given_counts is not None:
+        if (counts := counts_of(decision)) != given_counts:
+            raise TargetMissed(f"the layer ratios of another method were given, {given_counts}; kept are {counts}")
         return
     model = build_network(track.network, shape, 0)
     if track.granularity == "weight":
@@ -104,14 +104,14 @@ def dense_model(trial: Trial, base: Path, shape: ImageShape) -> Pruned:
     return Pruned(model, {}, Decision({}, {}, "none"), MeteredStage(0, (), 0, 0, 0))
 
 
-def scratch_model(trial: Trial, given: dict[str, int] | None, shape: ImageShape) -> Pruned:
+def scratch_model(trial: Trial, given_counts: dict[str, int] | None, shape: ImageShape) -> Pruned:
     """The pruned architecture with new random weights, drawn for the small shapes.
 
     For weights the mask is drawn too: as many weights per layer as the submission kept, at random.
     """
     track, seed = trial.track, derive_seed(trial.seed, "scratch")
     model = build_network(track.network, shape, seed)
-    counts = given if given is not None else _uniform_counts(trial, model, shape)
+    counts = given_counts if given_counts is not None else _uniform_counts(trial, model, shape)
     if track.granularity == "filter":
         kept = {name: torch.arange(count) for name, count in counts.items()}
         model = surgery.cut(model, kept, shape)

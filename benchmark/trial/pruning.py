@@ -44,7 +44,7 @@ def hand_over(base: Path, data_folder: Path, out: Path) -> None:
         shutil.copyfile(file, out / GIVEN / file.name)
 
 
-def prune(trial: Trial, given: dict[str, int] | None, out: Path, train_first: bool = False) -> None:
+def prune(trial: Trial, given_counts: dict[str, int] | None, out: Path, train_first: bool = False) -> None:
     """Runs the submitted method on the base model. The only stage that executes submitted code.
 
     Where the epochs of pruning are imposed and the method used none, it leaves only `UNTRAINED`: it is to be run again
@@ -62,14 +62,19 @@ def prune(trial: Trial, given: dict[str, int] | None, out: Path, train_first: bo
     source = trial.entrant.source
     assert source is not None
     model, decision, stage = run_method(
-        trial, weights, data, given, lambda: load_class(source)(**_settings(trial, given)), train_first=train_first
+        trial,
+        weights,
+        data,
+        given_counts,
+        lambda: load_class(source)(**_settings(trial, given_counts)),
+        train_first=train_first,
     )
     if trial.budget.pruning_exact and stage.epochs == 0 and not train_first:  # a one-shot method
         (out / UNTRAINED).touch()
         return
     check_finite(model.state_dict())
     surgery.rebuild(track, data.shape, tensor_dict(model.state_dict()), decision, 0)
-    check_target(trial, decision, data.shape, given)
+    check_target(trial, decision, data.shape, given_counts)
     _write_pruned(out, tensor_dict(model.state_dict()), decision, stage)
 
 
@@ -77,7 +82,7 @@ def run_method(
     trial: Trial,
     weights: dict[str, torch.Tensor],
     data: Images,
-    given: dict[str, int] | None,
+    given_counts: dict[str, int] | None,
     make: Callable[[], PruningMethod],
     *,
     train_first: bool = False,
@@ -95,7 +100,7 @@ def run_method(
     torch.manual_seed(derive_seed(trial.seed, "method"))  # for methods that forget context.generator
     with watching(meter, track.pruning.batch_size) as watch:
         with watch.paused():
-            context = _context(trial, model, data, given, meter, watch)
+            context = _context(trial, model, data, given_counts, meter, watch)
             model = model.to(data.device)
             if train_first:
                 context.train_dense(model)
@@ -108,10 +113,10 @@ def run_method(
     return model, _on_cpu(decision), meter.stage()
 
 
-def _settings(trial: Trial, given: dict[str, int] | None) -> dict[str, SettingValue]:
+def _settings(trial: Trial, given_counts: dict[str, int] | None) -> dict[str, SettingValue]:
     """Of the entrant; a control whose method made no decision takes the level's own ratio in every layer."""
     settings = dict(trial.entrant.settings)
-    if trial.submission is not None and given is None and "allocation" in settings:
+    if trial.submission is not None and given_counts is None and "allocation" in settings:
         settings["allocation"] = "uniform"
     return settings
 
@@ -127,7 +132,7 @@ def grant_of(trial: Trial, examples: int) -> Grant:
 
 
 def _context(
-    trial: Trial, model: nn.Module, data: Images, given: dict[str, int] | None, meter: Meter, watch: Watch
+    trial: Trial, model: nn.Module, data: Images, given_counts: dict[str, int] | None, meter: Meter, watch: Watch
 ) -> TrialContext:
     track, shape = trial.track, data.shape
     filters = track.granularity == "filter"
@@ -145,7 +150,7 @@ def _context(
         shapes={name: shape[:1] if filters else shape for name, shape in weights.items()},
         meter=meter,
         watch=watch,
-        given=given,
+        given_counts=given_counts,
     )
 
 

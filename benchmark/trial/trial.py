@@ -64,7 +64,7 @@ class Run:
     )
 
     @property
-    def counts(self) -> dict[str, int] | None:
+    def given_counts(self) -> dict[str, int] | None:
         """Filters (or weights) kept in each layer, of a control that is given them."""
         return self.given.counts if self.given else None
 
@@ -132,7 +132,7 @@ def prune(run: Run, base: Path | None) -> Pruned:
     """The pruned model: from the submitted method in a child process, or made here for the references."""
     trial, store = run.trial, run.store
     if trial.entrant.kind == "scratch":
-        return scratch_model(trial, run.counts, run.shape)
+        return scratch_model(trial, run.given_counts, run.shape)
     assert base is not None
     if trial.entrant.kind == "dense":
         return dense_model(trial, base, run.shape)
@@ -149,7 +149,9 @@ def _prune_in_child(run: Run, base: Path) -> None:
         try:
             pruning.hand_over(base, run.data, scratch)
             limits = Limits(run.trial.pruning_seconds_limit)
-            run_in_child(pruning.prune, run.trial, run.counts, scratch, train_first, scratch=scratch, limits=limits)
+            run_in_child(
+                pruning.prune, run.trial, run.given_counts, scratch, train_first, scratch=scratch, limits=limits
+            )
             if train_first or not (scratch / pruning.UNTRAINED).exists():
                 _take_over(run, scratch)
                 return
@@ -161,7 +163,7 @@ def _take_over(run: Run, scratch: Path) -> None:
     """Takes into the store only what stands the test in this process too."""
     try:
         left = pruned_model(run.trial, scratch, run.shape)
-        check_target(run.trial, left.decision, run.shape, run.counts)
+        check_target(run.trial, left.decision, run.shape, run.given_counts)
         check_finite(left.model.state_dict())
         macs = cost.count(_dense_network(run), run.shape).macs
         check_stage(read_stage(scratch), pruning.grant_of(run.trial, run.examples), macs)
