@@ -23,8 +23,8 @@ class NotAllowed(Exception):
     """A submission tried what it may not do. The message says what."""
 
 
-def confine() -> None:
-    """From now on, for as long as this process lives. Raises NotAllowed in whoever tries."""
+def put_up_barriers() -> None:
+    """Forbids what `FORBIDDEN` lists for as long as this process lives. Raises NotAllowed in whoever tries."""
 
     def hook(event: str, _arguments: tuple[Any, ...]) -> None:
         if event in FORBIDDEN:

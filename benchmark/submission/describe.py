@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from prunemark.benchmark.sandbox.barriers import confine, harness_hidden
+from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.child import Limits, run_in_child
 from prunemark.benchmark.submission.locate import MethodDescription, MethodSource, describe
 
@@ -31,7 +31,7 @@ def _describe(source: MethodSource, name: str, out: Path) -> None:
 
     What a submission may not do while it prunes it may not do here either.
     """
-    confine()
+    put_up_barriers()
     with harness_hidden():
         described = describe(source, name)
     (out / DESCRIPTION).write_text(json.dumps(asdict(described), allow_nan=False))

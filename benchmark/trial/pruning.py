@@ -19,7 +19,7 @@ from prunemark.benchmark.metering.watch import Watch, watching
 from prunemark.benchmark.method import Decision, PruningMethod, Target
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
-from prunemark.benchmark.sandbox.barriers import confine, harness_hidden
+from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.context import TrialContext
 from prunemark.benchmark.submission.locate import SettingValue, load_class
 from prunemark.benchmark.training.loop import steps_per_epoch
@@ -55,7 +55,7 @@ def prune(trial: Trial, given_counts: dict[str, int] | None, out: Path, train_fi
     folder in which `hand_over` has laid what it is given.
     Raises whatever the method raises, and BudgetExceeded, TargetMissed, BadDecision, TypeError, ValueError.
     """
-    confine()
+    put_up_barriers()
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, out / GIVEN, "train", device, workers=0)  # no process may be started here
     weights = load_file(out / GIVEN / WEIGHTS)
