@@ -127,7 +127,9 @@ def as_text(board: Board, width: int) -> str:
     from prunemark.leaderboard.formats import tables
 
     into = io.StringIO()
-    tables.print_board(board, Console(file=into, width=width, highlight=False))
+    tables.print_board(
+        board, Console(file=into, width=width, highlight=False, force_jupyter=False, force_terminal=False)
+    )
     return "\n".join(line.rstrip() for line in into.getvalue().splitlines()) + "\n"
 
 

@@ -45,7 +45,9 @@ class AuditResult:
         from prunemark.audit.report.terminal import print_audit
 
         into = io.StringIO()
-        print_audit(self.details, Console(file=into, width=WIDTH, highlight=False))
+        print_audit(
+            self.details, Console(file=into, width=WIDTH, highlight=False, force_jupyter=False, force_terminal=False)
+        )
         return "\n".join(line.rstrip() for line in into.getvalue().splitlines()) + "\n"
 
     def as_dict(self) -> dict[str, Any]:

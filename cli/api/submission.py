@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,7 @@ def submit(
     from prunemark.cli.api.class_files import spec_of
     from prunemark.cli.options import use_data
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, force_jupyter=False, force_terminal=sys.stderr.isatty())
     use_data(Path(data) if data else None)
     words = str(seeds) if isinstance(seeds, int | str) else "".join(f"{seed}," for seed in seeds)
     request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at)

@@ -166,6 +166,14 @@ def test_an_audit_takes_a_path_a_text_and_a_dictionary():
         prunemark.audit({"claim": "x"})
 
 
+def test_a_text_is_a_text_in_a_notebook_too(monkeypatch):
+    """Where rich finds itself in Jupyter it shows what it should write into a file, and the file stays empty."""
+    expected = prunemark.audit(DOCUMENT).text
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as its kernel does
+    assert prunemark.audit(DOCUMENT).text == expected and len(expected) > 1000
+
+
 def test_the_package_names_what_it_has_and_loads_it_late():
     code = "import sys, prunemark; print(prunemark.__version__, prunemark.audit, callable(prunemark.leaderboard))\n"
     code += "print(sorted({'torch', 'pandas', 'numpy', 'typer', 'rich', 'yaml'} & set(sys.modules)))"
