@@ -12,7 +12,7 @@ from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_store import tracking_uri
 from prunemark.benchmark.run.work import Work, expected_work
-from prunemark.benchmark.trial.plan import Trial, as_plain
+from prunemark.benchmark.trial.trial import Trial, as_plain
 from prunemark.cli.tables import print_rows
 from prunemark.records.record import Record
 

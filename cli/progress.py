@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from prunemark.benchmark.run.tracking import Tracker
-from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record
 

@@ -15,7 +15,8 @@ from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_store import tracking_uri
 from prunemark.benchmark.run.tracking import Submission, Tracker
 from prunemark.benchmark.run.work import expected_work
-from prunemark.benchmark.trial.plan import Entrant, Request, Trial, make_trials
+from prunemark.benchmark.trial.plan import Request, make_trials
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.cli.progress import MlflowWatcher, Progress
 from prunemark.records.record import Record
 from prunemark.setups.budget import Own, budget_for

@@ -13,8 +13,8 @@ from prunemark.benchmark.run.submit import stored_record
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.trial.keys import DECISION, resolved_keys
-from prunemark.benchmark.trial.plan import Entrant, Trial
 from prunemark.benchmark.trial.store import Store
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.contributions.contribution import Contribution, counting_records, recorded_names
 from prunemark.contributions.seed_policy import anchor_seeds, outgrown, planned_seeds
 from prunemark.records.card import shipped_methods

@@ -17,7 +17,7 @@ from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home, home_at, open_home
 from prunemark.benchmark.submission.method_files import write_source
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.contributions.contribute import decided_by
 from prunemark.contributions.contribution import Contribution
 from prunemark.contributions.draw import is_matched, submission_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
-from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.leaderboard.inference.interim import FINAL_SEEDS, INTERIM_SEEDS
 from prunemark.records.record import Record
 

@@ -157,7 +157,8 @@ def overhead(pairs: int) -> str:
     """Seconds of a whole trial that are neither training nor evaluation, in the steady state."""
     from prunemark.benchmark.run.executor import Job, LocalProcesses
     from prunemark.benchmark.submission.locate import locate
-    from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
+    from prunemark.benchmark.trial.plan import Request, make_trials
+    from prunemark.benchmark.trial.trial import Entrant
     from prunemark.records.record import load
     from prunemark.setups.comparison import SETUPS
 

@@ -19,8 +19,9 @@ from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import MethodDescription, MethodSource
 from prunemark.benchmark.trial import pruning
 from prunemark.benchmark.trial.keys import DECISION
-from prunemark.benchmark.trial.plan import Entrant, Trial, runs_on, what_it_prunes
+from prunemark.benchmark.trial.plan import runs_on, what_it_prunes
 from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS, listed_where
 from prunemark.setups.track import Level, Track

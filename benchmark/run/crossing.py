@@ -11,7 +11,8 @@ from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.renamed import locate_here
 from prunemark.benchmark.run.submit import describe_methods, entrants
-from prunemark.benchmark.trial.plan import Entrant, Request, Trial, check_granularity, make_trials
+from prunemark.benchmark.trial.plan import Request, check_granularity, make_trials
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import Own
 from prunemark.setups.comparison import SETUPS, TUNED
 from prunemark.setups.errors import InputError

@@ -18,9 +18,9 @@ from prunemark.benchmark.submission.locate import MethodDescription, MethodSourc
 from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.base_model import prepare_data, pretrain
 from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.store import Store
-from prunemark.benchmark.trial.trial import run_trial
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.record import dump
 
 Report = Callable[[Any], None]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from prunemark.benchmark.submission.covered import covered_files, sha256_of
 from prunemark.benchmark.submission.locate import MethodSource, locate
-from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.store import Store, key_of
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.card import BASELINES
 
 NAME = "name.json"

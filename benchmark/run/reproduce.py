@@ -9,7 +9,7 @@ from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.submit import describe_methods
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.controls import REFERENCES
 from prunemark.setups.budget import Budget, generated
 from prunemark.setups.paper_tables import CAP, SCRATCH, Grid, PaperRow, scaled

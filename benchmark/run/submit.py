@@ -17,8 +17,9 @@ from prunemark.benchmark.run.work import checkpoints, longest_prefix
 from prunemark.benchmark.submission.locate import MethodDescription, MethodSource, locate
 from prunemark.benchmark.trial.environment import environment
 from prunemark.benchmark.trial.keys import DECISION, data_key, pretrain_key, resolved_keys
-from prunemark.benchmark.trial.plan import Entrant, Request, Trial
+from prunemark.benchmark.trial.plan import Request
 from prunemark.benchmark.trial.store import Store, key_of
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.benchmark.trial.versions import versions
 from prunemark.records.controls import RANDOM_CONTROL, REFERENCES
 from prunemark.records.outcome import EpochPoint

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from prunemark.benchmark.trial.keys import pretrain_key
-from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.setups.budget import speedup_of
 
 

@@ -18,9 +18,9 @@ from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.keys import Keys, pretrain_key
-from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
 from prunemark.benchmark.trial.store import Store
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import BaseModel, EpochPoint
 from prunemark.setups.errors import WorkFailed
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from prunemark.benchmark.images.sources import source_of
 from prunemark.benchmark.trial.environment import environment, libraries
-from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.store import Store, key_of
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.benchmark.trial.versions import versions
 from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.setups.recipe import Recipe

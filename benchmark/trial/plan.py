@@ -1,75 +1,15 @@
-"""What a submission means as work: its entrants and its trials.
-
-Plain data and no torch, so that a plan can be shown, and a finished one recognised, in a moment.
-"""
+"""What is asked for, and the trials that it means. Reads no torch, so that a plan is shown in a moment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from prunemark.benchmark.submission.locate import MethodSource, SettingValue
-from prunemark.records.outcome import Role, TrialKind
-from prunemark.setups.budget import OWN_NOTHING, Budget, Own, budget_for, notation, speedup_of
+from prunemark.benchmark.trial.trial import Entrant, Trial
+from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError
-from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import DENSE_LEVEL, Level, Track
-
-
-@dataclass(frozen=True)
-class Entrant:
-    """One row of a leaderboard to be: a method with its settings, or a control.
-
-    `shares_ratios` marks controls that take the layer ratios of the submission they run with.
-    """
-
-    name: str
-    kind: TrialKind
-    role: Role
-    source: MethodSource | None
-    settings: tuple[tuple[str, SettingValue], ...]
-    granularity: str = "filter"
-    own: Own = OWN_NOTHING
-    summary: str = ""
-    shares_ratios: bool = False
-
-
-@dataclass(frozen=True)
-class Trial:
-    """method x track x level x setup x seed. `submission` is given for a control that takes its layer ratios.
-
-    `tuning` lists the retraining recipes that are all tried; the one with the best validation accuracy counts.
-    """
-
-    track: Track
-    level: Level
-    setup: ComparisonSetup
-    seed: int
-    entrant: Entrant
-    budget: Budget
-    device: str
-    pruning_seconds_limit: float
-    submission: Entrant | None = None
-    tuning: tuple[Recipe, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """How the trial is called while it runs."""
-        level = "" if self.level == DENSE_LEVEL else f" {self.level.name}"
-        return f"{self.entrant.name}{level} seed {self.seed}"
-
-    @property
-    def recipe(self) -> Recipe:
-        """The retraining recipe; under an imposed sum, the one that a one-shot method at the level's speed-up gets."""
-        used = self.budget.pruning_epochs if self.budget.pruning_exact else 0
-        return self.budget.retraining_after(used, speedup_of(self.level))
-
-    def of(self, entrant: Entrant) -> Trial:
-        """The trial of another entrant on the same track, level, setup and seed."""
-        budget = budget_for(self.track, self.setup, self.level, entrant.kind, entrant.own)
-        return replace(self, entrant=entrant, budget=budget, submission=None)
 
 
 @dataclass(frozen=True)
@@ -125,12 +65,3 @@ def runs_on(granularity: str, track: Track) -> bool:
 def what_it_prunes(granularity: str) -> str:
     """In words, after the name of a method or a track."""
     return "needs an N:M pattern" if granularity == "N:M" else f"prunes {granularity}s"
-
-
-def as_plain(trial: Trial) -> dict[str, Any]:
-    """The trial for a listing."""
-    return {
-        "method": trial.entrant.name, "role": trial.entrant.role, "track": trial.track.id,
-        "level": trial.level.name, "setup": trial.setup.id, "seed": trial.seed,
-        "pipeline": notation(trial.budget.base_epochs, trial.recipe), "retraining_lr": str(trial.recipe.lr),
-    }  # fmt: skip

@@ -12,8 +12,8 @@ from prunemark.benchmark.compression.prunable import check_prunable
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.trial.environment import environment, libraries
-from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.store import Store, key_of
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.benchmark.trial.versions import versions
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import Track

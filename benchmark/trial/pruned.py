@@ -21,7 +21,7 @@ from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network, initialise
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
-from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import Compression, MeteredStage
 
 WEIGHTS, MASKS, STAGE = "weights.safetensors", "masks.safetensors", "stage.json"

@@ -25,9 +25,9 @@ from prunemark.benchmark.submission.locate import SettingValue, load_class
 from prunemark.benchmark.training.loop import steps_per_epoch
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
-from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.pruned import MASKS, STAGE, WEIGHTS, check_finite, check_target, counts_of, layer_weight
 from prunemark.benchmark.trial.stages import write_json
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import MeteredStage
 
 PRUNED_FILES = (WEIGHTS, MASKS, DECISION, STAGE)

@@ -13,7 +13,7 @@ import torch
 from prunemark.benchmark.metering.footprint import Footprint
 from prunemark.benchmark.sandbox.child import ISOLATION, ChildFailed
 from prunemark.benchmark.trial.environment import package_versions
-from prunemark.benchmark.trial.plan import Trial
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND, Observed
 from prunemark.records.outcome import (

@@ -19,8 +19,8 @@ from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.training.loop import Hooks, accuracy_percent, placed, predictions, train
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
-from prunemark.benchmark.trial.plan import Trial
 from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, Pruned, read_stage
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import Accuracy, EpochPoint, MeteredStage, finite, pack_correctness
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Track

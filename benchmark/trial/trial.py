@@ -1,248 +1,76 @@
-"""One trial, top to bottom: pretrain, prune, retrain, evaluate. A result is looked up before it is made."""
+"""A trial, and the entrant that it is a trial of. Plain data and no torch: `pipeline.py` runs it."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import json
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
-import torch
-from safetensors.torch import load_file
-from torch import nn
-
-from prunemark.benchmark.images.data import load_split, pick_device
-from prunemark.benchmark.metering.footprint import measure
-from prunemark.benchmark.metering.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExceeded, check_stage
-from prunemark.benchmark.networks import cost
-from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
-from prunemark.benchmark.trial import pruning, stages
-from prunemark.benchmark.trial.base_model import StageListener, measured, prepare_data, pretrain
-from prunemark.benchmark.trial.diagnostics import diagnose
-from prunemark.benchmark.trial.keys import Given, Keys, given_to, retrain_key, stage_keys
-from prunemark.benchmark.trial.plan import Trial
-from prunemark.benchmark.trial.preflight import check_network
-from prunemark.benchmark.trial.pruned import (
-    WEIGHTS,
-    Pruned,
-    check_finite,
-    check_target,
-    dense_model,
-    measure_compression,
-    pruned_model,
-    read_stage,
-    scratch_model,
-)
-from prunemark.benchmark.trial.report import Finished, Provenance, failed_record, ok_record
-from prunemark.benchmark.trial.store import Store
-from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
-from prunemark.records.record import Record, dump, load
-from prunemark.setups.errors import InputError
+from prunemark.benchmark.submission.locate import MethodSource, SettingValue
+from prunemark.records.outcome import Role, TrialKind
+from prunemark.setups.budget import OWN_NOTHING, Budget, Own, budget_for, notation, speedup_of
+from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.recipe import Recipe
-
-RECORD, PREDICTIONS = "record.json", "predictions.json"
-
-
-@dataclass
-class Run:
-    """A trial being run: where its inputs lie, what its stages are called, how long they took."""
-
-    trial: Trial
-    store: Store
-    listen: StageListener
-    given: Given | None
-    keys: Keys
-    predictions: dict[str, list[int]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(
-        default_factory=lambda: dict.fromkeys(("pruning", "retraining", "evaluation"), 0.0)
-    )
-
-    @property
-    def given_counts(self) -> dict[str, int] | None:
-        """Filters (or weights) kept in each layer, of a control that is given them."""
-        return self.given.counts if self.given else None
-
-    @property
-    def provenance(self) -> Provenance:
-        """What the record says that this is a trial of."""
-        matched_to = self.given.matched_to if self.given else None
-        return Provenance(self.trial, self.keys.evaluate, stages.folder_sha256(self.data), matched_to)
-
-    @property
-    def data(self) -> Path:
-        """The folder of the prepared dataset."""
-        return self.store.path(self.keys.data)
-
-    @property
-    def shape(self) -> ImageShape:
-        """What networks of this trial are built for."""
-        return load_split(self.trial.track.dataset, self.data, "validation", torch.device("cpu")).shape
-
-    @property
-    def examples(self) -> int:
-        """How many the training split has."""
-        return len(load_split(self.trial.track.dataset, self.data, "train", torch.device("cpu")))
-
-    @contextlib.contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Adds the block's seconds to the stage's; a stage found in the store costs next to none."""
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] += time.perf_counter() - begin
-
-
-def run_trial(trial: Trial, store: Store, listen: StageListener) -> Record:
-    """Runs what is not in the store yet and returns the record; of a failed trial too.
-
-    A trial that ran out of time or memory is not stored: whoever asks for it again has it run again.
-
-    `listen(stage, point)` hears every epoch. Submitted code runs in a child process only. Raises InputError for images
-    that cannot be read and, before anything trains, a network that cannot be pruned; WorkFailed when the store
-    fails or the base model cannot be trained.
-    """
-    given = given_to(trial, store)
-    run = Run(trial, store, listen, given, stage_keys(trial, given))
-    with store.lock(run.keys.evaluate):
-        if found := read_record(store, run.keys.evaluate):
-            return found
-        prepare_data(trial, run.keys, store)
-        check_network(trial, store, run.shape)
-        try:
-            base = pretrain(trial, run.keys, store, listen)
-            pruned = prune(run, base)
-            record = evaluate(run, base, pruned, retrain(run, pruned))
-        except ChildFailed as failure:
-            record = failed_record(run.provenance, failure, run.seconds)
-        if record.outcome.status not in MACHINE_STATUSES:
-            with store.writing(run.keys.evaluate) as draft:
-                (draft / RECORD).write_text(dump(record))
-                stages.write_json(draft / PREDICTIONS, run.predictions)
-        return record
-
-
-def prune(run: Run, base: Path | None) -> Pruned:
-    """The pruned model: from the submitted method in a child process, or made here for the references."""
-    trial, store = run.trial, run.store
-    if trial.entrant.kind == "scratch":
-        return scratch_model(trial, run.given_counts, run.shape)
-    assert base is not None
-    if trial.entrant.kind == "dense":
-        return dense_model(trial, base, run.shape)
-    with run.timed("pruning"), store.lock(run.keys.prune):
-        if not store.read(run.keys.prune):
-            _prune_in_child(run, base)
-    return pruned_model(trial, store.path(run.keys.prune), run.shape)
-
-
-def _prune_in_child(run: Run, base: Path) -> None:
-    """Lets the child write into a scratch folder; a one-shot method under imposed epochs twice: see `pruning.prune`."""
-    for train_first in (False, True):
-        scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
-        try:
-            pruning.hand_over(base, run.data, scratch)
-            limits = Limits(run.trial.pruning_seconds_limit)
-            run_in_child(
-                pruning.prune, run.trial, run.given_counts, scratch, train_first, scratch=scratch, limits=limits
-            )
-            if train_first or not (scratch / pruning.UNTRAINED).exists():
-                _take_over(run, scratch)
-                return
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _take_over(run: Run, scratch: Path) -> None:
-    """Takes into the store only what stands the test in this process too."""
-    try:
-        left = pruned_model(run.trial, scratch, run.shape)
-        check_target(run.trial, left.decision, run.shape, run.given_counts)
-        check_finite(left.model.state_dict())
-        macs = cost.count(_dense_network(run), run.shape).macs
-        check_stage(read_stage(scratch), pruning.grant_of(run.trial, run.examples), macs)
-    except BudgetExceeded as problem:
-        raise ChildFailed("budget_exceeded", "pruning budget", str(problem)) from None
-    except Exception as problem:  # whatever is wrong with files that submitted code could have written
-        evidence = f"what it left is no decision: {type(problem).__name__}: {problem}"[:500]
-        raise ChildFailed("noncompliant", "a subnetwork of the base model", evidence) from None
-    with run.store.writing(run.keys.prune) as draft:
-        for name in pruning.PRUNED_FILES:
-            shutil.copyfile(scratch / name, draft / name)
+from prunemark.setups.track import DENSE_LEVEL, Level, Track
 
 
 @dataclass(frozen=True)
-class Retrained:
-    """A final model: its recipe, the folder it lies in, and what else was tried."""
+class Entrant:
+    """One row of a leaderboard to be: a method with its settings, or a control.
 
-    recipe: Recipe
-    folder: Path
-    tuning: tuple[Tried, ...] = ()
-
-
-def retrain(run: Run, pruned: Pruned) -> Retrained:
-    """Retrains by the recipe that the setup leaves; of a tuned trial by each, and the best on validation counts.
-
-    Of equally good ones, the first. The test split has no part in it.
+    `shares_ratios` marks controls that take the layer ratios of the submission they run with.
     """
-    if not run.trial.tuning:
-        dense, now = (cost.count(model, run.shape).macs for model in (_dense_network(run), pruned.model))
-        stage = pruned.stage or MeteredStage(0, (), 0, 0, 0)
-        one_epoch = FLOPS_PER_MAC * PASSES_PER_STEP * dense * run.examples
-        try:
-            recipe = run.trial.budget.retraining_after(stage.epochs, dense / now, stage.train_flops / one_epoch)
-        except InputError as problem:  # the method used so many epochs that less than one is left
-            raise ChildFailed("budget_exceeded", "total budget", str(problem).splitlines()[0]) from None
-        return Retrained(recipe, _retrained(run, pruned, recipe))
-    folders = [_retrained(run, copy.deepcopy(pruned), recipe) for recipe in run.trial.tuning]
-    last = [stages.read_curve(folder)[-1].validation_accuracy_percent for folder in folders]
-    tried = tuple(Tried(str(recipe.lr), value) for recipe, value in zip(run.trial.tuning, last, strict=True))
-    best = last.index(max(last))
-    return Retrained(run.trial.tuning[best], folders[best], tried)
+
+    name: str
+    kind: TrialKind
+    role: Role
+    source: MethodSource | None
+    settings: tuple[tuple[str, SettingValue], ...]
+    granularity: str = "filter"
+    own: Own = OWN_NOTHING
+    summary: str = ""
+    shares_ratios: bool = False
 
 
-def _retrained(run: Run, pruned: Pruned, recipe: Recipe) -> Path:
-    store, trial = run.store, run.trial
-    key = retrain_key(trial, run.keys, recipe)
-    with run.timed("retraining"), store.lock(key):
-        if not store.read(key):
-            with store.writing(key) as draft:
-                stages.retrain(trial, recipe, pruned, run.data, draft, lambda point: run.listen("retraining", point))
-    return store.path(key)
+@dataclass(frozen=True)
+class Trial:
+    """method x track x level x setup x seed. `submission` is given for a control that takes its layer ratios.
+
+    `tuning` lists the retraining recipes that are all tried; the one with the best validation accuracy counts.
+    """
+
+    track: Track
+    level: Level
+    setup: ComparisonSetup
+    seed: int
+    entrant: Entrant
+    budget: Budget
+    device: str
+    pruning_seconds_limit: float
+    submission: Entrant | None = None
+    tuning: tuple[Recipe, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How the trial is called while it runs."""
+        level = "" if self.level == DENSE_LEVEL else f" {self.level.name}"
+        return f"{self.entrant.name}{level} seed {self.seed}"
+
+    @property
+    def recipe(self) -> Recipe:
+        """The retraining recipe; under an imposed sum, the one that a one-shot method at the level's speed-up gets."""
+        used = self.budget.pruning_epochs if self.budget.pruning_exact else 0
+        return self.budget.retraining_after(used, speedup_of(self.level))
+
+    def of(self, entrant: Entrant) -> Trial:
+        """The trial of another entrant on the same track, level, setup and seed."""
+        budget = budget_for(self.track, self.setup, self.level, entrant.kind, entrant.own)
+        return replace(self, entrant=entrant, budget=budget, submission=None)
 
 
-def _dense_network(run: Run) -> nn.Module:
-    return build_network(run.trial.track.network, run.shape, 0)
-
-
-def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) -> Record:
-    """The record of a trial that went well. The only stage that opens the test split."""
-    recipe, final = retrained.recipe, retrained.folder
-    with run.timed("evaluation"):
-        state, curve = load_file(final / WEIGHTS), stages.read_curve(final)
-        pruned.model.load_state_dict(state)
-        device = pick_device(run.trial.device)
-        result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
-        run.predictions = {"predicted": result.predicted.tolist(), "label": result.labels.tolist()}
-        footprint = measure(pruned.model, _dense_network(run).to(device), run.shape, time.perf_counter)
-        base_model = measured(run.trial, run.keys, run.store, base, _dense_network(run)) if base else None
-        compression = measure_compression(run.trial, pruned, run.shape)
-    finished = Finished(
-        base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
-        curve=tuple(curve), accuracy=stages.summarise(result, curve), footprint=footprint, recipe=recipe,
-        weights_sha256=stages.weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
-        diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
-    )  # fmt: skip
-    return ok_record(run.provenance, finished, run.seconds)
-
-
-def read_record(store: Store, key: str) -> Record | None:
-    """The stored record of this trial key."""
-    folder = store.read(key)
-    return load((folder / RECORD).read_bytes(), f"the stored record {key}") if folder else None
+def as_plain(trial: Trial) -> dict[str, Any]:
+    """The trial for a listing."""
+    return {
+        "method": trial.entrant.name, "role": trial.entrant.role, "track": trial.track.id,
+        "level": trial.level.name, "setup": trial.setup.id, "seed": trial.seed,
+        "pipeline": notation(trial.budget.base_epochs, trial.recipe), "retraining_lr": str(trial.recipe.lr),
+    }  # fmt: skip

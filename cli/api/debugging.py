@@ -21,9 +21,10 @@ from prunemark.benchmark.run.check import SMALL_TRACK
 from prunemark.benchmark.submission.locate import load_class, locate
 from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.training.seeds import derive_seed
-from prunemark.benchmark.trial.plan import Entrant, Trial, runs_on, what_it_prunes
+from prunemark.benchmark.trial.plan import runs_on, what_it_prunes
 from prunemark.benchmark.trial.pruned import check_finite, check_target, counts_of, layer_weight
 from prunemark.benchmark.trial.pruning import run_method
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError, unknown_name

@@ -9,8 +9,9 @@ from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.method import FilterCriterion
 from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.submission.locate import describe, load_class, locate
-from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
+from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
+from prunemark.benchmark.trial.trial import Entrant
 from prunemark.records.card import shipped_methods
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe

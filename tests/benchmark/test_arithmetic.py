@@ -15,7 +15,7 @@ import pytest
 from prunemark.benchmark.run import jobs
 from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.track import PORTABLE

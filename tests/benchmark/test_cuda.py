@@ -15,8 +15,9 @@ from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.loop import train
-from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
+from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
+from prunemark.benchmark.trial.trial import Entrant
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
@@ -34,7 +35,7 @@ import torch
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.benchmark.trial import arithmetic
+from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.stages import weights_sha256
 from prunemark.benchmark.training.loop import placed, train
 from prunemark.setups.recipe import Recipe

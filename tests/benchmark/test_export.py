@@ -23,9 +23,10 @@ from prunemark.benchmark.run import export as exporting
 from prunemark.benchmark.run.export import export, load_exported
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.loop import accuracy_percent, correctness
-from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
+from prunemark.benchmark.trial.pipeline import run_trial
+from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
-from prunemark.benchmark.trial.trial import run_trial
+from prunemark.benchmark.trial.trial import Entrant
 from prunemark.cli.export import export_model
 from prunemark.records.record import Record, dump
 from prunemark.setups.comparison import SETUPS
@@ -94,7 +95,7 @@ def test_it_is_loaded_without_the_training_code(record: Record, store: Store, tm
     code = (
         "import sys\nfrom prunemark.benchmark.run.export import load_exported\n"
         f"load_exported({str(tmp_path)!r})\n"
-        "bad = {'prunemark.benchmark.training.loop', 'prunemark.benchmark.trial.trial', 'mlflow', 'sklearn'}\n"
+        "bad = {'prunemark.benchmark.training.loop', 'prunemark.benchmark.trial.pipeline', 'mlflow', 'sklearn'}\n"
         "bad &= set(sys.modules)\n"
         f"import torch\ntorch.export.load({str(tmp_path / 'model.pt2')!r})\nprint(sorted(bad))"
     )

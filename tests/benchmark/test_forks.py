@@ -12,9 +12,10 @@ import torch
 
 from prunemark.benchmark.images import data
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial import base_model, preflight, pruning, report, stages, trial
-from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
+from prunemark.benchmark.trial import base_model, pipeline, preflight, pruning, report, stages
+from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
+from prunemark.benchmark.trial.trial import Entrant
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import WorkFailed
 from prunemark.setups.recipe import Recipe
@@ -34,7 +35,7 @@ TRACK = dataclasses.replace(
 def forks(monkeypatch):
     """What this process had done at each fork: (the work of the child, what was done before it)."""
     done, found = [], []
-    engine, forked = torch.autograd.graph._engine_run_backward, trial.run_in_child
+    engine, forked = torch.autograd.graph._engine_run_backward, pipeline.run_in_child
 
     def gradient(*args, **kwargs):
         done.append("a gradient")
@@ -50,9 +51,9 @@ def forks(monkeypatch):
 
     for module in (torch.autograd, torch.autograd.graph):
         monkeypatch.setattr(module, "_engine_run_backward", gradient)
-    for module in (data, stages, pruning, base_model, trial):
+    for module in (data, stages, pruning, base_model, pipeline):
         monkeypatch.setattr(module, "pick_device", pick)
-    for module in (preflight, base_model, trial):
+    for module in (preflight, base_model, pipeline):
         monkeypatch.setattr(module, "run_in_child", fork)
     monkeypatch.setattr(report, "hardware", lambda device: "a GPU")
     found.append(done)
@@ -67,7 +68,7 @@ def trial_of(device, setup):
 @pytest.mark.parametrize(("device", "setup", "lives"), [("cuda", "S3.2", 1), ("cuda", "S4.2", 2), ("cpu", "S3.2", 1)])
 def test_until_its_last_fork_a_trial_leaves_the_gpu_alone(device, setup, lives, forks, tmp_path):
     one, heard = trial_of(device, setup), []
-    outcome = trial.run_trial(one, Store(tmp_path), lambda stage, point: heard.append((stage, point.epoch))).outcome
+    outcome = pipeline.run_trial(one, Store(tmp_path), lambda stage, point: heard.append((stage, point.epoch))).outcome
     assert outcome.status == "ok", outcome.failure
     done, *children = forks
     assert children == [(work, ()) for work in ("_say", "pretrain", *["prune"] * lives)]
@@ -84,6 +85,6 @@ def test_a_base_model_that_cannot_be_trained_is_no_fault_of_the_method(tmp_path,
     with pytest.raises(
         WorkFailed, match="base model of seed 0 was not trained: RuntimeError: no such kernel"
     ) as caught:
-        trial.run_trial(trial_of("cpu", "S3.2"), Store(tmp_path), lambda stage, point: None)
+        pipeline.run_trial(trial_of("cpu", "S3.2"), Store(tmp_path), lambda stage, point: None)
     assert "test_forks.py" in caught.value.args[1]  # where it happened, for --debug
     assert not list(tmp_path.rglob("record.json")) and not list(tmp_path.rglob(".draft-*"))

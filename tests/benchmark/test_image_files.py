@@ -16,9 +16,9 @@ from prunemark.benchmark.images.sources import VARIABLE
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.trial.base_model import prepare_data
 from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.store import Store
-from prunemark.benchmark.trial.trial import run_trial
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import OWN_NOTHING, budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError

@@ -8,7 +8,7 @@ import pytest
 
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial import environment, keys, versions
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.matched_to import MatchedTo
 from prunemark.setups.budget import OWN_NOTHING, Own, budget_for
 from prunemark.setups.comparison import SETUPS

@@ -10,10 +10,10 @@ import torch
 
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.trial import preflight
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.store import Store
-from prunemark.benchmark.trial.trial import run_trial
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError

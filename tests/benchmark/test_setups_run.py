@@ -9,8 +9,9 @@ import pytest
 from support.device import DEVICE, SECONDS, run_there
 
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
+from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
+from prunemark.benchmark.trial.trial import Entrant
 from prunemark.records.executed import pipeline_of
 from prunemark.setups.assessment import assess, violations
 from prunemark.setups.budget import Own

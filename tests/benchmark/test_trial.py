@@ -10,9 +10,10 @@ from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
+from prunemark.benchmark.trial.pipeline import run_trial
+from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
-from prunemark.benchmark.trial.trial import run_trial
+from prunemark.benchmark.trial.trial import Entrant
 from prunemark.records.executed import pipeline_of
 from prunemark.records.record import dump, load
 from prunemark.setups.assessment import assess

@@ -12,7 +12,8 @@ from prunemark.benchmark.submission.covered import covered_files
 from prunemark.benchmark.submission.declared import about_of, class_values, lineage, literal
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
+from prunemark.benchmark.trial.plan import Request, make_trials
+from prunemark.benchmark.trial.trial import Entrant
 from prunemark.records.card import BASELINES, FAMILIES, read_cards, shipped_cards, shipped_methods
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError

@@ -11,8 +11,9 @@ from support.device import DEVICE, SECONDS, run_there
 from support.quick_cli import SHORT, quick_track, submit
 
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial.plan import Entrant, Request, make_trials
+from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
+from prunemark.benchmark.trial.trial import Entrant
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.executed import pipeline_of
 from prunemark.records.load import Loaded

@@ -7,7 +7,7 @@ from pathlib import Path
 from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.run.home import home_at, open_home
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe

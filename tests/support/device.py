@@ -3,7 +3,7 @@
 import os
 
 from prunemark.benchmark.run.executor import Job, LocalProcesses
-from prunemark.benchmark.trial.trial import run_trial
+from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.records.record import load
 
 DEVICE = os.environ.get("PRUNEMARK_TEST_DEVICE", "cpu")

@@ -34,9 +34,9 @@ from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.keys import given_to, retrain_key, stage_keys
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.store import Store
-from prunemark.benchmark.trial.trial import run_trial
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.benchmark.trial.versions import STAGES
 from prunemark.records.outcome import EpochPoint
 from prunemark.setups.budget import Own, budget_for

@@ -16,7 +16,7 @@ from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial import pruning
-from prunemark.benchmark.trial.plan import Entrant, Trial
+from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
