@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         WeightCriterion,
         setting,
     )
+    from prunemark.benchmark.run.debug import debug
     from prunemark.cli.api.audits import audit
-    from prunemark.cli.api.debugging import debug
     from prunemark.cli.api.frames import leaderboard, results
     from prunemark.cli.api.submission import submit
 

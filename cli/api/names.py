@@ -20,7 +20,7 @@ PLACES = {
     "WeightCriterion": CONTRACT,
     "setting": CONTRACT,
     "audit": f"{VERBS}.audits",
-    "debug": f"{VERBS}.debugging",
+    "debug": "prunemark.benchmark.run.debug",
     "leaderboard": f"{VERBS}.frames",
     "results": f"{VERBS}.frames",
     "submit": f"{VERBS}.submission",
