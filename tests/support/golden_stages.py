@@ -23,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where it runs as a script
 
 from support import brief_timing  # noqa: F401
 
+from prunemark.benchmark.compression.budget_solver import TargetMissed, choose_filters
+from prunemark.benchmark.compression.surgery import cost_model
 from prunemark.benchmark.images.augmentation import augment
 from prunemark.benchmark.images.data import load_split, prepare
 from prunemark.benchmark.metering.meter import Meter
@@ -172,9 +174,24 @@ def parts():
     curve = [EpochPoint(epoch, 0.1, 1.0, percent) for epoch, percent in enumerate(accuracy)]
     said = asdict(diagnose(curve, parse_schedule("0:1e-1,9:1e-2", 12), 0.5))
     rounded = {name: round(value, 9) if isinstance(value, float) else value for name, value in said.items()}
-    return (
-        found | {"diagnostics of 12 epochs": (["evaluate"], digest(rounded))} | {"AdamW": (TRAINED, adamw())} | files()
-    )
+    found["diagnostics of 12 epochs"] = (["evaluate"], digest(rounded))
+    return found | {"AdamW": (TRAINED, adamw()), "filters of a speed-up": (["prune"], solved())} | files()
+
+
+def solved():
+    """The filters that the solver leaves for many targets, some of which bind, or cannot be met."""
+    shape = ImageShape(1, 8, 8, 10)
+    cost = cost_model(build_network("resnet8", shape, 0), FILTERS, shape)
+    generator = torch.Generator().manual_seed(17)
+    scores = {name: torch.rand(size, generator=generator).double() for name, size in cost.sizes.items()}
+    found = {}
+    for allocation, speedup, tolerance in product(("uniform", "global"), (1.2, 1.7, 2.9, 5.5), (0.01, 0.03, None)):
+        try:
+            kept = choose_filters(scores, cost, speedup, tolerance, allocation)
+            found[f"{allocation} {speedup} {tolerance}"] = {name: indices.tolist() for name, indices in kept.items()}
+        except TargetMissed as missed:
+            found[f"{allocation} {speedup} {tolerance}"] = str(missed)
+    return digest(found)
 
 
 def adamw():
