@@ -16,7 +16,8 @@ from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.submission.describe import describe_in_child
-from prunemark.benchmark.submission.locate import MethodDescription, MethodSource
+from prunemark.benchmark.submission.description import MethodDescription
+from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.benchmark.trial import pruning
 from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.plan import runs_on, what_it_prunes

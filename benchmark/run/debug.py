@@ -18,7 +18,8 @@ from prunemark.benchmark.method import Decision, PruningMethod
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.run.check import SMALL_TRACK
-from prunemark.benchmark.submission.locate import load_class, locate
+from prunemark.benchmark.submission.load import load_class
+from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.plan import runs_on, what_it_prunes

@@ -14,7 +14,8 @@ from prunemark.benchmark.run.check import check_method
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
-from prunemark.benchmark.submission.locate import MethodDescription, MethodSource
+from prunemark.benchmark.submission.description import MethodDescription
+from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.base_model import prepare_data, pretrain
 from prunemark.benchmark.trial.keys import stage_keys

@@ -14,7 +14,8 @@ from prunemark.benchmark.run.executor import Event, Executor, Job
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.renamed import locate_here, remember
 from prunemark.benchmark.run.work import checkpoints, longest_prefix
-from prunemark.benchmark.submission.locate import MethodDescription, MethodSource, locate
+from prunemark.benchmark.submission.description import MethodDescription
+from prunemark.benchmark.submission.locate import MethodSource, locate
 from prunemark.benchmark.trial.environment import environment
 from prunemark.benchmark.trial.keys import DECISION, data_key, pretrain_key, resolved_keys
 from prunemark.benchmark.trial.plan import Request

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.child import Limits, run_in_child
-from prunemark.benchmark.submission.locate import MethodDescription, MethodSource, describe
+from prunemark.benchmark.submission.description import MethodDescription, SettingDescription
+from prunemark.benchmark.submission.load import load_class
+from prunemark.benchmark.submission.locate import MethodSource
+from prunemark.records.about import About
+from prunemark.setups.recipe import OwnRecipe
 
 DESCRIPTION = "description.json"
 DESCRIBE_SECONDS = 60.0
@@ -35,3 +39,32 @@ def _describe(source: MethodSource, name: str, out: Path) -> None:
     with harness_hidden():
         described = describe(source, name)
     (out / DESCRIPTION).write_text(json.dumps(asdict(described), allow_nan=False))
+
+
+def describe(source: MethodSource, name: str) -> MethodDescription:
+    """What the class declares. Executes the method's file: only child processes call this."""
+    found = load_class(source)
+    settings = {
+        f.name: SettingDescription(f.default, f.metadata.get("meaning", ""), f.metadata.get("allowed", ""))
+        for f in fields(found)
+        if f.init and isinstance(f.default, bool | int | float | str)
+    }
+    summary = (found.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+    for recipe in (found.retraining, found.pretraining):
+        if not isinstance(recipe, OwnRecipe | None):
+            raise TypeError(
+                f"retraining and pretraining of {source.class_name} are OwnRecipe(...) or None; got {recipe!r}"
+            )
+    if not isinstance(found.about, About | None):
+        raise TypeError(f"about of {source.class_name} is About(...) or None; got {found.about!r}")
+    if isinstance(found.prune_at, bool) or not isinstance(found.prune_at, int | None):
+        raise TypeError(f"prune_at of {source.class_name} is a number of epochs or None; got {found.prune_at!r}")
+    return MethodDescription(
+        name,
+        found.granularity,
+        settings,
+        found.retraining,
+        found.pretraining,
+        found.prune_at,
+        " ".join(summary.split()),
+    )

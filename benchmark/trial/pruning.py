@@ -21,7 +21,8 @@ from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.context import TrialContext
-from prunemark.benchmark.submission.locate import SettingValue, load_class
+from prunemark.benchmark.submission.description import SettingValue
+from prunemark.benchmark.submission.load import load_class
 from prunemark.benchmark.training.loop import steps_per_epoch
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prunemark.benchmark.submission.locate import MethodSource, SettingValue
+from prunemark.benchmark.submission.description import SettingValue
+from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.records.outcome import Role, TrialKind
 from prunemark.setups.budget import OWN_NOTHING, Budget, Own, budget_for, notation, speedup_of
 from prunemark.setups.comparison import ComparisonSetup

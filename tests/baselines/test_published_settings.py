@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from prunemark.benchmark.submission.locate import load_class, locate
+from prunemark.benchmark.submission.load import load_class
+from prunemark.benchmark.submission.locate import locate
 from prunemark.records.card import shipped_methods
 
 PUBLISHED: dict[str, dict[str, Any]] = {

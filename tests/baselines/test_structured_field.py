@@ -8,7 +8,9 @@ from support.device import DEVICE, SECONDS, run_there
 from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.method import FilterCriterion
 from prunemark.benchmark.networks.cost import count
-from prunemark.benchmark.submission.locate import describe, load_class, locate
+from prunemark.benchmark.submission.describe import describe
+from prunemark.benchmark.submission.load import load_class
+from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant

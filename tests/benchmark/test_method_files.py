@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunemark.benchmark.submission.covered import covered_files
-from prunemark.benchmark.submission.locate import describe, locate
+from prunemark.benchmark.submission.describe import describe
+from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.method_files import (
     read_source,
     write_source,

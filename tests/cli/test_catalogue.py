@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.submission.locate import describe, locate
+from prunemark.benchmark.submission.describe import describe
+from prunemark.benchmark.submission.locate import locate
 from prunemark.cli import catalogue
 from prunemark.records.about import About
 from prunemark.records.card import shipped_cards
