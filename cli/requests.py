@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from prunemark.benchmark.run import renamed, submit
+from prunemark.benchmark.run.entrants import entrants
 from prunemark.benchmark.run.executor import Executor, default_workers
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_store import tracking_uri
@@ -96,7 +97,7 @@ def plan(
     method: str, settings: dict[str, str], request: Request, home: Home, executor: Executor
 ) -> tuple[Entrant, tuple[Trial, ...]]:
     """The submission and all trials, its own and its controls'."""
-    submission, controls = submit.entrants(method, settings, request, home, executor)
+    submission, controls = entrants(method, settings, request, home, executor)
     return submission, make_trials(request, submission, controls)
 
 

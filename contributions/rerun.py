@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from prunemark.benchmark.run import submit
+from prunemark.benchmark.run.entrants import describe_methods
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home, home_at, open_home
 from prunemark.benchmark.submission.method_files import write_source
@@ -120,7 +121,7 @@ def _entrant(record: Record, code: Code, folder: Path, home: Home, executor: Exe
             method.name, method.kind, method.role, None, (), granularity, OWN_NOTHING, summary, is_matched(record)
         )
     source = write_source(code.of(record), folder)
-    what = submit.describe_methods({method.name: source}, home, executor)[method.name]
+    what = describe_methods({method.name: source}, home, executor)[method.name]
     settings = method.chosen
     if set(settings) != set(what.settings):
         raise InputError(f"its settings are {', '.join(settings) or 'none'}; the source's {', '.join(what.settings)}")

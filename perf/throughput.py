@@ -155,7 +155,8 @@ def ratio(
 
 def overhead(pairs: int) -> str:
     """Seconds of a whole trial that are neither training nor evaluation, in the steady state."""
-    from prunemark.benchmark.run.executor import Job, LocalProcesses
+    from prunemark.benchmark.run.executor import LocalProcesses
+    from prunemark.benchmark.run.jobs import Job
     from prunemark.benchmark.submission.locate import locate
     from prunemark.benchmark.trial.plan import Request, make_trials
     from prunemark.benchmark.trial.trial import Entrant
@@ -179,10 +180,10 @@ def overhead(pairs: int) -> str:
 
     with tempfile.TemporaryDirectory() as store:
         for trial in trials:
-            base = Job(f"base {trial.seed}", "prunemark.benchmark.run.jobs:pretrain_job", (trial, Path(store)))
+            base = Job(f"base {trial.seed}", "prunemark.benchmark.run.worker:pretrain_job", (trial, Path(store)))
             run = Job(
                 f"trial {trial.seed}",
-                "prunemark.benchmark.run.jobs:trial_job",
+                "prunemark.benchmark.run.worker:trial_job",
                 (trial, Path(store)),
                 frozenset({base.id}),
             )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
+from prunemark.benchmark.run.entrants import describe_methods, entrants
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.renamed import locate_here
-from prunemark.benchmark.run.submit import describe_methods, entrants
 from prunemark.benchmark.trial.plan import Request, check_granularity, make_trials
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import Own

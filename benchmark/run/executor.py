@@ -19,24 +19,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
+from prunemark.benchmark.run.jobs import WORKER, Job
 from prunemark.setups.errors import InputError, WorkFailed, need
 
 DEATHS_ALLOWED = 1  # a job killed by a signal is run once more; its own failure never is
-PRELOADED = ["prunemark.benchmark.run.jobs"]
+PRELOADED = [WORKER]
 THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-
-
-@dataclass(frozen=True)
-class Job:
-    """A call by name, `module:function`, with picklable arguments; it starts when all of `needs` are done.
-
-    The function gets a `report(event)` callable as its first argument.
-    """
-
-    id: str
-    call: str
-    arguments: tuple[Any, ...]
-    needs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -1,63 +1,62 @@
-"""What runs in the processes of an executor: the module that its fork server loads, torch and all."""
+"""The jobs that trials need: each dataset, each base model, each trial, and which of them wait for which."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import scipy.stats  # noqa: F401 - loaded here once, so that no trial pays the time it takes
-import torch
-import torch_pruning  # noqa: F401
-
-from prunemark.benchmark.run.check import check_method
-from prunemark.benchmark.run.doctor import CheckResult
-from prunemark.benchmark.sandbox.child import ChildFailed
-from prunemark.benchmark.submission.describe import describe_in_child
-from prunemark.benchmark.submission.description import MethodDescription
-from prunemark.benchmark.submission.locate import MethodSource
-from prunemark.benchmark.training import arithmetic
-from prunemark.benchmark.trial.base_model import prepare_data, pretrain
-from prunemark.benchmark.trial.keys import stage_keys
-from prunemark.benchmark.trial.pipeline import run_trial
+from prunemark.benchmark.run.work import checkpoints, longest_prefix
+from prunemark.benchmark.trial.keys import data_key, pretrain_key
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
-from prunemark.records.record import dump
 
-Report = Callable[[Any], None]
-
-
-def describe_job(report: Report, source: MethodSource, name: str) -> MethodDescription | str:
-    """What a method declares, or in words why that cannot be found out."""
-    try:
-        return describe_in_child(source, name)
-    except ChildFailed as failure:
-        return failure.evidence
+WORKER = "prunemark.benchmark.run.worker"
+"""The module whose functions jobs call."""
 
 
-def check_job(
-    report: Report, name: str, source: MethodSource, settings: dict[str, str], track: str | None
-) -> list[CheckResult]:
-    """Whether a submission is well-formed."""
-    torch.set_num_threads(1)
-    return check_method(name, source, settings, track)
+@dataclass(frozen=True)
+class Job:
+    """A call by name, `module:function`, with picklable arguments; it starts when all of `needs` are done.
+
+    The function gets a `report(event)` callable as its first argument.
+    """
+
+    id: str
+    call: str
+    arguments: tuple[Any, ...]
+    needs: frozenset[str] = frozenset()
 
 
-def prepare_job(report: Report, trial: Trial, store: Path) -> None:
-    """Reads and splits the trial's dataset."""
-    arithmetic.use(trial.track.arithmetic, trial.device)
-    prepare_data(trial, stage_keys(trial), Store(store))
+def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[str, Trial]]:
+    """Data first, then each seed's base, then its trials; a control after the submission that it is matched to."""
+    jobs: dict[str, Job] = {}
+    trial_of: dict[str, Trial] = {}
+    ids = {trial: f"trial {number}: {trial.label}" for number, trial in enumerate(trials)}  # a label names several
+
+    def add(id: str, function: str, trial: Trial, needs: Iterable[str]) -> str:
+        if id not in jobs:
+            call = f"{WORKER}:{function}"
+            jobs[id] = Job(id, call, (trial, store.root), frozenset(n for n in needs if n in jobs))
+            trial_of[id] = trial
+        return id
+
+    bases = checkpoints(trials)
+    for trial in trials:
+        if not store.has(data_key(trial)):
+            add(f"data {trial.track.dataset}", "prepare_job", trial, [])
+    for key, trial in bases.items():
+        if not store.has(key):
+            before = longest_prefix(trial, bases)
+            needs = [f"data {trial.track.dataset}"] + ([_base_id(before[0])] if before else [])
+            add(_base_id(key), "pretrain_job", trial, needs)
+    for trial in trials:
+        matched_to = [trial.of(trial.submission)] if trial.submission else []
+        ratios = [ids[submission] for submission in matched_to if submission in ids]
+        base = [_base_id(pretrain_key(trial))]
+        add(ids[trial], "trial_job", trial, [f"data {trial.track.dataset}", *base, *ratios])
+    return list(jobs.values()), trial_of
 
 
-def pretrain_job(report: Report, trial: Trial, store: Path) -> None:
-    """Trains the base model of the trial's seed."""
-    arithmetic.use(trial.track.arithmetic, trial.device)
-    torch.set_num_threads(1)
-    pretrain(trial, stage_keys(trial), Store(store), lambda stage, point: report((stage, point)))
-
-
-def trial_job(report: Report, trial: Trial, store: Path) -> str:
-    """Runs a trial; its record as JSON."""
-    arithmetic.use(trial.track.arithmetic, trial.device)
-    torch.set_num_threads(1)
-    return dump(run_trial(trial, Store(store), lambda stage, point: report((stage, point))))
+def _base_id(key: str) -> str:
+    return f"base model {key[:16]}"

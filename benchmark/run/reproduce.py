@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prunemark.benchmark.run.entrants import describe_methods
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
-from prunemark.benchmark.run.submit import describe_methods
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.controls import REFERENCES

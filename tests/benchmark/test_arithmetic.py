@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.run import jobs
+from prunemark.benchmark.run import worker
 from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.trial import Entrant, Trial
@@ -72,15 +72,15 @@ print(torch.are_deterministic_algorithms_enabled(), "CUBLAS_WORKSPACE_CONFIG" in
     assert done.stdout.split() == [held, held]
 
 
-@pytest.mark.parametrize("job", [jobs.prepare_job, jobs.pretrain_job, jobs.trial_job])
+@pytest.mark.parametrize("job", [worker.prepare_job, worker.pretrain_job, worker.trial_job])
 def test_every_job_chooses_by_its_trials_device(
     job: Callable[..., object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     chosen: list[tuple[str | None, str]] = []
     monkeypatch.setattr(arithmetic, "use", lambda *which: chosen.append(which))
     for work in ("prepare_data", "pretrain", "run_trial"):
-        monkeypatch.setattr(jobs, work, lambda *_: None)
-    monkeypatch.setattr(jobs, "dump", lambda record: "")
+        monkeypatch.setattr(worker, work, lambda *_: None)
+    monkeypatch.setattr(worker, "dump", lambda record: "")
     track = find_track("digits-mlp7")
     dense = Entrant("Dense", "dense", "reference", None, ())
     setup = SETUPS["S3.2"]

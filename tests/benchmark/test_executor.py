@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.run.executor import Job, LocalProcesses
+from prunemark.benchmark.run.executor import LocalProcesses
+from prunemark.benchmark.run.jobs import Job
 from prunemark.setups.errors import InputError, WorkFailed
 
 HERE = str(Path(__file__).parents[1])

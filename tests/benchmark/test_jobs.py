@@ -4,7 +4,7 @@ import pytest
 
 from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.run.home import home_at, open_home
-from prunemark.benchmark.run.submit import make_jobs
+from prunemark.benchmark.run.jobs import make_jobs
 from prunemark.cli import requests
 
 

@@ -2,7 +2,8 @@
 
 import os
 
-from prunemark.benchmark.run.executor import Job, LocalProcesses
+from prunemark.benchmark.run.executor import LocalProcesses
+from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.records.record import load
 
@@ -15,6 +16,6 @@ def run_there(trial, store):
     if DEVICE == "cpu":
         return run_trial(trial, store, lambda stage, point: None)
     said = []
-    job = Job("trial", "prunemark.benchmark.run.jobs:trial_job", (trial, store.root))
+    job = Job("trial", "prunemark.benchmark.run.worker:trial_job", (trial, store.root))
     LocalProcesses(1).run([job], said.append)
     return load(next(event.value for event in said if event.kind == "done"), "a trial of a test")

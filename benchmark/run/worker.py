@@ -1,0 +1,63 @@
+"""What runs in the processes of an executor: the module that its fork server loads, torch and all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import scipy.stats  # noqa: F401 - loaded here once, so that no trial pays the time it takes
+import torch
+import torch_pruning  # noqa: F401
+
+from prunemark.benchmark.run.check import check_method
+from prunemark.benchmark.run.doctor import CheckResult
+from prunemark.benchmark.sandbox.child import ChildFailed
+from prunemark.benchmark.submission.describe import describe_in_child
+from prunemark.benchmark.submission.description import MethodDescription
+from prunemark.benchmark.submission.locate import MethodSource
+from prunemark.benchmark.training import arithmetic
+from prunemark.benchmark.trial.base_model import prepare_data, pretrain
+from prunemark.benchmark.trial.keys import stage_keys
+from prunemark.benchmark.trial.pipeline import run_trial
+from prunemark.benchmark.trial.store import Store
+from prunemark.benchmark.trial.trial import Trial
+from prunemark.records.record import dump
+
+Report = Callable[[Any], None]
+
+
+def describe_job(report: Report, source: MethodSource, name: str) -> MethodDescription | str:
+    """What a method declares, or in words why that cannot be found out."""
+    try:
+        return describe_in_child(source, name)
+    except ChildFailed as failure:
+        return failure.evidence
+
+
+def check_job(
+    report: Report, name: str, source: MethodSource, settings: dict[str, str], track: str | None
+) -> list[CheckResult]:
+    """Whether a submission is well-formed."""
+    torch.set_num_threads(1)
+    return check_method(name, source, settings, track)
+
+
+def prepare_job(report: Report, trial: Trial, store: Path) -> None:
+    """Reads and splits the trial's dataset."""
+    arithmetic.use(trial.track.arithmetic, trial.device)
+    prepare_data(trial, stage_keys(trial), Store(store))
+
+
+def pretrain_job(report: Report, trial: Trial, store: Path) -> None:
+    """Trains the base model of the trial's seed."""
+    arithmetic.use(trial.track.arithmetic, trial.device)
+    torch.set_num_threads(1)
+    pretrain(trial, stage_keys(trial), Store(store), lambda stage, point: report((stage, point)))
+
+
+def trial_job(report: Report, trial: Trial, store: Path) -> str:
+    """Runs a trial; its record as JSON."""
+    arithmetic.use(trial.track.arithmetic, trial.device)
+    torch.set_num_threads(1)
+    return dump(run_trial(trial, Store(store), lambda stage, point: report((stage, point))))
