@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 
 from prunemark.leaderboard.inference.crossed import across_tracks, correctness_difference, crossed_t
 from prunemark.leaderboard.inference.families import family_means, over_families
-from prunemark.leaderboard.inference.interim import p_over_looks
+from prunemark.leaderboard.inference.interim import p_with_interim
 from prunemark.leaderboard.inference.multiplicity import Verdict, against_anchor, holm
 from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t, tost
@@ -107,7 +107,7 @@ def equivalence(generator: np.random.Generator, seeds: int) -> bool:
 def two_looks(generator: np.random.Generator, seeds: int) -> bool:
     """Two equal methods, tested at 5 seeds and at 10, with what that costs."""
     differences = pair(generator, seeds)
-    return p_over_looks(compare(differences), compare(differences[:5])) <= ALPHA
+    return p_with_interim(compare(differences), compare(differences[:5])) <= ALPHA
 
 
 def peeking(generator: np.random.Generator, seeds: int) -> bool:
@@ -143,7 +143,7 @@ def ranks(means: Sequence[float]) -> Simulation:
     true = [(1 + sum(o > mean for o in means), sum(o >= mean for o in means)) for mean in means]
 
     def simulation(generator: np.random.Generator, seeds: int) -> bool:
-        found = rank_intervals(field(generator, seeds, means), QUANTUM, looks=seeds == 10).values()
+        found = rank_intervals(field(generator, seeds, means), QUANTUM, interim=seeds == 10).values()
         return any(rank[0] > low or rank[1] < high for rank, (low, high) in zip(found, true, strict=True))
 
     return simulation
@@ -179,7 +179,7 @@ def by_pooled(a: Correct, b: Correct) -> float:
 
 def new_images_family(generator: np.random.Generator, seeds: int) -> bool:
     """Six methods that are equal on all images there are: one said to generalise."""
-    found = generalising(results(generator, seeds, 6), "m0", looks=seeds == 10)
+    found = generalising(results(generator, seeds, 6), "m0", interim=seeds == 10)
     return any(comparison.generalises for comparison in found.values())
 
 
@@ -211,7 +211,7 @@ def by_e4(comparisons: Comparisons) -> float:
     """Over families of six tracks."""
     family_of = {track: f"f{index // 6}" for index, track in enumerate(comparisons)}
     means = family_means({track: c.difference_pp / MARGIN for track, c in comparisons.items()}, family_of)
-    return over_families({"it": means}, "anchor", QUANTUM).methods["it"].p_raw
+    return over_families({"it": means}, QUANTUM)["it"].p_raw
 
 
 def by_tracks_as_families(comparisons: Comparisons) -> float:

@@ -1,6 +1,7 @@
 """The house rules: which room may import which, what no room may load, and how long a file may be."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -152,6 +153,15 @@ def test_inference_takes_numbers_and_knows_no_record() -> None:
             top = module.split(".")[0]
             outside = top in sys.stdlib_module_names or top in ("numpy", "scipy")
             assert outside or module.startswith(known), f"{name(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", sorted([*(HOUSE / "perf").glob("*.py"), *(HOUSE / "examples").glob("*.py")]), ids=name)
+def test_a_script_outside_the_rooms_imports_what_is_there(path: Path) -> None:
+    """No test runs all of them, and a rename would be noticed months later."""
+    for module in imported(ast.parse(path.read_text())):
+        if module.startswith("prunemark."):
+            holder, _, wanted = module.rpartition(".")
+            assert hasattr(importlib.import_module(holder), wanted) or importlib.util.find_spec(module), module
 
 
 LIGHT = (
