@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from prunemark.cli.options import DataOption, Format, console, use_data
-from prunemark.setups.errors import InputError, RuleBroken
+from prunemark.setups.errors import InputError, RuleBroken, need
 
 MOST_NAMED = 20
 UNDECIDED = 4
@@ -30,6 +30,8 @@ def verify(
     use_data(data)
     if (rerun or salt) and not path.is_dir():
         raise InputError("--rerun and --salt are about the trials of a board: give its folder")
+    if rerun:
+        need("run", "running trials again")
     if against:
         if examine(path, against, rerun, salt, typer.echo):
             raise typer.Exit(UNDECIDED)

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from prunemark.records.record import Record
 
 
-def results(place: Path | str | None = None) -> pd.DataFrame:
-    """All sound records, one a row, with units in the names of the columns; failed and invalidated ones too.
+def results(place: Path | str | None = None, everything: bool = False) -> pd.DataFrame:
+    """The records that count, one a row, with units in the names of the columns; those of failed trials too.
 
     `place` is a home, the folder of a board, a repository's `leaderboard/`, or a folder of records
-    [$PRUNEMARK_HOME, or ./prunemark-home]. `status` is "ok" for a trial with a result; `invalidated` says why a
-    record does not count, and is None for the others. `train_seconds` is pruning and retraining together.
+    [$PRUNEMARK_HOME, or ./prunemark-home]. `status` is "ok" for a trial with a result. With `everything`,
+    records that do not count are there too: `counts` is False for an invalidated one, which says why in
+    `invalidated`, and for one whose trial was run again. `train_seconds` is pruning and retraining together.
 
     Raises InputError when there are no records.
     """
@@ -24,10 +25,15 @@ def results(place: Path | str | None = None) -> pd.DataFrame:
 
     from prunemark.records.invalidations import read_invalidations
     from prunemark.records.load import read_sound
+    from prunemark.records.one_a_trial import one_a_trial
 
     folder = _records(place)
     invalid = {entry.record_sha256: entry.reason for entry in read_invalidations(folder)[0]}
-    rows = [_row(record, invalid.get(record.record_sha256)) for record in read_sound(folder, [])]
+    sound = read_sound(folder, [])
+    counting = one_a_trial([record for record in sound if record.record_sha256 not in invalid], [], {})
+    counts = {record.record_sha256 for record in counting}
+    shown = sound if everything else counting
+    rows = [_row(r, invalid.get(r.record_sha256)) | {"counts": r.record_sha256 in counts} for r in shown]
     rows.sort(key=lambda row: (row["track"], row["setup"], row["level"], row["method"], row["seed"]))
     return pd.DataFrame(rows)
 

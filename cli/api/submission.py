@@ -88,7 +88,7 @@ def submit(
     place = home_at(Path(home) if home else None)
     spec, written = spec_of(method, place.root / "submitted")
     if written:
-        console.print(f"{method.__name__} is submitted from a file of its own: {written}", soft_wrap=True)  # type: ignore[union-attr]
+        console.print(f"{method.__name__} is submitted from this file: {written}", soft_wrap=True)  # type: ignore[union-attr]
     open_home(place)
     executor = LocalProcesses(requests.worker_count(workers, device))
     given = {name: str(value) for name, value in (settings or {}).items()}

@@ -168,7 +168,7 @@ def _readings(table: Table, timed: bool) -> list[str]:
     if any("(needs n" in verdict_words(row, table) for row in table.ranked if row.name != table.anchor):
         parts.append("Needs n: seeds to show a difference of one margin.")
     if timed and any(row.measured.latency_ms for row in table.ranked):
-        parts.append("Times were taken beside other trials: they compare roughly.")
+        parts.append("Other trials ran at the same time, so times compare only roughly.")
     return parts
 
 

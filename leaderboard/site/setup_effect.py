@@ -15,7 +15,7 @@ WORDS = {
     "better": "is better than {anchor} by {size:.2f} pp",
     "worse": "is worse than {anchor} by {size:.2f} pp",
     "equivalent": "is equivalent to {anchor} ({difference:+.2f} pp)",
-    "undetermined": "cannot be told from {anchor} ({difference:+.2f} pp)",
+    "undetermined": "is not separated from {anchor} ({difference:+.2f} pp)",
 }
 
 

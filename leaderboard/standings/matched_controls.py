@@ -82,7 +82,7 @@ def matched_control_in_words(control: MatchedControl) -> str:
     verdict, comparison = control.verdict, control.verdict.comparison
     low, high = comparison.interval_pp
     difference = f"{comparison.difference_pp:+.2f} pp [{low:+.2f}, {high:+.2f}]"
-    said = f"a control: beside it {control.method}, with the same layer ratios, is at {difference}"
+    said = f"a matched control: {control.method}, with the same layer ratios, is at {difference}"
     if verdict.p_holm is None:
         return f"{said}; {control.withheld}" if control.withheld else said
     word = f"{verdict.word}, first look" if control.at_interim else verdict.word

@@ -54,7 +54,7 @@ def stand(
         return Standings({}, {}, {})
     allowed = {seeds, INTERIM_SEEDS} if interim else {seeds}
     if odd := [name for name, values in scores.items() if len(values) not in allowed]:
-        raise ValueError(f"{odd[0]} has {len(scores[odd[0]])} seeds beside the anchor's {seeds}")
+        raise ValueError(f"{odd[0]} has {len(scores[odd[0]])} seeds, and the anchor {seeds}")
     whole = {name: values for name, values in scores.items() if len(values) == seeds}
     comparisons = against_anchor(whole, anchor, quantum_percent=quantum_percent, prior=prior)
     first = None

@@ -227,7 +227,7 @@ def test_controls_of_a_method_that_ranks_all_layers_together_are_one_row(command
     assert code == 0, err
     rows = {row["method"]: row for row in csv.DictReader(io.StringIO(out))}
     assert rows["Random"]["seeds"] == "3" and "Scratch" in rows
-    assert rows["Random"]["why_unranked"].startswith("a control: beside it Trains, with the same layer ratios, is at ")
+    assert rows["Random"]["why_unranked"].startswith("a matched control: Trains, with the same layer ratios, is at ")
     records = [json.loads(path.read_text())["outcome"] for path in (tmp_path / "records").glob("*.json")]
     beside = {
         r["method"]["settings"].get("layer_ratios_of", "")[:6] for r in records if r["method"]["name"] == "Random"

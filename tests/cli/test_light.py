@@ -95,6 +95,8 @@ def test_a_board_and_a_pack_are_verified_without_torch(board):
     done = light(COMMAND, "verify", board)
     assert done.returncode == 0, done.stderr
     (pack,) = (board / "records" / TRACK).iterdir()
+    done = light(COMMAND, "verify", board, "--rerun", "1")
+    assert done.returncode == 2 and "pip install 'prunemark[run]'" in done.stderr and done.stdout == ""
     done = light(COMMAND, "verify", pack)
     assert done.returncode == 0 and "sound" in done.stdout, done.stderr
 

@@ -1,8 +1,10 @@
 """The Python API as a script and a notebook use it: real parts, on a track that trains for two epochs."""
 
+import dataclasses
 import inspect
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -13,6 +15,7 @@ import yaml
 from support.quick_cli import quick_toml
 
 import prunemark
+from prunemark.records.record import dump, load_file
 from prunemark.setups.errors import InputError
 
 HOUSE = Path(__file__).parents[2]
@@ -90,7 +93,7 @@ def test_a_script_submits_loads_and_audits_and_runs_once(script):
     assert began == "BEGAN", "its processes must not run the script again"
     assert written.startswith("Mine_") and written.endswith(".py 5 0")
     assert methods == "['Dense', 'L1-norm', 'Mine', 'Random', 'Scratch'] True"
-    assert others.endswith("within-noise") and "Mine is submitted from a file of its own: " in script.stderr
+    assert others.endswith("within-noise") and "Mine is submitted from this file: " in script.stderr
 
 
 def test_a_notebook_with_the_same_class_runs_nothing_anew(folder, script):
@@ -124,6 +127,21 @@ def test_results_have_units_and_one_row_a_record(folder, script):
     assert prunemark.results(folder / "home" / "records").equals(frame)
     table = prunemark.leaderboard(folder / "home", setup="S3.2").set_index("method")
     assert table.loc["Mine", "accuracy_percent"] == pytest.approx(row["accuracy_percent"])
+
+
+def test_a_trial_with_two_records_is_one_row(folder, script, tmp_path):
+    """As when a home of an older version is extended: the first record stands."""
+    shutil.copytree(folder / "home" / "records", tmp_path / "records")
+    first = load_file(next((tmp_path / "records").iterdir()))
+    again = dataclasses.replace(
+        first,
+        outcome=dataclasses.replace(first.outcome, trial_key="another"),
+        observed=dataclasses.replace(first.observed, finished_at="2999-01-01T00:00:00+00:00"),
+    )
+    (tmp_path / "records" / f"{again.record_sha256}.json").write_text(dump(again))
+    every = prunemark.results(tmp_path, everything=True)
+    assert len(prunemark.results(tmp_path)) == 5 and len(every) == 6
+    assert every.set_index("record_sha256")["counts"].to_dict()[again.record_sha256] is False
 
 
 def test_places_without_records_are_refused(tmp_path):

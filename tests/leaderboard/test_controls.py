@@ -76,7 +76,7 @@ def test_a_matched_control_is_compared_with_its_method_and_with_nobody_else(make
     low, high = a.confidence_interval()
     said = row(found, "Random (layer ratios of A)").why
     assert said.startswith(
-        f"a control: beside it A, with the same layer ratios, is at +2.08 pp [{low:+.2f}, {high:+.2f}]"
+        f"a matched control: A, with the same layer ratios, is at +2.08 pp [{low:+.2f}, {high:+.2f}]"
     )
     assert f"better (p {2 * a.pvalue:.3g}, Holm over 2 such controls)" in said and 2 * a.pvalue < b.pvalue
     differences = np.subtract(scores["B"], [94.0, 95.4, 93.8, 94.6, 94.8])
@@ -166,7 +166,7 @@ def test_controls_that_are_the_same_networks_are_shown_once(make_records):
     assert [r.name for r in found.ranked] == ["A", "B", "C", "L1-norm", "Random"]
     assert row(found, "Random (layer ratios of A)").why == "the same networks as Random, on every seed"
     assert "same networks as Random (layer ratios of B)" in row(found, "Random (layer ratios of C)").why
-    assert "beside it B" in row(found, "Random (layer ratios of B)").why
+    assert "a matched control: B" in row(found, "Random (layer ratios of B)").why
 
 
 def test_methods_that_are_the_same_networks_are_ranked_and_said_to_be(make_records):

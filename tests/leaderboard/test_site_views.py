@@ -80,7 +80,7 @@ def test_rows_that_repeat_others_are_folded_with_a_count(make_record):
     same = "the same networks as Random, on every seed"
     unranked = (
         control("Random (layer ratios of A)", same), control("Random (layer ratios of B)", same),
-        control("Random (layer ratios of C)", "a control: beside it C is at +1 pp"),
+        control("Random (layer ratios of C)", "a matched control: C is at +1 pp"),
         control("Scratch (layer ratios of A)", "scratch training has no base model", "scratch"),
         control("Scratch", "scratch training has no base model", "scratch"),
     )  # fmt: skip

@@ -150,7 +150,7 @@ def test_a_first_look_is_five_seeds_of_ten_and_of_no_other_number() -> None:
     correct = results(np.random.default_rng(9), 9, anchor=0.6, late=0.68)
     correct["late"] = correct["late"][:5]
     assert "late" not in generalising(correct, "anchor")
-    with pytest.raises(ValueError, match="late has 5 seeds beside the anchor's 9"):
+    with pytest.raises(ValueError, match="late has 5 seeds, and the anchor 9"):
         standings(correct)
     scores = {"anchor": [60.0, 61.0, 62.0, 61.5], "late": [70.0, 71.0, 70.5, 70.1]}
     with pytest.raises(ValueError, match="not at the first of two looks"):

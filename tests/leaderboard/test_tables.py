@@ -88,7 +88,7 @@ def test_a_caption_says_what_columns_do_not_show(make_records):
     near = [95.0, 96.4, 95.4, 94.6, 95.8]
     (table,) = make_board(Loaded((*make_records("L1-norm", near), *make_records("Mine", near[::-1])))).tables
     said = caption(table)
-    assert "not adjusted for field or looks" in said and "Times were taken beside other trials" in said
+    assert "not adjusted for field or looks" in said and "Other trials ran at the same time" in said
     (mine,) = (row for row in table.ranked if row.name == "Mine")
     assert "(needs n >= " in verdict_words(mine, table) and "seeds to show a difference of one margin" in said
     assert "Times" not in caption(table, timed=False)
