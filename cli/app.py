@@ -53,9 +53,9 @@ app.command()(tune)
 
 def _print_version(asked: bool) -> None:
     if asked:
-        import prunemark
+        from importlib.metadata import version
 
-        typer.echo(f"prunemark {prunemark.__version__}")
+        typer.echo(f"prunemark {version('prunemark')}")
         raise typer.Exit
 
 

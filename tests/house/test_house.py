@@ -75,7 +75,7 @@ def allowed(module: str, rooms: set[str]) -> bool:
 
 def wrong_imports(source: str, room: str) -> list[str]:
     rooms = MAY_IMPORT[room]
-    ours = [module for module in imported(ast.parse(source)) if module.startswith("prunemark.")]
+    ours = [module for module in imported(ast.parse(source)) if f"{module}.".startswith("prunemark.")]
     return [module for module in ours if not allowed(module, rooms)]
 
 
@@ -108,6 +108,7 @@ def test_a_wrong_import_is_found() -> None:
     source = "def f():\n    from prunemark.records import record\n    import prunemark.benchmark.trial.store\n"
     assert wrong_imports(source, "leaderboard") == ["prunemark.benchmark.trial.store"]
     assert wrong_imports("from prunemark.leaderboard import board", "setups") != []
+    assert wrong_imports("import prunemark", "cli") == ["prunemark"], "the package stands on top of its rooms"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
