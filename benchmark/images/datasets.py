@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from prunemark.benchmark.images import glyphs
 from prunemark.benchmark.images.sources import IMAGE_FOLDER
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.setups.errors import InputError, unknown_name
@@ -59,6 +60,10 @@ def _read_digits(_folder: Path) -> dict[str, Pixels]:
     pixels, labels = load_digits(return_X_y=True)
     images = torch.from_numpy(pixels).to(torch.float32).reshape(-1, 1, 8, 8) / 16
     return {"all": (images, torch.from_numpy(labels).to(torch.int64))}
+
+
+def _draw_glyphs(_folder: Path) -> dict[str, Pixels]:
+    return {split: (torch.from_numpy(x), torch.from_numpy(y)) for split, (x, y) in glyphs.make_glyphs().items()}
 
 
 def _through_torchvision(class_name: str) -> Callable[[Path], dict[str, Pixels]]:
@@ -179,6 +184,10 @@ IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _RGB = ImageShape(3, 32, 32, 10)
 DATASETS: dict[str, Dataset] = {
     "digits": Dataset(_read_digits, 10, (0.3053,), (0.3761,), 200, 500, 1, ImageShape(1, 8, 8, 10)),
+    "glyphs": Dataset(
+        _draw_glyphs, glyphs.CLASSES, (0.4949,), (0.2044,), glyphs.VALIDATION_EXAMPLES, 0, 1,
+        ImageShape(1, glyphs.SIDE, glyphs.SIDE, glyphs.CLASSES),
+    ),
     "cifar10": Dataset(_through_torchvision("CIFAR10"), 10, CIFAR10_MEAN, CIFAR10_SD, 5000, 0, 1, _RGB),
     "cifar10-jpeg": Dataset(
         lambda folder: _read_image_folder(folder, 32), 10, CIFAR10_MEAN, CIFAR10_SD, 5000, 0, 1, _RGB

@@ -1,7 +1,7 @@
 """Where a dataset's images lie on this machine, and which files they are: known without loading torch.
 
-`digits` comes with scikit-learn. Everything else lies in a folder that the user names with --data or PRUNEMARK_DATA:
-in `DIR/NAME` where there is such a folder, else in `DIR` itself. Nothing is ever downloaded.
+`digits` comes with scikit-learn, and `glyphs` is drawn. Everything else lies in a folder that the user names with
+--data or PRUNEMARK_DATA: in `DIR/NAME` where there is such a folder, else in `DIR` itself. Nothing is ever downloaded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from prunemark.setups.errors import InputError
 
 VARIABLE = "PRUNEMARK_DATA"
-INSTALLED = ("digits",)
+INSTALLED = ("digits", "glyphs")
 CHECKED_BY_TORCHVISION = ("cifar10", "cifar100")  # of FashionMNIST it asks only whether the files are there
 IMAGE_FOLDER = re.compile(r"folder:([\w.-]+)@([1-9]\d{0,3})(/files)?", re.ASCII)
 """`folder:NAME@SIZE`: any folder of images, brought to SIZE; with `/files`, read as they are needed."""

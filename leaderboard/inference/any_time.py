@@ -9,7 +9,8 @@ zero; the variance has the right-Haar prior, so nothing depends on its scale (Li
 arXiv:2210.08589, section 3; Perez-Ortiz, Lardy, de Heide and Gruenwald, Annals of Statistics 2024). The mean of the
 e-processes for g = 1 and g = 0.1 is one too: the first finds large effects early, the second small ones.
 
-Not covered: seeds that were chosen after their results were known. Seeds count in the order of their number.
+No table rests on it yet. Not covered: seeds that were chosen after their results were known. Seeds count in the order
+of their number.
 """
 
 from __future__ import annotations
