@@ -96,7 +96,7 @@ def test_a_record_is_linked_to_by_its_hash_and_whole(visit):
     shown.get_by_text("The whole record as JSON").click()
     assert record.outcome.accuracy.correct in shown.locator("details pre").last.inner_text()
     shown.get_by_text("Close").click()
-    assert not shown.is_visible()
+    shown.wait_for(state="hidden")  # the page hears of an empty hash after the click has returned
 
 
 def test_a_link_to_a_record_that_is_not_there_says_so(visit):
