@@ -23,10 +23,11 @@ def invalidate(
     from datetime import UTC, datetime
 
     from prunemark.benchmark.run.home import home_at
+    from prunemark.records.folders import records_folder
     from prunemark.records.invalidations import invalidate as append
     from prunemark.records.load import record_names
 
-    folder = records or home_at(home).records
+    folder = records_folder(records) if records else home_at(home).records
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}. Records lie in the folder `records` of --home")
     known = record_names(folder)

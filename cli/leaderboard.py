@@ -33,9 +33,11 @@ def leaderboard(
     from prunemark.cli import boards
     from prunemark.leaderboard.formats import citation, tables
     from prunemark.leaderboard.standings.release import FOLDER, find_release
+    from prunemark.records.folders import records_folder
     from prunemark.records.writer import write_atomically
 
     only = boards.only(track, setup, level)
+    records = records_folder(records) if records else None
     if freeze:
         _freeze(_of_a_board(records), release, date, only)
     frozen = find_release(release, _of_a_board(records).parent / FOLDER) if release else None

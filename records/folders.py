@@ -14,6 +14,10 @@ def board_folder(given: Path) -> Path:
 
 
 def records_folder(given: Path) -> Path:
-    """The records of a home, of a board, of a repository's `leaderboard/`; or the folder itself, of loose records."""
-    inside = board_folder(given) / RECORDS
+    """The records of a home, of a board, of a repository's `leaderboard/`; or the folder itself, of loose records.
+
+    `leaderboard/records`, where a repository had them until 0.2.0, is still understood.
+    """
+    moved = given.name == RECORDS and not given.exists()
+    inside = board_folder(given.parent if moved else given) / RECORDS
     return inside if inside.is_dir() else given
