@@ -64,6 +64,7 @@ def track(name: str) -> dict[str, Any]:
         "retraining": _recipe(found.retraining),
         "longest LR stage": f"{found.lr_stage_cap} epochs (Rule 3)" if found.lr_stage_cap else "no bound",
         "arithmetic": found.arithmetic or "the processor's own",
+        "judged": f"in one look, at {found.planned_seeds} seeds" if found.planned_seeds else "at any number of seeds",
         "anchor": found.anchor,
         "equivalence margin": f"{found.margin_pp:g} percentage points",
         "pruning stage": f"at most {found.pruning_seconds_limit:g} s, {found.pruning_epochs_limit} epochs and "

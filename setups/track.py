@@ -19,6 +19,8 @@ ALLOCATIONS = ("uniform", "global")
 WORDS = frozenset({"title"})
 """The fields of a track that are said to readers and change no result."""
 RECIPES = ("pretraining", "pruning", "retraining")
+ANY_TIME = "any-time"
+_PLANNED = re.compile(r"planned: ([1-9][0-9]?)", re.ASCII)
 _PATTERN = re.compile(r"([1-9][0-9]?):([1-9][0-9]?)", re.ASCII)
 
 
@@ -88,6 +90,9 @@ class Track:
 
     `arithmetic` "portable" has trials on a CPU compute by instructions that x86-64 processors with AVX2 share, so that
     they give the same bits on them; None leaves the choice to torch, which takes the widest that a processor has.
+
+    `judged` is "any-time" (also where it is not stated): evidence that holds at any number of seeds. "planned: 5", for
+    tracks whose trials are dear, means one look, when all five seeds are there.
     """
 
     name: str
@@ -114,6 +119,12 @@ class Track:
     prior: SeedPrior | None = None
     pattern: str | None = None
     arithmetic: str | None = None
+    judged: str | None = None
+
+    @property
+    def planned_seeds(self) -> int | None:
+        """How many seeds its one look needs where the track is judged "planned: n"; None where at any time."""
+        return None if self.judged in (None, ANY_TIME) else parse_planned(self.judged or "")
 
     @property
     def id(self) -> str:
@@ -140,6 +151,14 @@ class Track:
         plain = {name: value for name, value in asdict(self).items() if value is not None}
         plain["levels"] = tuple(level.as_dict() for level in self.levels)
         return plain | {name: getattr(self, name).as_dict() for name in RECIPES}
+
+
+def parse_planned(text: str) -> int:
+    """'planned: 5' -> 5. Raises InputError unless it is a number of seeds from 3 to 99."""
+    match = _PLANNED.fullmatch(text)
+    if match is None or int(match[1]) < 3:
+        raise InputError(f'judged is "{ANY_TIME}" or "planned: n" with n seeds from 3 to 99; given {text!r}')
+    return int(match[1])
 
 
 def parse_pattern(text: str) -> tuple[int, int]:

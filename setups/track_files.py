@@ -14,7 +14,7 @@ from typing import Any
 
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import recipe_from_dict
-from prunemark.setups.track import ALLOCATIONS, PORTABLE, RECIPES, Level, SeedPrior, Track
+from prunemark.setups.track import ALLOCATIONS, ANY_TIME, PORTABLE, RECIPES, Level, SeedPrior, Track, parse_planned
 
 SHIPPED = Path(__file__).parent / "tracks"
 ENTRY_POINTS = "prunemark.tracks"
@@ -180,6 +180,8 @@ def _check(track: Track) -> None:
         raise InputError(f"arithmetic is {PORTABLE}, or is left out; given {track.arithmetic!r}")
     if track.arithmetic and "AdamW" in [getattr(track, recipe).optimiser for recipe in RECIPES]:
         raise InputError("AdamW takes square roots, which are not portable: train by SGD, or leave arithmetic out")
+    if track.judged not in (None, ANY_TIME):
+        parse_planned(str(track.judged))
     if track.granularity not in ("filter", "weight"):
         raise InputError(f"granularity is filter or weight; given {track.granularity!r}")
     for name in ("prunable", "allocations"):

@@ -51,10 +51,11 @@ class ResNet(nn.Module):
     """A stem of one 3x3 convolution, residual blocks, average pooling and a linear classifier."""
 
     def __init__(
-        self, channels: int, classes: int, widths: tuple[int, ...], blocks_per_width: int, padded: bool = False
-    ) -> None:
+        self, channels: int, classes: int, widths: tuple[int, ...], blocks_per_width: int, padded: bool = False,
+        stem_stride: int = 1,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
+        self.stem = nn.Conv2d(channels, widths[0], 3, stem_stride, padding=1, bias=False)
         self.stem_bn = nn.BatchNorm2d(widths[0])
         blocks, channels = [], widths[0]
         for stage, width in enumerate(widths):

@@ -36,8 +36,8 @@ class ImageShape:
 Maker = Callable[[ImageShape], nn.Module]
 
 
-def _resnet(blocks_per_width: int, padded: bool, widths: tuple[int, ...] = (16, 32, 64)) -> Maker:
-    return lambda shape: ResNet(shape.channels, shape.classes, widths, blocks_per_width, padded)
+def _resnet(blocks_per_width: int, padded: bool, widths: tuple[int, ...] = (16, 32, 64), stem_stride: int = 1) -> Maker:
+    return lambda shape: ResNet(shape.channels, shape.classes, widths, blocks_per_width, padded, stem_stride)
 
 
 def _vgg(widths: tuple[int, ...]) -> Maker:
@@ -53,6 +53,7 @@ NETWORKS: dict[str, Maker] = {
     "mlp7": lambda shape: MLP(shape.channels * shape.height * shape.width, shape.classes, hidden=100, depth=7),
     "mobilenetv2": lambda shape: MobileNetV2(shape.channels, shape.classes),
     "resnet8": _resnet(1, padded=False, widths=(8, 16, 32)),
+    "resnet8-even": _resnet(1, padded=False, widths=(16, 16, 16), stem_stride=2),
     "resnet14-thin": _resnet(2, padded=False, widths=(8, 16, 32)),
     "resnet20": _resnet(3, padded=True),
     "resnet20b": _resnet(3, padded=False),

@@ -149,7 +149,7 @@ OTHER_TRACK = {
     "granularity": "weight", "prunable": TRACK.prunable[:2], "levels": TRACK.levels[:1], "anchor": "L2-norm",
     "margin_pp": 2.0, "tolerance": 0.02, "pruning_seconds_limit": 61.0, "pruning_epochs_limit": 7,
     "scoring_epochs_limit": 3, "lr_stage_cap": 3, "allocations": ("uniform",), "prior": SeedPrior(1.0, "a source"),
-    "pattern": "2:4", "arithmetic": "portable",
+    "pattern": "2:4", "arithmetic": "portable", "judged": "planned: 5",
 }  # fmt: skip
 
 

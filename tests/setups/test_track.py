@@ -64,7 +64,7 @@ def test_the_plain_form_is_json_and_complete(track: Track) -> None:
     plain = json.loads(json.dumps(track.as_dict()))
     unset = {name for name in Track.__dataclass_fields__ if getattr(track, name) is None}
     assert set(plain) == set(Track.__dataclass_fields__) - unset
-    assert unset <= {"lr_stage_cap", "prior", "pattern", "arithmetic"}
+    assert unset <= {"lr_stage_cap", "prior", "pattern", "arithmetic", "judged"}
     assert recipe_from_dict(plain["retraining"]) == track.retraining
     assert recipe_from_dict(plain["pretraining"]) == track.pretraining
     assert track_from_dict(plain, released=True) == track
@@ -199,3 +199,14 @@ def test_a_pattern_is_two_numbers() -> None:
 
 if __name__ == "__main__" and sys.argv[1:] == ["refresh"]:
     refresh()
+
+
+def test_a_track_says_how_it_is_judged() -> None:
+    track = find_track("digits-resnet8")
+    assert track.planned_seeds is None and "judged" not in track.as_dict()
+    assert dataclasses.replace(track, judged="any-time").planned_seeds is None
+    assert dataclasses.replace(track, judged="planned: 5").planned_seeds == 5
+    assert track_from_dict(dataclasses.replace(track, judged="planned: 5").as_dict()).planned_seeds == 5
+    for wrong in ("planned", "planned: 2", "planned: 100", "planned:5", "whenever", 5):
+        with pytest.raises(InputError, match="judged is"):
+            track_from_dict(track.as_dict() | {"judged": wrong})
