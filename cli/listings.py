@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from prunemark.cli.measure_track import measure_track
 from prunemark.cli.options import Format, console
 
 TomlOption = Annotated[bool, typer.Option("--toml", help="print the track's file, to copy for a track of yours")]
@@ -52,6 +53,9 @@ def show_track(name: str, format: Format = "table", toml: TomlOption = False) ->
     from prunemark.cli import catalogue, tables
 
     tables.print_facts(catalogue.track(name), format, console())
+
+
+show_tracks.command("measure")(measure_track)
 
 
 @show_methods.callback()
