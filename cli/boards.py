@@ -60,8 +60,8 @@ def tables_only(records: Path) -> Board:
     from prunemark.leaderboard.standings import release as releases
     from prunemark.leaderboard.standings.parallel import board_of
 
-    known, wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)
-    found = board_of(records, releases.earlier(known))
+    _known, wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)
+    found = board_of(records)
     return replace(found, refused=(*found.refused, *wrong))
 
 
@@ -70,16 +70,15 @@ def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | N
     from prunemark.leaderboard.standings import release as releases
     from prunemark.leaderboard.standings.board import make_board
 
-    known, wrong = releases.read_releases(records.absolute().parent / releases.FOLDER) if records else ([], [])
+    wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)[1] if records else []
     id = frozen.id if frozen else None
     loaded = replace(loaded, refused=(*loaded.refused, *wrong))
-    shown = releases.earlier(releases.before(id, known))
     if frozen:
-        whole = make_board(loaded, earlier=shown, release=id)
+        whole = make_board(loaded, release=id)
         releases.check_field(whole, frozen)
         if only == EVERYTHING:
             return whole
-    return make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, earlier=shown, release=id)
+    return make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, release=id)
 
 
 def write_site(

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 
 from prunemark.benchmark.trial.trial import Trial
-from prunemark.leaderboard.inference.interim import FINAL_SEEDS, INTERIM_SEEDS
 from prunemark.records.record import Record
 
+INTERIM_SEEDS, FINAL_SEEDS = 5, 10
 LevelKey = tuple[str, str, str]  # track, setup, level
 Seeds = Mapping[LevelKey, Set[int]]
 

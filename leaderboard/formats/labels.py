@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, seeds_in_words
+from prunemark.leaderboard.inference.multiplicity import seeds_in_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
-from prunemark.leaderboard.standings.table import Row, Table, at_interim
+from prunemark.leaderboard.standings.table import Row, Table
 
 COLUMNS = {
     "method": "Method",
@@ -19,7 +19,7 @@ COLUMNS = {
     "measured": "Timed speed-up",
     "throughput": "Images/s",
     "difference": "To anchor pp [95 % CI]",
-    "p": "p (Holm)",
+    "p": "p (any time)",
     "rank": "Rank",
     "verdict": "Verdict",
     "new_images": "New images",
@@ -36,17 +36,17 @@ MEANINGS = {
     "Timed speed-up": "the time of the dense network over that of the final model, which ran in turns, with a large "
     "batch (64 images on a CPU, 256 on a GPU); where the records have it",
     "Images/s": "measured throughput with a large batch; shown if some rows have no timed speed-up",
-    "To anchor pp [95 % CI]": "mean difference to the anchor over the same seeds, with its paired-t interval. It is "
-    "not adjusted for other comparisons or for looks: if it excludes 0 and p is not significant, p decides",
-    "p (Holm)": "how often so large a difference would come by chance if there were none (paired t), adjusted for all "
-    "methods that are compared with the anchor here",
+    "To anchor pp [95 % CI]": "mean difference to the anchor over the seeds that both have, with an interval that "
+    "holds at any number of seeds. It is not adjusted for other comparisons: if it excludes 0 and p is not significant, "
+    "p decides",
+    "p (any time)": "how often so strong evidence of a difference would ever come by chance if there were none, "
+    "however often one looks, adjusted for all methods that are compared with the anchor here (e-Holm)",
     "New images": "whether a difference to the anchor is shown for new seeds and new images at once, by the crossed t",
-    "Rank": "the places that the evidence allows, from 8 seeds on, by Holm over all one-sided pairs; bold means that "
-    "none is shown better",
+    "Rank": "the places that the evidence allows, by Holm over all ordered pairs; bold means that none is shown better",
     "better / worse": "the adjusted p is at most .05",
     "equivalent": "the difference is shown to lie inside the track's margin (two one-sided tests)",
-    "undetermined": "neither is shown. It does not mean equal. n is how many seeds it takes to show a true "
-    "difference of one margin, with power .8, in this field; a larger difference takes fewer",
+    "undetermined": "neither is shown. It does not mean equal. About so many more seeds are expected to show one or "
+    "the other, by the differences so far",
 }
 
 
@@ -63,6 +63,8 @@ def columns(table: Table) -> dict[str, str]:
         del heads["throughput"]
     if not _ranks(table):
         del heads["rank"]
+    if table.planned:
+        heads["p"] = "p (Holm)"
     return heads
 
 
@@ -70,7 +72,7 @@ OVERALL_COLUMNS = {
     "method": "Method",
     "tracks": "Tracks",
     "margins": "Margins [95 % CI]",
-    "p": "p (Holm)",
+    "p": "p (any time)",
     "verdict": "Verdict",
 }
 """Followed by the difference on every track, in points."""
@@ -122,15 +124,15 @@ def verdict_words(row: Row, table: Table) -> str:
     """The verdict, or why there is none."""
     if row.verdict is None or table.evidence == "no test":
         return f"no test ({seeds_in_words(len(table.seeds))})"
-    if row.verdict.evidence == "screening":
-        return "screening only"
-    first = ", first look" if at_interim(row, table) else ""
-    if row.verdict.word == "undetermined" and not first:
-        needed = row.verdict.needed_seeds
-        enough = needed is not None and needed <= len(row.seeds)
-        return "undetermined" if enough else f"undetermined (needs n {f'>= {needed}' if needed else '> 10000'})"
-    within = " (within margin)" if row.verdict.within_margin and row.verdict.word != "equivalent" else ""
-    return f"{row.verdict.word}{first}{within}"
+    verdict = row.verdict
+    if verdict.evidence != "verdicts":
+        more = f", of {table.planned} planned" if table.planned else ""
+        return f"no test ({seeds_in_words(len(row.seeds))}{more})"
+    if verdict.word == "undetermined":
+        more = "" if verdict.more_seeds is None else f" (about {verdict.more_seeds} more seeds)"
+        return f"undetermined{more}"
+    within = " (within margin)" if verdict.within_margin and verdict.word != "equivalent" else ""
+    return f"{verdict.word}{within}"
 
 
 def new_images(row: Row) -> str:
@@ -153,20 +155,26 @@ def caption(table: Table, *, timed: bool = True) -> str:
         f"Conditional on {conditional_on(table)}: {said} are about new seeds (E1).",
         f"Margin {table.margin_pp:g} pp; anchor {table.anchor}.",
         *_families(table),
-        *filter(None, (table.interim, table.prior)),
+        _judged(table),
+        *filter(None, (table.prior,)),
         *_readings(table, timed),
         *table.notes,
     ]
-    if 0 < len(table.seeds) < RANK_SEEDS:
-        parts.append(f"No ranks: {seeds_in_words(len(table.seeds))}, {RANK_SEEDS} are needed.")
     return " ".join(parts)
+
+
+def _judged(table: Table) -> str:
+    """By which rule, and how many seeds the rows have where they differ."""
+    if table.planned:
+        return f"Judged in one look, at {seeds_in_words(table.planned)}: paired t with Holm."
+    counts = sorted({len(row.seeds) for row in table.ranked}) or [0]
+    differ = f" Rows have {counts[0]} to {counts[-1]} seeds, each compared on those it has." if len(counts) > 1 else ""
+    return f"Judged at any time: p and intervals hold at every number of seeds (e-Holm).{differ}"
 
 
 def _readings(table: Table, timed: bool) -> list[str]:
     """What a reader may not take from the columns."""
-    parts = ["Intervals are of one comparison each, not adjusted for field or looks."] if table.tested else []
-    if any("(needs n" in verdict_words(row, table) for row in table.ranked if row.name != table.anchor):
-        parts.append("Needs n: seeds to show a difference of one margin.")
+    parts = ["Intervals are of one comparison each, not adjusted for the field."] if table.tested else []
     if timed and any(row.measured.latency_ms for row in table.ranked):
         parts.append("Other trials ran at the same time, so times compare only roughly.")
     return parts
@@ -189,11 +197,13 @@ def _families(table: Table) -> list[str]:
     crossed = sum(row.generalises is not None and row.generalises.p_holm is not None for row in table.ranked)
     release = f" of release {table.release}" if table.release else ""
     count = f"{family} comparison{'s' if family > 1 else ''} with the anchor"
-    parts = [
-        f"p{' and ranks' if _ranks(table) else ''} by Holm, in the field{release} of {len(table.ranked)}: {count}."
-    ]
+    said, by = "p and ranks" if _ranks(table) else "p", "Holm" if table.planned else "e-Holm"
+    parts = [f"{said} by {by}, in the field{release} of {len(table.ranked)}: {count}."]
     if crossed:
-        parts.append(f"New images: crossed t over seeds and {table.examples} images (E2), Holm over {crossed}.")
+        parts.append(
+            f"New images: crossed t over seeds and {table.examples} images (E2), valid at this number of seeds, "
+            f"Holm over {crossed}."
+        )
     return parts
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
-from prunemark.leaderboard.standings.table import Row, Table, at_interim
+from prunemark.leaderboard.standings.table import Row, Table
 
 
 def plain_rows(tables: Iterable[Table]) -> list[dict[str, Any]]:
@@ -32,7 +32,8 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "scope": "track", "track": table.track, "setup": table.setup, "granularity": table.granularity,
         "pattern": table.pattern or None,
         "level": table.level, "method": row.name, "role": row.role,
-        "ranked": not row.why, "first_look": at_interim(row, table),
+        "ranked": not row.why,
+        "judged": f"planned: {table.planned}" if table.planned else "any-time",
         "seeds": len(row.seeds), "seed_list": list(row.seeds), "conditional_on": labels.conditional_on(table),
         "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
         "accuracy_low_percent": _finite(lowest), "accuracy_high_percent": _finite(highest),
@@ -51,7 +52,7 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "rank_low": row.rank[0] if row.rank else None, "rank_high": row.rank[1] if row.rank else None,
         "verdict": "anchor" if row.name == table.anchor and not row.why else row.verdict and row.verdict.word,
         "evidence": row.verdict.evidence if row.verdict else table.evidence,
-        "needed_seeds": row.verdict.needed_seeds if row.verdict else None,
+        "more_seeds": row.verdict.more_seeds if row.verdict else None,
         "holds": table.holds, "flags": "; ".join(row.flags) or None, "why_unranked": row.why or None,
     }  # fmt: skip
 

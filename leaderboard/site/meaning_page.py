@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prunemark.leaderboard.formats import labels
-from prunemark.leaderboard.inference.multiplicity import RANK_SEEDS, SCREENING_SEEDS, VERDICT_SEEDS
+from prunemark.leaderboard.inference.any_time import LEAST_SEEDS
 from prunemark.leaderboard.site import urls
 from prunemark.leaderboard.site.context import SiteContext, page
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -15,18 +15,20 @@ STATEMENTS = {
     "E3": "The tables over tracks: about these tracks and new seeds, not about others.",
     "E4": "About new families, which are pairs of a dataset and a kind of network. It takes at least five of them.",
     "Conditional on one base": "All seeds started from one base model. The numbers say nothing about another one.",
-    "p (Holm)": "Adjusted for the other methods in the table. It changes when a method is added, and so do needed "
-    "seeds; estimates and intervals do not.",
+    "p (any time)": "Adjusted for the other methods in the table. It changes when a method is added, and so does the "
+    "number of seeds that an open verdict is expected to need; estimates and intervals do not.",
+    "At any time": "Seeds may be added by anybody, whenever they like, and one may stop when the answer is there: "
+    "the chance of ever a false verdict in a table is at most .05. Seeds count in the order of their numbers, without "
+    "a gap.",
+    "Planned": "A track whose trials are dear has one look, when all its planned seeds are there, and none before.",
 }
 ROWS = {
     "anchor": "The track's fixed reference method. Every other method is compared with it, seed by seed.",
     "control": "Run with every submission under the same budget, such as random pruning. A matched control has the "
     "layer ratios that a method chose. It is compared only with that method, and its row says what was found.",
     "reference": "The dense network and scratch training: shown with the methods, ranked only where a setup admits it.",
-    "partial": "A method that lacks some of the anchor's seeds is shown and not ranked. Missing values stay missing.",
-    "first look": "A method with only the first five of the anchor's ten seeds. All its columns are of these five. It "
-    "has a verdict, with the correction for a first look (p5 / .2), but no rank. Its difference is taken on these five "
-    "seeds, so it is not its accuracy minus the anchor's in the table.",
+    "fewer seeds": "A method with fewer seeds than the anchor is compared on those that it has. All its columns are of "
+    "these, so its difference is not its accuracy minus the anchor's in the table.",
     "failed": "A method that failed on a seed counts there with the accuracy of chance, and a flag says so.",
     "diverged": "A run whose loss became infinite counts with the accuracy it ended with, and a flag says so.",
     "same networks": "A method with the same networks as another one, weight for weight on every seed, is ranked, and "
@@ -71,8 +73,7 @@ def meaning_page(context: SiteContext) -> str:
 def evidence() -> list[tuple[str, str]]:
     """What a number of seeds allows, as the statistics decide it."""
     return [
-        (f"below {SCREENING_SEEDS}", "no test"),
-        (f"{SCREENING_SEEDS} to {VERDICT_SEEDS - 1}", "a screening: intervals only"),
-        (f"from {VERDICT_SEEDS}", "verdicts against the anchor"),
-        (f"from {RANK_SEEDS}", "ranks"),
+        (f"below {LEAST_SEEDS}", "no test"),
+        (f"from {LEAST_SEEDS}", "verdicts against the anchor, and ranks"),
+        ("all planned ones, on a planned track", "verdicts and ranks"),
     ]

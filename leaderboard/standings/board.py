@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import Overall, make_overall
 from prunemark.leaderboard.standings.table import Table, make_table
 from prunemark.records.admission import Refused, of_other_levels
@@ -41,13 +40,11 @@ def make_board(
     track: str | None = None,
     setup: str | None = None,
     levels: Sequence[str] | None = None,
-    earlier: Shown | None = None,
     release: str | None = None,
 ) -> Board:
     """The standings of all records, or of one track, setup or some levels.
 
-    `earlier` says with how many seeds earlier releases showed a method: one that was looked at in other ways than
-    at 5 and 10 seeds gets no verdict. `release` is the id of the release whose field this is. What holds over tracks
+    `release` is the id of the release whose field this is. What holds over tracks
     is said of whole boards only, of all tracks and levels. Raises InputError when nothing fits, and for a level that no
     record is of.
     """
@@ -64,7 +61,7 @@ def make_board(
         for level in _levels(places[place]):
             if levels is None or level in levels:
                 inside = [r for r in places[place] if r.outcome.level in (level, DENSE_LEVEL.name)]
-                table = make_table(inside, level, invalid=loaded.invalid, earlier=earlier, release=release or "")
+                table = make_table(inside, level, invalid=loaded.invalid, release=release or "")
                 tables.append(table)
     if not loaded.records and loaded.refused:
         first = loaded.refused[0]

@@ -5,10 +5,9 @@ A method that broke a rule is disqualified; see `method_results` for one that fa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import count, takewhile
 
-from prunemark.leaderboard.inference.interim import FINAL_SEEDS, INTERIM_SEEDS
 from prunemark.leaderboard.standings.method_results import (
     DISQUALIFIED,
     FAILED,
@@ -16,19 +15,9 @@ from prunemark.leaderboard.standings.method_results import (
     by_reason,
     seeds_in_words,
 )
-from prunemark.records.record import canonical_json
 from prunemark.setups.assessment import admits_scratch, established, holds, violations
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, listed_where
 from prunemark.setups.values import State
-
-RowKey = tuple[str, str, str, str, str, str]
-Shown = Mapping[RowKey, Collection[int]]
-"""The numbers of seeds that earlier releases showed, by `row_key` what they showed."""
-
-
-def row_key(track: str, setup: str, level: str, name: str, source_sha256: str, settings: Mapping[str, Any]) -> RowKey:
-    """What interim looks are counted by: a method's code and settings in one table, whatever its name is there."""
-    return track, setup, level, name.partition(" (")[0], source_sha256, canonical_json(dict(settings))
 
 
 def same_networks(methods: Sequence[MethodResults]) -> dict[str, str]:
@@ -113,21 +102,22 @@ def why_unranked(c: MethodResults, anchor: MethodResults | None, setup: str, see
     shared = [seed for seed in seeds if seed in c.ok]
     if shared and (found := objection(anchor, c, setup, shared)):
         return found
-    there = [seed for seed in seeds if seed in c.counted]
-    if len(there) < len(compared_on(c, seeds)):
-        return f"partial: {len(there)} of the anchor's {len(seeds)} seeds"
+    if seeds and not compared_on(c, seeds):
+        return f"no result on seed {seeds[0]}: seeds count in the order of their numbers, without a gap"
     return None
 
 
 def compared_on(c: MethodResults, seeds: Sequence[int]) -> tuple[int, ...]:
-    """The seeds on which a method is compared with the anchor, which has all of `seeds`.
+    """The seeds on which a method is compared with the anchor: of its `seeds`, those up to the first that it lacks.
 
-    Those are all; where the anchor was looked at twice, the first five for a method that was run on just these.
-    One whose later runs failed, or do not count, is partial: a first interim look must not be what is left of a second.
+    In the order of their numbers and without a gap: which seeds count must not be chosen after their results are seen.
     """
-    first, later = tuple(seeds[:INTERIM_SEEDS]), seeds[INTERIM_SEEDS:]
-    ran_first_alone = all(seed in c.counted for seed in first) and not any(seed in c.records for seed in later)
-    return first if len(seeds) == FINAL_SEEDS and ran_first_alone else tuple(seeds)
+    return tuple(takewhile(lambda seed: seed in c.counted, seeds))
+
+
+def in_order(c: MethodResults) -> tuple[int, ...]:
+    """The seeds of an anchor on which a table rests: 0, 1, 2, ... up to the first on which it has no result."""
+    return tuple(takewhile(lambda seed: seed in c.ok, count()))
 
 
 def objection(anchor: MethodResults, other: MethodResults, setup: str, seeds: Sequence[int]) -> str | None:

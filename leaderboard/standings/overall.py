@@ -7,27 +7,27 @@ and would be partial for ever.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prunemark.leaderboard.inference import families
-from prunemark.leaderboard.inference.crossed import AcrossTracks, across_tracks
-from prunemark.leaderboard.inference.families import OverFamilies
-from prunemark.leaderboard.inference.interim import INTERIM_SEEDS, p_equivalent_with_interim, p_with_interim
-from prunemark.leaderboard.inference.multiplicity import SCREENING_SEEDS, VERDICT_SEEDS, holm, seeds_in_words
-from prunemark.leaderboard.inference.statistics import PairedComparison
-from prunemark.leaderboard.standings.table import Table
-from prunemark.leaderboard.standings.tracks import MethodOverTracks, TrackTables, methods_over_tracks, track_tables
+import numpy as np
 
-ALPHA = 0.05
+from prunemark.leaderboard.inference import families
+from prunemark.leaderboard.inference.any_time import LEAST_SEEDS
+from prunemark.leaderboard.inference.evidence import Evidence, evidence
+from prunemark.leaderboard.inference.families import OverFamilies
+from prunemark.leaderboard.inference.multiplicity import Verdict, judge, seeds_in_words
+from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.tracks import MethodOverTracks, TrackTables, methods_over_tracks, track_tables
 
 
 @dataclass(frozen=True)
 class OverallRow:
     """One method over tracks, in margins: 1 is an advantage over the anchor as large as the track's margin.
 
-    `interval` is the 95 % interval of the mean; `p_holm` is adjusted for the methods that are complete, and for two
-    looks if there were two. `present` is "3/4" tracks; a method that lacks one has no mean and is not ranked, and
+    `interval` is the 95 % interval of the mean, `p_holm` adjusted for the methods that are complete; both hold at any
+    number of seeds. `present` is "3/4" tracks; a method that lacks one has no mean and is not ranked, and
     `why` says what it lacks. `per_track` gives the differences in points, means over the levels. `e4` is about new
     families, None where they are too few.
     """
@@ -71,13 +71,12 @@ class Overall:
 
 @dataclass(frozen=True)
 class _Tested:
-    """A method over tracks: at the last interim look, at the first one if there were two, and why it has no verdict."""
+    """A method over tracks: its differences in points by track, what it lacks, and the evidence of its mean."""
 
     method: MethodOverTracks
-    per_track: Mapping[str, PairedComparison]
+    per_track: Mapping[str, float]
     lacks: str
-    last: AcrossTracks | None
-    first: AcrossTracks | None
+    mean: Evidence | None
     screened: str
 
 
@@ -107,72 +106,60 @@ def _overall(setup: str, granularity: str, pattern: str, found: Sequence[TrackTa
 
 def _test(method: MethodOverTracks, tracks: Sequence[TrackTables]) -> _Tested:
     lacks = "; ".join(filter(None, (method.lacking(track) for track in tracks)))
-    per_track = {t.id: t.compare(method.rows[t.id].values()) for t in tracks if not method.lacking(t)}
-    margins = {track.id: track.margin_pp for track in tracks}
+    rows = {track.id: tuple(method.rows[track.id].values()) for track in tracks if not method.lacking(track)}
+    per_track = {t.id: float(t.differences(rows[t.id]).mean()) for t in tracks if t.id in rows and t.shared(rows[t.id])}
     if lacks:
-        return _Tested(method, per_track, lacks, None, None, "")
-    first = None
-    if any(track.has_interim for track in tracks):
-        # of a track with other numbers of seeds, all of them: both interim looks are sound, whatever they share
-        early = {t.id: t.compare(method.rows[t.id].values(), INTERIM_SEEDS if t.has_interim else None) for t in tracks}
-        first = across_tracks(early, margins)
-    return _Tested(method, per_track, "", across_tracks(per_track, margins), first, _screened(method, tracks))
+        return _Tested(method, per_track, lacks, None, "")
+    seeds = min(track.shared(rows[track.id]) for track in tracks)
+    if seeds < LEAST_SEEDS:
+        return _Tested(method, per_track, "", None, f"no test ({seeds_in_words(seeds)})")
+    return _Tested(method, per_track, "", _mean(tracks, rows, seeds), "")
 
 
-def _screened(method: MethodOverTracks, tracks: Sequence[TrackTables]) -> str:
-    """Why there is no verdict, in words; "" if there may be one."""
-    fewest = min(len(track.seeds) for track in tracks)
-    if fewest < SCREENING_SEEDS:
-        return f"no test ({seeds_in_words(fewest)})"
-    verdicts = [row.verdict for levels in method.rows.values() for row in levels.values() if row.verdict]
-    peeked = any(verdict.evidence == "screening" for verdict in verdicts)
-    return "screening only" if fewest < VERDICT_SEEDS or peeked else ""
+def _mean(tracks: Sequence[TrackTables], rows: Mapping[str, tuple[Row, ...]], seeds: int) -> Evidence:
+    """The mean over tracks in margins, seed by seed: a sequence whose evidence holds at any number of seeds.
+
+    Seed s of one track has nothing to do with seed s of another, so any pairing of tracks is as good as this one.
+    """
+    margins = [t.differences(rows[t.id])[:seeds] / t.margin_pp for t in tracks]
+    quantum = math.sqrt(math.fsum((t.quantum_percent / t.margin_pp) ** 2 for t in tracks)) / len(tracks)
+    mean = np.mean(margins, axis=0)
+    return evidence(mean, np.zeros(seeds), quantum_percent=quantum, margin_pp=1.0)
 
 
 def _rows(tested: Sequence[_Tested], tracks: int, over: dict[str, OverFamilies] | None) -> tuple[OverallRow, ...]:
-    judged = {each.method.name: (each.last, each.first) for each in tested if each.last and not each.screened}
-    different = holm([p_with_interim(*both) for both in judged.values()])
-    equal = holm(
-        [
-            p_equivalent_with_interim(last.p_equivalent, first.p_equivalent if first else None)
-            for last, first in judged.values()
-        ]
-    )
-    p_values = dict(zip(judged, zip(different, equal, strict=True), strict=True))
+    verdicts = judge({each.method.name: each.mean for each in tested if each.mean}, margin_pp=1.0)
     rows = []
     for each in tested:
-        name, last, present = each.method.name, each.last, f"{len(each.per_track)}/{tracks}"
-        p, p_equal = p_values.get(name, (None, None))
+        name, present = each.method.name, f"{len(each.per_track)}/{tracks}"
+        verdict = verdicts.get(name)
+        found = verdict.comparison if verdict else None
         row = OverallRow(
-            name, last.mean_margins if last else None, last.interval if last else None,
-            last.p_two_sided if last and p is not None else None, p, each.screened or _word(last, p, p_equal), present,
-            f"partial {present}: lacks {each.lacks}" if each.lacks else "",
-            {track: comparison.difference_pp for track, comparison in each.per_track.items()},
+            name, found.difference_pp if found else None, found.interval_pp if found else None,
+            found.p_two_sided if found else None, verdict.p_holm if verdict else None,
+            each.screened or (_word(verdict) if verdict else ""), present,
+            f"partial {present}: lacks {each.lacks}" if each.lacks else "", each.per_track,
             each.method.flags, over.get(name) if over else None,
         )  # fmt: skip
         rows.append(row)
     return tuple(sorted(rows, key=lambda row: (bool(row.why), -(row.mean_margins or 0.0), row.name)))
 
 
-def _word(last: AcrossTracks | None, p: float | None, p_equal: float | None) -> str:
-    if last is None or p is None or p_equal is None:
-        return ""
-    if p <= ALPHA:
-        word = "better" if last.mean_margins > 0 else "worse"
-        return f"{word} (within margin)" if p_equal <= ALPHA else word
-    return "equivalent" if p_equal <= ALPHA else "undetermined"
+def _word(verdict: Verdict) -> str:
+    within = verdict.within_margin and verdict.word in ("better", "worse")
+    return f"{verdict.word} (within margin)" if within else verdict.word
 
 
 def _over_families(tested: Sequence[_Tested], tracks: Sequence[TrackTables]) -> dict[str, OverFamilies] | None:
     """E4 where the families suffice for it and a method is complete on them."""
     family_of = {track.id: track.family for track in tracks}
-    whole = [each for each in tested if each.last and not each.screened]
+    whole = [each for each in tested if each.mean]
     if not whole or families.refusal(list(family_of.values())):
         return None
     margins = {track.id: track.margin_pp for track in tracks}
     means = {
         each.method.name: families.family_means(
-            {track: c.difference_pp / margins[track] for track, c in each.per_track.items()}, family_of
+            {track: difference / margins[track] for track, difference in each.per_track.items()}, family_of
         )
         for each in whole
     }
@@ -181,8 +168,8 @@ def _over_families(tested: Sequence[_Tested], tracks: Sequence[TrackTables]) -> 
 
 
 def _seeds(track: TrackTables) -> str:
-    """With how many seeds a track counts, and whether it is judged at two interim looks."""
-    return f"{track.id} {len(track.seeds)}{' (two looks)' if track.has_interim else ''}"
+    """With how many seeds a track counts."""
+    return f"{track.id} {len(track.seeds)}"
 
 
 def _statement(tracks: Sequence[TrackTables], left_out: Sequence[str], rows: Sequence[OverallRow]) -> str:
@@ -200,6 +187,7 @@ def _statement(tracks: Sequence[TrackTables], left_out: Sequence[str], rows: Seq
         "Means over tracks of the difference to the anchor, over all levels, in units of each track's margin.",
         f"Holm over {methods}{f', in the field of release {release}' if release else ''}." if tested else "",
         f"Conditional on one base model on {', '.join(one_base)}." if one_base else "",
+        "Judged at any time, each method on the seeds that it has on every track.",
         f"Seeds: {'; '.join(_seeds(track) for track in tracks)}.",
     ]
     return " ".join(filter(None, parts)) + missing

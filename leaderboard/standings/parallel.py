@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.leaderboard.standings.board import Board, make_board
-from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.overall import make_overall
 from prunemark.records.admission import track_name
 from prunemark.records.load import Contents, flat_packs_of, loose_records_of, read_records, read_tracks
@@ -32,14 +31,14 @@ WORTH_A_PROCESS_BYTES = 2**18
 """Bytes of packs, some hundred records, that take about as long as it takes to start a process and hear from it."""
 
 
-def board_of(folder: Path, earlier: Shown | None = None, processes: int | None = None) -> Board:
-    """`make_board(read_records(folder), earlier=earlier)`, in parallel: the same board in less time.
+def board_of(folder: Path, processes: int | None = None) -> Board:
+    """`make_board(read_records(folder))`, in parallel: the same board in less time.
 
     `processes` is how many may work, by default one for each core that this process may use. Raises as they do.
     """
     work = split_packs(folder, cores() if processes is None else processes)
-    parts = _parts(folder, work, earlier) if work else None
-    return joined(parts) if parts else make_board(read_records(folder), earlier=earlier)
+    parts = _parts(folder, work) if work else None
+    return joined(parts) if parts else make_board(read_records(folder))
 
 
 def cores() -> int:
@@ -85,15 +84,15 @@ def joined(parts: Sequence[Board]) -> Board:
     )
 
 
-def _parts(folder: Path, work: Sequence[Sequence[Packs]], earlier: Shown | None) -> list[Board] | None:
+def _parts(folder: Path, work: Sequence[Sequence[Packs]]) -> list[Board] | None:
     """The boards of all tracks; None when one of them cannot be made by itself, or a process was killed."""
     forking = multiprocessing.get_context("fork")
-    helpers = [_helper(forking, folder, part, earlier) for part in work[1:]]
-    found = [_boards(folder, work[0], earlier), *(_heard(*helper) for helper in helpers)]
+    helpers = [_helper(forking, folder, part) for part in work[1:]]
+    found = [_boards(folder, work[0]), *(_heard(*helper) for helper in helpers)]
     return None if None in found else [board for boards in found for board in boards or ()]
 
 
-def _boards(folder: Path, part: Sequence[Packs], earlier: Shown | None) -> list[Board] | None:
+def _boards(folder: Path, part: Sequence[Packs]) -> list[Board] | None:
     """One after the other, so that no more than one track's records are in memory."""
     boards = []
     for packs in part:
@@ -101,24 +100,24 @@ def _boards(folder: Path, part: Sequence[Packs], earlier: Shown | None) -> list[
             loaded = read_tracks(folder, packs)
             if loaded is None:
                 return None
-            boards.append(make_board(loaded, earlier=earlier))
+            boards.append(make_board(loaded))
         except InputError:  # whether it is one of the whole folder as well, only who reads all of it can say
             return None
     return boards
 
 
-def _helper(forking: Any, folder: Path, part: Sequence[Packs], earlier: Shown | None) -> tuple[BaseProcess, Connection]:
+def _helper(forking: Any, folder: Path, part: Sequence[Packs]) -> tuple[BaseProcess, Connection]:
     ear, mouth = forking.Pipe(duplex=False)
-    process = forking.Process(target=_tell, args=(mouth, folder, part, earlier), daemon=True)
+    process = forking.Process(target=_tell, args=(mouth, folder, part), daemon=True)
     process.start()
     mouth.close()
     return process, ear
 
 
-def _tell(mouth: Connection, folder: Path, part: Sequence[Packs], earlier: Shown | None) -> None:
+def _tell(mouth: Connection, folder: Path, part: Sequence[Packs]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that forked this one, and ends it too
     try:
-        found = _boards(folder, part, earlier)
+        found = _boards(folder, part)
     except Exception:  # it is raised again where somebody sees it, by the process that reads everything
         found = None
     with contextlib.suppress(OSError):  # nobody listens any more

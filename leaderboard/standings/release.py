@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from prunemark.leaderboard.standings.board import Board, make_board
-from prunemark.leaderboard.standings.field import RowKey, Shown, row_key
 from prunemark.leaderboard.standings.table import Row, Table
 from prunemark.records.admission import Refused
 from prunemark.records.load import Loaded, read_sound
-from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.record import canonical_json
 from prunemark.records.writer import write_once
 from prunemark.setups.errors import InputError, RuleBroken
 
-SCHEMA = "prunemark-release/1"
+SCHEMA, FIRST_SCHEMA = "prunemark-release/2", "prunemark-release/1"
+RULES, FIRST_RULES = "any-time", "two-looks"
+"""How tables are judged: in releases of the first schema by looks at 5 and 10 seeds, not computed any more."""
 FOLDER = "releases"
 ID = re.compile(r"[0-9]{4}\.[1-9][0-9]{0,3}")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -65,7 +65,8 @@ class FrozenTable(Strict):
 class Release(Strict):
     """A frozen board. `records` are the hashes of all records that count, `tracks` the hash of each track's terms.
 
-    `date` is ISO, `previous` the id of the release before, `digest` the SHA-256 of everything else.
+    `date` is ISO, `previous` the id of the release before, `rules` by what its tables are judged, `digest` the SHA-256
+    of everything else.
     """
 
     schema: str
@@ -76,6 +77,7 @@ class Release(Strict):
     tracks: dict[str, str]
     fields: tuple[FrozenTable, ...]
     digest: str
+    rules: str = FIRST_RULES
 
 
 def check_id(id: str) -> str:
@@ -98,13 +100,13 @@ def freeze(loaded: Loaded, id: str, date: str, known: Sequence[Release] = ()) ->
     if not DATE.fullmatch(date):
         raise InputError(f"--date is written like 2026-03-31; given {date!r}")
     counting = tuple(record for record in loaded.records if record.record_sha256 not in loaded.invalid)
-    board = make_board(Loaded(counting), earlier=earlier(known), release=id)
+    board = make_board(Loaded(counting), release=id)
     terms: dict[str, Mapping[str, Any]] = {}
     for record in counting:  # of records that state more or less of their track, those that state most
         terms[record.outcome.track] = max(terms.get(record.outcome.track, {}), record.outcome.track_terms, key=len)
     found = Release(
         SCHEMA, id, date, previous, tuple(record.record_sha256 for record in counting),
-        {track: _sha256(terms[track]) for track in sorted(terms)}, frozen_tables(board), "",
+        {track: _sha256(terms[track]) for track in sorted(terms)}, frozen_tables(board), "", RULES,
     )  # fmt: skip
     return _with_digest(found)
 
@@ -132,6 +134,8 @@ def _sha256(data: object) -> str:
 
 def _plain(release: Release) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(canonical_json(release))
+    if release.schema == FIRST_SCHEMA:
+        del plain["rules"]  # it did not state them
     return plain
 
 
@@ -150,17 +154,19 @@ def check_new(id: str, folder: Path) -> None:
 def write_release(release: Release, folder: Path) -> Path:
     """Writes a release into a board's `releases` folder. Raises RuleBroken when there is one of this id."""
     check_new(release.id, folder)
-    return write_once(folder / f"{release.id}.json", f"{canonical_json(release)}\n".encode())
+    return write_once(folder / f"{release.id}.json", f"{canonical_json(_plain(release))}\n".encode())
 
 
 def read_release(path: Path) -> Release:
     """Raises InputError when the file is no release, RuleBroken when it is not as it was frozen."""
     try:
         release: Release = _adapter().validate_json(path.read_bytes(), strict=True)
-        canonical = f"{canonical_json(release)}\n".encode()
+        canonical = f"{canonical_json(_plain(release))}\n".encode()
     except (OSError, ValueError, RecursionError):
         raise InputError(f"{path.name} is not a release that this version reads ({SCHEMA})") from None
-    if release.schema != SCHEMA:
+    if release.schema not in (SCHEMA, FIRST_SCHEMA) or (release.schema == FIRST_SCHEMA) != (
+        release.rules == FIRST_RULES
+    ):
         raise InputError(f"{path.name} has schema {release.schema[:60]!r}; this version reads {SCHEMA!r}")
     if release != _with_digest(release) or release.id != path.stem or canonical != path.read_bytes():
         raise RuleBroken(f"{path.name} is not as it was frozen: its digest does not fit its content")
@@ -217,7 +223,15 @@ def read_frozen(release: Release, folder: Path) -> Loaded:
 
 
 def check_field(board: Board, release: Release) -> None:
-    """Raises RuleBroken when the records of a release give another field than was frozen."""
+    """Raises RuleBroken when the records of a release give another field than was frozen.
+
+    Raises InputError for a release that was judged by rules which this version does not compute any more.
+    """
+    if release.rules != RULES:
+        raise InputError(
+            f"release {release.id} was judged at two looks, 5 and 10 seeds, by Prunemark 0.2.0; this version judges at "
+            f"any time.\nIts tables, as they were released, are in {FOLDER}/{release.id}.md beside its records"
+        )
     for now, then in zip(frozen_tables(board), release.fields, strict=False):
         if now != then:
             raise RuleBroken(
@@ -226,23 +240,6 @@ def check_field(board: Board, release: Release) -> None:
             )
     if len(board.tables) != len(release.fields):
         raise RuleBroken(f"release {release.id} froze {len(release.fields)} tables; now there are {len(board.tables)}")
-
-
-def earlier(releases: Sequence[Release]) -> Shown:
-    """The numbers of seeds with which releases showed a verdict, by `row_key` it.
-
-    Those are the ranked, and matched controls, whose verdict is on their method.
-    """
-    shown: dict[RowKey, set[int]] = {}
-    for release in releases:
-        for field in release.fields:
-            for entrant in field.entrants:
-                if entrant.ranked or RATIOS_OF in entrant.settings:
-                    key = row_key(
-                        field.track, field.setup, field.level, entrant.name, entrant.source_sha256, entrant.settings
-                    )
-                    shown.setdefault(key, set()).add(entrant.seeds)
-    return shown
 
 
 def before(id: str | None, releases: Sequence[Release]) -> list[Release]:

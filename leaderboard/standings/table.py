@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 
 from prunemark.leaderboard.inference.crossed import CrossedComparison
-from prunemark.leaderboard.inference.interim import interim_in_words, withheld
 from prunemark.leaderboard.inference.multiplicity import Verdict, evidence_level
 from prunemark.leaderboard.inference.statistics import VariancePrior, student_interval
 from prunemark.leaderboard.standings import field
-from prunemark.leaderboard.standings.field import Shown
 from prunemark.leaderboard.standings.matched_controls import judge_matched_controls, matched_control_in_words
 from prunemark.leaderboard.standings.measured import Measured, measured_of
 from prunemark.leaderboard.standings.method_results import MethodResults, results_of, seeds_in_words, terms_of
 from prunemark.leaderboard.standings.standings import Correctness, Standings, stand
 from prunemark.records.record import Record
+from prunemark.setups.track import ANY_TIME, parse_planned
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,10 @@ class Row:
 class Table:
     """The standings of one track, setup and level, with what its statements rest on.
 
-    `levels` are all levels of the track, `family` its dataset x network family. `interim`, `prior` and `notes` are
-    sentences for the caption, `release` is whose field it is; each is "" (or empty) where there is nothing to say.
-    `variance_prior` is the prior that the tests used, `pattern` that of an N:M track.
+    `levels` are all levels of the track, `family` its dataset x network family. `planned` is the number of seeds of its
+    one look, None where it is judged at any time. `prior` and `notes` are sentences for the caption, `release` is whose
+    field it is; each is "" (or empty) where there is nothing to say. `variance_prior` is the prior that the
+    tests used, `pattern` that of an N:M track.
     """
 
     track: str
@@ -82,7 +82,7 @@ class Table:
     holds: str | None
     one_base: bool
     examples: int
-    interim: str = ""
+    planned: int | None = None
     prior: str = ""
     variance_prior: VariancePrior | None = None
     notes: tuple[str, ...] = ()
@@ -91,8 +91,8 @@ class Table:
 
     @property
     def evidence(self) -> str:
-        """no test, screening, verdicts or ranks: what this many seeds allow to be said."""
-        return evidence_level(len(self.seeds))
+        """no test, waiting or verdicts: what this many seeds allow to be said."""
+        return evidence_level(len(self.seeds), self.planned)
 
     @property
     def placed(self) -> int:
@@ -105,49 +105,35 @@ class Table:
         return sum(row.verdict is not None and row.verdict.p_holm is not None for row in self.ranked)
 
 
-def at_interim(row: Row, table: Table) -> bool:
-    """Whether a ranked row has only the first five of the table's ten seeds so far."""
-    return not row.why and len(row.seeds) < len(table.seeds)
-
-
 def make_table(
     records: Sequence[Record],
     level: str,
     *,
     invalid: Mapping[str, str] | None = None,
-    earlier: Shown | None = None,
     release: str = "",
 ) -> Table:
     """The standings at one level. `records` are of one track and setup; dense ones go beside every level.
 
-    Ranked are the methods between whom and the anchor the setup verifiably holds, on the seeds on which the
-    anchor has a result; where those are ten, a method that has the first five is judged at that first of two
-    looks, without a rank. A seed on which the anchor failed compares nothing and is left out for all. A method that
-    failed counts at chance there; one that broke a rule or lacks seeds is shown with the reason. Nothing is
-    imputed. `invalid` and `earlier` as in `make_board`.
+    Ranked are the methods between whom and the anchor the setup verifiably holds, each on the anchor's seeds in the
+    order of their numbers, up to the first that it lacks; numbers of seeds may differ. The table ends before the
+    first seed on which the anchor has no result. A method that failed counts at chance there; one that broke a rule is
+    shown with the reason. Nothing is imputed. `invalid` as in `make_board`.
     """
     first = records[0].outcome
     terms = terms_of(records)
     methods = results_of(records, invalid)
     anchor = field.find_anchor(methods, terms["anchor"])
     candidates = field.anchors(methods, terms["anchor"])
-    seeds = tuple(anchor.ok) if anchor else ()
-    prior = prior_of(terms)
-
-    def peek(c: MethodResults, count: int) -> str:
-        source = c.any.outcome.method.source_sha256
-        place = field.row_key(first.track, first.setup, level, c.name, source, c.settings)
-        return withheld(count, (earlier or {}).get(place, ()))
-
-    reasons = _reasons(methods, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, peek)
+    seeds = field.in_order(anchor) if anchor else ()
+    prior, planned = prior_of(terms), planned_of(terms)
+    seeds = seeds[:planned]
+    reasons = _reasons(methods, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, planned)
     ranked = [c for c in methods if reasons[c.name] is None]
     on = {c.name: field.compared_on(c, seeds) for c in ranked}
-    peeked = {c.name: why for c in ranked if (why := peek(c, len(on[c.name])))}
-    found = _stand(ranked, anchor, on, terms["margin_pp"], prior, peeked) if anchor else Standings({}, {}, {})
+    found = _stand(ranked, anchor, on, terms["margin_pp"], prior, planned) if anchor else Standings({}, {}, {})
     alike = field.alike(ranked, on)
-    rows = [_row(c, on[c.name], found, flags=(peeked.get(c.name), alike.get(c.name))) for c in ranked]
+    rows = [_row(c, on[c.name], found, flags=(alike.get(c.name),)) for c in ranked]
     others = [_row(c, c.counted, why=reason) for c in methods if (reason := reasons[c.name])]
-    some_at_first = any(len(row.seeds) < len(seeds) for row in rows)
     bases = {base.sha256 for c in ranked for seed in seeds if seed in c.ok and (base := c.ok[seed].outcome.base)}
     return Table(
         first.track, str(terms["title"]), str(terms["granularity"]), str(terms.get("family", "")),
@@ -155,22 +141,22 @@ def make_table(
         float(terms["margin_pp"]), seeds, _in_order(rows),
         tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
         field.holding_setup(ranked, seeds, first.setup), len(bases) == 1 and len(seeds) > 1, _examples(anchor),
-        interim_in_words(len(seeds), some_at_first), _prior_in_words(prior), prior, _notes(anchor, candidates), release,
+        planned, _prior_in_words(prior if planned else None), prior, _notes(anchor, candidates, seeds), release,
         str(terms.get("pattern") or ""),
     )  # fmt: skip
 
 
 def _reasons(
     methods: Sequence[MethodResults], anchor: MethodResults | None, setup: str, seeds: tuple[int, ...],
-    margin_pp: float, prior: VariancePrior | None, peek: Callable[[MethodResults, int], str],
+    margin_pp: float, prior: VariancePrior | None, planned: int | None,
 ) -> dict[str, str | None]:  # fmt: skip
     """By name, why a method is not ranked; None if it is."""
     reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in methods}
     if anchor:
         quantum = 100.0 / _examples(anchor)
         judged = judge_matched_controls(
-            methods, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum, peeked=peek,
-            anchor_seeds=seeds,
+            methods, setup, margin_pp=margin_pp, prior=prior, quantum_percent=quantum,
+            anchor_seeds=seeds, planned=planned,
         )  # fmt: skip
         for c in methods:
             if method := c.matched_to:
@@ -186,14 +172,20 @@ def prior_of(terms: Mapping[str, Any]) -> VariancePrior | None:
     return VariancePrior(float(stated["df"]), float(stated["sd_pp"])) if stated else None
 
 
+def planned_of(terms: Mapping[str, Any]) -> int | None:
+    """How many seeds a track's one look needs; None where it is judged at any time."""
+    stated = str(terms.get("judged") or ANY_TIME)
+    return None if stated == ANY_TIME else parse_planned(stated)
+
+
 def _prior_in_words(prior: VariancePrior | None) -> str:
     if prior is None:
         return ""
     return f"Moderated t: the track expects an sd of {prior.sd_pp:g} pp, with {prior.df:g} degrees of freedom."
 
 
-def _notes(anchor: MethodResults | None, candidates: Sequence[MethodResults]) -> tuple[str, ...]:
-    """Which of several anchors it is; and seeds that it lacks, though they were run: nothing is compared on them."""
+def _notes(anchor: MethodResults | None, candidates: Sequence[MethodResults], seeds: Sequence[int]) -> tuple[str, ...]:
+    """Which of several anchors it is; and its seeds on which nothing is compared, and why."""
     if anchor is None:
         return ()
     notes = []
@@ -201,8 +193,10 @@ def _notes(anchor: MethodResults | None, candidates: Sequence[MethodResults]) ->
         notes.append(
             f"{len(candidates)} competitors could be the anchor: it is {anchor.name}, with most seeds, or newest."
         )
-    if lacking := sorted(set(anchor.records) - set(anchor.ok)):
-        notes.append(f"The anchor has no result on {seeds_in_words(lacking)}: left out for all.")
+    if left_out := sorted(set(anchor.records) - set(seeds)):
+        gap = len(seeds) not in anchor.ok
+        why = f"the anchor has no result on seed {len(seeds)}" if gap else "they came after the planned ones"
+        notes.append(f"Not counted: {seeds_in_words(left_out)}, because {why}.")
     return tuple(notes)
 
 
@@ -217,7 +211,7 @@ def _stand(
     on: Mapping[str, tuple[int, ...]],
     margin_pp: float,
     prior: VariancePrior | None,
-    peeked: Collection[str],
+    planned: int | None,
 ) -> Standings:
     # what failed has no images that were right or wrong: nothing is said of new images there
     whole = [c for c in ranked if all(seed in c.ok for seed in on[c.name])]
@@ -228,7 +222,7 @@ def _stand(
         quantum_percent=100.0 / _examples(anchor),
         margin_pp=margin_pp,
         prior=prior,
-        withheld=peeked,
+        planned=planned,
     )
 
 

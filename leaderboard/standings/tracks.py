@@ -1,21 +1,20 @@
 """Over tracks: which methods are complete on them, and how far each is from the anchor, over all levels.
 
-A method is complete on a track when it is ranked at every level of it, on every seed that the anchor has there.
+A method is complete on a track when it is ranked at every level of it; it counts there on the seeds of all levels.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
 
-from prunemark.leaderboard.inference.interim import FINAL_SEEDS
-from prunemark.leaderboard.inference.statistics import Floats, PairedComparison, paired_t
-from prunemark.leaderboard.standings.table import Row, Table, at_interim
+from prunemark.leaderboard.inference.statistics import Floats
+from prunemark.leaderboard.standings.table import Row, Table
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,6 @@ class TrackTables:
         return {t.level for t in self.tables} == set(self.tables[0].levels) and len(self.seeds) > 1
 
     @property
-    def has_interim(self) -> bool:
-        """Whether it is judged at two interim looks."""
-        return len(self.seeds) == FINAL_SEEDS
-
-    @property
     def margin_pp(self) -> float:
         """The track's frozen margin, the unit of differences over tracks."""
         return self.tables[0].margin_pp
@@ -55,37 +49,35 @@ class TrackTables:
         """The step of accuracy whose rounding error is that of a mean over the levels."""
         return 100.0 / self.tables[0].examples / math.sqrt(len(self.tables))
 
-    def scores(self, rows: Iterable[Row], seeds: int | None) -> Floats:  # (seeds,)
-        """Accuracies in percent, means over the rows, one a level; on all seeds, or on the first so many."""
+    def scores(self, rows: Iterable[Row], seeds: int) -> Floats:  # (seeds,)
+        """Accuracies in percent, means over the rows, one a level, on the first so many seeds."""
         by_seed = [dict(zip(row.seeds, row.scores, strict=True)) for row in rows]
         return np.array([fmean(scores[seed] for scores in by_seed) for seed in self.seeds[:seeds]])
 
-    def compare(self, rows: Iterable[Row], seeds: int | None = None) -> PairedComparison:
-        """A method, by its rows at every level, minus the anchor. The prior is of one level: a mean varies less."""
+    def shared(self, rows: Iterable[Row]) -> int:
+        """How many of the track's seeds a method has at every level, in their order."""
+        return min(len(self.seeds), *(len(row.seeds) for row in rows))
+
+    def differences(self, rows: Collection[Row]) -> Floats:  # (seeds,)
+        """A method, by its rows at every level, minus the anchor: in points, seed by seed."""
         anchors = [next(row for row in table.ranked if row.name == table.anchor) for table in self.tables]
-        return paired_t(
-            self.scores(rows, seeds),
-            self.scores(anchors, seeds),
-            quantum_percent=self.quantum_percent,
-            prior=self.tables[0].variance_prior,
-        )
+        seeds = self.shared(rows)
+        return self.scores(rows, seeds) - self.scores(anchors, seeds)
 
 
 @dataclass(frozen=True)
 class MethodOverTracks:
-    """One method: its rows that are ranked on all seeds, by track and level; `early` are tracks at an interim look."""
+    """One method: its rows that are ranked, by track and level."""
 
     name: str
     rows: Mapping[str, Mapping[str, Row]]
-    early: frozenset[str] = frozenset()
 
     def lacking(self, track: TrackTables) -> str:
         """What it lacks of a track, in words; "" if nothing."""
         present = self.rows.get(track.id, {})
         missing = [table.level for table in track.tables if table.level not in present]
         levels = f"level {', '.join(missing)} of " if present else ""
-        look = " (a first look)" if track.id in self.early else ""
-        return f"{levels}{track.id}{look}" if missing else ""
+        return f"{levels}{track.id}" if missing else ""
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -112,12 +104,8 @@ def methods_over_tracks(tracks: Sequence[TrackTables]) -> list[MethodOverTracks]
     ambiguous = {code for (*_, code), count in seen.items() if count > 1}
     rows: dict[object, dict[str, dict[str, Row]]] = {}
     names: dict[object, str] = {}
-    early: dict[object, set[str]] = {}
     for table, row in entries:
         key = (_code(row), row.name if _code(row) in ambiguous else "")
-        if at_interim(row, table):
-            early.setdefault(key, set()).add(table.track)
-            continue
         rows.setdefault(key, {}).setdefault(table.track, {})[table.level] = row
         names[key] = max(names.get(key, ""), row.name, key=len)
     taken = Counter(names.values())
@@ -125,7 +113,6 @@ def methods_over_tracks(tracks: Sequence[TrackTables]) -> list[MethodOverTracks]
         MethodOverTracks(
             name if taken[name] == 1 else f"{name} (on {', '.join(rows[key])})",
             rows[key],
-            frozenset(early.get(key, ())),
         )
         for key, name in names.items()
     ]

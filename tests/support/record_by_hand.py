@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from prunemark.leaderboard.standings.field import row_key
 from prunemark.records.observed import Latency, Observed
 from prunemark.records.outcome import (
     Accuracy,
@@ -53,9 +52,3 @@ FAILED = dataclasses.replace(
 
 def with_outcome(**leaves: Any) -> Record:
     return dataclasses.replace(RECORD, outcome=dataclasses.replace(OUTCOME, **leaves))
-
-
-def looked_at(records):
-    """Where looks at the method of these records are counted."""
-    o = records[0].outcome
-    return row_key(o.track, o.setup, o.level, o.method.name, o.method.source_sha256, o.method.settings)

@@ -1,0 +1,53 @@
+"""How many seeds more until the evidence at any time decides: expected from the differences seen so far.
+
+An approximation, for planning only: no verdict rests on it. The true mean difference is taken from seven equally
+likely values, the quantiles of Student's t around the mean so far. For each, the path is continued with that mean and
+the sd so far, without noise, until one of the two e-processes reaches its level; the expectation is the geometric mean
+of the seven. Simulated over differences of 0 to 3 margins, with 4 to 15 seeds seen: on average .9 to 1.25 times the
+number that was then needed; a single expectation is off by a factor of 2, either way, in a third of the cases.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from prunemark.leaderboard.inference.any_time import LEAST_SEEDS, Floats, Path, log_e, log_e_equivalent
+from prunemark.leaderboard.inference.statistics import positive
+
+MOST = 400
+"""Further seeds beyond which nobody waits: larger expectations are cut here."""
+VALUES = 7
+
+
+def further_seeds(path: Path, margin_pp: float, *, log_different: float, log_equivalent: float) -> float:
+    """The expected number of seeds more until a verdict, from 1 to `MOST`.
+
+    `log_different` and `log_equivalent` are the log e-values at which a difference, or equivalence within `margin_pp`
+    points, is shown: log(m / alpha) for the first of m tests. Raises ValueError for fewer than 3 seeds or a margin
+    that is not positive.
+    """
+    from scipy.special import stdtrit
+
+    positive(margin_pp, "the margin in points")
+    if path.seeds < LEAST_SEEDS:
+        raise ValueError(f"nothing is expected from {path.seeds} seeds: at least {LEAST_SEEDS} are needed")
+    middles = (np.arange(VALUES) + 0.5) / VALUES
+    error = float(path.sd[-1]) / math.sqrt(path.seeds)
+    means = float(path.mean[-1]) + error * np.asarray(stdtrit(path.seeds - 1, middles), dtype=np.float64)
+    further = [_further(path, float(mean), margin_pp, log_different, log_equivalent) for mean in means]
+    return float(np.exp(np.mean(np.log(further))))
+
+
+def _further(path: Path, mean_pp: float, margin_pp: float, log_different: float, log_equivalent: float) -> int:
+    """Of a path that goes on without noise around this mean."""
+    count = path.seeds + MOST
+    steady = Path(np.full(count, mean_pp), np.full(count, float(path.sd[-1])))
+    decided = _reached(log_e(steady), log_different) | _reached(log_e_equivalent(steady, margin_pp), log_equivalent)
+    later = np.flatnonzero(decided[path.seeds :])
+    return int(later[0]) + 1 if len(later) else MOST
+
+
+def _reached(log_evidence: Floats, level: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.asarray(log_evidence >= level)
