@@ -27,6 +27,8 @@ SCHEMA, FIRST_SCHEMA = "prunemark-release/2", "prunemark-release/1"
 RULES, FIRST_RULES = "any-time", "two-looks"
 """How tables are judged: in releases of the first schema by looks at 5 and 10 seeds, not computed any more."""
 FOLDER = "releases"
+AS_RELEASED = "leaderboard/releases"
+"""Where this repository keeps the tables of releases that it cannot compute again."""
 ID = re.compile(r"[0-9]{4}\.[1-9][0-9]{0,3}")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -230,7 +232,7 @@ def check_field(board: Board, release: Release) -> None:
     if release.rules != RULES:
         raise InputError(
             f"release {release.id} was judged at two looks, 5 and 10 seeds, by Prunemark 0.2.0; this version judges at "
-            f"any time.\nIts tables, as they were released, are in {FOLDER}/{release.id}.md beside its records"
+            f"any time.\nIts tables, as they were released, are in {AS_RELEASED}/{release.id}.md"
         )
     for now, then in zip(frozen_tables(board), release.fields, strict=False):
         if now != then:
