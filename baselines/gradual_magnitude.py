@@ -13,6 +13,8 @@ class GradualMagnitude(Magnitude):
     1,000 steps; the harness trains whole epochs between two steps of the ramp, by default 3, and each time with new
     momentum. Pruning ends with the last of these epochs, then comes the retraining that the setup gives.
 
+    Under SX-A and SX-B it begins after 40 % of the epochs and prunes in half of what is left: a choice made here.
+
     The LR of these epochs is the harness's, a constant 0.01, and no setting: only S4.2 imposes another. The paper
     prunes under the falling LR of the training itself, and warns of one too low or too high while weights go.
     """
@@ -26,6 +28,8 @@ class GradualMagnitude(Magnitude):
         epochs=30,
         test="tests/baselines/test_unstructured_rounds.py",
     )
+    prune_at = 0.4
+    pruning_share = 0.5
     allocation: str = setting(
         "uniform", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS
     )

@@ -29,6 +29,8 @@ class MovementPruning(PruningMethod):
     start at zero; the paper updates them by Adam with their own LR and cools them down with the weights' LR, here
     they are the plain sums of its section 4, whose scale does not matter to a ranking. Not covered: the soft
     variant with a threshold, and distillation.
+
+    Under SX-A and SX-B it begins after 40 % of the epochs and trains in half of what is left: a choice made here.
     """
 
     about = About(
@@ -40,6 +42,8 @@ class MovementPruning(PruningMethod):
         test="tests/baselines/test_unstructured_movement.py",
     )
     granularity = "weight"
+    prune_at = 0.4
+    pruning_share = 0.5
     epochs: int = setting(30, "training epochs, as far as granted [all that are imposed]", WHOLE_NUMBER)
     lr: float = setting(1e-2, "LR of the training, unless imposed", POSITIVE)
     warm_up: float = setting(0.1, "part of the training before the first weight is masked", r"0|0?\.[0-4][0-9]*")

@@ -52,9 +52,8 @@ Scores = Mapping["Group", torch.Tensor]
 def setting(default: Any, meaning: str, allowed: str = "") -> Any:
     """A hyper-parameter of a method: its default and what it means.
 
-    Users set it with ``--set name=value``; its value is part of every result's identity. The type is the
-    annotation's: bool, int, float or str. `allowed` is a regular expression that the whole value as it is
-    written has to match: anything else is refused before a trial is run.
+    Users set it with ``--set name=value``; its value is part of every result's identity. The type is the annotation's:
+    bool, int, float or str. `allowed` is a regular expression for the whole value; others are refused before any trial.
     """
     return dataclasses.field(default=default, metadata={"meaning": meaning, "allowed": allowed})
 
@@ -209,16 +208,18 @@ class PruningMethod(ABC):
 
     Declare hyper-parameters with `setting`. `granularity` says on which tracks the method can run; "N:M" is for
     methods that need a track with such a pattern, while methods for weights run on those too.
-    `retraining` is the method's own recipe: used under S1 and S2, stretched under S3.1, ignored from S3.2 on.
-    `pretraining` is used under S1 and S1-acc, `prune_at` (the epoch of the dense run at which the base model is
-    taken) under SX-A and SX-B. `about` is what `prunemark methods show` prints of it.
+    `retraining` is the method's own recipe, or a tuple of one a class of data: used under S1 and S2, stretched under
+    S3.1, ignored from S3.2 on. `pretraining`, alike, is used under S1 and S1-acc. Under SX-A and SX-B a method chooses:
+    its base is the dense run's at epoch `prune_at` (0.4: at 40 % of its epochs), and pruning may train in
+    `pruning_share` of what is then left [all but an epoch an LR stage]. `about`: what `prunemark methods show` prints.
     """
 
     about: ClassVar[About | None] = None
     granularity: ClassVar[Literal["filter", "weight", "N:M"]] = "filter"
-    retraining: ClassVar[OwnRecipe | None] = None
-    pretraining: ClassVar[OwnRecipe | None] = None
-    prune_at: ClassVar[int | None] = None
+    retraining: ClassVar[OwnRecipe | tuple[OwnRecipe, ...] | None] = None
+    pretraining: ClassVar[OwnRecipe | tuple[OwnRecipe, ...] | None] = None
+    prune_at: ClassVar[int | float | None] = None
+    pruning_share: ClassVar[float | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -233,7 +234,7 @@ class PruningMethod(ABC):
 
 
 class _Criterion(PruningMethod):
-    """What both kinds of criterion share: scoring every layer, and the schedule by which the target is reached."""
+    """What both kinds of criterion share: scoring every layer, and the schedule that reaches the target."""
 
     allocation: str = setting(
         "uniform", "uniform: one ratio for all layers; global: one ranking over all layers", ALLOCATIONS

@@ -10,8 +10,9 @@ from prunemark.benchmark.submission.declared import about_of, class_values, line
 from prunemark.benchmark.submission.locate import locate
 from prunemark.records.card import Card, shipped_cards
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup, ids_where
+from prunemark.setups.data_classes import CLASSES
 from prunemark.setups.factors import HARNESS_FACTORS
-from prunemark.setups.recipe import Recipe
+from prunemark.setups.recipe import ALL_IMAGES, Recipe
 from prunemark.setups.track import Track
 from prunemark.setups.track_files import find_track, released_tracks
 
@@ -121,18 +122,37 @@ def method(name: str) -> dict[str, Any]:
     facts = facts | _about(values) | facts | {"notes": " ".join(notes.split()) or "none"}
     facts |= {f"setting {setting}": text for setting, text in settings_of(values).items()}
     for what, declared in (("own retraining recipe", "retraining"), ("own pretraining recipe", "pretraining")):
-        facts[what] = _declared(values.get(declared), "none: the track's")
-    choices = ", ".join(ids_where(lambda s: s.own_pruning_epoch))
-    facts[f"base under {choices}"] = _declared(values.get("prune_at"), "the trained one", "epoch {} of the dense run")
+        facts |= _own_recipes(what, values.get(declared))
+    facts |= _spent(values)
     contract = ", ".join(ast.unparse(base) for base in classes[0].bases)
     return facts | {"contract": contract, "file": Path(source.path).name, "source sha256": source.sha256}
 
 
-def _declared(value: ast.expr | None, absent: str, text: str = "{}") -> str:
-    """The source of what a class declares, in a text; `absent` where it declares nothing, or None."""
+def _own_recipes(what: str, value: ast.expr | None) -> dict[str, str]:
+    """Each declared recipe under its class of data, and the class that has none."""
     if value is None or (isinstance(value, ast.Constant) and value.value is None):
-        return absent
-    return text.format(ast.unparse(value))
+        return {what: "none: the track's"}
+    found = {}
+    for call in value.elts if isinstance(value, ast.Tuple) else [value]:
+        given = {k.arg: literal(k.value) for k in call.keywords} if isinstance(call, ast.Call) else {}
+        found[str(given.get("data", ALL_IMAGES))] = ast.unparse(call)
+    left = [] if ALL_IMAGES in found else [name for name in CLASSES if name not in found]
+    shown = {what if of == ALL_IMAGES else f"{what}, {of}": text for of, text in found.items()}
+    return shown | {f"{what}, {name}": "none: the track's" for name in left}
+
+
+def _spent(values: dict[str, ast.expr]) -> dict[str, str]:
+    """How the method spends an imposed total: where its base is taken, and how long pruning may train."""
+    choices = ", ".join(ids_where(lambda s: s.own_pruning_epoch))
+    at = literal(values["prune_at"]) if "prune_at" in values else None
+    share = literal(values["pruning_share"]) if "pruning_share" in values else None
+    base = f"{100 * at:g} % of the dense run" if isinstance(at, float) else f"epoch {at} of the dense run"
+    left = "all except one epoch for each LR stage of retraining"
+    most = f"{100 * share:g} % of what is left after the base" if isinstance(share, int | float) else left
+    return {
+        f"base under {choices}": "the trained one" if at is None else base,
+        f"pruning epochs under {choices}": f"at most {most}",
+    }
 
 
 def _card(card: Card) -> dict[str, Any]:

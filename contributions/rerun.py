@@ -131,5 +131,5 @@ def _entrant(record: Record, code: Code, folder: Path, home: Home, executor: Exe
     ordered = tuple((name, settings[name]) for name in what.settings)  # controls spell them out in this order
     return Entrant(
         method.name, "pruned", method.role, source, ordered, granularity,
-        replace(what.own, prune_at=prune_at), what.summary, is_matched(record),
+        replace(what.own_on(str(o.track_terms["dataset"])), prune_at=prune_at), what.summary, is_matched(record),
     )  # fmt: skip

@@ -20,14 +20,21 @@ from prunemark.setups.track import Level, Track
 
 @dataclass(frozen=True)
 class Own:
-    """What a method brings itself: recipes, and the epoch of the dense run at which it prunes."""
+    """What a method brings itself: recipes, and how it spends an imposed total.
+
+    `prune_at` is the epoch of the dense run at which it prunes, or, as a number below 1 that is not whole, the share of
+    the total. `pruning_share` is the share of what is then left that its pruning stage may train in.
+    """
 
     pretraining: OwnRecipe | None = None
     retraining: OwnRecipe | None = None
-    prune_at: int | None = None
+    prune_at: int | float | None = None
+    pruning_share: float | None = None
 
 
 OWN_NOTHING = Own()
+LONG_EPOCHS = 64
+"""Epochs that every number of LR stages fits into by halving."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Budget:
         """The retraining recipe, once the pruning stage has spent its epochs and reached its speed-up in MACs.
 
         `pruning_dense_epochs` are its training FLOPs in epochs of the dense network, scoring included. Raises
-        InputError when less than one epoch is left.
+        InputError when fewer epochs are left than the retraining schedule has LR stages.
         """
         if self.retraining is not None:
             return self.retraining
@@ -74,12 +81,13 @@ class Budget:
             cost = pruning_epochs if pruning_dense_epochs is None else pruning_dense_epochs
             left = (self.total_dense_epochs - self.base_epochs - cost) * speedup
             granted = f"training FLOPs of {self.total_dense_epochs:.4g} epochs of the dense network"
-        if round(left) < 1:
+        first, last, cap = self.schedule
+        if round(left) < (needed := lr_stages(first, last)):
             raise InputError(
                 f"{granted} are granted in all; pruning at epoch {self.base_epochs} after {pruning_epochs} pruning "
-                f"epochs leaves {max(left, 0):.2g} epochs for retraining.\nPrune earlier: --prune-at"
+                f"epochs leaves {max(left, 0):.2g} epochs for retraining, whose schedule has {needed} LR stages.\n"
+                "Prune earlier (--prune-at), or train less while pruning (the method's `pruning_share` or `epochs`)"
             )
-        first, last, cap = self.schedule
         return replace(self.reference, lr=generated(first, last, round(left), cap))
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,9 +126,14 @@ def generated(first: float, last: float, epochs: int, cap: int | None) -> LRSche
     except InputError:
         if epochs < 1 or not 0 < last <= first:
             raise
-    stages = list(halving(first, last, 64).points)[: max(epochs - 1, 0)]
+    stages = list(halving(first, last, LONG_EPOCHS).points)[: max(epochs - 1, 0)]
     points = [(epoch, lr) for epoch, (_, lr) in enumerate(stages)] + [(len(stages), last)]
     return LRSchedule("step", epochs, tuple(points[:epochs] if epochs > 1 else [(0, last)]))
+
+
+def lr_stages(first: float, last: float) -> int:
+    """How many LRs a schedule has that falls from one to the other (Rule 2): the fewest epochs it makes sense in."""
+    return len(halving(first, last, LONG_EPOCHS).points)
 
 
 def budget_for(track: Track, setup: ComparisonSetup, level: Level, kind: str, own: Own = OWN_NOTHING) -> Budget:
@@ -209,15 +222,13 @@ def _whole(track: Track, setup: ComparisonSetup, level: Level, own: Own) -> Budg
     total = track.pretraining.epochs + track.retraining.epochs
     last, cap = track.retraining.lr.final, track.lr_stage_cap
     dense_run = replace(track.pretraining, lr=generated(track.pretraining.lr.initial, last, total, cap))
-    prune_at = track.pretraining.epochs if own.prune_at is None else own.prune_at
-    if not 0 <= prune_at < total:
-        raise InputError(f"--prune-at is an epoch of the dense run, 0 to {total - 1}; given {prune_at}")
+    prune_at = _prune_at(track, own, total)
     flops = "total_flops" in setup.factors
-    left = max(total - prune_at - 1, 0)
     in_dense_epochs = track.pretraining.epochs + track.retraining.epochs / speedup_of(level)
+    pruning_epochs = _pruning_epochs(track, level, in_dense_epochs if flops else total, prune_at, own)
     return Budget(
         dense_run, prune_at,
-        pruning_epochs=track.pruning.epochs if setup.exact_pruning else min(track.pruning_epochs_limit, left),
+        pruning_epochs=track.pruning.epochs if setup.exact_pruning else pruning_epochs,
         pruning_exact=setup.exact_pruning, pruning_lr=_pruning_lr(track, setup),
         scoring_epochs=track.scoring_epochs_limit,
         reference=track.retraining, retraining=None,
@@ -225,6 +236,35 @@ def _whole(track: Track, setup: ComparisonSetup, level: Level, own: Own) -> Budg
         total_dense_epochs=in_dense_epochs if flops else None,
         schedule=(track.retraining.lr.initial, last, cap),
     )  # fmt: skip
+
+
+def _prune_at(track: Track, own: Own, total: int) -> int:
+    """The epoch of the dense run, of `total` epochs, at which the base model is taken."""
+    if own.prune_at is None:
+        return track.pretraining.epochs
+    share = isinstance(own.prune_at, float) and 0 < own.prune_at < 1
+    prune_at = round(own.prune_at * total) if share else own.prune_at
+    if not isinstance(prune_at, int) or not 0 <= prune_at < total:
+        raise InputError(
+            f"--prune-at is an epoch of the dense run, 0 to {total - 1}, or in a method a share of it; "
+            f"given {own.prune_at}"
+        )
+    return prune_at
+
+
+def _pruning_epochs(track: Track, level: Level, total: float, prune_at: int, own: Own) -> int:
+    """How long the pruning stage may train: the share that its method chose, and never what retraining needs.
+
+    `total` is in epochs of the dense network. Where FLOPs are imposed it is a fraction, and an epoch of the pruned
+    network costs one `speedup`th of one; then a stage must fit that trains the dense network all the time.
+    """
+    stages = lr_stages(track.retraining.lr.initial, track.retraining.lr.final)
+    cost = 1.0 if isinstance(total, int) else 1 / speedup_of(level)
+    left = total - prune_at
+    most = left - stages * cost
+    if own.pruning_share is not None:
+        most = min(most, own.pruning_share * left)
+    return max(0, min(track.pruning_epochs_limit, int(most)))
 
 
 def _scratch(track: Track, setup: ComparisonSetup, level: Level, budget: Budget) -> Budget:

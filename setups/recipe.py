@@ -10,6 +10,7 @@ from prunemark.setups.errors import InputError
 from prunemark.setups.schedule import LRSchedule, parse_schedule
 
 Augmentation = Literal["none", "shift1", "crop-flip", "resized-crop"]
+ALL_IMAGES = "all images"
 OPTIMISERS = ("SGD", "AdamW")
 AUGMENTATIONS = {
     "none": "images as they are",
@@ -91,7 +92,8 @@ class OwnRecipe:
     """The retraining recipe a method declares as its own; what it leaves out is the track's.
 
     `lr` is in the paper's notation over `epochs` epochs. It is used under S2 as it is, under S3.1 stretched
-    over the imposed epochs, and not at all from S3.2 on. `source` says where the numbers come from.
+    over the imposed epochs, and not at all from S3.2 on. `data` is the class of data that it is for: "small images",
+    "ImageNet", or "all images". `source` names the paper and the place, and says in short what is written there.
     """
 
     epochs: int
@@ -101,6 +103,7 @@ class OwnRecipe:
     weight_decay: float | None = None
     label_smoothing: float | None = None
     source: str = ""
+    data: str = ALL_IMAGES
 
     def over(self, reference: Recipe) -> Recipe:
         """The full recipe: the reference with everything declared here put in its place."""

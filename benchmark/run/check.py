@@ -57,7 +57,13 @@ def check_method(name: str, source: MethodSource, settings: dict[str, str], trac
         advice = f"choose another track, such as {SMALL_TRACK[description.granularity]}"
         return [*findings, CheckResult("track", "broken", f"{found.id} {what_it_prunes(found.granularity)}", advice)]
     entrant = Entrant(
-        name, "pruned", "submission", source, tuple(values.items()), description.granularity, description.own
+        name,
+        "pruned",
+        "submission",
+        source,
+        tuple(values.items()),
+        description.granularity,
+        description.own_on(found.dataset),
     )
     return findings + _try_levels(entrant, found, source) + _remarks(description)
 
@@ -118,7 +124,7 @@ def _remarks(description: MethodDescription) -> list[CheckResult]:
         remarks.append(
             CheckResult("docstring", "note", "none", "say in one sentence what it is and where it was published")
         )
-    if description.retraining is None:
+    if not description.retraining:
         what = f"none declared: the track's is used under {listed_where(lambda setup: setup.own_retraining_lr)}"
         remarks.append(
             CheckResult("own recipe", "note", what, "declare one with `retraining = OwnRecipe(...)` if it has one")

@@ -39,7 +39,10 @@ def cross_trials(a: str, b: str, request: Request, home: Home, executor: Executo
     described = describe_methods(sources, home, executor)
     for what in described.values():
         check_granularity(request.track, what.name, what.granularity)
-    recipes = {name: _recipe_of(what.retraining, request.track) for name, what in described.items()}
+    recipes = {
+        name: _recipe_of(what.own_on(request.track.dataset).retraining, request.track)
+        for name, what in described.items()
+    }
     if len({str(recipe) for recipe in recipes.values()}) == 1:
         raise InputError(
             f"both retrain by the same recipe ({next(iter(recipes.values())).lr}): there is nothing to cross"

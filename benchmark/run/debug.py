@@ -28,6 +28,7 @@ from prunemark.benchmark.trial.pruning import run_method
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import find_setup
+from prunemark.setups.data_classes import recipe_for, recipes_of
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.schedule import from_vector
 from prunemark.setups.track import Track
@@ -103,7 +104,7 @@ def debug(
     for name in settings or ():
         if name not in names:
             raise unknown_name(f"setting of {cls.__name__}", name, names)
-    budget = budget_for(found, held, at, "pruned", Own(cls.pretraining, cls.retraining, cls.prune_at))
+    budget = budget_for(found, held, at, "pruned", _own(cls, found.dataset))
     entrant = Entrant(cls.__name__, "pruned", "submission", None, (), cls.granularity)
     trial = Trial(found, at, held, seed, entrant, budget, "cpu", found.pruning_seconds_limit)
     where = f"{cls.__name__} on {found.id} at {at.name} under {held.id}, seed {seed}, base trained {base_epochs} epochs"
@@ -124,6 +125,12 @@ def debug(
     layers = {name: layer_weight(base, name) for name in kept}
     total = {name: len(w) if found.granularity == "filter" else w.numel() for name, w in layers.items()}
     return DebugRun(decision, model, metered, kept, total, speedup, seconds, where)
+
+
+def _own(cls: type[PruningMethod], dataset: str) -> Own:
+    """What the class brings itself to a track of this dataset."""
+    pretraining, retraining = (recipe_for(recipes_of(kind), dataset) for kind in (cls.pretraining, cls.retraining))
+    return Own(pretraining, retraining, cls.prune_at, cls.pruning_share)
 
 
 def _images(track: Track) -> Images:

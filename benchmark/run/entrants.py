@@ -81,9 +81,12 @@ def entrants(
         raise InputError(f"{name!r} is the name of a method that ships with Prunemark. Give your class another name")
     described = describe_methods(sources, home, executor)
 
-    def make(name: str, role: str, settings: dict[str, str], shares: bool = False, at: int | None = None) -> Entrant:
+    def make(
+        name: str, role: str, settings: dict[str, str], shares: bool = False, at: int | float | None = None
+    ) -> Entrant:
         what = described[name]
-        own = what.own if request.setup.own_pruning_epoch else replace(what.own, prune_at=None)
+        own = what.own_on(track.dataset)
+        own = own if request.setup.own_pruning_epoch else replace(own, prune_at=None)
         return Entrant(
             name, "pruned", role, sources[name], tuple(what.with_settings(settings).items()),  # type: ignore[arg-type]
             what.granularity, own if at is None else replace(own, prune_at=at), what.summary, shares,

@@ -14,7 +14,8 @@ from prunemark.benchmark.submission.description import MethodDescription, Settin
 from prunemark.benchmark.submission.load import load_class
 from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.records.about import About
-from prunemark.setups.recipe import OwnRecipe
+from prunemark.setups.data_classes import recipes_of
+from prunemark.setups.errors import InputError
 
 DESCRIPTION = "description.json"
 DESCRIBE_SECONDS = 60.0
@@ -50,21 +51,26 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
         if f.init and isinstance(f.default, bool | int | float | str)
     }
     summary = (found.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-    for recipe in (found.retraining, found.pretraining):
-        if not isinstance(recipe, OwnRecipe | None):
-            raise TypeError(
-                f"retraining and pretraining of {source.class_name} are OwnRecipe(...) or None; got {recipe!r}"
-            )
+    try:
+        retraining, pretraining = recipes_of(found.retraining), recipes_of(found.pretraining)
+    except InputError as problem:
+        raise TypeError(f"retraining or pretraining of {source.class_name}: {problem}") from None
     if not isinstance(found.about, About | None):
         raise TypeError(f"about of {source.class_name} is About(...) or None; got {found.about!r}")
-    if isinstance(found.prune_at, bool) or not isinstance(found.prune_at, int | None):
-        raise TypeError(f"prune_at of {source.class_name} is a number of epochs or None; got {found.prune_at!r}")
+    if isinstance(found.prune_at, bool) or not isinstance(found.prune_at, int | float | None):
+        raise TypeError(
+            f"prune_at of {source.class_name} is a number of epochs, a share below 1 or None; got {found.prune_at!r}"
+        )
+    share = found.pruning_share
+    if share is not None and (isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1):
+        raise TypeError(f"pruning_share of {source.class_name} is a number from 0 to 1 or None; got {share!r}")
     return MethodDescription(
         name,
         found.granularity,
         settings,
-        found.retraining,
-        found.pretraining,
+        retraining,
+        pretraining,
         found.prune_at,
         " ".join(summary.split()),
+        share,
     )

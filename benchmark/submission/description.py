@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prunemark.setups.budget import Own
+from prunemark.setups.data_classes import recipe_for
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import OwnRecipe
 
@@ -30,22 +31,25 @@ class MethodDescription:
     name: str
     granularity: str
     settings: dict[str, SettingDescription] = field(default_factory=dict)
-    retraining: OwnRecipe | None = None
-    pretraining: OwnRecipe | None = None
-    prune_at: int | None = None
+    retraining: tuple[OwnRecipe, ...] = ()
+    pretraining: tuple[OwnRecipe, ...] = ()
+    prune_at: int | float | None = None
     summary: str = ""
+    pruning_share: float | None = None
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> MethodDescription:
         """The inverse of `dataclasses.asdict`, after a round trip through JSON."""
         settings = {name: SettingDescription(**setting) for name, setting in data["settings"].items()}
-        recipes = {name: OwnRecipe(**data[name]) if data[name] else None for name in ("retraining", "pretraining")}
+        recipes = {
+            stage: tuple(OwnRecipe(**recipe) for recipe in data[stage]) for stage in ("retraining", "pretraining")
+        }
         return cls(**dict(data, settings=settings, **recipes))
 
-    @property
-    def own(self) -> Own:
-        """What the method brings itself, for `budget_for`."""
-        return Own(self.pretraining, self.retraining, self.prune_at)
+    def own_on(self, dataset: str) -> Own:
+        """What the method brings itself to a track of this dataset, for `budget_for`."""
+        pretraining, retraining = (recipe_for(recipes, dataset) for recipes in (self.pretraining, self.retraining))
+        return Own(pretraining, retraining, self.prune_at, self.pruning_share)
 
     def with_settings(self, given: dict[str, str]) -> dict[str, SettingValue]:
         """All settings, the given ones read by the type of their default.

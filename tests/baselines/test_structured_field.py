@@ -69,7 +69,8 @@ ONE_OF_EACH_KIND = {"L1-norm", "HRank", "Kron-OBD", "Slimming", "GReg-2"}
 def test_a_trial_under_the_strictest_setup_ends_well(name, store):
     """S4.2 on the real digits, with the children: exactly the imposed epochs and LR, and the target is met."""
     settings = tuple(DESCRIPTIONS[name].with_settings({}).items())
-    entrant = Entrant(name, "pruned", "submission", SOURCES[name], settings, "filter", DESCRIPTIONS[name].own)
+    own = dataclasses.replace(DESCRIPTIONS[name].own_on("digits"), prune_at=None)  # S4.2 leaves no choice of the base
+    entrant = Entrant(name, "pruned", "submission", SOURCES[name], settings, "filter", own)
     trial = make_trials(Request(TRACK, SETUPS["S4.2"], [TRACK.level("90%")], [0], DEVICE, SECONDS), entrant)[0]
     outcome = run_there(trial, store).outcome
     assert outcome.status == "ok", outcome.failure

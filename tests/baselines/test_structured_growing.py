@@ -15,7 +15,11 @@ LAYER = "blocks.1.conv1"
 @pytest.fixture
 def ran(bench):
     """A trained network on the filter track: 4 steps an epoch; half of the filters are to go."""
-    with bench.stage(bench.short_track("digits-resnet8"), level="50%", trained=True) as (model, context, _):
+    with bench.stage(bench.short_track("digits-resnet8", pruning_epochs_limit=60), level="50%", trained=True) as (
+        model,
+        context,
+        _,
+    ):
         pass
     return model, context  # out of the stage: what the test computes is not metered
 
@@ -95,7 +99,11 @@ def test_greg2_grows_for_all_and_then_for_those_that_are_smallest_by_then(ran):
 
 @pytest.mark.parametrize("method", [GReg1, GReg2, TrainabilityPreserving])
 def test_a_single_epoch_still_reaches_the_ceiling(bench, method):
-    with bench.stage(bench.short_track("digits-resnet8"), level="50%") as (model, context, meter):
+    with bench.stage(bench.short_track("digits-resnet8", pruning_epochs_limit=60), level="50%") as (
+        model,
+        context,
+        meter,
+    ):
         decision = method(epochs=1).prune(model, context)
         assert meter.lr == [0.01] and len(decision.kept[LAYER]) == 8
 

@@ -115,8 +115,19 @@ def test_what_is_read_is_what_the_class_has(name):
     read = {fact[8:]: text for fact, text in facts.items() if fact.startswith("setting ")}
     assert read == {key: f"{s.default}: {s.meaning}" for key, s in description.settings.items()}
     assert facts["what"] == description.summary
-    declared = {"own retraining recipe": description.retraining, "own pretraining recipe": description.pretraining}
-    assert {fact: facts[fact].startswith("none") for fact in declared} == {f: r is None for f, r in declared.items()}
+    shown = {fact: text for fact, text in facts.items() if fact.startswith("own ") and not text.startswith("none")}
+    declared = [
+        (f"own {stage} recipe" if recipe.data == "all images" else f"own {stage} recipe, {recipe.data}", recipe)
+        for stage in ("retraining", "pretraining")
+        for recipe in getattr(description, stage)
+    ]
+    assert list(shown) == [fact for fact, _ in declared]
+    for fact, recipe in declared:
+        assert recipe.source in shown[fact].replace("\\'", "'")
+    base, pruning = facts["base under SX-A, SX-B"], facts["pruning epochs under SX-A, SX-B"]
+    at, share = description.prune_at, description.pruning_share
+    assert base.startswith({type(None): "the trained", int: f"epoch {at}", float: f"{100 * (at or 0):g} %"}[type(at)])
+    assert pruning.startswith("at most all except" if share is None else f"at most {100 * share:g} %")
 
 
 def test_an_about_that_is_none_is_refused(tmp_path):

@@ -58,10 +58,35 @@ def test_s41_imposes_the_pruning_epochs_and_s42_their_lr_too():
     assert s42.pruning_lr == TRACK.pruning.lr and s42.pruning_exact
 
 
-@pytest.mark.parametrize(("at", "used", "left"), [(30, 0, 20), (15, 0, 35), (15, 10, 25), (0, 0, 50), (49, 0, 1)])
+@pytest.mark.parametrize(
+    ("at", "used", "left"), [(30, 0, 20), (15, 0, 35), (15, 10, 25), (0, 0, 50), (47, 0, 3), (30, 17, 3), (0.4, 0, 30)]
+)
 def test_sxa_gives_what_is_left_of_the_epochs(at, used, left):
     recipe = final(granted("SX-A", own=Own(prune_at=at)), used)
     assert recipe.epochs == left and recipe.lr.final == TRACK.retraining.lr.final
+
+
+@pytest.mark.parametrize(
+    ("own", "epochs"),
+    [
+        (Own(), 17), (Own(prune_at=0), 47), (Own(prune_at=0.4), 27), (Own(prune_at=0.4, pruning_share=0.5), 15),
+        (Own(pruning_share=1.0), 17), (Own(pruning_share=0.0), 0), (Own(prune_at=47), 0),
+    ],
+)  # fmt: skip
+def test_sxa_grants_pruning_what_its_method_chose_and_never_the_last_epochs_of_retraining(own, epochs):
+    """50 in all, three LR stages: so many are left for retraining at least."""
+    assert granted("SX-A", own=own).pruning_epochs == epochs
+
+
+def test_sxb_grants_pruning_only_what_leaves_flops_for_every_lr_stage():
+    """30 + 20 / k = 33.1 epochs of the dense network in all; three of the pruned one cost 0.47."""
+    k = LEVEL.speedup
+    for own, epochs in ((Own(), 2), (Own(prune_at=20), 12), (Own(prune_at=0.4, pruning_share=0.5), 6)):
+        budget = granted("SX-B", own=own)
+        assert budget.pruning_epochs == epochs
+        assert final(budget, epochs).epochs == round((30 + 20 / k - budget.base_epochs - epochs) * k) >= 3
+    with pytest.raises(InputError, match="has 3 LR stages"):
+        final(granted("SX-B"), 3)
 
 
 def test_sxb_gives_what_is_left_of_the_flops():
@@ -73,7 +98,7 @@ def test_sxb_gives_what_is_left_of_the_flops():
 
 
 def test_the_dense_run_of_sx_is_one_for_all_pruning_epochs():
-    runs = {str(granted("SX-A", own=Own(prune_at=at)).pretraining.lr) for at in (0, 10, 30, 49)}
+    runs = {str(granted("SX-A", own=Own(prune_at=at)).pretraining.lr) for at in (0, 10, 30, 47)}
     assert runs == {"0:1e-1,25:1e-2,38:1e-3"}
 
 
@@ -111,8 +136,11 @@ def test_the_papers_notation():
 @pytest.mark.parametrize(
     ("setup", "own", "words"),
     [
-        ("SX-A", Own(prune_at=50), "0 to 49; given 50"),
+        ("SX-A", Own(prune_at=50), "0 to 49, or in a method a share of it; given 50"),
         ("SX-A", Own(prune_at=-1), "given -1"),
+        ("SX-A", Own(prune_at=1.5), "a share of it; given 1.5"),
+        ("SX-A", Own(prune_at=48), "leaves 2 epochs for retraining, whose schedule has 3 LR stages"),
+        ("SX-A", Own(prune_at=48), "Prune earlier .--prune-at., or train less"),
         ("SX-B", Own(prune_at=34), "leaves 0 epochs for retraining"),
         ("S3.2", Own(prune_at=10), "SX-A and SX-B"),
         ("S2", Own(retraining=OwnRecipe(10, "0:1e-2,20:1e-3")), "lies past the end"),
@@ -189,7 +217,10 @@ def test_the_factors_answer_what_ids_answered(setup, question):
 
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "budgets.json").read_text())
-"""Hashes of the budgets of each released track, made before setups were asked for their factors."""
+"""Hashes of the budgets of each released track, made before setups were asked for their factors.
+
+Those of SX-A and SX-B are newer: they leave retraining an epoch for each LR stage.
+"""
 
 
 def answered(track, setup, level, kind, own):
