@@ -159,15 +159,23 @@ def open_image(path: Path, sha256: bytes | None = None) -> Any:
         raise UnreadableImage(f"{path} cannot be read as an image: {problem}") from None
 
 
-def _reduced(folder: Path) -> dict[str, Pixels]:
-    """Of each class the first 500 training and 100 test images by file name; each 2x2 pixels are one, their mean."""
-    parts = {}
-    for split, paths in image_files(folder).items():
-        chosen = list(_first_of_each_class(paths, 500 if split == "train" else 100))
-        images = torch.stack([read_image(path, 32) for path, _label in chosen])
-        blocks = images.to(torch.int32).unflatten(2, (16, 2)).unflatten(4, (16, 2)).sum(dim=(3, 5))
-        parts[split] = (((blocks + 2) // 4).to(torch.uint8), torch.tensor([label for _path, label in chosen]))
-    return parts
+def _reduced(test_images: int | None) -> Callable[[Path], dict[str, Pixels]]:
+    """Of each class the first 500 training images by file name; each 2x2 pixels are one, their mean.
+
+    `test_images` is how many of each class the test split has, None for all.
+    """
+
+    def read(folder: Path) -> dict[str, Pixels]:
+        parts = {}
+        for split, paths in image_files(folder).items():
+            most = TRAINING_IMAGES if split == "train" else test_images
+            chosen = paths if most is None else list(_first_of_each_class(paths, most))
+            images = torch.stack([read_image(path, 32) for path, _label in chosen])
+            blocks = images.to(torch.int32).unflatten(2, (16, 2)).unflatten(4, (16, 2)).sum(dim=(3, 5))
+            parts[split] = (((blocks + 2) // 4).to(torch.uint8), torch.tensor([label for _path, label in chosen]))
+        return parts
+
+    return read
 
 
 def _first_of_each_class(paths: list[tuple[Path, int]], most: int) -> Iterator[tuple[Path, int]]:
@@ -178,6 +186,8 @@ def _first_of_each_class(paths: list[tuple[Path, int]], most: int) -> Iterator[t
             yield path, label
 
 
+TRAINING_IMAGES = 500
+"""Of each class, of the reduced datasets: a thousand of all classes together are validation images."""
 CIFAR10_MEAN, CIFAR10_SD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 CIFAR100_MEAN, CIFAR100_SD = (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)
 IMAGENET_MEAN, IMAGENET_SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -192,7 +202,10 @@ DATASETS: dict[str, Dataset] = {
     "cifar10-jpeg": Dataset(
         lambda folder: _read_image_folder(folder, 32), 10, CIFAR10_MEAN, CIFAR10_SD, 5000, 0, 1, _RGB
     ),
-    "cifar10-jpeg-16": Dataset(_reduced, 10, CIFAR10_MEAN, CIFAR10_SD, 1000, 0, 1, ImageShape(3, 16, 16, 10)),
+    "cifar10-jpeg-16": Dataset(_reduced(100), 10, CIFAR10_MEAN, CIFAR10_SD, 1000, 0, 1, ImageShape(3, 16, 16, 10)),
+    "cifar10-jpeg-16-10k": Dataset(
+        _reduced(None), 10, CIFAR10_MEAN, CIFAR10_SD, 1000, 0, 1, ImageShape(3, 16, 16, 10)
+    ),
     "cifar100": Dataset(
         _through_torchvision("CIFAR100"), 100, CIFAR100_MEAN, CIFAR100_SD, 5000, 0, 1, ImageShape(3, 32, 32, 100)
     ),

@@ -245,8 +245,29 @@ def test_the_reduced_dataset_is_the_mean_of_four_pixels(
     whole = np.asarray(Image.open(first).convert("RGB")).astype(float)
     expected = whole.reshape(16, 2, 16, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
     assert np.abs(splits["test"].images[0].numpy() - expected).max() <= 0.5
+    more = prepared("cifar10-jpeg-16-10k", tmp_path / "all")  # of fewer than 100 a class, all
+    assert all(torch.equal(splits[each].images, more[each].images) for each in SPLITS)
     data = splits["validation"]
     assert abs(float(data.first(1000).mean())) < 0.15 and 0.8 < float(data.first(1000).std()) < 1.1
+
+
+def test_the_reduced_dataset_with_all_test_images_trains_on_the_same_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "images"
+    for split, count in (("train", 505), ("test", 103)):
+        for name, shade in (("cat", 0), ("dog", 128)):
+            (root / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.full((32, 32, 3), shade + number % 100, dtype=np.uint8)
+                Image.fromarray(pixels).save(root / split / name / f"{number:04}.png")
+    monkeypatch.setenv(VARIABLE, str(root))
+    parts = {name: DATASETS[name].read(root) for name in ("cifar10-jpeg-16", "cifar10-jpeg-16-10k")}
+    assert [len(part["train"][1]) for part in parts.values()] == [1000, 1000]
+    assert [len(part["test"][1]) for part in parts.values()] == [200, 206]
+    some, every = parts.values()
+    assert torch.equal(some["train"][0], every["train"][0])
+    assert torch.equal(some["test"][0][:100], every["test"][0][:100])
 
 
 def test_the_command_line_names_the_folder(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,6 +277,6 @@ def test_the_command_line_names_the_folder(tree: Path, tmp_path: Path, monkeypat
     with pytest.raises(InputError, match=f"name it with --data, or set {VARIABLE} to it"):
         CliRunner().invoke(app, words, catch_exceptions=False)
     done = CliRunner().invoke(app, [*words, "--data", str(tree)], catch_exceptions=False)
-    assert done.exit_code == 0 and done.output.count("cifar10-jpeg-small@1") == 4
+    assert done.exit_code == 0 and done.output.count("cifar10-jpeg-small@2") == 4
     with pytest.raises(InputError, match="insect \\(--data, or PRUNEMARK_DATA\\), and there is no such folder"):
         CliRunner().invoke(app, [*words, "--data", str(tree)[:-1]], catch_exceptions=False)
