@@ -105,7 +105,7 @@ def make_record():
             retraining_recipe={"epochs": len(lr), "lr": "x", "batch_size": 128} if ok else None,
             compression=Compression(
                 speedup, None, speedup, 0.0, 193_344, round(193_344 / speedup), 19_810, 4_000, "uniform",
-                {"a": 1}, {"a": 8},
+                {"a": 4}, {"a": 8},
             ) if ok else None,
             curve=tuple(EpochPoint(e, x, 0.5, 90.0) for e, x in enumerate(lr)) if ok else (),
             accuracy=_accuracy(percent, examples) if ok else None, data_sha256="d",

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from prunemark.leaderboard.inference.multiplicity import seeds_in_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
+from prunemark.leaderboard.standings.training import more_in_words
 
 COLUMNS = {
     "method": "Method",
     "accuracy": "Accuracy %",
     "drop": "Drop pp",
     "compression": "Speed-up",
+    "epochs": "Epochs",
     "latency": "Latency ms",
     "measured": "Timed speed-up",
     "throughput": "Images/s",
@@ -25,26 +28,32 @@ COLUMNS = {
     "new_images": "New images",
 }
 # What a row that is not ranked has too.
-NUMBERS = ("accuracy", "drop", "compression", "latency", "measured", "throughput")
+NUMBERS = ("accuracy", "drop", "compression", "epochs", "latency", "measured", "throughput")
 MEANINGS = {
     "Accuracy %": "of the final model on the test split, last epoch: mean and standard deviation over the seeds",
     "Drop pp": "accuracy of the base model minus accuracy of the final model, mean over the seeds",
     "Speed-up": "MACs of the dense network over MACs of the pruned one; on weight tracks the sparsity instead",
     "Sparsity": "the share of the weights that the track allows to prune which are zero; of the dense network, 1.00x",
+    "Epochs": "of training in the pruning stage + in retraining, as executed; a mean over the seeds",
     "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown. Each "
     "trial was timed when it ended, while other work was running: rows of the same network can differ twofold",
     "Timed speed-up": "the time of the dense network over that of the final model, which ran in turns, with a large "
     "batch (64 images on a CPU, 256 on a GPU); where the records have it",
     "Images/s": "measured throughput with a large batch; shown if some rows have no timed speed-up",
     "To anchor pp [95 % CI]": "mean difference to the anchor over the seeds that both have, with an interval that "
-    "holds at any number of seeds. It is not adjusted for other comparisons: if it excludes 0 and p is not significant, "
-    "p decides",
+    "holds at any number of seeds. It is not adjusted for other comparisons: if it excludes 0 and p is not "
+    "significant, p decides",
     "p (any time)": "how often so strong evidence of a difference would ever come by chance if there were none, "
     "however often one looks, adjusted for all methods that are compared with the anchor here (e-Holm)",
     "New images": "whether a difference to the anchor is shown for new seeds and new images at once, by the crossed t",
     "Rank": "the places that the evidence allows, by Holm over all ordered pairs; bold means that none is shown better",
     "better / worse": "the adjusted p is at most .05",
     "equivalent": "the difference is shown to lie inside the track's margin (two one-sided tests)",
+    "better, with 30 more epochs": "shown, of a method that trained for 30 epochs more in its pruning stage than the "
+    "anchor, where the setup leaves them free. It is not counted as a verdict about the criterion",
+    "collapsed on k of n seeds": "so many runs end below twice the accuracy of chance. No mean difference is tested",
+    "not for ranking": "a level at which a layer keeps fewer than 4 filters, or more than 5 % of the runs end below "
+    "twice chance. It is shown, without verdicts, ranks and means over tracks",
     "undetermined": "neither is shown. It does not mean equal. About so many more seeds are expected to show one or "
     "the other, by the differences so far",
 }
@@ -132,7 +141,8 @@ def verdict_words(row: Row, table: Table) -> str:
         more = "" if verdict.more_seeds is None else f" (about {verdict.more_seeds} more seeds)"
         return f"undetermined{more}"
     within = " (within margin)" if verdict.within_margin and verdict.word != "equivalent" else ""
-    return f"{verdict.word}{within}"
+    more = more_in_words(row.more_epochs)
+    return f"{verdict.word}{within}{more and f', {more}'}"
 
 
 def new_images(row: Row) -> str:
@@ -144,67 +154,8 @@ def new_images(row: Row) -> str:
     return f"{word} (p {p_value(comparison.p_holm)})"
 
 
-def caption(table: Table, *, timed: bool = True) -> str:
-    """What the statements of a table rest on; printed with every form of it, `timed` or without measured times."""
-    seeds = ", ".join(map(str, table.seeds)) or "none"
-    holds = f"{table.holds} verifiably holds among the ranked rows" if table.holds else "no setup is verified"
-    said = "differences, p and ranks" if _ranks(table) else "differences and p"
-    parts = [
-        f"{table.track}, level {table.level}, run under {table.setup}; {holds}.",
-        f"Seeds {seeds}, paired.",
-        f"Conditional on {conditional_on(table)}: {said} are about new seeds (E1).",
-        f"Margin {table.margin_pp:g} pp; anchor {table.anchor}.",
-        *_families(table),
-        _judged(table),
-        *filter(None, (table.prior,)),
-        *_readings(table, timed),
-        *table.notes,
-    ]
-    return " ".join(parts)
-
-
-def _judged(table: Table) -> str:
-    """By which rule, and how many seeds the rows have where they differ."""
-    if table.planned:
-        return f"Judged in one look, at {seeds_in_words(table.planned)}: paired t with Holm."
-    counts = sorted({len(row.seeds) for row in table.ranked}) or [0]
-    differ = f" Rows have {counts[0]} to {counts[-1]} seeds, each compared on those it has." if len(counts) > 1 else ""
-    return f"Judged at any time: p and intervals hold at every number of seeds (e-Holm).{differ}"
-
-
-def _readings(table: Table, timed: bool) -> list[str]:
-    """What a reader may not take from the columns."""
-    parts = ["Intervals are of one comparison each, not adjusted for the field."] if table.tested else []
-    if timed and any(row.measured.latency_ms for row in table.ranked):
-        parts.append("Other trials ran at the same time, so times compare only roughly.")
-    return parts
-
-
-def conditional_on(table: Table) -> str:
-    """What the differences, p and ranks of a table hold for, and for nothing else."""
-    return "this test set" + (" and on one base model, which all seeds share" if table.one_base else "")
-
-
 def _ranks(table: Table) -> bool:
     return table.placed > 0
-
-
-def _families(table: Table) -> list[str]:
-    """How many tests were corrected for together, and in whose field."""
-    family = table.tested
-    if not family:
-        return []
-    crossed = sum(row.generalises is not None and row.generalises.p_holm is not None for row in table.ranked)
-    release = f" of release {table.release}" if table.release else ""
-    count = f"{family} comparison{'s' if family > 1 else ''} with the anchor"
-    said, by = "p and ranks" if _ranks(table) else "p", "Holm" if table.planned else "e-Holm"
-    parts = [f"{said} by {by}, in the field{release} of {len(table.ranked)}: {count}."]
-    if crossed:
-        parts.append(
-            f"New images: crossed t over seeds and {table.examples} images (E2), valid at this number of seeds, "
-            f"Holm over {crossed}."
-        )
-    return parts
 
 
 def flag_lines(rows: Iterable[Row | OverallRow]) -> list[str]:
@@ -230,17 +181,6 @@ def overall_line(row: OverallRow, overall: Overall) -> list[str]:
         row.why or row.verdict,
         *("" if difference is None else f"{difference:+.2f}" for difference in differences),
     ]
-
-
-def what_is_pruned(overall: Overall) -> str:
-    """filters, weights, or weights by a pattern."""
-    return f"{overall.granularity}s{f' by {overall.pattern}' if overall.pattern else ''}"
-
-
-def overall_caption(overall: Overall) -> str:
-    """What standings over tracks rest on, and what is said of new families."""
-    anchor = f" Anchor {overall.anchor}." if overall.rows else ""
-    return f"Run under {overall.setup}, {overall.kind} pruning. {overall.statement}{anchor} {overall.e4}".strip()
 
 
 def numbers_of_seeds(tables: Iterable[Table]) -> str:
@@ -273,6 +213,7 @@ def _measured(row: Row) -> dict[str, str]:
         "accuracy": _accuracy(row),
         "drop": number(row.drop_pp, 2),
         "compression": _compression(row),
+        "epochs": row.epochs.words,
         "latency": number(row.measured.latency_ms, 2),
         "measured": "" if row.measured.speedup_measured is None else f"{row.measured.speedup_measured:.2f}x",
         "throughput": number(row.measured.images_per_second, 0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.overall import Overall
 from prunemark.leaderboard.standings.table import Table
@@ -28,7 +28,12 @@ def latex(board: Board, identifier: str = "") -> str:
     """All tables that rank something, and the standings over tracks. `identifier` names this state of the board."""
     head = (f"% {_one_line(identifier)}\n" if identifier else "") + NOTE
     tables = [_table(table) for table in board.tables if table.ranked]
-    return "\n".join([head, *tables, *(_overall(overall) for overall in board.overall if overall.rows)])
+    unfit = [
+        f"% {_one_line(f'{t.track}, level {t.level}, {t.setup}: not for ranking, because {t.not_for_ranking}')}\n"
+        for t in board.tables
+        if t.not_for_ranking
+    ]
+    return "\n".join([head, *unfit, *tables, *(_overall(overall) for overall in board.overall if overall.rows)])
 
 
 def _table(table: Table) -> str:
@@ -44,7 +49,7 @@ def _table(table: Table) -> str:
     notes = [f"{', '.join(names)}: not ranked; {why}" for why, names in reasons.items()]
     notes = [*labels.flag_lines((*table.ranked, *table.unranked)), *notes]
     return _environment(
-        f"{labels.caption(table, timed=False)} {READING}",
+        f"{captions.caption(table, timed=False)} {READING}",
         f"tab:{table.track}-{table.setup}-{table.level}",
         "".join("l" if key in LEFT else "r" for key in heads),
         list(heads.values()),
@@ -56,7 +61,7 @@ def _table(table: Table) -> str:
 def _overall(overall: Overall) -> str:
     rows = [[_tex(cell) for cell in labels.overall_line(row, overall)] for row in overall.rows]
     return _environment(
-        f"{labels.overall_caption(overall)} {OVERALL_READING}", f"tab:over-tracks-{overall.setup}-{overall.kind}",
+        f"{captions.overall_caption(overall)} {OVERALL_READING}", f"tab:over-tracks-{overall.setup}-{overall.kind}",
         "lrlrl" + "r" * len(overall.tracks), labels.overall_head(overall), rows, labels.flag_lines(overall.rows),
     )  # fmt: skip
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.formats import captions
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 
 
 def plain_rows(tables: Iterable[Table]) -> list[dict[str, Any]]:
@@ -34,10 +35,12 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "level": table.level, "method": row.name, "role": row.role,
         "ranked": not row.why,
         "judged": f"planned: {table.planned}" if table.planned else "any-time",
-        "seeds": len(row.seeds), "seed_list": list(row.seeds), "conditional_on": labels.conditional_on(table),
+        "seeds": len(row.seeds), "seed_list": list(row.seeds), "conditional_on": captions.conditional_on(table),
         "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
         "accuracy_low_percent": _finite(lowest), "accuracy_high_percent": _finite(highest),
         "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
+        "pruning_epochs": row.epochs.pruning, "retraining_epochs": row.epochs.retraining,
+        "more_pruning_epochs": row.more_epochs,
         **vars(row.measured), "trainability_percent": row.trainability_percent,
         "difference_pp": comparison.difference_pp if comparison else None,
         "difference_low_pp": _finite(low), "difference_high_pp": _finite(high),
@@ -54,6 +57,7 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "evidence": row.verdict.evidence if row.verdict else table.evidence,
         "more_seeds": row.verdict.more_seeds if row.verdict else None,
         "holds": table.holds, "flags": "; ".join(row.flags) or None, "why_unranked": row.why or None,
+        "not_for_ranking": table.not_for_ranking or None,
     }  # fmt: skip
 
 
@@ -69,7 +73,7 @@ def plain_overall_row(row: OverallRow, overall: Overall) -> dict[str, Any]:
         "conditional_on": overall.statement,
         "ranked": not row.why, "tracks": row.present, "mean_margins": row.mean_margins,
         "margins_low": _finite(low), "margins_high": _finite(high), "p_raw": row.p_raw, "p_holm": row.p_holm,
-        "verdict": row.verdict or None,
+        "verdict": row.verdict or None, "more_pruning_epochs": row.more_epochs,
         "p_new_families_raw": row.e4.p_raw if row.e4 else None,
         "p_new_families_holm": row.e4.p_holm if row.e4 else None,
         "differences_pp": dict(row.per_track), "flags": "; ".join(row.flags) or None, "why_unranked": row.why or None,

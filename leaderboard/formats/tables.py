@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.formats.latex import latex
 from prunemark.leaderboard.formats.markdown import markdown_table
 from prunemark.leaderboard.formats.plain import plain_overall_rows, plain_rows
@@ -54,9 +54,9 @@ def as_json(board: Board, identifier: str = "") -> str:
         "identifier": identifier or None,
         "release": board.release,
         "rows": plain_rows(board.tables),
-        "captions": [labels.caption(table) for table in board.tables],
+        "captions": [captions.caption(table) for table in board.tables],
         "overall": plain_overall_rows(board.overall),
-        "overall_captions": [labels.overall_caption(overall) for overall in board.overall],
+        "overall_captions": [captions.overall_caption(overall) for overall in board.overall],
         "refused": [{"name": refused.name, "why": refused.why} for refused in board.refused],
         "invalidated": dict(board.invalid),
         "other_versions": dict(board.other_versions),
@@ -77,7 +77,7 @@ def as_markdown(board: Board, identifier: str = "") -> str:
         if table.unranked:
             cells = [[_pipe(cell) for cell in labels.unranked_line(row, table).values()] for row in table.unranked]
             parts.append(markdown_table(labels.unranked_head(table), cells))
-        parts.append(f"{_pipe(labels.caption(table))}\n")
+        parts.append(f"{_pipe(captions.caption(table))}\n")
         parts += _markdown_list(labels.flag_lines((*table.ranked, *table.unranked)))
     if board.overall:
         parts.append("## Over tracks\n")
@@ -85,7 +85,7 @@ def as_markdown(board: Board, identifier: str = "") -> str:
         if overall.rows:
             cells = [[_pipe(cell) for cell in labels.overall_line(row, overall)] for row in overall.rows]
             parts.append(markdown_table([_pipe(name) for name in labels.overall_head(overall)], cells))
-        parts.append(f"{_pipe(labels.overall_caption(overall))}\n")
+        parts.append(f"{_pipe(captions.overall_caption(overall))}\n")
         parts += _markdown_list(labels.flag_lines(overall.rows))
     left_out = [labels.other_version(*each) for each in board.other_versions.items()]
     left_out += [_left_out(left) for left in in_brief(board.refused)]
@@ -151,17 +151,17 @@ def print_board(board: Board, console: Console) -> None:
             console.print(Padding(Text(flag, style="dim"), (0, 0, 0, 2)))
         for row in table.unranked:
             console.print(Padding(Text(f"{row.name}: {row.why}", style="dim"), (0, 0, 0, 2)))
-        console.print(Text(labels.caption(table), style="italic"))
+        console.print(Text(captions.caption(table), style="italic"))
     for overall in (each for each in board.overall if each.rows):
         console.print(
-            Text.assemble("\n", ("over tracks", "bold"), f"  setup {overall.setup}  {labels.what_is_pruned(overall)}")
+            Text.assemble("\n", ("over tracks", "bold"), f"  setup {overall.setup}  {captions.what_is_pruned(overall)}")
         )
         grid = Grid(*labels.overall_head(overall), box=None, padding=(0, 2, 0, 0), show_edge=False)
         for method in overall.rows:
             style = "dim" if method.why else ""
             grid.add_row(*(Text(cell, style=style) for cell in labels.overall_line(method, overall)))
         console.print(grid)
-        console.print(Text(labels.overall_caption(overall), style="italic"))
+        console.print(Text(captions.overall_caption(overall), style="italic"))
     for id, count in board.other_versions.items():
         console.print(Text(labels.other_version(id, count), style="dim"))
     for left in in_brief([each for each in board.refused if not each.newer]):

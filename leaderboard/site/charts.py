@@ -13,12 +13,16 @@ from prunemark.leaderboard.site.style import Style
 from prunemark.leaderboard.site.urls import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
 from prunemark.leaderboard.standings.method_results import FAILED
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 
+MORE_EPOCHS = "with more epochs"
+"""What is shown of a method that pruned for longer than the anchor: not counted as better, worse or equivalent."""
 VERDICT_STYLES = {
     "better": Style("better", "var(--better)", "M0,-1L1,.8H-1Z"),
     "worse": Style("worse", "var(--worse)", "M0,1L-1,-.8H1Z"),
     "equivalent": Style("equivalent", "var(--ink)", "M-.8,-.8H.8V.8H-.8Z"),
+    MORE_EPOCHS: Style("more", "var(--faint)", "M0,-1L1,0L0,1L-1,0Z"),
     "undetermined": Style("undetermined", "var(--faint)", "M.8,0A.8,.8,0,1,1,-.8,0A.8,.8,0,1,1,.8,0Z"),
 }
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
@@ -101,7 +105,13 @@ def described(parts: Sequence[str]) -> str:
 
 
 def word(row: Row) -> str:
-    """The verdict as far as this many seeds allow one."""
+    """The verdict on the criterion, as far as this many seeds allow one; what more epochs explain is none."""
+    found = verdict_word(row)
+    return MORE_EPOCHS if row.more_epochs and found != "undetermined" else found
+
+
+def verdict_word(row: Row) -> str:
+    """The verdict as far as this many seeds allow one, whatever explains it."""
     judged = row.verdict is not None and row.verdict.evidence in ("verdicts", "ranks")
     return row.verdict.word if row.verdict and judged else "undetermined"
 

@@ -13,7 +13,8 @@ from prunemark.leaderboard.site.style import Style, assign
 from prunemark.leaderboard.site.urls import Urls, make_urls
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.release import Release, before
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 from prunemark.records.load import Loaded
 from prunemark.records.record import Record
 from prunemark.records.source import MethodFiles

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.site import charts, urls
 from prunemark.leaderboard.site.context import SiteContext, page
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 from prunemark.records.card import shipped_cards
 from prunemark.records.record import Record, canonical_json
 from prunemark.records.source import MethodFiles

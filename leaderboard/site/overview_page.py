@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.formats.citation import bibtex
 from prunemark.leaderboard.site import left_out, setup_effect, urls
 from prunemark.leaderboard.site.context import FIRST_SHOWN, SiteContext, page
 from prunemark.leaderboard.site.slope_chart import slopes
-from prunemark.leaderboard.site.track_facts import not_run, same_runs, tally, tally_words
+from prunemark.leaderboard.site.track_facts import not_for_ranking, not_run, same_runs, tally, tally_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
 from prunemark.leaderboard.standings.release import Release
 from prunemark.leaderboard.standings.table import Table
@@ -31,7 +31,7 @@ def overview_page(context: SiteContext) -> str:
         telling=telling_view(context),
         overall=over_tracks(context),
         alone=[each for each in board.overall if not each.rows],
-        pruned=labels.what_is_pruned,
+        pruned=captions.what_is_pruned,
         refused=board.refused[:MOST_LEFT_OUT],
         refused_count=len(board.refused),
         other_versions=left_out.other_versions(board),
@@ -79,6 +79,7 @@ def track_view(context: SiteContext, track: str) -> dict[str, Any]:
         "page": context.urls.track(track),
         "title": next(iter(by_setup.values()))[0].title,
         "same": same_runs(context, track),
+        "unfit": not_for_ranking([table for tables in by_setup.values() for table in tables]),
         "not_run": not_run([table for tables in by_setup.values() for table in tables]),
         "cells": [cell_view(context, by_setup.get(setup)) for setup in context.setups],
     }
@@ -134,7 +135,7 @@ def overall_view(context: SiteContext, overall: Overall) -> dict[str, Any]:
     """The standings of one setup over tracks, as texts."""
     return {
         "setup": overall.setup,
-        "pruned": labels.what_is_pruned(overall),
+        "pruned": captions.what_is_pruned(overall),
         "anchor": overall.anchor,
         "tracks": [(track, context.urls.track(track)) for track in overall.tracks],
         "statement": overall.statement,

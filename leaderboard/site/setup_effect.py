@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prunemark.leaderboard.site.charts import word
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.site.charts import verdict_word
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
+from prunemark.leaderboard.standings.training import more_in_words
 from prunemark.records.record import Record
 from prunemark.setups.comparison import HARNESS_SETUPS
 
@@ -20,18 +22,23 @@ WORDS = {
 
 
 class Told(NamedTuple):
-    """What is said of a method under one setup: the verdict, the difference in points, whether within the margin."""
+    """What is said of a method under one setup: the verdict, the difference in points, whether within the margin.
+
+    `more` says with how many more pruning epochs than the anchor, "" for none.
+    """
 
     setup: str
     word: str
     difference_pp: float
     within: bool = False
+    more: str = ""
 
     @property
     def says(self) -> str:
         """The verdict in words, with a place for the anchor's name."""
         words = WORDS[self.word].format(anchor="{anchor}", size=abs(self.difference_pp), difference=self.difference_pp)
-        return f"{words} (within the margin)" if self.within and self.word in ("better", "worse") else words
+        within = " (within the margin)" if self.within and self.word in ("better", "worse") else ""
+        return f"{words}{within}{(self.more and self.word != 'undetermined' and f', {self.more}') or ''}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,8 @@ def changes(tables: Sequence[Table]) -> list[Change]:
         for row in table.ranked:
             if row.verdict:
                 difference_pp = row.verdict.comparison.difference_pp
-                told = Told(table.setup, word(row), difference_pp, bool(row.verdict.within_margin))
+                within, more = bool(row.verdict.within_margin), more_in_words(row.more_epochs)
+                told = Told(table.setup, verdict_word(row), difference_pp, within, more)
                 by_method.setdefault(row.name, []).append(told)
                 seeds[row.name, table.setup] = row.seeds
 

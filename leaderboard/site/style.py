@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 
 COLOURS = tuple(f"var(--hue-{number})" for number in range(1, 7))
 DASHES = ((), (6, 3), (2, 2))

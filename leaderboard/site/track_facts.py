@@ -109,6 +109,15 @@ def tally_words(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing compared"
 
 
+def not_for_ranking(tables: Sequence[Table]) -> list[str]:
+    """The levels of one track that are not for ranking, each with the reason."""
+    found: dict[str, str] = {}
+    for table in tables:
+        if table.not_for_ranking:
+            found.setdefault(table.level, table.not_for_ranking)
+    return [f"{level} ({why})" for level, why in found.items()]
+
+
 def not_run(tables: Sequence[Table]) -> str:
     """The levels of the track of which there is no table under some setup that was run, in words; "" if there are all.
 

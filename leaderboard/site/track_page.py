@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.site import charts, training_charts, urls
 from prunemark.leaderboard.site.context import SiteContext, page
 from prunemark.leaderboard.site.slope_chart import shown_in_slopes, slopes
@@ -21,7 +21,8 @@ from prunemark.leaderboard.site.track_facts import (
     some_of,
     terms_view,
 )
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 from prunemark.records.matched_to import RATIOS_OF
 from prunemark.setups.comparison import HARNESS_SETUPS
 
@@ -86,7 +87,7 @@ def level_view(context: SiteContext, table: Table) -> dict[str, Any]:
         "rows": [row_view(context, row, table) for row in table.ranked],
         "unranked": [unranked_view(context, row, table) for row in table.unranked if not repeats(row)],
         "folds": folds(context, table),
-        "caption": labels.caption(table),
+        "caption": captions.caption(table),
         "field": table.placed,
         "forest": charts.forest(table),
         "curves": training_charts.curves(table, context.styles, context.records),

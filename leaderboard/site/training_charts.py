@@ -12,7 +12,8 @@ from prunemark.leaderboard.site.charts import MOST_WITH_SEEDS, described, word
 from prunemark.leaderboard.site.style import Style
 from prunemark.leaderboard.site.urls import SHA_SHOWN
 from prunemark.leaderboard.site.vega import Spec, at, mark
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 from prunemark.records.record import Record
 
 MOST_CURVES, MOST_EPOCHS = 12, 40

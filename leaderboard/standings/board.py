@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from prunemark.leaderboard.standings.levels import levels_not_for_ranking
 from prunemark.leaderboard.standings.overall import Overall, make_overall
 from prunemark.leaderboard.standings.table import Table, make_table
 from prunemark.records.admission import Refused, of_other_levels
@@ -56,12 +58,18 @@ def make_board(
     for level in levels or ():
         if there and level not in there:
             raise unknown_name("level of these records", level, there)
+
+    @cache
+    def unfit(track: str) -> dict[str, str]:  # of all setups, also where one is chosen
+        return levels_not_for_ranking([r for r in loaded.records if r.outcome.track == track], loaded.invalid)
+
     tables = []
     for place in sorted(places, key=lambda p: (p[0], list(HARNESS_SETUPS).index(p[1]))):
         for level in _levels(places[place]):
             if levels is None or level in levels:
                 inside = [r for r in places[place] if r.outcome.level in (level, DENSE_LEVEL.name)]
-                table = make_table(inside, level, invalid=loaded.invalid, release=release or "")
+                why = unfit(place[0]).get(level, "")
+                table = make_table(inside, level, invalid=loaded.invalid, release=release or "", not_for_ranking=why)
                 tables.append(table)
     if not loaded.records and loaded.refused:
         first = loaded.refused[0]

@@ -5,7 +5,7 @@ Below that a table says who was lucky. Such a level is shown with the reason, wi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from prunemark.leaderboard.standings.method_results import MethodResults, terms_of
 from prunemark.records.outcome import Compression
@@ -14,40 +14,52 @@ from prunemark.records.record import Record
 FEWEST_FILTERS = 4
 MOST_COLLAPSED = 0.05
 """The largest share of the runs at a level that may end collapsed."""
+NOT_RANKED = "the level is not for ranking"
 TIMES_CHANCE = 2.0
 """A run has collapsed when its test accuracy is below so many times that of chance."""
 
 
-def levels_not_for_ranking(records: Iterable[Record], anchor: str, invalid: Collection[str] = ()) -> dict[str, str]:
+def levels_not_for_ranking(records: Sequence[Record], invalid: Collection[str] = ()) -> dict[str, str]:
     """By name, the levels that are not for ranking, and why. `records` are of one track, under all of its setups.
 
     The setups of a track share its levels, so their runs are counted together. `invalid` are hashes of records that do
     not count. Trials that failed did not end, so they are not among the runs.
     """
     ended: dict[str, list[Record]] = {}
+    terms = terms_of(records)
     for record in records:
         o = record.outcome
-        if o.status == "ok" and o.accuracy and o.method.kind != "dense" and record.record_sha256 not in invalid:
+        counts = not invalid or record.record_sha256 not in invalid  # a hash takes time
+        if o.status == "ok" and o.accuracy and o.method.kind != "dense" and counts:
             ended.setdefault(o.level, []).append(record)
-    found = {level: [_few_filters(runs, anchor), _many_collapsed(runs)] for level, runs in ended.items()}
+    found = {
+        level: [_few_filters(runs, terms["anchor"]), _many_collapsed(runs, terms.get("classes"))]
+        for level, runs in ended.items()
+    }
     return {level: "; ".join(filter(None, why)) for level, why in found.items() if any(why)}
 
 
 def collapsed_on(c: MethodResults, seeds: Sequence[int]) -> tuple[int, ...]:
-    """The seeds on which a method's accuracy is below twice chance; of a trial that failed, chance itself is counted.
+    """The seeds on which a method ended below twice chance. Trials that failed are not among them: they have no end.
 
-    Accuracies with such runs among them are two heaps, not one with a mean: the t-test on them was wrong in 40 to 61 of
-    100 families.
+    Accuracies with such runs among them are two groups, and their mean describes neither.
     """
     limit = TIMES_CHANCE * (c.chance_percent or 0.0)
-    return tuple(seed for seed, percent in zip(seeds, c.scores(seeds), strict=True) if percent < limit)
+    return tuple(seed for seed in seeds if seed in c.ok and c.scores([seed])[0] < limit)
 
 
-def collapsed_in_words(collapsed: Sequence[int], seeds: Sequence[int]) -> str:
+def collapsed_in_words(c: MethodResults, seeds: Sequence[int]) -> str:
     """What a row says in place of a mean difference; "" where no run collapsed."""
-    if not collapsed:
+    if not (collapsed := collapsed_on(c, seeds)):
         return ""
     return f"collapsed on {len(collapsed)} of {len(seeds)} seeds (below twice chance): no mean difference is tested"
+
+
+def collapsed_anchor(anchor: MethodResults | None, seeds: Sequence[int]) -> str:
+    """Why nothing is compared with an anchor that collapsed; "" where it did not."""
+    if anchor is None or not (collapsed := collapsed_on(anchor, seeds)):
+        return ""
+    return f"the anchor, {anchor.name}, collapsed on {len(collapsed)} of {len(seeds)} seeds (below twice chance)"
 
 
 def _few_filters(runs: Sequence[Record], anchor: str) -> str:
@@ -74,8 +86,7 @@ def _fewest(cost: Compression) -> tuple[int, str]:
     return min((kept, layer) for layer, kept in cost.kept.items())
 
 
-def _many_collapsed(runs: Sequence[Record]) -> str:
-    classes = terms_of(runs).get("classes")
+def _many_collapsed(runs: Sequence[Record], classes: int | None) -> str:
     if not classes:
         return ""
     limit = TIMES_CHANCE * 100.0 / classes

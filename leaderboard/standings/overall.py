@@ -18,8 +18,10 @@ from prunemark.leaderboard.inference.any_time import LEAST_SEEDS
 from prunemark.leaderboard.inference.evidence import Evidence, evidence
 from prunemark.leaderboard.inference.families import OverFamilies
 from prunemark.leaderboard.inference.multiplicity import Verdict, judge, seeds_in_words
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 from prunemark.leaderboard.standings.tracks import MethodOverTracks, TrackTables, methods_over_tracks, track_tables
+from prunemark.leaderboard.standings.training import NOT_THE_CRITERION
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class OverallRow:
     `interval` is the 95 % interval of the mean, `p_holm` adjusted for the methods that are complete; both hold at any
     number of seeds. `present` is "3/4" tracks; a method that lacks one has no mean and is not ranked, and
     `why` says what it lacks. `per_track` gives the differences in points, means over the levels. `e4` is about new
-    families, None where they are too few.
+    families, None where they are too few. `more_epochs` says that it pruned for longer than the anchor on some track.
     """
 
     name: str
@@ -43,6 +45,7 @@ class OverallRow:
     per_track: Mapping[str, float]
     flags: tuple[str, ...] = ()
     e4: OverFamilies | None = None
+    more_epochs: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,15 +94,16 @@ def make_overall(tables: Sequence[Table]) -> tuple[Overall, ...]:
 
 def _overall(setup: str, granularity: str, pattern: str, found: Sequence[TrackTables]) -> Overall:
     tracks = [track for track in found if track.complete]
-    left_out = [track.id for track in found if not track.complete]
+    left_out = [track.id for track in found if not track.complete and track.tables]
+    unfit = [track.not_for_ranking for track in found if track.others]
     kinds = [track.family for track in tracks]
-    anchors = dict.fromkeys(track.tables[0].anchor for track in (tracks or found))
+    anchors = dict.fromkeys(track.anchor for track in (tracks or found))
     tested = [_test(method, tracks) for method in methods_over_tracks(tracks)] if len(tracks) > 1 else []
     over = _over_families(tested, tracks)
     rows = _rows(tested, len(tracks), over)
     return Overall(
         setup, granularity, pattern, " or ".join(anchors),
-        tuple(track.id for track in tracks), tuple(sorted(set(kinds))), rows, _statement(tracks, left_out, rows),
+        tuple(track.id for track in tracks), tuple(sorted(set(kinds))), rows, _statement(tracks, left_out, unfit, rows),
         families.in_words(over, kinds) if len(tracks) > 1 else "",
     )  # fmt: skip
 
@@ -137,17 +141,17 @@ def _rows(tested: Sequence[_Tested], tracks: int, over: dict[str, OverFamilies] 
         row = OverallRow(
             name, found.difference_pp if found else None, found.interval_pp if found else None,
             found.p_two_sided if found else None, verdict.p_holm if verdict else None,
-            each.screened or (_word(verdict) if verdict else ""), present,
+            each.screened or (_word(verdict, each.method.more_epochs) if verdict else ""), present,
             f"partial {present}: lacks {each.lacks}" if each.lacks else "", each.per_track,
-            each.method.flags, over.get(name) if over else None,
+            each.method.flags, over.get(name) if over else None, each.method.more_epochs,
         )  # fmt: skip
         rows.append(row)
     return tuple(sorted(rows, key=lambda row: (bool(row.why), -(row.mean_margins or 0.0), row.name)))
 
 
-def _word(verdict: Verdict) -> str:
-    within = verdict.within_margin and verdict.word in ("better", "worse")
-    return f"{verdict.word} (within margin)" if within else verdict.word
+def _word(verdict: Verdict, more_epochs: bool) -> str:
+    within = " (within margin)" if verdict.within_margin and verdict.word in ("better", "worse") else ""
+    return f"{verdict.word}{within}{', with more epochs' if more_epochs and verdict.word != 'undetermined' else ''}"
 
 
 def _over_families(tested: Sequence[_Tested], tracks: Sequence[TrackTables]) -> dict[str, OverFamilies] | None:
@@ -172,9 +176,12 @@ def _seeds(track: TrackTables) -> str:
     return f"{track.id} {len(track.seeds)}"
 
 
-def _statement(tracks: Sequence[TrackTables], left_out: Sequence[str], rows: Sequence[OverallRow]) -> str:
+def _statement(
+    tracks: Sequence[TrackTables], left_out: Sequence[str], unfit: Sequence[str], rows: Sequence[OverallRow]
+) -> str:
     """What the rows rest on; of a single track, that nothing is over tracks."""
     missing = f" Left out, because the anchor lacks a level or seeds there: {', '.join(left_out)}." if left_out else ""
+    missing += f" Levels that are not for ranking: {'; '.join(unfit)}." if unfit else ""
     names = ", ".join(track.id for track in tracks)
     if len(tracks) < 2:
         return f"Nothing is said over tracks: there is {f'one, {names}' if tracks else 'none'}.{missing}"
@@ -184,10 +191,11 @@ def _statement(tracks: Sequence[TrackTables], left_out: Sequence[str], rows: Seq
     release = tracks[0].tables[0].release
     parts = [
         f"About these {len(tracks)} tracks and new seeds (E3), not about others: {names}.",
-        "Means over tracks of the difference to the anchor, over all levels, in units of each track's margin.",
+        "Means over tracks of the difference to the anchor, over all levels for ranking, in margins of each track.",
         f"Holm over {methods}{f', in the field of release {release}' if release else ''}." if tested else "",
         f"Conditional on one base model on {', '.join(one_base)}." if one_base else "",
         "Judged at any time, each method on the seeds that it has on every track.",
         f"Seeds: {'; '.join(_seeds(track) for track in tracks)}.",
+        NOT_THE_CRITERION if any(row.more_epochs for row in rows) else "",
     ]
     return " ".join(filter(None, parts)) + missing

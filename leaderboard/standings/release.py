@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from prunemark.leaderboard.standings.board import Board, make_board
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 from prunemark.records.admission import Refused
 from prunemark.records.load import Loaded, read_sound
 from prunemark.records.record import canonical_json

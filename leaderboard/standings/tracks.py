@@ -1,6 +1,7 @@
 """Over tracks: which methods are complete on them, and how far each is from the anchor, over all levels.
 
-A method is complete on a track when it is ranked at every level of it; it counts there on the seeds of all levels.
+A method is complete on a track when it is ranked at every level that is for ranking; it counts there on the seeds of
+all of these.
 """
 
 from __future__ import annotations
@@ -14,25 +15,45 @@ from statistics import fmean
 import numpy as np
 
 from prunemark.leaderboard.inference.statistics import Floats
-from prunemark.leaderboard.standings.table import Row, Table
+from prunemark.leaderboard.standings.rows import Row
+from prunemark.leaderboard.standings.table import Table
 
 
 @dataclass(frozen=True)
 class TrackTables:
-    """One track under one setup: its tables, a level each, and the seeds that all of them have."""
+    """One track under one setup: its tables, a level each, and the seeds that all of them have.
+
+    `others` are the tables of levels that are not for ranking: they count for nothing here.
+    """
 
     tables: tuple[Table, ...]
     seeds: tuple[int, ...]
+    others: tuple[Table, ...] = ()
 
     @property
     def id(self) -> str:
         """Of the track."""
-        return self.tables[0].track
+        return self._any.track
+
+    @property
+    def anchor(self) -> str:
+        """Of the track, as its tables name it."""
+        return self._any.anchor
 
     @property
     def complete(self) -> bool:
-        """Whether the anchor has every level, on two seeds or more."""
-        return {t.level for t in self.tables} == set(self.tables[0].levels) and len(self.seeds) > 1
+        """Whether a level is for ranking, and the anchor has all that are, on two seeds or more."""
+        there = {table.level for table in (*self.tables, *self.others)}
+        return bool(self.tables) and there == set(self._any.levels) and len(self.seeds) > 1
+
+    @property
+    def not_for_ranking(self) -> str:
+        """The levels that are not, in words; "" for none."""
+        return f"{self.id} {', '.join(table.level for table in self.others)}" if self.others else ""
+
+    @property
+    def _any(self) -> Table:
+        return (*self.tables, *self.others)[0]
 
     @property
     def margin_pp(self) -> float:
@@ -80,6 +101,11 @@ class MethodOverTracks:
         return f"{levels}{track.id}" if missing else ""
 
     @property
+    def more_epochs(self) -> bool:
+        """Whether it pruned for more epochs than the anchor somewhere."""
+        return any(row.more_epochs for levels in self.rows.values() for row in levels.values())
+
+    @property
     def flags(self) -> tuple[str, ...]:
         """The flags of all its rows."""
         return tuple(
@@ -91,9 +117,11 @@ class MethodOverTracks:
 
 
 def track_tables(tables: Sequence[Table]) -> TrackTables:
-    """The tables of one track under one setup, with the seeds that all levels share."""
-    shared = set.intersection(*(set(table.seeds) for table in tables))
-    return TrackTables(tuple(tables), tuple(sorted(shared)))
+    """The tables of one track under one setup, with the seeds that all levels for ranking share."""
+    ranking = tuple(table for table in tables if not table.not_for_ranking)
+    others = tuple(table for table in tables if table.not_for_ranking)
+    shared = set.intersection(*(set(table.seeds) for table in ranking)) if ranking else set()
+    return TrackTables(ranking, tuple(sorted(shared)), others)
 
 
 def methods_over_tracks(tracks: Sequence[TrackTables]) -> list[MethodOverTracks]:

@@ -16,6 +16,10 @@ from prunemark.setups.comparison import HARNESS_SETUPS
 FEWEST_MORE = 0.05
 """Epochs; fewer more than the anchor are none: a mean over seeds is rarely a whole number."""
 
+NOT_THE_CRITERION = (
+    'A verdict "with more epochs" is of a method that pruned for longer than the anchor: it is not about the criterion.'
+)
+
 
 @dataclass(frozen=True)
 class Epochs:

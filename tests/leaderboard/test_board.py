@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from support.record_by_hand import looked_at
 
-from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.formats import captions
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.admission import Refused
 from prunemark.records.load import Loaded
@@ -260,7 +260,7 @@ def test_earlier_looks_are_paid_for_or_there_is_no_verdict(make_records):
     assert peeked.verdict.comparison == fresh.verdict.comparison and peeked.generalises.p_holm is None
     beside = Loaded((*records.records, *make_records("Other", longer[0])))
     found = make_board(beside, earlier={place: {5}}).tables[0]
-    assert (found.tested, found.placed) == (1, 2) and "1 comparison with the anchor." in labels.caption(found)
+    assert (found.tested, found.placed) == (1, 2) and "1 comparison with the anchor." in captions.caption(found)
 
 
 def test_ten_seeds_are_two_looks_and_the_table_says_so(make_records):

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from prunemark.leaderboard.formats.tables import render
+from prunemark.leaderboard.standings.board import make_board
 from prunemark.leaderboard.standings.levels import collapsed_in_words, collapsed_on, levels_not_for_ranking
 from prunemark.leaderboard.standings.method_results import results_of
-from prunemark.records.load import read_records
+from prunemark.leaderboard.standings.table import make_table
+from prunemark.records.load import Loaded, read_records
 
 RECORDS = Path(__file__).parents[2] / "leaderboard" / "board" / "records"
 
@@ -24,36 +27,36 @@ def keeping(records, kept, total=8, allocation="uniform"):
 
 def test_a_layer_with_fewer_than_four_filters(make_records):
     records = make_records("L1-norm", [90.0] * 5)
-    assert levels_not_for_ranking(keeping(records, 4), "L1-norm") == {}
-    why = levels_not_for_ranking(keeping(records, 3), "L1-norm")
+    assert levels_not_for_ranking(keeping(records, 4)) == {}
+    why = levels_not_for_ranking(keeping(records, 3))
     assert why == {"90%": "b keeps 3 of 8 filters (uniform allocation), and 4 are needed in every layer"}
 
 
 def test_filters_are_counted_where_the_level_decides(make_records):
     anchor, mine = make_records("L1-norm", [90.0] * 5), make_records("Mine", [90.0] * 5)
     chosen = keeping(mine, 1, allocation="global")
-    assert levels_not_for_ranking([*keeping(anchor, 8), *chosen], "L1-norm") == {}
+    assert levels_not_for_ranking([*keeping(anchor, 8), *chosen]) == {}
     # an anchor that ranks all layers together says nothing of the level, a uniform method does
     both = [*keeping(anchor, 1, allocation="global"), *keeping(mine, 6)]
-    assert levels_not_for_ranking(both, "L1-norm") == {}
-    assert levels_not_for_ranking(keeping(anchor, 1, allocation="global"), "L1-norm")["90%"].startswith("b keeps 1")
+    assert levels_not_for_ranking(both) == {}
+    assert levels_not_for_ranking(keeping(anchor, 1, allocation="global"))["90%"].startswith("b keeps 1")
 
 
 def test_weights_have_no_filters_to_lose(make_records):
     records = keeping(make_records("Magnitude", [90.0] * 5, track="digits-resnet8-weights"), 1)
-    assert levels_not_for_ranking(records, "Magnitude") == {}
+    assert levels_not_for_ranking(records) == {}
 
 
 def test_more_than_one_run_in_twenty_at_chance(make_records):
     rest = keeping(make_records("L1-norm", [90.0] * 10), 8)
     mine = keeping(make_records("Mine", [*[90.0] * 9, 19.8]), 8)
-    assert levels_not_for_ranking([*rest, *mine], "L1-norm") == {}  # 1 of 20 may
+    assert levels_not_for_ranking([*rest, *mine]) == {}  # 1 of 20 may
     more = keeping(make_records("Mine", [*[90.0] * 8, 19.8, 19.8]), 8)
-    why = levels_not_for_ranking([*rest, *more], "L1-norm")
+    why = levels_not_for_ranking([*rest, *more])
     assert why == {"90%": "2 of 20 runs end below 20 %, twice chance, and 5% may"}
-    assert levels_not_for_ranking([*rest, *keeping(make_records("Mine", [20.0] * 10), 8)], "L1-norm") == {}
+    assert levels_not_for_ranking([*rest, *keeping(make_records("Mine", [20.0] * 10), 8)]) == {}
     withdrawn = [r.record_sha256 for r in more[-2:]]
-    assert levels_not_for_ranking([*rest, *more], "L1-norm", withdrawn) == {}
+    assert levels_not_for_ranking([*rest, *more], withdrawn) == {}
 
 
 def test_runs_of_all_setups_count_together_and_dense_or_failed_ones_never(make_records):
@@ -61,11 +64,11 @@ def test_runs_of_all_setups_count_together_and_dense_or_failed_ones_never(make_r
         r for setup in ("S2", "S3.2", "S4.2") for r in keeping(make_records("L1-norm", [90.0] * 10, setup=setup), 8)
     ]
     mine = keeping(make_records("Mine", [*[90.0] * 9, 12.0], setup="SX-A"), 8)
-    assert levels_not_for_ranking([*rest, *mine], "L1-norm") == {}
-    assert "90%" in levels_not_for_ranking(mine, "L1-norm")
+    assert levels_not_for_ranking([*rest, *mine]) == {}
+    assert "90%" in levels_not_for_ranking(mine)
     dense = make_records("Dense", [10.0] * 20, kind="dense", level="dense")
     failed = make_records("Fails", [0.0] * 20, status="failed")
-    assert levels_not_for_ranking([*rest, *mine, *dense, *failed], "L1-norm") == {}
+    assert levels_not_for_ranking([*rest, *mine, *dense, *failed]) == {}
 
 
 def test_the_seeds_on_which_a_method_collapsed(make_records):
@@ -73,10 +76,54 @@ def test_the_seeds_on_which_a_method_collapsed(make_records):
     (fine,) = results_of(make_records("Mine", [90.0, 20.0, 90.0, 90.0, 90.0]))
     (dead,) = results_of(make_records("Mine", [90.0, 19.8, 90.0, 10.0, 90.0]))
     (failed,) = results_of([*make_records("Mine", [90.0] * 4), *make_records("Mine", [0.0] * 5, status="failed")[4:]])
-    assert collapsed_on(fine, seeds) == () and collapsed_in_words((), seeds) == ""
-    assert collapsed_on(dead, seeds) == (1, 3)
-    assert collapsed_on(failed, seeds) == (4,)
-    assert collapsed_in_words((1, 3), seeds).startswith("collapsed on 2 of 5 seeds")
+    assert collapsed_on(fine, seeds) == () and collapsed_in_words(fine, seeds) == ""
+    assert collapsed_on(dead, seeds) == (1, 3) and collapsed_on(dead, seeds[:3]) == (1,)
+    assert collapsed_on(failed, seeds) == ()  # it has no end; chance is what it counts
+    assert collapsed_in_words(dead, seeds).startswith("collapsed on 2 of 5 seeds")
+
+
+def test_a_row_that_collapsed_has_no_difference_and_leaves_the_family(make_records):
+    anchor = make_records("L1-norm", [90.0, 91.0, 90.5, 90.2, 90.8] * 2, role="anchor")
+    others = [r for name in "ABC" for r in make_records(name, [88.0, 89.0, 88.5, 88.4, 88.8] * 2)]
+    before = make_table([*anchor, *others], "90%")
+    dead = make_records("Dead", [*[95.0] * 9, 10.0])
+    after = make_table([*anchor, *others, *dead], "90%")
+    assert after.ranked == before.ranked and after.not_for_ranking == ""
+    (row,) = after.unranked
+    assert row.name == "Dead" and row.verdict is None and row.rank is None
+    assert row.why == "collapsed on 1 of 10 seeds (below twice chance): no mean difference is tested"
+
+
+def test_nothing_is_compared_with_an_anchor_that_collapsed(make_records):
+    anchor = make_records("L1-norm", [*[90.0] * 9, 10.0], role="anchor")
+    table = make_table([*anchor, *make_records("Mine", [91.0] * 10)], "90%")
+    assert table.ranked == () and table.tested == 0
+    assert table.not_for_ranking == "the anchor, L1-norm, collapsed on 1 of 10 seeds (below twice chance)"
+    assert {row.name: row.why for row in table.unranked}["Mine"] == "the level is not for ranking"
+
+
+def test_a_level_that_is_not_for_ranking_is_shown_without_verdicts(make_records):
+    def board(kept):
+        anchor = keeping(make_records("L1-norm", [90.0, 90.4, 90.2] * 4, role="anchor"), kept)
+        return make_board(Loaded((*anchor, *keeping(make_records("Mine", [95.0, 95.4, 95.2] * 4), 8))))
+
+    (fine,), (table,) = board(4).tables, board(3).tables
+    assert [row.verdict.word for row in fine.ranked if row.verdict] == ["better"]
+    assert table.ranked == () and "b keeps 3 of 8 filters" in table.not_for_ranking
+    assert [row.accuracy_percent for row in table.unranked] == [row.accuracy_percent for row in fine.ranked]
+    assert {row.why for row in table.unranked} == {"the level is not for ranking"}
+    assert table.holds == fine.holds == "S4.2" and table.seeds == fine.seeds
+    for format in ("markdown", "json", "latex"):
+        assert "b keeps 3 of 8 filters" in render(board(3), format) and "filters" not in render(board(4), format)
+
+
+def test_which_setup_is_chosen_does_not_change_which_levels_rank(make_records):
+    rest = keeping(make_records("L1-norm", [90.0] * 20, setup="S3.2"), 8)
+    dead = keeping(make_records("L1-norm", [10.0] * 5, setup="S4.2"), 8)
+    loaded = Loaded((*rest, *dead))
+    assert all(table.not_for_ranking for table in make_board(loaded).tables)
+    (table,) = make_board(loaded, setup="S3.2").tables
+    assert table.not_for_ranking.startswith("5 of 25 runs end below 20 %")
 
 
 @pytest.mark.parametrize(("classes", "limit"), [(10, 20.0), (100, 2.0)])
@@ -86,8 +133,8 @@ def test_chance_is_that_of_the_tracks_classes(make_records, classes, limit):
         return [replace(r, outcome=replace(r.outcome, track_terms=r.outcome.track_terms | {"classes": classes}))
                 for r in records]  # fmt: skip
 
-    assert levels_not_for_ranking(of(limit), "L1-norm") == {}
-    assert "90%" in levels_not_for_ranking(of(limit - 0.2), "L1-norm")
+    assert levels_not_for_ranking(of(limit)) == {}
+    assert "90%" in levels_not_for_ranking(of(limit - 0.2))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +150,6 @@ def test_the_committed_records(track, expected):
         (Path(name) / track).symlink_to(RECORDS / track)
         (Path(name) / "invalidations.jsonl").symlink_to(RECORDS / "invalidations.jsonl")
         loaded = read_records(Path(name))
-    found = levels_not_for_ranking(loaded.records, loaded.records[0].outcome.track_terms["anchor"], loaded.invalid)
+    found = levels_not_for_ranking(loaded.records, loaded.invalid)
     assert found.keys() == expected.keys()
     assert all(words in found[level] for level, words in expected.items())

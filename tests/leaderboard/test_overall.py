@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prunemark.leaderboard.formats import labels, tables
+from prunemark.leaderboard.formats import captions, tables
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.load import Loaded
 from prunemark.records.outcome import Failure
@@ -144,8 +144,8 @@ def test_tracks_of_a_pattern_do_not_make_methods_for_single_weights_partial(on_t
     assert found["2:4"].tracks == ("pattern1@1", "pattern2@1") and row(found["2:4"], "SR-STE").why == ""
     plain = {row["pattern"]: row["granularity"] for row in json.loads(tables.render(board, "json"))["rows"]}
     assert plain == {None: "weight", "2:4": "weight"}
-    assert labels.overall_caption(found["2:4"]).startswith("Run under S3.2, 2:4 pruning.")
-    assert [labels.what_is_pruned(found[kind]) for kind in ("weight", "2:4")] == ["weights", "weights by 2:4"]
+    assert captions.overall_caption(found["2:4"]).startswith("Run under S3.2, 2:4 pruning.")
+    assert [captions.what_is_pruned(found[kind]) for kind in ("weight", "2:4")] == ["weights", "weights by 2:4"]
 
 
 def test_few_seeds_are_screened(on_track):

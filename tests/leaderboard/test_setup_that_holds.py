@@ -1,6 +1,6 @@
 """Which setup a table says verifiably holds: the highest of the order, or the one beside it that the methods ran in."""
 
-from prunemark.leaderboard.formats import labels
+from prunemark.leaderboard.formats import captions
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.load import Loaded
 
@@ -15,7 +15,7 @@ def test_a_setup_beside_the_order_is_named_where_it_holds(make_records):
     own_base = make_records("New", [91, 92, 93], setup="SX-A", base="its own")
     found = table(anchor, own_base)
     assert len(found.ranked) == 2 and found.holds == "SX-A"
-    assert "run under SX-A; SX-A verifiably holds among the ranked rows" in labels.caption(found)
+    assert "run under SX-A; SX-A verifiably holds among the ranked rows" in captions.caption(found)
     same_base = make_records("New", [91, 92, 93], setup="SX-A")
     assert table(anchor, same_base).holds == "S4.2", "which says more than SX-A"
     longer = make_records("New", [91, 92, 93], setup="SX-A", base="its own", lr=(0.1, 0.1, 0.01))

@@ -9,7 +9,8 @@ import re
 import pytest
 from rich.console import Console
 
-from prunemark.leaderboard.formats.labels import caption, in_top_set, verdict_words
+from prunemark.leaderboard.formats.captions import caption
+from prunemark.leaderboard.formats.labels import in_top_set, verdict_words
 from prunemark.leaderboard.formats.tables import print_board, render
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.admission import Refused
