@@ -50,7 +50,7 @@ def test_markdown_keeps_one_row_a_line_and_escapes(board):
     assert "<script>" not in text.replace("\\<", "")
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     columns = {len(re.split(r"(?<!\\)\|", line)) for line in lines[:5]}
-    assert columns == {12}
+    assert columns == {13}
     assert "| **Fine** |" in text and "second line" in text
 
 
