@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from prunemark.leaderboard.formats import captions, labels
+from prunemark.leaderboard.formats.found import found_in_words
 from prunemark.leaderboard.formats.latex import latex
 from prunemark.leaderboard.formats.markdown import markdown_table
 from prunemark.leaderboard.formats.plain import plain_overall_rows, plain_rows
@@ -69,6 +70,8 @@ def as_markdown(board: Board, identifier: str = "") -> str:
     parts = [HEADING.format(records=board.records)]
     if identifier:
         parts.append(f"Identifier: `{identifier}`\n")
+    if found := found_in_words(board.tables):
+        parts.append(f"{_pipe(found)}\n")
     for table in board.tables:
         parts.append(f"## {_pipe(table.track)}, {_pipe(table.level)}, {table.setup}\n")
         body = [labels.line(row, table) for row in table.ranked]

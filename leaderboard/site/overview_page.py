@@ -6,6 +6,7 @@ from typing import Any
 
 from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.formats.citation import bibtex
+from prunemark.leaderboard.formats.found import found_in_words
 from prunemark.leaderboard.site import left_out, setup_effect, urls
 from prunemark.leaderboard.site.context import FIRST_SHOWN, SiteContext, page
 from prunemark.leaderboard.site.slope_chart import slopes
@@ -41,6 +42,7 @@ def overview_page(context: SiteContext) -> str:
             for record in (context.records.get(sha256),)
         ],
         facts=facts(context),
+        found=found_in_words(board.tables),
         release=board.release,
         standing=context.standing,
         releases=[release_view(release) for release in reversed(context.releases)],
