@@ -60,7 +60,7 @@ def tables_only(records: Path) -> Board:
     from prunemark.leaderboard.standings import release as releases
     from prunemark.leaderboard.standings.parallel import board_of
 
-    _known, wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)
+    wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)[1]
     found = board_of(records)
     return replace(found, refused=(*found.refused, *wrong))
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from prunemark.leaderboard.inference.multiplicity import seeds_in_words
+from prunemark.leaderboard.inference.multiplicity import interval_in_words, seeds_in_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
@@ -73,10 +73,11 @@ def columns(table: Table) -> dict[str, str]:
     if not _ranks(table):
         del heads["rank"]
     if table.planned:
-        heads["p"] = "p (Holm)"
+        heads["p"] = PLANNED_P
     return heads
 
 
+PLANNED_P = "p (Holm)"
 OVERALL_COLUMNS = {
     "method": "Method",
     "tracks": "Tracks",
@@ -138,7 +139,11 @@ def verdict_words(row: Row, table: Table) -> str:
         more = f", of {table.planned} planned" if table.planned else ""
         return f"no test ({seeds_in_words(len(row.seeds))}{more})"
     if verdict.word == "undetermined":
-        more = "" if verdict.more_seeds is None else f" (about {verdict.more_seeds} more seeds)"
+        more = (
+            ""
+            if verdict.more_seeds is None
+            else f" (about {seeds_in_words(verdict.more_seeds).replace(' ', ' more ')})"
+        )
         return f"undetermined{more}"
     within = " (within margin)" if verdict.within_margin and verdict.word != "equivalent" else ""
     more = more_in_words(row.more_epochs)
@@ -165,13 +170,14 @@ def flag_lines(rows: Iterable[Row | OverallRow]) -> list[str]:
 
 def overall_head(overall: Overall) -> list[str]:
     """The columns of standings over tracks."""
-    return [*OVERALL_COLUMNS.values(), *(f"{track} pp" for track in overall.tracks)]
+    heads = OVERALL_COLUMNS | ({"p": PLANNED_P} if overall.planned else {})
+    return [*heads.values(), *(f"{track} pp" for track in overall.tracks)]
 
 
 def overall_line(row: OverallRow, overall: Overall) -> list[str]:
     """One method over tracks as text, column by column."""
     low, high = row.interval or (math.inf, math.inf)
-    mean = "" if row.mean_margins is None else f"{row.mean_margins:+.2f} [{low:+.2f}, {high:+.2f}]"
+    mean = "" if row.mean_margins is None else f"{row.mean_margins:+.2f} {interval_in_words((low, high))}"
     differences = [row.per_track.get(track) for track in overall.tracks]
     return [
         row.name,
@@ -234,8 +240,7 @@ def _difference(row: Row) -> str:
     if row.verdict is None:
         return ""
     comparison = row.verdict.comparison
-    low, high = comparison.interval_pp
-    return f"{signed(comparison.difference_pp)} [{signed(low)}, {signed(high)}]"
+    return f"{signed(comparison.difference_pp)} {interval_in_words(comparison.interval_pp)}"
 
 
 def signed(value: float) -> str:

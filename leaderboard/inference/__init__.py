@@ -1,1 +1,1 @@
-"""What the evidence can separate: tests, corrections, ranks, interim looks and power, over seeds and over tracks."""
+"""What the evidence can separate: tests, corrections, ranks and power, over seeds and over tracks."""

@@ -74,6 +74,13 @@ def seeds_in_words(seeds: int) -> str:
     return f"{seeds} seed" + ("" if seeds == 1 else "s")
 
 
+def interval_in_words(interval: tuple[float, float]) -> str:
+    """ "[-0.20, +1.10]"; of so few seeds that they exclude no difference, "[any]"."""
+    if any(map(math.isinf, interval)):
+        return "[any]"
+    return f"[{', '.join(f'{end:+.2f}'.replace('-0.00', '+0.00') for end in interval)}]"
+
+
 def against_anchor(
     scores: Mapping[str, ArrayLike],
     anchor: str,
@@ -124,7 +131,7 @@ def judge(comparisons: Mapping[str, Evidence], *, margin_pp: float, alpha: float
         # a method that is not tested would be one test more
         family = len(tested) + (name not in p_holm)
         within_margin = p_equivalence is not None and p_equivalence <= alpha
-        word = _word(found.comparison.difference_pp, p is not None and p <= alpha, within_margin)
+        word = _word(found.comparison, p is not None and p <= alpha, within_margin)
         verdicts[name] = Verdict(
             word=word,
             evidence=evidence_level(found.comparison.seeds, found.planned),
@@ -156,7 +163,8 @@ def _more_seeds(found: Evidence, margin_pp: float, level: float) -> int | None:
     return None if expected >= MOST else math.ceil(expected)
 
 
-def _word(difference_pp: float, significant: bool, within_margin: bool) -> Word:
+def _word(comparison: PairedComparison, significant: bool, within_margin: bool) -> Word:
     if significant:
-        return "better" if difference_pp > 0 else "worse"
+        # the side on which the evidence was found: at any time, later seeds can have left it
+        return "better" if comparison.p_greater < comparison.p_less else "worse"
     return "equivalent" if within_margin else "undetermined"

@@ -42,7 +42,7 @@ class PairedComparison:
 
     `sd_pp` is the standard deviation the test used: of the per-seed differences, after the variance floor
     (`floored` says whether it was binding) and after the prior, if there was one. `interval_pp` is the 95 %
-    interval, without correction for other methods or interim looks. `p_greater` is the one-sided p for "A is
+    interval, without correction for other methods. `p_greater` is the one-sided p for "A is
     better", `p_less` for "A is worse". `wins` counts the seeds on which A is ahead, `ties` those on which
     the two are less than half a quantum apart. `effect` is `difference_pp / sd_pp`.
     """

@@ -115,6 +115,17 @@ def compared_on(c: MethodResults, seeds: Sequence[int]) -> tuple[int, ...]:
     return tuple(takewhile(lambda seed: seed in c.counted, seeds))
 
 
+def gap(c: MethodResults, on: Sequence[int], seeds: Sequence[int]) -> str | None:
+    """Which seed a method lacks although it has later ones, which do not count then, in words.
+
+    `on` are its seeds that count, of the anchor's `seeds`.
+    """
+    later = [seed for seed in c.counted if seed > len(on)]
+    if not later or len(on) == len(seeds):
+        return None
+    return f"no result on seed {seeds[len(on)]}: {seeds_in_words(later)} do not count"
+
+
 def in_order(c: MethodResults) -> tuple[int, ...]:
     """The seeds of an anchor on which a table rests: 0, 1, 2, ... up to the first on which it has no result."""
     return tuple(takewhile(lambda seed: seed in c.ok, count()))

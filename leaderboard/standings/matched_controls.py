@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prunemark.leaderboard.inference.evidence import Evidence, evidence
-from prunemark.leaderboard.inference.multiplicity import Verdict, judge
+from prunemark.leaderboard.inference.multiplicity import Verdict, interval_in_words, judge
 from prunemark.leaderboard.inference.statistics import VariancePrior
 from prunemark.leaderboard.standings.field import compared_on, objection
 from prunemark.leaderboard.standings.method_results import MethodResults
@@ -63,8 +63,7 @@ def judge_matched_controls(
 def matched_control_in_words(control: MatchedControl) -> str:
     """Why the control is not ranked, and what it shows."""
     verdict, comparison = control.verdict, control.verdict.comparison
-    low, high = comparison.interval_pp
-    difference = f"{comparison.difference_pp:+.2f} pp [{low:+.2f}, {high:+.2f}]"
+    difference = f"{comparison.difference_pp:+.2f} pp {interval_in_words(comparison.interval_pp)}"
     said = f"a matched control: {control.method}, with the same layer ratios, is at {difference}"
     if verdict.p_holm is None:
         return said

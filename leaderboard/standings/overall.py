@@ -65,6 +65,7 @@ class Overall:
     rows: tuple[OverallRow, ...]
     statement: str
     e4: str
+    planned: bool = False
 
     @property
     def kind(self) -> str:
@@ -85,14 +86,14 @@ class _Tested:
 
 def make_overall(tables: Sequence[Table]) -> tuple[Overall, ...]:
     """One for every setup and kind of pruning, in the order of the tables."""
-    groups: dict[tuple[str, str, str], dict[str, list[Table]]] = {}
+    groups: dict[tuple[str, str, str, bool], dict[str, list[Table]]] = {}
     for table in tables:
-        kind = (table.setup, table.granularity, table.pattern)
+        kind = (table.setup, table.granularity, table.pattern, table.planned is not None)
         groups.setdefault(kind, {}).setdefault(table.track, []).append(table)
     return tuple(_overall(*place, [track_tables(each) for each in group.values()]) for place, group in groups.items())
 
 
-def _overall(setup: str, granularity: str, pattern: str, found: Sequence[TrackTables]) -> Overall:
+def _overall(setup: str, granularity: str, pattern: str, planned: bool, found: Sequence[TrackTables]) -> Overall:
     tracks = [track for track in found if track.complete]
     left_out = [track.id for track in found if not track.complete and track.tables]
     unfit = [track.not_for_ranking for track in found if track.others]
@@ -104,7 +105,7 @@ def _overall(setup: str, granularity: str, pattern: str, found: Sequence[TrackTa
     return Overall(
         setup, granularity, pattern, " or ".join(anchors),
         tuple(track.id for track in tracks), tuple(sorted(set(kinds))), rows, _statement(tracks, left_out, unfit, rows),
-        families.in_words(over, kinds) if len(tracks) > 1 else "",
+        families.in_words(over, kinds) if len(tracks) > 1 else "", planned,
     )  # fmt: skip
 
 
@@ -115,6 +116,8 @@ def _test(method: MethodOverTracks, tracks: Sequence[TrackTables]) -> _Tested:
     if lacks:
         return _Tested(method, per_track, lacks, None, "")
     seeds = min(track.shared(rows[track.id]) for track in tracks)
+    if waits := [t.id for t in tracks if t.planned and t.shared(rows[t.id]) < t.planned]:
+        return _Tested(method, per_track, "", None, f"waits for all planned seeds of {', '.join(waits)}")
     if seeds < LEAST_SEEDS:
         return _Tested(method, per_track, "", None, f"no test ({seeds_in_words(seeds)})")
     return _Tested(method, per_track, "", _mean(tracks, rows, seeds), "")
@@ -128,7 +131,8 @@ def _mean(tracks: Sequence[TrackTables], rows: Mapping[str, tuple[Row, ...]], se
     margins = [t.differences(rows[t.id])[:seeds] / t.margin_pp for t in tracks]
     quantum = math.sqrt(math.fsum((t.quantum_percent / t.margin_pp) ** 2 for t in tracks)) / len(tracks)
     mean = np.mean(margins, axis=0)
-    return evidence(mean, np.zeros(seeds), quantum_percent=quantum, margin_pp=1.0)
+    planned = min((t.planned for t in tracks if t.planned), default=None)
+    return evidence(mean, np.zeros(seeds), quantum_percent=quantum, margin_pp=1.0, planned=planned)
 
 
 def _rows(tested: Sequence[_Tested], tracks: int, over: dict[str, OverFamilies] | None) -> tuple[OverallRow, ...]:
@@ -194,7 +198,9 @@ def _statement(
         "Means over tracks of the difference to the anchor, over all levels for ranking, in margins of each track.",
         f"Holm over {methods}{f', in the field of release {release}' if release else ''}." if tested else "",
         f"Conditional on one base model on {', '.join(one_base)}." if one_base else "",
-        "Judged at any time, each method on the seeds that it has on every track.",
+        "Judged in one look on each track, on the seeds that all of them planned."
+        if tracks[0].planned
+        else "Judged at any time, each method on the seeds that it has on every track.",
         f"Seeds: {'; '.join(_seeds(track) for track in tracks)}.",
         NOT_THE_CRITERION if any(row.more_epochs for row in rows) else "",
     ]

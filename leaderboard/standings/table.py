@@ -103,7 +103,10 @@ def make_table(
         _stand(ranked, anchor, on, terms["margin_pp"], prior, planned) if ranked and anchor else Standings({}, {}, {})
     )
     alike = field.alike(ranked, on)
-    rows = [make_row(c, on[c.name], found, anchor=anchor, flags=(alike.get(c.name),)) for c in ranked]
+    rows = [
+        make_row(c, on[c.name], found, anchor=anchor, flags=(field.gap(c, on[c.name], seeds), alike.get(c.name)))
+        for c in ranked
+    ]
     others = [make_row(c, c.counted, why=reasons[c.name] or NOT_RANKED) for c in methods if c.name not in on]
     bases = {base.sha256 for c in comparable for seed in seeds if seed in c.ok and (base := c.ok[seed].outcome.base)}
     return Table(

@@ -61,6 +61,11 @@ class TrackTables:
         return self.tables[0].margin_pp
 
     @property
+    def planned(self) -> int | None:
+        """The seeds of its one look; None where it is judged at any time."""
+        return self.tables[0].planned
+
+    @property
     def family(self) -> str:
         """The track's dataset x network family; "" if its records do not state it."""
         return self.tables[0].family
