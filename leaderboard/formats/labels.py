@@ -41,8 +41,8 @@ MEANINGS = {
     "batch (64 images on a CPU, 256 on a GPU); where the records have it",
     "Images/s": "measured throughput with a large batch; shown if some rows have no timed speed-up",
     "To anchor pp [95 % CI]": "mean difference to the anchor over the seeds that both have, with an interval that "
-    "holds at any number of seeds. It is not adjusted for other comparisons: if it excludes 0 and p is not "
-    "significant, p decides",
+    "holds at any number of seeds; few seeds exclude no difference: [any]. It is not adjusted for other comparisons: "
+    "if it excludes 0 and p is not significant, p decides",
     "p (any time)": "how often so strong evidence of a difference would ever come by chance if there were none, "
     "however often one looks, adjusted for all methods that are compared with the anchor here (e-Holm)",
     "New images": "whether a difference to the anchor is shown for new seeds and new images at once, by the crossed t",
@@ -133,7 +133,7 @@ def unranked_head(table: Table) -> list[str]:
 def verdict_words(row: Row, table: Table) -> str:
     """The verdict, or why there is none."""
     if row.verdict is None or table.evidence == "no test":
-        return f"no test ({seeds_in_words(len(table.seeds))})"
+        return f"no test ({seeds_in_words(len(row.seeds))})"
     verdict = row.verdict
     if verdict.evidence != "verdicts":
         more = f", of {table.planned} planned" if table.planned else ""

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from support.record_by_hand import looked_at
 
-from prunemark.leaderboard.formats import captions
+from prunemark.leaderboard.formats import captions, labels
+from prunemark.leaderboard.inference.any_time import half_width, log_e, path_of
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.admission import Refused
 from prunemark.records.load import Loaded
@@ -38,14 +38,15 @@ def test_numbers_equal_those_computed_by_hand(make_records):
     found = table(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER))
     mine = row(found, "Mine")
     difference = np.subtract(BETTER, ANCHOR)
-    half = stats.t.ppf(0.975, 4) * difference.std(ddof=1) / np.sqrt(5)
+    half = half_width(5) * difference.std(ddof=1)
     assert mine.accuracy_percent == pytest.approx(np.mean(BETTER))
     assert mine.sd_pp == pytest.approx(np.std(BETTER, ddof=1))
     assert mine.drop_pp == pytest.approx(98 - np.mean(BETTER))
     assert mine.verdict.comparison.difference_pp == pytest.approx(difference.mean())
     assert mine.verdict.comparison.interval_pp == pytest.approx((difference.mean() - half, difference.mean() + half))
-    assert mine.verdict.comparison.p_two_sided == pytest.approx(stats.ttest_rel(BETTER, ANCHOR).pvalue)
-    assert mine.verdict.word == "better" and mine.rank is None, "ranks come with 8 seeds"
+    path = path_of(difference, quantum_percent=0.2)
+    assert mine.verdict.p_holm == mine.verdict.comparison.p_two_sided == pytest.approx(np.exp(-log_e(path).max()))
+    assert mine.verdict.word == "better" and mine.rank == (1, 1)
     assert found.seeds == (0, 1, 2, 3, 4) and found.evidence == "verdicts"
 
 
@@ -86,11 +87,56 @@ def test_references_are_shown_and_not_ranked(make_records):
     assert "unpruned network" in row(found, "Dense").why and "SX-A" in row(found, "Scratch").why
 
 
-def test_a_row_that_lacks_seeds_is_partial_and_the_others_keep_theirs(make_records):
-    found = table(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER[:3]), make_records("Full", BETTER))
-    assert found.seeds == (0, 1, 2, 3, 4)
-    assert row(found, "Mine").why == "partial: 3 of the anchor's 5 seeds"
-    assert row(found, "Full").verdict.word == "better"
+def test_each_method_is_compared_on_the_seeds_that_it_has(make_records):
+    found = table(
+        make_records("L1-norm", ANCHOR_8), make_records("Mine", BETTER[:4]), make_records("Full", BETTER_8),
+        make_records("Two", BETTER[:2]), make_records("One", BETTER[:1]),
+    )  # fmt: skip
+    assert found.seeds == tuple(range(8))
+    assert {r.name: len(r.seeds) for r in found.ranked} == {"L1-norm": 8, "Full": 8, "Mine": 4, "Two": 2, "One": 1}
+    difference = np.subtract(BETTER[:4], ANCHOR[:4])
+    assert row(found, "Mine").verdict.comparison.difference_pp == pytest.approx(difference.mean())
+    assert row(found, "Mine").verdict.family == row(found, "Full").verdict.family == 2 and found.placed == 3
+    assert labels.verdict_words(row(found, "Two"), found) == "no test (2 seeds)"
+    assert labels.verdict_words(row(found, "One"), found) == "no test (1 seed)"
+    assert "Rows have 1 to 8 seeds" in captions.caption(found)
+
+
+def test_seeds_count_in_their_order_up_to_the_first_that_is_missing(make_records):
+    """Who could leave out bad seeds would look good. Later ones do not count, and the row says so."""
+    whole = make_records("Mine", BETTER_8)
+    found = table(make_records("L1-norm", ANCHOR_8), [*whole[:4], *whole[5:]], make_records("Late", BETTER_8)[1:])
+    mine = row(found, "Mine")
+    assert mine.seeds == (0, 1, 2, 3) and mine.flags == ("no result on seed 4: seeds 5, 6, 7 do not count",)
+    assert [seed for seed, _ in mine.uncounted] == [5, 6, 7]
+    assert row(found, "Late").why.startswith("no result on seed 0") and len(found.ranked) == 2
+
+
+def planned(records, seeds=5):
+    """The same records as of a track with one planned look."""
+    terms = records[0].outcome.track_terms | {"judged": f"planned: {seeds}"}
+    return [
+        dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, track="dear@1", track_terms=terms))
+        for r in records
+    ]
+
+
+def test_a_planned_track_has_one_look_when_all_its_seeds_are_there(make_records):
+    def at(anchor, mine):
+        return table(planned(make_records("L1-norm", anchor)), planned(make_records("Mine", mine)))
+
+    early = at(ANCHOR_8, BETTER[:4])
+    assert early.planned == 5 and early.seeds == (0, 1, 2, 3, 4) and row(early, "Mine").verdict.evidence == "waiting"
+    assert labels.verdict_words(row(early, "Mine"), early) == "no test (4 seeds, of 5 planned)"
+    there, later = at(ANCHOR, BETTER), at(ANCHOR_8, BETTER_8)
+    test = stats.ttest_rel(BETTER, ANCHOR)
+    for found in (there, later):
+        mine = row(found, "Mine")
+        assert mine.verdict.word == "better" and mine.verdict.p_holm == pytest.approx(test.pvalue)
+        assert mine.verdict.comparison.interval_pp == pytest.approx(tuple(test.confidence_interval()))
+        assert mine.rank == (1, 1) and labels.columns(found)["p"] == "p (Holm)"
+        assert "Judged in one look, at 5 seeds" in captions.caption(found)
+    assert later.notes == ("Not counted: seeds 5, 6, 7, because they came after the planned ones.",)
 
 
 def test_more_seeds_than_the_anchor_has_are_not_used(make_records):
@@ -140,21 +186,22 @@ def test_an_invalidated_record_does_not_count_and_the_row_says_so(make_records):
     anchor, mine, other = (make_records(m, BETTER) for m in ("L1-norm", "Mine", "Other"))
     reasons = {r.record_sha256: "wrong data" for r in (mine[2], *other)}
     board = make_board(Loaded((*anchor, *mine, *other), invalid=reasons))
-    assert row(board.tables[0], "Mine").why == "partial: 4 of the anchor's 5 seeds"
-    assert row(board.tables[0], "Mine").flags == ("invalidated on seed 2: wrong data",)
+    mine = row(board.tables[0], "Mine")
+    assert (mine.why, mine.seeds) == ("", (0, 1))  # leaving a seed out would be a choice made after its result
+    assert mine.flags == ("invalidated on seed 2: wrong data", "no result on seed 2: seeds 3, 4 do not count")
     assert row(board.tables[0], "Other").why == "invalidated: wrong data" and row(board.tables[0], "Other").seeds == ()
     assert board.invalid == reasons
 
 
-def test_a_seed_on_which_the_anchor_failed_compares_nothing(make_records, make_record):
+def test_a_seed_on_which_the_anchor_failed_ends_the_table(make_records, make_record):
     failure = Failure("the method raised an error", "ValueError: no")
     anchor, mine = make_records("L1-norm", ANCHOR, role="anchor"), make_records("Mine", BETTER)
-    anchor[4] = make_record("L1-norm", 4, status="failed", failure=failure, role="anchor")
+    anchor[3] = make_record("L1-norm", 3, status="failed", failure=failure, role="anchor")
     mine[4] = make_record("Mine", 4, status="failed", failure=failure)
     found = table(anchor, mine)
-    assert found.seeds == (0, 1, 2, 3) and row(found, "Mine").why == "" and row(found, "Mine").flags == ()
-    assert found.notes == ("The anchor has no result on seed 4: left out for all.",)
-    assert row(found, "L1-norm").why == "" and row(found, "Mine").verdict.evidence == "screening"
+    assert found.seeds == (0, 1, 2) and row(found, "Mine").why == "" and row(found, "Mine").flags == ()
+    assert found.notes == ("Not counted: seeds 3, 4, because the anchor has no result on seed 3.",)
+    assert row(found, "L1-norm").why == "" and row(found, "Mine").verdict.evidence == "verdicts"
 
 
 def test_an_anchor_that_broke_a_rule_on_one_seed_is_still_what_all_are_compared_with(make_records, make_record):
@@ -164,7 +211,7 @@ def test_an_anchor_that_broke_a_rule_on_one_seed_is_still_what_all_are_compared_
     ]
     found = table(anchor, make_records("Mine", BETTER))
     assert row(found, "L1-norm").why == "" and row(found, "Mine").verdict.word == "better"
-    assert found.notes == ("The anchor has no result on seed 5: left out for all.",)
+    assert found.notes == ("Not counted: seed 5, because the anchor has no result on seed 5.",)
 
 
 def test_a_reference_that_failed_everywhere_has_no_result_at_chance(make_records):
@@ -248,36 +295,12 @@ def test_records_that_are_all_refused_are_said_to_be():
         make_board(Loaded((), refused))
 
 
-def test_earlier_looks_are_paid_for_or_there_is_no_verdict(make_records):
-    longer = [*ANCHOR, 94.2, 94.6, 94.0], [*BETTER, 96.0, 97.2, 96.6]
-    records = Loaded((*make_records("L1-norm", longer[0]), *make_records("Mine", longer[1])))
-    place = looked_at(make_records("Mine", BETTER))
-    fresh = row(make_board(records).tables[0], "Mine")
-    peeked = row(make_board(records, earlier={place: {5}}).tables[0], "Mine")
-    assert fresh.verdict.word == "better" and fresh.generalises.p_holm is not None and fresh.rank == (1, 1)
-    assert peeked.verdict.evidence == "screening" and peeked.verdict.p_holm is None and peeked.rank is None
-    assert peeked.flags == ("looked at with 5 and 8 seeds, which are not the two looks 5 and 10: no verdict",)
-    assert peeked.verdict.comparison == fresh.verdict.comparison and peeked.generalises.p_holm is None
-    beside = Loaded((*records.records, *make_records("Other", longer[0])))
-    found = make_board(beside, earlier={place: {5}}).tables[0]
-    assert (found.tested, found.placed) == (1, 2) and "1 comparison with the anchor." in captions.caption(found)
-
-
-def test_ten_seeds_are_two_looks_and_the_table_says_so(make_records):
-    mine = [x + shift for x, shift in zip(2 * ANCHOR, [0.4, 0.2, 0.8, 0, 0.6] * 2, strict=True)]
-    found = table(make_records("L1-norm", 2 * ANCHOR), make_records("Mine", mine))
-    verdict = row(found, "Mine").verdict
-    assert verdict.comparison.p_two_sided < verdict.p_holm and "two looks, 5 and 10 seeds" in found.interim
-    assert table(make_records("L1-norm", ANCHOR), make_records("Mine", BETTER)).interim == ""
-
-
 def test_the_prior_of_a_track_moderates_its_tests(make_records):
     def declared(records):
         terms = records[0].outcome.track_terms | {"prior": {"sd_pp": 0.5, "df": 4.0, "source": "calibration"}}
-        return [
-            dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, track="dear@1", track_terms=terms))
-            for r in records
-        ]
+        return planned(
+            [dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, track_terms=terms)) for r in records]
+        )
 
     groups = make_records("L1-norm", ANCHOR), make_records("Mine", BETTER)
     plain, moderated = table(*groups), table(*map(declared, groups))

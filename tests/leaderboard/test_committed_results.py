@@ -116,13 +116,13 @@ def test_nothing_on_the_whole_board_was_tampered_with_or_is_missing():
 
 
 @pytest.mark.slow
-def test_every_release_can_be_built_again_from_its_own_records():
+def test_every_release_by_these_rules_can_be_built_again_from_its_own_records():
     releases, refused = release.read_releases(BOARD / release.FOLDER)
     assert releases and not refused
-    for index, each in enumerate(releases):
-        earlier = release.earlier(releases[:index])
+    for each in releases:
         frozen = release.read_frozen(each, BOARD / "records")
-        release.check_field(board.make_board(frozen, earlier=earlier, release=each.id), each)
+        if each.rules == release.RULES:
+            release.check_field(board.make_board(frozen, release=each.id), each)
 
 
 def test_what_the_readme_says_of_the_board(standings):

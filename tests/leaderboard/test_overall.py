@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from prunemark.leaderboard.formats import captions, tables
+from prunemark.leaderboard.formats import captions, labels, tables
+from prunemark.leaderboard.inference.any_time import half_width, interval, log_e, path_of
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.load import Loaded
 from prunemark.records.outcome import Failure
@@ -54,7 +55,7 @@ def row(found, name):
 
 
 def test_two_tracks_by_hand(make_records):
-    """Per track the paired t of the means over two levels, each in its margin; Welch's sum over the two."""
+    """Seed by seed the mean over two tracks of the differences over two levels, each in its margin; the e-process."""
     other, lower = [x - 1.2 for x in BETTER[::-1]], [95.0, 95.4, 94.0, 94.2, 95.2]
     cells = {
         ("one@1", "50%", "L1-norm"): ANCHOR, ("one@1", "50%", "Mine"): BETTER,
@@ -69,23 +70,45 @@ def test_two_tracks_by_hand(make_records):
     ))  # fmt: skip
     one = (np.subtract(BETTER, ANCHOR) + np.subtract(other, lower)) / 2
     two = (np.subtract(ANCHOR, other) + np.subtract(BETTER, lower)) / 2 / 0.5
-    peer = stats.ttest_ind(one, -two, equal_var=False)
+    path = path_of((one + two) / 2, quantum_percent=0.2 / np.sqrt(2) * np.sqrt(1 + 4) / 2)
     mine = row(found, "Mine")
     assert mine.mean_margins == pytest.approx((one.mean() + two.mean()) / 2)
-    assert mine.p_raw == mine.p_holm == pytest.approx(peer.pvalue)
-    interval = peer.confidence_interval(0.95)
-    assert mine.interval == pytest.approx((interval.low / 2, interval.high / 2))
+    assert mine.p_raw == mine.p_holm == pytest.approx(min(1, np.exp(-log_e(path).max())))
+    assert mine.interval == pytest.approx(interval(path))
     assert mine.per_track == pytest.approx({"one@1": one.mean(), "two@1": two.mean() * 0.5})
     assert (mine.present, mine.why, found.tracks) == ("2/2", "", ("one@1", "two@1"))
     assert "About these 2 tracks and new seeds (E3)" in found.statement and "Holm over 1 method." in found.statement
 
 
-def test_a_method_at_its_first_look_on_a_track_lacks_it(on_track):
-    early = [
-        r for r in on_track("two@1", {"Mine": 3.0}, seeds=10) if r.outcome.method.name != "Mine" or r.outcome.seed < 5
+def test_a_method_counts_on_the_seeds_that_it_has_on_all_tracks(on_track):
+    fewer = [
+        r for r in on_track("two@1", {"Mine": 3.0}, seeds=10) if r.outcome.method.name != "Mine" or r.outcome.seed < 4
     ]
-    found = overall(on_track("one@1", {"Mine": 3.0}), early)
-    assert row(found, "Mine").why == "partial 1/2: lacks two@1 (a first look)"
+    found = overall(on_track("one@1", {"Mine": 3.0}, seeds=7), fewer)
+    same = overall(on_track("one@1", {"Mine": 3.0}, seeds=7), [r for r in fewer if r.outcome.seed < 4])
+    mine = row(found, "Mine")
+    assert mine.why == "" and (mine.p_holm, mine.interval) == (row(same, "Mine").p_holm, row(same, "Mine").interval)
+    assert "Seeds: one@1 7; two@1 10." in found.statement and "Judged at any time" in found.statement
+
+
+def test_planned_looks_and_any_time_are_kept_apart(on_track):
+    """Planned tracks have a table of their own, by the paired t, when all planned seeds are there."""
+    groups = [on_track(f"free{n}@1", {"Mine": 3}) for n in (1, 2)]
+    dear = [on_track(f"dear{n}@1", {"Mine": 3, "Late": 3}, judged="planned: 5", noise=n) for n in (1, 2)]
+    dear[1] = [r for r in dear[1] if r.outcome.method.name != "Late" or r.outcome.seed < 4]
+    board = make_board(Loaded(tuple(r for g in (*groups, *dear) for r in g)))
+    found = {o.planned: o for o in board.overall}
+    assert found[False].tracks == ("free1@1", "free2@1") and found[True].tracks == ("dear1@1", "dear2@1")
+    means = []
+    for name in ("Mine", "L1-norm"):
+        rows = [r for t in board.tables if t.planned for r in t.ranked if r.name == name]
+        means.append(np.mean([r.scores for r in rows], axis=0))
+    mine, late = row(found[True], "Mine"), row(found[True], "Late")
+    p = stats.ttest_1samp(means[0] - means[1], 0).pvalue
+    assert (mine.p_raw, mine.p_holm) == pytest.approx((p, p))
+    assert (late.verdict, late.p_holm) == ("waits for all planned seeds of dear2@1", None)
+    assert "Judged in one look" in found[True].statement
+    assert labels.overall_head(found[True])[3] == "p (Holm)" and labels.overall_head(found[False])[3] == "p (any time)"
 
 
 def test_a_method_that_lacks_a_track_is_partial_and_nothing_is_imputed(on_track):
@@ -148,10 +171,10 @@ def test_tracks_of_a_pattern_do_not_make_methods_for_single_weights_partial(on_t
     assert [captions.what_is_pruned(found[kind]) for kind in ("weight", "2:4")] == ["weights", "weights by 2:4"]
 
 
-def test_few_seeds_are_screened(on_track):
-    found = overall(on_track("one@1", {"Mine": 3}, seeds=4), on_track("two@1", {"Mine": 3}))
+def test_two_seeds_make_no_test(on_track):
+    found = overall(on_track("one@1", {"Mine": 3}, seeds=2), on_track("two@1", {"Mine": 3}))
     mine = row(found, "Mine")
-    assert (mine.verdict, mine.p_raw, mine.p_holm) == ("screening only", None, None) and mine.mean_margins > 1
+    assert (mine.verdict, mine.p_raw, mine.p_holm) == ("no test (2 seeds)", None, None)
 
 
 def test_equivalence_is_within_one_margin_on_average(on_track):
@@ -163,8 +186,8 @@ def test_equal_results_rest_on_the_rounding_of_a_mean_over_levels(make_records):
     """A difference of two accuracies in steps of 0.2 has a variance of 0.2^2 / 6; the mean of three a third of it."""
     same = [r for m in ("L1-norm", "Same") for level in LEVELS for r in make_records(m, ANCHOR, level=level)]
     found = row(overall(on(same, "one@1"), on(same, "two@1")), "Same")
-    error = np.sqrt(0.2**2 / 6 / 3 / 5) / np.sqrt(2)
-    assert found.p_raw == 1 and found.interval[1] == pytest.approx(stats.t.ppf(0.975, 8) * error)
+    sd = np.sqrt(0.2**2 / 6 / 3 / 2)
+    assert found.p_raw == 1 and found.interval[1] == pytest.approx(half_width(5) * sd)
 
 
 def test_a_failed_seed_counts_at_chance_and_is_flagged(on_track, make_record):
@@ -175,31 +198,6 @@ def test_a_failed_seed_counts_at_chance_and_is_flagged(on_track, make_record):
     found = overall(on_track("one@1", {"Mine": 3}), records)
     assert row(found, "Mine").verdict == "undetermined"
     assert row(found, "Mine").flags == ("two@1, 50%: timed out on seed 2: counted at chance, 10 % (slow)",)
-
-
-def test_two_looks_are_charged_for_where_a_track_has_ten_seeds(on_track):
-    shifts = {"Mine": 0.6}
-    once = overall(on_track("one@1", shifts, seeds=9, noise=3), on_track("two@1", shifts, noise=4))
-    twice = overall(on_track("one@1", shifts, seeds=10, noise=3), on_track("two@1", shifts, noise=4))
-    assert row(once, "Mine").p_holm == row(once, "Mine").p_raw
-    assert row(twice, "Mine").p_holm >= row(twice, "Mine").p_raw / 0.8
-    assert "Seeds: one@1 9; two@1 5." in once.statement
-    assert "Seeds: one@1 10 (two looks); two@1 5." in twice.statement
-
-
-def test_over_tracks_too_equivalence_has_to_be_shown_on_all_ten_seeds(make_records):
-    """The same on the first five; one of the later ones collapses on both tracks."""
-    scores = [94.0, 95.0, 93.6, 94.8, 94.4, 94.0, 95.0, 93.6, 94.8, 94.4]
-    collapsed = [*scores[:7], 60.0, *scores[8:]]
-    groups = [
-        on([r for level in LEVELS for r in make_records(name, values, level=level)], track)
-        for track in ("one@1", "two@1")
-        for name, values in (("L1-norm", scores), ("Mine", collapsed))
-    ]
-    mine = row(overall(*groups), "Mine")
-    assert mine.verdict == "undetermined" and mine.interval[0] < -1
-    early = [[r for r in group if r.outcome.seed < 5] for group in groups]
-    assert row(overall(*early), "Mine").verdict == "equivalent"
 
 
 def test_an_e3_p_is_never_shown_as_e4(on_track):

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from prunemark.leaderboard.standings import parallel
 from prunemark.leaderboard.standings.board import make_board
-from prunemark.leaderboard.standings.field import row_key
 from prunemark.records.invalidations import invalidate
 from prunemark.records.load import read_records
 from prunemark.records.pack import packs_of, write_pack
@@ -77,15 +76,6 @@ def test_what_is_refused_or_withdrawn_is_the_same(board, make_record):
     whole = make_board(read_records(board))
     assert len(whole.refused) >= 5 and len(whole.invalid) == 1
     assert parallel.board_of(board, processes=3) == whole
-
-
-def test_what_an_earlier_release_showed_counts(board, make_records):
-    record = make_records("FPGM", [91.0])[0]
-    method = record.outcome.method
-    shown = {row_key(TRACKS[0], "S3.2", "50%", "FPGM", method.source_sha256, method.settings): (5,)}
-    whole = make_board(read_records(board), earlier=shown)
-    assert whole != make_board(read_records(board))
-    assert parallel.board_of(board, shown, 3) == whole
 
 
 def test_a_record_under_another_track_is_left_to_who_reads_everything(board):

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from prunemark.leaderboard.inference.interim import combine_interim
+from prunemark.leaderboard.inference.any_time import log_e_below, path_of
 from prunemark.leaderboard.inference.multiplicity import holm
 from prunemark.leaderboard.inference.ranks import rank_intervals
-from prunemark.leaderboard.inference.statistics import VariancePrior, moments, paired_t
+from prunemark.leaderboard.inference.statistics import VariancePrior, paired_t
 
 QUANTUM = 0.01
 fixed = settings(derandomize=True, deadline=None, database=None)
@@ -44,64 +44,62 @@ def test_ranks_that_nothing_separates() -> None:
     assert rank_intervals({"a": [99.0], "b": [1.0]}, QUANTUM) == {"a": (1, 2), "b": (1, 2)}
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([5, 8, 10]), st.booleans())
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(2, 12), min_size=5, max_size=5))
 @fixed
-def test_ranks_are_those_of_the_paired_t_pair_by_pair(seed: int, seeds: int, moderated: bool) -> None:
-    """All pairs are compared at once; to the last bit it is what one pair after the other gives."""
-    prior, interim = VariancePrior(4, 0.1) if moderated else None, seeds == 10
-    scores = field(np.random.default_rng(seed), [93, 93.1, 93.2, 93.5, 93.5], seeds)
+def test_ranks_are_those_of_the_e_processes_pair_by_pair(seed: int, counts: list[int]) -> None:
+    """Each pair on the seeds that both have; the p of a pair is 1 over its largest e so far."""
+    whole = field(np.random.default_rng(seed), [93, 93.1, 93.2, 93.5, 93.5], 12)
+    scores = {name: values[:count] for (name, values), count in zip(whole.items(), counts, strict=True)}
     p_values = {}
     for a, b in permutations(scores, 2):
-        last = paired_t(scores[a], scores[b], quantum_percent=QUANTUM, prior=prior)
-        first = paired_t(scores[a][:5], scores[b][:5], quantum_percent=QUANTUM, prior=prior)
-        p_values[a, b] = last.p_greater
-        if interim:
-            p_values[a, b] = combine_interim(first.p_greater, last.p_greater) if last.p_greater < 0.5 else 1.0
+        shared = min(len(scores[a]), len(scores[b]))
+        path = path_of(scores[b][:shared] - scores[a][:shared], quantum_percent=QUANTUM)
+        p_values[a, b] = min(1.0, float(np.exp(-log_e_below(path, 0.0).max()))) if shared >= 3 else 1.0
     better = [pair for pair, p in zip(p_values, holm(list(p_values.values())), strict=True) if p <= 0.05]
     expected = {m: (1 + sum(loser == m for _, loser in better), 5 - sum(m == w for w, _ in better)) for m in scores}
-    assert rank_intervals(scores, QUANTUM, prior=prior, interim=interim) == expected
-    differences = np.array([scores["m0"] - scores["m1"], scores["m2"] - scores["m3"]])
-    batch = moments(differences, quantum_percent=QUANTUM, prior=prior)
-    for row, (a, b) in enumerate([("m0", "m1"), ("m2", "m3")]):
-        one = paired_t(scores[a], scores[b], quantum_percent=QUANTUM, prior=prior)
-        assert (batch.mean[row], batch.sd[row], batch.df) == (one.difference_pp, one.sd_pp, one.df)
-        assert [side[row] for side in batch.one_sided()] == [one.p_greater, one.p_less]
+    assert rank_intervals(scores, QUANTUM) == expected
 
 
-def test_a_method_whose_looks_are_not_paid_for_has_no_rank() -> None:
-    scores = field(np.random.default_rng(1), [93, 91, 95], 8)
-    assert rank_intervals(scores, QUANTUM, withheld={"m2"}) == {"m0": (1, 1), "m1": (2, 2)}
-    assert rank_intervals(scores, QUANTUM, withheld={"m2", "m0"}) == {"m1": (1, 1)}
-
-
-@given(st.integers(0, 2**32 - 1), st.permutations(range(8)), st.permutations(range(3)))
+@given(st.integers(0, 2**32 - 1), st.booleans())
 @fixed
-def test_the_order_of_seeds_and_of_methods_changes_no_rank(seed: int, seeds: list[int], methods: list[int]) -> None:
+def test_planned_ranks_are_those_of_the_paired_t_pair_by_pair(seed: int, moderated: bool) -> None:
+    prior = VariancePrior(4, 0.1) if moderated else None
+    scores = field(np.random.default_rng(seed), [93, 93.1, 93.2, 93.5, 93.5], 9)
+    p_values = {
+        (a, b): paired_t(scores[a][:7], scores[b][:7], quantum_percent=QUANTUM, prior=prior).p_greater
+        for a, b in permutations(scores, 2)
+    }
+    better = [pair for pair, p in zip(p_values, holm(list(p_values.values())), strict=True) if p <= 0.05]
+    expected = {m: (1 + sum(loser == m for _, loser in better), 5 - sum(m == w for w, _ in better)) for m in scores}
+    assert rank_intervals(scores, QUANTUM, planned=7, prior=prior) == expected
+
+
+def test_before_a_planned_look_nothing_is_separated() -> None:
+    scores = field(np.random.default_rng(1), [93, 91, 95], 8)
+    assert rank_intervals(scores, QUANTUM, planned=8) == {"m0": (2, 2), "m1": (3, 3), "m2": (1, 1)}
+    assert rank_intervals(scores, QUANTUM, planned=9) == dict.fromkeys(scores, (1, 3))
+
+
+@given(st.integers(0, 2**32 - 1), st.permutations(range(3)))
+@fixed
+def test_the_order_of_methods_changes_no_rank(seed: int, methods: list[int]) -> None:
     scores = field(np.random.default_rng(seed), [93, 93.1, 93.3], 8)
-    shuffled = {f"m{index}": scores[f"m{index}"][seeds] for index in methods}
-    assert rank_intervals(scores, QUANTUM) == rank_intervals(shuffled, QUANTUM)
+    assert rank_intervals(scores, QUANTUM) == rank_intervals({f"m{i}": scores[f"m{i}"] for i in methods}, QUANTUM)
 
 
-def test_a_prior_reaches_every_pair() -> None:
+def test_a_prior_reaches_every_planned_pair() -> None:
     scores = field(np.random.default_rng(3), [93, 94], 5)
     vague = VariancePrior(df=100, sd_pp=50)
-    assert rank_intervals(scores, QUANTUM) == {"m0": (2, 2), "m1": (1, 1)}
-    assert rank_intervals(scores, QUANTUM, prior=vague) == {"m0": (1, 2), "m1": (1, 2)}
-
-
-def test_ranks_over_two_looks_want_ten_seeds_and_the_same_for_all() -> None:
-    scores = field(np.random.default_rng(1), [93, 91], 8)
-    with pytest.raises(ValueError, match="two looks are at 5 and 10 seeds, not 8"):
-        rank_intervals(scores, QUANTUM, interim=True)
-    with pytest.raises(ValueError, match="m0 has 8 seeds and b has 3"):
-        rank_intervals({**scores, "b": [1.0, 2.0, 3.0]}, QUANTUM)
+    assert rank_intervals(scores, QUANTUM, planned=5) == {"m0": (2, 2), "m1": (1, 1)}
+    assert rank_intervals(scores, QUANTUM, planned=5, prior=vague) == {"m0": (1, 2), "m1": (1, 2)}
 
 
 def test_ranks_pay_for_all_pairs_both_ways() -> None:
-    """One-sided p is .02 here: six tests want .05 / 6, so three methods are not separated and two are."""
-    differences = np.array([0.55, 0.1, 0.5, 0.05, 0.3])
-    low = np.full(5, 90.0)
-    assert 0.05 / 6 < paired_t(differences, np.zeros(5), quantum_percent=QUANTUM).p_greater < 0.05 / 2
+    """Two methods have two tests, three have six: what separates two alone does not among three."""
+    differences = np.array([0.5, 0.2, 0.45, 0.15, 0.3, 0.35])
+    low = np.full(6, 90.0)
+    evidence = log_e_below(path_of(-differences, quantum_percent=QUANTUM), 0.0).max()
+    assert np.log(2 / 0.05) < evidence < np.log(6 / 0.05)
     assert rank_intervals({"a": low + differences, "b": low}, QUANTUM) == {"a": (1, 1), "b": (2, 2)}
     three = {"a": low + differences, "b": low, "c": low + differences / 2}
     assert rank_intervals(three, QUANTUM)["a"] == (1, 3)
@@ -114,14 +112,6 @@ def test_rank_intervals_cover_the_true_ranks(means: list[float]) -> None:
     true = {f"m{i}": (1 + sum(o > mean for o in means), sum(o >= mean for o in means)) for i, mean in enumerate(means)}
     missed = 0
     for _ in range(400):
-        found = rank_intervals(field(generator, means, 8), QUANTUM)
+        found = rank_intervals(field(generator, means, 12), QUANTUM)
         missed += any(found[name][0] > low or found[name][1] < high for name, (low, high) in true.items())
     assert missed / 400 <= 0.06
-
-
-def test_a_first_look_that_pointed_the_other_way_does_not_rank() -> None:
-    """B was far below A on five seeds, and is above it on all ten: the first look may not say that A is better."""
-    scores = {"A": [98.0] * 10, "B": [97.0, 97.2, 96.8, 97.0, 97.1, 99.8, 99.9, 99.85, 99.8, 99.9]}
-    assert rank_intervals(scores, QUANTUM, interim=True) == {"A": (1, 2), "B": (1, 2)}
-    early = {name: values[:5] for name, values in scores.items()}
-    assert rank_intervals(early, QUANTUM) == {"A": (1, 1), "B": (2, 2)}

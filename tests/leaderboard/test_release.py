@@ -1,11 +1,12 @@
 """Releases: written once, exactly these records ever after, and refused when a byte is not as it was frozen."""
 
+import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.record_by_hand import looked_at
 
 from prunemark.leaderboard.formats.tables import render
 from prunemark.leaderboard.standings import release as releases
@@ -13,7 +14,6 @@ from prunemark.leaderboard.standings.board import make_board
 from prunemark.leaderboard.standings.release import (
     before,
     check_field,
-    earlier,
     find_release,
     freeze,
     read_frozen,
@@ -22,13 +22,13 @@ from prunemark.leaderboard.standings.release import (
     write_release,
 )
 from prunemark.records.load import Loaded, read_records
-from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.pack import write_pack
 from prunemark.setups.errors import InputError, RuleBroken
 
 fixed = settings(
     derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+BOARD = Path(__file__).parents[2] / "leaderboard" / "board"
 ANCHOR, MINE, YOURS = [94.0, 95.0, 93.6, 94.8, 94.4], [96.2, 96.8, 96.0, 97.0, 96.2], [90.2, 91.0, 90.0, 90.4, 90.8]
 
 
@@ -50,7 +50,7 @@ def test_a_release_says_what_was_compared(board):
     assert list(found.tracks) == ["digits-resnet8@1"] and len(found.tracks["digits-resnet8@1"]) == 64
     (field,) = found.fields
     assert (field.track, field.setup, field.level, field.anchor) == ("digits-resnet8@1", "S3.2", "90%", "L1-norm")
-    assert (field.anchor_family, field.rank_family) == (1, 0)  # one test against the anchor; five seeds give no ranks
+    assert (field.anchor_family, field.rank_family) == (1, 2)  # one test against the anchor, and both of its directions
     assert [(e.name, e.ranked, e.seeds, e.settings) for e in field.entrants] == [
         ("L1-norm", True, 5, {}), ("Mine", True, 5, {"p": 2.0})
     ]  # fmt: skip
@@ -134,43 +134,28 @@ def test_releases_follow_each_other(board):
         find_release("2026.11", board / "releases")
 
 
-def test_earlier_releases_say_with_how_many_seeds_they_showed_a_method(board, make_records):
-    first = frozen(board)
-    write_pack(make_records("Mine", [*MINE, 96.0, 96.5, 96.1], settings={"p": 2.0})[5:], board / "records")
-    write_pack(make_records("L1-norm", [*ANCHOR, 94.0, 94.2, 94.4], role="anchor")[5:], board / "records")
-    shown = earlier([first, frozen(board, "2026.2", [first])])
-    assert shown[looked_at(make_records("Mine", MINE, settings={"p": 2.0}))] == {5, 8}
-    assert looked_at(make_records("Yours", YOURS)) not in shown
+def test_a_release_states_its_rules_and_one_that_states_none_is_not_judged_again(board, make_records):
+    """Until 0.2.0 tables were judged at two looks: the verdicts of those releases stay as they were released."""
+    now = frozen(board)
+    assert (now.schema, now.rules) == ("prunemark-release/2", "any-time")
+    path = write_release(now, board / "releases")
+    assert json.loads(path.read_text())["rules"] == "any-time"
+    check_field(make_board(read_frozen(now, board / "records"), release="2026.1"), now)
+    then = releases._with_digest(dataclasses.replace(now, schema="prunemark-release/1", rules="two-looks"))
+    path.unlink()
+    path = write_release(then, board / "releases")
+    assert "rules" not in json.loads(path.read_text()) and read_release(path) == then
+    with pytest.raises(InputError, match=r"2026.1 was judged at two looks.*\n.*2026.1.md"):
+        check_field(make_board(read_frozen(then, board / "records"), release="2026.1"), then)
 
 
-def test_looks_follow_the_code_and_its_settings_and_not_what_it_is_called_beside_others(board, make_records):
-    """Beside a second one of its name, Mine is shown as "Mine (p=2.0)": its looks stay its own."""
-    first = frozen(board)
-    write_pack(make_records("Mine", YOURS, settings={"p": 1.0}), board / "records")
-    second = frozen(board, "2026.2", [first])
-    assert [e.name for e in second.fields[0].entrants if e.name.startswith("Mine")] == ["Mine (p=1.0)", "Mine (p=2.0)"]
-    shown = earlier([first, second])
-    assert shown[looked_at(make_records("Mine", MINE, settings={"p": 2.0}))] == {5} and len(shown) == 3
-    assert looked_at(make_records("Mine", MINE, settings={"p": 2.0}, source="other code")) not in shown
-
-
-def test_a_first_look_that_a_release_showed_is_followed_by_the_second(board, make_records):
-    write_pack(make_records("L1-norm", [*ANCHOR, 94.0, 94.2, 94.4, 94.1, 93.9], role="anchor")[5:], board / "records")
-    shown = earlier([frozen(board)])
-    assert shown[looked_at(make_records("Mine", MINE, settings={"p": 2.0}))] == {5}
-    more = [*MINE, 96.0, 96.5, 96.1, 96.4, 96.2]
-    write_pack(make_records("Mine", more, settings={"p": 2.0})[5:], board / "records")
-    (table,) = make_board(read_records(board / "records"), earlier=shown).tables
-    mine = next(row for row in table.ranked if row.name == "Mine")
-    assert len(mine.seeds) == 10 and mine.verdict.word == "better" and mine.rank is not None
-
-
-def test_matched_controls_were_shown_with_a_verdict_too(board, make_records):
-    settings = {RATIOS_OF: "Mine s (p=2.0)"}
-    write_pack(make_records("Random", YOURS, role="control", settings=settings), board / "records")
-    write_pack(make_records("Dense", YOURS, level="dense", kind="dense", role="reference"), board / "records")
-    shown = earlier([frozen(board)])
-    assert {place[3]: seeds for place, seeds in shown.items()} == {"L1-norm": {5}, "Mine": {5}, "Random": {5}}
+def test_every_release_by_other_rules_has_its_tables_as_they_were_released():
+    found, refused = read_releases(BOARD / "releases")
+    old = [each for each in found if each.rules != releases.RULES]
+    assert not refused and [each.id for each in old] == ["2026.1", "2026.2"]
+    for each in old:
+        text = (BOARD.parent / "releases" / f"{each.id}.md").read_text()
+        assert f"of release {each.id}" in text and all(field.track in text for field in each.fields)
 
 
 @fixed
@@ -193,7 +178,7 @@ def test_a_release_of_a_newer_schema_and_one_under_another_name_are_refused(boar
     other.write_bytes(path.read_bytes())
     with pytest.raises(RuleBroken, match="2026.2.json is not as it was frozen"):
         read_release(other)
-    other.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "prunemark-release/2"}))
-    with pytest.raises(InputError, match="has schema 'prunemark-release/2'"):
+    other.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "prunemark-release/3"}))
+    with pytest.raises(InputError, match="has schema 'prunemark-release/3'"):
         read_release(other)
     assert path.parent.name == releases.FOLDER

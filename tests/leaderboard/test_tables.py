@@ -85,17 +85,17 @@ def test_every_form_says_what_it_rests_on(board):
 
 
 def test_a_caption_says_what_columns_do_not_show(make_records):
-    """An interval that leaves out 0 beside "undetermined", and n, have been misread."""
+    """An interval that leaves out 0 beside "undetermined" has been misread."""
     near = [95.0, 96.4, 95.4, 94.6, 95.8]
     (table,) = make_board(Loaded((*make_records("L1-norm", near), *make_records("Mine", near[::-1])))).tables
     said = caption(table)
-    assert "not adjusted for field or looks" in said and "Other trials ran at the same time" in said
+    assert "not adjusted for the field" in said and "Other trials ran at the same time" in said
+    assert "Judged at any time: p and intervals hold at every number of seeds (e-Holm)." in said
     (mine,) = (row for row in table.ranked if row.name == "Mine")
-    assert "(needs n >= " in verdict_words(mine, table) and "seeds to show a difference of one margin" in said
+    assert re.fullmatch(r"undetermined \(about \d+ more seeds\)", verdict_words(mine, table))
+    one = dataclasses.replace(mine, verdict=dataclasses.replace(mine.verdict, more_seeds=1))
+    assert verdict_words(one, table) == "undetermined (about 1 more seed)"
     assert "Times" not in caption(table, timed=False)
-    far = [x - 9 for x in near]
-    (settled,) = make_board(Loaded((*make_records("L1-norm", near), *make_records("Mine", far)))).tables
-    assert "Needs n" not in caption(settled)
 
 
 def test_every_row_for_machines_has_its_setup_its_seeds_and_what_it_is_conditional_on(board):
@@ -109,23 +109,24 @@ def test_every_row_for_machines_has_its_setup_its_seeds_and_what_it_is_condition
     assert {row["method"]: row["seed_list"] for row in rows}["Fine"] == "0 1 2 3 4 5 6 7"
 
 
-def test_one_seed_is_counted_in_the_singular(make_records):
+def test_below_three_seeds_nothing_is_ranked_and_nothing_bold(make_records):
     for number, words in ((1, "1 seed"), (2, "2 seeds")):
         groups = [make_records(name, scores[:number]) for name, scores in (("L1-norm", LOW), ("Fine", HIGH))]
-        board = make_board(Loaded(tuple(r for g in groups for r in g)))
-        text = " ".join(render(board, "markdown").split())
-        assert f"No ranks: {words}, 8 are needed" in text and f"no test ({words})" in text
+        few = make_board(Loaded(tuple(r for g in groups for r in g)))
+        for format, bold in (("markdown", "**"), ("latex", r"\textbf")):
+            text = " ".join(render(few, format).split())
+            assert bold not in text and f"no test ({words})" in text and "Rank" not in text
+            assert "p and ranks" not in text and "differences and p are about new seeds" in text
+        assert all(row["rank_low"] is None for row in json.loads(render(few, "json"))["rows"])
 
 
-def test_below_eight_seeds_nothing_is_ranked_and_nothing_bold(make_records):
-    groups = [make_records("L1-norm", LOW[:7]), make_records("Fine", HIGH[:7])]
+def test_three_seeds_have_ranks_and_an_interval_that_excludes_nothing(make_records):
+    groups = [make_records(name, scores[:3]) for name, scores in (("L1-norm", LOW), ("Fine", HIGH))]
     few = make_board(Loaded(tuple(r for g in groups for r in g)))
-    for format, bold in (("markdown", "**"), ("latex", r"\textbf")):
-        text = " ".join(render(few, format).split())
-        assert bold not in text and "No ranks: 7 seeds, 8 are needed" in text
-        assert "p and ranks" not in text and "differences and p are about new seeds" in text
-        assert "p (Holm)" in text and "Rank" not in text.replace("No ranks", "")
-    assert all(row["rank_low"] is None for row in json.loads(render(few, "json"))["rows"])
+    text = render(few, "markdown").replace("\\", "")
+    assert "+2.13 [any]" in text and "p (any time)" in text and "Rank" in text
+    (row,) = (row for row in json.loads(render(few, "json"))["rows"] if row["method"] == "Fine")
+    assert (row["difference_low_pp"], row["judged"], row["evidence"]) == (None, "any-time", "verdicts")
 
 
 def test_what_is_worse_than_the_anchor_is_not_in_the_top_set_though_its_rank_is_open(board):
