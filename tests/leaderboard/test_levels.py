@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.site_context import build
 
 from prunemark.leaderboard.formats.tables import render
 from prunemark.leaderboard.standings.board import make_board
@@ -153,3 +154,45 @@ def test_the_committed_records(track, expected):
     found = levels_not_for_ranking(loaded.records, loaded.invalid)
     assert found.keys() == expected.keys()
     assert all(words in found[level] for level, words in expected.items())
+
+
+def of_track(records, track):
+    """The same records, as of a track with these levels."""
+    return [
+        replace(r, outcome=replace(r.outcome, track=track, track_terms=r.outcome.track_terms | {
+            "levels": [{"name": "50%"}, {"name": "90%"}], "family": track}))
+        for r in records
+    ]  # fmt: skip
+
+
+def test_means_over_tracks_leave_out_levels_that_are_not_for_ranking(make_records):
+    def track(name, kept_at_90, shift_at_90=5.0):
+        found = []
+        for level, kept, shift in (("50%", 8, 1.0), ("90%", kept_at_90, shift_at_90)):
+            percents = [90.0, 90.4, 90.2, 90.6, 90.8] * 2
+            found += keeping(make_records("L1-norm", percents, level=level, role="anchor"), kept)
+            found += keeping(make_records("Mine", [p + shift for p in percents], level=level), kept)
+        return of_track(found, name)
+
+    def over(*tracks):
+        (found,) = make_board(Loaded(tuple(r for track in tracks for r in track))).overall
+        return found
+
+    every, some = over(track("a@1", 4), track("b@1", 4)), over(track("a@1", 4), track("b@1", 3))
+    assert every.rows[0].per_track == pytest.approx({"a@1": 3.0, "b@1": 3.0})
+    assert some.rows[0].per_track == pytest.approx({"a@1": 3.0, "b@1": 1.0})
+    assert "Levels that are not for ranking: b@1 90%." in some.statement and "not for ranking" not in every.statement
+    none = over(track("a@1", 4), of_track(keeping(make_records("L1-norm", [90.0] * 5), 1), "c@1"))
+    assert none.rows == () and "there is one, a@1" in none.statement and "c@1 90%" in none.statement
+
+
+def test_the_site_names_them_with_the_reason_and_shows_their_rows(make_records, tmp_path):
+    shown = keeping(make_records("L1-norm", [90.0, 90.4] * 5, level="50%", role="anchor"), 8)
+    unfit = keeping([*make_records("L1-norm", [90.0, 90.4] * 5, role="anchor"), *make_records("Mine", [95.0] * 10)], 3)
+    build(tmp_path / "site", Loaded((*shown, *unfit)))
+    pages = {page.name: page.read_text() for page in (tmp_path / "site").glob("*.html")}
+    why = "b keeps 3 of 8 filters (uniform allocation)"
+    assert f"Levels that are not for ranking are not counted: digits-resnet8@1: 90% ({why}" in pages["index.html"]
+    track = pages["track_digits-resnet8-1_s3.2.html"]
+    assert f"Not for ranking, because {why}" in track and "95.00" in track and "nothing compared" in track
+    assert "not ranked: the level is not for ranking" in pages["method_mine.html"]
