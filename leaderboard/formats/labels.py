@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from prunemark.leaderboard.inference.multiplicity import interval_in_words, seeds_in_words
+from prunemark.leaderboard.standings.levels import COLLAPSED
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
@@ -122,6 +123,11 @@ def unranked_line(row: Row, table: Table) -> dict[str, str]:
     cells = _measured(row) | {"why": row.why}
     heads = columns(table)
     return {key: cell for key, cell in cells.items() if key in heads or key == "why"}
+
+
+def unranked_word(row: Row) -> str:
+    """What stands in place of the difference to the anchor: collapsed on 2 of 20 seeds, or not ranked."""
+    return row.why.partition(" (")[0] if row.why.startswith(COLLAPSED) else "not ranked"
 
 
 def unranked_head(table: Table) -> list[str]:

@@ -15,6 +15,7 @@ from prunemark.leaderboard.formats.markdown import markdown_table
 from prunemark.leaderboard.formats.plain import plain_overall_rows, plain_rows
 from prunemark.leaderboard.formats.refusals import LeftOut, in_brief
 from prunemark.leaderboard.standings.board import Board
+from prunemark.leaderboard.standings.levels import NOT_RANKED
 from prunemark.setups.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -148,11 +149,11 @@ def print_board(board: Board, console: Console) -> None:
             grid.add_row(*(Text(cell, style=style) for cell in line.cells.values()))
         for row in table.unranked:
             cells = list(labels.unranked_line(row, table).values())[:-1]
-            grid.add_row(*(Text(cell, style="dim") for cell in cells), Text("not ranked", style="dim"))
+            grid.add_row(*(Text(cell, style="dim") for cell in cells), Text(labels.unranked_word(row), style="dim"))
         console.print(grid)
         for flag in labels.flag_lines((*table.ranked, *table.unranked)):
             console.print(Padding(Text(flag, style="dim"), (0, 0, 0, 2)))
-        for row in table.unranked:
+        for row in (row for row in table.unranked if row.why != NOT_RANKED):  # that the caption says once
             console.print(Padding(Text(f"{row.name}: {row.why}", style="dim"), (0, 0, 0, 2)))
         console.print(Text(captions.caption(table), style="italic"))
     for overall in (each for each in board.overall if each.rows):

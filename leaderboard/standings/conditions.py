@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t
+from prunemark.leaderboard.standings.levels import FEWEST_FILTERS
 from prunemark.records.record import Record
 
 TEST_EXAMPLES = 5_000
 DENSE_ERROR_PERCENT = (5.0, 25.0)
 CONVERGED_PP = 0.5
-FILTERS = 4
 TRIAL_SECONDS = 3.0
 LEAST_SEEDS = 3
 
@@ -83,7 +83,9 @@ def _filters(ours: Mapping[int, Record]) -> list[Condition]:
     if not kept:
         return []
     fewest = min(kept)
-    return [Condition("filters left in every layer", f"at least {FILTERS}", str(fewest), fewest >= FILTERS)]
+    return [
+        Condition("filters left in every layer", f"at least {FEWEST_FILTERS}", str(fewest), fewest >= FEWEST_FILTERS)
+    ]
 
 
 def _worse(other: Mapping[int, Record], ours: Mapping[int, Record], what: str) -> Condition:

@@ -14,6 +14,7 @@ from prunemark.records.record import Record
 FEWEST_FILTERS = 4
 MOST_COLLAPSED = 0.05
 """The largest share of the runs at a level that may end collapsed."""
+COLLAPSED = "collapsed on"
 NOT_RANKED = "the level is not for ranking"
 TIMES_CHANCE = 2.0
 """A run has collapsed when its test accuracy is below so many times that of chance."""
@@ -52,7 +53,7 @@ def collapsed_in_words(c: MethodResults, seeds: Sequence[int]) -> str:
     """What a row says in place of a mean difference; "" where no run collapsed."""
     if not (collapsed := collapsed_on(c, seeds)):
         return ""
-    return f"collapsed on {len(collapsed)} of {len(seeds)} seeds (below twice chance): no mean difference is tested"
+    return f"{COLLAPSED} {len(collapsed)} of {len(seeds)} seeds (below twice chance): no mean difference is tested"
 
 
 def collapsed_anchor(anchor: MethodResults | None, seeds: Sequence[int]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.site_context import build
 
+from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.formats.tables import render
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.leaderboard.standings.levels import collapsed_in_words, collapsed_on, levels_not_for_ranking
@@ -93,6 +94,7 @@ def test_a_row_that_collapsed_has_no_difference_and_leaves_the_family(make_recor
     (row,) = after.unranked
     assert row.name == "Dead" and row.verdict is None and row.rank is None
     assert row.why == "collapsed on 1 of 10 seeds (below twice chance): no mean difference is tested"
+    assert labels.unranked_word(row) == "collapsed on 1 of 10 seeds"
 
 
 def test_nothing_is_compared_with_an_anchor_that_collapsed(make_records):
