@@ -35,7 +35,7 @@ def _counts(tables: Iterable[Table]) -> Counter[str]:
     for table in tables:
         for row in table.ranked:
             if row.verdict is not None and row.verdict.p_holm is not None:
-                shown = row.verdict.word in ("better", "worse")
+                shown = row.verdict.word in DECIDED
                 found["longer" if shown and row.more_epochs else row.verdict.word] += 1
     return found
 

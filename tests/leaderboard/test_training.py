@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from prunemark.leaderboard.formats import captions, labels
+from prunemark.leaderboard.formats.found import found_in_words
 from prunemark.leaderboard.formats.plain import plain_row
 from prunemark.leaderboard.formats.tables import render
 from prunemark.leaderboard.site.setup_effect import changes
@@ -79,6 +80,8 @@ def test_what_more_epochs_explain_is_said_and_not_counted(make_records):
     assert labels.verdict_words(mine, table) == "better, with 30 more epochs"
     assert tally([table]) == {"better": 0, "worse": 0, "equivalent": 0, "with more epochs": 1, "undetermined": 0}
     assert tally_words(tally([table])) == "1 with more epochs"
+    said = found_in_words([table])
+    assert "0 are decided" in said and "1 more are shown of methods that pruned for longer" in said
     assert "With more pruning epochs than L1-norm, so not about the criterion" in captions.caption(table)
     assert captions.caption(table).count(": Mine.") == 1
     row = plain_row(mine, table)
