@@ -9,8 +9,8 @@ from typing import Any
 from prunemark.benchmark.submission.declared import about_of, class_values, lineage, literal, settings_of
 from prunemark.benchmark.submission.locate import locate
 from prunemark.records.card import Card, shipped_cards
+from prunemark.records.stated_recipes import recipes_stated
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup, ids_where
-from prunemark.setups.data_classes import CLASSES
 from prunemark.setups.factors import HARNESS_FACTORS
 from prunemark.setups.recipe import ALL_IMAGES, Recipe
 from prunemark.setups.track import Track
@@ -130,15 +130,7 @@ def method(name: str) -> dict[str, Any]:
 
 def _own_recipes(what: str, value: ast.expr | None) -> dict[str, str]:
     """Each declared recipe under its class of data, and the class that has none."""
-    if value is None or (isinstance(value, ast.Constant) and value.value is None):
-        return {what: "none: the track's"}
-    found = {}
-    for call in value.elts if isinstance(value, ast.Tuple) else [value]:
-        given = {k.arg: literal(k.value) for k in call.keywords} if isinstance(call, ast.Call) else {}
-        found[str(given.get("data", ALL_IMAGES))] = ast.unparse(call)
-    left = [] if ALL_IMAGES in found else [name for name in CLASSES if name not in found]
-    shown = {what if of == ALL_IMAGES else f"{what}, {of}": text for of, text in found.items()}
-    return shown | {f"{what}, {name}": "none: the track's" for name in left}
+    return {what if of == ALL_IMAGES else f"{what}, {of}": told for of, told in recipes_stated(value).items()}
 
 
 def _spent(values: dict[str, ast.expr]) -> dict[str, str]:
@@ -160,6 +152,8 @@ def _card(card: Card) -> dict[str, Any]:
     facts: dict[str, Any] = {"family": card.family}
     if card.title:
         facts |= {"paper": card.citation, "year": card.year}
+    if card.note:
+        facts |= {"what is run": card.note}
     if card.links:
         facts["link"] = ", ".join(address for _, address in card.links)
     return facts | ({"see also": "; ".join(card.also)} if card.also else {})

@@ -35,13 +35,14 @@ FAMILIES = {
 
 PAPER = ("title", "authors", "venue", "year")  # all of them, or none for a method without a paper
 LINKS = ("arxiv", "doi", "url")
-FIELDS = ("class", "family", *PAPER, *LINKS, "also")
+FIELDS = ("class", "family", *PAPER, *LINKS, "also", "note")
 FORMS = {
     "class": (r"[A-Za-z_]\w*", "the name of a class, such as L1Norm"),
     "title": (r"\S[^\n]*", "a text on one line"),
     "venue": (r"\S[^\n]*", "a text on one line, such as ICLR"),
     "arxiv": (r"\d{4}\.\d{4,5}", "an arXiv id, such as 1608.08710"),
     "doi": (r"10\.\d{4,9}/\S+", "a DOI, such as 10.1038/s41467-018-04316-3"),
+    "note": (r"\S[^\n]*", "a text on one line"),
     "url": (r"https://\S+", "an address that begins with https://"),
 }
 NAME = r"\w[\w.-]*"
@@ -51,7 +52,8 @@ NAME = r"\w[\w.-]*"
 class Card:
     """What is written about one shipped method. `year` is None, and the texts are empty, where there is no paper.
 
-    `module` is the stem of its file in `baselines/`; `also` are further papers in words, each with its arXiv id.
+    `module` is the stem of its file in `baselines/`; `also` are further papers in words, each with its arXiv id. `note`
+    says what is run, where the name promises more.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Card:
     doi: str = ""
     url: str = ""
     also: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def spec(self) -> str:

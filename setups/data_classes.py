@@ -22,6 +22,7 @@ CLASS_OF: Mapping[str, str] = MappingProxyType({
     "cifar10": SMALL_IMAGES,
     "cifar10-jpeg": SMALL_IMAGES,
     "cifar10-jpeg-16": SMALL_IMAGES,
+    "cifar10-jpeg-16-10k": SMALL_IMAGES,
     "cifar100": SMALL_IMAGES,
     "fashionmnist": SMALL_IMAGES,
     "imagenet": IMAGENET,

@@ -17,6 +17,7 @@ from prunemark.leaderboard.standings.table import Table
 from prunemark.records.card import shipped_cards
 from prunemark.records.record import Record, canonical_json
 from prunemark.records.source import MethodFiles
+from prunemark.records.stated_recipes import recipes_stated, stated
 
 ROLES = {
     "anchor": "anchor of a track",
@@ -61,6 +62,8 @@ def method_page(context: SiteContext, name: str, rows: list[tuple[Table, Row]]) 
         name=name,
         summary=summary,
         paper=paper(name, records, context),
+        note=card.note if (card := shipped_cards().get(name)) else "",
+        recipes=own_recipes(name, records, context),
         elsewhere=[part for part in linked(summary) if part[1]],
         roles=[ROLES[role] for role in roles(records)],
         results=[result_view(context, row, table) for table, row in rows],
@@ -92,6 +95,16 @@ def paper(name: str, records: Mapping[str, Record], context: SiteContext) -> lis
     for text, address in card.links:
         pieces += [(", ", ""), (text, address)]
     return [*pieces, *(piece for text in card.also for piece in (("; ", ""), *linked(text)))]
+
+
+def own_recipes(name: str, records: Mapping[str, Record], context: SiteContext) -> dict[str, str]:
+    """The retraining recipes that the newest published source declares, by class of data; {} without a source."""
+    newest_first = sorted(records.values(), key=lambda r: (r.observed.finished_at, r.outcome.trial_key), reverse=True)
+    known = (context.methods.get(record.outcome.method.source_sha256) for record in newest_first)
+    if (method := next((found for found in known if found), None)) is None:
+        return {}
+    card = shipped_cards().get(name)
+    return recipes_stated(stated(method, card.class_name if card else method.class_name, "retraining"))
 
 
 def published_paper(records: Mapping[str, Record], context: SiteContext) -> str:

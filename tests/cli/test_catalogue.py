@@ -68,7 +68,7 @@ def test_a_class_is_shown_with_what_it_inherits(shown):
     assert facts["granularity (what)"] == "weight" and facts["setting power"] == "2.0: which norm"
     assert facts["setting epochs"] == "7: other epochs" and facts["setting allocation"].startswith("uniform: ")
     assert facts["cost"].startswith("2 passes") and ", 3 epochs" in facts["cost"]
-    assert "epochs=2" in facts["own retraining recipe"] and facts["conformance test"] == "none"
+    assert facts["own retraining recipe"] == "2 epochs, LR 1e-2" and facts["conformance test"] == "none"
     assert facts["own pretraining recipe"] == "none: the track's"
     assert facts["base under SX-A, SX-B"] == "epoch 4 of the dense run"
 
@@ -123,7 +123,8 @@ def test_what_is_read_is_what_the_class_has(name):
     ]
     assert list(shown) == [fact for fact, _ in declared]
     for fact, recipe in declared:
-        assert recipe.source in shown[fact].replace("\\'", "'")
+        assert shown[fact].startswith(f"{recipe.epochs} epochs, LR {recipe.lr}")
+        assert shown[fact].endswith(f" ({recipe.source})")
     base, pruning = facts["base under SX-A, SX-B"], facts["pruning epochs under SX-A, SX-B"]
     at, share = description.prune_at, description.pruning_share
     assert base.startswith({type(None): "the trained", int: f"epoch {at}", float: f"{100 * (at or 0):g} %"}[type(at)])

@@ -54,6 +54,8 @@ def test_a_card_is_read(folder):
     (folder / "mine.toml").write_text('[Mine]\nclass = "Mine"\nfamily = "random"\n')
     card = read_cards(folder)["Mine"]
     assert (card.citation, card.link, card.links, card.year) == ("", "", (), None)
+    (folder / "mine.toml").write_text(WHOLE + 'note = "Short rounds."\n')
+    assert (card.note, read_cards(folder)["Mine"].note) == ("", "Short rounds.")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,7 @@ def test_a_card_is_read(folder):
         ("2020", "20", "year is a year"),
         ('["Anna A", "Ben B"]', '"Anna A"', "authors is a list of texts; given 'Anna A'"),
         ('["Anna A", "Ben B"]', "[]", "authors is a list of texts"),
+        ("year = 2020", "year = 2020\nnote = 3", "note is a text on one line; given 3"),
         ('"A Paper"', '""', "title is a text on one line; given ''"),
         ("[Mine]", '["a:b"]', "a method's name has letters"),
     ],
@@ -103,6 +106,13 @@ def test_a_file_of_cards_that_is_wrong_is_refused_by_name(folder):
     (folder / "other.toml").write_text('family = "random"\n')
     with pytest.raises(InputError, match=r"other\.toml, \[family\]: a card is a table"):
         read_cards(folder)
+
+
+def test_a_name_that_promises_more_than_is_run_is_qualified():
+    """Methods whose papers train every round in full, and that share a few epochs here."""
+    noted = {name for name, card in shipped_cards().items() if card.note}
+    assert noted == {"LR-rewinding", "Lottery-ticket", "Weight-rewinding"}
+    assert all("Short rounds" in shipped_cards()[name].note for name in noted)
 
 
 def test_the_cards_are_the_list_of_shipped_methods():
