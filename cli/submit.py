@@ -47,7 +47,7 @@ def submit(
         plans.print_plan(trials, place, format, console())
         return
     if contribute:
-        giving.check_before_running(submission, trials, board_folder(contribute))
+        giving.check_before_running(submission, board_folder(contribute))
     records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
     boards.print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     boards.write_page(place)

@@ -16,7 +16,7 @@ from prunemark.benchmark.trial.keys import DECISION, resolved_keys
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.contributions.contribution import Contribution, counting_records, recorded_names
-from prunemark.contributions.seed_policy import anchor_seeds, outgrown, planned_seeds
+from prunemark.contributions.seed_policy import skipped
 from prunemark.records.card import shipped_methods
 from prunemark.records.decision import Decided, write_decisions
 from prunemark.records.difference import first_difference
@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 MASKS = "masks.safetensors"
 
 
-def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: Path) -> None:
+def check_before_running(submission: Entrant, folder: Path) -> None:
     """Raises InputError, before anything is run, when the results could not be added or accepted afterwards."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--contribute {folder} is a file. Give the folder of a board, such as leaderboard in a clone")
@@ -39,14 +39,13 @@ def check_before_running(submission: Entrant, trials: Sequence[Trial], folder: P
         read_source(submission.source)
         if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:
             raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
-    if found := outgrown(anchor_seeds(counting_records(folder)), planned_seeds(trials)):
-        raise InputError(f"--contribute {folder}: {found[0]}.\nChoose --seeds 5, or 10; what has run is not run again")
 
 
 def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say) -> None:
     """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records."""
     done = {trial: record for trial in trials if (record := stored_record(trial, store)) is not None}
-    fresh, differing = not_held(done, counting_records(folder))
+    held = counting_records(folder)
+    fresh, differing = not_held(done, held)
     named = recorded_names(folder)
     withdrawn = [trial for trial, record in fresh.items() if record.record_sha256 in named]
     fresh = {trial: record for trial, record in fresh.items() if trial not in withdrawn}
@@ -56,6 +55,8 @@ def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say) ->
     tracks = {record.record_sha256: record.outcome.track for record in given.records}
     write_decisions(((tracks[sha], sha, decided) for sha, decided in given.decisions.items()), folder / "decisions")
     write_pack(given.records, folder / "records")
+    for text in skipped(given.records, held):
+        say(f"Note: {text}")
     _say_what_next(folder, len(fresh), len(done), differing, say)
     if withdrawn:
         say(f"{len(withdrawn)} of these very records do not count there: run the trials anew, in another --home")

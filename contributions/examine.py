@@ -51,7 +51,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> int:
         raise RuleBroken(f"{folder}: {len(broken)} findings, the first: {_plain(broken[0])}")
     say(f"{folder}: {len(new.records)} new records, {len(new.sources)} sources, {len(new.decisions)} decisions: sound")
     _say_whose(new, say)
-    undecided = len(findings)
+    undecided = sum(finding.state == "undecided" for finding in findings)
     if reruns and new.records:
         left, beyond = _run_again(new, held, accused(new.records, held.records), reruns, salt, say)
         if beyond:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from prunemark.contributions.contribution import Contribution
-from prunemark.contributions.seed_policy import anchor_seeds, outgrown
+from prunemark.contributions.seed_policy import skipped
 from prunemark.records.controls import RANDOM_CONTROL, REFERENCES
 from prunemark.records.decision import disagreement
 from prunemark.records.difference import first_difference, other_machine
@@ -27,9 +27,9 @@ from prunemark.setups.track_files import released_tracks
 
 @dataclass(frozen=True)
 class ReviewFinding:
-    """What is wrong with a contribution: 'broken' by a rule, or 'undecided' because the machines differ."""
+    """What a contribution has: 'broken' by a rule, 'undecided' because the machines differ, or only to be 'noted'."""
 
-    state: Literal["broken", "undecided"]
+    state: Literal["broken", "undecided", "noted"]
     text: str
 
 
@@ -40,7 +40,7 @@ def label(record: Record) -> str:
 
 
 def review(new: Contribution, held: Contribution, shipped: Mapping[str, str]) -> list[ReviewFinding]:
-    """All that is wrong with what is `new`, given what a board holds already.
+    """All that is wrong with what is `new`, or to be noted of it, given what a board holds already.
 
     `shipped` gives the source hash of each method of this repository by its name.
     Not covered: whether the numbers are true. That is what a re-run is for.
@@ -58,8 +58,8 @@ def review(new: Contribution, held: Contribution, shipped: Mapping[str, str]) ->
     ]  # fmt: skip
     broken += [f"record {label(record)} {what}" for record in new.records if (what := _against_decision(record, new))]
     broken += list(_left_over(new, held))
-    broken += outgrown(anchor_seeds(held.records), anchor_seeds(new.records))
-    return [ReviewFinding("broken", text) for text in broken] + list(_repeats(new.records, held.records))
+    noted = [ReviewFinding("noted", text) for text in skipped(new.records, held.records)]
+    return [*(ReviewFinding("broken", text) for text in broken), *_repeats(new.records, held.records), *noted]
 
 
 def _against_rules(record: Record) -> Iterator[str]:

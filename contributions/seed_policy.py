@@ -1,51 +1,42 @@
-"""How many seeds a table of a board may come to have: what one contribution brings must not unrank everybody else.
+"""Which seeds of a contribution count: those from 0 on, in the order of their numbers and without a gap.
 
-Methods are compared on the anchor's seeds, and each submission brings the anchor's runs with its own. Three seeds
-more of the anchor would leave all who have five with "partial". So a table that is there keeps its seeds, or goes from
-the seeds of the first look to those of the second, where those who have the first are still judged.
+Anybody may add any number of seeds at any time: evidence that holds at any time allows it. What it does not allow is
+to choose seeds after their results are known. So a number that was skipped is named, and what comes after it counts
+only when it is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 
-from prunemark.benchmark.trial.trial import Trial
+from prunemark.records.identity import methods_of
 from prunemark.records.record import Record
 
-INTERIM_SEEDS, FINAL_SEEDS = 5, 10
-LevelKey = tuple[str, str, str]  # track, setup, level
-Seeds = Mapping[LevelKey, Set[int]]
+Place = tuple[str, str, str, str]  # track, setup, level, method
 
 
-def anchor_seeds(records: Iterable[Record]) -> dict[LevelKey, set[int]]:
-    """The seeds on which the anchor of each table has a result."""
-    found: dict[LevelKey, set[int]] = {}
-    for record in records:
+def skipped(new: Iterable[Record], held: Iterable[Record]) -> list[str]:
+    """What a contribution brings beyond a seed that neither it nor the board has, in words: a line for each method.
+
+    `held` are the records that the board holds and counts. A trial that failed is there: it counts at chance.
+    """
+    brought = list(new)
+    tables = {(o.track, o.setup, o.level) for o in (record.outcome for record in brought)}
+    records = [*brought, *(r for r in held if (r.outcome.track, r.outcome.setup, r.outcome.level) in tables)]
+    there: dict[Place, set[int]] = {}
+    fresh: dict[Place, list[int]] = {}
+    names: dict[Place, str] = {}
+    for index, (record, method) in enumerate(zip(records, methods_of(records), strict=True)):
         o = record.outcome
-        if o.status == "ok" and o.method.name == o.track_terms.get("anchor"):
-            found.setdefault((o.track, o.setup, o.level), set()).add(o.seed)
-    return found
-
-
-def planned_seeds(trials: Iterable[Trial]) -> dict[LevelKey, set[int]]:
-    """The seeds on which the anchor of each table is going to be run."""
-    found: dict[LevelKey, set[int]] = {}
-    for trial in trials:
-        if trial.entrant.name == trial.track.anchor:
-            found.setdefault((trial.track.id, trial.setup.id, trial.level.name), set()).add(trial.seed)
-    return found
-
-
-def outgrown(there: Seeds, brought: Seeds) -> list[str]:
-    """The tables that would come to have other seeds than they may, in words: where, from how many, to how many."""
+        place = (o.track, o.setup, o.level, method)
+        there.setdefault(place, set()).add(o.seed)
+        names[place] = o.method.name
+        if index < len(brought):
+            fresh.setdefault(place, []).append(o.seed)
     found = []
-    for place, before in there.items():
-        after = before | brought.get(place, set())
-        kept_first = len(before) == INTERIM_SEEDS and sorted(after)[:INTERIM_SEEDS] == sorted(before)
-        if after != before and len(before) >= INTERIM_SEEDS and not (kept_first and len(after) == FINAL_SEEDS):
-            found.append(
-                f"{', '.join(place)}: the anchor has {len(before)} seeds there and would have {len(after)}, so a "
-                f"method with those {len(before)} would not be ranked. A table grows from {INTERIM_SEEDS} seeds to "
-                f"{FINAL_SEEDS} (0 to {FINAL_SEEDS - 1}) only"
-            )
+    for place, seeds in sorted(fresh.items()):
+        missing = next(seed for seed in range(len(there[place]) + 1) if seed not in there[place])
+        if later := sorted({seed for seed in seeds if seed > missing}):
+            where = ", ".join((names[place], *place[:3]))
+            found.append(f"{where}: seeds {', '.join(map(str, later))} do not count before seed {missing} is there")
     return found

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.quick_cli import quick_track
 
-from prunemark.cli import app, requests
+from prunemark.cli import app
 from prunemark.records.decision import read_decisions, write_decisions
 from prunemark.records.invalidations import invalidate
 from prunemark.records.load import read_records
@@ -150,21 +150,6 @@ def test_what_cannot_be_contributed_is_said_before_anything_runs(command, place,
     (tmp_path / "file").touch()
     code, printed = command(*submission(place, tmp_path / "file"))
     assert code == 2 and "is a file. Give the folder of a board" in printed and "nothing to run" not in printed
-
-
-def test_seeds_that_would_unrank_everybody_else_are_refused_before_anything_runs(
-    command, place, tmp_path, make_records, monkeypatch
-):
-    monkeypatch.setattr(requests, "run", lambda *_: pytest.fail("it runs"))
-    write_pack(make_records("L1-norm", [90.0] * 5, track="quick", role="anchor"), tmp_path / "board" / "records")
-    words = submission(place, tmp_path / "board")
-    words[words.index("0,")] = "8"
-    code, printed = command(*words)
-    assert code == 2 and "quick@1, S3.2, 90%: the anchor has 5 seeds there and would have 8" in printed
-    assert "Choose --seeds 5, or 10; what has run is not run again" in printed
-    words[words.index("8")] = "5"
-    monkeypatch.setattr(requests, "run", lambda *_: sys.exit(77))
-    assert command(*words)[0] == 77
 
 
 def test_what_was_contributed_is_sound_and_is_obtained_again(command, place):

@@ -75,8 +75,8 @@ def counted(record, kept, allocation="uniform"):
 
 
 def test_a_control_is_run_beside_the_method_whose_layer_ratios_it_has(make_record):
-    control = counted(make_record("Random", role="control", source="r"), 1, "given")
-    scratch = counted(make_record("Scratch", role="reference", kind="scratch", source=""), 1, "given")
+    control = counted(make_record("Random", role="control", source="r"), 4, "given")
+    scratch = counted(make_record("Scratch", role="reference", kind="scratch", source=""), 4, "given")
     mine, anchor = make_record("Mine"), make_record("L1-norm", role="anchor")
     for record in (control, scratch):
         assert submission_of(record, [record, mine]) == mine and can_run(record, [mine])

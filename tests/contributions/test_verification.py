@@ -25,7 +25,7 @@ def board(tmp_path, make_records):
     records = make_records("Mine", [95.0, 96.0, 97.0], source=METHOD.source_sha256)
     write_pack(records, tmp_path / "records")
     write_method(METHOD, tmp_path / "methods")
-    decided = {"kept": {"a": [0]}, "masks": {}}
+    decided = {"kept": {"a": [0, 1, 2, 3]}, "masks": {}}
     write_decisions([(r.outcome.track, r.record_sha256, decided) for r in records], tmp_path / "decisions")
     loaded = read_records(tmp_path / "records")
     write_release(freeze(loaded, "2026.1", "2026-03-31"), tmp_path / "releases")
@@ -116,7 +116,7 @@ TAMPERED = [
     (_loosely_written, "is not written canonically"),
     (lambda board: _edit(one(board, "methods/*"), b"...", b"pass"), "was edited"),
     (lambda board: _edit(one(board, "releases/*"), b"2026-03-31", b"2026-03-30"), "is not as it was frozen"),
-    (_other_decision, "is not that of its record: layer a keeps 1 by the record, 2 by the decision"),
+    (_other_decision, "is not that of its record: layer a keeps 4 by the record, 2 by the decision"),
     (_records_taken_away, "rests on 3 records that are not sound here"),
 ]
 NOT_WHOLE = [
