@@ -19,6 +19,7 @@ from prunemark.cli.leaderboard import leaderboard
 from prunemark.cli.pack import pack
 from prunemark.cli.reproduce import reproduce
 from prunemark.cli.submit import submit
+from prunemark.cli.time import time
 from prunemark.cli.tune import tune
 from prunemark.cli.verify import verify
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed, not_installed
@@ -49,6 +50,7 @@ app.command("export")(export_model)
 app.command()(reproduce)
 app.command("cross-validate")(cross_validate)
 app.command()(tune)
+app.command()(time)
 
 
 def _print_version(asked: bool) -> None:

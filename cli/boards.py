@@ -62,7 +62,16 @@ def tables_only(records: Path) -> Board:
 
     wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)[1]
     found = board_of(records)
-    return replace(found, refused=(*found.refused, *wrong))
+    return timed(replace(found, refused=(*found.refused, *wrong)), records)
+
+
+def timed(board: Board, records: Path) -> Board:
+    """The board with the timings next to its records; what is not a timing there is left out by name."""
+    from prunemark.leaderboard.standings.measured import with_timings
+    from prunemark.records.timing import read_timings, timings_folder
+
+    timings, wrong = read_timings(timings_folder(records))
+    return with_timings(replace(board, refused=(*board.refused, *wrong)), timings)
 
 
 def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | None) -> Board:
@@ -77,8 +86,9 @@ def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | N
         whole = make_board(loaded, release=id)
         releases.check_field(whole, frozen)
         if only == EVERYTHING:
-            return whole
-    return make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, release=id)
+            return timed(whole, records) if records else whole
+    found = make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, release=id)
+    return timed(found, records) if records else found
 
 
 def write_site(
@@ -104,7 +114,8 @@ def standings(records: Path, track: str, setup: str, levels: list[str]) -> Board
     from prunemark.leaderboard.standings import board
     from prunemark.records import load
 
-    return board.make_board(load.read_records(records, track), track=track, setup=setup, levels=levels)
+    found = board.make_board(load.read_records(records, track), track=track, setup=setup, levels=levels)
+    return timed(found, records)
 
 
 def print_standings(records: Path, track: str, setup: str, levels: list[str], format: str) -> None:
@@ -147,4 +158,4 @@ def write_page(home: Home) -> None:
     from prunemark.records import load
 
     loaded = load.read_records(home.records)
-    write_site(board.make_board(loaded), loaded, home.page.parent, home.records)
+    write_site(timed(board.make_board(loaded), home.records), loaded, home.page.parent, home.records)

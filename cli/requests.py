@@ -44,13 +44,13 @@ def read(
     chosen = tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
     if pruning_seconds is not None and not 0 < pruning_seconds < math.inf:
         raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")
-    _check_device(device)
+    check_device(device)
     for level in chosen:
         budget_for(found_track, found_setup, level, "pruned", Own(prune_at=prune_at))
     return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds, prune_at)
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
     """The word, and whether there is such a GPU; for the CPU, torch is not loaded to find that out."""
     kind, _, index = device.partition(":")
     if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and device != "cpu"):

@@ -28,13 +28,14 @@ def submit(
     home: HomeOption = None,
     tracking_uri: UriOption = None,
     contribute: Annotated[Path | None, typer.Option(help="also add the results to this board's folder")] = None,
+    no_time: Annotated[bool, typer.Option("--no-time", help="do not time the networks afterwards")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
     format: Format = "table",
 ) -> None:
     """Run a pruning method and its controls under exactly the same budget, and rank it."""
     from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
-    from prunemark.cli import boards, plans, requests
+    from prunemark.cli import boards, plans, requests, time
     from prunemark.contributions import contribute as giving
     from prunemark.records.folders import board_folder
 
@@ -49,6 +50,8 @@ def submit(
     if contribute:
         giving.check_before_running(submission, board_folder(contribute))
     records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
+    if not no_time:
+        time.after_submit(records, place, device, LocalProcesses(1), console(stderr=True))
     boards.print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     boards.write_page(place)
     plans.say_where(place, tracking_uri, console(stderr=True))

@@ -18,7 +18,10 @@ Layout = Literal["contiguous", "channels_last"]
 
 @dataclass(frozen=True)
 class Latency(RecordPart):
-    """Measured forward passes of the final model, in milliseconds per batch: median and quartiles."""
+    """Forward passes that a trial timed itself, in milliseconds per batch: median and quartiles.
+
+    Only on records before 2026-12: other trials ran meanwhile, so no table shows them. `timing.py` has their successor.
+    """
 
     LATER = ("layout",)
 
@@ -29,18 +32,12 @@ class Latency(RecordPart):
     high_ms: float
     layout: Layout = "contiguous"
 
-    @property
-    def images_per_second(self) -> float:
-        """The throughput at this batch size."""
-        return 1000 * self.batch_size / self.median_ms
-
 
 @dataclass(frozen=True)
 class Observed(RecordPart):
     """What the clock and the machine say about the run.
 
-    `latency` is of one image; `passes` are the same model with a large batch and in the other memory layout;
-    `dense_passes` all four of the unpruned network, taken in turns with those of the final model.
+    `latency`, `passes` and `dense_passes` are None or empty since trials take no times.
     `peak_memory_bytes` is the most that weights and activations held at once in a pass of the large batch;
     `model_bytes` the size of the final model's weights on disk.
     """
@@ -60,11 +57,3 @@ class Observed(RecordPart):
     dense_passes: tuple[Latency, ...] = ()
     peak_memory_bytes: int | None = None
     model_bytes: int | None = None
-
-    def measured_speedup(self, batch_size: int) -> float | None:
-        """The dense network's median time over the final model's, contiguous; None where they did not run in turns."""
-        ours, dense = (
-            next((one for one in passes if one and (one.batch_size, one.layout) == (batch_size, "contiguous")), None)
-            for passes in ((self.latency, *self.passes), self.dense_passes)
-        )
-        return dense.median_ms / ours.median_ms if ours and dense else None

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 EXTRAS = {
     "run": ("torch", "torchvision", "timm", "torch_pruning", "mlflow", "safetensors", "sklearn", "PIL"),
     "export": ("onnx", "onnxscript"),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
 }
 
 

@@ -26,7 +26,7 @@ from prunemark.setups.track_files import find_track, released_tracks
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the harness: a process that has threads must not be forked
 
-# Half of what a trial of two epochs takes is timing its final model; so is it in processes of an executor.
+# Quiet passes at the end of `submit` are short in the processes of an executor.
 executor.PRELOADED.append("support.brief_timing")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
 
@@ -142,15 +142,6 @@ def bench():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def quickly_timed(monkeypatch):
-    """Trials of this process time their final model as briefly as they may."""
-    from prunemark.benchmark.metering import footprint
-
-    monkeypatch.setattr(footprint, "ENOUGH_SECONDS", 0.0)
-    monkeypatch.setattr(footprint, "REPEATS", footprint.FEWEST)
 
 
 @pytest.fixture(scope="session")

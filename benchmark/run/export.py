@@ -19,12 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.images.datasets import dataset_of
-from prunemark.benchmark.networks.registry import ImageShape, build_network
+from prunemark.benchmark.networks.registry import ImageShape
+from prunemark.benchmark.run.timing import built
 from prunemark.benchmark.trial.store import Store
-from prunemark.records.outcome import Compression
 from prunemark.records.record import Record
+from prunemark.records.timing import filters_kept
 from prunemark.setups.errors import InputError, WorkFailed
 
 FORMS = ("safetensors", "program", "onnx")
@@ -81,17 +81,10 @@ def describe(record: Record) -> dict[str, Any]:
     shape = ImageShape(dataset.shape.channels, dataset.shape.height, dataset.shape.width, terms["classes"])
     return {
         "network": terms["network"], "shape": asdict(shape), "mean": list(dataset.mean), "sd": list(dataset.sd),
-        "filters_kept": _filters_kept(outcome.compression), "weights_sha256": outcome.weights_sha256,
+        "filters_kept": filters_kept(outcome.compression), "weights_sha256": outcome.weights_sha256,
         "record_sha256": record.record_sha256, "track": outcome.track, "level": outcome.level, "setup": outcome.setup,
         "method": outcome.method.name, "seed": outcome.seed, "test_accuracy_percent": outcome.accuracy.test_percent,
     }  # fmt: skip
-
-
-def _filters_kept(compression: Compression) -> dict[str, int]:
-    """Of each layer that lost filters; a network of masked weights keeps all of its own."""
-    if compression.target_sparsity is not None:
-        return {}
-    return {name: kept for name, kept in compression.kept.items() if kept < compression.total[name]}
 
 
 def find_weights(record: Record, store: Store) -> Path:
@@ -125,11 +118,9 @@ def _candidates(record: Record, store: Store) -> Iterator[Path]:
 
 
 def _built(about: dict[str, Any], state: dict[str, torch.Tensor]) -> nn.Module:
-    shape = ImageShape(**about["shape"])
-    model = build_network(about["network"], shape, 0)
-    cut(model, {name: torch.arange(count) for name, count in about["filters_kept"].items()}, shape)
+    model = built(about["network"], ImageShape(**about["shape"]), about["filters_kept"])
     model.load_state_dict(state)
-    return model.eval()
+    return model
 
 
 def _noise(about: dict[str, Any]) -> torch.Tensor:

@@ -51,9 +51,4 @@ def final_metrics(record: Record) -> dict[str, float]:
         metrics["sparsity"] = compression.sparsity
         metrics["params"] = float(compression.params)
         metrics["macs"] = float(compression.macs)
-    if record.observed.latency:
-        metrics["latency_ms"] = record.observed.latency.median_ms
-    large = max((one.batch_size for one in record.observed.dense_passes), default=1)
-    if (measured := record.observed.measured_speedup(large)) is not None:
-        metrics["speedup_measured"] = measured
     return metrics

@@ -10,6 +10,7 @@ from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.run.executor import Event, Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.jobs import WORKER, Job, make_jobs
+from prunemark.benchmark.run.quiet import trials_running
 from prunemark.benchmark.run.renamed import remember
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.keys import DECISION, resolved_keys
@@ -100,7 +101,8 @@ def execute(
             lost.append(str(event.value))
 
     remember(trials, home.store)
-    executor.run(jobs, listen)
+    with trials_running(home.root):
+        executor.run(jobs, listen)
     if lost:
         raise WorkFailed(
             f"{len(lost)} jobs did not end: {lost[0]}.\n"

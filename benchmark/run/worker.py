@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import torch_pruning  # noqa: F401
 
 from prunemark.benchmark.run.check import check_method
 from prunemark.benchmark.run.doctor import CheckResult
+from prunemark.benchmark.run.timing import Taken, Task, take
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.description import MethodDescription
@@ -61,3 +64,9 @@ def trial_job(report: Report, trial: Trial, store: Path) -> str:
     arithmetic.use(trial.track.arithmetic, trial.device)
     torch.set_num_threads(1)
     return dump(run_trial(trial, Store(store), lambda stage, point: report((stage, point))))
+
+
+def time_job(report: Report, task: Task, device: str) -> Taken:
+    """Times one architecture, by the clock of this machine."""
+    torch.set_num_threads(1)
+    return take(task, device, time.perf_counter, lambda: datetime.datetime.now(datetime.UTC))

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from prunemark.benchmark.images.data import load_split, pick_device
-from prunemark.benchmark.metering.footprint import measure
+from prunemark.benchmark.metering.footprint import LARGE_BATCH, peak_memory
 from prunemark.benchmark.metering.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExceeded, check_stage
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
@@ -230,12 +230,13 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
         device = pick_device(run.trial.device)
         result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
         run.predictions = {"predicted": result.predicted.tolist(), "label": result.labels.tolist()}
-        footprint = measure(pruned.model, _dense_network(run).to(device), run.shape, time.perf_counter)
+        pruned.model.to(memory_format=torch.contiguous_format)  # training leaves it channels-last
+        peak = peak_memory(pruned.model, run.shape, LARGE_BATCH[device.type])
         base_model = measured(run.trial, run.keys, run.store, base, _dense_network(run)) if base else None
         compression = measure_compression(run.trial, pruned, run.shape)
     finished = Finished(
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
-        curve=tuple(curve), accuracy=stages.summarise(result, curve), footprint=footprint, recipe=recipe,
+        curve=tuple(curve), accuracy=stages.summarise(result, curve), peak_memory_bytes=peak, recipe=recipe,
         weights_sha256=stages.weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
         diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
     )  # fmt: skip

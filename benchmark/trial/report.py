@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from prunemark.benchmark.metering.footprint import Footprint
 from prunemark.benchmark.sandbox.child import ISOLATION, ChildFailed
 from prunemark.benchmark.trial.environment import package_versions
 from prunemark.benchmark.trial.trial import Trial
@@ -62,7 +61,7 @@ class Finished:
     model_bytes: int
     accuracy: Accuracy
     diagnostics: Diagnostics
-    footprint: Footprint
+    peak_memory_bytes: int
 
 
 def ok_record(of: Provenance, finished: Finished, seconds: dict[str, float]) -> Record:
@@ -73,7 +72,7 @@ def ok_record(of: Provenance, finished: Finished, seconds: dict[str, float]) -> 
         curve=finished.curve, accuracy=finished.accuracy, weights_sha256=finished.weights_sha256,
         diagnostics=finished.diagnostics, tuning=finished.tuning,
     )  # fmt: skip
-    return Record(SCHEMA, outcome, _observed(of.trial, seconds, finished.footprint, finished.model_bytes))
+    return Record(SCHEMA, outcome, _observed(of.trial, seconds, finished.peak_memory_bytes, finished.model_bytes))
 
 
 def failed_record(of: Provenance, failure: ChildFailed, seconds: dict[str, float]) -> Record:
@@ -109,21 +108,19 @@ def _plain(value: Any) -> Any:
 
 
 def _observed(
-    trial: Trial, seconds: dict[str, float], footprint: Footprint | None = None, model_bytes: int | None = None
+    trial: Trial, seconds: dict[str, float], peak_memory_bytes: int | None = None, model_bytes: int | None = None
 ) -> Observed:
     return Observed(
         finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         pruning_seconds=seconds["pruning"],
         retraining_seconds=seconds["retraining"],
         evaluation_seconds=seconds["evaluation"],
-        latency=footprint.latency if footprint else None,
+        latency=None,
         device=trial.device,
         hardware=hardware(trial.device),
         versions=versions(trial.device),
         isolation=ISOLATION,
-        passes=footprint.passes if footprint else (),
-        dense_passes=footprint.dense_passes if footprint else (),
-        peak_memory_bytes=footprint.peak_memory_bytes if footprint else None,
+        peak_memory_bytes=peak_memory_bytes,
         model_bytes=model_bytes,
     )
 

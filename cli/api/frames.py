@@ -80,7 +80,6 @@ def _row(record: Record, invalidated: str | None) -> dict[str, Any]:
         "train_flops": sum(stage.train_flops for stage in (pruning, retraining) if stage),
         "pruning_seconds": seen.pruning_seconds, "retraining_seconds": seen.retraining_seconds,
         "train_seconds": seen.pruning_seconds + seen.retraining_seconds,
-        "latency_ms": seen.latency and seen.latency.median_ms,
         "peak_memory_bytes": seen.peak_memory_bytes, "model_bytes": seen.model_bytes,
         "device": seen.device, "hardware": seen.hardware, "finished_at": seen.finished_at,
         "settings": dict(method.settings), "source_sha256": method.source_sha256,

@@ -56,6 +56,7 @@ def submit(
     prune_at: int | None = None,
     data: Path | str | None = None,
     tracking_uri: str | None = None,
+    time: bool = True,
 ) -> Submission:
     """Runs a method and its controls under exactly the same budget, and ranks it. As `prunemark submit` does.
 
@@ -65,7 +66,7 @@ def submit(
 
     `seeds` is how many, or which; `levels` are names such as "90%" [all of the track]; `settings` the method's own;
     `home` the folder of results [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core].
-    What has run already is not run again.
+    What has run already is not run again. With `time`, the networks are timed afterwards, for 10 seconds at most.
 
     Raises InputError when something is wrong in what was given, WorkFailed when the work could not be done. A trial
     that fails is no error: it is among the records.
@@ -80,6 +81,7 @@ def submit(
     from prunemark.cli import boards, requests
     from prunemark.cli.api.class_files import spec_of
     from prunemark.cli.options import use_data
+    from prunemark.cli.time import after_submit
 
     console = Console(stderr=True, highlight=False, force_jupyter=False, force_terminal=sys.stderr.isatty())
     use_data(Path(data) if data else None)
@@ -94,6 +96,8 @@ def submit(
     given = {name: str(value) for name, value in (settings or {}).items()}
     submission, trials = requests.plan(spec, given, request, place, executor)
     records = requests.run(request, submission, trials, place, executor, tracking_uri, console)
+    if time:
+        after_submit(records, place, device, LocalProcesses(1), console)
     boards.write_page(place)
     names = [level.name for level in request.levels]
     found = boards.standings(place.records, request.track.id, request.setup.id, names)

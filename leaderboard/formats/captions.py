@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prunemark.leaderboard.formats import times
 from prunemark.leaderboard.inference.multiplicity import seeds_in_words
 from prunemark.leaderboard.standings.overall import Overall
 from prunemark.leaderboard.standings.table import Table
@@ -20,6 +21,7 @@ def caption(table: Table, *, timed: bool = True) -> str:
             f"{table.track}, level {table.level}, run under {table.setup}; {holds}.",
             f"Not for ranking, because {table.not_for_ranking}: no verdicts, no ranks, not in means over tracks.",
             f"Seeds {seeds}. Anchor {table.anchor}.",
+            *(times.readings(table) if timed else ()),
             *table.notes,
         ]
         return " ".join(parts)
@@ -60,9 +62,7 @@ def _more_epochs(table: Table) -> list[str]:
 def _readings(table: Table, timed: bool) -> list[str]:
     """What a reader may not take from the columns."""
     parts = ["Intervals are of one comparison each, not adjusted for the field."] if table.tested else []
-    if timed and any(row.measured.latency_ms for row in table.ranked):
-        parts.append("Other trials ran at the same time, so times compare only roughly.")
-    return parts
+    return parts + times.readings(table) if timed else parts
 
 
 def conditional_on(table: Table) -> str:

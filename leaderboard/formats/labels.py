@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from prunemark.leaderboard.formats import times
 from prunemark.leaderboard.inference.multiplicity import interval_in_words, seeds_in_words
 from prunemark.leaderboard.standings.levels import COLLAPSED
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
@@ -19,9 +20,7 @@ COLUMNS = {
     "drop": "Drop pp",
     "compression": "Speed-up",
     "epochs": "Epochs",
-    "latency": "Latency ms",
-    "measured": "Timed speed-up",
-    "throughput": "Images/s",
+    **times.COLUMNS,
     "difference": "To anchor pp [95 % CI]",
     "p": "p (any time)",
     "rank": "Rank",
@@ -29,18 +28,14 @@ COLUMNS = {
     "new_images": "New images",
 }
 # What a row that is not ranked has too.
-NUMBERS = ("accuracy", "drop", "compression", "epochs", "latency", "measured", "throughput")
+NUMBERS = ("accuracy", "drop", "compression", "epochs", *times.COLUMNS)
 MEANINGS = {
     "Accuracy %": "of the final model on the test split, last epoch: mean and standard deviation over the seeds",
     "Drop pp": "accuracy of the base model minus accuracy of the final model, mean over the seeds",
     "Speed-up": "MACs of the dense network over MACs of the pruned one; on weight tracks the sparsity instead",
     "Sparsity": "the share of the weights that the track allows to prune which are zero; of the dense network, 1.00x",
     "Epochs": "of training in the pruning stage + in retraining, as executed; a mean over the seeds",
-    "Latency ms": "measured time of one forward pass of one image, median; MACs are not speed, so both are shown. Each "
-    "trial was timed when it ended, while other work was running: rows of the same network can differ twofold",
-    "Timed speed-up": "the time of the dense network over that of the final model, which ran in turns, with a large "
-    "batch (64 images on a CPU, 256 on a GPU); where the records have it",
-    "Images/s": "measured throughput with a large batch; shown if some rows have no timed speed-up",
+    **times.MEANINGS,
     "To anchor pp [95 % CI]": "mean difference to the anchor over the seeds that both have, with an interval that "
     "holds at any number of seeds; few seeds exclude no difference: [any]. It is not adjusted for other comparisons: "
     "if it excludes 0 and p is not significant, p decides",
@@ -65,12 +60,8 @@ def columns(table: Table) -> dict[str, str]:
     heads = dict(COLUMNS)
     if table.granularity == "weight":
         heads["compression"] = "Sparsity"
-    timed = [row.measured for row in (*table.ranked, *table.unranked) if row.measured.images_per_second]
-    in_turns = [one.speedup_measured is not None for one in timed]
-    if not any(in_turns):
-        del heads["measured"]
-    if all(in_turns):  # also where nobody was timed
-        del heads["throughput"]
+    for key in times.unknown(table):
+        del heads[key]
     if not _ranks(table):
         del heads["rank"]
     if table.planned:
@@ -226,10 +217,7 @@ def _measured(row: Row) -> dict[str, str]:
         "drop": number(row.drop_pp, 2),
         "compression": _compression(row),
         "epochs": row.epochs.words,
-        "latency": number(row.measured.latency_ms, 2),
-        "measured": "" if row.measured.speedup_measured is None else f"{row.measured.speedup_measured:.2f}x",
-        "throughput": number(row.measured.images_per_second, 0),
-    }
+    } | times.cells(row.measured)
 
 
 def _accuracy(row: Row) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from prunemark.leaderboard.formats import captions, labels
+from prunemark.leaderboard.formats import captions, labels, times
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.overall import Overall
 from prunemark.leaderboard.standings.table import Table
@@ -17,7 +17,7 @@ READING = (
 )
 OVERALL_READING = "In brackets the 95 % interval; differences are in points, means over the levels."
 
-LEFT_OUT = ("drop", "latency", "measured", "throughput")
+LEFT_OUT = ("drop", *times.COLUMNS)
 """Columns that a printed page has no room for: the other forms have them."""
 FIT = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%"
 """Scales what follows, to the closing brace, down to the width of the text where it is wider, and never up."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from prunemark.leaderboard.formats import captions
+from prunemark.leaderboard.standings.measured import Measured, Timed
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
+
+COLUMN_OF = {"eager": "speedup_timed", "compile": "speedup_compiled", "onnx": "speedup_onnx", "2to4": "speedup_2to4"}
+"""The column of each backend's speed-up, by its word."""
 
 
 def plain_rows(tables: Iterable[Table]) -> list[dict[str, Any]]:
@@ -41,7 +45,7 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
         "pruning_epochs": row.epochs.pruning, "retraining_epochs": row.epochs.retraining,
         "more_pruning_epochs": row.more_epochs,
-        **vars(row.measured), "trainability_percent": row.trainability_percent,
+        **_measured(row.measured), "trainability_percent": row.trainability_percent,
         "difference_pp": comparison.difference_pp if comparison else None,
         "difference_low_pp": _finite(low), "difference_high_pp": _finite(high),
         "effect_sd": comparison.effect if comparison and tested else None,
@@ -59,6 +63,24 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "holds": table.holds, "flags": "; ".join(row.flags) or None, "why_unranked": row.why or None,
         "not_for_ranking": table.not_for_ranking or None,
     }  # fmt: skip
+
+
+def _measured(found: Measured) -> dict[str, Any]:
+    """Numbers that are withheld are None; `timing_withheld` says why."""
+    plain: dict[str, Any] = {"latency_ms": _unless_withheld(found.one_image, lambda one: one.latency_ms)}
+    for backend, name in COLUMN_OF.items():
+        timed = (found.timed or {}).get(backend)
+        plain[name] = _unless_withheld(timed, lambda one: one.speedup.median)
+        plain[f"{name}_low"] = _unless_withheld(timed, lambda one: one.speedup.low)
+        plain[f"{name}_high"] = _unless_withheld(timed, lambda one: one.speedup.high)
+    return plain | {
+        "timed_on": found.conditions or None, "timing_withheld": found.withheld or None,
+        "peak_memory_bytes": found.peak_memory_bytes, "model_bytes": found.model_bytes,
+    }  # fmt: skip
+
+
+def _unless_withheld(timed: Timed | None, number: Callable[[Timed], float]) -> float | None:
+    return number(timed) if timed and not timed.withheld else None
 
 
 def plain_overall_row(row: OverallRow, overall: Overall) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def sort_keys(row: Row) -> dict[str, float | None]:
     return {
         "accuracy": row.accuracy_percent,
         "compression": row.sparsity or row.speedup_macs,
-        "measured": row.measured.speedup_measured,
+        "eager": row.measured.speedup("eager"),
         "difference": verdict.comparison.difference_pp if verdict else None,
         "p": verdict.p_holm if verdict else None,
         "rank": sum(row.rank) / 2 if row.rank else None,

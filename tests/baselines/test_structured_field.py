@@ -20,8 +20,6 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track
 
-pytestmark = pytest.mark.usefixtures("quickly_timed")
-
 slow = pytest.mark.slow
 SOURCES = {name: locate(name)[1] for name in shipped_methods()}
 DESCRIPTIONS = {name: describe(source, name) for name, source in SOURCES.items()}

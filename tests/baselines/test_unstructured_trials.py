@@ -20,8 +20,6 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track
 
-pytestmark = pytest.mark.usefixtures("quickly_timed")
-
 TRAINING = ("AGP", "LR-rewinding", "Lottery-ticket", "Movement", "RigL", "SET", "SR-STE", "Weight-rewinding")
 ONE_SHOT = ("ERK", "GraSP", "LAMP", "Magnitude", "Magnitude-layerwise", "SNIP", "SynFlow", "WoodFisher")
 AT_INITIALISATION = ("GraSP", "RigL", "SET", "SNIP", "SR-STE", "SynFlow")

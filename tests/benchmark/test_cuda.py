@@ -9,7 +9,6 @@ from support.device import run_there
 
 from prunemark.benchmark.images.augmentation import augment
 from prunemark.benchmark.images.data import Images
-from prunemark.benchmark.metering.footprint import LARGE_BATCH
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
@@ -96,7 +95,6 @@ def test_gpu_and_cpu_spend_the_same_budget(tmp_path):
 def test_what_the_final_model_takes_is_measured_on_the_gpu(tmp_path):
     observed = on_gpu("L1-norm", tmp_path).observed
     assert observed.device == "cuda" and observed.hardware == torch.cuda.get_device_name()
-    assert {one.batch_size for one in observed.passes} == {1, LARGE_BATCH["cuda"]}
     assert 0 < observed.peak_memory_bytes < 2**30
 
 

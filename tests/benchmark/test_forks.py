@@ -22,8 +22,6 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track
 
-pytestmark = pytest.mark.usefixtures("quickly_timed")
-
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2))
 TRACK = dataclasses.replace(
     find_track("digits-resnet8"), name="short", pretraining=SHORT, pruning=SHORT, retraining=SHORT,

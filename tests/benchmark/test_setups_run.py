@@ -20,8 +20,6 @@ from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track
 
-pytestmark = pytest.mark.usefixtures("quickly_timed")
-
 HERE = Path(__file__).parents[1]
 EXAMPLES, TRAIN, MACS = 1097, 9, 193_344  # images to train on, batches of 128 an epoch, MACs of the dense network
 LEVEL = "50%"  # under SX-B the speed-up lengthens the trainings

@@ -22,8 +22,6 @@ from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import find_track
 
-pytestmark = pytest.mark.usefixtures("quickly_timed")
-
 SUBMISSIONS = Path(__file__).parents[1] / "submissions" / "samples.py"
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
@@ -59,8 +57,8 @@ def test_a_criterion_meets_the_target_and_is_recorded_whole(store):
     record = run(trial_of(entrant("Fine", power=2.0)), store)
     outcome, observed = record.outcome, record.observed
     assert outcome.status == "ok"
-    assert [one.batch_size for one in observed.dense_passes] == [1, 64, 1, 64]
-    assert observed.measured_speedup(64) > 0 and observed.measured_speedup(7) is None
+    assert (observed.latency, observed.passes, observed.dense_passes) == (None, (), ()), "a trial takes no times"
+    assert 0 < observed.peak_memory_bytes < 2**24
     assert outcome.compression.speedup_macs == pytest.approx(6.373, rel=1e-3)
     assert outcome.compression.kept == {"blocks.0.conv1": 1, "blocks.1.conv1": 2, "blocks.2.conv1": 3}
     assert outcome.retraining.lr == (0.1, 0.01) == SHORT.lr.vector

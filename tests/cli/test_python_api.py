@@ -20,7 +20,7 @@ from prunemark.setups.errors import InputError
 
 HOUSE = Path(__file__).parents[2]
 DOCUMENT = HOUSE / "tests" / "audit" / "examples" / "1-l1reimpl-vs-hrank.yaml"
-COLUMNS = {"accuracy_percent", "speedup_macs", "train_seconds", "latency_ms", "macs", "model_bytes", "drop_pp"}
+COLUMNS = {"accuracy_percent", "speedup_macs", "train_seconds", "macs", "model_bytes", "drop_pp"}
 METHOD = """
 import torch
 import prunemark

@@ -31,6 +31,7 @@ from prunemark.audit.judgement.verdict import EXIT_CODES, VERDICTS
 from prunemark.benchmark.run import doctor
 from prunemark.cli import app
 from prunemark.leaderboard.formats import labels
+from prunemark.records import speed
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
@@ -43,8 +44,8 @@ EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
 STATISTICS = "statistics|multiplicity|crossed|interim|power|ranks|standings|families|overall|matched_controls"
-FUNCTION = re.compile(rf"`({STATISTICS}|executed|assessment)\.(\w+)`")
-ROOM = {"executed": "records", "assessment": "setups"} | dict.fromkeys(
+FUNCTION = re.compile(rf"`({STATISTICS}|executed|speed|assessment)\.(\w+)`")
+ROOM = {"executed": "records", "speed": "records", "assessment": "setups"} | dict.fromkeys(
     ("standings", "overall", "matched_controls"), "leaderboard.standings"
 )
 
@@ -65,6 +66,8 @@ def execute(monkeypatch, capsys, clone):
         short = dataclasses.replace(released, pretraining=SHORT, retraining=SHORT)
         monkeypatch.setitem(released_tracks(), name, short)
     monkeypatch.setattr(doctor, "_try", lambda code: (True, "installed"))
+    for limit in ("AGAINST_ITSELF", "SPREAD"):  # whether the machine of the tests is quiet is not asked here
+        monkeypatch.setattr(speed, limit, float("inf"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("PRUNEMARK_HOME", raising=False)
     monkeypatch.chdir(clone)

@@ -1,94 +1,138 @@
-"""What running a model took, as rows say it: medians over seeds, and a column only where it was measured."""
+"""What running a model takes, as rows say it: sizes from records, and times from quiet passes next to them only."""
 
+import csv
 import dataclasses
+import io
+
+import pytest
 
 from prunemark.benchmark.run.mlflow_fields import final_metrics
 from prunemark.leaderboard.formats import labels, tables
 from prunemark.leaderboard.standings.board import make_board
-from prunemark.leaderboard.standings.measured import Measured, measured_of
-from prunemark.leaderboard.standings.table import make_table
+from prunemark.leaderboard.standings.measured import measured_of, with_timings
 from prunemark.records.load import Loaded
 from prunemark.records.observed import Latency
+from prunemark.records.speed import Blocks
+from prunemark.records.timing import Architecture, Conditions, Timing
+
+HERE = Conditions("cpu", "a processor", 1, {"torch": "2.14.1"})
+ELSEWHERE = dataclasses.replace(HERE, hardware="another")
+LINES = ("Timed speed-up", "torch.compile", "ONNX Runtime")
 
 
-def with_passes(record, factor):
-    passes = (
-        Latency(64, 9, 10.0 * factor, 9.0, 11.0),
-        Latency(1, 9, 0.25 * factor, 0.2, 0.3, "channels_last"),
-        Latency(64, 9, 5.0 * factor, 4.0, 6.0, "channels_last"),
+def blocks(dense, pruned, again=None):
+    return Blocks(*((each,) * 12 for each in (dense, again or dense, pruned)))
+
+
+def timing(times, kept=1, backend="eager", batch=64, on=HERE, at="2026-12-01"):
+    architecture = Architecture("resnet8", "digits", 10, {"a": kept} if kept < 8 else {})
+    return Timing(architecture, backend, batch, on, at, 3, times)
+
+
+def kept(record, filters, **observed):
+    compression = dataclasses.replace(record.outcome.compression, kept={"a": filters})
+    return dataclasses.replace(
+        record,
+        outcome=dataclasses.replace(record.outcome, compression=compression),
+        observed=dataclasses.replace(record.observed, **observed),
     )
-    observed = dataclasses.replace(
-        record.observed, passes=passes, peak_memory_bytes=1000 + int(factor), model_bytes=5000
-    )
-    return dataclasses.replace(record, observed=observed)
 
 
-def with_dense(record, one_image_ms, many_ms):
-    """The dense network in turns with the final model: the layouts, and the sizes, in the order of a record."""
-    dense = (
-        Latency(1, 60, one_image_ms, 0.1, 0.9),
-        Latency(64, 9, many_ms, 29.0, 31.0),
-        Latency(1, 9, 99.0, 98.0, 100.0, "channels_last"),
-        Latency(64, 9, 99.0, 98.0, 100.0, "channels_last"),
-    )
-    return dataclasses.replace(record, observed=dataclasses.replace(record.observed, dense_passes=dense))
-
-
-def test_medians_over_the_seeds_by_hand(make_records):
-    records = [with_passes(r, f) for r, f in zip(make_records("A", [90, 91, 92]), (1, 2, 4), strict=True)]
-    assert measured_of(records) == Measured(
-        latency_ms=0.5, latency_channels_last_ms=0.5, images_per_second=3200.0,
-        images_per_second_channels_last=6400.0, throughput_batch=64, peak_memory_bytes=1002, model_bytes=5000,
-    )  # fmt: skip
-    old = make_records("A", [90, 91])
-    assert measured_of(old) == Measured(latency_ms=0.5)
-    assert measured_of([*old, records[2]]).images_per_second == 1600.0, "those that know speak"
-    assert measured_of([]) == Measured()
-
-
-def test_the_measured_speedup_is_the_median_of_what_each_process_saw(make_records):
-    """Factors 1, 2 and 4: a machine four times as slow at one time. The final model took 0.5 ms, 10, 20 and 40 ms."""
-    records = [with_passes(r, f) for r, f in zip(make_records("A", [90, 91, 92]), (1, 2, 4), strict=True)]
-    assert measured_of(records).speedup_measured is None
-    records = [with_dense(r, 1.5, ms) for r, ms in zip(records, (30.0, 50.0, 120.0), strict=True)]
-    assert measured_of(records).speedup_measured == 3.0, "of 3, 2.5 and 3"
-    assert measured_of(records).speedup_one_image == 3.0
-    untimed = with_passes(make_records("A", [93])[0], 1)
-    assert measured_of([*records, untimed]).speedup_measured is None, "one seed of an older harness"
-    assert measured_of([*records, untimed]).speedup_one_image is None
-    slower = [with_dense(r, 0.25, 4.0) for r in records]
-    assert measured_of(slower).speedup_measured == 0.2, "of .4, .2 and .1: slower than the dense network"
-    assert measured_of(slower).speedup_one_image == 0.5
-    failed = dataclasses.replace(records[0].observed, latency=None, passes=(), dense_passes=())
-    assert measured_of([dataclasses.replace(records[0], observed=failed)]).speedup_measured is None
-
-
-def test_mlflow_has_the_timed_speedup_where_there_is_one(make_record):
-    timed = with_dense(with_passes(make_record(), 1), 1.0, 12.5)
-    assert final_metrics(timed)["speedup_measured"] == 1.25
-    assert "speedup_measured" not in final_metrics(with_passes(make_record(), 1))
-
-
-def test_images_a_second_give_way_where_everybody_ran_in_turns_with_the_dense_network(make_records):
-    anchor = [with_passes(record, 1) for record in make_records("L1-norm", [90, 91, 92], role="anchor")]
-    new = [with_dense(with_passes(record, 1), 1.0, 12.5) for record in make_records("New", [91, 92, 93])]
-    mixed = labels.columns(make_table([*anchor, *new], "90%"))
-    assert "measured" in mixed and "throughput" in mixed
-    table = make_table([*(with_dense(record, 1.0, 10.0) for record in anchor), *new], "90%")
-    assert "measured" in labels.columns(table) and "throughput" not in labels.columns(table)
-    cells = {row.name: labels.line(row, table).cells for row in table.ranked}
-    assert (cells["New"]["measured"], cells["L1-norm"]["measured"]) == ("1.25x", "1.00x")
-    assert "throughput" not in cells["New"]
-
-
-def test_the_column_is_there_where_somebody_was_measured(make_records):
+@pytest.fixture
+def board(make_records):
+    """An anchor of one architecture, a method with one for each seed, a method that is timed in part, and dense."""
     anchor = make_records("L1-norm", [90, 91, 92], role="anchor")
-    new = [with_passes(record, 1) for record in make_records("New", [91, 92, 93])]
-    for records, there in (([*anchor, *make_records("New", [91, 92, 93])], False), ([*anchor, *new], True)):
-        table = make_table(records, "90%")
-        assert ("throughput" in labels.columns(table)) == there
-        assert all(list(labels.line(row, table).cells) == list(labels.columns(table)) for row in table.ranked)
-        board = make_board(Loaded(tuple(records), ()))
-        assert ("Images/s" in tables.render(board, "markdown")) == there
-        assert "Images/s" not in tables.render(board, "latex"), "a printed page has no room for it"
-        assert '"images_per_second": ' + ("6400.0" if there else "null") in tables.render(board, "json")
+    varied = [kept(r, n) for r, n in zip(make_records("Varied", [91, 92, 93]), (1, 2, 2), strict=True)]
+    partly = [kept(r, n) for r, n in zip(make_records("Partly", [91, 92, 93]), (1, 1, 3), strict=True)]
+    dense = [kept(r, 8) for r in make_records("Dense", [99, 98, 99], kind="dense", role="reference", level="dense")]
+    return make_board(Loaded((*anchor, *varied, *partly, *dense)), track="digits-resnet8@1")
+
+
+def cells(board):
+    (table,) = board.tables
+    rows = {row.name: labels.line(row, table).cells for row in table.ranked}
+    return rows | {row.name: labels.unranked_line(row, table) for row in table.unranked}
+
+
+def test_sizes_are_medians_over_the_seeds(make_records):
+    small, large = make_records("A", [1, 2])
+    records = [kept(small, 1, peak_memory_bytes=4, model_bytes=5), kept(large, 1, peak_memory_bytes=7, model_bytes=5)]
+    found = measured_of([*records, make_records("A", [3])[0]])
+    assert (found.peak_memory_bytes, found.model_bytes) == (6, 5), "those that know speak; 5.5 is 6"
+    assert measured_of([]).peak_memory_bytes is None
+    assert len(found.architectures) == 3 and len(set(found.architectures)) == 1
+
+
+def test_what_trials_timed_themselves_is_shown_nowhere(make_records):
+    """Records before 2026-12 have it: one architecture as 0.11x and as 3.85x, and the dense network as 4.77x."""
+    old = [
+        kept(record, 1, latency=Latency(1, 60, 1.0, 0.9, 1.1), passes=(Latency(64, 9, 1.0, 0.9, 1.1),),
+             dense_passes=(Latency(1, 60, 4.77, 4.7, 4.8), Latency(64, 9, 4.77, 4.7, 4.8)))
+        for record in make_records("L1-norm", [90, 91, 92], role="anchor")
+    ]  # fmt: skip
+    board = make_board(Loaded(tuple(old)), track="digits-resnet8@1")
+    for format in ("markdown", "csv", "json", "latex"):
+        text = tables.render(board, format)
+        assert "4.77" not in text and "Timed" not in text and "Latency" not in text
+    (row,) = csv.DictReader(io.StringIO(tables.render(board, "csv")))
+    assert row["latency_ms"] == row["speedup_timed"] == row["timed_on"] == ""
+    assert not {"latency_ms", "speedup_measured"} & set(final_metrics(old[0]))
+
+
+def test_a_row_is_pooled_over_its_records_and_shown_only_if_all_of_them_are_timed(board):
+    timings = [timing(blocks(4.0, 2.0)), timing(blocks(4.0, 1.0), kept=2), timing(blocks(4.0, 4.0), kept=8)]
+    found = cells(with_timings(board, timings))
+    assert found["L1-norm"]["eager"] == "2.00x [2.00, 2.00]"
+    assert found["Varied"]["eager"] == "3.17x [3.17, 3.17]", "the cube root of 2 x 4 x 4"
+    assert found["Partly"]["eager"] == "not timed"
+    assert found["Dense"]["eager"] == "1.00x [1.00, 1.00]"
+    assert "latency" not in found["L1-norm"], "no single image was timed"
+    one_image = timing(blocks(0.3, 0.25), batch=1)
+    found = cells(with_timings(board, [*timings, one_image]))
+    assert (found["L1-norm"]["latency"], found["Varied"]["latency"]) == ("0.25", "not timed")
+
+
+def test_one_architecture_has_one_number_for_every_method_that_has_it(board, make_records):
+    twin = make_records("Twin", [88, 87, 86])
+    whole = make_board(Loaded((*make_records("L1-norm", [90, 91, 92], role="anchor"), *twin)))
+    found = cells(with_timings(whole, [timing(blocks(4.0, 2.0))]))
+    assert found["Twin"]["eager"] == found["L1-norm"]["eager"]
+
+
+def test_a_pass_that_was_not_quiet_is_withheld_with_the_reason(board):
+    noisy = [timing(blocks(4.77, 2.0, again=1.0)), timing(blocks(4.0, 1.0), kept=2)]
+    found = with_timings(board, noisy)
+    assert cells(found)["L1-norm"]["eager"] == cells(found)["Varied"]["eager"] == "withheld"
+    text = tables.render(found, "markdown")
+    assert "Withheld: the dense network against itself is 4.77x" in text
+    row = next(r for r in csv.DictReader(io.StringIO(tables.render(found, "csv"))) if r["method"] == "L1-norm")
+    assert row["speedup_timed"] == "" and row["timing_withheld"].startswith("the dense network against itself")
+
+
+def test_a_column_for_each_backend_that_somebody_was_timed_on(board):
+    assert not set(LINES) & set(labels.columns(board.tables[0]).values())
+    timings = [timing(blocks(4.0, 2.0)), timing(blocks(3.0, 2.0), backend="onnx")]
+    found = with_timings(board, timings)
+    assert [name for name in labels.columns(found.tables[0]).values() if name in LINES] == [LINES[0], LINES[2]]
+    assert cells(found)["L1-norm"]["onnx"] == "1.50x [1.50, 1.50]"
+    assert "1.50x" not in tables.render(found, "latex"), "a printed page has no room for it"
+    assert "Timed in a quiet pass: a processor, 1 thread, torch 2.14.1, 64 images." in tables.render(found, "markdown")
+
+
+def test_a_table_shows_one_kind_of_machine_that_which_times_most_rows_then_the_newest(board):
+    here = [timing(blocks(4.0, 2.0), kept=n) for n in (1, 2)]
+    there = [timing(blocks(4.0, 1.0), on=ELSEWHERE, at="2026-12-02")]
+    assert cells(with_timings(board, [*here, *there]))["L1-norm"]["eager"] == "2.00x [2.00, 2.00]"
+    more = [timing(blocks(4.0, 1.0), kept=2, on=ELSEWHERE, at="2026-12-02")]
+    found = with_timings(board, [*here, *there, *more])
+    assert cells(found)["L1-norm"]["eager"] == "4.00x [4.00, 4.00]"
+    assert found.tables[0].ranked[0].measured.conditions.startswith("another")
+
+
+def test_timings_change_nothing_else_of_a_board(board):
+    found = with_timings(board, [timing(blocks(4.0, 2.0))])
+    for now, before in zip(found.tables[0].ranked, board.tables[0].ranked, strict=True):
+        assert repr(dataclasses.replace(now, measured=before.measured)) == repr(before)
+    assert with_timings(board, []) is board
+    other = with_timings(board, [timing(blocks(4.0, 2.0), kept=7)])
+    assert tables.render(other, "json") == tables.render(board, "json"), "of an architecture that is not here"

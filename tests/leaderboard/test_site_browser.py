@@ -131,13 +131,13 @@ def test_the_command_says_what_its_comma_is_for(visit):
 def test_a_phone_shows_difference_and_verdict_without_scrolling(visit):
     page = visit(STANDINGS, viewport={"width": 390, "height": 800})
     table = page.locator("table.standings").first
-    for hidden in ("drop", "latency", "p", "new_images"):
+    for hidden in ("drop", "compression", "p", "new_images"):
         assert not table.locator(f".of-{hidden}").first.is_visible(), hidden
     for shown in ("accuracy", "difference", "verdict"):
         box = table.locator(f"td.of-{shown}").first.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390, shown
     assert "gradient" in page.evaluate("getComputedStyle(document.querySelector('.scroll')).backgroundImage")
-    assert visit(STANDINGS).locator("table.standings thead th.of-latency").first.is_visible()
+    assert visit(STANDINGS).locator("table.standings thead th.of-compression").first.is_visible()
 
 
 def test_records_are_found_by_any_of_their_words(visit):

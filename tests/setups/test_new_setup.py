@@ -26,7 +26,6 @@ from prunemark.setups.recipe import OwnRecipe
 from prunemark.setups.schedule import parse_schedule
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.usefixtures("quickly_timed")
 
 OWN_BASES = ComparisonSetup(
     "S4.1-own-base", S3_2 - {"base_model"} | {"pruning_epochs"},

@@ -1,10 +1,8 @@
-"""On import, trials of this process time their final model as briefly as they may.
+"""On import, quiet passes of this process are as short as they may be. The fork server of an executor imports it."""
 
-Half of what a trial of two epochs takes goes into that. The fork server of an executor imports it too (conftest.py), so
-trials that run in processes of their own are brief as well.
-"""
+from prunemark.benchmark.metering import in_turns
+from prunemark.benchmark.run import timing
+from prunemark.records.speed import FEWEST_BLOCKS
 
-from prunemark.benchmark.metering import footprint
-
-footprint.ENOUGH_SECONDS = 0.0
-footprint.REPEATS, footprint.WARM_UP = footprint.FEWEST, 1
+in_turns.BLOCKS, in_turns.VISIT_SECONDS = FEWEST_BLOCKS, 0.0
+timing.TRIES = 1

@@ -21,7 +21,6 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where it runs as a script
 
-from support import brief_timing  # noqa: F401
 
 from prunemark.benchmark.compression.budget_solver import TargetMissed, choose_filters
 from prunemark.benchmark.compression.surgery import cost_model

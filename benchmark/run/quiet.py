@@ -1,0 +1,42 @@
+"""Times are taken while no trial of the home runs: trials share a lock, and a quiet pass needs it to itself."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+from prunemark.records.writer import storage_errors
+from prunemark.setups.errors import WorkFailed
+
+LOCK = ".running"
+
+
+@contextlib.contextmanager
+def trials_running(root: Path) -> Iterator[None]:
+    """Says, to quiet passes of the same home, that trials run; several processes may say so at once."""
+    with storage_errors(root), (root / LOCK).open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+
+
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Keeps trials of this home from starting meanwhile. Raises WorkFailed where some are running.
+
+    A folder without a store is not a home, and runs no trials. What other programs do, or trials of other homes, is
+    not seen here: the pass itself has to show it.
+    """
+    if not (root / "store").is_dir():
+        yield
+        return
+    with storage_errors(root), (root / LOCK).open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkFailed(
+                f"trials are running in {root}, and times next to them could not be trusted.\n"
+                "Run `prunemark time` when they have ended"
+            ) from None
+        yield
