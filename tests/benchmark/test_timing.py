@@ -46,7 +46,7 @@ def test_records_of_one_architecture_are_timed_once(make_records):
     records = [*make_records("A", [90, 91, 92]), *make_records("B", [90, 91]), kept(make_records("C", [90])[0], 3)]
     failed = make_records("D", [90], status="failed")
     found = architectures_of([*records, *failed])
-    assert [(each.records, each.architecture.filters_kept) for each in found] == [(5, {"a": 1}), (1, {"a": 3})]
+    assert [(each.records, each.architecture.filters_kept) for each in found] == [(5, {"a": 4}), (1, {"a": 3})]
     assert found[0].where == "digits-resnet8@1 90%"
     tasks = plan(found, ["eager", "2to4"], (1, 64), "cpu", [])
     assert [(task.backend, task.batches) for task in tasks] == [("eager", (1, 64))] * 2, "no 2:4 track, no 2:4 kernels"

@@ -24,7 +24,7 @@ def blocks(dense, pruned, again=None):
     return Blocks(*((each,) * 12 for each in (dense, again or dense, pruned)))
 
 
-def timing(times, kept=1, backend="eager", batch=64, on=HERE, at="2026-12-01"):
+def timing(times, kept=4, backend="eager", batch=64, on=HERE, at="2026-12-01"):
     architecture = Architecture("resnet8", "digits", 10, {"a": kept} if kept < 8 else {})
     return Timing(architecture, backend, batch, on, at, 3, times)
 
@@ -42,8 +42,8 @@ def kept(record, filters, **observed):
 def board(make_records):
     """An anchor of one architecture, a method with one for each seed, a method that is timed in part, and dense."""
     anchor = make_records("L1-norm", [90, 91, 92], role="anchor")
-    varied = [kept(r, n) for r, n in zip(make_records("Varied", [91, 92, 93]), (1, 2, 2), strict=True)]
-    partly = [kept(r, n) for r, n in zip(make_records("Partly", [91, 92, 93]), (1, 1, 3), strict=True)]
+    varied = [kept(r, n) for r, n in zip(make_records("Varied", [91, 92, 93]), (4, 5, 5), strict=True)]
+    partly = [kept(r, n) for r, n in zip(make_records("Partly", [91, 92, 93]), (4, 4, 6), strict=True)]
     dense = [kept(r, 8) for r in make_records("Dense", [99, 98, 99], kind="dense", role="reference", level="dense")]
     return make_board(Loaded((*anchor, *varied, *partly, *dense)), track="digits-resnet8@1")
 
@@ -56,7 +56,7 @@ def cells(board):
 
 def test_sizes_are_medians_over_the_seeds(make_records):
     small, large = make_records("A", [1, 2])
-    records = [kept(small, 1, peak_memory_bytes=4, model_bytes=5), kept(large, 1, peak_memory_bytes=7, model_bytes=5)]
+    records = [kept(small, 4, peak_memory_bytes=4, model_bytes=5), kept(large, 4, peak_memory_bytes=7, model_bytes=5)]
     found = measured_of([*records, make_records("A", [3])[0]])
     assert (found.peak_memory_bytes, found.model_bytes) == (6, 5), "those that know speak; 5.5 is 6"
     assert measured_of([]).peak_memory_bytes is None
@@ -66,7 +66,7 @@ def test_sizes_are_medians_over_the_seeds(make_records):
 def test_what_trials_timed_themselves_is_shown_nowhere(make_records):
     """Records before 2026-12 have it: one architecture as 0.11x and as 3.85x, and the dense network as 4.77x."""
     old = [
-        kept(record, 1, latency=Latency(1, 60, 1.0, 0.9, 1.1), passes=(Latency(64, 9, 1.0, 0.9, 1.1),),
+        kept(record, 4, latency=Latency(1, 60, 1.0, 0.9, 1.1), passes=(Latency(64, 9, 1.0, 0.9, 1.1),),
              dense_passes=(Latency(1, 60, 4.77, 4.7, 4.8), Latency(64, 9, 4.77, 4.7, 4.8)))
         for record in make_records("L1-norm", [90, 91, 92], role="anchor")
     ]  # fmt: skip
@@ -80,7 +80,7 @@ def test_what_trials_timed_themselves_is_shown_nowhere(make_records):
 
 
 def test_a_row_is_pooled_over_its_records_and_shown_only_if_all_of_them_are_timed(board):
-    timings = [timing(blocks(4.0, 2.0)), timing(blocks(4.0, 1.0), kept=2), timing(blocks(4.0, 4.0), kept=8)]
+    timings = [timing(blocks(4.0, 2.0)), timing(blocks(4.0, 1.0), kept=5), timing(blocks(4.0, 4.0), kept=8)]
     found = cells(with_timings(board, timings))
     assert found["L1-norm"]["eager"] == "2.00x [2.00, 2.00]"
     assert found["Varied"]["eager"] == "3.17x [3.17, 3.17]", "the cube root of 2 x 4 x 4"
@@ -100,7 +100,7 @@ def test_one_architecture_has_one_number_for_every_method_that_has_it(board, mak
 
 
 def test_a_pass_that_was_not_quiet_is_withheld_with_the_reason(board):
-    noisy = [timing(blocks(4.77, 2.0, again=1.0)), timing(blocks(4.0, 1.0), kept=2)]
+    noisy = [timing(blocks(4.77, 2.0, again=1.0)), timing(blocks(4.0, 1.0), kept=5)]
     found = with_timings(board, noisy)
     assert cells(found)["L1-norm"]["eager"] == cells(found)["Varied"]["eager"] == "withheld"
     text = tables.render(found, "markdown")
@@ -120,10 +120,10 @@ def test_a_column_for_each_backend_that_somebody_was_timed_on(board):
 
 
 def test_a_table_shows_one_kind_of_machine_that_which_times_most_rows_then_the_newest(board):
-    here = [timing(blocks(4.0, 2.0), kept=n) for n in (1, 2)]
+    here = [timing(blocks(4.0, 2.0), kept=n) for n in (4, 5)]
     there = [timing(blocks(4.0, 1.0), on=ELSEWHERE, at="2026-12-02")]
     assert cells(with_timings(board, [*here, *there]))["L1-norm"]["eager"] == "2.00x [2.00, 2.00]"
-    more = [timing(blocks(4.0, 1.0), kept=2, on=ELSEWHERE, at="2026-12-02")]
+    more = [timing(blocks(4.0, 1.0), kept=5, on=ELSEWHERE, at="2026-12-02")]
     found = with_timings(board, [*here, *there, *more])
     assert cells(found)["L1-norm"]["eager"] == "4.00x [4.00, 4.00]"
     assert found.tables[0].ranked[0].measured.conditions.startswith("another")
