@@ -11,7 +11,7 @@ from prunemark.benchmark.submission.locate import locate
 from prunemark.records.card import Card, shipped_cards
 from prunemark.records.stated_recipes import recipes_stated
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup, ids_where
-from prunemark.setups.factors import HARNESS_FACTORS
+from prunemark.setups.harness_factors import HARNESS_FACTORS
 from prunemark.setups.recipe import ALL_IMAGES, Recipe
 from prunemark.setups.track import Track
 from prunemark.setups.track_files import find_track, released_tracks
@@ -32,7 +32,7 @@ def setup(id: str) -> dict[str, Any]:
         "when run": found.when_run,
         "implies": ", ".join(implied) or "no other setup",
         "chain": " < ".join(chain()),
-    } | {f"factor {f.id}": f"{f.title} ({f.source})" for f in HARNESS_FACTORS.values() if f.id in found.factors}
+    } | {f"factor {f.id}": f"{f.title} ({f.source})" for f in HARNESS_FACTORS.values() if f.id in found.verified}
 
 
 def tracks() -> list[dict[str, Any]]:

@@ -48,9 +48,12 @@ def verify(
 
 
 def _verify_record(path: Path) -> None:
+    from prunemark.records.imposed import contradiction
     from prunemark.records.record import load_file
 
     found = load_file(path).outcome
+    if why := contradiction(found):
+        raise RuleBroken(f"{path.name} {why}")
     typer.echo(f"{path.name}: sound. {found.method.name} on {found.track}, {found.setup}, seed {found.seed}")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from prunemark.leaderboard.standings import release as releases
 from prunemark.records.decision import Decided, add_decisions, disagreement
+from prunemark.records.imposed import contradiction
 from prunemark.records.invalidations import FILE, read_invalidations
 from prunemark.records.pack import PACKED, SHA256, packs_of, read_pack
 from prunemark.records.record import Record, load_exactly
@@ -90,7 +91,10 @@ def _records(folder: Path, examined: Examined) -> dict[str, Record]:
 def _read(path: Path, examined: Examined, track: str = "") -> Iterator[Record]:
     """The sound records of a file; what is not sound is noted. `track` is that of the folder, "" for any."""
     if path.suffix == ".json":
-        yield load_exactly(path.read_bytes(), path.name, path.stem)
+        record = load_exactly(path.read_bytes(), path.name, path.stem)
+        if why := contradiction(record.outcome):
+            examined.refuse(path.name, why, tampered=True)
+        yield record
         return
     by_content = bool(track) or SHA256.fullmatch(path.name.removesuffix(PACKED)) is not None
     for line in read_pack(path, named=by_content):
@@ -101,6 +105,8 @@ def _read(path: Path, examined: Examined, track: str = "") -> Iterator[Record]:
             continue
         if track and record.outcome.track != track:
             examined.refuse(line.place, f"is of {record.outcome.track}, and lies in the folder of {track}")
+        if why := contradiction(record.outcome):
+            examined.refuse(line.place, why, tampered=True)
         yield record
 
 

@@ -31,11 +31,14 @@ from prunemark.records.outcome import (
 from prunemark.records.pack import line_of, write_lines
 from prunemark.records.record import SCHEMA, Record, canonical_json
 from prunemark.records.source import MethodFiles, write_method
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track import Track
 from prunemark.setups.track_files import released_tracks
 
 SETUPS = ("S2", "S3.1", "S3.2", "S4.2", "SX-A")
-SEEDS, METHODS, EPOCHS, EXAMPLES, IN_A_PACK = 8, 20, 30, 500, 1000
+SEEDS, METHODS, EXAMPLES, IN_A_PACK = 8, 20, 500, 1000
+DENSE_MACS = 193_344
 SUMMARY = "a made-up method whose accuracy is drawn at random, so that there is something to rank"
 
 
@@ -57,7 +60,12 @@ def write_board(folder: Path, count: int, seed: int = 0) -> None:
 
 def _of_a_track(number: int, seed: int) -> Iterator[Record]:
     like = list(released_tracks().values())[number % len(released_tracks())]
-    track = dataclasses.replace(like, name=f"synthetic-{number:03d}", family=f"synthetic x {number % 6}")
+    short = parse_schedule("0:1e-1,15:1e-2", 30)
+    track = dataclasses.replace(
+        like, name=f"synthetic-{number:03d}", family=f"synthetic x {number % 6}",
+        pretraining=dataclasses.replace(like.pretraining, lr=short),
+        retraining=dataclasses.replace(like.retraining, lr=short),
+    )  # fmt: skip
     terms = json.loads(canonical_json(track.as_dict()))
     bits = np.random.default_rng([seed, number])
     for setup, level, index, s in product(SETUPS, track.levels, range(METHODS), range(SEEDS)):
@@ -78,35 +86,47 @@ def _outcome(track: Track, setup: str, level: str, index: int, seed: int, bits: 
         track.anchor if index == 0 else f"Method{index:02d}", "pruned", "submission" if index else "anchor",
         _HASHES[index], {"allocation": "uniform", "power": 2.0}, SUMMARY,
     )  # fmt: skip
-    stage = MeteredStage(EPOCHS, (0.1,) * 15 + (0.01,) * 15, 270, 32910, 10**10, 10**9, 2 * 10**9)
+    pretraining = _trained(track.pretraining, DENSE_MACS)
     failed = index == METHODS - 1 and seed % 4 == 3
     outcome = Outcome(
         trial_key=_name("trial", track.id, setup, level, index, seed), track=track.id, track_terms={}, setup=setup,
         level=level, seed=seed, method=method, status="failed" if failed else "ok",
         failure=Failure("exception", "RuntimeError: made up to fail") if failed else None,
-        base=BaseModel(_name("base", track.id, seed), 97.0 + seed / 10, stage), pruning=MeteredStage(0, (), 0, 0, 0),
+        base=BaseModel(_name("base", track.id, seed), 97.0 + seed / 10, pretraining),
+        pruning=MeteredStage(0, (), 0, 0, 0),
         retraining=None, retraining_recipe=None, compression=None, curve=(), accuracy=None, weights_sha256=None,
         data_sha256=_name("data", track.dataset),
     )  # fmt: skip
-    return outcome if failed else dataclasses.replace(outcome, **_result(track, level, index, bits, stage))
+    return outcome if failed else dataclasses.replace(outcome, **_result(track, level, index, bits))
 
 
-def _result(track: Track, level: str, index: int, bits: np.random.Generator, stage: MeteredStage) -> dict[str, object]:
+def _trained(recipe: Recipe, macs: int) -> MeteredStage:
+    """As metered over the recipe's epochs of 1,097 images."""
+    samples, steps = 1097 * recipe.epochs, -(-1097 // recipe.batch_size) * recipe.epochs
+    return MeteredStage(
+        recipe.epochs, recipe.lr.vector, steps, samples, 6 * samples * macs, samples * macs, 2 * samples * macs
+    )
+
+
+def _result(track: Track, level: str, index: int, bits: np.random.Generator) -> dict[str, object]:
     goal = track.level(level)
     # a field in which some methods are better, most differ by less than the noise
     correct = bits.random(EXAMPLES) < 0.93 + 0.002 * (index % 10) + bits.normal(0, 0.004)
-    validation, loss = bits.uniform(80, 97, EPOCHS).round(1).tolist(), bits.exponential(0.5, EPOCHS).tolist()
     speedup = goal.speedup or 1.0
+    macs = round(DENSE_MACS / speedup)
+    stage = _trained(track.retraining, macs)
+    epochs = stage.epochs
+    validation, loss = bits.uniform(80, 97, epochs).round(1).tolist(), bits.exponential(0.5, epochs).tolist()
     layers = {name: 16 for name in track.prunable}
     return {
         "retraining": stage,
         "retraining_recipe": track.retraining.as_dict(),
         "compression": Compression(
             goal.speedup, None if goal.speedup else goal.ratio, speedup, 0.0 if goal.speedup else goal.ratio,
-            193_344, round(193_344 / speedup), 19_810, 4_000, "uniform", dict.fromkeys(layers, 2), layers,
+            DENSE_MACS, macs, 19_810, 4_000, "uniform", dict.fromkeys(layers, 2), layers,
         ),
         "curve": tuple(
-            EpochPoint(epoch, stage.lr[epoch], loss[epoch], validation[epoch]) for epoch in range(EPOCHS)
+            EpochPoint(epoch, stage.lr[epoch], loss[epoch], validation[epoch]) for epoch in range(epochs)
         ),
         "accuracy": Accuracy(
             100.0 * int(correct.sum()) / EXAMPLES, EXAMPLES, pack_correctness(correct), validation[-1], max(validation)

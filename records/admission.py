@@ -1,7 +1,7 @@
 """Which records a board admits. Every record that it leaves out is named, with the reason.
 
 One odd record must not cost the rest their board. A record is left out, in this order, where
-- no table can be made of it: what it says is not known here, or cannot be;
+- no table can be made of it: what it says is not known here, or cannot be, or is not what its setup imposes;
 - it ran on other terms of its track than the rest. A released track never changes, so what a record says of it has to
   be what its file in `setups/tracks/` says. Of a user's own track the terms that were stated first stand; its title is
   words, which can be corrected;
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prunemark.records.imposed import contradiction
 from prunemark.records.outcome import Outcome
 from prunemark.records.record import Record, canonical_json
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -133,7 +134,7 @@ def _why_no_table(record: Record) -> str:
                 from_vector(stage.lr)
     except InputError as problem:
         return f"has an LR schedule that cannot be: {problem}"
-    return ""
+    return contradiction(outcome)
 
 
 def _test_examples(records: Iterable[Record]) -> dict[str, int]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from prunemark.records.outcome import MeteredStage
+from typing import Any
+
+from prunemark.records.outcome import MeteredStage, Outcome
 from prunemark.records.record import Record
-from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
+from prunemark.setups.comparison import RECIPE
+from prunemark.setups.pipeline import Base, Details, Executed, Pipeline, Result, Training
+from prunemark.setups.recipe import OPTIMISERS
 from prunemark.setups.schedule import from_vector
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED
 
@@ -44,11 +48,35 @@ def pipeline_of(record: Record) -> Pipeline:
             distillation="none",
             augmentation=recipe.get("augmentation", NOT_REPORTED),
         ),
+        executed=_executed(outcome),
         result=Result(
             top1_percent=outcome.accuracy.test_percent if outcome.accuracy else NOT_REPORTED,
             runs=1,
             selection="last",
         ),
+    )
+
+
+def _executed(outcome: Outcome) -> Executed:
+    """Nothing is filled in: what a record does not state is not reported.
+
+    But the optimiser, which a recipe leaves out where it is SGD.
+    """
+    stated = (outcome.retraining_recipe or {}).items()
+    recipe: dict[str, Any] = {name: value for name, value in stated if isinstance(value, bool | int | float | str)}
+    pretraining = outcome.base.pretraining if outcome.base else None
+    stage = outcome.retraining
+    epochs = stage.epochs if stage else 0
+    return Executed(
+        **{name: recipe.get(name, NOT_REPORTED) for name in RECIPE - {"optimiser"}},
+        optimiser=recipe.get("optimiser", OPTIMISERS[0]) if recipe else NOT_REPORTED,
+        steps_per_epoch=stage.steps / epochs if stage and epochs else NOT_REPORTED,
+        samples_per_epoch=stage.samples / epochs if stage and epochs else NOT_REPORTED,
+        pruning_steps=outcome.pruning.steps if outcome.pruning else NOT_REPORTED,
+        base_training=(pretraining.epochs, pretraining.lr, pretraining.steps, pretraining.samples)
+        if pretraining
+        else NOT_REPORTED,
+        retraining_flops=float(stage.train_flops) if stage else NOT_REPORTED,
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from prunemark.setups.comparison import SETUPS, ComparisonSetup, chain
-from prunemark.setups.factors import FACTORS, HARNESS_FACTORS, Factor, FactorFinding
+from prunemark.setups.factors import FACTORS, Factor, FactorFinding
+from prunemark.setups.harness_factors import HARNESS_FACTORS
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.values import State
 
@@ -83,7 +84,9 @@ def _interval(states: dict[str, State], row: tuple[str, ...]) -> tuple[str | Non
 
 
 def established(pipelines: Sequence[Pipeline], *, setups: dict[str, ComparisonSetup] | None = None) -> str | None:
-    """`assess(...).established`, without the findings: what a field of many asks for.
+    """The highest setup of the chain up to which all that is `verified` holds: what a field of many records asks for.
+
+    Of pipelines that are no records it is `assess(...).established`, without the findings.
 
     Of pipelines that are alike to a factor one is compared with the others, so that its cost does not grow with the
     square of the field. Raises ValueError for fewer than two pipelines.
@@ -92,9 +95,9 @@ def established(pipelines: Sequence[Pipeline], *, setups: dict[str, ComparisonSe
         raise ValueError("an assessment needs at least two pipelines")
     registry = setups or SETUPS
     row = chain(registry)
-    factors = {id for setup in row for id in registry[setup].factors}
-    by_factor = {id: _among(FACTORS[id], pipelines) for id in factors}
-    states = {id: combine(by_factor[f] for f in registry[id].factors) for id in row}
+    factors = {id for setup in row for id in registry[setup].verified}
+    by_factor = {id: _among(HARNESS_FACTORS[id], pipelines) for id in factors}
+    states = {id: combine(by_factor[f] for f in registry[id].verified) for id in row}
     return _interval(states, row)[0]
 
 
@@ -110,10 +113,10 @@ def _among(factor: Factor, pipelines: Sequence[Pipeline]) -> State:
 
 
 def holds(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> bool:
-    """Whether a setup, the harness's own among them, holds between all pairs of two or more pipelines."""
+    """Whether all that a setup imposes holds between all pairs of two or more pipelines."""
     if len(pipelines) < 2:
         raise ValueError("an assessment needs at least two pipelines")
-    return combine(_among(HARNESS_FACTORS[id], pipelines) for id in setup.factors).satisfied
+    return combine(_among(HARNESS_FACTORS[id], pipelines) for id in setup.verified).satisfied
 
 
 def admits_scratch(setup: ComparisonSetup) -> bool:
@@ -127,7 +130,7 @@ def violations(pipelines: Sequence[Pipeline], setup: ComparisonSetup) -> list[Fa
     The first is the reference (the leaderboard's anchor); a pipeline that shares everything with it is fair.
     """
     first, *others = pipelines
-    factors = [HARNESS_FACTORS[id] for id in sorted(setup.factors)]
+    factors = [HARNESS_FACTORS[id] for id in sorted(setup.verified)]
     return [
         factor.compare(first, other)
         for other in others

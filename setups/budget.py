@@ -12,7 +12,7 @@ from typing import Any
 
 from prunemark.setups.comparison import TOTALS, ComparisonSetup, listed_where
 from prunemark.setups.errors import InputError, unknown_name
-from prunemark.setups.factors import HARNESS_FACTORS
+from prunemark.setups.harness_factors import HARNESS_FACTORS
 from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import LRSchedule, format_lr, halving
 from prunemark.setups.track import Level, Track

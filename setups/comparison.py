@@ -18,6 +18,10 @@ S3_2 = S3_1 | {"retraining_lr"}
 S4_1 = S3_2 | {"pruning_epochs"}
 S4_2 = S4_1 | {"pruning_lr"}
 TOTALS = frozenset({"total_epochs", "total_flops"})
+RECIPE = frozenset(
+    {"batch_size", "momentum", "nesterov", "weight_decay", "augmentation", "label_smoothing", "optimiser"}
+)
+"""What a retraining recipe states apart from its LR schedule: no setup of the paper speaks of it."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,26 @@ class ComparisonSetup:
     def tuned(self) -> bool:
         """Whether the retraining LR schedule is chosen from configurations that are all tried."""
         return "tuning_configurations" in self.factors
+
+    @property
+    def verified(self) -> frozenset[str]:
+        """All that has to be equal between records: the factors, and what the harness imposes together with them.
+
+        The factors are the paper's words, by which published comparisons are judged. Where a method must not bring
+        its own retraining, the whole recipe is imposed and what its epochs consist of. A shared base model has one
+        training. Where the LR of the pruning stage is imposed, so are its steps. Sums are imposed to the epoch.
+        """
+        found = self.factors
+        if not self.own_retraining_lr:
+            found |= RECIPE | {"steps_per_epoch", "samples_per_epoch"}
+        for factor, more in (
+            ("base_model", "base_training"),
+            ("pruning_lr", "pruning_steps"),
+            ("total_epochs", "epochs_of_all_stages"),
+            ("total_flops", "flops_of_all_stages"),
+        ):
+            found |= {more} if factor in self.factors else frozenset()
+        return found
 
     def implies(self, other: ComparisonSetup) -> bool:
         """Whether a comparison that satisfies this setup also satisfies the other one."""

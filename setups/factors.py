@@ -190,7 +190,7 @@ def _same_final_lr(a: float, b: float) -> bool:
     return a == b or (a > 0 and b > 0 and abs(a - b) <= (10**LR_TOLERANCE_LOG10 - 1) * min(a, b))
 
 
-def _plain_factor(
+def plain_factor(
     id: str,
     title: str,
     source: str,
@@ -199,41 +199,38 @@ def _plain_factor(
     rule: str,
     of_the_pruned: bool = False,
 ) -> Factor:
+    """A factor of one leaf; `rule` says in words what `equal` asks for."""
     return Factor(id, title, source, extract, _by_value(extract, equal, rule), of_the_pruned)
 
 
-def _same(a: object, b: object) -> bool:
+def same(a: object, b: object) -> bool:
+    """Equality without a tolerance."""
     return a == b
 
 
 _FACTORS = (
-    _plain_factor("dataset", "dataset", "Table 2, S1", lambda p: p.dataset, _same_name, "by name"),
+    plain_factor("dataset", "dataset", "Table 2, S1", lambda p: p.dataset, _same_name, "by name"),
     Factor("network", "network", "Table 2, S1", lambda p: p.network, _network,
            reads=lambda p: (p.network, p.dense_macs)),
     Factor("compression", "compression or speed-up", "Table 2, S1", compression, _compression,
            reads=lambda p: (p.speedup, p.sparsity)),
-    _plain_factor("base_accuracy", "accuracy of the base model", "this project", _base_accuracy,
+    plain_factor("base_accuracy", "accuracy of the base model", "this project", _base_accuracy,
                   _within_base_tolerance, "within 0.10 points", True),
     Factor("base_model", "base model", "Table 2, S2", _base_id, _base_model, True, reads=lambda p: p.base),
-    _plain_factor("retraining_epochs", "retraining epochs", "Table 2, S3.1", lambda p: p.retraining.epochs,
-                  _same, "same number", True),
-    _plain_factor("retraining_lr", "retraining LR schedule", "Table 2, S3.2", lambda p: p.retraining.lr,
+    plain_factor("retraining_epochs", "retraining epochs", "Table 2, S3.1", lambda p: p.retraining.epochs,
+                  same, "same number", True),
+    plain_factor("retraining_lr", "retraining LR schedule", "Table 2, S3.2", lambda p: p.retraining.lr,
                   _close_schedules, "per-epoch vector, 0.02 in log10", True),
-    _plain_factor("pruning_epochs", "pruning epochs", "Table 2, S4.1", lambda p: p.pruning.epochs, _same,
+    plain_factor("pruning_epochs", "pruning epochs", "Table 2, S4.1", lambda p: p.pruning.epochs, same,
                   "same number", True),
-    _plain_factor("pruning_lr", "pruning LR schedule", "Table 2, S4.2", lambda p: p.pruning.lr,
+    plain_factor("pruning_lr", "pruning LR schedule", "Table 2, S4.2", lambda p: p.pruning.lr,
                   _close_schedules, "per-epoch vector, 0.02 in log10", True),
-    _plain_factor("total_epochs", "epochs of pretraining, pruning and retraining", "Table 2, SX-A",
+    plain_factor("total_epochs", "epochs of pretraining, pruning and retraining", "Table 2, SX-A",
                   lambda p: p.total_epochs, _relative(TOTAL_EPOCHS_TOLERANCE), "within 1 %"),
-    _plain_factor("total_flops", "training FLOPs of the whole pipeline", "Table 2, SX-B",
+    plain_factor("total_flops", "training FLOPs of the whole pipeline", "Table 2, SX-B",
                   lambda p: p.training_flops, _relative(TOTAL_FLOPS_TOLERANCE), "within 5 %"),
-    _plain_factor("final_lr", "final LR (Rule 1)", "appendix A", _final_lr, _same_final_lr, "0.02 in log10"),
-    _plain_factor("overall_lr", "LR schedule of the whole pipeline", "section 4", lambda p: p.overall_lr,
+    plain_factor("final_lr", "final LR (Rule 1)", "appendix A", _final_lr, _same_final_lr, "0.02 in log10"),
+    plain_factor("overall_lr", "LR schedule of the whole pipeline", "section 4", lambda p: p.overall_lr,
                   _close_schedules, "per-epoch vector, 0.02 in log10"),
 )  # fmt: skip
 FACTORS: dict[str, Factor] = {factor.id: factor for factor in _FACTORS}
-
-_TUNING = _plain_factor("tuning_configurations", "LR configurations tried", "this project",
-                        lambda p: p.tuning_configurations, _same, "same number", True)  # fmt: skip
-HARNESS_FACTORS: dict[str, Factor] = FACTORS | {_TUNING.id: _TUNING}
-"""The factors of the paper's setups, and those of the setups that only a harness can grant."""

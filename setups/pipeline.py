@@ -45,6 +45,28 @@ class Details:
 
 
 @dataclass(frozen=True)
+class Executed:
+    """How the stages were trained, as only a harness can know it. Steps are of the optimiser, samples are images.
+
+    The first seven are the retraining recipe apart from its LR schedule. `base_training` is the whole training of the
+    base model: epochs, LR of each epoch, steps and samples. `retraining_flops` are of the retraining stage.
+    """
+
+    batch_size: Leaf[int] = NOT_REPORTED
+    momentum: Leaf[float] = NOT_REPORTED
+    nesterov: Leaf[bool] = NOT_REPORTED
+    weight_decay: Leaf[float] = NOT_REPORTED
+    augmentation: Leaf[str] = NOT_REPORTED
+    label_smoothing: Leaf[float] = NOT_REPORTED
+    optimiser: Leaf[str] = NOT_REPORTED
+    steps_per_epoch: Leaf[float] = NOT_REPORTED
+    samples_per_epoch: Leaf[float] = NOT_REPORTED
+    pruning_steps: Leaf[int] = NOT_REPORTED
+    base_training: Leaf[tuple[int, tuple[float, ...], int, int]] = NOT_REPORTED
+    retraining_flops: Leaf[float] = NOT_REPORTED
+
+
+@dataclass(frozen=True)
 class Result:
     """Accuracy of the final model, in percent; `sd` over `runs` repeats, in percentage points."""
 
@@ -60,6 +82,7 @@ class Pipeline:
 
     `speedup` is dense over pruned MACs; `sparsity` the share of weights set to zero. `training_flops` is
     the whole pipeline's. For scratch training `retraining` is the training itself and `base` does not apply.
+    `executed` is None where nothing but a publication is known.
     """
 
     name: str
@@ -78,6 +101,7 @@ class Pipeline:
     training_flops: Leaf[float] = NOT_REPORTED
     tuning_configurations: Leaf[int] = NOT_REPORTED
     details: Details = field(default_factory=Details)
+    executed: Executed | None = None
     result: Result = field(default_factory=Result)
 
     @property

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from prunemark.records.outcome import (
     pack_correctness,
 )
 from prunemark.records.record import SCHEMA, Record
+from prunemark.setups.schedule import from_vector
 from prunemark.setups.track_files import find_track, released_tracks
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the harness: a process that has threads must not be forked
@@ -93,18 +95,18 @@ def make_record():
         track="digits-resnet8", examples=500, status="ok", failure=None, key="key",
     ):  # fmt: skip
         terms = find_track(track)
-        stage = MeteredStage(len(lr), tuple(lr), 18, 2194, 10**9)
+        macs = round(193_344 / speedup)
         none = MeteredStage(0, (), 0, 0, 0)
         ok = status == "ok"
         plain = _plain(terms.as_dict())
         outcome = Outcome(
             trial_key=f"{key}-{method}-{level}-{seed}", track=terms.id, track_terms=plain, setup=setup, level=level,
             seed=seed, method=Method(method, kind, role, source, settings or {}, ""), status=status, failure=failure,
-            base=BaseModel(f"{base}{seed}", base_percent, stage) if ok and kind != "scratch" else None,
-            pruning=none if ok and kind != "scratch" else None, retraining=stage if ok else None,
-            retraining_recipe={"epochs": len(lr), "lr": "x", "batch_size": 128} if ok else None,
+            base=BaseModel(f"{base}{seed}", base_percent, _trained(LR, 193_344)) if ok and kind != "scratch" else None,
+            pruning=none if ok and kind != "scratch" else None, retraining=_trained(lr, macs) if ok else None,
+            retraining_recipe=replace(terms.retraining, lr=from_vector(tuple(lr))).as_dict() if ok else None,
             compression=Compression(
-                speedup, None, speedup, 0.0, 193_344, round(193_344 / speedup), 19_810, 4_000, "uniform",
+                speedup, None, speedup, 0.0, 193_344, macs, 19_810, 4_000, "uniform",
                 {"a": 4}, {"a": 8},
             ) if ok else None,
             curve=tuple(EpochPoint(e, x, 0.5, 90.0) for e, x in enumerate(lr)) if ok else (),
@@ -117,6 +119,14 @@ def make_record():
         return Record(SCHEMA, outcome, observed)
 
     return make
+
+
+def _trained(lr, macs):
+    """As metered over these epochs: 1,097 images in nine batches, three products for each."""
+    samples = 1097 * len(lr)
+    return MeteredStage(
+        len(lr), tuple(lr), 9 * len(lr), samples, 6 * samples * macs, samples * macs, 2 * samples * macs
+    )
 
 
 @pytest.fixture

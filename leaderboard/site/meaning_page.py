@@ -7,7 +7,7 @@ from prunemark.leaderboard.inference.any_time import LEAST_SEEDS
 from prunemark.leaderboard.site import urls
 from prunemark.leaderboard.site.context import SiteContext, page
 from prunemark.setups.comparison import HARNESS_SETUPS
-from prunemark.setups.factors import HARNESS_FACTORS
+from prunemark.setups.harness_factors import HARNESS_FACTORS
 
 STATEMENTS = {
     "E1": "Differences, p-values and ranks of a table: about new seeds, on this very test set.",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prunemark.setups.assessment import assess, established
 from prunemark.setups.comparison import HARNESS_SETUPS
-from prunemark.setups.factors import HARNESS_FACTORS
+from prunemark.setups.harness_factors import HARNESS_FACTORS
 from prunemark.setups.pipeline import Base, Pipeline, Training
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, NotReported

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
+from prunemark.setups.pipeline import Base, Details, Executed, Pipeline, Result, Training
 from prunemark.setups.schedule import from_vector, parse_schedule
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict
 
@@ -23,8 +23,9 @@ P30F90 = Pipeline("P30F90, 1e-2", "L1-norm", pretraining=PRETRAINING, pruning=NO
 
 def test_nothing_is_reported_until_it_is() -> None:
     empty = Pipeline("A", "L1-norm")
-    for part in (empty, Base(), Training(), Details(), Result()):
-        leaves = [f.name for f in dataclasses.fields(part) if f.name not in ("name", "method", "kind")]
+    assert empty.executed is None
+    for part in (empty, Base(), Training(), Details(), Executed(), Result()):
+        leaves = [f.name for f in dataclasses.fields(part) if f.name not in ("name", "method", "kind", "executed")]
         values = [getattr(part, name) for name in leaves]
         assert all(
             value == NOT_REPORTED for value in values if not dataclasses.is_dataclass(value) or value == NOT_REPORTED
