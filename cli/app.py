@@ -14,6 +14,7 @@ from prunemark.cli.check import check
 from prunemark.cli.cross_validate import cross_validate
 from prunemark.cli.doctor import doctor
 from prunemark.cli.export import export_model
+from prunemark.cli.fill import fill
 from prunemark.cli.invalidate import invalidate
 from prunemark.cli.leaderboard import leaderboard
 from prunemark.cli.pack import pack
@@ -43,6 +44,7 @@ app.command()(submit)
 app.command()(check)
 app.command()(doctor)
 app.command()(leaderboard)
+app.command()(fill)
 app.command()(verify)
 app.command()(invalidate)
 app.command()(pack)

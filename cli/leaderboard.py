@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prunemark.cli.boards import EVERYTHING, Only
 from prunemark.cli.options import HomeOption, UriOption, console
-from prunemark.setups.errors import InputError, RuleBroken
+from prunemark.setups.errors import InputError, RuleBroken, unknown_name
+
+if TYPE_CHECKING:
+    from prunemark.benchmark.run.home import Home
 
 
 def leaderboard(
@@ -24,6 +27,7 @@ def leaderboard(
     board: Annotated[Path | None, typer.Option(help="also write the Markdown tables to this file")] = None,
     release: Annotated[str | None, typer.Option(help="exactly the records of this release, such as 2026.1")] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="make --release of the records that count now")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="what to run next instead: what decides most an hour")] = False,
     date: Annotated[str | None, typer.Option(help="of the release that is frozen [default: today]")] = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
@@ -38,6 +42,9 @@ def leaderboard(
 
     only = boards.only(track, setup, level)
     records = records_folder(records) if records else None
+    if plan:
+        _print_plan(records, home_at(home), tracking_uri, only, format)
+        return
     if freeze:
         _freeze(_of_a_board(records), release, date, only)
     frozen = find_release(release, _of_a_board(records).parent / FOLDER) if release else None
@@ -60,6 +67,21 @@ def leaderboard(
         sys.stdout.write(entry if format == "bibtex" else tables.render(found, format, identifier=identifier))
     if output:
         typer.echo(f"Site: {(output / 'index.html').absolute().as_uri()}", err=True)
+
+
+def _print_plan(records: Path | None, home: Home, uri: str | None, only: Only, format: str) -> None:
+    """The open comparisons, best value first."""
+    from prunemark.cli import boards, planned
+    from prunemark.cli.tables import FORMATS, print_rows
+    from prunemark.leaderboard.standings.plan import make_plan
+
+    if format not in FORMATS:
+        raise unknown_name("format of a plan", format, FORMATS)
+    loaded = boards.load_board(records, home, uri, only.track, None)
+    found = make_plan(boards.ranked(loaded, records, only, None).tables, loaded.records)
+    print_rows(planned.rows_of(found), format, console())
+    if format == "table":
+        console().print(f"\n{planned.summary(found)}", soft_wrap=True)
 
 
 def _freeze(records: Path, id: str | None, date: str | None, only: Only) -> None:

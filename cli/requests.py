@@ -16,16 +16,21 @@ from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_store import tracking_uri
 from prunemark.benchmark.run.tracking import Submission, Tracker
 from prunemark.benchmark.run.work import expected_work
+from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.cli.progress import MlflowWatcher, Progress
+from prunemark.records.card import shipped_methods
 from prunemark.records.record import Record
+from prunemark.records.source import write_method
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track_files import find_track
 
 MAX_SEEDS = 1000
+METHODS = "methods"
+"""The folder of sources beside the records, of a home as of a board."""
 
 
 def read(
@@ -123,12 +128,20 @@ def run(
         submission.summary,
         submit.submission_key(trials, submission),
     )
+    _keep_source(submission, home)
     with contextlib.ExitStack() as stack:
         tracker = stack.enter_context(Tracker(tracking_uri(uri, home), home, parent))
         progress = stack.enter_context(Progress(console, len(todo), expected_work(todo).epochs))
         records = submit.execute(trials, home, executor, [progress, MlflowWatcher(tracker)])
     tracker.raise_problem()
     return [records[trial] for trial in trials if trial in records]
+
+
+def _keep_source(submission: Entrant, home: Home) -> None:
+    """What `fill` runs later, when the file may be gone; a source that cannot be carried is given there by hand."""
+    if submission.source and submission.name not in shipped_methods():
+        with contextlib.suppress(InputError, WorkFailed):
+            write_method(read_source(submission.source), home.records.parent / METHODS)
 
 
 def stop_if_failed(records: Sequence[Record], place: Path) -> None:

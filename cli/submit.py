@@ -10,6 +10,8 @@ import typer
 
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
 
+UNDECIDED = 4  # the code of a run that spent its budget while a verdict was open
+
 
 def submit(
     method: Annotated[
@@ -17,7 +19,10 @@ def submit(
     ],
     track: Annotated[str, typer.Option(help="see `prunemark tracks`")],
     setup: Annotated[str, typer.Option(help="see `prunemark setups`")] = "S3.2",
-    seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
+    seeds: Annotated[str | None, typer.Option(help="how many, or which (0,1,7) [default: 5]")] = None,
+    until: Annotated[str | None, typer.Option(help="decided: add seeds where a verdict of the method is open")] = None,
+    max_seeds: Annotated[int | None, typer.Option(help="with --until: seeds at most [default: 60]")] = None,
+    hours: Annotated[float | None, typer.Option(help="with --until: hours at most [default: no limit]")] = None,
     level: Annotated[list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
@@ -32,14 +37,21 @@ def submit(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
     format: Format = "table",
 ) -> None:
-    """Run a pruning method and its controls under exactly the same budget, and rank it."""
+    """Run a pruning method and its controls under exactly the same budget, and rank it.
+
+    With --until decided, exit code 4 says that the budget ended while a verdict was open.
+    """
     from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
-    from prunemark.cli import boards, plans, requests, time
+    from prunemark.cli import boards, plans, requests, rounds, time
+    from prunemark.cli import until as deciding
     from prunemark.contributions import contribute as giving
     from prunemark.records.folders import board_folder
 
     use_data(data)
+    deciding.check_words(until, seeds, max_seeds, hours)
+    limits = rounds.read_limits(max_seeds, hours) if until else None
+    seeds = seeds or str(deciding.first_seeds(limits))
     request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at)
     place = open_home(home_at(home))
     executor = LocalProcesses(requests.worker_count(workers, device))
@@ -49,14 +61,16 @@ def submit(
         return
     if contribute:
         giving.check_before_running(submission, board_folder(contribute))
-    records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
+    ended = deciding.carry_out(request, submission, trials, place, executor, tracking_uri, console(stderr=True), limits)
     if not no_time:
-        time.after_submit(records, place, device, LocalProcesses(1), console(stderr=True))
+        time.after_submit(ended.records, place, device, LocalProcesses(1), console(stderr=True))
     boards.print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     boards.write_page(place)
     plans.say_where(place, tracking_uri, console(stderr=True))
     if contribute:
         say = partial(console(stderr=True).print, soft_wrap=True)
-        giving.contribute(trials, place.store, board_folder(contribute), say)
-    if any(record.outcome.status != "ok" for record in records):
+        giving.contribute(ended.trials, place.store, board_folder(contribute), say)
+    if any(record.outcome.status != "ok" for record in ended.records):
         raise typer.Exit(1)
+    if ended.decided is False:
+        raise typer.Exit(UNDECIDED)

@@ -64,7 +64,7 @@ def run_again(record: Record, board: Contribution, code: Code, executor: Executo
     with tempfile.TemporaryDirectory(prefix="prunemark-rerun-") as folder:
         home = open_home(home_at(Path(folder) / "home"))
         try:
-            trial = _trial_of(record, board.records, code, Path(folder), home, executor)
+            trial = trial_of(record, board.records, code, Path(folder), home, executor)
         except InputError as problem:
             return Rerun(record, "undecided", f"cannot be run here: {problem}")
         needed = [trial.of(trial.submission), trial] if trial.submission else [trial]
@@ -94,11 +94,14 @@ def compared(record: Record, again: Record, decided: object, decided_again: obje
     return Rerun(record, "differs", f"{difference}{failed}{hint}")
 
 
-def _trial_of(
+def trial_of(
     record: Record, everything: Sequence[Record], code: Code,
     folder: Path, home: Home, executor: Executor,
 ) -> Trial:  # fmt: skip
-    """The trial that a record says it is of. Raises InputError when its source cannot be used here."""
+    """The trial that a record says it is of. Raises InputError when its source cannot be used here.
+
+    Sources are written into `folder`, which has to be empty, and described in `home`.
+    """
     o = record.outcome
     track, setup = find_track(o.track), find_setup(o.setup)
     level = DENSE_LEVEL if o.level == DENSE_LEVEL.name else track.level(o.level)

@@ -62,6 +62,25 @@ def read_records(folder: Path, track: str | None = None) -> Loaded:
     return _that_count(read_sound(folder, refused), refused, invalid, track)
 
 
+def read_together(folders: Sequence[Path], track: str | None = None) -> Loaded:
+    """The records of several folders as if they were of one: a home's and a board's.
+
+    Raises InputError when all hold nothing.
+    """
+    refused: list[Refused] = []
+    invalid: dict[str, str] = {}
+    found: dict[str, Record] = {}
+    for folder in folders:
+        wrong, withdrawn = _withdrawn(folder)
+        refused += wrong
+        invalid |= withdrawn
+        lines = chain(_loose(folder), _packed(folder, refused))
+        found |= {record.record_sha256: record for record in _sift(lines, refused)}
+    if not found and not refused:
+        raise InputError(f"no records in {', '.join(map(str, folders))}. Run `prunemark submit` first")
+    return _that_count([found[sha256] for sha256 in sorted(found)], refused, invalid, track)
+
+
 def read_tracks(folder: Path, packs: Sequence[Path]) -> Loaded | None:
     """What `read_records` reads of these packs of a folder, which have to be all that lie under some names of tracks.
 

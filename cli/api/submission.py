@@ -31,6 +31,8 @@ class Submission:
     home: Path
     written: Path | None = field(default=None)
     """The file that was written for a class of a notebook or script."""
+    decided: bool | None = None
+    """With `until="decided"`: whether every verdict of the method was there in the end. None without it."""
 
     @property
     def failed(self) -> tuple[Record, ...]:
@@ -46,7 +48,10 @@ def submit(
     track: str,
     setup: str = "S3.2",
     *,
-    seeds: int | Sequence[int] = 5,
+    seeds: int | Sequence[int] | None = None,
+    until: str | None = None,
+    max_seeds: int | None = None,
+    hours: float | None = None,
     levels: Sequence[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     home: Path | str | None = None,
@@ -64,8 +69,10 @@ def submit(
     from `prunemark methods`. The class runs in other processes: they get its file. For a class of a notebook or of the
     script that is running, a file with the class is written into `home`, and this is said.
 
-    `seeds` is how many, or which; `levels` are names such as "90%" [all of the track]; `settings` the method's own;
-    `home` the folder of results [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core].
+    `seeds` is how many, or which [5]. In their place `until="decided"` adds seeds where a verdict of the method is
+    open, up to `max_seeds` [60] and `hours` [no limit]; `decided` of the result says how it ended.
+    `levels` are names such as "90%" [all of the track]; `settings` the method's own; `home` the folder of results
+    [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core].
     What has run already is not run again. With `time`, the networks are timed afterwards, for 10 seconds at most.
 
     Raises InputError when something is wrong in what was given, WorkFailed when the work could not be done. A trial
@@ -78,13 +85,18 @@ def submit(
     need("run", "prunemark.submit")
     from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
-    from prunemark.cli import boards, requests
+    from prunemark.cli import boards, requests, rounds
+    from prunemark.cli import until as deciding
     from prunemark.cli.api.class_files import spec_of
     from prunemark.cli.options import use_data
     from prunemark.cli.time import after_submit
 
     console = Console(stderr=True, highlight=False, force_jupyter=False, force_terminal=sys.stderr.isatty())
     use_data(Path(data) if data else None)
+    deciding.check_words(until, seeds, max_seeds, hours)
+    limits = rounds.read_limits(max_seeds, hours) if until else None
+    if seeds is None:
+        seeds = deciding.first_seeds(limits)
     words = str(seeds) if isinstance(seeds, int | str) else "".join(f"{seed}," for seed in seeds)
     request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at)
     place = home_at(Path(home) if home else None)
@@ -95,10 +107,11 @@ def submit(
     executor = LocalProcesses(requests.worker_count(workers, device))
     given = {name: str(value) for name, value in (settings or {}).items()}
     submission, trials = requests.plan(spec, given, request, place, executor)
-    records = requests.run(request, submission, trials, place, executor, tracking_uri, console)
+    ended = deciding.carry_out(request, submission, trials, place, executor, tracking_uri, console, limits)
     if time:
-        after_submit(records, place, device, LocalProcesses(1), console)
+        after_submit(ended.records, place, device, LocalProcesses(1), console)
     boards.write_page(place)
     names = [level.name for level in request.levels]
     found = boards.standings(place.records, request.track.id, request.setup.id, names)
-    return Submission(tuple(records), boards.frame(found), boards.as_text(found, WIDTH), place.root, written)
+    text = boards.as_text(found, WIDTH)
+    return Submission(ended.records, boards.frame(found), text, place.root, written, ended.decided)
