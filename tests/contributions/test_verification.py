@@ -92,7 +92,7 @@ def _other_decision(board):
     path = one(board, "decisions/*/*.xz")
     lines = lzma.decompress(path.read_bytes()).decode().splitlines()
     path.unlink()
-    write_lines([line.replace("[0]", "[0,1]") for line in lines], path.parent)
+    write_lines([line.replace("[0,1,2,3]", "[0,1]") for line in lines], path.parent)
 
 
 def _decision_of_nothing(board):
