@@ -1,20 +1,18 @@
-"""What goes beyond one test set: new images (E2) and the tracks of the benchmark (E3).
+"""What goes beyond one test set: new images (E2).
 
-The paired t of `statistics` is about one test set and new seeds (E1). To say that a difference generalises
-takes a test that counts the images as a sample too: the crossed t. Over tracks, each track's difference is
-measured in units of its own margin.
+Evidence from the differences on single seeds is about one test set and new seeds (E1). To say that a difference
+generalises takes a test that counts the images as a sample too: the crossed t.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from prunemark.leaderboard.inference.statistics import PairedComparison, positive, student_interval, student_p
+from prunemark.leaderboard.inference.statistics import student_interval, student_p
 
 
 @dataclass(frozen=True)
@@ -57,27 +55,6 @@ class CrossedComparison:
     def generalises(self) -> bool:
         """Whether the difference is shown to hold for new seeds and new images."""
         return self.p_holm is not None and self.p_holm <= 0.05
-
-
-@dataclass(frozen=True)
-class AcrossTracks:
-    """The mean over tracks of difference / margin (E3): 1 is an advantage as large as the margin.
-
-    `standard_error` and the 95 % `interval` are in margins too. The p-values are about these tracks and new
-    seeds; they say nothing of other data sets or networks. `p_equivalent` is that of the two one-sided tests that
-    the mean lies within one margin.
-    """
-
-    tracks: int
-    mean_margins: float
-    standard_error: float
-    df: float
-    t: float
-    p_two_sided: float
-    p_greater: float
-    p_less: float
-    p_equivalent: float
-    interval: tuple[float, float]
 
 
 def _mean_squares(ss_rows: float, ss_columns: float, ss_residual: float, k: int, n: int) -> TwoWay:
@@ -150,29 +127,3 @@ def crossed_t(differences: ArrayLike) -> CrossedComparison:
         *student_p(t, parts.df),
         interval_pp=student_interval(difference_pp, standard_error, parts.df, 0.95),
     )
-
-
-def across_tracks(comparisons: Mapping[str, PairedComparison], margins_pp: Mapping[str, float]) -> AcrossTracks:
-    """The mean over tracks of one method's difference to the anchor, in units of the track's margin (E3).
-
-    Both mappings are keyed by track; margins are in points and frozen by the track. SE^2 = T^-2 times the
-    sum of s_t^2 / (k_t u_t^2), with Satterthwaite degrees of freedom.
-    Raises ValueError for no tracks, tracks that do not match, a margin that is not positive, or a track
-    whose variance is unknown (one seed, no prior): nothing is imputed.
-    """
-    if not comparisons or set(comparisons) != set(margins_pp):
-        raise ValueError(f"compared on {sorted(comparisons)}, but margins are for {sorted(margins_pp)}")
-    unknown = [track for track, c in comparisons.items() if math.isinf(c.standard_error_pp)]
-    if unknown:
-        raise ValueError(f"no variance is known on {', '.join(unknown)}: it takes 2 seeds on every track")
-    tracks = len(comparisons)
-    units = {track: positive(margins_pp[track], f"the margin of {track} in points") for track in comparisons}
-    mean = math.fsum(c.difference_pp / units[track] for track, c in comparisons.items()) / tracks
-    variances = {track: (c.standard_error_pp / units[track]) ** 2 for track, c in comparisons.items()}
-    total = math.fsum(variances.values())
-    df = total**2 / math.fsum(variances[track] ** 2 / c.df for track, c in comparisons.items())
-    standard_error = math.sqrt(total) / tracks
-    t = mean / standard_error
-    equivalent = max(student_p(t + 1 / standard_error, df)[1], student_p(t - 1 / standard_error, df)[2])
-    interval = student_interval(mean, standard_error, df, 0.95)
-    return AcrossTracks(tracks, mean, standard_error, df, t, *student_p(t, df), equivalent, interval)

@@ -1,4 +1,4 @@
-"""New images, other tracks: known answers, peers, degenerate tables. Type I errors: `test_simulations.py`."""
+"""New images: known answers, peers, degenerate tables. Type I errors: `test_simulations.py`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from prunemark.leaderboard.inference.crossed import (
     CrossedComparison,
     TwoWay,
     _mean_squares,
-    across_tracks,
     correctness_difference,
     crossed_t,
 )
@@ -162,37 +161,3 @@ def test_wrong_tables_are_refused() -> None:
         crossed_t([[1, 0, 1]])
     with pytest.raises(ValueError, match="at least 2 rows"):
         crossed_t([1, 0, 1])
-
-
-def test_across_tracks_with_one_track_is_the_paired_t() -> None:
-    one = paired_t([93.8, 93.7, 93.9], [93.5, 93.6, 93.6], quantum_percent=0.01)
-    result = across_tracks({"a": one}, {"a": 0.5})
-    assert (result.t, result.df) == pytest.approx((one.t, 2))
-    assert result.p_two_sided == pytest.approx(one.p_two_sided)
-    assert result.mean_margins == pytest.approx(2 * one.difference_pp)
-    assert result.interval == pytest.approx([2 * end for end in one.interval_pp])
-
-
-def test_across_two_tracks_is_welch_on_the_sum() -> None:
-    """The mean of d_1/u_1 and d_2/u_2 has the SE and df of Welch's test of x against -y, halved."""
-    generator = np.random.default_rng(4)
-    x, y = generator.normal(0.2, 0.1, 5), generator.normal(0.1, 0.3, 8)
-    comparisons = {name: paired_t(d, np.zeros(len(d)), quantum_percent=1e-6) for name, d in (("x", x), ("y", y))}
-    result = across_tracks(comparisons, {"x": 0.3, "y": 0.6})
-    peer = stats.ttest_ind(x / 0.3, -y / 0.6, equal_var=False)
-    assert (result.t, result.df) == pytest.approx((peer.statistic, peer.df))
-    assert result.p_greater + result.p_less == pytest.approx(1)
-    assert result.tracks == 2 and result.mean_margins == pytest.approx((x.mean() / 0.3 + y.mean() / 0.6) / 2)
-
-
-def test_nothing_is_imputed_across_tracks() -> None:
-    whole = paired_t([1.0, 2.0], [1.0, 1.0], quantum_percent=0.1)
-    lone = paired_t([1.0], [1.0], quantum_percent=0.1)
-    with pytest.raises(ValueError, match=r"compared on \['a'\], but margins are for \['a', 'b'\]"):
-        across_tracks({"a": whole}, {"a": 0.3, "b": 0.3})
-    with pytest.raises(ValueError, match="no variance is known on b"):
-        across_tracks({"a": whole, "b": lone}, {"a": 0.3, "b": 0.3})
-    with pytest.raises(ValueError, match="the margin of a in points must be positive"):
-        across_tracks({"a": whole}, {"a": 0})
-    with pytest.raises(ValueError, match="compared on"):
-        across_tracks({}, {})

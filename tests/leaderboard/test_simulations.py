@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
-FILE = Path(__file__).parents[2] / "perf" / "simulations.py"
-SPEC = importlib.util.spec_from_file_location("simulations", FILE)
-simulations = importlib.util.module_from_spec(SPEC)
-sys.modules["simulations"] = simulations  # its dataclasses look their module up
-SPEC.loader.exec_module(simulations)
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[2] / "perf" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # its dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+simulations, until_found = script("simulations"), script("seeds_until_found")
 
 
 @pytest.mark.parametrize("case", simulations.CASES, ids=lambda case: case.name)
@@ -37,6 +42,14 @@ def test_what_is_called_a_mistake_would_not_pass_for_sound():
 
 
 def test_the_same_seed_gives_the_same_table():
-    case = simulations.CASES[3]
+    case = simulations.CASES[0]
     one, same, other = (simulations.simulate(case, 5, runs=100, seed=seed) for seed in (1, 1, 2))
     assert one == same and one.error != other.error
+
+
+@pytest.mark.parametrize(("effect", "tests", "about"), [(0.5, 2, 52), (1.0, 2, 16), (1.0, 16, 23), (2.0, 16, 10.2)])
+def test_looking_always_costs_about_as_many_seeds_as_a_plan(effect, tests, about):
+    """The numbers are of another simulation, of 40,000 paths."""
+    found = until_found.seeds_until_found(effect, tests, runs=300, seed=1)
+    assert found == pytest.approx(about, rel=0.15)
+    assert found < 1.6 * until_found.needed_seeds(1.0, effect, tests)
