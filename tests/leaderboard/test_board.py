@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
-from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.inference.any_time import half_width, log_e, path_of
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.admission import Refused
@@ -87,58 +85,6 @@ def test_references_are_shown_and_not_ranked(make_records):
     assert "unpruned network" in row(found, "Dense").why and "SX-A" in row(found, "Scratch").why
 
 
-def test_each_method_is_compared_on_the_seeds_that_it_has(make_records):
-    found = table(
-        make_records("L1-norm", ANCHOR_8), make_records("Mine", BETTER[:4]), make_records("Full", BETTER_8),
-        make_records("Two", BETTER[:2]), make_records("One", BETTER[:1]),
-    )  # fmt: skip
-    assert found.seeds == tuple(range(8))
-    assert {r.name: len(r.seeds) for r in found.ranked} == {"L1-norm": 8, "Full": 8, "Mine": 4, "Two": 2, "One": 1}
-    difference = np.subtract(BETTER[:4], ANCHOR[:4])
-    assert row(found, "Mine").verdict.comparison.difference_pp == pytest.approx(difference.mean())
-    assert row(found, "Mine").verdict.family == row(found, "Full").verdict.family == 2 and found.placed == 3
-    assert labels.verdict_words(row(found, "Two"), found) == "no test (2 seeds)"
-    assert labels.verdict_words(row(found, "One"), found) == "no test (1 seed)"
-    assert "Rows have 1 to 8 seeds" in captions.caption(found)
-
-
-def test_seeds_count_in_their_order_up_to_the_first_that_is_missing(make_records):
-    """Who could leave out bad seeds would look good. Later ones do not count, and the row says so."""
-    whole = make_records("Mine", BETTER_8)
-    found = table(make_records("L1-norm", ANCHOR_8), [*whole[:4], *whole[5:]], make_records("Late", BETTER_8)[1:])
-    mine = row(found, "Mine")
-    assert mine.seeds == (0, 1, 2, 3) and mine.flags == ("no result on seed 4: seeds 5, 6, 7 do not count",)
-    assert [seed for seed, _ in mine.uncounted] == [5, 6, 7]
-    assert row(found, "Late").why.startswith("no result on seed 0") and len(found.ranked) == 2
-
-
-def planned(records, seeds=5):
-    """The same records as of a track with one planned look."""
-    terms = records[0].outcome.track_terms | {"judged": f"planned: {seeds}"}
-    return [
-        dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, track="dear@1", track_terms=terms))
-        for r in records
-    ]
-
-
-def test_a_planned_track_has_one_look_when_all_its_seeds_are_there(make_records):
-    def at(anchor, mine):
-        return table(planned(make_records("L1-norm", anchor)), planned(make_records("Mine", mine)))
-
-    early = at(ANCHOR_8, BETTER[:4])
-    assert early.planned == 5 and early.seeds == (0, 1, 2, 3, 4) and row(early, "Mine").verdict.evidence == "waiting"
-    assert labels.verdict_words(row(early, "Mine"), early) == "no test (4 seeds, of 5 planned)"
-    there, later = at(ANCHOR, BETTER), at(ANCHOR_8, BETTER_8)
-    test = stats.ttest_rel(BETTER, ANCHOR)
-    for found in (there, later):
-        mine = row(found, "Mine")
-        assert mine.verdict.word == "better" and mine.verdict.p_holm == pytest.approx(test.pvalue)
-        assert mine.verdict.comparison.interval_pp == pytest.approx(tuple(test.confidence_interval()))
-        assert mine.rank == (1, 1) and labels.columns(found)["p"] == "p (Holm)"
-        assert "Judged in one look, at 5 seeds" in captions.caption(found)
-    assert later.notes == ("Not counted: seeds 5, 6, 7, because they came after the planned ones.",)
-
-
 def test_more_seeds_than_the_anchor_has_are_not_used(make_records):
     found = table(make_records("L1-norm", ANCHOR), make_records("Mine", [*BETTER, 60.0]))
     assert row(found, "Mine").accuracy_percent == pytest.approx(np.mean(BETTER))
@@ -191,17 +137,6 @@ def test_an_invalidated_record_does_not_count_and_the_row_says_so(make_records):
     assert mine.flags == ("invalidated on seed 2: wrong data", "no result on seed 2: seeds 3, 4 do not count")
     assert row(board.tables[0], "Other").why == "invalidated: wrong data" and row(board.tables[0], "Other").seeds == ()
     assert board.invalid == reasons
-
-
-def test_a_seed_on_which_the_anchor_failed_ends_the_table(make_records, make_record):
-    failure = Failure("the method raised an error", "ValueError: no")
-    anchor, mine = make_records("L1-norm", ANCHOR, role="anchor"), make_records("Mine", BETTER)
-    anchor[3] = make_record("L1-norm", 3, status="failed", failure=failure, role="anchor")
-    mine[4] = make_record("Mine", 4, status="failed", failure=failure)
-    found = table(anchor, mine)
-    assert found.seeds == (0, 1, 2) and row(found, "Mine").why == "" and row(found, "Mine").flags == ()
-    assert found.notes == ("Not counted: seeds 3, 4, because the anchor has no result on seed 3.",)
-    assert row(found, "L1-norm").why == "" and row(found, "Mine").verdict.evidence == "verdicts"
 
 
 def test_an_anchor_that_broke_a_rule_on_one_seed_is_still_what_all_are_compared_with(make_records, make_record):
@@ -293,23 +228,6 @@ def test_records_that_are_all_refused_are_said_to_be():
     refused = (Refused("a.json", "was edited"), Refused("b.json", "was edited"))
     with pytest.raises(InputError, match=r"none of 2 records can be used. The first, a.json, was edited"):
         make_board(Loaded((), refused))
-
-
-def test_the_prior_of_a_track_moderates_its_tests(make_records):
-    def declared(records):
-        terms = records[0].outcome.track_terms | {"prior": {"sd_pp": 0.5, "df": 4.0, "source": "calibration"}}
-        return planned(
-            [dataclasses.replace(r, outcome=dataclasses.replace(r.outcome, track_terms=terms)) for r in records]
-        )
-
-    groups = make_records("L1-norm", ANCHOR), make_records("Mine", BETTER)
-    plain, moderated = table(*groups), table(*map(declared, groups))
-    d = np.subtract(BETTER, ANCHOR)
-    t = d.mean() / np.sqrt((4 * 0.5**2 + 4 * d.var(ddof=1)) / 8 / 5)
-    comparison = row(moderated, "Mine").verdict.comparison
-    assert (comparison.df, comparison.t) == pytest.approx((8, t)) and row(plain, "Mine").verdict.comparison.df == 4
-    assert moderated.prior == "Moderated t: the track expects an sd of 0.5 pp, with 4 degrees of freedom."
-    assert plain.prior == ""
 
 
 def test_of_one_track_only_its_own_other_versions_are_named(make_records):
