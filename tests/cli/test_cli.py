@@ -81,7 +81,7 @@ def test_the_other_runnable_setups_run(command, home, setup):
     assert code == 0, err
     records = [json.loads(p.read_text())["outcome"] for p in (home / "records").glob("*.json")]
     mine = [r for r in records if r["setup"] == setup and r["method"]["name"] == "L1-norm"]
-    lengths = {"S2": 20, "S3.1": 2}  # its own recipe, or that recipe over the imposed epochs
+    lengths = {"S2": 40, "S3.1": 2}  # its own recipe, or that recipe over the imposed epochs
     assert {tuple(r["retraining"]["lr"]) for r in mine} == {(1e-3,) * lengths[setup]}
 
 
@@ -170,7 +170,7 @@ def test_cross_validate_gives_the_four_pairs_and_a_verdict(command, home):
     words = ["L1-norm", f"{SUBMISSIONS}:Fine", "--track", "quick", "--level", "90%", "--seeds", "2", "--home", home]
     code, out, err = command("cross-validate", *words)
     assert code == 0, err
-    for expected in ("FT(L1-norm): 20 epochs, 0:1e-3", "FT(Fine): 2 epochs", "## 90%: ", "change with the recipe"):
+    for expected in ("FT(L1-norm): 40 epochs, 0:1e-3", "FT(Fine): 2 epochs", "## 90%: ", "change with the recipe"):
         assert expected in out
     assert "nothing to run" in command("cross-validate", *words)[2]
     pruned = [p for p in (home / "store").glob("*/*/decision.json")]
