@@ -33,7 +33,7 @@ help:
 
 demo: $(READY)
 	.venv/bin/prunemark submit examples/geometric_median.py:GeometricMedian \
-	  --track digits-resnet8 --setup S3.2 --seeds 5
+	  --track glyphs-resnet8 --setup S3.2 --seeds 5
 
 test: $(READY)
 	$(PYTEST) $(ROOM:%=tests/%)

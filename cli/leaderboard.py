@@ -55,6 +55,7 @@ def leaderboard(
         loaded = boards.load_board(records, home_at(home), tracking_uri, only.track, frozen)
         gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
         found = boards.ranked(loaded, records, only, frozen)
+        found = found if records else boards.timed(found, home_at(home).records)  # MLflow has no timings
     name = (frozen, citation.digest_of(found.contents))
     entry, identifier = citation.bibtex(*name, found.contents.as_of), citation.identifier(*name)
     if board:
