@@ -12,7 +12,7 @@ from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, con
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(help="m1, m2, table4, table5 or table6")],
+    table: Annotated[str, typer.Argument(help="m1, m2, table1, table4, table5, table6 or table7")],
     track: Annotated[str, typer.Option(help="see `prunemark tracks`")] = "digits-resnet8",
     seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
@@ -24,7 +24,7 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
     format: Format = "table",
 ) -> None:
-    """Run one of the founding paper's experiments and say which of its findings hold here."""
+    """Run one of the founding paper's experiments and say of every cell what is found here."""
     from prunemark.benchmark.run import reproduce as grids
     from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home

@@ -12,6 +12,7 @@ from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.controls import REFERENCES
 from prunemark.setups.budget import Budget, generated
+from prunemark.setups.errors import InputError
 from prunemark.setups.paper_tables import CAP, SCRATCH, Grid, PaperRow, scaled
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Level, Track
@@ -21,6 +22,8 @@ EPOCHS_IN_EIGHTHS = 8  # the paper's pruning epochs are eighths of its 120: they
 
 def factor_for(track: Track, grid: Grid) -> float:
     """How many epochs of the track one epoch of the paper is."""
+    if grid.dense_run is None:
+        return track.retraining.epochs / grid.rows[0].retraining.epochs
     if grid.dense_run.epochs != SCRATCH.epochs:
         return track.pretraining.epochs / grid.dense_run.epochs
     total = track.pretraining.epochs + track.retraining.epochs
@@ -45,14 +48,22 @@ def levels_for(track: Track, ratios: Sequence[float]) -> tuple[Level, ...]:
 def grid_trials(
     grid: Grid, track: Track, seeds: Sequence[int], device: str, home: Home, executor: Executor
 ) -> tuple[Trial, ...]:
-    """All trials of a grid. The pruned rows are the track's anchor: L1-norm, or magnitude for weights."""
-    source = locate(track.anchor)[1]
-    what = describe_methods({track.anchor: source}, home, executor)[track.anchor]
-    settings = tuple(what.with_settings({}).items())
+    """All trials of a grid. Where a row names no method, it is pruned by the track's anchor: L1-norm, or magnitude.
+
+    Raises InputError for a track of single weights where rows name methods that prune filters.
+    """
+    if track.granularity == "weight" and any(row.method for row in grid.rows):
+        raise InputError(f"{grid.id} compares methods that prune filters, and {track.id} prunes single weights")
+    names = dict.fromkeys(row.method or track.anchor for row in grid.rows)
+    sources = {name: locate(name)[1] for name in names}
+    described = describe_methods(sources, home, executor)
     levels, factor = levels_for(track, grid.ratios), factor_for(track, grid)
     trials = []
     for seed in seeds:
         for row in grid.rows:
+            name = row.method or track.anchor
+            source, what = sources[name], described[name]
+            settings = tuple(what.with_settings({}).items())
             for level in levels:
                 entrant = Entrant(
                     f"{row.name} ({row.setup})", "scratch" if row.scratch else "pruned", "submission",
@@ -67,8 +78,9 @@ def grid_trials(
 
 def row_budget(row: PaperRow, grid: Grid, track: Track, level: Level, factor: float) -> Budget:
     """One row at one ratio, in the track's epochs."""
-    dense_run = replace(track.pretraining, lr=scaled(grid.dense_run, factor))
-    prune_at, lr = round(row.prune_at * factor), scaled(row.retraining, factor)
+    dense_run = replace(track.pretraining, lr=scaled(grid.dense_run, factor)) if grid.dense_run else track.pretraining
+    prune_at = round(row.prune_at * factor) if grid.dense_run else dense_run.epochs
+    lr = scaled(row.retraining, factor)
     if "total_flops" in row.run_under.factors:
         speedup = level.speedup or 1.0
         total = dense_run.epochs
@@ -76,7 +88,8 @@ def row_budget(row: PaperRow, grid: Grid, track: Track, level: Level, factor: fl
         left = max(1, round(total - prune_at * speedup))
         lr = generated(row.retraining.initial, row.retraining.final, left, round(CAP * factor))
     retraining: Recipe = replace(track.retraining, lr=lr)
+    epochs, scoring = (track.pruning_epochs_limit, track.scoring_epochs_limit) if row.method else (0, 0)
     return Budget(
-        dense_run, prune_at, pruning_epochs=0, pruning_exact=False, pruning_lr=None,
-        scoring_epochs=0, reference=retraining, retraining=retraining,
+        dense_run, prune_at, pruning_epochs=epochs, pruning_exact=False, pruning_lr=None,
+        scoring_epochs=scoring, reference=retraining, retraining=retraining,
     )  # fmt: skip

@@ -1,20 +1,26 @@
-"""A reproduced table of the paper: measured next to published, and which findings held here, by which test."""
+"""A reproduced table of the paper: measured next to published, and every cell a finding with its own verdict.
+
+Nobody chooses which cells count: each row is compared with its reference at each ratio, and all comparisons of a table
+are one family.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Literal
 
 from prunemark.leaderboard.inference.multiplicity import holm
-from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t, student_p
+from prunemark.leaderboard.inference.statistics import paired_t, tost
 from prunemark.records.executed import pipeline_of
 from prunemark.records.record import Record
 from prunemark.setups.assessment import violations
 from prunemark.setups.comparison import SETUPS
-from prunemark.setups.paper_tables import Grid, PaperRow
+from prunemark.setups.paper_tables import Grid, PaperRow, reference_of
 
 ALPHA = 0.05
+Word = Literal["confirmed", "opposite", "equivalent", "open"]
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,34 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class ClaimResult:
-    """A claim of the paper put to the test here. `p` is adjusted for all claims of the table."""
+class CellFinding:
+    """One row minus its reference at one ratio, in points, here and in the paper.
 
-    claim: str
-    word: str
+    `p` is two-sided, `p_equivalence` that of equivalence within the margin; each is adjusted by Holm for all cells of
+    the table, `p_raw` is not. `same_sign` is about the two differences as they are, significant or not.
+    """
+
+    row: str
+    reference: str
+    level: str
+    paper_difference_pp: float
     difference_pp: float
     interval_pp: tuple[float, float]
     p: float
+    p_equivalence: float
+    p_raw: float
+
+    @property
+    def same_sign(self) -> bool:
+        """Whether the row is ahead, behind or level here as in the paper."""
+        return _sign(self.paper_difference_pp) == _sign(self.difference_pp)
+
+    @property
+    def word(self) -> Word:
+        """confirmed or opposite: a significant difference, of the paper's sign or not. equivalent, or else open."""
+        if self.p <= ALPHA:
+            return "confirmed" if self.same_sign else "opposite"
+        return "equivalent" if self.p_equivalence <= ALPHA else "open"
 
 
 @dataclass(frozen=True)
@@ -59,8 +85,24 @@ class Reproduction:
     speedups: tuple[float, ...]
     seeds: tuple[int, ...]
     cells: Mapping[tuple[str, str], Cell]
-    findings: tuple[ClaimResult, ...]
+    findings: tuple[CellFinding, ...]
     verified: tuple[str, ...]
+
+    def count(self, word: Word) -> int:
+        """How many cells have this verdict."""
+        return sum(finding.word == word for finding in self.findings)
+
+    @property
+    def summary(self) -> str:
+        """All cells in one line."""
+        margin = f"{self.margin_pp:g} pp"
+        signs = [(finding.same_sign, finding.p_raw <= ALPHA) for finding in self.findings]
+        return (
+            f"{sum(same for same, _ in signs)} of {len(signs)} signs agree; {signs.count((False, True))} are "
+            f"significantly opposite. After Holm over all {len(signs)}, {self.count('confirmed')} are confirmed, "
+            f"{self.count('opposite')} opposite, {self.count('equivalent')} equivalent within {margin} and "
+            f"{self.count('open')} open"
+        )
 
 
 def row_id(row: PaperRow) -> str:
@@ -90,7 +132,7 @@ def reproduce(grid: Grid, records: Sequence[Record]) -> Reproduction:
     margin = float(records[0].outcome.track_terms["margin_pp"])
     return Reproduction(
         grid, records[0].outcome.track, margin, levels, speedups, seeds, cells,
-        _results(grid, levels, cells, 100 / examples.test_examples, margin), _verified(grid, levels, seeds, found),
+        _findings(grid, levels, cells, 100 / examples.test_examples, margin), _verified(grid, levels, seeds, found),
     )  # fmt: skip
 
 
@@ -101,71 +143,35 @@ def _cell(row: PaperRow, index: int, records: Sequence[Record]) -> Cell:
     return Cell(scores, ta, row.paper_percent[index], row.paper_ta_percent)
 
 
-PaperClaim = tuple[
-    str, str, str, str, bool
-]  # words, level, the row said to be better, the other one, or said to be as good
+def _sign(difference: float) -> int:
+    rounded = round(difference, 6)  # means of accuracies differ in their last bits
+    return (rounded > 0) - (rounded < 0)
 
 
-def claims(grid: Grid, levels: Sequence[str]) -> list[PaperClaim]:
-    """What the paper says of this table, as comparisons of two rows."""
-    names = {row.name: row_id(row) for row in grid.rows}
-    out: list[PaperClaim] = []
-    larger = (("P30F90, 1e-1", "P30F90, 1e-2", "+60"), ("P60F60, 1e-2", "P60F60, 1e-3", "+180"),
-              ("P90F30, 1e-2", "P90F30, 1e-4", "+1485"))  # fmt: skip
-    for high, low, extra in larger:
-        for level in levels[-2:]:
-            if {high, low} <= names.keys():
-                out.append((f"M1: with as many epochs, {high} beats {low}", level, names[high], names[low], False))
-            if {high, longest := f"{low}, {extra}"} <= names.keys():
-                words = f"M1: given {extra} epochs, {low} comes as far as {high}"
-                out.append((words, level, names[longest], names[high], True))
-    scratch = next((row_id(row) for row in grid.rows if row.scratch), None)
-    for name, setup, better_up_to in (("P30F90, 1e-1", "SX-A", 1.0), ("P30/kF90, 1e-1", "SX-B", 0.7)):
-        if scratch and name in names:
-            for level, ratio in zip(levels, grid.ratios, strict=True):
-                better = ratio <= better_up_to
-                words = f"M2: under {setup}, {name} {'beats scratch' if better else 'does not beat scratch'}"
-                pair = (names[name], scratch) if better else (scratch, names[name])
-                out.append((words, level, *pair, not better))
-    for kind in ("step", "cosine"):
-        if scratch and f"L1 (1e-2), {kind}" in names:
-            for level, ratio in zip(levels, grid.ratios, strict=True):
-                pair = (names[f"L1 (1e-2), {kind}"], names[f"scratch, {kind}"])
-                if ratio == 0.9:
-                    out.append((f"scratch beats L1 (1e-2), {kind}", level, pair[1], pair[0], False))
-                else:
-                    out.append((f"L1 (1e-2) comes as far as scratch, {kind}", level, *pair, True))
-    return out
-
-
-def _results(
+def _findings(
     grid: Grid, levels: Sequence[str], cells: Mapping[tuple[str, str], Cell], quantum: float, margin_pp: float
-) -> tuple[ClaimResult, ...]:
-    stated = claims(grid, levels)
-    compared = [
-        paired_t(cells[a, level].scores, cells[b, level].scores, quantum_percent=quantum)
-        for _, level, a, b, _ in stated
-    ]
-    support = [
-        _p_for(comparison, as_good, margin_pp) for comparison, (*_, as_good) in zip(compared, stated, strict=True)
-    ]
-    against = [comparison.p_less for comparison in compared]
-    words = zip(stated, compared, holm(support) if support else [], holm(against) if against else [], strict=True)
+) -> tuple[CellFinding, ...]:
+    pairs = [(row, other, level) for row in grid.rows if (other := reference_of(grid, row)) for level in levels]
+    sides = [(cells[row_id(row), level], cells[row_id(other), level]) for row, other, level in pairs]
+    compared = [paired_t(a.scores, b.scores, quantum_percent=quantum) for a, b in sides]
+    different = holm([comparison.p_two_sided for comparison in compared]) if compared else []
+    equal = [tost(c, margin_pp).p if c.seeds > 1 else 1.0 for c in compared]
     return tuple(
-        ClaimResult(
-            f"{claim} ({level})", "held" if p_for <= ALPHA else "did not hold" if p_against <= ALPHA else "not decided",
-            comparison.difference_pp, comparison.interval_pp, min(p_for, 1.0) if p_against > ALPHA else p_against,
+        CellFinding(
+            row_id(row),
+            row_id(other),
+            level,
+            a.paper_percent - b.paper_percent,
+            c.difference_pp,
+            c.interval_pp,
+            p,
+            q,
+            c.p_two_sided,
         )
-        for (claim, level, *_), comparison, p_for, p_against in words
-    )  # fmt: skip
-
-
-def _p_for(comparison: PairedComparison, as_good: bool, margin_pp: float) -> float:
-    """Of 'better', the one-sided p; of 'as far as', that it is worse by less than the margin (non-inferiority)."""
-    if not as_good:
-        return comparison.p_greater
-    t = (comparison.difference_pp + margin_pp) / comparison.standard_error_pp
-    return student_p(t, comparison.df)[1] if comparison.seeds > 1 else 1.0
+        for (row, other, level), (a, b), c, p, q in zip(
+            pairs, sides, compared, different, holm(equal) if equal else [], strict=True
+        )
+    )
 
 
 def _verified(
@@ -173,8 +179,9 @@ def _verified(
 ) -> tuple[str, ...]:
     """Which setups hold between the rows of one label and scratch, as executed; and what keeps others from it."""
     scratch = next((row for row in grid.rows if row.scratch), None)
+    methods = (("S3.2", ("S3.2",)),) if any(row.method for row in grid.rows) else ()
     out = []
-    for setup, labels in (("SX-A", ("SX-A", "S4.2")), ("SX-B", ("SX-B",))):
+    for setup, labels in (("SX-A", ("SX-A", "S4.2")), ("SX-B", ("SX-B",)), *methods):
         rows = [row for row in grid.rows if row.setup in labels and not row.scratch]
         reference = [scratch] if scratch else rows[:1]
         rows = [row for row in rows if row not in reference]

@@ -214,7 +214,7 @@ def test_reproduce_prints_the_table_beside_the_papers(command, home, tmp_path, m
     monkeypatch.setitem(GRIDS, "m2", dataclasses.replace(whole, ratios=whole.ratios[:1], rows=rows))
     code, out, err = command("reproduce", *words, "--output", tmp_path / "out")
     assert code == 0, err
-    assert "[85.27]" in out and "SX-A between scratch" in out and "M2: under SX-B" in out
+    assert "[85.27]" in out and "SX-A between scratch" in out and "of 2 signs agree" in out
     assert (tmp_path / "out" / "m2.md").read_text() == out
     assert (tmp_path / "out" / "m2.jsonl.xz").stat().st_size > 1000
     assert command("reproduce", "table9", "--home", home)[0] == 2
