@@ -44,7 +44,7 @@ EXPERIMENTS = ("reproduce", "cross-validate", "tune")
 EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
-STATISTICS = "statistics|multiplicity|crossed|interim|power|ranks|standings|families|overall|matched_controls"
+STATISTICS = "statistics|any_time|expected|multiplicity|crossed|power|ranks|standings|families|overall|matched_controls"
 FUNCTION = re.compile(rf"`({STATISTICS}|executed|speed|assessment)\.(\w+)`")
 UNDECIDED = 4
 ROOM = {"executed": "records", "speed": "records", "assessment": "setups"} | dict.fromkeys(
