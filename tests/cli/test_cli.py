@@ -159,7 +159,9 @@ def test_every_setup_can_be_planned(command, tmp_path):
 
 
 def test_sxa_ranks_scratch_training_too(command, home):
-    code, out, err = submit(command, f"{SUBMISSIONS}:Fine", home, "--setup", "SX-A", "--format", "csv", level=("--level", "50%"))
+    code, out, err = submit(
+        command, f"{SUBMISSIONS}:Fine", home, "--setup", "SX-A", "--format", "csv", level=("--level", "50%")
+    )
     rows = {row["method"]: row for row in csv.DictReader(io.StringIO(out))}
     assert code == 0, err
     assert rows["Scratch"]["ranked"] == "True" and rows["Dense"]["ranked"] == "False"
