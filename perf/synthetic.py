@@ -123,7 +123,7 @@ def _result(track: Track, level: str, index: int, bits: np.random.Generator) -> 
         "retraining_recipe": track.retraining.as_dict(),
         "compression": Compression(
             goal.speedup, None if goal.speedup else goal.ratio, speedup, 0.0 if goal.speedup else goal.ratio,
-            DENSE_MACS, macs, 19_810, 4_000, "uniform", dict.fromkeys(layers, 2), layers,
+            DENSE_MACS, macs, 19_810, 4_000, "uniform", dict.fromkeys(layers, 4), layers,
         ),
         "curve": tuple(
             EpochPoint(epoch, stage.lr[epoch], loss[epoch], validation[epoch]) for epoch in range(epochs)

@@ -78,8 +78,9 @@ def test_its_budget_follows_from_its_factors():
 def test_it_is_submitted_ranked_and_seen_to_hold(quick_prunemark, source, tmp_path, furnish):
     home = furnish(tmp_path / "home")
     code, out, err = submit(
-        quick_prunemark, source, home, "--setup", OWN_BASES.id.lower(), "--format", "csv", seeds="1"
-    )
+        quick_prunemark, source, home, "--setup", OWN_BASES.id.lower(), "--format", "csv", seeds="1",
+        level=("--level", "50%"),
+    )  # fmt: skip
     assert code == 0, err
     rows = {row["method"]: row for row in csv.DictReader(io.StringIO(out))}
     assert {row["setup"] for row in rows.values()} == {OWN_BASES.id}
