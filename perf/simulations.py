@@ -27,7 +27,7 @@ from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.inference.statistics import PairedComparison, VariancePrior, paired_t, tost
 from prunemark.leaderboard.standings.standings import generalising, stand
 
-ALPHA, SEED, RUNS = 0.05, 20230105, 1000
+ALPHA, SEED, RUNS = 0.05, 20230105, 400
 IMAGES, QUANTUM, SD, MARGIN = 300, 0.01, 0.1, 0.3  # accuracies are of 10,000 images; sd and margin in points
 PRIOR = VariancePrior(df=4, sd_pp=1.25 * SD * sqrt(2))  # as tracks calibrate it: 1.25 times the sd of a difference
 FIELD = [f"m{index}" for index in range(6)]
