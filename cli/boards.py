@@ -67,7 +67,7 @@ def tables_only(records: Path) -> Board:
 
 def timed(board: Board, records: Path) -> Board:
     """The board with the timings next to its records; what is not a timing there is left out by name."""
-    from prunemark.leaderboard.standings.measured import with_timings
+    from prunemark.leaderboard.standings.timed import with_timings
     from prunemark.records.timing import read_timings, timings_folder
 
     timings, wrong = read_timings(timings_folder(records))

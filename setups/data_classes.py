@@ -46,10 +46,11 @@ def recipes_of(declared: object) -> tuple[OwnRecipe, ...]:
 
     Raises InputError for anything else, for an unknown class, and for two recipes that are for one class.
     """
-    recipes = declared if isinstance(declared, tuple) else () if declared is None else (declared,)
+    given = declared if isinstance(declared, tuple) else () if declared is None else (declared,)
+    recipes = tuple(recipe for recipe in given if isinstance(recipe, OwnRecipe))
+    if len(recipes) < len(given):
+        raise InputError(f"a recipe is OwnRecipe(...), a tuple of them or None; got {declared!r}")
     for recipe in recipes:
-        if not isinstance(recipe, OwnRecipe):
-            raise InputError(f"a recipe is OwnRecipe(...), a tuple of them or None; got {declared!r}")
         if recipe.data not in (*CLASSES, ALL_IMAGES):
             raise unknown_name("class of data", str(recipe.data), (*CLASSES, ALL_IMAGES))
     named = [recipe.data for recipe in recipes]

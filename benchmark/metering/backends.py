@@ -35,9 +35,9 @@ def eager(model: nn.Module, images: torch.Tensor) -> Run:
 
 def compiled(model: nn.Module, images: torch.Tensor) -> Run:
     """torch.compile with its default settings; compiling is not timed."""
-    from torch import _inductor
+    import torch._inductor.config as inductor
 
-    _inductor.config.compile_threads = 1  # no pool of processes for one small network
+    inductor.compile_threads = 1  # no pool of processes for one small network
     try:
         fast = torch.compile(model, dynamic=False)
         fast(images)

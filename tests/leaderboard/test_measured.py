@@ -9,7 +9,8 @@ import pytest
 from prunemark.benchmark.run.mlflow_fields import final_metrics
 from prunemark.leaderboard.formats import labels, tables
 from prunemark.leaderboard.standings.board import make_board
-from prunemark.leaderboard.standings.measured import measured_of, with_timings
+from prunemark.leaderboard.standings.measured import measured_of
+from prunemark.leaderboard.standings.timed import with_timings
 from prunemark.records.load import Loaded
 from prunemark.records.observed import Latency
 from prunemark.records.speed import Blocks
