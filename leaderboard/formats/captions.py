@@ -35,6 +35,7 @@ def caption(table: Table, *, timed: bool = True) -> str:
         _judged(table),
         *filter(None, (table.prior,)),
         *_more_epochs(table),
+        *_shown_earlier(table),
         *_readings(table, timed),
         *table.notes,
     ]
@@ -57,6 +58,19 @@ def _more_epochs(table: Table) -> list[str]:
         return []
     ranks = ", and ranks and bold rest on them too" if table.placed else ""
     return [f"With more pruning epochs than {table.anchor}, so not about the criterion{ranks}: {', '.join(names)}."]
+
+
+def _shown_earlier(table: Table) -> list[str]:
+    """Which differences were shown with fewer seeds, though the interval of all seeds contains 0 by now."""
+    shown = [row for row in table.ranked if row.verdict and row.verdict.word in ("better", "worse")]
+    names = [row.name for row in shown if row.verdict and _contains_zero(row.verdict.comparison.interval_pp)]
+    if not names:
+        return []
+    return [f"Shown with fewer seeds, which counts at any time, and the interval is wider now: {', '.join(names)}."]
+
+
+def _contains_zero(interval: tuple[float, float]) -> bool:
+    return interval[0] <= 0 <= interval[1]
 
 
 def _readings(table: Table, timed: bool) -> list[str]:

@@ -98,6 +98,19 @@ def test_a_caption_says_what_columns_do_not_show(make_records):
     assert "imed" not in caption(table, timed=False)
 
 
+def test_a_caption_names_what_was_shown_with_fewer_seeds(make_records):
+    """Five clear seeds, then two that go far the other way: the verdict stays, and the interval contains 0."""
+    anchor, ahead = [90.0] * 7, [93.0, 93.2, 92.8, 93.0, 93.2, 80.0, 81.0]
+    (table,) = make_board(Loaded((*make_records("L1-norm", anchor), *make_records("Mine", ahead)))).tables
+    (mine,) = (row for row in table.ranked if row.name == "Mine")
+    low, high = mine.verdict.comparison.interval_pp
+    assert mine.verdict.word == "better" and low < 0 < high
+    assert "Shown with fewer seeds, which counts at any time, and the interval is wider now: Mine." in caption(table)
+    few = [each[:5] for each in (anchor, ahead)]
+    (table,) = make_board(Loaded((*make_records("L1-norm", few[0]), *make_records("Mine", few[1])))).tables
+    assert "Shown with fewer seeds" not in caption(table)
+
+
 def test_every_row_for_machines_has_its_setup_its_seeds_and_what_it_is_conditional_on(board):
     rows = list(csv.DictReader(io.StringIO(render(board, "csv"))))
     data = json.loads(render(board, "json"))["rows"]
