@@ -36,7 +36,7 @@ LEAST_SEEDS = 3
 class Path:
     """Of the first n seeds, for n = 1 ... k: mean and standard deviation of the differences, in points, (k,) each.
 
-    The standard deviation has the floor of `statistics.moments`: accuracy comes in steps, so that equal differences
+    The standard deviation has the floor of `statistics.paired_t`: accuracy comes in steps, so that equal differences
     do not mean that there is no noise. With one seed it is infinite.
     """
 

@@ -101,9 +101,12 @@ def paired_t(
     Raises ValueError for no seeds, unequal lengths, numbers that are not finite, or a quantum that is
     not positive.
     """
+    positive(quantum_percent, "the quantum of accuracy in percent")
     differences = _differences(a_percent, b_percent)
-    found = moments(differences[None, :], quantum_percent=quantum_percent, prior=prior)
-    mean, sd, standard_error, df = float(found.mean[0]), float(found.sd[0]), float(found.standard_error[0]), found.df
+    # fsum rounds once, so that the order of the seeds cannot matter, not even in the last bit
+    mean = math.fsum(differences.tolist()) / len(differences)
+    sd, df, floored = _spread(differences, mean, quantum_percent, prior)
+    standard_error = sd / math.sqrt(len(differences))
     t = mean / standard_error
     two_sided, greater, less = student_p(t, df)
     ahead = np.abs(differences) >= quantum_percent / 2
@@ -121,52 +124,23 @@ def paired_t(
         wins=int(np.sum(ahead & (differences > 0))),
         ties=int(np.sum(~ahead)),
         effect=mean / sd,
-        floored=bool(found.floored[0]),
+        floored=floored,
     )
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Of many comparisons on the same seeds: arrays of shape (comparisons,), in points. See `paired_t`."""
-
-    mean: Floats
-    sd: Floats
-    standard_error: Floats
-    floored: NDArray[np.bool_]
-    df: float
-
-    def one_sided(self) -> tuple[Floats, Floats]:
-        """The p of "A is better" and of "A is worse", each of shape (comparisons,)."""
-        from scipy.special import stdtr
-
-        if self.df == 0:
-            return np.ones_like(self.mean), np.ones_like(self.mean)
-        t = self.mean / self.standard_error
-        return np.asarray(stdtr(self.df, -t), dtype=np.float64), np.asarray(stdtr(self.df, t), dtype=np.float64)
-
-
-def moments(differences: Floats, *, quantum_percent: float, prior: VariancePrior | None = None) -> Moments:
-    """Mean and standard deviation of each row of `differences` in points, shape (comparisons, seeds).
-
-    With the variance floor and the prior of `paired_t`, which is this with one row. Raises ValueError for a quantum
-    that is not positive.
-    """
-    positive(quantum_percent, "the quantum of accuracy in percent")
-    seeds = differences.shape[1]
-    # fsum rounds once, so that the order of the seeds cannot matter, not even in the last bit
-    mean = np.array([math.fsum(row) for row in differences.tolist()]) / seeds
-    spread = np.full_like(mean, math.inf)
-    if seeds > 1:
-        squares = (differences - mean[:, None]) ** 2
-        spread = np.array([math.fsum(row) for row in squares.tolist()]) / (seeds - 1)
+def _spread(
+    differences: Floats, mean: float, quantum_percent: float, prior: VariancePrior | None
+) -> tuple[float, float, bool]:
+    """Standard deviation in points, degrees of freedom, and whether the floor was binding. See `paired_t`."""
+    seeds = len(differences)
+    found = math.fsum((d - mean) ** 2 for d in differences.tolist()) / (seeds - 1) if seeds > 1 else math.inf
     floor = quantum_percent**2 / 6
-    variance, df = np.maximum(spread, floor), float(seeds - 1)
+    variance, df = max(found, floor), float(seeds - 1)
     if prior is not None:
-        from_seeds = (seeds - 1) * variance if seeds > 1 else np.zeros_like(mean)
+        from_seeds = (seeds - 1) * variance if seeds > 1 else 0.0
         df = prior.df + seeds - 1
         variance = (prior.df * prior.sd_pp**2 + from_seeds) / df
-    sd = np.sqrt(variance)
-    return Moments(mean, sd, sd / math.sqrt(seeds), spread < floor, df)
+    return math.sqrt(variance), df, found < floor
 
 
 def tost(comparison: PairedComparison, margin_pp: float, *, alpha: float = 0.05) -> Equivalence:
