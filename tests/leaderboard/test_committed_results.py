@@ -3,6 +3,7 @@
 import lzma
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,12 @@ def test_what_the_readme_says_of_the_board(standings):
     assert f"difference is {strict.comparison.difference_pp:+.2f} points ([{low:+.2f}, {high:+.2f}])" in said
     first, last = re.findall(r"(S\S+ calls \d+)%", found_in_words(standings.tables))
     assert f"{first} % of the methods better than their anchor, and {last} % better" in said
+    glyphs = [t for t in standings.tables if (t.track, t.setup) == ("glyphs-resnet8@1", "S4.2")]
+    words = Counter(row.verdict.word for table in glyphs for row in table.ranked if row.verdict)
+    open_ones = words.pop("undetermined")
+    assert set(words) == {"worse", "equivalent"}
+    assert f"{words.total()} of {words.total() + open_ones} comparisons under S4.2 are decided" in said
+    assert f"{words['worse']} methods are worse than L1-norm, {words['equivalent']} are equivalent to it" in said
 
 
 def test_every_track_of_digits_was_run_under_every_setup_of_the_paper(standings):
@@ -171,8 +178,9 @@ def test_nothing_on_the_board_was_ever_rewritten_or_removed():
 
 
 def test_the_repository_stays_small():
+    """24 MiB since the first field with 10,000 test images, 1.1 kB a record; a release adds 1.5 MB of hashes."""
     packed = [*BOARD.rglob("*.jsonl.xz"), *BOARD.rglob("*.json")]
-    assert packed and sum(path.stat().st_size for path in packed) < 20 * 2**20
+    assert packed and sum(path.stat().st_size for path in packed) < 24 * 2**20
     assert all(lzma.decompress(path.read_bytes()) for path in packed if path.suffix == ".xz")
 
 
