@@ -37,24 +37,61 @@ def code_of(content: bytes) -> bytes:
     Not covered: the number of lines of a string in `about` that goes over several is still counted, as in the
     identities that boards hold already. Rewording such a string keeps the identity; wrapping it anew does not.
     """
+    kept = _kept_lines(content)
+    return content if kept is None else b"\n".join(line for _, line in kept)
+
+
+def as_run(content: bytes) -> tuple[bytes, tuple[int, ...]]:
+    """The file as it is executed, and of each of its lines the number that it has in the file itself.
+
+    It is what `code_of` hashes, with `pass` where a body had words alone: so nothing that a submission does can depend
+    on what its identity leaves out, nor on the lines that this takes. Raises SyntaxError where that is no Python: a
+    docstring shares its line with code.
+    """
+    kept = None if _kept_lines(content) is None else _kept_lines(content, b"pass")
+    if kept is None:
+        return content, tuple(range(1, content.count(b"\n") + 2))
+    text = b"\n".join(line for _, line in kept)
+    ast.parse(text)
+    return text, tuple(number + 1 for number, _ in kept)
+
+
+def _kept_lines(content: bytes, stand_in: bytes = b"") -> list[tuple[int, bytes]] | None:
+    """Number (from 0) and text of each line that is code; None for a file of which every byte counts.
+
+    `stand_in` is written where a body consists of words alone.
+    """
     if READS_ITSELF.search(content):
-        return content
+        return None
     lines = content.replace(b"\r\n", b"\n").split(b"\n")
     try:
         tree = ast.parse(content)
-        spans = sorted([*_words(tree), *_comments(content, lines)], reverse=True)
+        words = list(_words(tree))
+        spans = sorted([*words, *_comments(content, lines)], reverse=True)
+        bare = set(_bare(tree, words)) if stand_in else set()
     except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
-        return content
+        return None
     in_string = {line for first, last in _long_strings(tree, spans) for line in range(first, last)}
-    for first, start, last, end in spans:
-        kept = lines[first][:start] + lines[last][end:]
+    for span in spans:
+        first, start, last, end = span
+        kept = lines[first][:start] + (stand_in if span in bare else b"") + lines[last][end:]
         lines[first : last + 1] = [kept, *[b""] * (last - first)]
-    code = b"\n".join(
-        line if number in in_string else line.rstrip()
+    code = [
+        (number, line if number in in_string else line.rstrip())
         for number, line in enumerate(lines)
         if line.strip() or number in in_string
-    )
-    return content if READS_ITSELF_IN_CODE.search(code) else code
+    ]
+    return None if READS_ITSELF_IN_CODE.search(b"\n".join(line for _, line in code)) else code
+
+
+def _bare(tree: ast.Module, words: list[Span]) -> Iterator[Span]:
+    """The first words of every class or function that has no other statement."""
+    gone = set(words)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if all(_span(statement) in gone for statement in node.body):
+            yield _span(node.body[0])
 
 
 def _words(tree: ast.Module) -> Iterator[Span]:

@@ -33,6 +33,25 @@ class Latency(RecordPart):
     layout: Layout = "contiguous"
 
 
+Lane = Literal["decision", "harness", "own"]
+"""How much of a method's process is believed: what stays; that the harness trained; weights of its own."""
+
+
+@dataclass(frozen=True)
+class PruningProcess(RecordPart):
+    """How the process was kept in which submitted code ran. Records before 2026-12 do not say.
+
+    `cpu_seconds` are the kernel's, of the process with all its threads; `accounted_cpu_seconds` what its own reading
+    costs on this machine, measured in the lane `own` alone. `files`: SHA-256 of every byte of the method's files.
+    """
+
+    isolation: str
+    lane: Lane
+    cpu_seconds: float
+    accounted_cpu_seconds: float | None = None
+    files: dict[str, str] | None = None
+
+
 @dataclass(frozen=True)
 class Observed(RecordPart):
     """What the clock and the machine say about the run.
@@ -42,7 +61,7 @@ class Observed(RecordPart):
     `model_bytes` the size of the final model's weights on disk.
     """
 
-    LATER = ("passes", "dense_passes", "peak_memory_bytes", "model_bytes")
+    LATER = ("passes", "dense_passes", "peak_memory_bytes", "model_bytes", "pruning_process")
 
     finished_at: str
     pruning_seconds: float
@@ -57,3 +76,4 @@ class Observed(RecordPart):
     dense_passes: tuple[Latency, ...] = ()
     peak_memory_bytes: int | None = None
     model_bytes: int | None = None
+    pruning_process: PruningProcess | None = None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,15 +11,15 @@ from safetensors.torch import save_file
 
 from prunemark.benchmark.images.data import load_split, prepare, tensor_dict
 from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.run.doctor import CheckResult
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.description import MethodDescription
 from prunemark.benchmark.submission.locate import MethodSource
-from prunemark.benchmark.trial import pruning
-from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.plan import runs_on, what_it_prunes
-from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
+from prunemark.benchmark.trial.pruned import WEIGHTS, counts_of
+from prunemark.benchmark.trial.pruning_stage import Stage, run_stage
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS, listed_where
@@ -89,23 +87,24 @@ def _try_levels(entrant: Entrant, track: Track, source: MethodSource) -> list[Ch
 def _try_level(entrant: Entrant, track: Track, level: Level, base: Path, data: Path) -> CheckResult:
     budget = budget_for(track, SETUP, level, "pruned")
     trial = Trial(track, level, SETUP, 0, entrant, budget, "cpu", track.pruning_seconds_limit)
-    decisions = []
-    for _ in range(2):
-        out = Path(tempfile.mkdtemp(prefix="prunemark-"))
-        try:
-            limits = Limits(trial.pruning_seconds_limit)
-            pruning.hand_over(base, data, out)
-            run_in_child(pruning.prune, trial, None, out, scratch=out, limits=limits)
-            decisions.append((json.loads((out / DECISION).read_text()), (out / WEIGHTS).read_bytes()))
-            epochs = read_stage(out).epochs
-        finally:
-            shutil.rmtree(out, ignore_errors=True)
-    counts = decisions[0][0]["counts"]
-    kept = f"keeps {' / '.join(map(str, counts.values()))} {track.granularity}s; {epochs} epochs trained"
-    if decisions[0] != decisions[1]:
+    stages = [run_stage(trial, base, data, None) for _ in range(2)]
+    first = stages[0]
+    counts = counts_of(first.said.decision)
+    kept = (
+        f"keeps {' / '.join(map(str, counts.values()))} {track.granularity}s; {first.said.stage.epochs} epochs trained"
+    )
+    kept = f"{kept}; lane {first.process.lane}"
+    if _what_it_gave(first) != _what_it_gave(stages[1]):
         advice = "draw every random number from context.generator, so that a seed gives one result"
         return CheckResult(f"level {level.name}", "note", f"{kept}; a second run with the same seed differs", advice)
     return CheckResult(f"level {level.name}", "fine", f"{kept}; the same when run again")
+
+
+def _what_it_gave(stage: Stage) -> tuple[dict[str, list[int]], str, str]:
+    """Everything that has to come out again: what stays, and the weights."""
+    decision = stage.said.decision
+    kept = {name: sorted(indices.tolist()) for name, indices in decision.kept.items()}
+    return kept, weights_sha256(decision.masks), weights_sha256(stage.weights)
 
 
 def _broken(what: str, failure: ChildFailed, source: MethodSource) -> CheckResult:

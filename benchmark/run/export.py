@@ -89,7 +89,7 @@ def describe(record: Record) -> dict[str, Any]:
 
 def find_weights(record: Record, store: Store) -> Path:
     """The file of the final model in the store, by the content hash on the record. Raises InputError."""
-    from prunemark.benchmark.trial.stages import weights_sha256
+    from prunemark.benchmark.networks.weights import weights_sha256
 
     outcome = record.outcome
     for file in _candidates(record, store):

@@ -1,18 +1,21 @@
 """Running something in a process of its own, from which only files come back.
 
 The child is forked, so it costs milliseconds; it gets its own session, an empty scratch folder, no standard
-input, and dies with its parent. Time and resident memory are bounded. This is separation, not yet
-isolation: the child can still read the disk. The level is on the record.
+input, and dies with its parent. Time, memory and the size of what it leaves are bounded. One that runs submitted code
+is confined besides (`confinement.py`), as far as the machine can; how far is on the record.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
 import multiprocessing
 import os
+import resource
 import secrets
+import select
 import signal
 import sys
 import time
@@ -24,23 +27,33 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from prunemark.benchmark.sandbox.confinement import Confinement, enter
+from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import InputError, WorkFailed
 
-ISOLATION = "process"
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 LOG_LIMIT = 20_000
+SCRATCH_SECONDS, SCRATCH_FILES = 1.0, 10_000
 IMAGES = "the images"
 DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a child may use: seconds on the wall clock, bytes of resident memory."""
+    """What a child may use: seconds on the wall clock, bytes of resident memory, bytes of files in its scratch."""
 
     seconds: float
     memory_bytes: int = 8 * 2**30
+    scratch_bytes: int = 8 * 2**30
+
+
+@dataclass(frozen=True)
+class Used:
+    """What the kernel counted of a child that ended well, with all its threads."""
+
+    cpu_seconds: float
 
 
 class ChildFailed(Exception):
@@ -59,11 +72,14 @@ def run_in_child(
     limits: Limits,
     hear: Callable[[Any], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
-) -> None:
+    confinement: Confinement | None = None,
+    keep: tuple[int, ...] = (),
+) -> Used:
     """Runs `work(*arguments)` in a forked child with `scratch` as its working directory.
 
     With `hear`, the child's work gets one argument more, a function: what it says through that, this process hears.
-    Only for the harness's own work, since hearing unpickles.
+    Only for the harness's own work, since hearing unpickles. With a `confinement`, it has nothing else; `keep` are
+    descriptors that it keeps then.
 
     Raises ChildFailed when it raises, is killed, or exceeds a limit. Of what is no fault of the method: WorkFailed when
     the disk that it writes to is full or broken, InputError when images cannot be read. Fork before this process has
@@ -73,13 +89,16 @@ def run_in_child(
     forking = multiprocessing.get_context("fork")
     ear, mouth = forking.Pipe(duplex=False)
     told = (*arguments, mouth.send) if hear else arguments
-    process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token))
+    opened = (*keep, mouth.fileno()) if hear else keep
+    process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token, confinement, opened))
+    before = _cpu_seconds_of_children()
     process.start()
     mouth.close()
     deadline = clock() + limits.seconds
+    look = clock() + SCRATCH_SECONDS
     try:
         while process.is_alive():
-            process.join(POLL_SECONDS)
+            _await_end(process)
             _pass_on(ear, hear)
             if clock() > deadline:
                 raise ChildFailed(
@@ -88,14 +107,58 @@ def run_in_child(
             if _resident_bytes(process.pid) > limits.memory_bytes:
                 granted = limits.memory_bytes / 2**30
                 raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
+            if clock() > look:
+                look = clock() + SCRATCH_SECONDS
+                _check_scratch(scratch, limits.scratch_bytes)
         _pass_on(ear, hear)
     finally:
         _kill_group(process)
         ear.close()
     _raise_what_it_said(scratch, process.exitcode)
-    finished = scratch / DONE_FILE
-    if not finished.is_file() or finished.read_text(errors="replace") != token:
+    if not left_there(scratch, DONE_FILE) or _text_of(scratch, DONE_FILE) != token:
         raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
+    _check_scratch(scratch, limits.scratch_bytes)
+    return Used(_cpu_seconds_of_children() - before)
+
+
+def _cpu_seconds_of_children() -> float:
+    """Of those that have ended and been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _check_scratch(scratch: Path, most: int) -> None:
+    """Bounds the files that a child makes, in size and in number."""
+    total = count = 0
+    for folder, _names, files in os.walk(scratch):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118
+            count += 1
+        if total > most or count > SCRATCH_FILES:
+            raise ChildFailed(
+                "noncompliant",
+                "scratch",
+                f"it left {total / 2**20:.0f} MiB in {count} files, more than a trial grants",
+            )
+
+
+def _text_of(scratch: Path, name: str) -> str:
+    try:
+        return bytes_of(scratch, name, 10 * LOG_LIMIT).decode("utf-8", errors="replace")
+    except NotReadable:
+        return ""
+
+
+def _await_end(process: BaseProcess) -> None:
+    """Waits until it ends, and not for long. Not by `join`, which asks a descriptor that a confined child has closed."""
+    try:
+        descriptor = os.pidfd_open(process.pid or 0)
+    except (AttributeError, OSError):
+        time.sleep(POLL_SECONDS)
+        return
+    select.select([descriptor], [], [], POLL_SECONDS)
+    os.close(descriptor)
 
 
 def _pass_on(ear: Connection, hear: Callable[[Any], None] | None) -> None:
@@ -109,9 +172,8 @@ def _pass_on(ear: Connection, hear: Callable[[Any], None] | None) -> None:
 
 
 def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
-    said = scratch / ERROR_FILE
-    if said.is_file():
-        error = _read_error(said)
+    if left_there(scratch, ERROR_FILE):
+        error = _read_error(scratch)
         if error.rule == IMAGES:
             raise InputError(error.evidence.partition(": ")[2])
         if error.rule == DISK:
@@ -119,6 +181,8 @@ def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
                 f"a trial could not write: {error.evidence}. Make room there and run the same command again"
             )
         raise error
+    if exitcode == -signal.SIGXCPU:
+        raise ChildFailed("timeout", "pruning time", "stopped by the kernel: it used the processor longer than granted")
     if exitcode == -signal.SIGKILL:
         raise ChildFailed(
             "out_of_memory",
@@ -132,10 +196,10 @@ def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
 ERROR_STATUSES: tuple[Status, ...] = ("failed", "out_of_memory", "budget_exceeded", "noncompliant")
 
 
-def _read_error(path: Path) -> ChildFailed:
+def _read_error(scratch: Path) -> ChildFailed:
     """The error that the child wrote; submitted code may have written it instead, so nothing in it is trusted."""
     try:
-        error = json.loads(path.read_text(encoding="utf-8", errors="replace")[: 10 * LOG_LIMIT])
+        error = json.loads(_text_of(scratch, ERROR_FILE))
         status: Status = next(known for known in ERROR_STATUSES if known == error["status"])
         texts = [printable(str(error[part])) for part in ("rule", "evidence", "traceback")]
     except (ValueError, KeyError, TypeError, StopIteration, OSError, RecursionError):
@@ -149,7 +213,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in sound)
 
 
-def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path, parent: int, token: str) -> None:
+def _child(
+    work: Callable[..., None],
+    arguments: tuple[Any, ...],
+    scratch: Path,
+    parent: int,
+    token: str,
+    confinement: Confinement | None,
+    keep: tuple[int, ...],
+) -> None:
     os.setsid()
     _die_with_parent(parent)
     os.chdir(scratch)
@@ -159,6 +231,8 @@ def _child(work: Callable[..., None], arguments: tuple[Any, ...], scratch: Path,
         os.dup2(log.fileno(), 2)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     try:
+        if confinement is not None:
+            enter(confinement, scratch, keep)
         work(*arguments)
         (scratch / DONE_FILE).write_text(token)
     except BaseException as problem:

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression import budget_solver, sparsity, surgery
-from prunemark.benchmark.compression.coupled_parameters import filter_masks
+from prunemark.benchmark.compression import budget_solver, sparsity
 from prunemark.benchmark.images.data import Images
-from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.metering.meter import BudgetExceeded, Meter
 from prunemark.benchmark.metering.watch import Watch, has_any_global_hook
 from prunemark.benchmark.method import Decision, Group, PruningContext, Scores, Target
 from prunemark.benchmark.networks.registry import build_network
-from prunemark.benchmark.training.loop import Hooks, placed, served, steps_per_epoch, train
-from prunemark.benchmark.training.seeds import derive_seed
+from prunemark.benchmark.sandbox.asking import Asking, Start
+from prunemark.benchmark.sandbox.training import PruningTraining
+from prunemark.benchmark.training.loop import Hooks, placed, served, steps_per_epoch
 from prunemark.setups.budget import Budget
-from prunemark.setups.recipe import Recipe
-from prunemark.setups.schedule import LRSchedule, from_vector, parse_schedule
 from prunemark.setups.track import ALLOCATIONS, Track
-
-DEFAULT_LR = "1e-2"
 
 
 @dataclass
@@ -35,19 +31,41 @@ class TrialContext:
     A submission never gets it: `view` makes the narrow thing that it does get.
     """
 
-    track: Track
-    budget: Budget
+    training: PruningTraining
     target: Target
-    groups: tuple[Group, ...]
     generator: torch.Generator
-    seed: int
-    data: Images = field(repr=False)
     cost: budget_solver.CostModel | None
     shapes: dict[str, tuple[int, ...]]
-    meter: Meter
     watch: Watch
     given_counts: dict[str, int] | None = None
+    asking: Asking | None = None
     _passes: int = 0
+    _in_hook: bool = False
+
+    @property
+    def track(self) -> Track:
+        """The track of the trial."""
+        return self.training.track
+
+    @property
+    def budget(self) -> Budget:
+        """What the setup grants."""
+        return self.training.budget
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The layers that may be pruned."""
+        return self.training.groups
+
+    @property
+    def data(self) -> Images:
+        """The training split."""
+        return self.training.data
+
+    @property
+    def meter(self) -> Meter:
+        """What the stage has cost so far."""
+        return self.training.meter
 
     def view(self) -> PruningContext:
         """What a submission sees: the promised names and nothing else, neither the meter nor the data."""
@@ -68,22 +86,24 @@ class TrialContext:
     def batches(self, epochs: int = 1) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """See `PruningContext.batches`."""
         for _ in range(_whole(epochs)):
-            yield from served(self.data, self._recipe(), self.seed, "pruning", self._next_pass(), self.meter)
+            recipe, seed = self.training.recipe(), self.training.seed
+            yield from served(self.data, recipe, seed, "pruning", self._next_pass(), self.meter)
 
     def earlier(self, epoch: int) -> dict[str, torch.Tensor]:
         """See `PruningContext.earlier`."""
-        reached, device = self.budget.base_epochs, self.data.device
+        reached = self.budget.base_epochs
         if _whole(epoch) > reached:
             raise ValueError(
                 f"the base model was trained for {reached} epochs; asked for are its weights after {epoch}"
             )
-        model = placed(build_network(self.track.network, self.data.shape, derive_seed(self.seed, "base")), device)
-        meter = Meter(0)
-        with self._alone(lambda: meter.steps):
-            train(
-                model, self.data, self.budget.pretraining, seed=self.seed, stream="pretraining", meter=meter,
-                epochs=range(epoch),
-            )  # fmt: skip
+        if self.asking:
+            with self.watch.paused():
+                model = placed(build_network(self.track.network, self.data.shape, 0), self.data.device)
+                self.asking.earlier(model, epoch)
+        else:
+            meter = Meter(0)
+            with self._alone(lambda: meter.steps):
+                model = self.training.earlier(epoch, meter)
         return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
     def train(
@@ -97,13 +117,38 @@ class TrialContext:
         keep: Decision | None = None,
     ) -> None:
         """See `PruningContext.train`."""
-        recipe = self._recipe(self._schedule(_whole(epochs), lr))
-        hooks = Hooks(
-            penalty=self._watched(penalty), after_step=self._watched(after_step), masks=self._masks(model, keep)
-        )
-        stream = f"pruning/{self._next_pass()}"
+        schedule = self.training.schedule(_whole(epochs), lr)
+        start = self._start_of(model) if epochs and not (penalty or after_step) else None
+        if start:
+            self._have_trained(start, model, schedule.vector, lr, keep)
+            return
+        masks = self.training.masks(model, keep)
+        hooks = Hooks(penalty=self._watched(penalty), after_step=self._watched(after_step), masks=masks)
         with self._alone(lambda: self.meter.steps - self.meter.foreign_steps):
-            train(model, self.data, recipe, seed=self.seed, stream=stream, meter=self.meter, hooks=hooks)
+            self.training.run(model, schedule, self._next_pass(), hooks)
+
+    def _start_of(self, model: nn.Module) -> Start | None:
+        """How the trainer makes this model, where it may train it: everything was trained by it so far."""
+        if self.asking is None or self.asking.epochs != len(self.meter.lr):
+            return None
+        with self.watch.paused():
+            return self.asking.start_of(model)
+
+    def _have_trained(
+        self, start: Start, model: nn.Module, lrs: tuple[float, ...], lr: str | None, keep: Decision | None
+    ) -> None:
+        """The trainer trains. What it counts is counted here too; it is refused here first, in the same words."""
+        assert self.asking is not None
+        with self.watch.paused():
+            self.training.masks(model, keep)
+            self._refuse_global_hooks()
+            for value in lrs:
+                self.meter.begin_epoch(value)
+                self.meter.begin_pass()
+            try:
+                self.asking.train(start, model, self.meter, len(lrs), lr, self._next_pass(), keep)
+            except BudgetExceeded as problem:
+                self.meter.refuse(str(problem))
 
     @contextlib.contextmanager
     def _alone(self, steps_so_far: Callable[[], int]) -> Iterator[None]:
@@ -111,10 +156,7 @@ class TrialContext:
 
         Hooks on modules, parameters or optimisers can hide training, and those on all modules run in whatever network.
         """
-        if has_any_global_hook():
-            self.meter.refuse(
-                "hooks on all modules are registered: they would run inside the harness's loop, uncounted"
-            )
+        self._refuse_global_hooks()
         watch, before = self.watch, (self.watch.paused_runs, self.watch.paused_steps, steps_so_far())
         with watch.paused():
             yield
@@ -124,6 +166,12 @@ class TrialContext:
             self.meter.refuse(
                 f"the harness's loop made {steps} steps, and inside it autograd ran {runs} times and optimisers "
                 f"stepped {stepped} times: something else trained in it"
+            )
+
+    def _refuse_global_hooks(self) -> None:
+        if has_any_global_hook():
+            self.meter.refuse(
+                "hooks on all modules are registered: they would run inside the harness's loop, uncounted"
             )
 
     def train_dense(self, model: nn.Module) -> None:
@@ -156,21 +204,11 @@ class TrialContext:
 
     def remove(self, model: nn.Module, decision: Decision) -> None:
         """See `PruningContext.remove`."""
-        masks = self._masks(model, decision)
-        with torch.no_grad(), self.watch.paused():
-            for name, parameter in model.named_parameters():
-                if name in masks:
-                    parameter.mul_(masks[name])
-
-    def _masks(self, model: nn.Module, decision: Decision | None) -> dict[str, torch.Tensor]:
-        """Of each parameter that a decision touches, where it stays: True or False, shaped to multiply it."""
-        if decision is None:
-            return {}
-        surgery.check_decision(decision, model, self.track)
-        device = next(model.parameters()).device
-        masks = {f"{name}.weight": mask for name, mask in decision.masks.items()}
-        masks |= filter_masks(model, self.groups, decision.kept)
-        return {name: mask.to(device) for name, mask in masks.items()}
+        with self.watch.paused():
+            start = self.asking.start_of(model) if self.asking and not self._in_hook else None
+            self.training.remove(model, decision)
+            if start and self.asking:
+                self.asking.note(model, Start(start.number, (*start.removed, decision)))
 
     def _decide_given(self, scores: dict[str, torch.Tensor]) -> Decision:
         """The best-scored filters or weights of each layer, as many as another decision kept there."""
@@ -185,26 +223,18 @@ class TrialContext:
             masks[name].view(-1)[indices] = True
         return Decision({}, masks, "given")
 
-    def _schedule(self, epochs: int, lr: str | None) -> LRSchedule:
-        imposed = self.budget.pruning_lr
-        if imposed is None:
-            return parse_schedule(DEFAULT_LR if lr is None else lr, epochs)
-        if lr is not None:
-            raise ValueError("the setup imposes the LR schedule of the pruning stage: call train without lr")
-        begun = len(self.meter.lr)
-        return from_vector((imposed.vector[begun:] + imposed.vector[-1:] * epochs)[:epochs])
-
-    def _recipe(self, lr: LRSchedule | None = None) -> Recipe:
-        return replace(self.track.pruning, lr=lr) if lr else self.track.pruning
-
     def _watched(self, hook: Callable[..., Any] | None) -> Callable[..., Any] | None:
         """A submission's own code inside the harness's loop is counted like the rest of it."""
         if hook is None:
             return None
 
         def watched(*arguments: Any) -> Any:
-            with self.watch.resumed():
-                return hook(*arguments)
+            self._in_hook = True
+            try:
+                with self.watch.resumed():
+                    return hook(*arguments)
+            finally:
+                self._in_hook = False
 
         return watched
 

@@ -9,7 +9,10 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
-from prunemark.benchmark.sandbox.child import Limits, run_in_child
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here
+from prunemark.benchmark.sandbox.received import JSON_BYTES, NotReadable, bytes_of
+from prunemark.benchmark.submission.as_run import laid_out, original_places
 from prunemark.benchmark.submission.description import MethodDescription, SettingDescription
 from prunemark.benchmark.submission.load import load_class
 from prunemark.benchmark.submission.locate import MethodSource
@@ -17,7 +20,7 @@ from prunemark.records.about import About
 from prunemark.setups.data_classes import recipes_of
 from prunemark.setups.errors import InputError
 
-DESCRIPTION = "description.json"
+DESCRIPTION, SUBMITTED = "description.json", "submitted"
 DESCRIBE_SECONDS = 60.0
 
 
@@ -25,10 +28,29 @@ def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
     """What a method's class declares, found out in a child process. Raises ChildFailed."""
     scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
     try:
-        run_in_child(_describe, source, name, scratch, scratch=scratch, limits=Limits(DESCRIBE_SECONDS))
-        return MethodDescription.from_dict(json.loads((scratch / DESCRIPTION).read_text()))
+        placed = laid_out(source, scratch / SUBMITTED, with_words=True)
+        limits, confinement = Limits(DESCRIBE_SECONDS), Confinement(isolation_here())
+        try:
+            run_in_child(
+                _describe, placed.source, name, scratch, scratch=scratch, limits=limits, confinement=confinement
+            )
+        except ChildFailed as failure:
+            failure.trace = original_places(failure.trace, placed.originals)
+            raise
+        return _believed(scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _believed(scratch: Path) -> MethodDescription:
+    """What the process left, as a description; it may have been written by the submission itself."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(MethodDescription).validate_json(bytes_of(scratch, DESCRIPTION, JSON_BYTES), strict=True)
+    except (NotReadable, ValidationError, InputError, TypeError, ValueError) as problem:
+        first = str(problem).splitlines()[0][:200] if str(problem) else type(problem).__name__
+        raise ChildFailed("failed", "contract", f"what it declares cannot be read: {first}") from None
 
 
 def _describe(source: MethodSource, name: str, out: Path) -> None:

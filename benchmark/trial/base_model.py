@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from prunemark.benchmark.images.data import pick_device, prepare
+from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
@@ -87,4 +88,4 @@ def measured(trial: Trial, keys: Keys, store: Store, base: Path, dense: nn.Modul
             with store.writing(key) as draft:
                 stages.write_json(draft / TEST_ACCURACY, accuracy_percent(result.correct))
     percent = json.loads((store.path(key) / TEST_ACCURACY).read_text())
-    return BaseModel(stages.weights_sha256(state), percent, read_stage(base))
+    return BaseModel(weights_sha256(state), percent, read_stage(base))

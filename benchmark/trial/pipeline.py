@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -18,11 +16,13 @@ from torch import nn
 
 from prunemark.benchmark.images.data import load_split, pick_device
 from prunemark.benchmark.metering.footprint import LARGE_BATCH, peak_memory
-from prunemark.benchmark.metering.meter import FLOPS_PER_MAC, PASSES_PER_STEP, BudgetExceeded, check_stage
+from prunemark.benchmark.metering.meter import FLOPS_PER_MAC, PASSES_PER_STEP
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
-from prunemark.benchmark.trial import pruning, stages
+from prunemark.benchmark.networks.weights import weights_sha256
+from prunemark.benchmark.sandbox.child import ChildFailed
+from prunemark.benchmark.submission.as_run import files_sha256
+from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.base_model import StageListener, measured, prepare_data, pretrain
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.keys import Given, Keys, given_to, retrain_key, stage_keys
@@ -30,17 +30,17 @@ from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.pruned import (
     WEIGHTS,
     Pruned,
-    check_finite,
-    check_target,
     dense_model,
     measure_compression,
     pruned_model,
     read_stage,
     scratch_model,
 )
+from prunemark.benchmark.trial.pruning_stage import read_process, run_stage, write_stage
 from prunemark.benchmark.trial.report import Finished, Provenance, failed_record, ok_record
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
+from prunemark.records.observed import PruningProcess
 from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
 from prunemark.records.record import Record, dump, load
 from prunemark.setups.errors import InputError
@@ -59,6 +59,7 @@ class Run:
     given: Given | None
     keys: Keys
     predictions: dict[str, list[int]] = field(default_factory=dict)
+    process: PruningProcess | None = None
     seconds: dict[str, float] = field(
         default_factory=lambda: dict.fromkeys(("pruning", "retraining", "evaluation"), 0.0)
     )
@@ -72,7 +73,7 @@ class Run:
     def provenance(self) -> Provenance:
         """What the record says that this is a trial of."""
         matched_to = self.given.matched_to if self.given else None
-        return Provenance(self.trial, self.keys.evaluate, stages.folder_sha256(self.data), matched_to)
+        return Provenance(self.trial, self.keys.evaluate, stages.folder_sha256(self.data), matched_to, self.process)
 
     @property
     def data(self) -> Path:
@@ -138,43 +139,14 @@ def prune(run: Run, base: Path | None) -> Pruned:
         return dense_model(trial, base, run.shape)
     with run.timed("pruning"), store.lock(run.keys.prune):
         if not store.read(run.keys.prune):
-            _prune_in_child(run, base)
-    return pruned_model(trial, store.path(run.keys.prune), run.shape)
-
-
-def _prune_in_child(run: Run, base: Path) -> None:
-    """Lets the child write into a scratch folder; a one-shot method under imposed epochs twice: see `pruning.prune`."""
-    for train_first in (False, True):
-        scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
-        try:
-            pruning.hand_over(base, run.data, scratch)
-            limits = Limits(run.trial.pruning_seconds_limit)
-            run_in_child(
-                pruning.prune, run.trial, run.given_counts, scratch, train_first, scratch=scratch, limits=limits
-            )
-            if train_first or not (scratch / pruning.UNTRAINED).exists():
-                _take_over(run, scratch)
-                return
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _take_over(run: Run, scratch: Path) -> None:
-    """Takes into the store only what stands the test in this process too."""
-    try:
-        left = pruned_model(run.trial, scratch, run.shape)
-        check_target(run.trial, left.decision, run.shape, run.given_counts)
-        check_finite(left.model.state_dict())
-        macs = cost.count(_dense_network(run), run.shape).macs
-        check_stage(read_stage(scratch), pruning.grant_of(run.trial, run.examples), macs)
-    except BudgetExceeded as problem:
-        raise ChildFailed("budget_exceeded", "pruning budget", str(problem)) from None
-    except Exception as problem:  # whatever is wrong with files that submitted code could have written
-        evidence = f"what it left is no decision: {type(problem).__name__}: {problem}"[:500]
-        raise ChildFailed("noncompliant", "a subnetwork of the base model", evidence) from None
-    with run.store.writing(run.keys.prune) as draft:
-        for name in pruning.PRUNED_FILES:
-            shutil.copyfile(scratch / name, draft / name)
+            stage = run_stage(trial, base, run.data, run.given_counts)
+            with store.writing(run.keys.prune) as draft:
+                write_stage(stage, draft)
+    folder, source = store.path(run.keys.prune), trial.entrant.source
+    run.process = read_process(folder)
+    if run.process and source and trial.entrant.role == "submission":
+        run.process = replace(run.process, files=files_sha256(source))
+    return pruned_model(trial, folder, run.shape)
 
 
 @dataclass(frozen=True)
@@ -237,7 +209,7 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
     finished = Finished(
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
         curve=tuple(curve), accuracy=stages.summarise(result, curve), peak_memory_bytes=peak, recipe=recipe,
-        weights_sha256=stages.weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
+        weights_sha256=weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
         diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
     )  # fmt: skip
     return ok_record(run.provenance, finished, run.seconds)

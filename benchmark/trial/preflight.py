@@ -11,6 +11,7 @@ from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.compression.prunable import check_prunable
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.received import json_of
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.trial import Trial
@@ -57,7 +58,7 @@ def _check_in_child(track: Track, shape: ImageShape) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
     try:
         run_in_child(_say, track, shape, scratch, scratch=scratch, limits=Limits(SECONDS, memory_bytes=32 * 2**30))
-        said = json.loads((scratch / SAID).read_text())
+        said = json_of(scratch, SAID)
     except ChildFailed as failure:
         raise InputError(
             f"network {track.network} cannot be checked for pruning: {failure.evidence}.\n"

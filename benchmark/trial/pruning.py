@@ -1,11 +1,11 @@
-"""The pruning stage: the only one that executes submitted code, in a child process, watched by the meter."""
+"""The pruning stage in the method's own process: the only one that executes submitted code, watched by the meter."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -19,10 +19,14 @@ from prunemark.benchmark.metering.watch import Watch, watching
 from prunemark.benchmark.method import Decision, PruningMethod, Target
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.sandbox.asking import Asking, Start
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.context import TrialContext
+from prunemark.benchmark.sandbox.trainer import message_bytes
+from prunemark.benchmark.sandbox.training import PruningTraining
 from prunemark.benchmark.submission.description import SettingValue
 from prunemark.benchmark.submission.load import load_class
+from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.benchmark.training.loop import steps_per_epoch
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
@@ -31,37 +35,35 @@ from prunemark.benchmark.trial.stages import write_json
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import MeteredStage
 
-PRUNED_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
 GIVEN, UNTRAINED = "given", "untrained"
 
 
-def hand_over(base: Path, data_folder: Path, out: Path) -> None:
-    """Lays copies of the base model and of the training split where the child works.
-
-    Copies, because no path of its own should lead a submission to the store, where the test split lies too.
-    """
-    (out / GIVEN).mkdir()
-    for file in (base / WEIGHTS, data_folder / "train.safetensors"):
-        shutil.copyfile(file, out / GIVEN / file.name)
-
-
-def prune(trial: Trial, given_counts: dict[str, int] | None, out: Path, train_first: bool = False) -> None:
+def prune(
+    trial: Trial,
+    source: MethodSource,
+    given_counts: dict[str, int] | None,
+    out: Path,
+    train_first: bool,
+    pipe: Connection,
+) -> None:
     """Runs the submitted method on the base model. The only stage that executes submitted code.
 
     Where the epochs of pruning are imposed and the method used none, it leaves only `UNTRAINED`: it is to be run again
     with `train_first`, which trains the dense model before. That is for another process, in another folder: nothing
     that the first run computed may reach it.
 
-    It is called in a child process that is given the training split alone, and leaves only data in `out`, the
-    folder in which `hand_over` has laid what it is given.
+    It is called in a child process that is given the training split alone, in the folder `GIVEN` of `out`, and leaves
+    only data in `out`. At the other end of the pipe is the trial's trainer.
     Raises whatever the method raises, and BudgetExceeded, TargetMissed, BadDecision, TypeError, ValueError.
     """
     put_up_barriers()
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, out / GIVEN, "train", device, workers=0)  # no process may be started here
     weights = load_file(out / GIVEN / WEIGHTS)
-    source = trial.entrant.source
-    assert source is not None
+    plain = build_network(track.network, data.shape, 0)
+    plain.load_state_dict(weights)
+    asking = Asking(pipe, message_bytes(weights), str(plain))
+    asking.note(plain, Start(0))
     model, decision, stage = run_method(
         trial,
         weights,
@@ -69,6 +71,7 @@ def prune(trial: Trial, given_counts: dict[str, int] | None, out: Path, train_fi
         given_counts,
         lambda: load_class(source)(**_settings(trial, given_counts)),
         train_first=train_first,
+        asking=asking,
     )
     if trial.budget.pruning_exact and stage.epochs == 0 and not train_first:  # a one-shot method
         (out / UNTRAINED).touch()
@@ -76,7 +79,12 @@ def prune(trial: Trial, given_counts: dict[str, int] | None, out: Path, train_fi
     check_finite(model.state_dict())
     surgery.rebuild(track, data.shape, tensor_dict(model.state_dict()), decision, 0)
     check_target(trial, decision, data.shape, given_counts)
-    _write_pruned(out, tensor_dict(model.state_dict()), decision, stage)
+    if start := asking.start_of(model):
+        asking.result(start)
+    else:
+        save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
+    write_decision(out, decision)
+    write_json(out / STAGE, asdict(stage))
 
 
 def run_method(
@@ -88,6 +96,7 @@ def run_method(
     *,
     train_first: bool = False,
     hidden: bool = True,
+    asking: Asking | None = None,
 ) -> tuple[nn.Module, Decision, MeteredStage]:
     """Calls `prune` of the method that `make` makes, metered. While `hidden`, it cannot import the harness.
 
@@ -101,7 +110,7 @@ def run_method(
     torch.manual_seed(derive_seed(trial.seed, "method"))  # for methods that forget context.generator
     with watching(meter, track.pruning.batch_size) as watch:
         with watch.paused():
-            context = _context(trial, model, data, given_counts, meter, watch)
+            context = _context(trial, model, data, given_counts, meter, watch, asking)
             model = model.to(data.device)
             if train_first:
                 context.train_dense(model)
@@ -133,25 +142,27 @@ def grant_of(trial: Trial, examples: int) -> Grant:
 
 
 def _context(
-    trial: Trial, model: nn.Module, data: Images, given_counts: dict[str, int] | None, meter: Meter, watch: Watch
+    trial: Trial,
+    model: nn.Module,
+    data: Images,
+    given_counts: dict[str, int] | None,
+    meter: Meter,
+    watch: Watch,
+    asking: Asking | None,
 ) -> TrialContext:
     track, shape = trial.track, data.shape
     filters = track.granularity == "filter"
     groups = surgery.prunable_groups(model, track, shape)
     weights = {group.name: tuple(layer_weight(model, group.name).shape) for group in groups}
     return TrialContext(
-        track=track,
-        budget=trial.budget,
+        training=PruningTraining(track, trial.budget, groups, trial.seed, data, meter),
         target=Target(trial.level.name, trial.level.speedup, None if filters else trial.level.ratio, track.n_of_m),
-        groups=groups,
         generator=torch.Generator().manual_seed(derive_seed(trial.seed, "pruning")),
-        seed=trial.seed,
-        data=data,
         cost=surgery.cost_model(model, track, shape, trial.level) if filters else None,
         shapes={name: shape[:1] if filters else shape for name, shape in weights.items()},
-        meter=meter,
         watch=watch,
         given_counts=given_counts,
+        asking=asking,
     )
 
 
@@ -159,13 +170,12 @@ def _on_cpu(decision: Decision) -> Decision:
     return Decision(
         {name: torch.as_tensor(indices).detach().cpu().to(torch.int64) for name, indices in decision.kept.items()},
         {name: torch.as_tensor(mask).detach().cpu().contiguous() for name, mask in decision.masks.items()},
-        str(decision.allocation)[:40],
+        decision.allocation,
     )
 
 
-def _write_pruned(out: Path, weights: dict[str, torch.Tensor], decision: Decision, stage: MeteredStage) -> None:
-    save_file(weights, out / WEIGHTS)
+def write_decision(out: Path, decision: Decision) -> None:
+    """Which filters or weights stay, as data."""
     save_file({name: mask.to(torch.uint8) for name, mask in decision.masks.items()}, out / MASKS)
     kept = {name: sorted(indices.tolist()) for name, indices in decision.kept.items()}
     write_json(out / DECISION, {"kept": kept, "counts": counts_of(decision), "allocation": decision.allocation})
-    write_json(out / STAGE, asdict(stage))

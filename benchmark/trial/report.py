@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
-from prunemark.benchmark.sandbox.child import ISOLATION, ChildFailed
+from prunemark.benchmark.sandbox.child import ChildFailed
+from prunemark.benchmark.sandbox.confinement import isolation_of
 from prunemark.benchmark.trial.environment import package_versions
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.matched_to import RATIOS_OF, MatchedTo
-from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND, Observed
+from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND, Observed, PruningProcess
 from prunemark.records.outcome import (
     Accuracy,
     BaseModel,
@@ -44,6 +45,7 @@ class Provenance:
     trial_key: str
     data_sha256: str
     matched_to: MatchedTo | None
+    process: PruningProcess | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def ok_record(of: Provenance, finished: Finished, seconds: dict[str, float]) -> 
         curve=finished.curve, accuracy=finished.accuracy, weights_sha256=finished.weights_sha256,
         diagnostics=finished.diagnostics, tuning=finished.tuning,
     )  # fmt: skip
-    return Record(SCHEMA, outcome, _observed(of.trial, seconds, finished.peak_memory_bytes, finished.model_bytes))
+    return Record(SCHEMA, outcome, _observed(of, seconds, finished.peak_memory_bytes, finished.model_bytes))
 
 
 def failed_record(of: Provenance, failure: ChildFailed, seconds: dict[str, float]) -> Record:
@@ -82,7 +84,7 @@ def failed_record(of: Provenance, failure: ChildFailed, seconds: dict[str, float
         base=None, pruning=None, retraining=None, retraining_recipe=None, compression=None, curve=(),
         accuracy=None, weights_sha256=None,
     )  # fmt: skip
-    return Record(SCHEMA, outcome, _observed(of.trial, seconds))
+    return Record(SCHEMA, outcome, _observed(of, seconds))
 
 
 def _stated(of: Provenance) -> dict[str, Any]:
@@ -108,8 +110,9 @@ def _plain(value: Any) -> Any:
 
 
 def _observed(
-    trial: Trial, seconds: dict[str, float], peak_memory_bytes: int | None = None, model_bytes: int | None = None
+    of: Provenance, seconds: dict[str, float], peak_memory_bytes: int | None = None, model_bytes: int | None = None
 ) -> Observed:
+    trial = of.trial
     return Observed(
         finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         pruning_seconds=seconds["pruning"],
@@ -119,9 +122,10 @@ def _observed(
         device=trial.device,
         hardware=hardware(trial.device),
         versions=versions(trial.device),
-        isolation=ISOLATION,
+        isolation=isolation_of(trial.isolation),
         peak_memory_bytes=peak_memory_bytes,
         model_bytes=model_bytes,
+        pruning_process=of.process,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from prunemark.benchmark.images.data import load_split, pick_device, tensor_dict
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.training.loop import Hooks, accuracy_percent, placed, predictions, train
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
@@ -120,16 +121,6 @@ def summarise(result: TestResult, curve: list[EpochPoint]) -> Accuracy:
         validation[-1],
         max(validation),
     )
-
-
-def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
-    """The content hash of a model: names, shapes, types and bytes of every tensor."""
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        tensor = state[name].detach().cpu().contiguous()
-        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def folder_sha256(folder: Path) -> str:

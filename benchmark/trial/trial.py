@@ -36,6 +36,8 @@ class Entrant:
 class Trial:
     """method x track x level x setup x seed. `submission` is given for a control that takes its layer ratios.
 
+    `isolation` is what is asked for the process of the pruning stage; '' is the strongest that the machine has.
+
     `tuning` lists the retraining recipes that are all tried; the one with the best validation accuracy counts.
     """
 
@@ -49,6 +51,7 @@ class Trial:
     pruning_seconds_limit: float
     submission: Entrant | None = None
     tuning: tuple[Recipe, ...] = ()
+    isolation: str = ""
 
     @property
     def label(self) -> str:

@@ -35,7 +35,7 @@ from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.training import arithmetic
-from prunemark.benchmark.trial.stages import weights_sha256
+from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.training.loop import placed, train
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from prunemark.benchmark.images import data
+from prunemark.benchmark.sandbox import trainer
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial import base_model, pipeline, preflight, pruning, report, stages
+from prunemark.benchmark.trial import base_model, pipeline, preflight, pruning, pruning_stage, report, stages
 from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant
@@ -33,7 +34,7 @@ TRACK = dataclasses.replace(
 def forks(monkeypatch):
     """What this process had done at each fork: (the work of the child, what was done before it)."""
     done, found = [], []
-    engine, forked = torch.autograd.graph._engine_run_backward, pipeline.run_in_child
+    engine, forked = torch.autograd.graph._engine_run_backward, base_model.run_in_child
 
     def gradient(*args, **kwargs):
         done.append("a gradient")
@@ -45,13 +46,13 @@ def forks(monkeypatch):
 
     def fork(work, *args, **kwargs):
         found.append((work.__name__, tuple(done)))
-        forked(work, *args, **kwargs)
+        return forked(work, *args, **kwargs)
 
     for module in (torch.autograd, torch.autograd.graph):
         monkeypatch.setattr(module, "_engine_run_backward", gradient)
-    for module in (data, stages, pruning, base_model, pipeline):
+    for module in (data, stages, pruning, base_model, pipeline, trainer):
         monkeypatch.setattr(module, "pick_device", pick)
-    for module in (preflight, base_model, pipeline):
+    for module in (preflight, base_model, pruning_stage):
         monkeypatch.setattr(module, "run_in_child", fork)
     monkeypatch.setattr(report, "hardware", lambda device: "a GPU")
     found.append(done)

@@ -36,6 +36,7 @@ from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.keys import given_to, retrain_key, stage_keys
 from prunemark.benchmark.trial.pipeline import run_trial
+from prunemark.benchmark.trial.pruning_stage import PROCESS
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.benchmark.trial.versions import STAGES
@@ -117,7 +118,7 @@ def files_digest(folder):
 
     return digest({
         path.name: digest(load_file(path)) if path.suffix == ".safetensors" else json.loads(path.read_text())
-        for path in sorted(folder.iterdir()) if path.name != "manifest.json"
+        for path in sorted(folder.iterdir()) if path.name not in ("manifest.json", PROCESS)  # seconds are no numbers
     })  # fmt: skip
 
 

@@ -1,0 +1,98 @@
+"""seccomp: from now on this process may make these calls to the kernel, and no others.
+
+A list of what is allowed, so that a call that a later kernel brings is denied without anybody's doing. What is allowed
+is what Python and torch compute with: memory, threads, time, signals to oneself, and files (which Landlock bounds).
+Not there: programs and processes, sockets, tracing and other processes' memory, links, mounts, owners and modes of
+files, anonymous files, keys, namespaces, io_uring. Numbers are those of x86-64, the one processor covered.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+import sys
+
+from prunemark.benchmark.sandbox.landlock import forbid_new_privileges
+
+ALLOWED = {
+    "read": 0, "write": 1, "open": 2, "close": 3, "stat": 4, "fstat": 5, "lstat": 6, "poll": 7, "lseek": 8, "mmap": 9,
+    "mprotect": 10, "munmap": 11, "brk": 12, "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15, "ioctl": 16,
+    "pread64": 17, "pwrite64": 18, "readv": 19, "writev": 20, "access": 21, "pipe": 22, "select": 23, "sched_yield": 24,
+    "mremap": 25, "msync": 26, "mincore": 27, "madvise": 28, "dup": 32, "dup2": 33, "pause": 34, "nanosleep": 35,
+    "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "exit": 60, "uname": 63, "fcntl": 72, "flock": 73,
+    "fsync": 74, "fdatasync": 75, "truncate": 76, "ftruncate": 77, "getdents": 78, "getcwd": 79, "chdir": 80,
+    "fchdir": 81, "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85, "unlink": 87, "readlink": 89, "umask": 95,
+    "gettimeofday": 96, "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104,
+    "geteuid": 107, "getegid": 108, "getppid": 110, "getpgrp": 111, "getgroups": 115, "getresuid": 118,
+    "getresgid": 120, "getpgid": 121, "getsid": 124, "rt_sigpending": 127, "rt_sigtimedwait": 128, "rt_sigsuspend": 130,
+    "sigaltstack": 131, "statfs": 137, "fstatfs": 138, "getpriority": 140, "sched_getparam": 143,
+    "sched_getscheduler": 145, "sched_get_priority_max": 146, "sched_get_priority_min": 147, "arch_prctl": 158,
+    "gettid": 186, "readahead": 187, "time": 201, "futex": 202, "sched_setaffinity": 203, "sched_getaffinity": 204,
+    "epoll_create": 213, "getdents64": 217, "set_tid_address": 218, "restart_syscall": 219, "fadvise64": 221,
+    "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231, "epoll_wait": 232,
+    "epoll_ctl": 233, "get_mempolicy": 239, "openat": 257, "mkdirat": 258, "newfstatat": 262, "unlinkat": 263,
+    "renameat": 264, "readlinkat": 267, "faccessat": 269, "pselect6": 270, "ppoll": 271, "set_robust_list": 273,
+    "get_robust_list": 274, "epoll_pwait": 281, "fallocate": 285, "eventfd2": 290, "epoll_create1": 291, "dup3": 292,
+    "pipe2": 293, "preadv": 295, "pwritev": 296, "getcpu": 309, "sched_getattr": 315, "renameat2": 316,
+    "getrandom": 318, "membarrier": 324, "copy_file_range": 326, "preadv2": 327, "pwritev2": 328, "statx": 332,
+    "rseq": 334, "close_range": 436, "openat2": 437, "faccessat2": 439, "futex_waitv": 449, "map_shadow_stack": 453,
+    "mseal": 462,
+}  # fmt: skip
+CLONE, CLONE3, KILL, TGKILL, PRCTL, PRLIMIT = 56, 435, 62, 234, 157, 302
+"""Allowed in part: threads, signals to this process itself, names of threads and memory, limits that are only read."""
+
+THREAD, MAPPINGS, THREAD_NAMES = 0x00010000, 0x53564D41, (15, 16)
+X86_64, X32 = 0xC000003E, 0x40000000
+LOAD, EQUALS, AT_LEAST, HAS_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16
+ALLOW, KILLED, DENIED = 0x7FFF0000, 0x80000000, 0x00050000
+SET_FILTER, FILTER_MODE = 22, 2
+Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, value
+
+
+def filters_calls() -> bool:
+    """Whether this machine is one whose calls the list covers."""
+    return sys.platform == "linux" and platform.machine() == "x86_64" and ctypes.sizeof(ctypes.c_void_p) == 8
+
+
+def restrict_calls() -> None:
+    """Leaves this process, and every thread that it starts, only the calls of the list. Raises OSError.
+
+    Calls outside it end with EPERM; those of another processor's kind end the process.
+    """
+    program = _program(os.getpid())
+    code = b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    header = struct.pack("<HxxxxxxQ", len(program), ctypes.addressof(buffer))
+    forbid_new_privileges()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(SET_FILTER, FILTER_MODE, ctypes.c_char_p(header), 0, 0):
+        raise OSError(ctypes.get_errno(), "the kernel refuses the list of allowed calls")
+
+
+def _program(own: int) -> list[Instruction]:
+    """The filter as the kernel's own machine reads it, for the process with this number."""
+    denied = (RETURN, 0, 0, DENIED | errno.EPERM)
+    program: list[Instruction] = [
+        (LOAD, 0, 0, ARCHITECTURE), (EQUALS, 1, 0, X86_64), (RETURN, 0, 0, KILLED), (LOAD, 0, 0, NUMBER),
+        (AT_LEAST, 0, 1, X32), (RETURN, 0, 0, KILLED),
+        (EQUALS, 0, 1, CLONE3), (RETURN, 0, 0, DENIED | errno.ENOSYS),  # its arguments cannot be read: clone is tried
+        *_if(CLONE, 0, [(HAS_BITS, 0, 1, THREAD)]),
+        *_if(KILL, 0, [(EQUALS, 0, 1, own)]), *_if(TGKILL, 0, [(EQUALS, 0, 1, own)]),
+        *_if(PRLIMIT, 2, [(EQUALS, 0, 3, 0), (LOAD, 0, 0, ARGUMENTS + 8 * 2 + 4), (EQUALS, 0, 1, 0)]),
+        *_if(PRCTL, 0, [(EQUALS, 2, 0, THREAD_NAMES[0]), (EQUALS, 1, 0, THREAD_NAMES[1]), (EQUALS, 0, 1, MAPPINGS)]),
+    ]  # fmt: skip
+    for number in sorted(ALLOWED.values()):
+        program += [(EQUALS, 0, 1, number), (RETURN, 0, 0, ALLOW)]
+    return [*program, denied]
+
+
+def _if(number: int, argument: int, test: list[Instruction]) -> list[Instruction]:
+    """Of one call: allowed if the test of its argument (the lower half) falls through, else denied."""
+    body: list[Instruction] = [
+        (LOAD, 0, 0, ARGUMENTS + 8 * argument), *test, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, DENIED | errno.EPERM),
+    ]  # fmt: skip
+    return [(EQUALS, 0, len(body), number), *body]

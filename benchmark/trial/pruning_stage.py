@@ -1,0 +1,231 @@
+"""The pruning stage as the harness sees it: a method's process, its trainer, and what is believed of what comes back.
+
+The lane says how much that is. `decision`: which filters or weights stay, and nothing else; the weights are the base
+model's, or the harness's own. `harness`: the method asked for training, and the trainer carried it out. `own`: the
+weights are the method's, because its own code ran in the training or changed them; what it says that this cost has to
+account for the seconds that the kernel counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from prunemark.benchmark.compression import surgery
+from prunemark.benchmark.images.data import load_split
+from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, check_stage
+from prunemark.benchmark.networks import cost
+from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.sandbox import trainer
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
+from prunemark.benchmark.sandbox.trainer import Carried, carried_out
+from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
+from prunemark.benchmark.trial import believed
+from prunemark.benchmark.trial.believed import Said
+from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, check_target
+from prunemark.benchmark.trial.pruning import GIVEN, UNTRAINED, grant_of, prune, write_decision
+from prunemark.benchmark.trial.stages import write_json
+from prunemark.benchmark.trial.trial import Trial
+from prunemark.records.observed import Lane, PruningProcess
+from prunemark.records.outcome import MeteredStage
+from prunemark.setups.errors import InputError, WorkFailed
+
+PROCESS, SUBMITTED = "process.json", "submitted"
+TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a pruning stage gave: weights and decision, the reading, and how it came about."""
+
+    weights: dict[str, torch.Tensor]
+    said: Said
+    process: PruningProcess
+
+
+def run_stage(trial: Trial, base: Path, data: Path, given_counts: dict[str, int] | None) -> Stage:
+    """Runs a method on a base model; `base` and `data` are folders of the store.
+
+    A one-shot method under imposed epochs runs twice: see `pruning.prune`. Raises ChildFailed for whatever the method
+    did wrong, WorkFailed and InputError for what is no fault of its own.
+    """
+    for train_first in (False, True):
+        with _folder() as scratch, _folder() as harness_only:
+            found = _attempt(trial, base, data, given_counts, train_first, scratch, harness_only)
+            if found is not None:
+                return found
+    raise ChildFailed("noncompliant", "pruning budget", "it trained nothing where epochs are imposed, twice")
+
+
+def write_stage(stage: Stage, folder: Path) -> None:
+    """Writes it as an entry of the store: by the harness, from what it has checked."""
+    save_file(stage.weights, folder / WEIGHTS)
+    write_decision(folder, stage.said.decision)
+    write_json(folder / STAGE, asdict(stage.said.stage))
+    write_json(folder / PROCESS, asdict(stage.process))
+
+
+def read_process(folder: Path) -> PruningProcess | None:
+    """How a stored pruning stage came about; None of one stored before this was noted."""
+    path = folder / PROCESS
+    return PruningProcess(**json.loads(path.read_text())) if path.exists() else None
+
+
+def _attempt(
+    trial: Trial,
+    base: Path,
+    data: Path,
+    given_counts: dict[str, int] | None,
+    train_first: bool,
+    scratch: Path,
+    harness_only: Path,
+) -> Stage | None:
+    """One life of the method's process. None when it has to be run again, with training first."""
+    images = load_split(trial.track.dataset, data, "train", torch.device("cpu"))
+    grant, state = grant_of(trial, len(images)), load_file(base / WEIGHTS)
+    placed = _hand_over(trial, base, data, scratch)
+    readable = images.files.paths if images.files else ()
+    confinement = Confinement(
+        isolation_of(trial.isolation), tuple(map(Path, readable)), file_bytes=4 * believed.most_bytes(state),
+        cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
+    )  # fmt: skip
+    limits = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch))
+    with _trainer(trial, grant, base, data, harness_only) as pipe:
+        try:
+            used = run_in_child(
+                prune, trial, placed.source, given_counts, scratch, train_first, pipe,
+                scratch=scratch, limits=limits, confinement=confinement, keep=(pipe.fileno(),),
+            )  # fmt: skip
+        except ChildFailed as failure:
+            failure.trace = original_places(failure.trace, placed.originals)
+            raise
+    if not train_first and trial.budget.pruning_exact and (scratch / UNTRAINED).exists():
+        return None
+    carried = carried_out(harness_only)
+    macs = cost.count(build_network(trial.track.network, images.shape, 0), images.shape).macs
+    with _blamed_on_the_method():
+        said = believed.what_it_said(scratch, state)
+        lane = _lane(said, carried, train_first)
+        weights = carried.weights if carried.weights is not None else believed.own_weights(scratch, state)
+        believed.check_scale(weights, state)
+        surgery.rebuild(trial.track, images.shape, weights, said.decision, 0)
+        check_target(trial, said.decision, images.shape, given_counts)
+        check_stage(said.stage, grant, macs)
+        _check_floor(said.stage, carried.stage, grant, lane)
+        accounted = None
+        if lane == "own" and carried.step_cpu_seconds is not None:
+            accounted = carried.step_cpu_seconds * believed.steps_of(said.stage, macs, trial.track.pruning.batch_size)
+            scoring = carried.step_cpu_seconds * grant.scoring_epochs * grant.steps_per_epoch
+            believed.check_cpu_seconds(used.cpu_seconds, accounted, scoring)
+    return Stage(weights, said, PruningProcess(confinement.isolation, lane, used.cpu_seconds, accounted))
+
+
+def _lane(said: Said, carried: Carried, train_first: bool) -> Lane:
+    if carried.weights is None:
+        return "own"
+    return "harness" if carried.stage.epochs and not train_first else "decision"
+
+
+def _check_floor(said: MeteredStage, carried: MeteredStage, grant: Grant, lane: Lane) -> None:
+    """A reading counts at least what the harness itself carried out. Raises BudgetExceeded.
+
+    Where the weights are the harness's own, epochs that are imposed are epochs that it trained.
+    """
+    names = ("epochs", "steps", "samples", "train_flops")
+    less = [name for name in names if getattr(said, name) < getattr(carried, name)]
+    if less:
+        raise BudgetExceeded(f"the stage reports fewer {less[0]} than the harness carried out for it")
+    if grant.exact and lane != "own" and carried.epochs != grant.epochs:
+        raise BudgetExceeded(
+            f"exactly {grant.epochs} pruning epochs are imposed on every method; the harness trained {carried.epochs} "
+            "for the weights that came back"
+        )
+
+
+def _hand_over(trial: Trial, base: Path, data: Path, scratch: Path) -> LaidOut:
+    """Lays the base model, the training split and the method's files where the process works.
+
+    Copies, because no path of its own should lead a submission to the store, where the test split lies too.
+    """
+    source = trial.entrant.source
+    assert source is not None
+    (scratch / GIVEN).mkdir()
+    for file in (base / WEIGHTS, data / "train.safetensors"):
+        shutil.copyfile(file, scratch / GIVEN / file.name)
+    return laid_out(source, scratch / GIVEN / SUBMITTED)
+
+
+def _scratch_bytes(scratch: Path) -> int:
+    """What was handed over, as much again, and some room."""
+    return ROOM_BYTES + 2 * sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
+
+
+@contextlib.contextmanager
+def _blamed_on_the_method() -> Iterator[None]:
+    """Whatever is wrong with data that submitted code left is a broken rule, and ends nothing but its trial."""
+    try:
+        yield
+    except BudgetExceeded as problem:
+        raise ChildFailed("budget_exceeded", "pruning budget", str(problem)) from None
+    except (InputError, WorkFailed):
+        raise
+    except Exception as problem:
+        evidence = f"what it left is no decision: {type(problem).__name__}: {problem}"[:500]
+        raise ChildFailed("noncompliant", "a subnetwork of the base model", evidence) from None
+
+
+@contextlib.contextmanager
+def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> Iterator[Connection]:
+    """The trial's trainer, running; inside, the end of the pipe that the method's process is given.
+
+    It ends when nobody holds that end any more. Raises WorkFailed when it died: that is no fault of the method's.
+    """
+    forking = multiprocessing.get_context("fork")
+    ours, theirs = forking.Pipe(duplex=True)
+    process = forking.Process(target=_serve, args=(ours, theirs, trial, grant, base, data, out))
+    process.start()
+    ours.close()
+    went_well = False
+    try:
+        yield theirs
+        went_well = True
+    finally:
+        theirs.close()
+        _end(process, TRAINER_SECONDS if went_well else 1.0)
+        if (trouble := out / trainer.TROUBLE).exists():  # whatever the method's process said of it
+            raise trainer.trouble_of(trouble)
+    if process.exitcode != 0:
+        raise WorkFailed(f"the process that trains for {trial.label} ended with exit code {process.exitcode}")
+
+
+def _serve(ours: Connection, theirs: Connection, trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> None:
+    theirs.close()
+    trainer.serve(ours, trial.track, trial.budget, grant, trial.seed, trial.device, base, data, out)
+
+
+def _end(process: BaseProcess, seconds: float) -> None:
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="prunemark-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
