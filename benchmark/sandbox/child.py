@@ -114,11 +114,14 @@ def run_in_child(
     finally:
         _kill_group(process)
         ear.close()
+    used = Used(_cpu_seconds_of_children() - before)
+    if confinement and process.exitcode == -signal.SIGKILL and used.cpu_seconds >= confinement.cpu_seconds:
+        raise ChildFailed("timeout", "pruning time", f"stopped after {used.cpu_seconds:.0f} s of the processor")
     _raise_what_it_said(scratch, process.exitcode)
     if not left_there(scratch, DONE_FILE) or _text_of(scratch, DONE_FILE) != token:
         raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
     _check_scratch(scratch, limits.scratch_bytes)
-    return Used(_cpu_seconds_of_children() - before)
+    return used
 
 
 def _cpu_seconds_of_children() -> float:
@@ -181,8 +184,6 @@ def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
                 f"a trial could not write: {error.evidence}. Make room there and run the same command again"
             )
         raise error
-    if exitcode == -signal.SIGXCPU:
-        raise ChildFailed("timeout", "pruning time", "stopped by the kernel: it used the processor longer than granted")
     if exitcode == -signal.SIGKILL:
         raise ChildFailed(
             "out_of_memory",

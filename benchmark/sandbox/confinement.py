@@ -159,7 +159,7 @@ def _set_limits(confinement: Confinement) -> None:
         (resource.RLIMIT_FSIZE, confinement.file_bytes),
         (resource.RLIMIT_NOFILE, MOST_DESCRIPTORS),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, int(confinement.cpu_seconds) + 1),
+        (resource.RLIMIT_CPU, max(int(confinement.cpu_seconds), 1)),
     ):
         hard = resource.getrlimit(what)[1]
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)

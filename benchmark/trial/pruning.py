@@ -148,7 +148,7 @@ def _context(
     given_counts: dict[str, int] | None,
     meter: Meter,
     watch: Watch,
-    asking: Asking | None,
+    asking: Asking | None = None,
 ) -> TrialContext:
     track, shape = trial.track, data.shape
     filters = track.granularity == "filter"

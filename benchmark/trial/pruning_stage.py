@@ -203,11 +203,11 @@ def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> I
         went_well = True
     finally:
         theirs.close()
-        _end(process, TRAINER_SECONDS if went_well else 1.0)
+        ended_by_itself = _end(process, TRAINER_SECONDS if went_well else 1.0)
         if (trouble := out / trainer.TROUBLE).exists():  # whatever the method's process said of it
             raise trainer.trouble_of(trouble)
-    if process.exitcode != 0:
-        raise WorkFailed(f"the process that trains for {trial.label} ended with exit code {process.exitcode}")
+        if process.exitcode != 0 and (ended_by_itself or went_well):
+            raise WorkFailed(f"the process that trains for {trial.label} ended with exit code {process.exitcode}")
 
 
 def _serve(ours: Connection, theirs: Connection, trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> None:
@@ -215,11 +215,14 @@ def _serve(ours: Connection, theirs: Connection, trial: Trial, grant: Grant, bas
     trainer.serve(ours, trial.track, trial.budget, grant, trial.seed, trial.device, base, data, out)
 
 
-def _end(process: BaseProcess, seconds: float) -> None:
+def _end(process: BaseProcess, seconds: float) -> bool:
+    """Waits for it, and kills it in the end; whether it ended by itself."""
     process.join(seconds)
-    if process.is_alive():
-        process.kill()
-        process.join()
+    if by_itself := not process.is_alive():
+        return by_itself
+    process.kill()
+    process.join()
+    return False
 
 
 @contextlib.contextmanager
