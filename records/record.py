@@ -24,7 +24,7 @@ from prunemark.records.outcome import Accuracy, Outcome
 from prunemark.records.part import RecordPart
 from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, RuleBroken
-from prunemark.setups.text import given, shown
+from prunemark.setups.text import as_given, shown
 
 SCHEMA = "prunemark-record/1"
 LONGEST_RECORD = 2**20
@@ -152,10 +152,10 @@ def _check_schema(schema: object, where: str) -> None:
     family, _, version = SCHEMA.partition("/")
     if re.fullmatch(rf"{family}/[1-9][0-9]{{0,5}}", str(schema)) and int(str(schema).partition("/")[2]) > int(version):
         raise InputError(
-            f"{where} was written by a newer Prunemark: it has schema {given(schema)}, and this one reads {SCHEMA!r}.\n"
-            "Update Prunemark"
+            f"{where} was written by a newer Prunemark: it has schema {as_given(schema)}, and this one reads "
+            f"{SCHEMA!r}.\nUpdate Prunemark"
         )
-    raise InputError(f"{where} has schema {given(schema)}; this version reads {SCHEMA!r}")
+    raise InputError(f"{where} has schema {as_given(schema)}; this version reads {SCHEMA!r}")
 
 
 def _no_such_number(word: str) -> float:

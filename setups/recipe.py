@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from prunemark.setups.errors import InputError
 from prunemark.setups.schedule import LRSchedule, parse_schedule
-from prunemark.setups.text import given, shown
+from prunemark.setups.text import as_given, shown
 
 Augmentation = Literal["none", "shift1", "crop-flip", "resized-crop"]
 ALL_IMAGES = "all images"
@@ -42,20 +42,20 @@ class Recipe:
     def __post_init__(self) -> None:
         # batch norm cannot train on one image
         if not isinstance(self.batch_size, int) or not 2 <= self.batch_size <= MOST_IMAGES:
-            raise InputError(f"batch_size is a whole number, at least 2; given {given(self.batch_size)}")
+            raise InputError(f"batch_size is a whole number, at least 2; given {as_given(self.batch_size)}")
         for name, value, top in (
             ("momentum", self.momentum, 1.0),
             ("weight_decay", self.weight_decay, math.inf),
             ("label_smoothing", self.label_smoothing, 1.0),
         ):
             if not 0 <= value < top:
-                raise InputError(f"{name} is a number from 0 to below {top:g}; given {given(value)}")
+                raise InputError(f"{name} is a number from 0 to below {top:g}; given {as_given(value)}")
         if self.nesterov and not self.momentum:
             raise InputError("Nesterov's method needs a momentum above 0")
         if self.optimiser not in OPTIMISERS:
-            raise InputError(f"optimiser is one of {', '.join(OPTIMISERS)}; given {given(self.optimiser)}")
+            raise InputError(f"optimiser is one of {', '.join(OPTIMISERS)}; given {as_given(self.optimiser)}")
         if self.augmentation not in AUGMENTATIONS:
-            raise InputError(f"augmentation is one of {', '.join(AUGMENTATIONS)}; given {given(self.augmentation)}")
+            raise InputError(f"augmentation is one of {', '.join(AUGMENTATIONS)}; given {as_given(self.augmentation)}")
 
     @property
     def epochs(self) -> int:
@@ -79,7 +79,7 @@ def recipe_from_dict(data: dict[str, Any]) -> Recipe:
     try:
         epochs = rest.pop("epochs")
         if isinstance(epochs, bool) or int(epochs) != epochs:
-            raise InputError(f"epochs are a whole number; given {given(epochs)}")
+            raise InputError(f"epochs are a whole number; given {as_given(epochs)}")
         lr = parse_schedule(str(rest.pop("lr")), int(epochs))
         return Recipe(lr=lr, **rest)
     except (KeyError, TypeError, ValueError, OverflowError) as problem:

@@ -12,6 +12,9 @@ LONGEST_NAME = 80
 LONGEST = 500
 """Characters of a name and of any other text that are shown: what follows is cut off, and an ellipsis says so."""
 
+MOST_OF_A_TEXT = 20_000
+"""Characters of a caption, a source or an error, which have names of strangers in them."""
+
 INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
     chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
 }
@@ -32,7 +35,7 @@ def shown(text: object, longest: int = LONGEST) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}\u2026"
 
 
-def shown_lines(text: object, longest: int = 20_000) -> str:
+def shown_lines(text: object, longest: int = MOST_OF_A_TEXT) -> str:
     """The same of a text of several lines, which stay: a source, a trace, an error in words."""
     given = str(text)
     line = given[: longest + 1]
@@ -50,17 +53,28 @@ def _visible(text: str, kept: str) -> str:
         elif unicodedata.category(letter) == "Zs":
             letters.append(" ")
         else:
-            seen = letter.isprintable() and letter not in INVISIBLE and marks <= MOST_MARKS
-            letters.append(letter if seen else "?")
+            letters.append(letter if is_seen(letter) and marks <= MOST_MARKS else "?")
     return "".join(letters)
+
+
+def is_seen(letter: str) -> bool:
+    """Whether a reader sees it, as a letter, a sign or a space."""
+    return (letter.isprintable() or unicodedata.category(letter) == "Zs") and letter not in INVISIBLE
 
 
 def shown_cell(value: object) -> object:
     """A value as a cell of a CSV file. A text that a spreadsheet would compute gets an apostrophe before it."""
     if not isinstance(value, str):
         return value
-    cell = shown(value, 4 * LONGEST)
-    return f"'{cell}" if cell.lstrip().startswith(FORMULA) else cell
+    cell = shown(value, MOST_OF_A_TEXT)
+    return f"'{cell}" if cell.lstrip().startswith(FORMULA) and not _is_number(cell) else cell
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return len(text) < LONGEST_NAME and float(text) is not None
+    except ValueError:
+        return False
 
 
 def escaped_json(text: str) -> str:
@@ -78,7 +92,7 @@ def _escape(letter: str) -> str:
     return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
-def given(value: object, longest: int = LONGEST_NAME) -> str:
+def as_given(value: object, longest: int = LONGEST_NAME) -> str:
     """A value as an error repeats it: what was given, on one line, cut. Never raises."""
     try:
         return shown(repr(value[: longest + 1] if isinstance(value, str | list | tuple) else value), longest)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from prunemark.setups.errors import InputError, unknown_name
-from prunemark.setups.text import given, shown
+from prunemark.setups.text import as_given, shown
 from prunemark.setups.track import ALLOCATIONS, ANY_TIME, PORTABLE, RECIPES, Level, Track, parse_planned
 
 WORDS = {  # longest, pattern, in words
@@ -49,13 +49,13 @@ def check_track(track: Track) -> None:
         _check_number("sd_pp of the prior", track.prior.sd_pp, 1e-6, 100, False)
         _check_number("df of the prior", track.prior.df, 1e-6, 10**4, False)
     if track.arithmetic not in (None, PORTABLE):
-        raise InputError(f"arithmetic is {PORTABLE}, or is left out; given {given(track.arithmetic)}")
+        raise InputError(f"arithmetic is {PORTABLE}, or is left out; given {as_given(track.arithmetic)}")
     if track.arithmetic and "AdamW" in [getattr(track, recipe).optimiser for recipe in RECIPES]:
         raise InputError("AdamW takes square roots, which are not portable: train by SGD, or leave arithmetic out")
     if track.judged not in (None, ANY_TIME):
-        parse_planned(given(track.judged).strip("'"))
+        parse_planned(as_given(track.judged).strip("'"))
     if track.granularity not in ("filter", "weight"):
-        raise InputError(f"granularity is filter or weight; given {given(track.granularity)}")
+        raise InputError(f"granularity is filter or weight; given {as_given(track.granularity)}")
     _check_names(track)
     if track.pattern is not None and (not isinstance(track.pattern, str) or track.granularity != "weight"):
         raise InputError("a pattern is a text such as 2:4, on a track of granularity weight")
@@ -67,11 +67,11 @@ def check_track(track: Track) -> None:
 def check_word(name: str, value: object, longest: int, form: str, words: str) -> None:
     """Raises InputError for what is no text of this form and length, or has letters that cannot be seen."""
     if not isinstance(value, str) or not value:
-        raise InputError(f"{name} is a text; given {given(value)}")
+        raise InputError(f"{name} is a text; given {as_given(value)}")
     if len(value) > longest:
-        raise InputError(f"{name} has at most {longest} characters; given {len(value):,}: {given(value, 40)}")
+        raise InputError(f"{name} has at most {longest} characters; given {len(value):,}: {as_given(value, 40)}")
     if shown(value, longest) != value or not re.fullmatch(form, value, re.ASCII):
-        raise InputError(f"{name} is {words}; given {given(value)}")
+        raise InputError(f"{name} is {words}; given {as_given(value)}")
 
 
 def _check_names(track: Track) -> None:
@@ -125,7 +125,7 @@ def _check_fits(level: Level, track: Track) -> None:
             raise InputError(f"level {level.name}: {said}")
     for start, _ratio in level.layer_ratios or ():
         if not any(layer.startswith(start) for layer in track.prunable):
-            raise InputError(f"level {level.name}: no prunable layer begins with {given(start)}, which has a ratio")
+            raise InputError(f"level {level.name}: no prunable layer begins with {as_given(start)}, which has a ratio")
     if level.layer_ratios is not None and not level.layer_ratios:
         raise InputError(f"level {level.name}: layer_ratios names no layer. Leave it out for one ratio in all")
 
@@ -143,4 +143,4 @@ def _check_number(name: str, value: object, least: float, most: float, whole: bo
     kind = "a whole number" if whole else "a number"
     right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not right or not least <= value <= most:  # type: ignore[operator]
-        raise InputError(f"{name} is {kind} from {least:g} to {most:g}; given {given(value)}")
+        raise InputError(f"{name} is {kind} from {least:g} to {most:g}; given {as_given(value)}")

@@ -10,15 +10,18 @@ from pathlib import Path
 
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.child import Limits, run_in_child
-from prunemark.benchmark.submission.description import MethodDescription, SettingDescription
+from prunemark.benchmark.submission.description import MethodDescription, SettingDescription, check_described
 from prunemark.benchmark.submission.load import load_class
 from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.records.about import About
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.data_classes import recipes_of
 from prunemark.setups.errors import InputError
 
 DESCRIPTION = "description.json"
 DESCRIBE_SECONDS = 60.0
+LARGEST = 2**18  # bytes of a description
+MOST_OF_A_DOCSTRING = 20_000  # characters that its first sentence is looked for in
 
 
 def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
@@ -26,7 +29,7 @@ def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
     scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
     try:
         run_in_child(_describe, source, name, scratch, scratch=scratch, limits=Limits(DESCRIBE_SECONDS))
-        return MethodDescription.from_dict(json.loads((scratch / DESCRIPTION).read_text()))
+        return MethodDescription.from_dict(json.loads(read_bounded(scratch / DESCRIPTION, LARGEST)))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -50,7 +53,7 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
         for f in fields(found)
         if f.init and isinstance(f.default, bool | int | float | str)
     }
-    summary = (found.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+    summary = str(found.__doc__ or "")[:MOST_OF_A_DOCSTRING].strip().split("\n\n")[0].replace("\n", " ")
     try:
         retraining, pretraining = recipes_of(found.retraining), recipes_of(found.pretraining)
     except InputError as problem:
@@ -64,7 +67,7 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
     share = found.pruning_share
     if share is not None and (isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1):
         raise TypeError(f"pruning_share of {source.class_name} is a number from 0 to 1 or None; got {share!r}")
-    return MethodDescription(
+    described = MethodDescription(
         name,
         found.granularity,
         settings,
@@ -74,3 +77,4 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
         " ".join(summary.split()),
         share,
     )
+    return check_described(described)
