@@ -156,11 +156,8 @@ def _check(field: str, value: object) -> None:
         if type(value) is not int or not 1900 <= value <= 2100:
             raise InputError(f"year is a year, such as 2017, without quotes; given {as_given(value)}")
     elif field in ("authors", "also"):
-        if (
-            not isinstance(value, list)
-            or not value
-            or not all(isinstance(v, str) and v.strip() and shown(v) == v for v in value)
-        ):
+        texts = isinstance(value, list) and [v for v in value if isinstance(v, str) and v.strip() and shown(v) == v]
+        if not value or texts != value:
             raise InputError(f"{field} is a list of texts; given {as_given(value)}")
     else:
         form, words = FORMS[field]

@@ -6,6 +6,7 @@ import select
 import signal
 import time
 import warnings
+from pathlib import Path
 from typing import NamedTuple
 
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
@@ -23,8 +24,7 @@ class Answer(NamedTuple):
 
 
 def _data_bytes():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[5]) * resource.getpagesize()
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
 
 
 def answer(work, *arguments, memory_bytes=MEMORY_BYTES, seconds=SECONDS):
