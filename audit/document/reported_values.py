@@ -210,5 +210,5 @@ def bounds(value: Leaf[Any]) -> tuple[float, float] | None:
 
 def printed_decimals(text: str) -> int:
     """How many decimals a number was printed with: '75.20' has 2, '5e-3' has 3."""
-    mantissa, _, exponent = text.strip().rstrip("%").lower().partition("e")
+    mantissa, _, exponent = text.strip().rstrip("%xX×").strip().lower().partition("e")
     return max(0, len(mantissa.partition(".")[2]) - int(exponent or 0))
