@@ -13,9 +13,13 @@ def check_name(name: str, source: MethodSource) -> None:
     """Raises InputError for a name that looks like that of a shipped method with other code, or of a reference."""
     check_plain(name)
     if other := imitated(name, (reference.name for reference in REFERENCES.values())):
-        raise InputError(f"{name!r} reads like {other!r}, a reference that runs with every method.\nRename the class")
+        raise InputError(f"{_reads(name, other)}, a reference that runs with every method.\nRename the class")
     other = imitated(name, shipped_methods())
     if other and locate(other)[1].code_sha256 != source.code_sha256:
         raise InputError(
-            f"{name!r} reads like {other!r}, which ships with Prunemark with other code.\nRename the class"
+            f"{_reads(name, other)}, a method that ships with Prunemark, with other code.\nRename the class"
         )
+
+
+def _reads(name: str, other: str) -> str:
+    return f"{name!r} is the name of {other}" if name == other else f"{name!r} reads like {other!r}"
