@@ -107,7 +107,7 @@ def test_what_could_not_be_accepted_is_not_run(command, tmp_path, monkeypatch):
     monkeypatch.setattr("prunemark.cli.requests.run", lambda *_: ran.append(1) or pytest.fail("it ran"))
     words = ["submit", f"{tmp_path}/mine.py:FPGM", "--track", "quick", "--home", tmp_path / "home"]
     code, _, err = command(*words, "--contribute", tmp_path / "board")
-    assert code == 2 and "'FPGM' is the name of FPGM, a method that ships with Prunemark" in err and not ran
+    assert code == 2 and "'FPGM' is the name of FPGM, which ships with Prunemark" in err and not ran
 
 
 def test_a_folder_that_others_may_read_is_named(command, monkeypatch):

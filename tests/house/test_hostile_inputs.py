@@ -21,6 +21,7 @@ from prunemark.records.card import read_cards
 from prunemark.records.decision import read_decisions
 from prunemark.records.invalidations import read_invalidations
 from prunemark.records.load import read_records
+from prunemark.records.matched_to import MatchedTo
 from prunemark.records.pack import PACKED
 from prunemark.records.source import examine_methods
 from prunemark.records.timing import read_timings
@@ -218,6 +219,11 @@ def test_a_source_of_a_million_numbers_is_not_taken_apart(tmp_path):
     (tmp_path / f"{'0' * 64}.json").write_text(json.dumps(data))
     found = answer(lambda folder: len(examine_methods(folder)[1]), tmp_path)
     assert (found.kind, found.text) == ("value", "1"), found
+
+
+@pytest.mark.parametrize("text", ["a 01234567 (" * 15_000, "a 01234567 (" + ", a=" * 50_000, "a" * 10**6, "(" * 10**6])
+def test_what_a_control_says_it_is_matched_to_is_read_in_bounded_time(text):
+    assert answer(lambda: len(MatchedTo.parse(text).text)).text == str(len(text))
 
 
 METHODS = {
