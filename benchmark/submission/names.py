@@ -16,9 +16,7 @@ def check_name(name: str, source: MethodSource) -> None:
         raise InputError(f"{_reads(name, other)}, a reference that runs with every method.\nRename the class")
     other = imitated(name, shipped_methods())
     if other and locate(other)[1].code_sha256 != source.code_sha256:
-        raise InputError(
-            f"{_reads(name, other)}, a method that ships with Prunemark, with other code.\nRename the class"
-        )
+        raise InputError(f"{_reads(name, other)}, which ships with Prunemark with other code.\nRename the class")
 
 
 def _reads(name: str, other: str) -> str:
