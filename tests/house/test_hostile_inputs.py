@@ -23,6 +23,7 @@ from prunemark.records.invalidations import read_invalidations
 from prunemark.records.load import read_records
 from prunemark.records.matched_to import MatchedTo
 from prunemark.records.pack import PACKED
+from prunemark.records.record import load
 from prunemark.records.source import examine_methods
 from prunemark.records.timing import read_timings
 from prunemark.setups.track_files import SHIPPED, track_from_file
@@ -101,6 +102,17 @@ def test_a_wrong_name_is_known_without_unpacking(tmp_path, monkeypatch):
     (tmp_path / "t@1" / f"mine{PACKED}").write_bytes(squeezed([bytes(2**20)]))
     monkeypatch.setattr("prunemark.records.pack.unpacked_lines", lambda *_: pytest.fail("it was unpacked"))
     assert "is not named by its content" in read_records(tmp_path).refused[0].why
+
+
+def test_after_a_thousand_unsound_lines_the_rest_is_not_read(tmp_path, monkeypatch):
+    folder = tmp_path / "t@1"
+    folder.mkdir()
+    name, content = named([b"".join(map(forged, range(3000)))])
+    (folder / f"{name}{PACKED}").write_bytes(content)
+    read = []
+    monkeypatch.setattr("prunemark.records.load._read", lambda *line: read.append(line) or load(b"{}", line[1]))
+    found = read_records(tmp_path).refused
+    assert len(found) == 1001 and len(read) == 1000 and any("has 2,000 more lines" in each.why for each in found)
 
 
 @pytest.mark.parametrize("name", [f"{'5' * 64}.json", f"t@1/{'5' * 64}{PACKED}", "invalidations.jsonl"])
