@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from prunemark.audit.literature.results_csv import TableEntry, read_table
 from prunemark.audit.literature.template import template
 from prunemark.audit.report import content, markup, terminal
 from prunemark.audit.report.explain import explain
+from prunemark.setups.bounded_files import open_plain
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.values import known
 
@@ -31,6 +33,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FORMATS = ("text", "json", "markdown", "html")
+REPORTS = (
+    content.LEGEND,
+    '"ceiling": ',
+    "<title>Audit</title>",
+    "<title>Published ",
+    "| row | dataset |",
+    '"row": ',
+    '"where": ',
+    "| where |",
+)
+"""What only a report has: a file without one of these is not written over."""
+LOOKED_AT = 2**16  # bytes
 WORST_FIRST = (2, 3, 4, 0)
 
 
@@ -205,7 +219,16 @@ def _write(text: str, options: Options) -> int:
     return 0
 
 
+def _is_ours(path: Path, text: str) -> bool:
+    """Whether a report lies there, which the next one may replace, or the same text. A filled-in document does not."""
+    with open_plain(path) as file:
+        found = file.read(LOOKED_AT).decode("utf-8", "replace")
+    return not found or found == text[: len(found)] or any(mark in found for mark in REPORTS)
+
+
 def _save(text: str, path: Path) -> None:
+    if os.path.lexists(path) and not _is_ours(path, text):
+        raise InputError(f"{str(path)!r} is a file that no audit wrote. It stays: give --output another name")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -24,6 +24,7 @@ from prunemark.cli.time import time
 from prunemark.cli.tune import tune
 from prunemark.cli.verify import verify
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed, not_installed
+from prunemark.setups.text import shown_lines
 
 CODES = {InputError: 2, WorkFailed: 1, RuleBroken: 3}
 INTERRUPTED = 130  # what typer makes of Ctrl-C
@@ -107,7 +108,7 @@ def main() -> None:
 
 
 def _complain(text: str, code: int) -> None:
-    print(f"prunemark: {text}", file=sys.stderr)
+    print(f"prunemark: {shown_lines(text)}", file=sys.stderr)
     sys.exit(code)
 
 

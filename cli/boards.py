@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from prunemark.setups.text import shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -47,7 +49,7 @@ def load_board(records: Path | None, home: Home, uri: str | None, track: str | N
     if records and frozen:
         for entry in (entry for entry in entries if entry.record_sha256 in frozen.records):
             words = f"counts in release {frozen.id}; invalidated since: {entry.reason}"
-            print(f"note: record {entry.record_sha256[:12]} {words}", file=sys.stderr)
+            print(shown(f"note: record {entry.record_sha256[:12]} {words}"), file=sys.stderr)
         return read_frozen(frozen, records)
     if records:
         return load.read_records(records, track)

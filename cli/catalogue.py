@@ -9,6 +9,7 @@ from typing import Any
 from prunemark.benchmark.submission.declared import about_of, class_values, lineage, literal, settings_of
 from prunemark.benchmark.submission.locate import locate
 from prunemark.records.card import Card, shipped_cards
+from prunemark.records.python_files import unparsed
 from prunemark.records.stated_recipes import recipes_stated
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup, ids_where
 from prunemark.setups.harness_factors import HARNESS_FACTORS
@@ -124,7 +125,7 @@ def method(name: str) -> dict[str, Any]:
     for what, declared in (("own retraining recipe", "retraining"), ("own pretraining recipe", "pretraining")):
         facts |= _own_recipes(what, values.get(declared))
     facts |= _spent(values)
-    contract = ", ".join(ast.unparse(base) for base in classes[0].bases)
+    contract = ", ".join(unparsed(base) for base in classes[0].bases)
     return facts | {"contract": contract, "file": Path(source.path).name, "source sha256": source.sha256}
 
 

@@ -38,9 +38,11 @@ def leaderboard(
     from prunemark.leaderboard.formats import citation, tables
     from prunemark.leaderboard.standings.release import FOLDER, find_release
     from prunemark.records.folders import records_folder
-    from prunemark.records.writer import write_atomically
+    from prunemark.records.writer import check_ours, write_atomically
 
     only = boards.only(track, setup, level)
+    if board:
+        check_ours(board, tables.TITLE, "--board")
     records = records_folder(records) if records else None
     if plan:
         _print_plan(records, home_at(home), tracking_uri, only, format)

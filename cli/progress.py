@@ -14,6 +14,7 @@ from prunemark.benchmark.run.tracking import Tracker
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record
+from prunemark.setups.text import shown
 
 LINE_SECONDS = 15.0
 
@@ -78,7 +79,7 @@ class Progress:
         self._done += 1
         if record.outcome.failure:
             self.console.print(
-                f"{trial.label}: {record.outcome.status}: {record.outcome.failure.evidence}", markup=False
+                shown(f"{trial.label}: {record.outcome.status}: {record.outcome.failure.evidence}"), markup=False
             )
         self._show()
 

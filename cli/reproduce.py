@@ -33,12 +33,15 @@ def reproduce(
     from prunemark.leaderboard.formats.reproduction import reproduction_markdown
     from prunemark.leaderboard.standings.reproduction import reproduce as reproduced
     from prunemark.records.pack import pack_records
+    from prunemark.records.writer import check_ours, write_atomically
     from prunemark.setups.comparison import find_setup
     from prunemark.setups.paper_tables import find_grid
     from prunemark.setups.track_files import find_track
 
     use_data(data)
     grid, found = find_grid(table), find_track(track)
+    if output:
+        check_ours(output / f"{grid.id}.md", f"# {grid.title}\n", "--output")
     place = open_home(home_at(home, f"reproductions/{grid.id}"))
     executor = LocalProcesses(requests.worker_count(workers, device))
     trials = grids.grid_trials(grid, found, requests.read_seeds(seeds), device, place, executor)
@@ -51,7 +54,5 @@ def reproduce(
     text = reproduction_markdown(reproduced(grid, records))
     sys.stdout.write(text)
     if output:
-        from prunemark.records.writer import write_atomically
-
         write_atomically(output / f"{grid.id}.md", text)
         pack_records(records, output / f"{grid.id}.jsonl.xz")

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from prunemark.setups.errors import unknown_name
+from prunemark.setups.text import MOST_OF_A_TEXT, escaped_json, shown, shown_cell
 
 FORMATS = ("table", "json", "csv")
 Row = Mapping[str, Any]
@@ -21,7 +22,7 @@ def print_rows(rows: Sequence[Row], format: str, console: Console) -> None:
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
     if format == "json":
-        console.file.write(json.dumps(list(rows), indent=2, ensure_ascii=False) + "\n")
+        console.file.write(escaped_json(json.dumps(list(rows), indent=2, ensure_ascii=False)) + "\n")
     elif format == "csv":
         console.file.write(as_csv(rows))
     else:
@@ -29,11 +30,11 @@ def print_rows(rows: Sequence[Row], format: str, console: Console) -> None:
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """RFC 4180, with a header."""
+    """RFC 4180, with a header. No text of a stranger is a formula there."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: shown_cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -45,14 +46,14 @@ def _print_table(rows: Sequence[Row], console: Console) -> None:
     for column in rows[0] if rows else ():
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))
+        table.add_row(*(Text(shown(value, MOST_OF_A_TEXT)) for value in row.values()))
     console.print(table)
 
 
 def print_facts(facts: Row, format: str, console: Console) -> None:
     """Prints one thing: a line a fact, or the JSON object; `csv` is one row."""
     if format == "json":
-        console.file.write(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+        console.file.write(escaped_json(json.dumps(facts, indent=2, ensure_ascii=False)) + "\n")
     elif format == "csv":
         console.file.write(as_csv([facts]))
     elif format == "table":

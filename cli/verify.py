@@ -9,6 +9,7 @@ import typer
 
 from prunemark.cli.options import DataOption, Format, console, use_data
 from prunemark.setups.errors import InputError, RuleBroken, need
+from prunemark.setups.text import shown
 
 MOST_NAMED = 20
 UNDECIDED = 4
@@ -54,7 +55,7 @@ def _verify_record(path: Path) -> None:
     found = load_file(path).outcome
     if why := contradiction(found):
         raise RuleBroken(f"{path.name} {why}")
-    typer.echo(f"{path.name}: sound. {found.method.name} on {found.track}, {found.setup}, seed {found.seed}")
+    typer.echo(shown(f"{path.name}: sound. {found.method.name} on {found.track}, {found.setup}, seed {found.seed}"))
 
 
 def _verify_pack(path: Path) -> None:
@@ -78,7 +79,7 @@ def _verify_board(folder: Path, format: str) -> None:
 def _complain_about(findings: list[Any], where: Path) -> None:
     """Names what is not sound. Raises RuleBroken where something was tampered with, InputError for the rest."""
     for finding in findings[:MOST_NAMED]:
-        typer.echo(f"not sound: {finding.name} {finding.why}", err=True)
+        typer.echo(shown(f"not sound: {finding.name} {finding.why}"), err=True)
     if len(findings) > MOST_NAMED:
         typer.echo(f"and {len(findings) - MOST_NAMED} more", err=True)
     if any(finding.tampered for finding in findings):

@@ -20,6 +20,7 @@ from prunemark.records.folders import board_folder
 from prunemark.records.record import Record
 from prunemark.records.source import MethodFiles
 from prunemark.setups.errors import InputError, RuleBroken
+from prunemark.setups.text import shown
 
 Say = Callable[[str], None]
 
@@ -45,10 +46,10 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> int:
     names = {name: files.source_sha256 for name, files in _shipped().items()}
     findings = review(new, held, names) if not broken else []
     for text in [*broken, *(f"{finding.state}: {finding.text}" for finding in findings)]:
-        say(_plain(text))
+        say(shown(text))
     broken += [finding.text for finding in findings if finding.state == "broken"]
     if broken:
-        raise RuleBroken(f"{folder}: {len(broken)} findings, the first: {_plain(broken[0])}")
+        raise RuleBroken(f"{folder}: {len(broken)} findings, the first: {shown(broken[0])}")
     say(f"{folder}: {len(new.records)} new records, {len(new.sources)} sources, {len(new.decisions)} decisions: sound")
     _say_whose(new, say)
     undecided = sum(finding.state == "undecided" for finding in findings)
@@ -56,7 +57,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> int:
         left, beyond = _run_again(new, held, accused(new.records, held.records), reruns, salt, say)
         if beyond:
             why = sorted({f"{r.outcome.status} on {r.observed.device} under {r.outcome.setup}" for r in beyond})
-            say(_plain(f"undecided: {len(beyond)} new trials cannot be run again here ({'; '.join(why)})"))
+            say(shown(f"undecided: {len(beyond)} new trials cannot be run again here ({'; '.join(why)})"))
         undecided += left + len(beyond)
     return undecided
 
@@ -96,7 +97,7 @@ def _say_whose(new: Contribution, say: Say) -> None:
         ended.setdefault((o.method.name, o.method.source_sha256, o.method.summary), []).append(o.status)
     for (name, sha256, summary), statuses in sorted(ended.items()):
         first, source = ("new" if sha256 in new.sources else "more"), f", source {sha256[:12]}" if sha256 else ""
-        say(_plain(f"{first}: {name}{source}, {len(statuses)} trials, {statuses.count('ok')} ok: {summary}"))
+        say(shown(f"{first}: {name}{source}, {len(statuses)} trials, {statuses.count('ok')} ok: {summary}"))
 
 
 def _run_again(
@@ -111,12 +112,8 @@ def _run_again(
     found = draw(new.records, everything.records, reruns, salt, suspects)
     done = [run_again(record, everything, code, LocalProcesses(1)) for record in found.drawn]
     for again in done:
-        say(_plain(f"run again: {label(again.record)}: {again.state}: {again.words}"))
+        say(shown(f"run again: {label(again.record)}: {again.state}: {again.words}"))
     if differing := [again for again in done if again.state == "differs"]:
         first = differing[0]
-        raise RuleBroken(_plain(f"record {label(first.record)} was not obtained again: {first.words}"))
+        raise RuleBroken(shown(f"record {label(first.record)} was not obtained again: {first.words}"))
     return sum(again.state == "undecided" for again in done), found.beyond
-
-
-def _plain(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -16,11 +16,13 @@ from prunemark.records.controls import RANDOM_CONTROL, REFERENCES
 from prunemark.records.decision import disagreement
 from prunemark.records.difference import first_difference, other_machine
 from prunemark.records.identity import identity
-from prunemark.records.outcome import MACS_CONVENTION
+from prunemark.records.names import PLAIN, imitated
+from prunemark.records.outcome import MACS_CONVENTION, Method
 from prunemark.records.record import Record, canonical_json
 from prunemark.records.source import MethodFiles, check_files
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError, RuleBroken
+from prunemark.setups.text import LONGEST_NAME, as_given
 from prunemark.setups.track import DENSE_LEVEL
 from prunemark.setups.track_files import released_tracks
 
@@ -101,6 +103,7 @@ def _against_sources(
         return
     if method.source_sha256 not in sources:
         yield f"was run from source {method.source_sha256[:12]}, which is not in methods/ and does not ship here"
+    yield from _against_imitation(method, shipped, known)
     text = sources.get(method.source_sha256)
     if method.name not in shipped and text and method.name not in text.classes:
         yield f"goes by a name that no class of its source has ({', '.join(sorted(text.classes)) or 'it has none'})"
@@ -111,6 +114,16 @@ def _against_sources(
             f"goes by the name or the part of a method that ships with Prunemark, but has other code "
             f"({method.source_sha256[:12]}). Update your clone, or give your class another name"
         )
+
+
+def _against_imitation(method: Method, shipped: Mapping[str, str], known: set[tuple[str, str]]) -> Iterator[str]:
+    """Nobody is taken for another by a name that reads alike, and every letter of a name can be seen."""
+    if not PLAIN.fullmatch(method.name) or len(method.name) > LONGEST_NAME:
+        letters = "A to Z, digits, '_', '.', '+' and '-'"
+        yield f"has a method's name that is too long, or has other letters than {letters}: {as_given(method.name)}"
+    others = {name for name, sha256 in (*shipped.items(), *known) if sha256 != method.source_sha256} - {method.name}
+    if (method.name, method.source_sha256) not in known and (other := imitated(method.name, sorted(others))):
+        yield f"goes by a name that reads like {as_given(other)}, which has other code. Give your class another name"
 
 
 def _against_part(record: Record, usual: Mapping[tuple[str, ...], Mapping[str, Any]]) -> Iterator[str]:

@@ -14,8 +14,10 @@ from prunemark.records.decision import Decided, add_decisions, disagreement
 from prunemark.records.imposed import contradiction
 from prunemark.records.invalidations import FILE, read_invalidations
 from prunemark.records.pack import PACKED, SHA256, packs_of, read_pack
-from prunemark.records.record import Record, load_exactly
+from prunemark.records.record import LONGEST_RECORD, Record, load_exactly
 from prunemark.records.source import examine_methods
+from prunemark.records.unpack import Patience
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, RuleBroken
 
 
@@ -91,16 +93,20 @@ def _records(folder: Path, examined: Examined) -> dict[str, Record]:
 def _read(path: Path, examined: Examined, track: str = "") -> Iterator[Record]:
     """The sound records of a file; what is not sound is noted. `track` is that of the folder, "" for any."""
     if path.suffix == ".json":
-        record = load_exactly(path.read_bytes(), path.name, path.stem)
+        record = load_exactly(read_bounded(path, LONGEST_RECORD, path.name), path.name, path.stem)
         if why := contradiction(record.outcome):
             examined.refuse(path.name, why, tampered=True)
         yield record
         return
     by_content = bool(track) or SHA256.fullmatch(path.name.removesuffix(PACKED)) is not None
+    patience = Patience()
     for line in read_pack(path, named=by_content):
+        if patience.ended(line.place):
+            continue
         try:
             record = load_exactly(line.text, line.place, line.sha256)
         except (InputError, RuleBroken) as problem:
+            patience.unsound(line.place, len(line.text))
             examined.refuse(line.place, problem)
             continue
         if track and record.outcome.track != track:
@@ -108,6 +114,8 @@ def _read(path: Path, examined: Examined, track: str = "") -> Iterator[Record]:
         if why := contradiction(record.outcome):
             examined.refuse(line.place, why, tampered=True)
         yield record
+    for pack, words in patience.rest():
+        examined.refuse(pack, words)
 
 
 def _invalidations(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:

@@ -39,6 +39,10 @@ Of a user's own track, facts may be stated later; a prior must not: what is expe
 UNKNOWN = ", which this Prunemark does not know: update it, or it was never released"
 
 
+LONGEST = 200
+"""Characters of a method's, track's, level's or setup's name."""
+
+
 @dataclass(frozen=True)
 class Refused:
     """A record that was left out: what it is called, why, and the hash of the one that stands in its place, if any."""
@@ -121,6 +125,8 @@ def why_no_track(terms: Mapping[str, Any]) -> str:
 
 def _why_no_table(record: Record) -> str:
     outcome, observed = record.outcome, record.observed
+    if any(len(name) > LONGEST for name in (outcome.method.name, outcome.track, outcome.level, outcome.setup)):
+        return f"has a name of more than {LONGEST} characters"
     if outcome.setup not in HARNESS_SETUPS:
         return f"ran under {outcome.setup!r}, a setup that this Prunemark does not know: update it"
     if outcome.status == "ok" and outcome.accuracy is None:

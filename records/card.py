@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from prunemark.setups.bounded_files import read_toml
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.text import LONGEST_NAME, as_given, shown
 
 BASELINES = Path(__file__).resolve().parent.parent / "baselines"
 
@@ -119,24 +120,21 @@ def read_cards(folder: Path) -> dict[str, Card]:
                 if not path.with_suffix(".py").is_file():
                     raise InputError(f"a card lies next to its method; {path.stem}.py is missing")
             except InputError as problem:
-                raise InputError(f"{folder.name}/{path.name}, [{name}]: {problem}") from None
+                raise InputError(f"{folder.name}/{path.name}, [{shown(name, LONGEST_NAME)}]: {problem}") from None
             found[name] = card
     return dict(sorted(found.items()))
 
 
 def _tables(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:  # TOML that is wrong, or text that is not UTF-8, is a ValueError
-        raise InputError(f"{path.parent.name}/{path.name} is not TOML that can be read: {problem}") from None
+    return read_toml(path, f"{path.parent.name}/{path.name}")
 
 
 def _card(name: str, module: str, data: object) -> Card:
     """Raises InputError, in words that name the field."""
     if not isinstance(data, dict):
         raise InputError("a card is a table; this line stands outside of one")
-    if not re.fullmatch(NAME, name, re.ASCII):
-        raise InputError("a method's name has letters, digits, '.', '_' and '-'")
+    if not re.fullmatch(NAME, name, re.ASCII) or len(name) > LONGEST_NAME:
+        raise InputError(f"a method's name has letters, digits, '.', '_' and '-', at most {LONGEST_NAME}")
     for field, value in data.items():
         _check(field, value)
     needed = ("class", "family", *(PAPER if any(field in data for field in (*PAPER, *LINKS)) else ()))
@@ -156,11 +154,12 @@ def _check(field: str, value: object) -> None:
             raise unknown_name("family", str(value), FAMILIES)
     elif field == "year":
         if type(value) is not int or not 1900 <= value <= 2100:
-            raise InputError(f"year is a year, such as 2017, without quotes; given {value!r}")
+            raise InputError(f"year is a year, such as 2017, without quotes; given {as_given(value)}")
     elif field in ("authors", "also"):
-        if not isinstance(value, list) or not value or not all(isinstance(v, str) and v.strip() for v in value):
-            raise InputError(f"{field} is a list of texts; given {value!r}")
+        texts = isinstance(value, list) and [v for v in value if isinstance(v, str) and v.strip() and shown(v) == v]
+        if not value or texts != value:
+            raise InputError(f"{field} is a list of texts; given {as_given(value)}")
     else:
         form, words = FORMS[field]
-        if not isinstance(value, str) or not re.fullmatch(form, value, re.ASCII):
-            raise InputError(f"{field} is {words}; given {value!r}")
+        if not isinstance(value, str) or shown(value) != value or not re.fullmatch(form, value, re.ASCII):
+            raise InputError(f"{field} is {words}; given {as_given(value)}")

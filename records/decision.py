@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.records.outcome import Compression
-from prunemark.records.pack import check_track_id, packs_of, unpack, write_lines
+from prunemark.records.pack import check_track_id, in_parts, packs_of, unpack, write_lines
 from prunemark.records.record import canonical_json
 from prunemark.setups.errors import InputError, RuleBroken
 
 FIELDS = {"kept", "masks"}
+LONGEST_LINE = 2**23
+"""Bytes of one decision that are read: the masks of a network of 40 million weights."""
 MOST_INDICES = 1 << 24  # of one layer's mask
 
 Decided = Mapping[str, Any]
@@ -37,7 +39,7 @@ def write_decisions(decisions: Iterable[tuple[str, str, Decided]], folder: Path)
         if record_sha256 not in held:
             entry = {name: decided[name] for name in FIELDS} | {"record_sha256": record_sha256}
             lines.setdefault(check_track_id(track), []).append(canonical_json(entry))
-    return [write_lines(lines[track], folder / track) for track in sorted(lines)]
+    return [write_lines(part, folder / track) for track in sorted(lines) for part in in_parts(lines[track])]
 
 
 def read_decisions(folder: Path) -> dict[str, Decided]:
@@ -54,9 +56,7 @@ def read_decisions(folder: Path) -> dict[str, Decided]:
 
 def add_decisions(found: dict[str, Decided], path: Path) -> None:
     """Adds the decisions of one pack to those found already. Raises as `read_decisions` does."""
-    for number, line in enumerate(unpack(path).split(b"\n"), 1):
-        if not line:
-            continue
+    for number, line in enumerate(unpack(path, LONGEST_LINE), 1):
         try:
             entry = json.loads(line)
             record_sha256 = entry.pop("record_sha256")

@@ -17,6 +17,8 @@ from prunemark.setups.recipe import OPTIMISERS, recipe_from_dict
 from prunemark.setups.schedule import parse_schedule
 
 FLOPS_PER_SAMPLE_AND_MAC = 6  # two for each MAC of a forward pass and of a backward pass twice as dear
+MOST_COUNTED = 10**24
+"""FLOPs, steps, weights: more than any count of a trial on any machine."""
 
 
 def contradiction(outcome: Outcome) -> str:
@@ -25,6 +27,8 @@ def contradiction(outcome: Outcome) -> str:
     The retraining stage must have followed its recipe, every stage must have the steps that its batches make, and the
     recipe must be the track's wherever the setup imposes it. Of a setup that is not known here nothing is said.
     """
+    if name := _too_large(outcome):
+        return f"has a {name.replace('_', ' ')} that no trial has"
     stage, cost, setup = outcome.retraining, outcome.compression, HARNESS_SETUPS.get(outcome.setup)
     if outcome.status != "ok" or stage is None or cost is None or setup is None:
         return ""
@@ -46,6 +50,14 @@ def contradiction(outcome: Outcome) -> str:
         or (outcome.pruning and _pruning(outcome.pruning, stage, outcome.track_terms))
         or ""
     )
+
+
+def _too_large(outcome: Outcome) -> str:
+    """A count that a float cannot hold ends a sum over records; "" where there is none."""
+    base = outcome.base.pretraining if outcome.base else None
+    parts = (outcome.compression, base, outcome.pruning, outcome.retraining)
+    counts = ((name, value) for part in parts if part for name, value in vars(part).items())
+    return next((name for name, value in counts if type(value) is int and abs(value) > MOST_COUNTED), "")
 
 
 def _same_lrs(a: Sequence[float], b: Sequence[float]) -> bool:

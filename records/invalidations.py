@@ -13,10 +13,13 @@ from pathlib import Path
 from prunemark.records.pack import SHA256
 from prunemark.records.record import canonical_json
 from prunemark.records.writer import append_line
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError
 
 FILE = "invalidations.jsonl"
 LONGEST_REASON = 500
+LARGEST, MOST_LINES, MOST_WRONG = 2**23, 50_000, 100
+"""Bytes and lines of the list that are read, and lines that are no invalidation after which no more are."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,18 @@ class Invalidation:
 def read_invalidations(folder: Path) -> tuple[tuple[Invalidation, ...], tuple[tuple[str, str], ...]]:
     """The invalidations of a `records` folder, and (place, why) for every line that is none. No file: no lines."""
     path = folder / FILE
-    if not path.is_file():
+    if not path.exists():
         return (), ()
+    try:
+        lines = read_bounded(path, LARGEST, FILE).split(b"\n", MOST_LINES)
+    except InputError as problem:
+        return (), ((FILE, str(problem).removeprefix(f"{FILE} ")),)
     found: dict[str, Invalidation] = {}
     wrong: list[tuple[str, str]] = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+    for number, line in enumerate(lines, 1):
         place = f"{FILE}, line {number}"
+        if len(wrong) == MOST_WRONG or number > MOST_LINES:
+            return tuple(found.values()), (*wrong, (place, "and what follows is not read: too much before it is wrong"))
         try:
             entry = _read(line) if line.strip() else None
         except (ValueError, TypeError, RecursionError):
@@ -54,7 +63,7 @@ def _read(line: bytes) -> Invalidation:
     entry = Invalidation(**json.loads(line))
     texts = (entry.at, entry.reason, entry.record_sha256)
     if not all(isinstance(text, str) for text in texts) or not SHA256.fullmatch(entry.record_sha256):
-        raise ValueError(texts)
+        raise ValueError("no texts, or no hash")
     return entry
 
 

@@ -18,7 +18,9 @@ from prunemark.records.admission import Refused, admit, track_name
 from prunemark.records.invalidations import read_invalidations
 from prunemark.records.one_a_trial import one_a_trial
 from prunemark.records.pack import PACKED, Line, packs_of, read_pack
-from prunemark.records.record import Record, load
+from prunemark.records.record import LONGEST_RECORD, Record, load
+from prunemark.records.unpack import Patience
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, RuleBroken
 
 
@@ -151,7 +153,11 @@ def flat_packs_of(folder: Path) -> list[Path]:
 
 def _loose(folder: Path) -> Iterator[Line]:
     for path in loose_records_of(folder):
-        yield Line(path.name, path.stem, path.read_bytes())
+        try:
+            text = read_bounded(path, LONGEST_RECORD)
+        except InputError:
+            text = b""
+        yield Line(path.name, path.stem, text)
 
 
 def _packed(folder: Path, refused: list[Refused]) -> Iterator[Line]:
@@ -179,18 +185,30 @@ def _unpacked(packs: Sequence[tuple[Path, bool]], refused: list[Refused]) -> Ite
 def _sift(named: Iterable[tuple[str, str, str | bytes]], refused: list[Refused]) -> list[Record]:
     """The sound records, each once, sorted by content."""
     sound: dict[str, Record] = {}
+    patience = Patience()
     with _collecting_no_garbage():
         for name, sha256, text in named:
-            if not text:
-                refused.append(Refused(name, "is not a packed record"))
-            elif sha256 in sound:
-                refused.append(Refused(name, "is here twice"))
-            else:
+            if patience.ended(name):
+                continue
+            why = Refused(name, "is here twice") if sha256 in sound else None
+            if why is None:
                 try:
-                    sound[sha256] = load(text, name, sha256)
+                    sound[sha256] = _read(text, name, sha256)
+                    continue
                 except (InputError, RuleBroken) as problem:
-                    refused.append(_unreadable(name, problem))
+                    why = _unreadable(name, problem)
+                    patience.unsound(name, len(text))
+            if patience.names(name):
+                refused.append(why)
+    refused += [Refused(pack, words) for pack, words in patience.rest()]
     return [sound[sha256] for sha256 in sorted(sound)]
+
+
+def _read(text: str | bytes, name: str, sha256: str) -> Record:
+    """Raises InputError or RuleBroken, in words that follow the name."""
+    if not text:
+        raise InputError(f"{name} is not a packed record, or larger than one may be")
+    return load(text, name, sha256)
 
 
 def _unreadable(name: str, problem: Exception) -> Refused:

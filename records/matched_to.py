@@ -15,6 +15,8 @@ Settings = Mapping[str, bool | int | float | str]
 RATIOS_OF = "layer_ratios_of"
 """The setting of a control that names the submission whose layer ratios it has, where they are that method's own."""
 DIGITS = 8
+LONGEST = 20_000
+"""Characters of a text that is taken apart: the time that takes grows with the square of them."""
 _TEXT = re.compile(rf"(.+?) ([0-9a-f]{{{DIGITS}}}) \((.*)\)", re.DOTALL)
 _SETTING = r"[^\W\d]\w*="  # a setting is an attribute of a class; a value can hold a comma
 
@@ -41,7 +43,7 @@ class MatchedTo:
     @classmethod
     def parse(cls, text: str) -> MatchedTo:
         """The inverse of `text`, for every text."""
-        whole = _TEXT.fullmatch(text)
+        whole = _TEXT.fullmatch(text) if len(text) <= LONGEST else None
         parts = re.split(rf", (?={_SETTING})", whole[3]) if whole and whole[3] else []
         if whole is None or not all(re.match(_SETTING, part) for part in parts):
             return cls(text, "")

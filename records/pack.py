@@ -11,20 +11,21 @@ import hashlib
 import json
 import lzma
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from prunemark.records.record import Record, canonical_json, dump
+from prunemark.records.record import LONGEST_RECORD, Record, canonical_json, dump
+from prunemark.records.unpack import unpacked_lines
 from prunemark.records.writer import write_once
 from prunemark.setups.errors import InputError, RuleBroken
 
 PACKED = ".jsonl.xz"
 SHA256 = re.compile(r"[0-9a-f]{64}")
-TRACK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[0-9]+")
+TRACK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}@[0-9]{1,9}")
 PRESET = 9
-LARGEST = 2**30
-"""Bytes that a pack may unpack to: a stranger's pack must not fill the memory."""
+ONE_PACK_BYTES, ONE_PACK_LINES = 2**26, 50_000
+"""What is written into one pack at most: half of what is read of one."""
 
 _HEAD, _MIDDLE, _END = b'{"record":', b',"sha256":"', b'"}'
 _TAIL = len(_MIDDLE) + 64 + len(_END)
@@ -41,14 +42,15 @@ class Line(NamedTuple):
     text: bytes
 
 
-def read_pack(path: Path, *, named: bool = True) -> list[Line]:
+def read_pack(path: Path, *, named: bool = True) -> Iterator[Line]:
     """The lines of a pack; whether they are sound records is for `record.load` to say.
 
-    Raises InputError when the file is truncated or no pack, RuleBroken when its content is not that of its name;
-    with `named` false the file may be called anything.
+    The whole pack is read before this returns, and bounded as `records/unpack.py` says. Raises InputError when the file
+    is truncated, no pack or too large, RuleBroken when its content is not that of its name; with `named` false the file
+    may be called anything.
     """
-    lines = unpack(path, named=named).split(b"\n")
-    return [_cut(f"{path.name}, line {number}", line) for number, line in enumerate(lines, 1) if line]
+    lines = unpack(path, LONGEST_RECORD, named=named)
+    return (_cut(f"{path.name}, line {number}", line) for number, line in enumerate(lines, 1))
 
 
 def _cut(place: str, line: bytes) -> Line:
@@ -75,7 +77,11 @@ def write_pack(records: Iterable[Record], folder: Path) -> list[Path]:
             fresh.setdefault(record.outcome.track, {})[record.record_sha256] = record
     for track in fresh:
         check_track_id(track)
-    return [write_lines(map(line_of, fresh[track].values()), folder / track) for track in sorted(fresh)]
+    return [
+        write_lines(part, folder / track)
+        for track in sorted(fresh)
+        for part in in_parts(map(line_of, fresh[track].values()))
+    ]
 
 
 def pack_records(records: Iterable[Record], path: Path) -> None:
@@ -110,32 +116,41 @@ def packs_of(folder: Path) -> list[Path]:
 
 
 def write_lines(lines: Iterable[str], folder: Path, preset: int = PRESET) -> Path:
-    """Writes lines, sorted, into a file named by them, unless it is there. `preset` is how hard xz tries, 0 to 9."""
+    """Writes lines, sorted, into a file named by them, unless it is there. `preset` is how hard xz tries, 0 to 9.
+
+    Raises WorkFailed when the disk refuses. How many lines one file may have, `in_parts` says.
+    """
     text = _text(sorted(lines))
     return write_once(folder / f"{hashlib.sha256(text).hexdigest()}{PACKED}", lzma.compress(text, preset=preset))
+
+
+def in_parts(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Lines in parts, each of which a pack can hold and be read again."""
+    part: list[str] = []
+    size = 0
+    for line in lines:
+        if part and (size + len(line) > ONE_PACK_BYTES or len(part) == ONE_PACK_LINES):
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line) + 1
+    if part:
+        yield part
 
 
 def _text(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8")
 
 
-def unpack(path: Path, *, named: bool = True) -> bytes:
-    """The text of a packed file. Raises as `read_pack` does, in words that follow the file's name."""
-    reader = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-    try:
-        text = reader.decompress(path.read_bytes(), max_length=LARGEST)
-    except (lzma.LZMAError, EOFError, OSError, MemoryError):
-        raise InputError(f"{path.name} is truncated or not a packed file") from None
-    if len(text) >= LARGEST:
-        raise InputError(f"{path.name} unpacks to {LARGEST / 2**30:g} GiB or more, which no pack of records does")
-    if not reader.eof or reader.unused_data:
-        raise InputError(f"{path.name} is truncated or not a packed file")
+def unpack(path: Path, longest_line: int, *, named: bool = True) -> list[bytes]:
+    """The lines of a packed file. Raises as `read_pack` does, in words that follow the file's name."""
     stem = path.name.removesuffix(PACKED)
     if named and not SHA256.fullmatch(stem):
         raise RuleBroken(f"{path.name} is not named by its content, as packs here are")
-    if named and hashlib.sha256(text).hexdigest() != stem:
+    lines, sha256 = unpacked_lines(path, longest_line)
+    if named and sha256 != stem:
         raise RuleBroken(f"{path.name} does not unpack to the content its name promises: it was edited")
-    return text
+    return lines
 
 
 def check_track_id(track: str) -> str:

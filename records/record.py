@@ -22,9 +22,13 @@ from typing import Any
 from prunemark.records.observed import Observed
 from prunemark.records.outcome import Accuracy, Outcome
 from prunemark.records.part import RecordPart
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, RuleBroken
+from prunemark.setups.text import as_given, shown
 
 SCHEMA = "prunemark-record/1"
+LONGEST_RECORD = 2**20
+"""Bytes of a record that are read. The longest of the board has 278 kB."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +137,8 @@ def _read_with_words(text: str | bytes, where: str) -> Record:
         first = problem.errors()[0]
         place = ".".join(map(str, first["loc"]))
         if first["type"] == "unexpected_keyword_argument":
-            raise InputError(f"{unknown} ({place})") from None
-        raise InputError(f"{where} is not a valid record: {place}: {first['msg']}") from None
+            raise InputError(f"{unknown} ({shown(place, 80)})") from None
+        raise InputError(f"{where} is not a valid record: {shown(place, 80)}: {shown(first['msg'], 200)}") from None
     except (UnicodeEncodeError, RecursionError):
         same = False
     if not same:
@@ -148,10 +152,10 @@ def _check_schema(schema: object, where: str) -> None:
     family, _, version = SCHEMA.partition("/")
     if re.fullmatch(rf"{family}/[1-9][0-9]{{0,5}}", str(schema)) and int(str(schema).partition("/")[2]) > int(version):
         raise InputError(
-            f"{where} was written by a newer Prunemark: it has schema {schema!r}, and this one reads {SCHEMA!r}.\n"
-            "Update Prunemark"
+            f"{where} was written by a newer Prunemark: it has schema {as_given(schema)}, and this one reads "
+            f"{SCHEMA!r}.\nUpdate Prunemark"
         )
-    raise InputError(f"{where} has schema {schema!r}; this version reads {SCHEMA!r}")
+    raise InputError(f"{where} has schema {as_given(schema)}; this version reads {SCHEMA!r}")
 
 
 def _no_such_number(word: str) -> float:
@@ -208,4 +212,4 @@ def load_file(path: Path) -> Record:
     """Reads `<sha256>.json`. Raises InputError for what is no record or no file, RuleBroken when it was edited."""
     if not path.is_file():
         raise InputError(f"no file {str(path)!r}. Records lie in the folder `records` of --home")
-    return load(path.read_bytes(), path.name, path.stem)
+    return load(read_bounded(path, LONGEST_RECORD, path.name), path.name, path.stem)

@@ -16,13 +16,15 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from prunemark.records.code import source_sha256
+from prunemark.records.python_files import why_too_much
 from prunemark.records.record import canonical_json
 from prunemark.records.writer import write_once
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, RuleBroken
 
 SCHEMA = "prunemark-method/1"
 FIELDS = {"class", "files", "schema"}
-LARGEST_BYTES = 1 << 20  # of all files together: a method is code, and weights have no place in it
+LARGEST_FILE = 4 << 20  # of a source as JSON, which writes some letters as six
 LONGEST_NAME = 200
 
 
@@ -67,8 +69,13 @@ def check_files(method: MethodFiles) -> None:
     names = [name for name, _ in method.files]
     if not names or len({name.casefold() for name in names}) != len(names):
         raise RuleBroken("it has no files, or two of one name")
-    if sum(len(text.encode(errors="replace")) for _, text in method.files) > LARGEST_BYTES:
-        raise RuleBroken(f"its files are larger than {LARGEST_BYTES >> 20} MB together")
+    if why := too_much(method):
+        raise RuleBroken(f"it {why}")
+
+
+def too_much(method: MethodFiles) -> str:
+    """Why a source is more than a method has, in words that follow "it"; "" if it is not."""
+    return why_too_much([text.encode(errors="replace") for _, text in method.files])
 
 
 def write_method(method: MethodFiles, folder: Path) -> Path:
@@ -80,9 +87,11 @@ def write_method(method: MethodFiles, folder: Path) -> Path:
 def read_method(path: Path) -> MethodFiles:
     """One source. Raises InputError when the file holds none, RuleBroken when its content is not that of its name."""
     try:
-        method = _parse(path.read_bytes())
+        method = _parse(read_bounded(path, LARGEST_FILE))
+        if too_much(method):
+            raise ValueError("more than a method has")
         sha256 = method.source_sha256
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (InputError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InputError(f"{path.name} is not the source of a method ({SCHEMA})") from None
     if not any(re.search(rf"^class {re.escape(method.class_name)}\b", text, re.M) for _, text in method.files):
         raise RuleBroken(f"{path.name} has no class {method.class_name[:60]!r} in its files: it was edited")
@@ -97,7 +106,7 @@ def _parse(content: bytes) -> MethodFiles:
     files = tuple((path, text) for path, text in data["files"])
     texts = [data["class"], *(part for file in files for part in file)]
     if data["schema"] != SCHEMA or data.keys() != FIELDS or not files or not all(isinstance(x, str) for x in texts):
-        raise ValueError(content)
+        raise ValueError("not the fields of a source")
     return MethodFiles(data["class"], files)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from prunemark.records.python_files import unparsed
 from prunemark.setups.data_classes import CLASSES
 from prunemark.setups.recipe import ALL_IMAGES
 
@@ -25,9 +26,7 @@ def recipes_stated(value: ast.expr | None) -> dict[str, str]:
     found = {}
     for call in value.elts if isinstance(value, ast.Tuple) else [value]:
         given = _given(call)
-        found[str(given.get("data", ALL_IMAGES))] = (
-            _told(given) if {"epochs", "lr"} <= given.keys() else ast.unparse(call)
-        )
+        found[str(given.get("data", ALL_IMAGES))] = _told(given) if {"epochs", "lr"} <= given.keys() else unparsed(call)
     left = () if ALL_IMAGES in found else (name for name in CLASSES if name not in found)
     return found | dict.fromkeys(left, TRACKS)
 
@@ -54,7 +53,7 @@ def stated(method: MethodFiles, class_name: str, name: str) -> ast.expr | None:
     while class_name in classes and class_name not in seen:
         seen.add(class_name)
         for statement in classes[class_name].body:
-            if isinstance(statement, ast.Assign) and [ast.unparse(target) for target in statement.targets] == [name]:
+            if isinstance(statement, ast.Assign) and [unparsed(target) for target in statement.targets] == [name]:
                 return statement.value
-        class_name = next((b for base in classes[class_name].bases if (b := ast.unparse(base)) in classes), "")
+        class_name = next((b for base in classes[class_name].bases if (b := unparsed(base)) in classes), "")
     return None

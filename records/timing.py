@@ -19,9 +19,12 @@ from prunemark.records.part import RecordPart
 from prunemark.records.record import canonical_json
 from prunemark.records.speed import Blocks
 from prunemark.records.writer import write_atomically
+from prunemark.setups.bounded_files import read_bounded
+from prunemark.setups.errors import InputError
 from prunemark.setups.track_files import released_tracks
 
 FOLDER, SCHEMA = "timings", "prunemark-timing/1"
+LARGEST = 2**20  # bytes of a timing that are read; they have some 5 kB
 BACKENDS = {"eager": "eager", "compile": "torch.compile", "onnx": "ONNX Runtime", "2to4": "2:4 kernels"}
 """What runs the network, by the word of `--backend`, and its name."""
 
@@ -125,8 +128,8 @@ def read_timings(folder: Path) -> tuple[tuple[Timing, ...], tuple[Refused, ...]]
     wrong: list[Refused] = []
     for path in paths:
         try:
-            timing = reader.validate_json(path.read_bytes(), strict=True)
-        except (OSError, ValueError):
+            timing = reader.validate_json(read_bounded(path, LARGEST), strict=True)
+        except (InputError, ValueError):
             wrong.append(Refused(f"{FOLDER}/{path.name}", "is not a timing that this Prunemark can read"))
             continue
         why = _why_refused(timing, path.stem)

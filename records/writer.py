@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from prunemark.setups.errors import WorkFailed
+from prunemark.setups.bounded_files import open_plain
+from prunemark.setups.errors import InputError, WorkFailed
 
 
 def write_atomically(path: Path, content: bytes | str) -> Path:
@@ -29,6 +30,22 @@ def write_atomically(path: Path, content: bytes | str) -> Path:
             Path(draft).rename(path)
         finally:
             Path(draft).unlink(missing_ok=True)
+    return path
+
+
+def check_ours(path: Path, begins: str, option: str) -> Path:
+    """The path, where a file of this kind may be written: nothing lies there, or a file that begins as ours do.
+
+    Raises InputError for a file of somebody else, a folder, a pipe, or a path that cannot be looked at.
+    """
+    if not os.path.lexists(path):
+        return path
+    with open_plain(path) as file:
+        found = file.read(len(begins.encode()))
+    if found and found != begins.encode():
+        raise InputError(
+            f"{str(path)!r} is a file that Prunemark did not write. It is left as it is: give {option} another name"
+        )
     return path
 
 

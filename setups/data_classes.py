@@ -29,7 +29,7 @@ CLASS_OF: Mapping[str, str] = MappingProxyType({
     "imagenet100": IMAGENET,
 })  # fmt: skip
 """The class of every dataset that has a name. Image folders go by their side."""
-_FOLDER = re.compile(r"folder:[^@]+@([0-9]+)(/files)?", re.ASCII)
+_FOLDER = re.compile(r"folder:[^@]+@([0-9]{1,5})(/files)?", re.ASCII)
 
 
 def data_class(dataset: str) -> str:

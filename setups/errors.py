@@ -7,12 +7,15 @@ import importlib.util
 import re
 from collections.abc import Iterable
 
+from prunemark.setups.text import LONGEST_NAME, shown
+
 # What a light install lacks: the imports of each extra of pyproject.toml.
 EXTRAS = {
     "run": ("torch", "torchvision", "timm", "torch_pruning", "mlflow", "safetensors", "sklearn", "PIL"),
     "export": ("onnx", "onnxscript"),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
 }
+MOST_SHOWN = 4000  # characters of the valid names
 
 
 class InputError(Exception):
@@ -66,8 +69,9 @@ def _install(extra: str, what: str, missing: list[str]) -> InputError:
 def unknown_name(what: str, given: str, valid: Iterable[str]) -> InputError:
     """Builds the error for a name that is not in a registry, with the nearest match and the valid ones."""
     names = sorted(valid)
-    hint = f" Did you mean {close!r}?" if (close := _nearest(given, names)) else ""
-    return InputError(f"unknown {what} {given!r}.{hint}\nValid: {', '.join(names) or '(none)'}")
+    word = shown(given, LONGEST_NAME)  # to compare millions of letters with each name takes hours
+    hint = f" Did you mean {close!r}?" if (close := _nearest(word, names)) else ""
+    return InputError(f"unknown {what} {word!r}.{hint}\nValid: {shown(', '.join(names), MOST_SHOWN) or '(none)'}")
 
 
 def _nearest(given: str, names: list[str]) -> str | None:

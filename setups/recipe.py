@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from prunemark.setups.errors import InputError
 from prunemark.setups.schedule import LRSchedule, parse_schedule
+from prunemark.setups.text import as_given, shown
 
 Augmentation = Literal["none", "shift1", "crop-flip", "resized-crop"]
 ALL_IMAGES = "all images"
+MOST_IMAGES = 10**6  # in a batch
 OPTIMISERS = ("SGD", "AdamW")
 AUGMENTATIONS = {
     "none": "images as they are",
@@ -38,21 +40,22 @@ class Recipe:
     optimiser: Literal["SGD", "AdamW"] = "SGD"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.batch_size, int) or self.batch_size < 2:  # batch norm cannot train on one image
-            raise InputError(f"batch_size is a whole number, at least 2; given {self.batch_size}")
+        # batch norm cannot train on one image
+        if not isinstance(self.batch_size, int) or not 2 <= self.batch_size <= MOST_IMAGES:
+            raise InputError(f"batch_size is a whole number, at least 2; given {as_given(self.batch_size)}")
         for name, value, top in (
             ("momentum", self.momentum, 1.0),
             ("weight_decay", self.weight_decay, math.inf),
             ("label_smoothing", self.label_smoothing, 1.0),
         ):
             if not 0 <= value < top:
-                raise InputError(f"{name} is a number from 0 to below {top:g}; given {value}")
+                raise InputError(f"{name} is a number from 0 to below {top:g}; given {as_given(value)}")
         if self.nesterov and not self.momentum:
             raise InputError("Nesterov's method needs a momentum above 0")
         if self.optimiser not in OPTIMISERS:
-            raise InputError(f"optimiser is one of {', '.join(OPTIMISERS)}; given {self.optimiser!r}")
+            raise InputError(f"optimiser is one of {', '.join(OPTIMISERS)}; given {as_given(self.optimiser)}")
         if self.augmentation not in AUGMENTATIONS:
-            raise InputError(f"augmentation is one of {', '.join(AUGMENTATIONS)}; given {self.augmentation!r}")
+            raise InputError(f"augmentation is one of {', '.join(AUGMENTATIONS)}; given {as_given(self.augmentation)}")
 
     @property
     def epochs(self) -> int:
@@ -76,11 +79,11 @@ def recipe_from_dict(data: dict[str, Any]) -> Recipe:
     try:
         epochs = rest.pop("epochs")
         if isinstance(epochs, bool) or int(epochs) != epochs:
-            raise InputError(f"epochs are a whole number; given {epochs}")
+            raise InputError(f"epochs are a whole number; given {as_given(epochs)}")
         lr = parse_schedule(str(rest.pop("lr")), int(epochs))
         return Recipe(lr=lr, **rest)
     except (KeyError, TypeError, ValueError, OverflowError) as problem:
-        raise InputError(f"a recipe needs epochs and lr, and knows {_names()}: {problem}") from None
+        raise InputError(f"a recipe needs epochs and lr, and knows {_names()}: {shown(problem, 200)}") from None
 
 
 def _names() -> str:

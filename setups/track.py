@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import Recipe
+from prunemark.setups.text import as_given
 
 Granularity = Literal["filter", "weight"]
 PORTABLE = "portable"
@@ -157,7 +158,7 @@ def parse_planned(text: str) -> int:
     """'planned: 5' -> 5. Raises InputError unless it is a number of seeds from 3 to 99."""
     match = _PLANNED.fullmatch(text)
     if match is None or int(match[1]) < 3:
-        raise InputError(f'judged is "{ANY_TIME}" or "planned: n" with n seeds from 3 to 99; given {text!r}')
+        raise InputError(f'judged is "{ANY_TIME}" or "planned: n" with n seeds from 3 to 99; given {as_given(text)}')
     return int(match[1])
 
 
@@ -165,5 +166,5 @@ def parse_pattern(text: str) -> tuple[int, int]:
     """'2:4' -> (2, 4). Raises InputError unless it is N:M with N below M."""
     match = _PATTERN.fullmatch(text)
     if match is None or int(match[1]) >= int(match[2]):
-        raise InputError(f"a pattern is N:M with N from 1 to below M, such as 2:4; given {text!r}")
+        raise InputError(f"a pattern is N:M with N from 1 to below M, such as 2:4; given {as_given(text)}")
     return int(match[1]), int(match[2])

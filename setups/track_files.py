@@ -6,15 +6,17 @@ track is to add a file; a released file never changes, a change is a file with t
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from prunemark.setups.bounded_files import TOML_BYTES, read_bounded, read_toml
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import recipe_from_dict
-from prunemark.setups.track import ALLOCATIONS, ANY_TIME, PORTABLE, RECIPES, Level, SeedPrior, Track, parse_planned
+from prunemark.setups.text import shown
+from prunemark.setups.track import RECIPES, Level, SeedPrior, Track
+from prunemark.setups.track_checks import check_track
 
 SHIPPED = Path(__file__).parent / "tracks"
 ENTRY_POINTS = "prunemark.tracks"
@@ -79,7 +81,7 @@ def installed_tracks() -> tuple[Track, ...]:
             raise InputError(
                 f"the installed track {point.name!r} ({point.value}) is a {type(track).__name__}, no Track"
             )
-        _check(track)
+        check_track(track)
         found.append(track)
     return tuple(found)
 
@@ -93,7 +95,7 @@ def text_of(name: str) -> str:
     path = Path(name) if name.endswith(".toml") else SHIPPED / f"{track.id}.toml"
     if not path.exists():
         raise InputError(f"{track.id} has no TOML file: an installed package makes it in Python")
-    return path.read_text(encoding="utf-8")
+    return read_bounded(path, TOML_BYTES).decode("utf-8")
 
 
 def track_from_file(path: str | Path, *, released: bool = False) -> Track:
@@ -102,13 +104,9 @@ def track_from_file(path: str | Path, *, released: bool = False) -> Track:
     `levels` is a list of tables and each recipe a table; docs/networks-and-data.md has one to copy. Only a `released`
     track has a prior of the noise.
     """
+    data = read_toml(Path(path), f"the track {path}")
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        return track_from_dict(tomllib.loads(text), released=released)
-    except (OSError, UnicodeError) as problem:
-        raise InputError(f"the track {path} cannot be read: {problem}") from None
-    except tomllib.TOMLDecodeError as problem:
-        raise InputError(f"the track {path} is not TOML: {problem}") from None
+        return track_from_dict(data, released=released)
     except InputError as problem:
         raise InputError(f"the track {path}: {problem}") from None
 
@@ -127,11 +125,12 @@ def track_from_dict(data: dict[str, Any], *, released: bool = False) -> Track:
         if rest.get("prior") is not None:
             rest["prior"] = _prior(rest["prior"], released)
         track = Track(**rest)
+        check_track(track)
     except KeyError as problem:
         raise InputError(f"a track needs {problem.args[0]}") from None
-    except (TypeError, ValueError, AttributeError) as problem:
-        raise InputError(f"a track needs {', '.join(f.name for f in fields(Track)[:15])}: {problem}") from None
-    _check(track)
+    except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as problem:
+        needed = ", ".join(f.name for f in fields(Track)[:15])
+        raise InputError(f"a track needs {needed}: {shown(problem, 200)}") from None
     return track
 
 
@@ -153,96 +152,4 @@ def _prior(data: dict[str, Any], released: bool) -> SeedPrior:
 def _refuse_unknown(what: str, kind: type[Track | Level | SeedPrior], data: dict[str, Any]) -> None:
     known = {field.name for field in fields(kind)}
     if unknown := sorted(set(data) - known):
-        raise InputError(f"{what} has no {', '.join(unknown)}. It has {', '.join(sorted(known))}")
-
-
-TEXTS = ("name", "title", "dataset", "network", "family", "anchor")
-NUMBERS = {  # least, most, whole
-    "version": (1, 9999, True), "classes": (2, 10**6, True), "margin_pp": (1e-6, 100, False),
-    "tolerance": (1e-6, 0.1, False), "pruning_seconds_limit": (1, 10**8, False),
-    "pruning_epochs_limit": (0, 10**5, True), "scoring_epochs_limit": (0, 10**5, True),
-}  # fmt: skip
-
-
-def _check(track: Track) -> None:
-    """Raises InputError for a track that no trial could run on."""
-    for name in TEXTS:
-        if not isinstance(getattr(track, name), str) or not getattr(track, name):
-            raise InputError(f"{name} is a text; given {getattr(track, name)!r}")
-    for name, (least, most, whole) in NUMBERS.items():
-        _check_number(name, getattr(track, name), least, most, whole)
-    if track.lr_stage_cap is not None:
-        _check_number("lr_stage_cap", track.lr_stage_cap, 1, 10**5, True)
-    if track.prior is not None:
-        _check_number("sd_pp of the prior", track.prior.sd_pp, 1e-6, 100, False)
-        _check_number("df of the prior", track.prior.df, 1e-6, 10**4, False)
-    if track.arithmetic not in (None, PORTABLE):
-        raise InputError(f"arithmetic is {PORTABLE}, or is left out; given {track.arithmetic!r}")
-    if track.arithmetic and "AdamW" in [getattr(track, recipe).optimiser for recipe in RECIPES]:
-        raise InputError("AdamW takes square roots, which are not portable: train by SGD, or leave arithmetic out")
-    if track.judged not in (None, ANY_TIME):
-        parse_planned(str(track.judged))
-    if track.granularity not in ("filter", "weight"):
-        raise InputError(f"granularity is filter or weight; given {track.granularity!r}")
-    for name in ("prunable", "allocations"):
-        if not getattr(track, name) or not all(isinstance(part, str) for part in getattr(track, name)):
-            raise InputError(f"{name} is a list of names")
-    if track.pattern is not None and (not isinstance(track.pattern, str) or track.granularity != "weight"):
-        raise InputError("a pattern is a text such as 2:4, on a track of granularity weight")
-    track.n_of_m  # noqa: B018 - raises InputError for what is no pattern
-    _check_images(track)
-    _check_levels(track)
-
-
-def _check_levels(track: Track) -> None:
-    if unknown := sorted(set(track.allocations) - set(ALLOCATIONS)):
-        raise InputError(f"allocations are of {', '.join(ALLOCATIONS)}; given {', '.join(unknown)}")
-    names = [level.name for level in track.levels]
-    if not names or len(set(names)) < len(names):
-        raise InputError(f"a track has at least one level, and no two of one name; given {', '.join(map(str, names))}")
-    for level in track.levels:
-        _check_level(level, track.granularity == "filter")
-        _check_fits(level, track)
-
-
-def _check_images(track: Track) -> None:
-    """Images that are read from files are of any size: they are cropped to one, or taken from the middle."""
-    if track.dataset.endswith("/files") or track.dataset.startswith("imagenet"):
-        for name in RECIPES:
-            if (given := getattr(track, name).augmentation) not in ("none", "resized-crop"):
-                raise InputError(
-                    f"{name}: augmentation {given} is for images in memory; those of {track.dataset} are read\n"
-                    "from files. Take resized-crop or none"
-                )
-
-
-def _check_fits(level: Level, track: Track) -> None:
-    if track.n_of_m is not None:
-        kept, of = track.n_of_m
-        ratio = 1 - kept / of
-        if abs(level.ratio - ratio) > 1e-9:
-            given = f"pattern {track.pattern} removes a ratio of {ratio:g}; given {level.ratio:g}"
-            raise InputError(f"level {level.name}: {given}")
-    for start, _ratio in level.layer_ratios or ():
-        if not any(layer.startswith(start) for layer in track.prunable):
-            raise InputError(f"level {level.name}: no prunable layer begins with {start!r}, which has a ratio")
-    if level.layer_ratios is not None and not level.layer_ratios:
-        raise InputError(f"level {level.name}: layer_ratios names no layer. Leave it out for one ratio in all")
-
-
-def _check_level(level: Level, filters: bool) -> None:
-    if not isinstance(level.name, str) or not level.name:
-        raise InputError(f"the name of a level is a text; given {level.name!r}")
-    for ratio in (level.ratio, *(ratio for _start, ratio in level.layer_ratios or ())):
-        _check_number(f"level {level.name}: a ratio", ratio, 1e-6, 1 - 1e-6, False)
-    if filters:
-        _check_number(f"level {level.name}: a speed-up, which filters need,", level.speedup, 1.0, 10**6, False)
-    elif level.speedup is not None or level.layer_ratios is not None:
-        raise InputError(f"level {level.name}: a speed-up is for filters; weights have a ratio")
-
-
-def _check_number(name: str, value: object, least: float, most: float, whole: bool) -> None:
-    kind = "a whole number" if whole else "a number"
-    right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if not right or not least <= value <= most:  # type: ignore[operator]
-        raise InputError(f"{name} is {kind} from {least:g} to {most:g}; given {value!r}")
+        raise InputError(f"{what} has no {shown(', '.join(unknown), 80)}. It has {', '.join(sorted(known))}")

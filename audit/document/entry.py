@@ -28,6 +28,7 @@ from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED
 
 PIPELINE_KINDS = get_args(PipelineKind)
 NUMBER = number(0, what="a number that is not negative")
+POINTS = number(0, 100, what="a number of points, from 0 to 100")
 POSITIVE = number(0, above=True, what="a number above 0")
 COUNT = number(1, 1e6, what="a number of runs, at least 1")
 REPEAT = number(1, MAX_REPEAT, what=f"a whole number of cycles, 1 to {MAX_REPEAT}")
@@ -54,8 +55,8 @@ REPORTED_VALUES: dict[str, Convert] = {
     "recipe.distillation": word,
     "recipe.augmentation": word,
     "result.top1": percent,
-    "result.top1_sd": NUMBER,
-    "result.top1_plus_minus": NUMBER,
+    "result.top1_sd": POINTS,
+    "result.top1_plus_minus": POINTS,
     "result.runs": COUNT,
     "result.selection": word,
     "result.top1_drop_printed": number(-100, 100, what="a drop in points, from -100 to 100"),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from prunemark.audit.document.yaml_nodes import Node
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.text import as_given
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf
 
 Provenance = Literal["stated", "log", "code_default", "inferred"]
@@ -24,6 +25,9 @@ MAX_CHOICES = 20
 _SILENT = {"", "~", "null", "none reported", "not reported", "not_reported", "nan", "?"}
 NOT_APPLICABLE_WORDS = {"n/a", "not applicable", "not_applicable"}
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+
+LEAST, MOST, LONGEST_NUMBER = 1e-15, 1e15, 60
+"""Numbers between these, and 0, are read: the squares of squares of others leave what a computer can hold."""
 
 Convert = Callable[[Node], Any]
 
@@ -122,13 +126,13 @@ def read_provenance(node: Node) -> Provenance:
 
 
 def read_number(node: Node) -> float:
-    """A finite number, also where YAML saw a string (`5e-3`). Raises InputError with the place."""
+    """A number of a usual size, also where YAML saw a string (`5e-3`). Raises InputError with the place."""
     text = node.text.strip()
-    if node.kind == "scalar" and _NUMBER.fullmatch(text):
+    if node.kind == "scalar" and len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text):
         value = float(text)
-        if math.isfinite(value):
+        if not value or LEAST <= abs(value) <= MOST:
             return value
-    given = repr(text[:60]) if node.kind == "scalar" else f"a {node.kind}"
+    given = as_given(text) if node.kind == "scalar" else f"a {node.kind}"
     raise InputError(f"{node.where}: a number is wanted, as in 90 or 5e-3; given {given}. A value is {FORMS}")
 
 
@@ -206,5 +210,5 @@ def bounds(value: Leaf[Any]) -> tuple[float, float] | None:
 
 def printed_decimals(text: str) -> int:
     """How many decimals a number was printed with: '75.20' has 2, '5e-3' has 3."""
-    mantissa, _, exponent = text.strip().rstrip("%").lower().partition("e")
+    mantissa, _, exponent = text.strip().rstrip("%xX×").strip().lower().partition("e")
     return max(0, len(mantissa.partition(".")[2]) - int(exponent or 0))

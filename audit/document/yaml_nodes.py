@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from prunemark.setups.errors import InputError
+from prunemark.setups.text import is_seen
 
 MAX_BYTES = 2_000_000
 MAX_NODES = 50_000
@@ -136,10 +137,13 @@ class _Builder:
         return made
 
     def _printable(self, event: Any) -> None:
-        """An escape such as "\\e[2J" would reach the reader's terminal."""
-        bad = next((c for c in event.value if c not in "\n\t\r" and (c < " " or "\x7f" <= c <= "\x9f")), None)
+        """An escape such as "\\e[2J" would reach the reader's terminal, and turned or hidden letters the reader."""
+        value = event.value
+        if value.isascii() and value.isprintable():
+            return
+        bad = next((c for c in value if c not in "\n\t\r" and not is_seen(c)), None)
         if bad is not None:
-            raise InputError(f"{self.where(event)}: a value with the control character {bad!r}. Take it out")
+            raise InputError(f"{self.where(event)}: a value with {bad!a}, which cannot be seen. Take it out")
 
     def _count(self, more: int, event: Any) -> None:
         self.count += more

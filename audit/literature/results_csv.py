@@ -22,7 +22,7 @@ CsvRow = Mapping[str, str]
 NEEDED = ("method", "dataset", "network")
 MAX_ROWS = 20_000
 _LEADING = re.compile(r"(\d+(?:\.\d+)?)", re.ASCII)
-_ITERATIONS = re.compile(r"(\d+) per iteration x (\d+)", re.ASCII)
+_ITERATIONS = re.compile(r"(\d{1,9}) per iteration x (\d{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)

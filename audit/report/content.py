@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.verdict import VERDICTS
 from prunemark.setups.comparison import SETUPS, chain
 from prunemark.setups.factors import FACTORS
+from prunemark.setups.text import MOST_OF_A_TEXT, shown
 from prunemark.setups.values import State
 
 MARKS = {"holds": "●", "holds_a_fortiori": "●", "undecidable": "◐", "refuted": "○", "not_applicable": "–"}
@@ -47,7 +48,7 @@ def content(audit: Audit) -> ReportContent:
     names = tuple(f"{e.name} ({e.method})" if e.name != e.method else e.name for e in (pair.winner, pair.loser))
     row = chain()
     order = [*row, *(id for id in SETUPS if id not in row)]
-    return ReportContent(
+    whole = ReportContent(
         word=audit.verdict.word,
         sentence=f"{_claim(audit, names)}: {VERDICTS[audit.verdict.word]} ({audit.verdict.why}).",
         setups="  ".join(f"{id} {MARKS[found.setups[id]]}" for id in order),
@@ -61,6 +62,12 @@ def content(audit: Audit) -> ReportContent:
         notes=audit.notes,
         names=(names[0], names[1]),
     )  # fmt: skip
+    return ReportContent(**{field.name: _seen(getattr(whole, field.name)) for field in fields(whole)})
+
+
+def _seen(part: Any) -> Any:
+    """Texts of a part, which may have names of strangers in them, as every form can show them."""
+    return shown(part, MOST_OF_A_TEXT) if isinstance(part, str) else tuple(_seen(each) for each in part)
 
 
 def _claim(audit: Audit, names: tuple[str, ...]) -> str:

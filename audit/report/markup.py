@@ -7,6 +7,8 @@ from html import escape
 
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.report.content import LEGEND, ReportContent, content
+from prunemark.setups.text import MOST_OF_A_TEXT
+from prunemark.setups.text import shown as clean
 
 
 def as_markdown(audits: list[Audit]) -> str:
@@ -37,7 +39,8 @@ def markdown_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> st
 
 
 def _pipe(text: str) -> str:
-    """Text that Markdown takes as it is."""
+    """Text that Markdown takes as it is, on one line."""
+    text = clean(text, MOST_OF_A_TEXT)
     for character in "\\`*_|<>[]#":
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())

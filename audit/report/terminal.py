@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.verdict import EXIT_CODES
 from prunemark.audit.report.content import LEGEND, ReportContent, content
+from prunemark.setups.text import shown as clean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,8 +87,8 @@ def print_many(audits: list[Audit], console: Console) -> None:
         span = f"{main.low:+.2f} to {main.high:+.2f}" if main else "unknown"
         style = STYLES[audit.verdict.exit_code]
         table.add_row(
-            _name(audit.pair.winner.name, audit.pair.winner.method),
-            _name(audit.pair.loser.name, audit.pair.loser.method),
+            Text(_name(audit.pair.winner.name, audit.pair.winner.method)),
+            Text(_name(audit.pair.loser.name, audit.pair.loser.method)),
             points, span, f"{found.established or '-'}..{found.ceiling or '-'}", Text(audit.verdict.word, style=style),
         )  # fmt: skip
     console.print(table)
@@ -107,10 +108,10 @@ def print_listing(rows: list[dict[str, object]], console: Console) -> None:
     for column in shown:
         table.add_column(column, overflow="ellipsis", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(str(row[column])) for column in shown))
+        table.add_row(*(Text(clean(row[column])) for column in shown))
     console.print(table)
     console.print(f"{len(rows)} lines")
 
 
 def _name(name: str, method: str) -> str:
-    return f"{name} {method}" if name != method else name
+    return clean(f"{name} {method}" if name != method else name)

@@ -11,6 +11,7 @@ from prunemark.benchmark.run.entrants import describe_methods, entrants
 from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.renamed import locate_here
+from prunemark.benchmark.submission.names import check_name
 from prunemark.benchmark.trial.plan import Request, check_granularity, make_trials
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import Own
@@ -36,6 +37,8 @@ def cross_trials(a: str, b: str, request: Request, home: Home, executor: Executo
     sources = dict(locate_here(spec, home.store) for spec in (a, b))
     if len(sources) < 2:
         raise InputError(f"two different methods are crossed; given {a!r} twice")
+    for name, source in sources.items():
+        check_name(name, source)
     described = describe_methods(sources, home, executor)
     for what in described.values():
         check_granularity(request.track, what.name, what.granularity)

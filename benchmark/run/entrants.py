@@ -11,8 +11,10 @@ from prunemark.benchmark.run.executor import Event, Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.jobs import WORKER, Job
 from prunemark.benchmark.run.renamed import locate_here
+from prunemark.benchmark.submission.covered import content_of
 from prunemark.benchmark.submission.description import MethodDescription
 from prunemark.benchmark.submission.locate import MethodSource, locate
+from prunemark.benchmark.submission.names import check_name
 from prunemark.benchmark.trial.environment import environment
 from prunemark.benchmark.trial.plan import Request
 from prunemark.benchmark.trial.store import Store, key_of
@@ -34,7 +36,7 @@ def describe_methods(specs: dict[str, MethodSource], home: Home, executor: Execu
             # the identity leaves docstrings out, and what is described comes from them
             {
                 "sha256": s.sha256,
-                "words": hashlib.sha256(Path(s.path).read_bytes()).hexdigest(),
+                "words": hashlib.sha256(content_of(Path(s.path))).hexdigest(),
                 "class": s.class_name,
                 "name": name,
                 "environment": environment(),
@@ -75,10 +77,7 @@ def entrants(
     name, source = locate_here(spec, home.store)
     control = RANDOM_CONTROL[track.granularity]
     sources = {name: source} | {n: locate(n)[1] for n in (track.anchor, control)}
-    if name in {reference.name for reference in REFERENCES.values()}:
-        raise InputError(f"{name!r} is the name of a reference that runs with every method. Give your class another")
-    if name in (track.anchor, control) and source != locate(name)[1]:
-        raise InputError(f"{name!r} is the name of a method that ships with Prunemark. Give your class another name")
+    check_name(name, source)
     described = describe_methods(sources, home, executor)
 
     def make(

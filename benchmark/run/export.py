@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,11 +26,14 @@ from prunemark.benchmark.run.timing import built
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.record import Record
 from prunemark.records.timing import filters_kept
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, WorkFailed
 
 FORMS = ("safetensors", "program", "onnx")
 WEIGHTS, DECISION, PROGRAM, ONNX = "model.safetensors", "decision.json", "model.pt2", "model.onnx"
 TOLERANCE = 1e-4
+EXPORTED = {"network", "shape", "filters_kept"}
+LARGEST_DECISION = 2**26  # bytes
 STORED = "weights.safetensors"
 
 
@@ -45,6 +49,7 @@ def export(record: Record, store: Store, out: Path, forms: Sequence[str] = ("saf
         raise InputError(f"unknown form {unknown[0]!r}. Valid: {', '.join(FORMS)}")
     about = describe(record)
     weights = find_weights(record, store)
+    _check_replaceable(out)
     out.mkdir(parents=True, exist_ok=True)
     model = _built(about, load_file(weights))
     images = _noise(about)
@@ -54,6 +59,20 @@ def export(record: Record, store: Store, out: Path, forms: Sequence[str] = ("saf
         if form in forms:
             written += _WRITERS[form](model, images, out, about)
     return written
+
+
+def _check_replaceable(out: Path) -> None:
+    """Files of an earlier export are replaced, and none of somebody else."""
+    there = [name for name in (WEIGHTS, DECISION, PROGRAM, ONNX) if os.path.lexists(out / name)]
+    if not there:
+        return
+    try:
+        about = json.loads(read_bounded(out / DECISION, LARGEST_DECISION))
+        ours = isinstance(about, dict) and about.keys() >= EXPORTED
+    except (InputError, ValueError, RecursionError):
+        ours = False
+    if not ours:
+        raise InputError(f"{out} has a {there[0]} that no export wrote with its {DECISION}. Give --out another folder")
 
 
 def load_exported(folder: str | Path) -> nn.Module:

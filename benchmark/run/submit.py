@@ -13,6 +13,7 @@ from prunemark.benchmark.run.jobs import WORKER, Job, make_jobs
 from prunemark.benchmark.run.quiet import trials_running
 from prunemark.benchmark.run.renamed import remember
 from prunemark.benchmark.submission.locate import locate
+from prunemark.benchmark.submission.names import check_name
 from prunemark.benchmark.trial.keys import DECISION, resolved_keys
 from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.trial import Entrant, Trial
@@ -33,6 +34,7 @@ class Watcher(Protocol):
 def check(spec: str, settings: dict[str, str], track: str | None, executor: Executor) -> list[CheckResult]:
     """Whether a method is well-formed, found out in a process of its own. Raises InputError."""
     name, source = locate(spec)
+    check_name(name, source)
     found: list[CheckResult] = []
 
     def listen(event: Event) -> None:

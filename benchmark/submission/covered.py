@@ -10,7 +10,10 @@ import re
 from pathlib import Path
 
 from prunemark.records.code import code_of, source_sha256
+from prunemark.records.python_files import LARGEST_BYTES, MOST_FILES, why_too_much
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError
+from prunemark.setups.text import shown
 
 HARNESS = "prunemark"
 ALONE = "submitted_method"
@@ -24,7 +27,7 @@ READS_ITS_MODULE = re.compile(rb"__(name|module|package)__")
 def sha256_of(path: Path, name: str | None = None) -> str:
     """What records call a method's source; the one of the file `path` if that were called `name`."""
     files = covered_files(path, name)
-    return source_sha256((name if name and file == path else file.name, file.read_bytes()) for file in files)
+    return source_sha256((name if name and file == path else file.name, content_of(file)) for file in files)
 
 
 def code_sha256(path: Path) -> str:
@@ -34,11 +37,11 @@ def code_sha256(path: Path) -> str:
     """
     others = [file for file in covered_files(path) if file != path]
     name = path.name if _name_counts(path, others) else ""
-    return source_sha256([(name, path.read_bytes()), *((file.name, file.read_bytes()) for file in others)])
+    return source_sha256([(name, content_of(path)), *((file.name, content_of(file)) for file in others)])
 
 
 def _name_counts(path: Path, others: list[Path]) -> bool:
-    code = code_of(path.read_bytes())
+    code = code_of(content_of(path))
     if READS_ITS_NAME.search(code) or (import_name(path)[0] != ALONE and READS_ITS_MODULE.search(code)):
         return True
     imported = {
@@ -58,19 +61,26 @@ def covered_files(path: Path, name: str | None = None) -> list[Path]:
 def parsed(path: Path) -> ast.Module:
     """The file as Python, not executed. Raises InputError in words for one that cannot be read."""
     try:
-        return ast.parse(path.read_bytes(), filename=str(path))
+        return ast.parse(content_of(path), filename=str(path))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         line = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
-        why = problem.args[0] if problem.args else type(problem).__name__
+        why = shown(problem.args[0], 200) if problem.args else type(problem).__name__
         raise InputError(f"{path.name}{line} is not Python that can be read: {why}") from None
-    except OSError as problem:
-        raise InputError(f"{str(path)!r} cannot be read: {problem.strerror}") from None
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a method's file. Raises InputError for one that cannot be read, or is more than a method has."""
+    content = read_bounded(path, LARGEST_BYTES)
+    if why := why_too_much([content]):
+        raise InputError(f"{path.name} {why}")
+    return content
 
 
 def _closure(path: Path) -> set[Path]:
     """The file, what runs before it, and every file or package beside it that they import, also through others."""
     found = {path, *_own_packages(path)}
     waiting = list(found)
+    sizes = {file: _size(file) for file in found}
     while waiting:
         current = waiting.pop()
         for folder, name in _imported(parsed(current), current, path.parent):
@@ -78,7 +88,20 @@ def _closure(path: Path) -> set[Path]:
                 if candidate not in found:
                     found.add(candidate)
                     waiting.append(candidate)
+                    sizes[candidate] = _size(candidate)
+            if len(found) > MOST_FILES or sum(sizes.values()) > LARGEST_BYTES:
+                raise InputError(
+                    f"{path.name} and what it imports from beside it are more than {MOST_FILES} files or "
+                    f"{LARGEST_BYTES >> 20} MB.\nA method is code, not data: leave out what it does not need"
+                )
     return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # reading it says what is wrong
 
 
 def _own_packages(path: Path) -> list[Path]:
@@ -91,7 +114,7 @@ def _own_packages(path: Path) -> list[Path]:
         inits.append(init)
         folder = folder.parent
     harness = bool(inits) and inits[-1].parent.name == HARNESS
-    return [] if harness or not any(code_of(init.read_bytes()).strip() for init in inits) else inits
+    return [] if harness or not any(code_of(content_of(init)).strip() for init in inits) else inits
 
 
 def _imported(tree: ast.Module, current: Path, root: Path) -> set[tuple[Path, str]]:

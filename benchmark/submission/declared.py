@@ -9,8 +9,10 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from prunemark.benchmark.submission.covered import parsed
 from prunemark.benchmark.submission.locate import module_file
 from prunemark.records.about import About
+from prunemark.records.python_files import unparsed
 from prunemark.setups.errors import InputError
 
 
@@ -18,14 +20,14 @@ def lineage(path: Path, class_name: str, seen: frozenset[tuple[Path, str]] = fro
     """The class and those it derives from, nearest first, as far as their files are found."""
     if (path, class_name) in seen:
         return []
-    tree, seen = ast.parse(path.read_bytes()), seen | {(path, class_name)}
+    tree, seen = parsed(path), seen | {(path, class_name)}
     elsewhere = dict(_imported(tree, path.parent))
     here = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name]
     if not here:  # handed on from another file
         return lineage(*elsewhere[class_name], seen) if class_name in elsewhere else []
     found = [here[-1]]
     for base in here[-1].bases:
-        name = ast.unparse(base)
+        name = unparsed(base)
         found += lineage(*elsewhere.get(name, (path, name)), seen)
     return found
 
@@ -46,9 +48,9 @@ def class_values(classes: list[ast.ClassDef]) -> dict[str, ast.expr]:
     for node in classes:
         for statement in node.body:
             if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-                values.setdefault(ast.unparse(statement.target), statement.value)
+                values.setdefault(unparsed(statement.target), statement.value)
             elif isinstance(statement, ast.Assign):
-                values.setdefault(ast.unparse(statement.targets[0]), statement.value)
+                values.setdefault(unparsed(statement.targets[0]), statement.value)
     return values
 
 
@@ -56,7 +58,7 @@ def settings_of(values: dict[str, ast.expr]) -> dict[str, str]:
     """Of every setting: its default and what it means."""
     found = {}
     for name, value in values.items():
-        if isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] == "setting" and value.args:
+        if isinstance(value, ast.Call) and unparsed(value.func).split(".")[-1] == "setting" and value.args:
             default, *meaning = value.args
             words = str(literal(meaning[0])) if meaning else ""
             found[name] = f"{literal(default)}: {words}"
@@ -77,5 +79,5 @@ def literal(value: ast.expr) -> Any:
     """The value of a literal; of anything else its source."""
     try:
         return ast.literal_eval(value)
-    except (ValueError, TypeError):  # TypeError: a list as the key of a dict
-        return ast.unparse(value)
+    except (ValueError, TypeError, RecursionError, MemoryError):  # TypeError: a list as the key of a dict
+        return unparsed(value)

@@ -11,9 +11,9 @@ from pathlib import Path
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here
-from prunemark.benchmark.sandbox.received import JSON_BYTES, NotReadable, bytes_of
+from prunemark.benchmark.sandbox.received import NotReadable, bytes_of
 from prunemark.benchmark.submission.as_run import laid_out, original_places
-from prunemark.benchmark.submission.description import MethodDescription, SettingDescription
+from prunemark.benchmark.submission.description import MethodDescription, SettingDescription, check_described
 from prunemark.benchmark.submission.load import load_class
 from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.records.about import About
@@ -22,6 +22,8 @@ from prunemark.setups.errors import InputError
 
 DESCRIPTION, SUBMITTED = "description.json", "submitted"
 DESCRIBE_SECONDS = 60.0
+LARGEST = 2**18  # bytes of a description
+MOST_OF_A_DOCSTRING = 20_000  # characters that its first sentence is looked for in
 
 
 def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
@@ -47,7 +49,8 @@ def _believed(scratch: Path) -> MethodDescription:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(MethodDescription).validate_json(bytes_of(scratch, DESCRIPTION, JSON_BYTES), strict=True)
+        said = bytes_of(scratch, DESCRIPTION, LARGEST)
+        return check_described(TypeAdapter(MethodDescription).validate_json(said, strict=True))
     except (NotReadable, ValidationError, InputError, TypeError, ValueError) as problem:
         first = str(problem).splitlines()[0][:200] if str(problem) else type(problem).__name__
         raise ChildFailed("failed", "contract", f"what it declares cannot be read: {first}") from None
@@ -72,7 +75,7 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
         for f in fields(found)
         if f.init and isinstance(f.default, bool | int | float | str)
     }
-    summary = (found.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+    summary = str(found.__doc__ or "")[:MOST_OF_A_DOCSTRING].strip().split("\n\n")[0].replace("\n", " ")
     try:
         retraining, pretraining = recipes_of(found.retraining), recipes_of(found.pretraining)
     except InputError as problem:
@@ -86,7 +89,7 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
     share = found.pruning_share
     if share is not None and (isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1):
         raise TypeError(f"pruning_share of {source.class_name} is a number from 0 to 1 or None; got {share!r}")
-    return MethodDescription(
+    described = MethodDescription(
         name,
         found.granularity,
         settings,
@@ -96,3 +99,4 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
         " ".join(summary.split()),
         share,
     )
+    return check_described(described)

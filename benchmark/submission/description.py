@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from prunemark.benchmark.submission.value_patterns import check_fits
 from prunemark.setups.budget import Own
 from prunemark.setups.data_classes import recipe_for
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import OwnRecipe
+from prunemark.setups.text import LONGEST, LONGEST_NAME, as_given, shown
+
+LONGEST_SUMMARY = 300
+"""Characters of a method's first sentence that are kept; the longest of a shipped method has 113."""
+MOST_SETTINGS = 100
 
 SettingValue = bool | int | float | str
 
@@ -39,12 +44,12 @@ class MethodDescription:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> MethodDescription:
-        """The inverse of `dataclasses.asdict`, after a round trip through JSON."""
+        """The inverse of `dataclasses.asdict`, after a round trip through JSON. Raises as `check_described` does."""
         settings = {name: SettingDescription(**setting) for name, setting in data["settings"].items()}
         recipes = {
             stage: tuple(OwnRecipe(**recipe) for recipe in data[stage]) for stage in ("retraining", "pretraining")
         }
-        return cls(**dict(data, settings=settings, **recipes))
+        return check_described(cls(**dict(data, settings=settings, **recipes)))
 
     def own_on(self, dataset: str) -> Own:
         """What the method brings itself to a track of this dataset, for `budget_for`."""
@@ -60,11 +65,38 @@ class MethodDescription:
         for name, text in given.items():
             if name not in values:
                 raise unknown_name(f"setting of {self.name}", name, values)
+            if len(text) > LONGEST or shown(text) != text:
+                raise InputError(f"the value of a setting is a line of at most {LONGEST} characters; {name} is longer")
             values[name] = read_setting(name, text, values[name])
-            allowed = self.settings[name].allowed
-            if allowed and not re.fullmatch(allowed, text):
-                raise InputError(f"setting {name!r} is {allowed}; given {text!r}.\n{self.settings[name].meaning}")
+        for name, setting in self.settings.items():
+            fits = not setting.allowed or check_fits(name, setting.allowed, given.get(name, ""))
+            if name in given and not fits:
+                raise InputError(
+                    f"setting {name!r} is {setting.allowed}; given {as_given(given[name])}.\n{shown(setting.meaning)}"
+                )
         return values
+
+
+def check_described(described: MethodDescription) -> MethodDescription:
+    """The description, its texts on one line and cut. It was made by a stranger's code.
+
+    Raises InputError for more settings, or longer names and values, than a table and a command line can hold.
+    """
+    if len(described.settings) > MOST_SETTINGS:
+        raise InputError(f"a method has at most {MOST_SETTINGS} settings; this one has {len(described.settings):,}")
+    for name, setting in described.settings.items():
+        text = setting.default if isinstance(setting.default, str) else ""
+        if len(name) > LONGEST_NAME or len(text) > LONGEST or shown(text) != text or not _short(setting.default):
+            raise InputError(f"setting {as_given(name)} has a name, or a default, that is too long or cannot be shown")
+    settings = {
+        name: replace(each, meaning=shown(each.meaning), allowed=each.allowed)
+        for name, each in described.settings.items()
+    }
+    return replace(described, summary=shown(described.summary, LONGEST_SUMMARY), settings=settings)
+
+
+def _short(value: SettingValue) -> bool:
+    return not isinstance(value, int) or abs(value) < 10**18
 
 
 def read_setting(name: str, text: str, default: SettingValue) -> SettingValue:
@@ -79,5 +111,5 @@ def read_setting(name: str, text: str, default: SettingValue) -> SettingValue:
         return value
     except (KeyError, ValueError):
         raise InputError(
-            f"setting {name!r} is a {type(default).__name__} (default {default}); given {text!r}"
+            f"setting {name!r} is a {type(default).__name__} (default {default}); given {as_given(text)}"
         ) from None

@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from prunemark.benchmark.submission.covered import covered_files
+from prunemark.benchmark.submission.covered import content_of, covered_files
 from prunemark.benchmark.submission.locate import MethodSource, locate
 from prunemark.records.source import MethodFiles, check_files
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
@@ -43,7 +43,7 @@ def read_source(source: MethodSource) -> MethodFiles:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8")
+        return content_of(path).decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(f"{path} cannot be contributed: it is not UTF-8. Save it as UTF-8 and run again") from None
 

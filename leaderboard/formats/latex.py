@@ -9,6 +9,7 @@ from prunemark.leaderboard.formats import captions, labels, times
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.overall import Overall
 from prunemark.leaderboard.standings.table import Table
+from prunemark.setups.text import MOST_OF_A_TEXT, shown
 
 NOTE = "% Needs \\usepackage{booktabs,graphicx}. The caption says what the numbers rest on: keep it.\n"
 READING = (
@@ -95,4 +96,4 @@ def _tex(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(character for character in " ".join(text.split()) if character.isprintable())
+    return shown(" ".join(text[:MOST_OF_A_TEXT].split()), MOST_OF_A_TEXT)

@@ -17,11 +17,14 @@ from prunemark.leaderboard.formats.refusals import LeftOut, in_brief
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.levels import NOT_RANKED
 from prunemark.setups.errors import unknown_name
+from prunemark.setups.text import MOST_OF_A_TEXT, escaped_json, shown, shown_cell
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
-HEADING = "# Leaderboard\n\nGenerated from {records:,} records by `prunemark leaderboard`; never edited by hand.\n"
+TITLE = "# Leaderboard\n\nGenerated from"
+HEADING = TITLE + " {records:,} records by `prunemark leaderboard`; never edited by hand.\n"
 
 
 def render(board: Board, format: str, *, identifier: str = "") -> str:
@@ -46,7 +49,7 @@ def as_csv(board: Board, identifier: str = "") -> str:
     names = dict.fromkeys(name for row in rows for name in row)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([row.get(name, "") for name in names] for row in rows)
+    writer.writerows([shown_cell(row.get(name, "")) for name in names] for row in rows)
     return text.getvalue()
 
 
@@ -63,7 +66,7 @@ def as_json(board: Board, identifier: str = "") -> str:
         "invalidated": dict(board.invalid),
         "other_versions": dict(board.other_versions),
     }
-    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return escaped_json(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def as_markdown(board: Board, identifier: str = "") -> str:
@@ -101,7 +104,8 @@ def as_markdown(board: Board, identifier: str = "") -> str:
 
 def _left_out(left: LeftOut) -> str:
     many = f"{left.count}, " if left.count > 1 else ""
-    return f"{many}{', '.join(f'`{name}`' for name in left.names)}{left.words}: {_pipe(left.why)}"
+    names = (shown(name).replace("`", "'") for name in left.names)
+    return f"{many}{', '.join(f'`{name}`' for name in names)}{left.words}: {_pipe(left.why)}"
 
 
 def _markdown_list(lines: list[str]) -> list[str]:
@@ -114,10 +118,11 @@ def _markdown_cells(line: labels.Line) -> list[str]:
 
 
 def _pipe(text: str) -> str:
-    """Text that Markdown takes as it is."""
+    """Text that Markdown takes as it is, on one line."""
+    text = shown(text, MOST_OF_A_TEXT)
     for character in "\\`*_|<>[]":
         text = text.replace(character, f"\\{character}")
-    return text.replace("\n", " ")
+    return text
 
 
 FORMATS: dict[str, Callable[[Board, str], str]] = {
@@ -131,14 +136,20 @@ FORMATS: dict[str, Callable[[Board, str], str]] = {
 WORDS, WRAPPED = ("method", "verdict", "difference", "new_images"), ("method", "verdict", "new_images")
 
 
+def _text(words: str, style: str = "", before: str = "") -> Text:
+    """What a terminal prints, and nothing that it would do."""
+    from rich.text import Text
+
+    return Text(before).append(shown(words, MOST_OF_A_TEXT), style=style)
+
+
 def print_board(board: Board, console: Console) -> None:
     """The board on a terminal."""
     from rich.padding import Padding
     from rich.table import Table as Grid
-    from rich.text import Text
 
     for table in board.tables:
-        console.print(Text.assemble("\n", (table.track, "bold"), f"  level {table.level}  setup {table.setup}"))
+        console.print(_text(table.track, "bold", "\n") + _text(f"  level {table.level}  setup {table.setup}"))
         grid = Grid(box=None, padding=(0, 2, 0, 0), show_edge=False)
         for key, name in labels.columns(table).items():
             justify: Literal["left", "right"] = "left" if key in WORDS else "right"
@@ -146,28 +157,28 @@ def print_board(board: Board, console: Console) -> None:
         for row in table.ranked:
             line = labels.line(row, table)
             style = "bold" if line.top else ""
-            grid.add_row(*(Text(cell, style=style) for cell in line.cells.values()))
+            grid.add_row(*(_text(cell, style) for cell in line.cells.values()))
         for row in table.unranked:
             cells = list(labels.unranked_line(row, table).values())[:-1]
-            grid.add_row(*(Text(cell, style="dim") for cell in cells), Text(labels.unranked_word(row), style="dim"))
+            grid.add_row(*(_text(cell, "dim") for cell in cells), _text(labels.unranked_word(row), "dim"))
         console.print(grid)
         for flag in labels.flag_lines((*table.ranked, *table.unranked)):
-            console.print(Padding(Text(flag, style="dim"), (0, 0, 0, 2)))
+            console.print(Padding(_text(flag, "dim"), (0, 0, 0, 2)))
         for row in (row for row in table.unranked if row.why != NOT_RANKED):  # that the caption says once
-            console.print(Padding(Text(f"{row.name}: {row.why}", style="dim"), (0, 0, 0, 2)))
-        console.print(Text(captions.caption(table), style="italic"))
+            console.print(Padding(_text(f"{row.name}: {row.why}", "dim"), (0, 0, 0, 2)))
+        console.print(_text(captions.caption(table), "italic"))
     for overall in (each for each in board.overall if each.rows):
         console.print(
-            Text.assemble("\n", ("over tracks", "bold"), f"  setup {overall.setup}  {captions.what_is_pruned(overall)}")
+            _text("over tracks", "bold", "\n") + _text(f"  setup {overall.setup}  {captions.what_is_pruned(overall)}")
         )
         grid = Grid(*labels.overall_head(overall), box=None, padding=(0, 2, 0, 0), show_edge=False)
         for method in overall.rows:
             style = "dim" if method.why else ""
-            grid.add_row(*(Text(cell, style=style) for cell in labels.overall_line(method, overall)))
+            grid.add_row(*(_text(cell, style) for cell in labels.overall_line(method, overall)))
         console.print(grid)
-        console.print(Text(captions.overall_caption(overall), style="italic"))
+        console.print(_text(captions.overall_caption(overall), "italic"))
     for id, count in board.other_versions.items():
-        console.print(Text(labels.other_version(id, count), style="dim"))
+        console.print(_text(labels.other_version(id, count), "dim"))
     for left in in_brief([each for each in board.refused if not each.newer]):
         many = f"{left.count} of them: " if left.count > 1 else ""
-        console.print(Text(f"left out: {many}{', '.join(left.names)}{left.words} {left.why}", style="red"))
+        console.print(_text(f"left out: {many}{', '.join(left.names)}{left.words} {left.why}", "red"))

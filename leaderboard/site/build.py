@@ -19,7 +19,9 @@ from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.release import Release
 from prunemark.records.load import Loaded
 from prunemark.records.source import MethodFiles
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.text import shown
 
 HERE = Path(__file__).parent
 DOWNLOADS = {"board.md": "markdown", "board.csv": "csv", "board.json": "json", "board.tex": "latex"}
@@ -99,16 +101,23 @@ def record_files(context: SiteContext, track: str) -> Iterator[tuple[str, str]]:
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Only a folder that this module wrote, or one as earlier versions did, is replaced."""
+    """Only a folder that this module wrote, which has its marker, or an empty one is replaced."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise InputError(f"{folder} is not a folder. Give one that is new, empty, or an earlier site")
-    if not folder.is_dir() or (folder / MARKER).is_file():
+    if not folder.is_dir() or _is_ours(folder / MARKER):
         return
-    if foreign := sorted(path.name for path in folder.iterdir() if path.name not in {urls.INDEX, *DOWNLOADS}):
+    if foreign := min((path.name for path in folder.iterdir()), default=""):
         raise InputError(
-            f"{folder} has other content ({foreign[0]}), which a site would replace.\n"
+            f"{folder} has other content ({shown(foreign)}), which a site would replace.\n"
             "Give a folder that is new, empty, or an earlier site"
         )
+
+
+def _is_ours(marker: Path) -> bool:
+    try:
+        return read_bounded(marker, 2 * len(MARKER_TEXT)).decode() == MARKER_TEXT
+    except (InputError, UnicodeDecodeError):
+        return False
 
 
 def _replace(folder: Path, draft: Path) -> None:

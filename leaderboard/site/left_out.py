@@ -6,6 +6,7 @@ import shlex
 
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.standings.board import Board
+from prunemark.setups.text import shown
 
 
 def other_versions(board: Board) -> list[tuple[str, str]]:
@@ -27,5 +28,5 @@ def as_text(board: Board) -> str:
     """The whole list as a file, a line each: what it is, a tab, and why it is not shown."""
     versions = zip(board.other_versions, other_versions(board), strict=True)
     lines = [f"{id}\t{why}. Its pages: {command}" for id, (why, command) in versions]
-    lines += [f"{refused.name}\t{refused.why}" for refused in board.refused]
+    lines += [f"{shown(refused.name)}\t{shown(refused.why)}" for refused in board.refused]
     return "".join(f"{line}\n" for line in lines or ["nothing"])

@@ -15,9 +15,11 @@ from prunemark.leaderboard.site.context import SiteContext, page
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
 from prunemark.records.card import shipped_cards
+from prunemark.records.python_files import unparsed
 from prunemark.records.record import Record, canonical_json
 from prunemark.records.source import MethodFiles
 from prunemark.records.stated_recipes import recipes_stated, stated
+from prunemark.setups.text import shown
 
 ROLES = {
     "anchor": "anchor of a track",
@@ -25,9 +27,11 @@ ROLES = {
     "control": "control, run with every submission",
     "reference": "reference, run with every submission",
 }
+LONGEST_CITATION = 2000
+"""Characters of a paper's citation that are looked through: what a stranger states may be a megabyte."""
 LINKS = re.compile(
     r"arXiv:(?P<arxiv>\d{4}\.\d{4,5})"
-    r"|(?:https?://(?:dx\.)?doi\.org/|doi:\s?)?(?P<doi>10\.\d{4,9}/[^\s;,)]*[^\s;,).])"
+    r"|(?:https?://(?:dx\.)?doi\.org/|doi:\s?)?(?P<doi>10\.\d{4,9}/[^\s;,)]{0,200}[^\s;,).])"
 )
 
 
@@ -132,7 +136,7 @@ def stated_paper(method: MethodFiles) -> str:
 def _paper_in(statement: ast.stmt) -> str:
     if not (isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)):
         return ""
-    if [ast.unparse(target) for target in statement.targets] != ["about"]:
+    if [unparsed(target) for target in statement.targets] != ["about"]:
         return ""
     given = [keyword.value for keyword in statement.value.keywords if keyword.arg == "paper"]
     return next((str(v.value) for v in given if isinstance(v, ast.Constant) and isinstance(v.value, str)), "")
@@ -141,7 +145,7 @@ def _paper_in(statement: ast.stmt) -> str:
 def linked(text: str) -> list[tuple[str, str]]:
     """A text in pieces, each with the address that it leads to: that of an arXiv id or a DOI, or "" for none."""
     pieces: list[tuple[str, str]] = []
-    end = 0
+    text, end = shown(text, LONGEST_CITATION), 0
     for found in LINKS.finditer(text):
         arxiv, doi = found["arxiv"], found["doi"]
         address = f"https://arxiv.org/abs/{arxiv}" if arxiv else f"https://doi.org/{quote(doi)}"
@@ -159,7 +163,7 @@ def roles(records: Mapping[str, Record]) -> list[str]:
 def _summary(records: Mapping[str, Record]) -> str:
     """What the newest record says of the method."""
     newest = max(records.values(), key=lambda r: (r.observed.finished_at, r.outcome.trial_key))
-    return newest.outcome.method.summary
+    return shown(newest.outcome.method.summary)
 
 
 def settings(records: Mapping[str, Record]) -> list[tuple[str, int]]:

@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunemark.records.python_files import LARGEST_BYTES
+from prunemark.setups.text import shown_lines
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -20,9 +23,15 @@ def render(template: str, /, **context: Any) -> str:
 
 
 def script_json(data: object) -> str:
-    """JSON that may stand in a <script>: nothing in it can end the element or a line of a program."""
+    """JSON that may stand in a <script>: nothing in it can end the element or a line of a program, or is unseen."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.translate(_UNSAFE)
+    text = text.translate(_UNSAFE)
+    return shown_lines(text, len(text))
+
+
+def _seen(value: object) -> object:
+    """A text as a page may hold it: no letter of it turns the direction of writing, or is there unseen."""
+    return shown_lines(value, LARGEST_BYTES) if type(value) is str else value
 
 
 @cache
@@ -33,7 +42,7 @@ def _environment() -> Environment:
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        finalize=_seen, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters["script_json"] = lambda data: Markup(script_json(data))
     return environment

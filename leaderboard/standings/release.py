@@ -22,12 +22,14 @@ from prunemark.records.admission import Refused
 from prunemark.records.load import Loaded, read_sound
 from prunemark.records.record import canonical_json
 from prunemark.records.writer import write_once
+from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, RuleBroken
 
 SCHEMA, FIRST_SCHEMA = "prunemark-release/2", "prunemark-release/1"
 RULES, FIRST_RULES = "any-time", "two-looks"
 """How tables are judged: in releases of the first schema by looks at 5 and 10 seeds, not computed any more."""
 FOLDER = "releases"
+LARGEST = 2**24  # bytes of a release that are read: ten times those of the largest
 AS_RELEASED = "leaderboard/releases"
 """Where this repository keeps the tables of releases that it cannot compute again."""
 ID = re.compile(r"[0-9]{4}\.[1-9][0-9]{0,3}")
@@ -163,15 +165,15 @@ def write_release(release: Release, folder: Path) -> Path:
 def read_release(path: Path) -> Release:
     """Raises InputError when the file is no release, RuleBroken when it is not as it was frozen."""
     try:
-        release: Release = _adapter().validate_json(path.read_bytes(), strict=True)
+        release: Release = _adapter().validate_json(content := read_bounded(path, LARGEST), strict=True)
         canonical = f"{canonical_json(_plain(release))}\n".encode()
-    except (OSError, ValueError, RecursionError):
+    except (InputError, ValueError, RecursionError):
         raise InputError(f"{path.name} is not a release that this version reads ({SCHEMA})") from None
     if release.schema not in (SCHEMA, FIRST_SCHEMA) or (release.schema == FIRST_SCHEMA) != (
         release.rules == FIRST_RULES
     ):
         raise InputError(f"{path.name} has schema {release.schema[:60]!r}; this version reads {SCHEMA!r}")
-    if release != _with_digest(release) or release.id != path.stem or canonical != path.read_bytes():
+    if release != _with_digest(release) or release.id != path.stem or canonical != content:
         raise RuleBroken(f"{path.name} is not as it was frozen: its digest does not fit its content")
     return release
 

@@ -62,12 +62,31 @@ def test_a_value_carries_its_evidence_and_how_it_was_printed():
 
 
 @fixed
-@given(st.floats(-1e300, 1e300))
+@given(st.floats(-1e15, 1e15).filter(lambda value: not value or abs(value) >= 1e-15))
 def test_numbers_read_back(value):
     assert read_number(Node("scalar", "t", repr(value))) == value
 
 
-@pytest.mark.parametrize("text", ["1_000", "0x1F", "1e999", "inf", "90 epochs", "１", "1,000", "--1", "1e", "true"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1_000",
+        "0x1F",
+        "1e999",
+        "inf",
+        "90 epochs",
+        "１",
+        "1,000",
+        "--1",
+        "1e",
+        "true",
+        "1e300",
+        "1e-320",
+        "-1e16",
+        "9" * 5000,
+        "0." + "0" * 60 + "1",
+    ],
+)
 def test_what_is_no_number(text):
     with pytest.raises(InputError, match="t: a number is wanted"):
         read_number(Node("scalar", "t", text))

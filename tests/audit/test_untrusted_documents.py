@@ -124,7 +124,7 @@ def test_any_truncation_and_insertion(at: int, junk: bytes) -> None:
         ("? [a]\n: 1\n", "document:1:3: a key is a plain word"),
         (b"\xff\xfe\x00\x01", "document:1: byte 0 is not UTF-8"),
         (b"a: \x00\n", "document:1: the character '\\x00'"),
-        ('a: "\\e[2J"\n', "document:1:4: a value with the control character"),
+        ('a: "\\e[2J"\n', "document:1:4: a value with '\\x1b', which cannot be seen"),
         ("schema: other/1\n", "document:1:9: schema 'other/1'"),
         ("!!python/object/apply:os.system [echo]\n", "document:1:1: a comparison document is a mapping"),
     ],

@@ -16,7 +16,8 @@ from prunemark.benchmark.submission.method_files import (
     write_source,
 )
 from prunemark.records.card import shipped_methods
-from prunemark.records.source import LARGEST_BYTES, MethodFiles, check_files
+from prunemark.records.python_files import LARGEST_BYTES
+from prunemark.records.source import MethodFiles, check_files
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
 CRITERION = """from prunemark.benchmark.method import FilterCriterion
@@ -137,7 +138,7 @@ def test_what_cannot_be_carried_is_said(tmp_path):
     with pytest.raises(InputError, match="it is not UTF-8"):
         carried(tmp_path / "latin.py", "Mine", tmp_path)
     write(tmp_path, big=CRITERION.format(name="Mine", imports="# " + "x" * LARGEST_BYTES))
-    with pytest.raises(InputError, match="cannot be contributed: its files are larger than 1 MB"):
+    with pytest.raises(InputError, match="has more than 1,048,576 bytes"):
         carried(tmp_path / "big.py", "Mine", tmp_path)
 
 

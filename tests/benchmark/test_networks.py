@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from prunemark.benchmark.networks.registry import NETWORKS, ImageShape, build_network, initialise
+from prunemark.benchmark.networks.registry import LIBRARIES, NETWORKS, ImageShape, build_network, initialise
+from prunemark.setups import track_checks
 from prunemark.setups.errors import InputError
 
 DIGITS = ImageShape(1, 8, 8, 10)
@@ -181,3 +182,7 @@ def test_mobilenetv2_for_small_images_leaves_out_two_strides_of_the_papers() -> 
     names = [name for name, module in own.named_modules() if isinstance(module, nn.Conv2d)]
     assert strides[0].count((2, 2)) == 3 and strides[1].count((2, 2)) == 5
     assert [n for n, a, b in zip(names, *strides, strict=True) if a != b] == ["stem", "blocks.1.depthwise"]
+
+
+def test_a_track_may_name_the_networks_that_are_built_here():
+    assert tuple(NETWORKS) == track_checks.NETWORKS and tuple(LIBRARIES) == track_checks.LIBRARIES

@@ -95,7 +95,7 @@ class {name}(FilterCriterion):
 def test_no_method_has_the_name_of_a_reference(command, tmp_path, name):
     (tmp_path / "mine.py").write_text(METHOD.format(name=name))
     code, _, err = command("submit", f"{tmp_path}/mine.py:{name}", "--track", "quick", "--home", tmp_path / "home")
-    assert code == 2 and f"'{name}' is the name of a reference" in err
+    assert code == 2 and f"'{name}' is the name of {name}, a reference" in err
 
 
 def test_what_could_not_be_accepted_is_not_run(command, tmp_path, monkeypatch):
@@ -107,7 +107,7 @@ def test_what_could_not_be_accepted_is_not_run(command, tmp_path, monkeypatch):
     monkeypatch.setattr("prunemark.cli.requests.run", lambda *_: ran.append(1) or pytest.fail("it ran"))
     words = ["submit", f"{tmp_path}/mine.py:FPGM", "--track", "quick", "--home", tmp_path / "home"]
     code, _, err = command(*words, "--contribute", tmp_path / "board")
-    assert code == 2 and "'FPGM' is a method that ships with Prunemark. Give your class another name" in err and not ran
+    assert code == 2 and "'FPGM' is the name of FPGM, which ships with Prunemark" in err and not ran
 
 
 def test_a_folder_that_others_may_read_is_named(command, monkeypatch):

@@ -101,7 +101,7 @@ def _decision_of_nothing(board):
 
 def _a_decision_less(board):
     path = one(board, "decisions/*/*.xz")
-    lines = unpack(path).decode().splitlines()
+    lines = [line.decode() for line in unpack(path, 2**23)]
     path.unlink()
     write_lines(lines[1:], path.parent)
 

@@ -199,7 +199,6 @@ def test_a_folder_of_ones_own_is_not_replaced(tmp_path):
 def test_an_earlier_site_is_replaced_as_a_whole_and_kept_when_building_fails(tmp_path, monkeypatch):
     folder = tmp_path / "site"
     folder.mkdir()
-    (folder / "index.html").write_text("the page of an earlier version")
     build(folder)
     (folder / "stale.html").write_text("of a method that is gone")
     before = contents(folder)

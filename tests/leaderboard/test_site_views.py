@@ -114,10 +114,10 @@ def test_the_page_of_every_shipped_method_links_its_paper(tmp_path, make_record)
 
 
 def test_a_long_text_is_read_once_for_links():
-    """200 kB each; a pattern that starts anew at each letter would take hours."""
+    """200 kB each, of which 2,000 characters are looked at: a pattern that starts anew at each would take hours."""
     for text in ("S" * 200_000, "10.1000/" + "." * 200_000, "arXiv:" * 33_000, "S and S, " * 22_000):
-        assert linked(text) == [(text, "")]
-    assert len([address for _, address in linked("arXiv:2301.05219 " * 12_000) if address]) == 12_000
+        assert linked(text) == [(f"{text[:1999]}…", "")]
+    assert len([address for _, address in linked("arXiv:2301.05219 " * 12_000) if address]) == 1999 // 17
 
 
 def test_a_strangers_paper_is_read_from_the_source_and_linked_by_arxiv_id_or_doi():
