@@ -22,7 +22,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
-import prunemark
 from prunemark.benchmark.run.jobs import WORKER, Job
 from prunemark.setups.errors import InputError, WorkFailed, need
 
@@ -211,7 +210,7 @@ def _no_own_folders() -> Iterator[None]:
     own = {"", str(Path.cwd()), *([str(Path(script).absolute().parent)] if script else [])}
     stated = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [place for place in before if place not in own or place in stated or place in INSTALLED]
-    if (package := str(Path(prunemark.__file__).parents[1])) not in sys.path:
+    if (package := str(Path(sys.modules["prunemark"].__file__ or "").parents[1])) not in sys.path:
         sys.path.append(package)
     try:
         yield

@@ -31,6 +31,7 @@ from prunemark.benchmark.sandbox.confinement import Confinement, enter
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.text import shown_lines
 
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
@@ -154,7 +155,7 @@ def _text_of(scratch: Path, name: str) -> str:
 
 
 def _await_end(process: BaseProcess) -> None:
-    """Waits until it ends, and not for long. Not by `join`, which asks a descriptor that a confined child has closed."""
+    """Waits until it ends, and not for long. `join` would ask a descriptor that a confined child has closed."""
     try:
         descriptor = os.pidfd_open(process.pid or 0)
     except (AttributeError, OSError):
@@ -202,16 +203,12 @@ def _read_error(scratch: Path) -> ChildFailed:
     try:
         error = json.loads(_text_of(scratch, ERROR_FILE))
         status: Status = next(known for known in ERROR_STATUSES if known == error["status"])
-        texts = [printable(str(error[part])) for part in ("rule", "evidence", "traceback")]
+        texts = [
+            shown_lines(str(error[part])[-2 * LOG_LIMIT :], 2 * LOG_LIMIT) for part in ("rule", "evidence", "traceback")
+        ]
     except (ValueError, KeyError, TypeError, StopIteration, OSError, RecursionError):
         return ChildFailed("failed", "the method's process ended", "it left no error that can be read")
     return ChildFailed(status, texts[0][:200], texts[1][:500], texts[2][-LOG_LIMIT:])
-
-
-def printable(text: str) -> str:
-    """Without what UTF-8 or a terminal cannot take: lone surrogates and control characters."""
-    sound = text.encode("utf-8", errors="replace").decode()
-    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in sound)
 
 
 def _child(
@@ -267,8 +264,13 @@ def _explain(problem: BaseException) -> dict[str, str]:
     if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
         rule = DISK
     trace = "".join(traceback.format_exception(problem))
-    evidence = printable(f"{type(problem).__name__}: {problem}")[:500]
-    return {"status": status, "rule": rule, "evidence": evidence, "traceback": printable(trace)[-LOG_LIMIT:]}
+    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 500)
+    return {
+        "status": status,
+        "rule": rule,
+        "evidence": evidence,
+        "traceback": shown_lines(trace[-LOG_LIMIT:], LOG_LIMIT),
+    }
 
 
 def _die_with_parent(parent: int) -> None:

@@ -114,9 +114,7 @@ def package_folders() -> tuple[str, ...]:
 
     A clone of this repository is found in one too: of it only `ROOMS`.
     """
-    import prunemark
-
-    ours = os.path.dirname(os.path.realpath(prunemark.__file__))
+    ours = os.path.dirname(os.path.realpath(sys.modules["prunemark"].__file__ or ""))
     clone = os.path.dirname(ours)
     installed = [os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     found = dict.fromkeys([*installed, *(os.path.realpath(place) for place in sys.path if place)])

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import prunemark
 from prunemark.benchmark.submission.covered import ALONE, code_sha256, covered_files, import_name
 from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.records.code import as_run
@@ -99,4 +98,4 @@ def _make_packages(folder: Path, top: Path, original: Path) -> None:
 
 
 def _ships(path: Path) -> bool:
-    return path.is_relative_to((Path(prunemark.__file__).parent / "baselines").resolve())
+    return path.is_relative_to(Path(__file__).resolve().parents[2] / "baselines")

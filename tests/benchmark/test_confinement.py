@@ -44,7 +44,7 @@ def scratch(tmp_path):
 
 ATTEMPTS = {
     "read a file": lambda secret: secret.read_text(),
-    "list a folder": lambda secret: os.listdir(secret.parent),
+    "list a folder": lambda secret: list(secret.parent.iterdir()),
     "write a file": lambda secret: (secret.parent / "new").write_text("x"),
     "cut a file off": lambda secret: os.truncate(secret, 0),
     "remove a file": lambda secret: secret.unlink(),
@@ -54,7 +54,7 @@ ATTEMPTS = {
     "change its time": lambda secret: os.utime(secret),
     "read who there is": lambda _: Path("/etc/passwd").read_text(),
     "read another's environment": lambda _: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
-    "read another's memory": lambda _: Path(f"/proc/{os.getppid()}/mem").open("rb"),
+    "read another's memory": lambda _: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
     "follow its own root": lambda _: Path("/proc/self/root/etc/passwd").read_text(),
     "shared memory": lambda _: Path("/dev/shm/mine").write_text("x"),
     "an anonymous file": lambda _: os.memfd_create("mine"),
@@ -63,7 +63,7 @@ ATTEMPTS = {
     "a spawned program": lambda _: os.posix_spawn("/bin/true", ["true"], {}),
     "a subprocess": lambda _: subprocess.run(["/bin/true"], check=True),
     "a session": lambda _: os.setpgid(0, 0),
-    "a socket": lambda _: socket.socket(),
+    "a socket": lambda _: socket.socket(socket.AF_INET),
     "a local socket": lambda _: socket.socket(socket.AF_UNIX),
     "a pair of sockets": lambda _: socket.socketpair(),
     "a signal to its parent": lambda _: os.kill(os.getppid(), 0),
