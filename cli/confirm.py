@@ -53,11 +53,14 @@ def confirm(
     from prunemark.contributions.contribution import counting_records
     from prunemark.records.board_terms import read_terms
     from prunemark.records.folders import board_folder
+    from prunemark.records.fresh_seeds import MOST
 
     use_data(data)
+    if seeds is not None and not 1 <= seeds <= MOST:
+        raise InputError(f"--seeds is a number of fresh seeds from 1 to {MOST}; given {seeds}")
     folder, only = board_folder(board), boards.only(track, setup)
     if (terms := read_terms(folder)) is None:
-        raise InputError(f"{str(folder)!r} has no board.toml: it is nobody's board, and all seeds count there")
+        raise InputError(f"{str(folder)!r} has no board.toml, so it is not a board: all seeds count there")
     records = counting_records(folder)
     rows = confirming.contributed(records, method or (), only.track, only.setup)
     place = open_home(home_at(home))
@@ -140,7 +143,7 @@ class Runs:
                 f"the base model of seed {other.outcome.seed} of {other.outcome.track} is not the one on the board: "
                 "this machine rounds differently.\nRun confirm where the board's other results on fresh seeds were made"
             )
-        contribute(list(made), self.home.store, self.folder, say)
+        contribute(list(made), self.home.store, self.folder, say, drawn=True)
 
     def _run(self, row: Contributed, trials: list[Trial]) -> dict[Trial, Record]:
         from prunemark.benchmark.trial.plan import Request

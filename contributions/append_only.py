@@ -25,8 +25,8 @@ NAMES = (
 )
 DRAWS = f"records/{fresh_seeds.FILE}"
 KEEPERS = {
-    DRAWS: "was changed. Only `prunemark confirm` draws seeds, and only whoever keeps the board runs it: put it back",
-    board_terms.FILE: "was changed. What a board asks is for whoever keeps it to say: put it back",
+    DRAWS: "was changed. `prunemark confirm` draws seeds, and the board's maintainers run it: put it back",
+    board_terms.FILE: "was changed. Its maintainers say what a board asks: put it back",
 }
 """What no contribution writes, and what is said of one that does."""
 
@@ -43,8 +43,8 @@ def additions(folder: Path, base: Path) -> Additions:
     """What a board's folder has that it had not. A folder that is not there has nothing in it."""
     now, before = set(_files(folder)), set(_files(base))
     broken = [f"{name} was removed. A board only grows: put it back" for name in sorted(before - now - {DRAWS})]
-    if before:  # a board that nothing is on yet has nobody's terms
-        broken += [f"{name} {why}" for name, why in KEEPERS.items() if _held(folder / name) != _held(base / name)]
+    keepers = KEEPERS if before else {DRAWS: KEEPERS[DRAWS]}  # a board that nothing is on yet asks for nothing
+    broken += [f"{name} {why}" for name, why in keepers.items() if _held(folder / name) != _held(base / name)]
     now, before = now - {DRAWS}, before - {DRAWS}
     added = sorted(now - before)
     for name in sorted(now):

@@ -9,8 +9,8 @@ board after another and publishes the copy that is liked. It rests on the board'
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prunemark.benchmark.run.executor import Executor
@@ -138,6 +138,7 @@ class Confirmation:
     code: Code
     scratch: Path
     home: Home
+    templates: dict[str, Trial] = field(default_factory=dict)
 
     def why_not(self, row: Contributed) -> str:
         """Why a row cannot be run here, in words; "" if it can."""
@@ -159,13 +160,22 @@ class Confirmation:
             anchor = self._anchor(mine)
             for record in (mine, *([anchor] if anchor else []), *self._controls(mine)):
                 todo = [seed for seed in seeds if _trial(record, seed) not in held]
-                if todo:
-                    template = self._template(record, executor)
-                    yield from (trial for seed in todo for trial in _with_submission(replace(template, seed=seed)))
+                if not todo:
+                    continue
+                trial = self._template(record, executor)
+                if trial.submission:  # a control takes the layer ratios of a trial that has to run before it
+                    trial = replace(trial, submission=self._template(mine, executor).entrant)
+                for seed in todo:
+                    if trial.submission:
+                        yield replace(trial.of(trial.submission), seed=seed)
+                    yield replace(trial, seed=seed)
 
     def _template(self, record: Record, executor: Executor) -> Trial:
-        folder = self.scratch / record.record_sha256[:16]
-        return trial_of(record, self.records, self.code, folder, self.home, executor)
+        if record.record_sha256 not in self.templates:
+            folder = self.scratch / record.record_sha256[:16]
+            made = trial_of(record, self.records, self.code, folder, self.home, executor)
+            self.templates[record.record_sha256] = made
+        return self.templates[record.record_sha256]
 
     def _source(self, record: Record) -> str:
         return record.outcome.method.source_sha256
@@ -192,11 +202,6 @@ class Confirmation:
             if its and other.outcome.status == "ok" and can_run(other, self.records):
                 found.setdefault(other.outcome.method.name, other)
         return list(found.values())
-
-
-def _with_submission(trial: Trial) -> Iterable[Trial]:
-    """A control takes the layer ratios of a trial that has to run before it."""
-    return (trial.of(trial.submission), trial) if trial.submission else (trial,)
 
 
 def _trial(record: Record, seed: int | None = None) -> str:

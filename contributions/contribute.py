@@ -43,8 +43,11 @@ def check_before_running(submission: Entrant, folder: Path) -> None:
             raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
 
 
-def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say) -> None:
-    """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records."""
+def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say, *, drawn: bool = False) -> None:
+    """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records.
+
+    `drawn` says that the board drew the seeds: there is nothing to say of which count.
+    """
     board_terms.make_board(folder)
     asked = asked_by(folder)
     done = {trial: record for trial in trials if (record := stored_record(trial, store)) is not None}
@@ -59,7 +62,7 @@ def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say) ->
     tracks = {record.record_sha256: record.outcome.track for record in given.records}
     write_decisions(((tracks[sha], sha, decided) for sha, decided in given.decisions.items()), folder / "decisions")
     write_pack(given.records, folder / "records")
-    for text in (*skipped(in_order(given.records, asked), held), *unconfirmed(given.records, asked)):
+    for text in () if drawn else (*skipped(in_order(given.records, asked), held), *unconfirmed(given.records, asked)):
         say(f"Note: {text}")
     _say_what_next(folder, len(fresh), len(done), differing, say)
     if withdrawn:

@@ -26,11 +26,11 @@ def in_order(records: Iterable[Record], asked: Asked | None) -> list[Record]:
 
 def unconfirmed(records: Iterable[Record], asked: Asked | None) -> list[str]:
     """Whose seeds the board has to draw before there is a verdict, in words: a line for each method."""
-    names = {r.outcome.method.name for r in records if asked and needs_fresh_seeds(r.outcome)}
-    contributed = sorted({n for n in names if n not in shipped_methods()})
+    methods = [record.outcome.method for record in records] if asked else []
+    names = {method.name for method in methods if method.kind == "pruned" and method.name not in shipped_methods()}
     return [
         f"{name}: these seeds are its author's choice, so they give no verdict. `prunemark confirm` draws fresh ones"
-        for name in contributed
+        for name in sorted(names)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a board asks of the results that it takes: `board.toml` in its folder. A folder without one is nobody's board.
+"""What a board asks of the results that it takes: `board.toml` in its folder. A folder without one is not a board.
 
 On a board, verdicts about a method that does not ship with Prunemark count only fresh seeds (`fresh_seeds.py`), and new
 results of it are refused when they ran in less isolation than the board asks. One's own home asks for nothing.
@@ -45,7 +45,7 @@ def is_board(records: Path) -> bool:
 
 
 def read_terms(board: Path) -> BoardTerms | None:
-    """What a board's folder asks; None where it is nobody's board. Raises InputError for a file that is wrong."""
+    """What a board's folder asks; None where it is not a board. Raises InputError for a file that is wrong."""
     path = board / FILE
     if not path.is_file():
         return None

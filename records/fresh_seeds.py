@@ -100,7 +100,7 @@ def read_draws(records: Path) -> tuple[tuple[FreshSeeds, ...], tuple[tuple[str, 
         place = f"{FILE}, line {number}"
         try:
             draw = _read(line) if line.strip() else None
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             wrong.append((place, "is not a draw of seeds"))
             continue
         if draw and (why := "; ".join(_against(draw, found))):
@@ -111,7 +111,7 @@ def read_draws(records: Path) -> tuple[tuple[FreshSeeds, ...], tuple[tuple[str, 
 
 
 def _read(line: bytes) -> FreshSeeds:
-    """Raises ValueError, TypeError or KeyError for a line that is no draw."""
+    """Raises one of the errors that `read_draws` words, for a line that is no draw."""
     data = json.loads(line)
     names = {field.name for field in fields(FreshSeeds)}
     texts = [data[name] for name in ("at", "method", "setup", "source_sha256", "track")] + data["levels"]
