@@ -32,13 +32,13 @@ class Asked:
                 f"ran with isolation {isolation[:40]!r}, and this board asks for {' or '.join(self.terms.accepted)}. "
                 "`prunemark doctor` says what a machine has; run it where that is enough"
             )
-        for draw in self.draws:
-            if draw.track == o.track and o.seed in draw.seeds:
-                yield (
-                    f"is on a seed that this board drew for {draw.method}. Only `prunemark confirm` brings results "
-                    "on those: leave it out"
-                )
-                break
+        if drawn := [draw for draw in self.draws if draw.track == o.track and o.seed in draw.seeds]:
+            yield (
+                f"is on a seed that this board drew for {drawn[0].method}. Only `prunemark confirm` brings results on "
+                "those: leave it out"
+            )
+        elif any(draw.is_for(o) for draw in self.draws):  # one of them could be what `confirm` goes by
+            yield "is of a row that this board drew seeds for: other seeds change nothing any more. Leave it out"
         known = default_settings(method.name) if method.kind == "pruned" and method.name in shipped_methods() else {}
         if other := {name: value for name, value in method.chosen.items() if known.get(name, value) != value}:
             yield (

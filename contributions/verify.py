@@ -180,7 +180,10 @@ def _fresh_seeds(folder: Path, records: Mapping[str, Record], examined: Examined
         if early:
             examined.refuse(drawn, f"comes after results on its seeds: record {early[0]} was there before", True)
         examined.sound += not early
-    read_terms(folder)
+    try:
+        read_terms(folder)
+    except InputError as problem:
+        examined.refuse("terms", problem)
 
 
 def _releases(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:

@@ -245,38 +245,7 @@ def test_results_that_were_there_before_their_seed_was_drawn_are_found(place, tm
     assert finding.tampered and finding.why.startswith("comes after results on its seeds: record ")
 
 
-@pytest.mark.parametrize(
-    ("asks", "ran", "said"),
-    [
-        ("landlock", "process", "ran with isolation 'process', and this board asks for landlock or container"),
-        ("landlock", "none", "ran with isolation 'none', and this board asks for landlock or container"),
-        ("container", "landlock", "ran with isolation 'landlock', and this board asks for container"),
-        ("landlock", "landlock", ""), ("landlock", "container", ""), ("process", "process", ""),
-    ],
-)  # fmt: skip
-def test_a_board_takes_no_stranger_that_was_less_isolated_than_it_asks(asks, ran, said, make_record):
-    from prunemark.contributions.asked import Asked
-
-    asked = Asked(board_terms.BoardTerms(asks))
-
-    def against(name):
-        record = make_record(name)
-        observed = dataclasses.replace(record.observed, isolation=ran)
-        return list(asked.against(dataclasses.replace(record, observed=observed)))
-
-    assert against("L1-norm") == [], "what ships has no author to be kept from anything"
-    found = against("Mine")
-    assert (found == []) if not said else found[0].startswith(said)
-
-
-def test_a_shipped_method_with_other_settings_is_a_method_of_its_own(make_record):
-    """One setting, found by test accuracy, would do what an integer per seed does."""
-    from prunemark.contributions.asked import Asked
-
-    asked = Asked(board_terms.BoardTerms("process"))
-    assert list(asked.against(make_record("Slimming", settings={"penalty": 1e-4}))) == []
-    [found] = asked.against(make_record("Slimming", settings={"penalty": 1.1e-4}))
-    assert found == (
-        "is of a method that ships with Prunemark, with settings that are not its own: {'penalty': 0.00011}. "
-        "Derive a class with another name from it: then the board draws its seeds"
-    )
+def test_terms_that_are_wrong_are_found_when_a_board_is_verified(board):
+    (board / board_terms.FILE).write_text("isolation = 3")
+    [finding] = [finding for part in examine_board(board) for finding in part.findings]
+    assert finding.name == "terms" and "board.toml has two lines: schema" in finding.why
