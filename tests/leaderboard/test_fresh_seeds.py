@@ -55,6 +55,7 @@ def test_confirmed_it_is_where_it_belongs(confirmed):
     assert mine.flags == ("confirmed on 5 fresh seeds",)
     assert [seed for seed, _ in mine.uncounted] == list(range(10)) and mine.rank == (1, 2)
     assert mine.generalises.seeds == 5 and mine.generalises.p_holm is not None
+    assert mine.generalises.difference_pp == pytest.approx(mine.verdict.comparison.difference_pp)
     assert found.seeds == tuple(range(10)) and found.notes == () and row(found, "L1-norm").seeds == found.seeds
 
 
