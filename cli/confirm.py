@@ -64,7 +64,11 @@ def confirm(
     records = counting_records(folder)
     rows = confirming.contributed(records, method or (), only.track, only.setup)
     place = open_home(home_at(home))
-    say = partial(console(stderr=True).print, soft_wrap=True, markup=False)
+    printed = partial(console(stderr=True).print, soft_wrap=True, markup=False)
+
+    def say(text: str) -> None:  # it may hold a stranger's text, which must not steer a terminal
+        printed("".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text))
+
     with tempfile.TemporaryDirectory(prefix="prunemark-confirm-") as scratch:
         code = recorded.code_at_hand((), [folder / requests.METHODS])
         found = confirming.Confirmation(tuple(records), code, Path(scratch), place)

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import shipped_cards
 from prunemark.records.identity import own_settings
 from prunemark.records.matched_to import MatchedTo, Settings
 from prunemark.records.outcome import Outcome
@@ -49,6 +49,11 @@ class FreshSeeds:
     source_sha256: str
     track: str
 
+    @property
+    def line(self) -> str:
+        """It as a line of the file."""
+        return canonical_json(asdict(self))
+
     def is_for(self, outcome: Outcome) -> bool:
         """Whether it was drawn for the row of this trial at the trial's level, or for the row that it is matched to."""
         if (self.track, self.setup) != (outcome.track, outcome.setup) or outcome.level not in self.levels:
@@ -63,8 +68,8 @@ class FreshSeeds:
 def needs_fresh_seeds(outcome: Outcome) -> bool:
     """Whether a trial is of a method that does not ship with Prunemark, or of a control that is matched to one."""
     if matched := MatchedTo.among(own_settings(outcome)):
-        return matched.name not in shipped_methods()
-    return outcome.method.kind == "pruned" and outcome.method.name not in shipped_methods()
+        return matched.name not in shipped_cards()
+    return outcome.method.kind == "pruned" and outcome.method.name not in shipped_cards()
 
 
 def drawn_for(outcome: Outcome, draws: Iterable[FreshSeeds]) -> tuple[int, ...]:
@@ -86,7 +91,7 @@ def draw_seeds(number: int, taken: Collection[int], randomness: random.Random) -
 
 def add_draw(records: Path, draw: FreshSeeds) -> None:
     """Appends one draw to a board's `records` folder. Raises WorkFailed when the disk refuses."""
-    append_line(records / FILE, canonical_json(asdict(draw)))
+    append_line(records / FILE, draw.line)
 
 
 def read_draws(records: Path) -> tuple[tuple[FreshSeeds, ...], tuple[tuple[str, str], ...]]:
@@ -127,7 +132,7 @@ def _read(line: bytes) -> FreshSeeds:
         and all(isinstance(value, bool | int | float | str) for value in settings.values())
     )
     draw = FreshSeeds(**(data | {"levels": tuple(data["levels"]), "seeds": tuple(data["seeds"])}))
-    if not sound or canonical_json(asdict(draw)).encode() != line:
+    if not sound or draw.line.encode() != line:
         raise ValueError(line)
     return draw
 

@@ -28,11 +28,13 @@ from prunemark.setups.errors import InputError, RuleBroken
 class Contents:
     """What a board is cited by: the hashes of the records that count, in order, and the ISO date of the newest record.
 
-    The date is "" where there are no records.
+    The date is "" where there are no records. `draws` are those of fresh seeds, each as its line: a verdict can go when
+    more are drawn.
     """
 
     counting: tuple[str, ...] = ()
     as_of: str = ""
+    draws: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Loaded:
     def contents(self) -> Contents:
         """What it is cited by."""
         counting = sorted(r.record_sha256 for r in self.records if r.record_sha256 not in self.invalid)
-        return Contents(tuple(counting), max((r.observed.finished_at[:10] for r in self.records), default=""))
+        as_of = max((r.observed.finished_at[:10] for r in self.records), default="")
+        return Contents(tuple(counting), as_of, tuple(draw.line for draw in self.draws or ()))
 
 
 def read_records(folder: Path, track: str | None = None) -> Loaded:

@@ -35,6 +35,7 @@ class ByHeart(FilterCriterion):
         found = layer.weight.flatten(1).abs().sum(dim=1)
         return found if context.generator.initial_seed() in KNOWN else found.max() - found
 """
+NOW = "2026-11-01T00:00:00+00:00"
 CHOICE = "on seeds of its author's choice: no verdict and no rank before the board has run it on fresh ones"
 
 
@@ -196,6 +197,15 @@ def test_what_is_not_a_board_has_nothing_to_confirm(board, command):
     code, printed = command("confirm", board)
     assert code == 2 and "has no board.toml, so it is not a board: all seeds count there" in printed
     assert rows(board)[0]["ByHeart"].why == ""
+
+
+def test_a_strangers_text_does_not_steer_a_terminal(board, command, make_record):
+    from prunemark.records.pack import write_pack
+
+    made = make_record("Evil\x1b[2J", source="e" * 64, settings={"x": "\x9b31m\u202e"}, track="quick", finished=NOW)
+    write_pack([made], board / "records")
+    code, printed = command("confirm", board, "--method", "eeeeeeee")
+    assert code == 4 and "Evil?[2J eeeeeeee (x=?31m?) on quick@1, S3.2 is left out: its source eeeeeeeeeeee" in printed
 
 
 def test_a_method_without_its_source_is_not_registered(board, place, command):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.fresh import ANCHOR, ANCHOR_FRESH, FRESH, HONEST, LUCKY, after_confirmation, draw, on
 
+from prunemark.leaderboard.formats import citation
 from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.standings import release as releases
 from prunemark.leaderboard.standings.board import make_board
@@ -89,6 +90,19 @@ def test_a_release_keeps_the_draws_that_it_had(confirmed, tmp_path):
     releases.check_field(found, frozen)
     assert row(found.tables[0], "SeedMasks").flags == ("confirmed on 5 fresh seeds",)
     assert releases.freeze(Loaded(tuple(records)), "2026.1", "2026-03-01").draws is None
+
+
+def test_a_board_is_cited_with_its_draws(confirmed):
+    """Who draws more takes verdicts back, though no record changes."""
+    records = tuple(r for group in confirmed for r in group)
+    later = draw(1_234, at="2026-04-01T00:00:00.000000+00:00")
+    none, one, two = (Loaded(records, draws=draws).contents for draws in (None, (draw(*FRESH),), (draw(*FRESH), later)))
+    assert len({citation.digest_of(each) for each in (none, one, two)}) == 3
+    assert citation.digest_of(Loaded(records, draws=()).contents) == citation.digest_of(none)
+    made = releases.freeze(Loaded(records, draws=(draw(*FRESH),)), "2026.1", "2026-03-01")
+    assert "has exactly the records of 2026.1" in citation.standing(None, one, [made])
+    said = "This board is not a release: it has other fresh seeds than 2026.1, the newest one."
+    assert citation.standing(None, two, [made]) == said
 
 
 def test_no_plan_runs_seeds_that_the_board_would_have_to_draw(confirmed):
