@@ -10,7 +10,7 @@ set -euo pipefail
 merged=$(cd "$1" && pwd)
 base=$(cd "$2" && pwd)
 data='^leaderboard/(board/(records|methods|decisions)/|BOARD\.md$)'
-maintainers='^leaderboard/board/records/invalidations\.jsonl$'
+maintainers='^leaderboard/board/records/(invalidations|fresh-seeds)\.jsonl$'
 
 say() { printf '%s\n' "$*" | tee -a "${GITHUB_STEP_SUMMARY:-/dev/null}"; }
 

@@ -11,6 +11,7 @@ import typer
 from prunemark.cli import listings
 from prunemark.cli.audit import audit
 from prunemark.cli.check import check
+from prunemark.cli.confirm import confirm
 from prunemark.cli.cross_validate import cross_validate
 from prunemark.cli.doctor import doctor
 from prunemark.cli.export import export_model
@@ -47,6 +48,7 @@ app.command()(doctor)
 app.command()(leaderboard)
 app.command()(fill)
 app.command()(verify)
+app.command()(confirm)
 app.command()(invalidate)
 app.command()(pack)
 app.command("export")(export_model)

@@ -21,7 +21,7 @@ from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.cli import requests
 from prunemark.cli.boards import Only
 from prunemark.contributions.draw import can_run
-from prunemark.contributions.rerun import Code, trial_of
+from prunemark.contributions.rerun import Code, on_other_bases, trial_of
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.leaderboard.standings.plan import Plan, Prospect, make_plan
 from prunemark.leaderboard.standings.rows import Row
@@ -124,21 +124,8 @@ class Recorded:
         yield trial
 
     def _check_bases(self, made: Sequence[Record]) -> None:
-        known = {_base_of(record): record for record in self._by_hash.values() if record.outcome.base}
-        for record in made:
-            other = known.get(_base_of(record)) if record.outcome.base else None
-            if (
-                record.outcome.base
-                and other
-                and other.outcome.base
-                and other.outcome.base.sha256 != record.outcome.base.sha256
-            ):
-                raise WorkFailed(
-                    f"the base model of seed {record.outcome.seed} of {record.outcome.track} is not the one on the "
-                    "board: this machine rounds differently.\nRun fill where the board's records were made"
-                )
-
-
-def _base_of(record: Record) -> tuple[str, int, int]:
-    o = record.outcome
-    return o.track, o.seed, o.base.pretraining.epochs if o.base else 0
+        if record := on_other_bases(list(self._by_hash.values()), made):
+            raise WorkFailed(
+                f"the base model of seed {record.outcome.seed} of {record.outcome.track} is not the one on the "
+                "board: this machine rounds differently.\nRun fill where the board's records were made"
+            )

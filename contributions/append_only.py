@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prunemark.benchmark.trial.store import file_sha256
+from prunemark.records import board_terms, fresh_seeds
 
 PARTS = ("records", "methods", "decisions", "releases")
 INVALIDATIONS = "records/invalidations.jsonl"  # the one file that is written on, at its end
@@ -22,6 +23,12 @@ NAMES = (
     r"releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json",
     re.escape(INVALIDATIONS),
 )
+DRAWS = f"records/{fresh_seeds.FILE}"
+KEEPERS = {
+    DRAWS: "was changed. `prunemark confirm` draws seeds, and the board's maintainers run it: put it back",
+    board_terms.FILE: "was changed. Its maintainers say what a board asks: put it back",
+}
+"""What no contribution writes, and what is said of one that does."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,10 @@ class Additions:
 def additions(folder: Path, base: Path) -> Additions:
     """What a board's folder has that it had not. A folder that is not there has nothing in it."""
     now, before = set(_files(folder)), set(_files(base))
-    broken = [f"{name} was removed. A board only grows: put it back" for name in sorted(before - now)]
+    broken = [f"{name} was removed. A board only grows: put it back" for name in sorted(before - now - {DRAWS})]
+    keepers = KEEPERS if before else {DRAWS: KEEPERS[DRAWS]}  # a board that nothing is on yet asks for nothing
+    broken += [f"{name} {why}" for name, why in keepers.items() if _held(folder / name) != _held(base / name)]
+    now, before = now - {DRAWS}, before - {DRAWS}
     added = sorted(now - before)
     for name in sorted(now):
         if (folder / name).is_symlink() or not (folder / name).is_file():
@@ -49,6 +59,13 @@ def additions(folder: Path, base: Path) -> Additions:
         elif file_sha256(folder / name) != file_sha256(base / name):
             broken.append(f"{name} was changed. What is written is never rewritten: put it back")
     return Additions(tuple(added), tuple(broken))
+
+
+def _held(path: Path) -> bytes | None:
+    """What a file holds; None where there is none. A link is another thing than the file that it leads to."""
+    if path.is_symlink() or not path.is_file():
+        return b"a link or a folder" if path.is_symlink() or path.exists() else None
+    return path.read_bytes()
 
 
 def _files(folder: Path) -> Iterator[str]:

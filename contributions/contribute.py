@@ -15,8 +15,10 @@ from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.trial.keys import DECISION, resolved_keys
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
+from prunemark.contributions.asked import asked_by
 from prunemark.contributions.contribution import Contribution, counting_records, recorded_names
-from prunemark.contributions.seed_policy import skipped
+from prunemark.contributions.seed_policy import in_order, skipped, unconfirmed
+from prunemark.records import board_terms
 from prunemark.records.card import shipped_methods
 from prunemark.records.decision import Decided, write_decisions
 from prunemark.records.difference import first_difference
@@ -41,8 +43,13 @@ def check_before_running(submission: Entrant, folder: Path) -> None:
             raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
 
 
-def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say) -> None:
-    """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records."""
+def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say, *, drawn: bool = False) -> None:
+    """Adds to a board's folder what it does not hold yet of these trials: sources, decisions, records.
+
+    `drawn` says that the board drew the seeds: there is nothing to say of which count.
+    """
+    board_terms.make_board(folder)
+    asked = asked_by(folder)
     done = {trial: record for trial in trials if (record := stored_record(trial, store)) is not None}
     held = counting_records(folder)
     fresh, differing = not_held(done, held)
@@ -55,7 +62,7 @@ def contribute(trials: Sequence[Trial], store: Store, folder: Path, say: Say) ->
     tracks = {record.record_sha256: record.outcome.track for record in given.records}
     write_decisions(((tracks[sha], sha, decided) for sha, decided in given.decisions.items()), folder / "decisions")
     write_pack(given.records, folder / "records")
-    for text in skipped(given.records, held):
+    for text in () if drawn else (*skipped(in_order(given.records, asked), held), *unconfirmed(given.records, asked)):
         say(f"Note: {text}")
     _say_what_next(folder, len(fresh), len(done), differing, say)
     if withdrawn:

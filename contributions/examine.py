@@ -11,6 +11,7 @@ from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.method_files import read_source
 from prunemark.contributions.append_only import additions
+from prunemark.contributions.asked import asked_by
 from prunemark.contributions.contribution import Contribution, added_to, held_by, recorded_names
 from prunemark.contributions.draw import accused, draw
 from prunemark.contributions.rerun import Code, run_again
@@ -44,7 +45,7 @@ def examine(folder: Path, base: Path, reruns: int, salt: str, say: Say) -> int:
     again = {record.record_sha256 for record in new.records} & recorded_names(base)
     broken += [f"record {sha256[:12]} is there already, in another pack" for sha256 in sorted(again)]
     names = {name: files.source_sha256 for name, files in _shipped().items()}
-    findings = review(new, held, names) if not broken else []
+    findings = review(new, held, names, asked_by(base)) if not broken else []
     for text in [*broken, *(f"{finding.state}: {finding.text}" for finding in findings)]:
         say(shown(text))
     broken += [finding.text for finding in findings if finding.state == "broken"]

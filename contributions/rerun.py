@@ -94,6 +94,21 @@ def compared(record: Record, again: Record, decided: object, decided_again: obje
     return Rerun(record, "differs", f"{difference}{failed}{hint}")
 
 
+def on_other_bases(known: Sequence[Record], made: Sequence[Record]) -> Record | None:
+    """The first new record whose base model is another one than that of its seed among those known; None for none."""
+    bases = {_base_of(record): base.sha256 for record in known if (base := record.outcome.base)}
+    for record in made:
+        base = record.outcome.base
+        if base and bases.get(_base_of(record), base.sha256) != base.sha256:
+            return record
+    return None
+
+
+def _base_of(record: Record) -> tuple[str, int, int]:
+    o = record.outcome
+    return o.track, o.seed, o.base.pretraining.epochs if o.base else 0
+
+
 def trial_of(
     record: Record, everything: Sequence[Record], code: Code,
     folder: Path, home: Home, executor: Executor,

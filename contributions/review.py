@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from prunemark.contributions.asked import Asked
 from prunemark.contributions.contribution import Contribution
-from prunemark.contributions.seed_policy import skipped
+from prunemark.contributions.seed_policy import in_order, skipped, unconfirmed
 from prunemark.records.controls import RANDOM_CONTROL, REFERENCES
 from prunemark.records.decision import disagreement
 from prunemark.records.difference import first_difference, other_machine
@@ -41,10 +42,12 @@ def label(record: Record) -> str:
     return f"{record.record_sha256[:12]} ({o.method.name} {o.level} seed {o.seed}, {o.track} {o.setup})"
 
 
-def review(new: Contribution, held: Contribution, shipped: Mapping[str, str]) -> list[ReviewFinding]:
+def review(
+    new: Contribution, held: Contribution, shipped: Mapping[str, str], asked: Asked | None = None
+) -> list[ReviewFinding]:
     """All that is wrong with what is `new`, or to be noted of it, given what a board holds already.
 
-    `shipped` gives the source hash of each method of this repository by its name.
+    `shipped` gives the source hash of each method of this repository by its name; `asked` is what the board asks.
     Not covered: whether the numbers are true. That is what a re-run is for.
     """
     sources = {**dict.fromkeys(shipped.values()), **held.sources, **new.sources}
@@ -55,12 +58,15 @@ def review(new: Contribution, held: Contribution, shipped: Mapping[str, str]) ->
         for record in new.records
         for what in (
             *_against_rules(record), *_against_sources(record, sources, shipped, known), *_against_end(record),
-            *_against_part(record, usual),
+            *_against_part(record, usual), *(asked.against(record) if asked else ()),
         )
     ]  # fmt: skip
     broken += [f"record {label(record)} {what}" for record in new.records if (what := _against_decision(record, new))]
     broken += list(_left_over(new, held))
-    noted = [ReviewFinding("noted", text) for text in skipped(new.records, held.records)]
+    noted = [
+        ReviewFinding("noted", text)
+        for text in (*skipped(in_order(new.records, asked), held.records), *unconfirmed(new.records, asked))
+    ]
     return [*(ReviewFinding("broken", text) for text in broken), *_repeats(new.records, held.records), *noted]
 
 

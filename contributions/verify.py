@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prunemark.leaderboard.standings import release as releases
+from prunemark.records.board_terms import read_terms
 from prunemark.records.decision import Decided, add_decisions, disagreement
+from prunemark.records.fresh_seeds import read_draws
 from prunemark.records.imposed import contradiction
 from prunemark.records.invalidations import FILE, read_invalidations
 from prunemark.records.pack import PACKED, SHA256, packs_of, read_pack
@@ -19,6 +21,9 @@ from prunemark.records.source import examine_methods
 from prunemark.records.unpack import Patience
 from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, RuleBroken
+
+PARTS = ("records", "invalidations", "methods", "decisions", "releases", "fresh seeds")
+SECONDS = len("2026-01-01T00:00:00")  # all of these times are UTC
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,13 @@ def examine_board(folder: Path) -> list[Examined]:
         if not records and not examined[0].findings:
             raise InputError(f"no records in {str(folder)!r}. Give a record, a pack, or the folder of a board")
         return examined
-    examined = [Examined(part) for part in ("records", "invalidations", "methods", "decisions", "releases")]
+    examined = [Examined(part) for part in PARTS]
     records = _records(folder / "records", examined[0])
     _invalidations(folder / "records", records, examined[1])
     _methods(folder / "methods", records, examined[2])
     _decisions(folder / "decisions", records, examined[3])
     _releases(folder / releases.FOLDER, records, examined[4])
+    _fresh_seeds(folder, records, examined[5])
     return examined
 
 
@@ -162,6 +168,30 @@ def _decisions(folder: Path, records: Mapping[str, Record], examined: Examined) 
                     f"decision of {sha256}",
                     f"is missing: `submit --contribute` brings what {record.outcome.method.name} pruned",
                 )
+
+
+def _fresh_seeds(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:
+    """Every draw is of a source that is there, and nothing ran on its seeds before."""
+    draws, wrong = read_draws(folder / "records")
+    for place, why in wrong:
+        examined.refuse(place, why, tampered=True)
+    for draw in draws:
+        drawn = f"draw of {draw.at} for {draw.method}"
+        if not (folder / "methods" / f"{draw.source_sha256}.json").is_file():
+            examined.refuse(drawn, "is of a source that is not in methods/: nobody has registered it")
+        early = [
+            sha256
+            for sha256, record in records.items()
+            if (o := record.outcome).track == draw.track and o.seed in draw.seeds
+            if record.observed.finished_at[:SECONDS] < draw.at[:SECONDS]
+        ]
+        if early:
+            examined.refuse(drawn, f"comes after results on its seeds: record {early[0]} was there before", True)
+        examined.sound += not early
+    try:
+        read_terms(folder)
+    except InputError as problem:
+        examined.refuse("terms", problem)
 
 
 def _releases(folder: Path, records: Mapping[str, Record], examined: Examined) -> None:

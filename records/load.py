@@ -10,11 +10,13 @@ import contextlib
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
 from prunemark.records.admission import Refused, admit, track_name
+from prunemark.records.board_terms import is_board
+from prunemark.records.fresh_seeds import FreshSeeds, read_draws
 from prunemark.records.invalidations import read_invalidations
 from prunemark.records.one_a_trial import one_a_trial
 from prunemark.records.pack import PACKED, Line, packs_of, read_pack
@@ -28,11 +30,13 @@ from prunemark.setups.errors import InputError, RuleBroken
 class Contents:
     """What a board is cited by: the hashes of the records that count, in order, and the ISO date of the newest record.
 
-    The date is "" where there are no records.
+    The date is "" where there are no records. `draws` are those of fresh seeds, each as its line: a verdict can go when
+    more are drawn.
     """
 
     counting: tuple[str, ...] = ()
     as_of: str = ""
+    draws: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,19 +44,22 @@ class Loaded:
     """What was read: sound records, sorted by content, what was refused, and what does not count.
 
     `invalid` gives the reason for each record that was invalidated, by its hash: it is among `records`, to be shown.
-    `other_versions` are those versions of tracks that are not ranked here, with their numbers of records.
+    `other_versions` are those versions of tracks that are not ranked here, with their numbers of records. `draws` are
+    the fresh seeds of a board, in order; None of what is no board, where all seeds count.
     """
 
     records: tuple[Record, ...]
     refused: tuple[Refused, ...] = ()
     invalid: Mapping[str, str] = field(default_factory=dict)
     other_versions: Mapping[str, int] = field(default_factory=dict)
+    draws: tuple[FreshSeeds, ...] | None = None
 
     @property
     def contents(self) -> Contents:
         """What it is cited by."""
         counting = sorted(r.record_sha256 for r in self.records if r.record_sha256 not in self.invalid)
-        return Contents(tuple(counting), max((r.observed.finished_at[:10] for r in self.records), default=""))
+        as_of = max((r.observed.finished_at[:10] for r in self.records), default="")
+        return Contents(tuple(counting), as_of, tuple(draw.line for draw in self.draws or ()))
 
 
 def read_records(folder: Path, track: str | None = None) -> Loaded:
@@ -61,13 +68,14 @@ def read_records(folder: Path, track: str | None = None) -> Loaded:
     Of several versions of one track the newest counts, or `track` where that names a version.
     """
     refused, invalid = _withdrawn(folder)
-    return _that_count(read_sound(folder, refused), refused, invalid, track)
+    draws = _draws(folder, refused)
+    return replace(_that_count(read_sound(folder, refused), refused, invalid, track), draws=draws)
 
 
 def read_together(folders: Sequence[Path], track: str | None = None) -> Loaded:
     """The records of several folders as if they were of one: a home's and a board's.
 
-    Raises InputError when all hold nothing.
+    Raises InputError when all hold nothing. All seeds count, also those that a board leaves to its fresh ones.
     """
     refused: list[Refused] = []
     invalid: dict[str, str] = {}
@@ -90,19 +98,29 @@ def read_tracks(folder: Path, packs: Sequence[Path]) -> Loaded | None:
     they hold nothing.
     """
     refused, invalid = _withdrawn(folder)
+    draws = _draws(folder, refused)
     found = _sift(_unpacked([(path, True) for path in packs], refused), refused)
     if not found and not refused:
         raise InputError(f"no records in these packs of {str(folder)!r}")
     names = {track_name(path.parent.name) for path in packs}
     if any(track_name(track) not in names for track in {record.outcome.track for record in found}):
         return None
-    return _that_count(found, refused, invalid, None)
+    return replace(_that_count(found, refused, invalid, None), draws=draws)
 
 
 def _withdrawn(folder: Path) -> tuple[list[Refused], dict[str, str]]:
     """Of the invalidations of a folder: what cannot be read of them, and the reasons by record."""
     entries, wrong = read_invalidations(folder)
     return [Refused(place, why) for place, why in wrong], {entry.record_sha256: entry.reason for entry in entries}
+
+
+def _draws(folder: Path, refused: list[Refused]) -> tuple[FreshSeeds, ...] | None:
+    """The fresh seeds of a board; what cannot be read of them goes to `refused`. None of what is no board."""
+    if not is_board(folder):
+        return None
+    draws, wrong = read_draws(folder)
+    refused += [Refused(place, why) for place, why in wrong]
+    return draws
 
 
 def read_sound(folder: Path, refused: list[Refused]) -> list[Record]:

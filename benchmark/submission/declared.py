@@ -57,12 +57,21 @@ def class_values(classes: list[ast.ClassDef]) -> dict[str, ast.expr]:
 def settings_of(values: dict[str, ast.expr]) -> dict[str, str]:
     """Of every setting: its default and what it means."""
     found = {}
-    for name, value in values.items():
-        if isinstance(value, ast.Call) and unparsed(value.func).split(".")[-1] == "setting" and value.args:
-            default, *meaning = value.args
-            words = str(literal(meaning[0])) if meaning else ""
-            found[name] = f"{literal(default)}: {words}"
+    for name, default in defaults_of(values).items():
+        call = values[name]
+        meaning = call.args[1:] if isinstance(call, ast.Call) else []
+        found[name] = f"{default}: {literal(meaning[0]) if meaning else ''}"
     return found
+
+
+def defaults_of(values: dict[str, ast.expr]) -> dict[str, Any]:
+    """The default of every setting, where it is a literal."""
+    calls = {name: value for name, value in values.items() if isinstance(value, ast.Call) and value.args}
+    return {
+        name: literal(call.args[0])
+        for name, call in calls.items()
+        if unparsed(call.func).split(".")[-1] == "setting"
+    }
 
 
 def about_of(values: dict[str, ast.expr]) -> dict[str, Any] | None:

@@ -29,6 +29,7 @@ def caption(table: Table, *, timed: bool = True) -> str:
     parts = [
         f"{table.track}, level {table.level}, run under {table.setup}; {holds}.",
         f"Seeds {seeds}, paired.",
+        *_fresh(table),
         f"Conditional on {conditional_on(table)}: {said} are about new seeds (E1).",
         f"Margin {table.margin_pp:g} pp; anchor {table.anchor}.",
         *_families(table),
@@ -49,6 +50,16 @@ def _judged(table: Table) -> str:
     counts = sorted({len(row.seeds) for row in table.ranked}) or [0]
     differ = f" Rows have {counts[0]} to {counts[-1]} seeds, each compared on those it has." if len(counts) > 1 else ""
     return f"Judged at any time: p and intervals hold at every number of seeds (e-Holm).{differ}"
+
+
+def _fresh(table: Table) -> list[str]:
+    """Which rows count on other seeds than the others, and on which."""
+    return [
+        f"{row.name} is paired with {table.anchor} on fresh seeds, drawn after its code was registered: "
+        f"{', '.join(map(str, row.seeds))}."
+        for row in table.ranked
+        if row.drawn
+    ]
 
 
 def _more_epochs(table: Table) -> list[str]:

@@ -12,8 +12,11 @@ RULES = "Comparison setups of arXiv:2301.05219"
 
 
 def digest_of(contents: Contents) -> str:
-    """The digest of a board that is not released: SHA-256 over the hashes of the records that count, in order."""
-    return hashlib.sha256("".join(f"{sha256}\n" for sha256 in contents.counting).encode()).hexdigest()
+    """The digest of a board that is not released: SHA-256 over the hashes of the records that count, in order.
+
+    On a board that has drawn fresh seeds, over these draws too.
+    """
+    return hashlib.sha256("".join(f"{each}\n" for each in (*contents.counting, *contents.draws)).encode()).hexdigest()
 
 
 def standing(release: str | None, contents: Contents, releases: Sequence[Release]) -> str:
@@ -26,9 +29,11 @@ def standing(release: str | None, contents: Contents, releases: Sequence[Release
     if not releases:
         return "This board is not a release."
     newest = releases[-1]
-    if list(contents.counting) == sorted(newest.records):
+    same = list(contents.counting) == sorted(newest.records)
+    if same and len(contents.draws) == (newest.draws or 0):
         return f"This board was not built from a release, but has exactly the records of {newest.id}: cite that one."
-    return f"This board is not a release: it has other records than {newest.id}, the newest one."
+    what = "fresh seeds" if same else "records"
+    return f"This board is not a release: it has other {what} than {newest.id}, the newest one."
 
 
 def identifier(release: Release | None, digest: str) -> str:

@@ -129,7 +129,7 @@ def unranked_head(table: Table) -> list[str]:
 
 def verdict_words(row: Row, table: Table) -> str:
     """The verdict, or why there is none."""
-    if row.verdict is None or table.evidence == "no test":
+    if row.verdict is None:
         return f"no test ({seeds_in_words(len(row.seeds))})"
     verdict = row.verdict
     if verdict.evidence != "verdicts":

@@ -27,7 +27,11 @@ def plain_overall_rows(overall: Iterable[Overall]) -> list[dict[str, Any]]:
 
 
 def plain_row(row: Row, table: Table) -> dict[str, Any]:
-    """One method of one table. `seed_list` are the seeds behind its numbers, `conditional_on` as in the caption."""
+    """One method of one table. `seed_list` are the seeds behind its numbers, `conditional_on` as in the caption.
+
+    `seeds_drawn` is true where the board drew the seeds, false where the author of a contributed method chose them, and
+    None where they count in the order of their numbers.
+    """
     comparison = row.verdict.comparison if row.verdict else None
     tested = row.verdict is not None and row.verdict.p_holm is not None
     low, high = comparison.interval_pp if comparison else (None, None)
@@ -39,7 +43,8 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "level": table.level, "method": row.name, "role": row.role,
         "ranked": not row.why,
         "judged": f"planned: {table.planned}" if table.planned else "any-time",
-        "seeds": len(row.seeds), "seed_list": list(row.seeds), "conditional_on": captions.conditional_on(table),
+        "seeds": len(row.seeds), "seed_list": list(row.seeds), "seeds_drawn": row.drawn,
+        "conditional_on": captions.conditional_on(table),
         "accuracy_percent": row.accuracy_percent, "sd_pp": row.sd_pp,
         "accuracy_low_percent": _finite(lowest), "accuracy_high_percent": _finite(highest),
         "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,

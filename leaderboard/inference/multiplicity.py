@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from numpy.typing import ArrayLike
@@ -89,20 +90,22 @@ def against_anchor(
     margin_pp: float,
     planned: int | None = None,
     prior: VariancePrior | None = None,
+    apart: Mapping[str, ArrayLike] = MappingProxyType({}),
 ) -> dict[str, Evidence]:
     """Every other method minus the anchor, in the order of `scores`, each on the seeds that it has.
 
     `scores` gives each method's accuracies in percent, shape (seeds,), in the same order of seeds, each from the
-    first on: a method may have fewer than the anchor. Raises InputError if the anchor is not among them, and ValueError
-    for a method with more seeds than the anchor, and as `paired_t` does.
+    first on: a method may have fewer than the anchor. Of a method with seeds of its own, `apart` gives the anchor's
+    accuracies on those. Raises InputError if the anchor is not among them, and ValueError for a method with more seeds
+    than the anchor, and as `paired_t` does.
     """
     if anchor not in scores:
         raise unknown_name("anchor", anchor, scores)
-    theirs = accuracies(scores[anchor], anchor)
     found = {}
     for name, values in scores.items():
         if name != anchor:
             ours = accuracies(values, name)
+            theirs = accuracies(apart.get(name, scores[anchor]), anchor)
             if len(ours) > len(theirs):
                 raise ValueError(f"{name} has {len(ours)} seeds and the anchor {anchor} {len(theirs)}")
             found[name] = evidence(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from prunemark.leaderboard.inference.any_time import LEAST_SEEDS, Path, e_holm, log_e_below, path_of
@@ -20,6 +22,8 @@ def rank_intervals(
     *,
     planned: int | None = None,
     prior: VariancePrior | None = None,
+    anchor: str = "",
+    apart: Mapping[str, ArrayLike] = MappingProxyType({}),
 ) -> dict[str, tuple[int, int]]:
     """The ranks (lowest, highest) that the evidence leaves open for each method; rank 1 is the best.
 
@@ -28,37 +32,57 @@ def rank_intervals(
     with Holm on exactly so many seeds. L = 1 + the number of methods shown better, U = m - the number shown worse, so
     that all intervals together cover the true ranks with confidence 1 - alpha (Mogstad et al., Review of Economic
     Studies 2024, with Holm for their step-down bootstrap). Methods with L = 1 are the top set. Pairs with fewer than 3
-    seeds in common separate nothing. Raises ValueError for accuracies that are not numbers.
+    seeds in common separate nothing. A method in `apart` has seeds of its own, on which that gives the accuracies of
+    the `anchor`: against others it is shown better where it is better than the anchor, and the anchor better than they,
+    which costs no test. Raises ValueError for accuracies that are not numbers.
     """
-    rows = {name: accuracies(values, name) for name, values in scores.items()}
+    rows = {name: _accuracies(values, name) for name, values in scores.items()}
+    there = {name: accuracies(values, anchor) for name, values in apart.items() if name in rows}
     names = list(rows)
     pairs = [(a, b) for a in names for b in names if a != b]
+    of_pairs = {pair: _shared(rows, pair, anchor, there) for pair in pairs}
     if planned is None:
-        adjusted = e_holm(_logs(rows, pairs, quantum_percent))
+        adjusted = e_holm(_logs(of_pairs, quantum_percent))
     else:
-        adjusted = holm([_planned_p(rows[a], rows[b], planned, quantum_percent, prior) for a, b in pairs])
+        adjusted = holm([_planned_p(a, b, planned, quantum_percent, prior) for a, b in of_pairs.values()])
+    shown = {pair for pair, p in zip(pairs, adjusted, strict=True) if p <= alpha}
+    shown |= {(a, b) for a, b in pairs if {(a, anchor), (anchor, b)} <= shown and {a, b} & there.keys()}
     lowest, highest = dict.fromkeys(names, 1), dict.fromkeys(names, len(names))
-    for (winner, loser), p in zip(pairs, adjusted, strict=True):
-        if p <= alpha:
-            highest[winner] -= 1
-            lowest[loser] += 1
+    for winner, loser in shown:
+        highest[winner] -= 1
+        lowest[loser] += 1
     return {name: (lowest[name], highest[name]) for name in names}
 
 
-def _logs(rows: Mapping[str, Floats], pairs: list[Pair], quantum_percent: float) -> list[float]:
+def _accuracies(values: ArrayLike, name: str) -> Floats:
+    """Those of an anchor can be all on seeds of others."""
+    return accuracies(values, name) if np.size(values) else np.zeros(0)
+
+
+def _shared(rows: Mapping[str, Floats], pair: Pair, anchor: str, apart: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+    """The accuracies of two methods on the seeds that both have: of one apart, with the anchor only."""
+    a, b = pair
+    if not {a, b} & apart.keys():
+        seeds = min(len(rows[a]), len(rows[b]))
+        return rows[a][:seeds], rows[b][:seeds]
+    if anchor not in pair:
+        return rows[a][:0], rows[b][:0]
+    return (rows[a], apart[a]) if b == anchor else (apart[b], rows[b])
+
+
+def _logs(of_pairs: Mapping[Pair, tuple[Floats, Floats]], quantum_percent: float) -> list[float]:
     """For every ordered pair, the largest log e so far of "the first is better"."""
     found: dict[Pair, float] = {}
-    for a, b in pairs:
+    for (a, b), (ours, theirs) in of_pairs.items():
         if (a, b) in found:
             continue
-        seeds = min(len(rows[a]), len(rows[b]))
-        if seeds < LEAST_SEEDS:
+        if len(ours) < LEAST_SEEDS:
             found[a, b] = found[b, a] = 0.0
             continue
-        path = path_of(rows[b][:seeds] - rows[a][:seeds], quantum_percent=quantum_percent)
+        path = path_of(theirs - ours, quantum_percent=quantum_percent)
         found[a, b] = float(log_e_below(path, 0.0).max())
         found[b, a] = float(log_e_below(Path(-path.mean, path.sd), 0.0).max())
-    return [found[pair] for pair in pairs]
+    return [found[pair] for pair in of_pairs]
 
 
 def _planned_p(a: Floats, b: Floats, planned: int, quantum_percent: float, prior: VariancePrior | None) -> float:

@@ -10,6 +10,7 @@ from prunemark.leaderboard.standings.levels import levels_not_for_ranking
 from prunemark.leaderboard.standings.overall import Overall, make_overall
 from prunemark.leaderboard.standings.table import Table, make_table
 from prunemark.records.admission import Refused, of_other_levels
+from prunemark.records.fresh_seeds import needs_fresh_seeds
 from prunemark.records.load import Contents, Loaded
 from prunemark.records.record import Record
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -59,9 +60,12 @@ def make_board(
         if there and level not in there:
             raise unknown_name("level of these records", level, there)
 
+    # a board's levels are not for contributed runs to decide on
+    judging = [r for r in loaded.records if loaded.draws is None or not needs_fresh_seeds(r.outcome)]
+
     @cache
     def unfit(track: str) -> dict[str, str]:  # of all setups, also where one is chosen
-        return levels_not_for_ranking([r for r in loaded.records if r.outcome.track == track], loaded.invalid)
+        return levels_not_for_ranking([r for r in judging if r.outcome.track == track], loaded.invalid)
 
     tables = []
     for place in sorted(places, key=lambda p: (p[0], list(HARNESS_SETUPS).index(p[1]))):
@@ -69,7 +73,10 @@ def make_board(
             if levels is None or level in levels:
                 inside = [r for r in places[place] if r.outcome.level in (level, DENSE_LEVEL.name)]
                 why = unfit(place[0]).get(level, "")
-                table = make_table(inside, level, invalid=loaded.invalid, release=release or "", not_for_ranking=why)
+                table = make_table(
+                    inside, level,
+                    invalid=loaded.invalid, release=release or "", not_for_ranking=why, draws=loaded.draws,
+                )  # fmt: skip
                 tables.append(table)
     if not loaded.records and loaded.refused:
         first = loaded.refused[0]

@@ -19,6 +19,8 @@ from prunemark.setups.assessment import admits_scratch, established, holds, viol
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, listed_where
 from prunemark.setups.values import State
 
+AUTHORS_CHOICE = "on seeds of its author's choice: no verdict and no rank before the board has run it on fresh ones"
+
 
 def same_networks(methods: Sequence[MethodResults]) -> dict[str, str]:
     """By name, the controls that are another one's networks, weight for weight on every seed; and why, in words.
@@ -99,12 +101,40 @@ def why_unranked(c: MethodResults, anchor: MethodResults | None, setup: str, see
         return "; ".join(dict.fromkeys(f"invalidated: {why}" for why in c.invalid.values())) or "no result"
     if anchor is None:
         return "the anchor has no result here, so nothing is compared"
+    if why := why_not_confirmed(c, anchor):
+        return why
     shared = [seed for seed in seeds if seed in c.ok]
     if shared and (found := objection(anchor, c, setup, shared)):
         return found
     if seeds and not compared_on(c, seeds):
         return f"no result on seed {seeds[0]}: seeds count in the order of their numbers, without a gap"
     return None
+
+
+def why_not_confirmed(c: MethodResults, anchor: MethodResults) -> str:
+    """Why there is no verdict about a method whose seeds are drawn, in words; "" where there may be one.
+
+    Every seed that was drawn has to have its result: one that was left out could be the one that nobody liked.
+    """
+    if c.fresh is None:
+        return ""
+    if not c.fresh:
+        return AUTHORS_CHOICE
+    if lacking := [seed for seed in c.fresh if seed not in c.counted or seed not in anchor.ok]:
+        return f"not confirmed yet: no result on {len(lacking)} of {len(c.fresh)} fresh seeds ({lacking[0]})"
+    return ""
+
+
+def own_seeds(c: MethodResults, anchor: MethodResults, seeds: Sequence[int], planned: int | None) -> tuple[int, ...]:
+    """The seeds that a method is compared on if it has them: the table's `seeds`, or those that were drawn for it."""
+    if c.fresh is None:
+        return tuple(seeds)
+    return () if why_not_confirmed(c, anchor) else c.fresh[:planned]
+
+
+def confirmed_in_words(c: MethodResults, seeds: Sequence[int]) -> str | None:
+    """confirmed on 5 fresh seeds; None for a method whose seeds nobody drew."""
+    return None if c.fresh is None else f"confirmed on {len(seeds)} fresh seed{'s' * (len(seeds) != 1)}"
 
 
 def compared_on(c: MethodResults, seeds: Sequence[int]) -> tuple[int, ...]:
@@ -121,7 +151,7 @@ def gap(c: MethodResults, on: Sequence[int], seeds: Sequence[int]) -> str | None
     `on` are its seeds that count, of the anchor's `seeds`.
     """
     later = [seed for seed in c.counted if seed > len(on)]
-    if not later or len(on) == len(seeds):
+    if not later or c.fresh is not None or len(on) == len(seeds):
         return None
     return f"no result on seed {seeds[len(on)]}: {seeds_in_words(later)} do not count"
 
@@ -150,10 +180,15 @@ def objection(anchor: MethodResults, other: MethodResults, setup: str, seeds: Se
 def holding_setup(ranked: Sequence[MethodResults], seeds: Sequence[int], setup: str) -> str | None:
     """The highest setup that verifiably holds among all ranked methods, on every seed that they finished.
 
-    Of S1 < S2 < ... < S4.2; but the one they ran under, where that lies beside this order and is more than was found.
+    A confirmed method is looked at on its fresh seeds, with the anchor. Of S1 < S2 < ... < S4.2; but the one they ran
+    under, where that lies beside this order and is more than was found.
     """
     row, run = chain(), HARNESS_SETUPS[setup]
-    pools = [[c.pipelines[seed] for c in ranked if seed in c.pipelines] for seed in seeds]
+    every = dict.fromkeys((*seeds, *(seed for c in ranked for seed in c.fresh or ())))
+    pools = [
+        [c.pipelines[seed] for c in ranked if seed in c.pipelines and (c.fresh is None or seed in c.fresh)]
+        for seed in every
+    ]
     fields = [pipelines for pipelines in pools if len(pipelines) > 1]
     found = [established(pipelines) for pipelines in fields]
     if not found or None in found:

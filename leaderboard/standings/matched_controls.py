@@ -7,7 +7,7 @@ costs the others, so they are not ranked, and their tests are corrected for each
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prunemark.leaderboard.inference.evidence import Evidence, evidence
@@ -32,12 +32,12 @@ def judge_matched_controls(
     margin_pp: float,
     prior: VariancePrior | None,
     quantum_percent: float,
-    anchor_seeds: Sequence[int],
+    seeds_of: Mapping[str, Sequence[int]],
     planned: int | None = None,
 ) -> dict[str, MatchedControl]:
     """By the control's name. Left out is a control with which the setup does not hold, or that lacks seeds.
 
-    Both are compared on the seeds of the table, `anchor_seeds`, up to the first that one of them lacks. On a seed on
+    Both are compared on the method's seeds, by name in `seeds_of`, up to the first that one of them lacks. On a seed on
     which the method failed it counts at chance; where that left no layer ratios, the control lacks the seed.
     """
     submissions = [c for c in methods if not c.matched_to]
@@ -47,7 +47,7 @@ def judge_matched_controls(
         method = next((c for c in submissions if _is_of(control, c)), None)
         if method is None:
             continue
-        seeds = min((compared_on(c, anchor_seeds) for c in (control, method)), key=len)
+        seeds = min((compared_on(c, seeds_of[method.name]) for c in (control, method)), key=len)
         whole = [seed for seed in seeds if seed in control.ok and seed in method.ok]
         if len(seeds) < 2 or objection(method, control, setup, whole):
             continue

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from prunemark.records.executed import pipeline_of
+from prunemark.records.fresh_seeds import FreshSeeds, drawn_for, needs_fresh_seeds
 from prunemark.records.identity import methods_of, own_settings
 from prunemark.records.matched_to import MatchedTo, Settings
 from prunemark.records.outcome import Outcome
@@ -29,13 +30,15 @@ class MethodResults:
     """One row to be: all trials of one method with one set of settings.
 
     `records` by seed, `invalid` the reasons why some of them do not count. `chance_percent` is what a failed trial
-    counts, None if the track does not say how many classes there are.
+    counts, None if the track does not say how many classes there are. `fresh` are the seeds that a board drew for it,
+    in drawn order: none others count. None where they count in the order of their numbers.
     """
 
     name: str
     records: Mapping[int, Record]
     chance_percent: float | None = None
     invalid: Mapping[int, str] = field(default_factory=dict)
+    fresh: tuple[int, ...] | None = None
 
     @property
     def any(self) -> Record:
@@ -78,6 +81,11 @@ class MethodResults:
         at_chance = self.chance_percent is not None and (self.any.outcome.method.kind == "pruned" or bool(self.ok))
         return tuple(sorted([*self.ok, *(self.failed if at_chance else ())]))
 
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """The seeds of the mean that a row shows where nothing is compared: fresh ones, where it has some."""
+        return tuple(seed for seed in self.fresh or () if seed in self.counted) or self.counted
+
     def scores(self, seeds: Sequence[int]) -> list[float]:
         """Test accuracies in percent on the given seeds, all of them counted; shape (seeds,)."""
         measured = {seed: a.test_percent for seed, r in self.ok.items() if (a := r.outcome.accuracy)}
@@ -114,10 +122,12 @@ def terms_of(records: Sequence[Record]) -> dict[str, Any]:
     return ({"classes": known.classes, "family": known.family} if known else {}) | fullest.track_terms
 
 
-def results_of(records: Sequence[Record], invalid: Mapping[str, str] | None = None) -> list[MethodResults]:
+def results_of(
+    records: Sequence[Record], invalid: Mapping[str, str] | None = None, draws: Sequence[FreshSeeds] | None = None
+) -> list[MethodResults]:
     """Groups the records of one table into methods, each with a name of its own.
 
-    `invalid` gives the reasons why records of these hashes do not count.
+    `invalid` gives the reasons why records of these hashes do not count, `draws` the fresh seeds of a board.
     """
     groups: dict[str, dict[int, Record]] = {}
     for who, record in zip(methods_of(records), records, strict=True):
@@ -126,7 +136,15 @@ def results_of(records: Sequence[Record], invalid: Mapping[str, str] | None = No
     withdrawn = {key: _invalid(group, invalid or {}) for key, group in groups.items()}
     names = _names(groups, [key for key in groups if len(withdrawn[key]) < len(groups[key])])
     chance = 100.0 / classes if classes else None
-    return [MethodResults(name, groups[key], chance, withdrawn[key]) for key, name in names.items()]
+    return [
+        MethodResults(name, groups[key], chance, withdrawn[key], _fresh(groups[key], draws))
+        for key, name in names.items()
+    ]
+
+
+def _fresh(group: Mapping[int, Record], draws: Sequence[FreshSeeds] | None) -> tuple[int, ...] | None:
+    outcome = next(iter(group.values())).outcome
+    return None if draws is None or not needs_fresh_seeds(outcome) else drawn_for(outcome, draws)
 
 
 def _names(groups: Mapping[str, Mapping[int, Record]], counting: Sequence[str]) -> dict[str, str]:

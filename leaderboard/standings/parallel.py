@@ -80,6 +80,7 @@ def joined(parts: Sequence[Board]) -> Board:
         Contents(
             tuple(sorted(sha256 for part in parts for sha256 in part.contents.counting)),
             max(part.contents.as_of for part in parts),
+            parts[0].contents.draws,  # each process reads all of them
         ),
     )
 

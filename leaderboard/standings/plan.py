@@ -90,7 +90,8 @@ class Prospect:
 class Plan:
     """The prospects of some tables, best value first, and the rows that are decided.
 
-    `over` are those that no seed decides any more: their one planned look left them undetermined.
+    `over` are those that no seed decides any more, because their one planned look left them undetermined, and those
+    whose seeds only their board draws.
     """
 
     prospects: tuple[Prospect, ...]
@@ -146,7 +147,7 @@ def _order(p: Prospect) -> tuple[float, tuple[str, str, str, str]]:
 def _further(table: Table, row: Row) -> int:
     """The seeds more that a row of a table needs, as its verdict expects them; 0 where none would change it."""
     verdict = row.verdict
-    if row.name == table.anchor or (verdict is None and len(row.seeds) >= COMPARED_SEEDS):
+    if row.drawn or row.name == table.anchor or (verdict is None and len(row.seeds) >= COMPARED_SEEDS):
         return 0
     if verdict is None:
         return LEAST_SEEDS - len(row.seeds)

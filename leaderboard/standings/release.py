@@ -19,6 +19,7 @@ from prunemark.leaderboard.standings.board import Board, make_board
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
 from prunemark.records.admission import Refused
+from prunemark.records.fresh_seeds import read_draws
 from prunemark.records.load import Loaded, read_sound
 from prunemark.records.record import canonical_json
 from prunemark.records.writer import write_once
@@ -71,7 +72,7 @@ class Release(Strict):
     """A frozen board. `records` are the hashes of all records that count, `tracks` the hash of each track's terms.
 
     `date` is ISO, `previous` the id of the release before, `rules` by what its tables are judged, `digest` the SHA-256
-    of everything else.
+    of everything else. `draws` is how many draws of fresh seeds the board had; None where all seeds counted.
     """
 
     schema: str
@@ -83,6 +84,7 @@ class Release(Strict):
     fields: tuple[FrozenTable, ...]
     digest: str
     rules: str = FIRST_RULES
+    draws: int | None = None
 
 
 def check_id(id: str) -> str:
@@ -105,13 +107,14 @@ def freeze(loaded: Loaded, id: str, date: str, known: Sequence[Release] = ()) ->
     if not DATE.fullmatch(date):
         raise InputError(f"--date is written like 2026-03-31; given {date!r}")
     counting = tuple(record for record in loaded.records if record.record_sha256 not in loaded.invalid)
-    board = make_board(Loaded(counting), release=id)
+    board = make_board(Loaded(counting, draws=loaded.draws), release=id)
     terms: dict[str, Mapping[str, Any]] = {}
     for record in counting:  # of records that state more or less of their track, those that state most
         terms[record.outcome.track] = max(terms.get(record.outcome.track, {}), record.outcome.track_terms, key=len)
     found = Release(
         SCHEMA, id, date, previous, tuple(record.record_sha256 for record in counting),
         {track: _sha256(terms[track]) for track in sorted(terms)}, frozen_tables(board), "", RULES,
+        None if loaded.draws is None else len(loaded.draws),
     )  # fmt: skip
     return _with_digest(found)
 
@@ -141,6 +144,8 @@ def _plain(release: Release) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(canonical_json(release))
     if release.schema == FIRST_SCHEMA:
         del plain["rules"]  # it did not state them
+    if release.draws is None:
+        del plain["draws"]
     return plain
 
 
@@ -224,7 +229,7 @@ def read_frozen(release: Release, folder: Path) -> Loaded:
         raise RuleBroken(
             f"release {release.id} rests on {len(missing)} records that are missing or were changed: {names}"
         )
-    return Loaded(records)
+    return Loaded(records, draws=None if release.draws is None else read_draws(folder)[0][: release.draws])
 
 
 def check_field(board: Board, release: Release) -> None:

@@ -21,7 +21,9 @@ class Row:
     """One method. Accuracies in percent, differences in percentage points.
 
     `seeds`, `scores` (accuracy in percent) and `records` (hashes) belong together, seed by seed; `uncounted` are its
-    other records, (seed, hash). `verdict` is about the difference to the anchor on this test set (E1), `generalises`
+    other records, (seed, hash). `drawn` says that a board drew the seeds, with the anchor's accuracies on them in
+    `anchor_scores`; False where the author of a contributed method chose them, None where they count in the order of
+    their numbers. `verdict` is about the difference to the anchor on this test set (E1), `generalises`
     about new images too (E2); both are None for the anchor and for rows that are not ranked. `rank` is [low, high].
     `epochs` are those of training, and `more_epochs` how many more than the anchor's the setup gave it to prune in.
     `flags` is what a reader must know of some seeds; `why` says why a row is not ranked, "" if it is.
@@ -52,6 +54,8 @@ class Row:
     flags: tuple[str, ...] = ()
     uncounted: tuple[tuple[int, str], ...] = ()
     why: str = ""
+    drawn: bool | None = None
+    anchor_scores: tuple[float, ...] = ()
 
 
 def make_row(
@@ -70,6 +74,7 @@ def make_row(
     ]
     epochs = epochs_of(records)
     theirs = epochs_of(anchor.ok[seed] for seed in seeds) if anchor else epochs
+    drawn = None if c.fresh is None else bool(seeds) and set(seeds) <= set(c.fresh)
     return Row(
         name=c.name, role=method.role, kind=method.kind, seeds=seeds, scores=tuple(scores),
         records=tuple(record.record_sha256 for record in records), source_sha256=method.source_sha256,
@@ -85,6 +90,7 @@ def make_row(
         generalises=found.generalises.get(c.name) if found else None,
         rank=found.ranks.get(c.name) if found else None, flags=(*c.flags(seeds), *filter(None, flags)),
         uncounted=tuple((s, r.record_sha256) for s, r in sorted(c.records.items()) if s not in seeds), why=why,
+        drawn=drawn, anchor_scores=tuple(anchor.scores(seeds)) if anchor and drawn else (),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,14 @@ class Standings:
     generalises: Mapping[str, CrossedComparison]
 
 
+@dataclass(frozen=True)
+class AnchorApart:
+    """The anchor on the seeds of a method that has seeds of its own: accuracies, and per-example correctness."""
+
+    scores: Sequence[float]
+    correct: Correctness
+
+
 def stand(
     scores: Mapping[str, Sequence[float]],
     correct: Mapping[str, Correctness],
@@ -39,27 +48,31 @@ def stand(
     margin_pp: float,
     planned: int | None = None,
     prior: VariancePrior | None = None,
+    apart: Mapping[str, AnchorApart] = MappingProxyType({}),
 ) -> Standings:
     """The standings of one field.
 
     `scores` are accuracies in percent, shape (seeds,), of every method, in order of the seeds, from the first on: a
     method may have fewer than the anchor. `correct` is shape (seeds, examples), of those with results on all their
-    seeds. Judged at any time, or with `planned` in one look at exactly so many seeds. Raises ValueError for a method
-    with more seeds than the anchor.
+    seeds. Judged at any time, or with `planned` in one look at exactly so many seeds. Methods in `apart` have seeds of
+    their own, and are compared with the anchor on these. Raises ValueError for another one with more seeds than the
+    anchor.
     """
-    if len(scores[anchor]) < 2 or len(scores) < 2:
+    compared = {name: values for name, values in scores.items() if len(values) > 1 or name == anchor}
+    if len(compared) < 2:
         return Standings({}, {}, {})
-    compared = {name: values for name, values in scores.items() if len(values) > 1}
+    theirs = {name: anchor_there.scores for name, anchor_there in apart.items()}
     comparisons = against_anchor(
-        compared, anchor, quantum_percent=quantum_percent, margin_pp=margin_pp, planned=planned, prior=prior
-    )
+        compared, anchor, quantum_percent=quantum_percent, margin_pp=margin_pp, planned=planned, prior=prior,
+        apart=theirs,
+    )  # fmt: skip
     verdicts = judge(comparisons, margin_pp=margin_pp)
     tested = {name for name, verdict in verdicts.items() if verdict.p_holm is not None}
     ranks: dict[str, tuple[int, int]] = {}
     if tested:
         field = {name: values for name, values in scores.items() if name == anchor or name in tested}
-        ranks = rank_intervals(field, quantum_percent, planned=planned, prior=prior)
-    crossed = generalising(correct, anchor)
+        ranks = rank_intervals(field, quantum_percent, planned=planned, prior=prior, anchor=anchor, apart=theirs)
+    crossed = generalising(correct, anchor, {name: there.correct for name, there in apart.items()})
     generalises = {name: _also_for_seeds(c, verdicts[name]) for name, c in crossed.items() if name in verdicts}
     return Standings(verdicts, ranks, generalises)
 
@@ -74,19 +87,21 @@ def _also_for_seeds(crossed: CrossedComparison, verdict: Verdict) -> CrossedComp
     return replace(crossed, p_holm=max(crossed.p_holm, verdict.p_holm))
 
 
-def generalising(correct: Mapping[str, Correctness], anchor: str) -> dict[str, CrossedComparison]:
+def generalising(
+    correct: Mapping[str, Correctness], anchor: str, apart: Mapping[str, Correctness] = MappingProxyType({})
+) -> dict[str, CrossedComparison]:
     """Every method against the anchor for new seeds and new images (E2), with Holm over this family.
 
-    Each on the seeds that it has, and valid at this number of seeds, not at every one. `p_holm` stays None with fewer
-    than 5 seeds.
+    Each on the seeds that it has, or with the anchor's images `apart` on those, and valid at this number of seeds, not
+    at every one. `p_holm` stays None with fewer than 5 seeds.
     """
-    if anchor not in correct or min(correct[anchor].shape) < 2:
+    if anchor not in correct:
         return {}
-    seeds, examples = correct[anchor].shape
+    theirs = {name: apart.get(name, correct[anchor]) for name in correct if name != anchor}
     found = {
-        name: crossed_t(correctness_difference(values, correct[anchor][: len(values)]))
-        for name, values in correct.items()
-        if name != anchor and 1 < len(values) <= seeds and values.shape[1] == examples
+        name: crossed_t(correctness_difference(correct[name], anchors[: len(correct[name])]))
+        for name, anchors in theirs.items()
+        if 1 < len(correct[name]) <= len(anchors) and correct[name].shape[1:] == anchors.shape[1:] != (1,)
     }
     tested = [name for name, c in found.items() if c.seeds >= CROSSED_SEEDS]
     adjusted = dict(zip(tested, holm([found[name].p_two_sided for name in tested]), strict=True))

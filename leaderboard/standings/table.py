@@ -15,7 +15,8 @@ from prunemark.leaderboard.standings.levels import NOT_RANKED, collapsed_anchor,
 from prunemark.leaderboard.standings.matched_controls import judge_matched_controls, matched_control_in_words
 from prunemark.leaderboard.standings.method_results import MethodResults, results_of, seeds_in_words, terms_of
 from prunemark.leaderboard.standings.rows import Row, examples_of, make_row
-from prunemark.leaderboard.standings.standings import Correctness, Standings, stand
+from prunemark.leaderboard.standings.standings import AnchorApart, Correctness, Standings, stand
+from prunemark.records.fresh_seeds import FreshSeeds
 from prunemark.records.record import Record
 from prunemark.setups.track import ANY_TIME, parse_planned
 
@@ -77,6 +78,7 @@ def make_table(
     invalid: Mapping[str, str] | None = None,
     release: str = "",
     not_for_ranking: str = "",
+    draws: Sequence[FreshSeeds] | None = None,
 ) -> Table:
     """The standings at one level. `records` are of one track and setup; dense ones go beside every level.
 
@@ -85,53 +87,64 @@ def make_table(
     first seed on which the anchor has no result. A method that failed counts at chance there; one that broke a rule is
     shown with the reason, and so is one that collapsed on a seed. Nothing is imputed. `invalid` as in `make_board`;
     `not_for_ranking` is why the level ranks nothing (`levels_not_for_ranking`), as it does where the anchor collapsed.
+    On a board, with its `draws`, contributed methods are ranked on fresh seeds alone, in drawn order, when the method
+    and the anchor have a result on all of them.
     """
     first = records[0].outcome
     terms = terms_of(records)
-    methods = results_of(records, invalid)
+    methods = results_of(records, invalid, draws)
     anchor = field.find_anchor(methods, terms["anchor"])
     candidates = field.anchors(methods, terms["anchor"])
     seeds = field.in_order(anchor) if anchor else ()
     prior, planned = prior_of(terms), planned_of(terms)
     seeds = seeds[:planned]
     unfit = not_for_ranking or collapsed_anchor(anchor, seeds)
-    reasons = _reasons(methods, anchor, first.setup, seeds, float(terms["margin_pp"]), prior, planned, bool(unfit))
+    own = {c.name: field.own_seeds(c, anchor, seeds, planned) for c in methods} if anchor else {}
+    reasons = _reasons(methods, anchor, first.setup, own, float(terms["margin_pp"]), prior, planned, bool(unfit))
     comparable = [c for c in methods if reasons[c.name] is None]
     ranked = [] if unfit else comparable
-    on = {c.name: field.compared_on(c, seeds) for c in ranked}
+    on = {c.name: field.compared_on(c, own[c.name]) for c in ranked}
     found = (
         _stand(ranked, anchor, on, terms["margin_pp"], prior, planned) if ranked and anchor else Standings({}, {}, {})
     )
     alike = field.alike(ranked, on)
     rows = [
-        make_row(c, on[c.name], found, anchor=anchor, flags=(field.gap(c, on[c.name], seeds), alike.get(c.name)))
+        make_row(
+            c, on[c.name], found, anchor=anchor,
+            flags=(field.confirmed_in_words(c, on[c.name]), field.gap(c, on[c.name], seeds), alike.get(c.name)),
+        )
         for c in ranked
-    ]
-    others = [make_row(c, c.counted, why=reasons[c.name] or NOT_RANKED) for c in methods if c.name not in on]
-    bases = {base.sha256 for c in comparable for seed in seeds if seed in c.ok and (base := c.ok[seed].outcome.base)}
+    ]  # fmt: skip
+    others = [make_row(c, c.shown, why=reasons[c.name] or NOT_RANKED) for c in methods if c.name not in on]
+    bases = {
+        base.sha256 for c in comparable for seed in own[c.name] if seed in c.ok and (base := c.ok[seed].outcome.base)
+    }
     return Table(
         first.track, str(terms["title"]), str(terms["granularity"]), str(terms.get("family", "")),
         tuple(each["name"] for each in terms["levels"]), first.setup, level, anchor.name if anchor else terms["anchor"],
         float(terms["margin_pp"]), seeds, _in_order(rows),
         tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
         field.holding_setup(comparable, seeds, first.setup), len(bases) == 1 and len(seeds) > 1, examples_of(anchor),
-        planned, _prior_in_words(prior if planned else None), prior, _notes(anchor, candidates, seeds), release,
-        str(terms.get("pattern") or ""), unfit,
+        planned, _prior_in_words(prior if planned else None), prior, _notes(anchor, candidates, seeds, draws or ()),
+        release, str(terms.get("pattern") or ""), unfit,
     )  # fmt: skip
 
 
 def _reasons(
-    methods: Sequence[MethodResults], anchor: MethodResults | None, setup: str, seeds: tuple[int, ...],
+    methods: Sequence[MethodResults], anchor: MethodResults | None, setup: str, own: Mapping[str, tuple[int, ...]],
     margin_pp: float, prior: VariancePrior | None, planned: int | None, unfit: bool,
 ) -> dict[str, str | None]:  # fmt: skip
-    """By name, why a method is not ranked; None if it is. Of a level that is `unfit` no control is compared either."""
-    reasons = {c.name: field.why_unranked(c, anchor, setup, seeds) for c in methods}
+    """By name, why a method is not ranked on its `own` seeds; None if it is.
+
+    Of a level that is `unfit` no control is compared either.
+    """
+    reasons = {c.name: field.why_unranked(c, anchor, setup, own.get(c.name, ())) for c in methods}
     if anchor is None:
         return reasons | field.same_networks(methods)
-    collapsed = {c.name: collapsed_in_words(c, field.compared_on(c, seeds)) for c in methods}
+    collapsed = {c.name: collapsed_in_words(c, field.compared_on(c, own[c.name])) for c in methods}
     judged = judge_matched_controls(
         [] if unfit else [c for c in methods if not collapsed[c.name]], setup, margin_pp=margin_pp, prior=prior,
-        quantum_percent=100.0 / examples_of(anchor), anchor_seeds=seeds, planned=planned,
+        quantum_percent=100.0 / examples_of(anchor), seeds_of=own, planned=planned,
     )  # fmt: skip
     for c in methods:
         why = reasons[c.name] or collapsed[c.name] or None
@@ -161,8 +174,13 @@ def _prior_in_words(prior: VariancePrior | None) -> str:
     return f"Moderated t: the track expects an sd of {prior.sd_pp:g} pp, with {prior.df:g} degrees of freedom."
 
 
-def _notes(anchor: MethodResults | None, candidates: Sequence[MethodResults], seeds: Sequence[int]) -> tuple[str, ...]:
-    """Which of several anchors it is; and its seeds on which nothing is compared, and why."""
+def _notes(
+    anchor: MethodResults | None, candidates: Sequence[MethodResults], seeds: Sequence[int], draws: Sequence[FreshSeeds]
+) -> tuple[str, ...]:
+    """Which of several anchors it is; and its seeds on which nothing is compared, and why.
+
+    What it has on fresh seeds is compared with the methods that these were drawn for.
+    """
     if anchor is None:
         return ()
     notes = []
@@ -170,7 +188,8 @@ def _notes(anchor: MethodResults | None, candidates: Sequence[MethodResults], se
         notes.append(
             f"{len(candidates)} competitors could be the anchor: it is {anchor.name}, with most seeds, or newest."
         )
-    if left_out := sorted(set(anchor.records) - set(seeds)):
+    fresh = {seed for draw in draws for seed in draw.seeds}
+    if left_out := sorted(set(anchor.records) - set(seeds) - fresh):
         gap = len(seeds) not in anchor.ok
         why = f"the anchor has no result on seed {len(seeds)}" if gap else "they came after the planned ones"
         notes.append(f"Not counted: {seeds_in_words(left_out)}, because {why}.")
@@ -187,6 +206,11 @@ def _stand(
 ) -> Standings:
     # what failed has no images that were right or wrong: nothing is said of new images there
     whole = [c for c in ranked if all(seed in c.ok for seed in on[c.name])]
+    apart = {
+        c.name: AnchorApart(anchor.scores(on[c.name]), _correct(anchor, on[c.name]))
+        for c in ranked
+        if c.fresh is not None
+    }
     return stand(
         {c.name: c.scores(on[c.name]) for c in ranked},
         {c.name: _correct(c, on[c.name]) for c in whole},
@@ -195,6 +219,7 @@ def _stand(
         margin_pp=margin_pp,
         prior=prior,
         planned=planned,
+        apart=apart,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -75,20 +75,31 @@ class TrackTables:
         """The step of accuracy whose rounding error is that of a mean over the levels."""
         return 100.0 / self.tables[0].examples / math.sqrt(len(self.tables))
 
-    def scores(self, rows: Iterable[Row], seeds: int) -> Floats:  # (seeds,)
-        """Accuracies in percent, means over the rows, one a level, on the first so many seeds."""
-        by_seed = [dict(zip(row.seeds, row.scores, strict=True)) for row in rows]
-        return np.array([fmean(scores[seed] for scores in by_seed) for seed in self.seeds[:seeds]])
+    def seeds_of(self, rows: Collection[Row]) -> tuple[int, ...]:
+        """The seeds that a method has at every level: the track's in their order, or those that were drawn for it."""
+        if any(row.drawn for row in rows):
+            shared = set.intersection(*(set(row.seeds) for row in rows))
+            return tuple(seed for seed in next(iter(rows)).seeds if seed in shared)
+        return self.seeds[: min(len(self.seeds), *(len(row.seeds) for row in rows))]
 
-    def shared(self, rows: Iterable[Row]) -> int:
-        """How many of the track's seeds a method has at every level, in their order."""
-        return min(len(self.seeds), *(len(row.seeds) for row in rows))
+    def shared(self, rows: Collection[Row]) -> int:
+        """How many seeds a method has at every level."""
+        return len(self.seeds_of(rows))
 
     def differences(self, rows: Collection[Row]) -> Floats:  # (seeds,)
         """A method, by its rows at every level, minus the anchor: in points, seed by seed."""
         anchors = [next(row for row in table.ranked if row.name == table.anchor) for table in self.tables]
-        seeds = self.shared(rows)
-        return self.scores(rows, seeds) - self.scores(anchors, seeds)
+        seeds = self.seeds_of(rows)
+        ours = [dict(zip(row.seeds, row.scores, strict=True)) for row in rows]
+        theirs = [dict(zip(row.seeds, row.anchor_scores, strict=True)) for row in rows if row.drawn] or [
+            dict(zip(row.seeds, row.scores, strict=True)) for row in anchors
+        ]
+        return _means(ours, seeds) - _means(theirs, seeds)
+
+
+def _means(by_seed: Sequence[Mapping[int, float]], seeds: Sequence[int]) -> Floats:  # (seeds,)
+    """Means over the levels, seed by seed."""
+    return np.array([fmean(scores[seed] for scores in by_seed) for seed in seeds])
 
 
 @dataclass(frozen=True)

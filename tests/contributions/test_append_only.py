@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from prunemark.contributions.append_only import INVALIDATIONS, additions
+from prunemark.contributions.append_only import DRAWS, INVALIDATIONS, KEEPERS, Additions, additions
 
 SHA = "ab" * 32
 PACK = f"records/digits-resnet8@1/{SHA}.jsonl.xz"
@@ -86,3 +86,29 @@ def test_links_are_refused_wherever_they_lead(boards):
     (folder / "releases").symlink_to(base)
     found = additions(folder, base).broken
     assert len([text for text in found if text.endswith("is a link, or no plain file")]) == 4
+
+
+@pytest.mark.parametrize("name", KEEPERS)
+def test_what_only_maintainers_write_is_not_written_by_a_contribution(boards, name):
+    folder, base = boards
+    said = (f"{name} {KEEPERS[name]}",)
+    add(folder, name)
+    assert additions(folder, base).broken == said and additions(folder, base).added == ()
+    add(base, name)
+    assert additions(folder, base).broken == ()
+    add(folder, name, "content and more")
+    assert additions(folder, base).broken == said
+    (folder / name).unlink()
+    assert additions(folder, base).broken == said
+    (folder / name).symlink_to(base / name)
+    assert additions(folder, base).broken == said, "a link to what is there is not what is there"
+    (base / name).unlink()
+    assert additions(folder, base).broken == said
+
+
+def test_the_first_contribution_makes_a_board_of_a_folder_and_draws_no_seeds(tmp_path):
+    for name in (PACK, "board.toml"):
+        add(tmp_path / "board", name)
+    assert additions(tmp_path / "board", tmp_path / "empty") == Additions((PACK,), ())
+    add(tmp_path / "board", DRAWS)
+    assert additions(tmp_path / "board", tmp_path / "empty").broken == (f"{DRAWS} {KEEPERS[DRAWS]}",)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import lzma
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,8 @@ def place(tmp_path_factory):
     origin = shutil.copytree(HOUSE, place / "origin", ignore=LEFT_OUT)
     for part in ("records", "methods", "decisions", "releases"):
         shutil.rmtree(origin / "leaderboard" / "board" / part, ignore_errors=True)
+    terms = origin / "leaderboard" / "board" / "board.toml"  # on every machine, with or without a sandbox
+    terms.write_text(re.sub(r'(?m)^isolation = "\w+"', 'isolation = "process"', terms.read_text()))
     make_environment(origin)
     submit(origin, "L1-norm", place / "home")
     run(origin, "git", "init", "-q", "-b", "main")
@@ -178,6 +181,19 @@ def an_invalidation(fork):
         file.write(json.dumps({"at": "2026-01-01", "reason": "a rival", "record_sha256": "0" * 64}) + "\n")
 
 
+def seeds_that_suit(fork):
+    line = {
+        "at": "2026-11-30T00:00:00.000000+00:00", "levels": ["90%"], "method": "Stranger", "seeds": [1_000],
+        "settings": {}, "setup": "S3.2", "source_sha256": newest(fork, "methods").stem, "track": "quick@1",
+    }  # fmt: skip
+    (board(fork) / "records" / "fresh-seeds.jsonl").write_text(f"{canonical_json(line)}\n")
+
+
+def a_board_that_asks_for_less(fork):
+    path = board(fork) / "board.toml"
+    path.write_text(path.read_text().replace("process", "none"))
+
+
 def a_link(fork):
     (board(fork) / "methods" / f"{'ab' * 32}.json").symlink_to("/etc/hostname")
 
@@ -202,6 +218,8 @@ def a_board_that_is_compared_with_itself(fork):
         (removed_pack, 3, "was removed. A board only grows: put it back"),
         (changed_decision, 3, "does not agree with its decision: layer "),
         (code_beside_it, 3, "This one also changes\nbenchmark/growth.py"),
+        (seeds_that_suit, 3, "This one also changes\nleaderboard/board/records/fresh-seeds.jsonl"),
+        (a_board_that_asks_for_less, 3, "This one also changes\nleaderboard/board/board.toml"),
         (an_invalidation, 3, "This one also changes\nleaderboard/board/records/invalidations.jsonl"),
         (a_link, 3, "is a link, or no plain file"),
         (a_board_that_is_compared_with_itself, 3, "leaderboard/BOARD.md is a link or is not there"),

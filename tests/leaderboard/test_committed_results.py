@@ -106,14 +106,14 @@ def test_nothing_on_the_board_was_tampered_with_or_is_missing(found, tmp_path):
             (tmp_path / part / track).symlink_to(BOARD / part / track)
     (tmp_path / "methods").symlink_to(BOARD / "methods")
     examined = examine_board(tmp_path)
-    assert [part.findings for part in examined] == [[]] * 5 and examined[0].sound and examined[3].sound
+    assert [part.findings for part in examined] == [[]] * 6 and examined[0].sound and examined[3].sound
     sources = read_methods(BOARD / "methods")
     assert {r.outcome.method.source_sha256 for r in found.records} - {""} <= set(sources)
 
 
 @pytest.mark.slow
 def test_nothing_on_the_whole_board_was_tampered_with_or_is_missing():
-    assert [part.findings for part in examine_board(BOARD)] == [[]] * 5
+    assert [part.findings for part in examine_board(BOARD)] == [[]] * 6
 
 
 @pytest.mark.slow
