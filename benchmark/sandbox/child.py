@@ -37,7 +37,7 @@ ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 LOG_LIMIT = 20_000
 SCRATCH_SECONDS, SCRATCH_FILES = 1.0, 10_000
-IMAGES = "the images"
+IMAGES, SANDBOX = "the images", "the sandbox"
 DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
@@ -253,6 +253,7 @@ def _explain(problem: BaseException) -> dict[str, str]:
         (TargetMissed, "noncompliant", "matched compression"),
         (BadDecision, "noncompliant", "a subnetwork of the base model"),
         (NotAllowed, "noncompliant", "one process, no network"),
+        (PermissionError, "noncompliant", SANDBOX),
         (MemoryError, "out_of_memory", "memory"),
     ):
         if isinstance(problem, kind):
@@ -264,7 +265,9 @@ def _explain(problem: BaseException) -> dict[str, str]:
     if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
         rule = DISK
     trace = "".join(traceback.format_exception(problem))
-    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 500)
+    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 400)
+    if rule == SANDBOX:
+        evidence = f"{evidence}. A submission reads packages and its own .py files, and writes in its current folder"
     return {
         "status": status,
         "rule": rule,

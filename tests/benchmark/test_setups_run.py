@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -181,17 +182,13 @@ CHEATS = {
     "ReadsForever": "asked for pass",
     "ForwardHook": "something else trained in it",
     "GradientHook": "something else trained in it",
-    "OptimiserHook": "something else trained in it",
     "ReplacedForward": "something else trained in it",
     "TrainsInAThread": "training FLOPs",
     "SearchesWithoutGradients": "training FLOPs",
 }
-HIDDEN_CHEATS = {
-    "SearchesInAThread": "training FLOPs",
-    "TrainsInEarlier": "hooks on all modules",
-    "HookOnTheCheckpoint": "something else trained in it",
-}
+HIDDEN_CHEATS = {"SearchesInAThread": "training FLOPs"}
 
+REFUSED_BY_THE_SYSTEM = "may not use the network|Operation not permitted"
 OTHERWISE_CAUGHT = {"GradientHook": "training FLOPs"} if DEVICE == "cuda" else {}
 """On a GPU autograd has a thread of its own, in which nothing is ever paused: what runs there is counted at once."""
 
@@ -202,6 +199,18 @@ def test_each_evasion_is_caught(run, name):
     assert outcome.status == "budget_exceeded", outcome.failure or outcome.pruning
     words = (CHEATS | HIDDEN_CHEATS | OTHERWISE_CAUGHT)[name]
     assert words in outcome.failure.evidence and outcome.accuracy is None
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "epochs"),
+    [("OptimiserHook", "evasions.py", 1), ("TrainsInEarlier", "hidden_evasions.py", 0),
+     ("HookOnTheCheckpoint", "hidden_evasions.py", 0)],
+)  # fmt: skip
+def test_what_a_method_hangs_on_its_own_process_is_not_in_that_of_the_trainer(run, name, file, epochs):
+    """They trained more inside the harness's loop. It is elsewhere now: nothing of theirs has run there."""
+    record = ok(run("S3.2", name, file))
+    assert record.observed.pruning_process.lane == ("harness" if epochs else "decision")
+    assert (record.outcome.pruning.epochs, record.outcome.pruning.steps) == (epochs, 9 * epochs)
 
 
 def test_a_one_shot_method_is_run_again_in_a_process_that_knows_nothing_of_the_first(run):
@@ -217,18 +226,18 @@ def test_the_meter_and_the_data_are_not_handed_over(run):
 @pytest.mark.parametrize(
     ("name", "status", "words"),
     [
-        ("ClaimsGiven", "noncompliant", "the decision reaches 1.000x"),
+        ("ClaimsGiven", "noncompliant", r"the decision reaches 1\.000x"),
         ("ForgesItsFiles", "failed", "it ended before"),
         ("Diverges", "failed", "not finite"),
-        ("OddMessage", "failed", "bad ? text ?[31m"),
+        ("OddMessage", "failed", r"bad \? text \?\[31m"),
         ("WritesTheError", "failed", "no error that can be read"),
         ("ForksAway", "noncompliant", "may not start a process"),
-        ("CallsHome", "noncompliant", "may not use the network"),
+        ("CallsHome", "noncompliant", REFUSED_BY_THE_SYSTEM),
     ],
 )
 def test_what_a_submission_leaves_is_not_taken_at_its_word(run, name, status, words):
     outcome = run("S3.2", name, "escapes.py").outcome
-    assert (outcome.status, words in outcome.failure.evidence) == (status, True), outcome.failure
+    assert (outcome.status, bool(re.search(words, outcome.failure.evidence))) == (status, True), outcome.failure
 
 
 def test_the_harness_cannot_be_imported(run):

@@ -245,7 +245,7 @@ def test_what_a_submission_may_not_do_it_may_not_do_when_it_is_loaded_either(tmp
     )
     tricks = {
         "import subprocess\nsubprocess.Popen(['true'], start_new_session=True)\n": "may not start a process",
-        "import socket\nsocket.socket().connect(('127.0.0.1', 9))\n": "may not use the network",
+        "import socket\nsocket.socket().connect(('127.0.0.1', 9))\n": "may not use the network|Operation not permitted",
         "import prunemark.benchmark.images.data\n": "prunemark.benchmark.images",
     }
     for number, (trick, said) in enumerate(tricks.items()):
