@@ -51,7 +51,7 @@ ATTEMPTS = {
     "move a file in": lambda secret: secret.rename("mine"),
     "change a mode": lambda secret: secret.chmod(0),
     "change an owner": lambda secret: os.chown(secret, 1, 1),
-    "change its time": lambda secret: os.utime(secret),
+    "change its time": os.utime,
     "read who there is": lambda _: Path("/etc/passwd").read_text(),
     "read another's environment": lambda _: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
     "read another's memory": lambda _: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
