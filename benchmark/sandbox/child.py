@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import json
 import multiprocessing
 import os
@@ -19,7 +18,6 @@ import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -28,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.benchmark.sandbox.confinement import Confinement, enter
+from prunemark.benchmark.sandbox.explain import DISK, IMAGES, LOG_LIMIT, explained
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import InputError, WorkFailed
@@ -35,10 +34,7 @@ from prunemark.setups.text import shown_lines
 
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
-LOG_LIMIT = 20_000
 SCRATCH_SECONDS, SCRATCH_FILES = 1.0, 10_000
-IMAGES, SANDBOX = "the images", "the sandbox"
-DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ def run_in_child(
     used = Used(_cpu_seconds_of_children() - before)
     if confinement and process.exitcode == -signal.SIGKILL and used.cpu_seconds >= confinement.cpu_seconds:
         raise ChildFailed("timeout", "pruning time", f"stopped after {used.cpu_seconds:.0f} s of the processor")
-    _raise_what_it_said(scratch, process.exitcode)
+    _raise_what_it_said(scratch, process.exitcode, confinement is not None)
     if not left_there(scratch, DONE_FILE) or _text_of(scratch, DONE_FILE) != token:
         raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
     _check_scratch(scratch, limits.scratch_bytes)
@@ -175,12 +171,13 @@ def _pass_on(ear: Connection, hear: Callable[[Any], None] | None) -> None:
         hear(word)
 
 
-def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
+def _raise_what_it_said(scratch: Path, exitcode: int | None, confined: bool) -> None:
+    """Raises what a child left as its error. What one that runs submitted code says of disk and images ends no run."""
     if left_there(scratch, ERROR_FILE):
         error = _read_error(scratch)
-        if error.rule == IMAGES:
+        if error.rule == IMAGES and not confined:
             raise InputError(error.evidence.partition(": ")[2])
-        if error.rule == DISK:
+        if error.rule == DISK and not confined:
             raise WorkFailed(
                 f"a trial could not write: {error.evidence}. Make room there and run the same command again"
             )
@@ -234,46 +231,9 @@ def _child(
         work(*arguments)
         (scratch / DONE_FILE).write_text(token)
     except BaseException as problem:
-        (scratch / ERROR_FILE).write_text(json.dumps(_explain(problem)), encoding="utf-8")
+        (scratch / ERROR_FILE).write_text(json.dumps(explained(problem)), encoding="utf-8")
     finally:
         sys.stdout.flush()
-
-
-def _explain(problem: BaseException) -> dict[str, str]:
-    """The error as data: the place in the submission, the type and the message."""
-    from prunemark.benchmark.compression.budget_solver import TargetMissed
-    from prunemark.benchmark.compression.surgery import BadDecision
-    from prunemark.benchmark.images.datasets import UnreadableImage
-    from prunemark.benchmark.metering.meter import BudgetExceeded
-    from prunemark.benchmark.sandbox.barriers import NotAllowed
-
-    status, rule = "failed", "the method raised an error"
-    for kind, its_status, its_rule in (
-        (BudgetExceeded, "budget_exceeded", "pruning budget"),
-        (TargetMissed, "noncompliant", "matched compression"),
-        (BadDecision, "noncompliant", "a subnetwork of the base model"),
-        (NotAllowed, "noncompliant", "one process, no network"),
-        (PermissionError, "noncompliant", SANDBOX),
-        (MemoryError, "out_of_memory", "memory"),
-    ):
-        if isinstance(problem, kind):
-            status, rule = its_status, its_rule
-    if _is_memory_error(problem):
-        status, rule = "out_of_memory", "memory"
-    if isinstance(problem, UnreadableImage):
-        rule = IMAGES
-    if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
-        rule = DISK
-    trace = "".join(traceback.format_exception(problem))
-    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 400)
-    if rule == SANDBOX:
-        evidence = f"{evidence}. A submission reads packages and its own .py files, and writes in its current folder"
-    return {
-        "status": status,
-        "rule": rule,
-        "evidence": evidence,
-        "traceback": shown_lines(trace[-LOG_LIMIT:], LOG_LIMIT),
-    }
 
 
 def _die_with_parent(parent: int) -> None:
@@ -302,11 +262,3 @@ def _resident_bytes(pid: int | None) -> int:
     except (OSError, IndexError):
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _is_memory_error(problem: BaseException) -> bool:
-    """torch has an error of its own for a GPU, and a RuntimeError for a CPU whose allocator got nothing."""
-    import torch
-
-    said = "can't allocate memory" in str(problem) or "not enough memory" in str(problem)
-    return isinstance(problem, torch.OutOfMemoryError) or (isinstance(problem, RuntimeError) and said)

@@ -23,13 +23,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from prunemark.benchmark.compression import surgery
-from prunemark.benchmark.images.data import load_split
+from prunemark.benchmark.images.data import Images, load_split
 from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, check_stage
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox import trainer
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
+from prunemark.benchmark.sandbox.explain import DISK, IMAGES
 from prunemark.benchmark.sandbox.trainer import Carried, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
 from prunemark.benchmark.trial import believed
@@ -44,6 +45,7 @@ from prunemark.setups.errors import InputError, WorkFailed
 
 PROCESS, SUBMITTED = "process.json", "submitted"
 TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
+TRIED, TRIED_BYTES = "tried", 1 << 20
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def _attempt(
                 scratch=scratch, limits=limits, confinement=confinement, keep=(pipe.fileno(),),
             )  # fmt: skip
         except ChildFailed as failure:
+            _check_machine(failure.rule, scratch, images)
             failure.trace = original_places(failure.trace, placed.originals)
             raise
     if not train_first and trial.budget.pruning_exact and (scratch / UNTRAINED).exists():
@@ -165,6 +168,22 @@ def _hand_over(trial: Trial, base: Path, data: Path, scratch: Path) -> LaidOut:
     for file in (base / WEIGHTS, data / "train.safetensors"):
         shutil.copyfile(file, scratch / GIVEN / file.name)
     return laid_out(source, scratch / GIVEN / SUBMITTED)
+
+
+def _check_machine(rule: str, scratch: Path, images: Images) -> None:
+    """Whether it is the machine that failed, where a method's process says so: found out by trying.
+
+    Raises WorkFailed for a disk that cannot be written, InputError for an image that is not what it was.
+    """
+    if rule == DISK:
+        try:
+            (scratch / TRIED).write_bytes(bytes(TRIED_BYTES))
+        except OSError as problem:
+            raise WorkFailed(
+                f"a trial could not write: {problem}. Make room there and run the same command again"
+            ) from None
+    if rule == IMAGES and images.files:
+        images.files.check()
 
 
 def _scratch_bytes(scratch: Path) -> int:

@@ -233,6 +233,8 @@ def test_the_meter_and_the_data_are_not_handed_over(run):
         ("WritesTheError", "failed", "no error that can be read"),
         ("ForksAway", "noncompliant", "may not start a process"),
         ("CallsHome", "noncompliant", REFUSED_BY_THE_SYSTEM),
+        ("ClaimsFullDisk", "failed", "No space left on device"),
+        ("ClaimsBrokenImages", "failed", "UnreadableImage: x"),
     ],
 )
 def test_what_a_submission_leaves_is_not_taken_at_its_word(run, name, status, words):

@@ -1,5 +1,7 @@
 """Submissions that reach for what is not theirs: files, processes, the network, the harness, the test split."""
 
+import errno
+import json
 import os
 import socket
 from pathlib import Path
@@ -108,3 +110,19 @@ class CallsHome(PruningMethod):
     def prune(self, model, context):
         socket.create_connection(("127.0.0.1", 9), timeout=1)
         return l1(context, model)
+
+
+class ClaimsFullDisk(PruningMethod):
+    """Says what the harness says of a machine that fails, so that the run ends."""
+
+    def prune(self, model, context):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class ClaimsBrokenImages(PruningMethod):
+    """The same, in a file as the harness would leave it."""
+
+    def prune(self, model, context):
+        said = {"status": "failed", "rule": "the images", "evidence": "UnreadableImage: x", "traceback": ""}
+        Path("error.json").write_text(json.dumps(said))
+        os._exit(1)
