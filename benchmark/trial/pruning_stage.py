@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ from prunemark.setups.errors import InputError, WorkFailed
 
 PROCESS, SUBMITTED = "process.json", "submitted"
 TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
+MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial
 TRIED, TRIED_BYTES = "tried", 1 << 20
 
 
@@ -98,9 +100,8 @@ def _attempt(
     images = load_split(trial.track.dataset, data, "train", torch.device("cpu"))
     grant, state = grant_of(trial, len(images)), load_file(base / WEIGHTS)
     placed = _hand_over(trial, base, data, scratch)
-    readable = images.files.paths if images.files else ()
     confinement = Confinement(
-        isolation_of(trial.isolation), tuple(map(Path, readable)), file_bytes=4 * believed.most_bytes(state),
+        isolation_of(trial.isolation), _readable(images), file_bytes=4 * believed.most_bytes(state),
         cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
     )  # fmt: skip
     limits = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch))
@@ -168,6 +169,14 @@ def _hand_over(trial: Trial, base: Path, data: Path, scratch: Path) -> LaidOut:
     for file in (base / WEIGHTS, data / "train.safetensors"):
         shutil.copyfile(file, scratch / GIVEN / file.name)
     return laid_out(source, scratch / GIVEN / SUBMITTED)
+
+
+def _readable(images: Images) -> tuple[Path, ...]:
+    """The files of the training split; of a great many the folder that they share, which holds no test image."""
+    if images.files is None:
+        return ()
+    paths = images.files.paths
+    return tuple(map(Path, paths)) if len(paths) <= MOST_RULES else (Path(os.path.commonpath(paths)),)
 
 
 def _check_machine(rule: str, scratch: Path, images: Images) -> None:
