@@ -15,7 +15,9 @@ import os
 import resource
 import secrets
 import select
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -34,7 +36,7 @@ from prunemark.setups.text import shown_lines
 
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
-SCRATCH_SECONDS, SCRATCH_FILES = 1.0, 10_000
+SCRATCH_SECONDS, SCRATCH_FILES, SCRATCH_DEPTH = 1.0, 10_000, 50
 
 
 @dataclass(frozen=True)
@@ -128,19 +130,28 @@ def _cpu_seconds_of_children() -> float:
 
 
 def _check_scratch(scratch: Path, most: int) -> None:
-    """Bounds the files that a child makes, in size and in number."""
-    total = count = 0
-    for folder, _names, files in os.walk(scratch):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118
-            count += 1
-        if total > most or count > SCRATCH_FILES:
-            raise ChildFailed(
-                "noncompliant",
-                "scratch",
-                f"it left {total / 2**20:.0f} MiB in {count} files, more than a trial grants",
-            )
+    """Bounds what a child makes: its size, and how many files and folders."""
+    total, count, waiting = 0, 0, [(str(scratch), 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                count += 1
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, depth + 1))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                if total > most or count > SCRATCH_FILES or depth > SCRATCH_DEPTH:
+                    size = f"{total / 2**20:.0f} MiB in {count} files, {depth} folders deep"
+                    raise ChildFailed("noncompliant", "scratch", f"it left {size}, more than a trial grants")
+
+
+def cleared(folder: Path) -> None:
+    """Removes a folder that a stranger filled, however deep. What cannot be removed is left."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
 
 
 def _text_of(scratch: Path, name: str) -> str:

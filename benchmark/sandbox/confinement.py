@@ -153,12 +153,22 @@ def _close_all_but(kept: set[int]) -> None:
 
 
 def _set_limits(confinement: Confinement) -> None:
-    for what, most in (
+    limits = [
         (resource.RLIMIT_FSIZE, confinement.file_bytes),
         (resource.RLIMIT_NOFILE, MOST_DESCRIPTORS),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, max(int(confinement.cpu_seconds), 1)),
-    ):
+    ]
+    if not confinement.gpu:  # a GPU's driver reserves more than there is
+        limits.append((resource.RLIMIT_DATA, _data_bytes() + confinement.memory_bytes))
+    for what, most in limits:
         hard = resource.getrlimit(what)[1]
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (bound, bound))
+
+
+def _data_bytes() -> int:
+    """What this process has of private memory; where nobody says, nothing."""
+    with contextlib.suppress(OSError, IndexError, ValueError), open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[5]) * resource.getpagesize()
+    return 0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, cleared, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of
 from prunemark.benchmark.submission.as_run import laid_out, original_places
@@ -41,7 +40,7 @@ def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
             raise
         return _believed(scratch)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        cleared(scratch)
 
 
 def _believed(scratch: Path) -> MethodDescription:

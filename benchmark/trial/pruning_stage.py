@@ -29,7 +29,7 @@ from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, check_stag
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox import trainer
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, cleared, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
 from prunemark.benchmark.sandbox.explain import DISK, IMAGES
 from prunemark.benchmark.sandbox.trainer import Carried, carried_out
@@ -259,4 +259,4 @@ def _folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        cleared(folder)

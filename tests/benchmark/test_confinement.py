@@ -15,7 +15,7 @@ import torch
 
 from prunemark.benchmark.run import executor
 from prunemark.benchmark.sandbox import confinement, syscalls
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, cleared, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here, isolation_of
 from prunemark.setups.errors import InputError
 
@@ -236,6 +236,25 @@ def test_files_are_bounded_one_by_one_and_together(scratch):
     with pytest.raises(ChildFailed, match=r"it left \d+ MiB in \d+ files") as caught:
         confined(many, again, limits=Limits(30.0, scratch_bytes=1 << 24))
     assert caught.value.status == "noncompliant"
+
+
+def test_a_deep_folder_is_refused_and_removed(scratch):
+    def deep():
+        for _ in range(3000):
+            os.mkdir("d")  # noqa: PTH102 - a path of its full length would be too long
+            os.chdir("d")
+
+    with pytest.raises(ChildFailed, match="folders deep"):
+        confined(deep, scratch)
+    cleared(scratch)
+    assert not scratch.exists()
+
+
+@pytest.mark.parametrize("take", [lambda: torch.zeros(1 << 30), lambda: bytearray(1 << 32)], ids=["torch", "Python"])
+def test_memory_is_refused_before_it_is_taken(take, scratch):
+    with pytest.raises(ChildFailed) as caught:
+        confined(take, scratch, memory_bytes=1 << 30)
+    assert caught.value.status == "out_of_memory"
 
 
 def test_seconds_of_the_processor_are_counted_and_bounded(scratch):
