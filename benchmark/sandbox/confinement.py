@@ -3,7 +3,7 @@
 `isolation_here` says how far this machine can go. What each barrier is for, and what none stops, is in SECURITY.md.
 """
 
-# ruff: noqa: PTH112, PTH118, PTH120, PTH207, PTH208
+# ruff: noqa: PTH112, PTH123, PTH118, PTH120, PTH207, PTH208
 # All of it is done anew in every child, and pathlib takes ten times as long.
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from prunemark.benchmark.method import Decision
 from prunemark.benchmark.sandbox.messages import kept_indices
 from prunemark.benchmark.sandbox.received import NotReadable, json_of, tensors_of
 from prunemark.benchmark.trial.keys import DECISION
-from prunemark.benchmark.trial.pruned import MASKS, STAGE, WEIGHTS
+from prunemark.benchmark.trial.pruned import LOADED, MASKS, STAGE, WEIGHTS
 from prunemark.records.outcome import MeteredStage
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,;:=._+*/()-]{0,39}")
@@ -27,7 +27,7 @@ MOST_TIMES = 100.0
 """So many times larger or smaller may the weights of a layer get: a batch norm behind it hides the scale from the
 network, and not from the retraining, whose LR it divides by its square."""
 LARGEST = 1e12
-CPU_TIMES, OTHER_CPU_SECONDS = 2.0, 0.5
+CPU_TIMES, OTHER_CPU_SECONDS, MOST_LOADING_SECONDS = 2.0, 0.5, 3.0
 """A process whose weights come back may take so many times what its reading costs here. For all else it may take as
 much as the passes granted for scores would, and half a second at least. Measured on 2 cores: the shipped methods take
 1.0 to 1.4 times their reading and 0.1 to 0.4 s."""
@@ -79,7 +79,8 @@ def most_bytes(state: Mapping[str, torch.Tensor]) -> int:
 def check_scale(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> None:
     """Raises BadDecision for a layer whose weights are of another order of magnitude than the base model's.
 
-    What is exactly zero is left out: a method may have removed it.
+    For what has not been trained: training may take weights anywhere. What is exactly zero is left out: a method may
+    have removed it.
     """
     for name in (name for name, tensor in state.items() if tensor.dim() > 1):
         now, before = _size(weights[name]), _size(state[name])
@@ -96,13 +97,22 @@ def _size(weight: torch.Tensor) -> float:
     return float(values.square().mean().sqrt()) if values.numel() else 0.0
 
 
-def check_cpu_seconds(used: float, reading: float, scoring: float) -> None:
+def loading_cpu_seconds(scratch: Path) -> float:
+    """What loading its file took a method, libraries included, as its process says: up to a bound, so far believed."""
+    try:
+        said = json_of(scratch, LOADED)
+    except NotReadable:
+        return 0.0
+    return min(max(float(said), 0.0), MOST_LOADING_SECONDS) if type(said) in (int, float) else 0.0
+
+
+def check_cpu_seconds(used: float, reading: float, scoring: float, loading: float) -> None:
     """Raises BudgetExceeded when a process took far more of the processor than what it says that it did costs here.
 
-    `used` are the kernel's seconds; `reading` those that the steps of its reading take, and `scoring` those of the
-    passes for scores that are granted.
+    `used` are the kernel's seconds; `reading` those that the steps of its reading take, `scoring` those of the passes
+    for scores that are granted, and `loading` those of loading the method's file.
     """
-    if used > (allowed := max(OTHER_CPU_SECONDS, CPU_TIMES * scoring) + CPU_TIMES * reading):
+    if used > (allowed := loading + max(OTHER_CPU_SECONDS, CPU_TIMES * scoring) + CPU_TIMES * reading):
         raise BudgetExceeded(
             f"the method's process took {used:.2f} s of the processor; what its reading counts takes {reading:.2f} s "
             f"here, and {allowed:.2f} s are allowed where the weights are the method's own"

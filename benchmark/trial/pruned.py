@@ -25,6 +25,7 @@ from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import Compression, MeteredStage
 
 WEIGHTS, MASKS, STAGE = "weights.safetensors", "masks.safetensors", "stage.json"
+LOADED = "loaded.json"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from multiprocessing.connection import Connection
@@ -30,7 +31,16 @@ from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.benchmark.training.loop import steps_per_epoch
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
-from prunemark.benchmark.trial.pruned import MASKS, STAGE, WEIGHTS, check_finite, check_target, counts_of, layer_weight
+from prunemark.benchmark.trial.pruned import (
+    LOADED,
+    MASKS,
+    STAGE,
+    WEIGHTS,
+    check_finite,
+    check_target,
+    counts_of,
+    layer_weight,
+)
 from prunemark.benchmark.trial.stages import write_json
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import MeteredStage
@@ -69,7 +79,7 @@ def prune(
         weights,
         data,
         given_counts,
-        lambda: load_class(source)(**_settings(trial, given_counts)),
+        lambda: _loaded(source, out)(**_settings(trial, given_counts)),
         train_first=train_first,
         asking=asking,
     )
@@ -85,6 +95,14 @@ def prune(
         save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
     write_decision(out, decision)
     write_json(out / STAGE, asdict(stage))
+
+
+def _loaded(source: MethodSource, out: Path) -> type[PruningMethod]:
+    """The method's class. How long that took is left, since it may load libraries."""
+    began = time.process_time()
+    found = load_class(source)
+    write_json(out / LOADED, time.process_time() - began)
+    return found
 
 
 def run_method(

@@ -123,7 +123,8 @@ def _attempt(
         said = believed.what_it_said(scratch, state)
         lane = _lane(said, carried, train_first)
         weights = carried.weights if carried.weights is not None else believed.own_weights(scratch, state)
-        believed.check_scale(weights, state)
+        if not said.stage.steps:
+            believed.check_scale(weights, state)
         surgery.rebuild(trial.track, images.shape, weights, said.decision, 0)
         check_target(trial, said.decision, images.shape, given_counts)
         check_stage(said.stage, grant, macs)
@@ -132,7 +133,7 @@ def _attempt(
         if lane == "own" and carried.step_cpu_seconds is not None:
             accounted = carried.step_cpu_seconds * believed.steps_of(said.stage, macs, trial.track.pruning.batch_size)
             scoring = carried.step_cpu_seconds * grant.scoring_epochs * grant.steps_per_epoch
-            believed.check_cpu_seconds(used.cpu_seconds, accounted, scoring)
+            believed.check_cpu_seconds(used.cpu_seconds, accounted, scoring, believed.loading_cpu_seconds(scratch))
     return Stage(weights, said, PruningProcess(confinement.isolation, lane, used.cpu_seconds, accounted))
 
 
