@@ -27,14 +27,16 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from prunemark.benchmark.sandbox import container
 from prunemark.benchmark.sandbox.confinement import Confinement, enter
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import InputError, WorkFailed
-from prunemark.setups.text import shown_lines
+from prunemark.setups.text import shown, shown_lines
 
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
+NEARLY = 0.9  # of the seconds that a child may have: the kernel's limit counts in ticks, its account does not
 LOG_LIMIT = 20_000
 SCRATCH_SECONDS, SCRATCH_FILES = 1.0, 10_000
 IMAGES = "the images"
@@ -91,10 +93,14 @@ def run_in_child(
     ear, mouth = forking.Pipe(duplex=False)
     told = (*arguments, mouth.send) if hear else arguments
     opened = (*keep, mouth.fileno()) if hear else keep
-    process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token, confinement, opened))
+    contained = confinement is not None and confinement.isolation == "container"
+    began, begun = os.pipe() if contained else (-1, -1)
+    process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token, confinement, opened, begun))
     before = _cpu_seconds_of_children()
     process.start()
     mouth.close()
+    if contained:
+        os.close(begun)
     deadline = clock() + limits.seconds
     look = clock() + SCRATCH_SECONDS
     try:
@@ -115,14 +121,25 @@ def run_in_child(
     finally:
         _kill_group(process)
         ear.close()
-    used = Used(_cpu_seconds_of_children() - before)
-    if confinement and process.exitcode == -signal.SIGKILL and used.cpu_seconds >= confinement.cpu_seconds:
-        raise ChildFailed("timeout", "pruning time", f"stopped after {used.cpu_seconds:.0f} s of the processor")
-    _raise_what_it_said(scratch, process.exitcode)
+    used, exitcode = Used(total := _cpu_seconds_of_children() - before), process.exitcode
+    if contained:
+        used, exitcode = _in_container(scratch, total, began), container.exitcode_of(exitcode)
+    if confinement and exitcode == -signal.SIGKILL and total >= NEARLY * confinement.cpu_seconds:
+        raise ChildFailed("timeout", "pruning time", f"stopped after {total:.0f} s of the processor")
+    _raise_what_it_said(scratch, exitcode)
     if not left_there(scratch, DONE_FILE) or _text_of(scratch, DONE_FILE) != token:
         raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
     _check_scratch(scratch, limits.scratch_bytes)
     return used
+
+
+def _in_container(scratch: Path, total: float, began: int) -> Used:
+    """What was used after a container had begun. Raises WorkFailed for one that never did: the method had no part."""
+    before = container.spent_before(began)
+    if before is None:
+        said = shown(_text_of(scratch, LOG_FILE).strip().rpartition("\n")[2], 300) or "it says nothing"
+        raise WorkFailed(f"a container could not begin: {said}.\nSee `prunemark doctor`, or use --isolation landlock")
+    return Used(max(total - before, 0.0))
 
 
 def _cpu_seconds_of_children() -> float:
@@ -219,6 +236,7 @@ def _child(
     token: str,
     confinement: Confinement | None,
     keep: tuple[int, ...],
+    begun: int,
 ) -> None:
     os.setsid()
     _die_with_parent(parent)
@@ -227,6 +245,21 @@ def _child(
         os.dup2(nothing.fileno(), 0)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    run = (work, arguments, scratch, token, confinement, keep)
+    if confinement is not None and confinement.isolation == "container":
+        container.exec_in(_carry_out, run, confinement, scratch, keep, begun)
+    _carry_out(*run)
+
+
+def _carry_out(
+    work: Callable[..., None],
+    arguments: tuple[Any, ...],
+    scratch: Path,
+    token: str,
+    confinement: Confinement | None,
+    keep: tuple[int, ...],
+) -> None:
+    """The child's own part, in whatever process that is by now."""
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     try:
         if confinement is not None:
@@ -294,11 +327,13 @@ def _kill_group(process: BaseProcess) -> None:
 
 
 def _resident_bytes(pid: int | None) -> int:
+    """Of a process and of those that it started: in a container, the one that counts is bubblewrap's child."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+        started = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except (OSError, IndexError):
         return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    return int(pages) * os.sysconf("SC_PAGE_SIZE") + sum(map(_resident_bytes, map(int, started)))
 
 
 def _is_memory_error(problem: BaseException) -> bool:
