@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -116,10 +117,23 @@ def _gpu() -> CheckResult:
     return CheckResult("GPU", "fine", said, "use it with --device cuda")
 
 
+def tried_apart() -> tuple[str, str, dict[str, dict[str, bool]]]:
+    """The isolation of this machine, why it has no container ('' where it has), and what holds.
+
+    Found out in a process of its own, since it forks. Raises OSError, or ValueError, when that process fails.
+    """
+    code = "from prunemark.benchmark.sandbox.attempts import say; say()"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    if done.returncode != 0:
+        raise OSError((done.stderr.strip() or "it said nothing").splitlines()[-1])
+    isolation, why_no_container, held = json.loads(done.stdout.splitlines()[-1])
+    return isolation, why_no_container, held
+
+
 def _sandbox() -> list[CheckResult]:
     """What holds of submitted code here, a line for each kind of barrier."""
-    from prunemark.benchmark.sandbox.attempts import tried_apart
-
     try:
         isolation, why_no_container, held = tried_apart()
     except (OSError, ValueError, subprocess.TimeoutExpired) as problem:

@@ -14,8 +14,6 @@ import json
 import os
 import resource
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -157,21 +155,6 @@ def _stopped(scratch: Path, limits: Limits, confinement: Confinement) -> bool:
     return False
 
 
-def tried_apart() -> tuple[str, str, dict[str, dict[str, bool]]]:
-    """The isolation of this machine, why it has no container ('' where it has), and what holds.
-
-    Found out in a process of its own, since it forks. Raises OSError, or ValueError, when that process fails.
-    """
-    code = "from prunemark.benchmark.sandbox.attempts import say; say()"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False, timeout=60
-    )
-    if done.returncode != 0:
-        raise OSError((done.stderr.strip() or "it said nothing").splitlines()[-1])
-    isolation, why_no_container, held = json.loads(done.stdout.splitlines()[-1])
-    return isolation, why_no_container, held
-
-
 def say() -> None:
-    """Prints what `tried_apart` reads."""
+    """Prints the isolation of this machine, why it has no container ('' where it has), and what holds, as JSON."""
     print(json.dumps([isolation_here(), container.why_not(), try_all()]))

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import json
 import multiprocessing
 import os
-import resource
 import secrets
 import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -29,6 +26,8 @@ from typing import Any
 
 from prunemark.benchmark.sandbox import container
 from prunemark.benchmark.sandbox.confinement import Confinement, enter
+from prunemark.benchmark.sandbox.explained import DISK, IMAGES, LOG_LIMIT, explained
+from prunemark.benchmark.sandbox.kernel_counts import cpu_seconds_of_children, resident_bytes
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import InputError, WorkFailed
@@ -37,10 +36,7 @@ from prunemark.setups.text import shown, shown_lines
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 NEARLY = 0.9  # of the seconds that a child may have: the kernel's limit counts in ticks, its account does not
-LOG_LIMIT = 20_000
 SCRATCH_SECONDS, SCRATCH_FILES = 1.0, 10_000
-IMAGES = "the images"
-DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ def run_in_child(
     contained = confinement is not None and confinement.isolation == "container"
     began, begun = os.pipe() if contained else (-1, -1)
     process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token, confinement, opened, begun))
-    before = _cpu_seconds_of_children()
+    before = cpu_seconds_of_children()
     process.start()
     mouth.close()
     if contained:
@@ -111,7 +107,7 @@ def run_in_child(
                 raise ChildFailed(
                     "timeout", "pruning time", f"stopped after {limits.seconds:g} s, the time a trial grants"
                 )
-            if _resident_bytes(process.pid) > limits.memory_bytes:
+            if resident_bytes(process.pid) > limits.memory_bytes:
                 granted = limits.memory_bytes / 2**30
                 raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
             if clock() > look:
@@ -121,7 +117,7 @@ def run_in_child(
     finally:
         _kill_group(process)
         ear.close()
-    used, exitcode = Used(total := _cpu_seconds_of_children() - before), process.exitcode
+    used, exitcode = Used(total := cpu_seconds_of_children() - before), process.exitcode
     if contained:
         used, exitcode = _in_container(scratch, total, began), container.exitcode_of(exitcode)
     if confinement and exitcode == -signal.SIGKILL and total >= NEARLY * confinement.cpu_seconds:
@@ -140,12 +136,6 @@ def _in_container(scratch: Path, total: float, began: int) -> Used:
         said = shown(_text_of(scratch, LOG_FILE).strip().rpartition("\n")[2], 300) or "it says nothing"
         raise WorkFailed(f"a container could not begin: {said}.\nSee `prunemark doctor`, or use --isolation landlock")
     return Used(max(total - before, 0.0))
-
-
-def _cpu_seconds_of_children() -> float:
-    """Of those that have ended and been waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _check_scratch(scratch: Path, most: int) -> None:
@@ -267,43 +257,9 @@ def _carry_out(
         work(*arguments)
         (scratch / DONE_FILE).write_text(token)
     except BaseException as problem:
-        (scratch / ERROR_FILE).write_text(json.dumps(_explain(problem)), encoding="utf-8")
+        (scratch / ERROR_FILE).write_text(json.dumps(explained(problem)), encoding="utf-8")
     finally:
         sys.stdout.flush()
-
-
-def _explain(problem: BaseException) -> dict[str, str]:
-    """The error as data: the place in the submission, the type and the message."""
-    from prunemark.benchmark.compression.budget_solver import TargetMissed
-    from prunemark.benchmark.compression.surgery import BadDecision
-    from prunemark.benchmark.images.datasets import UnreadableImage
-    from prunemark.benchmark.metering.meter import BudgetExceeded
-    from prunemark.benchmark.sandbox.barriers import NotAllowed
-
-    status, rule = "failed", "the method raised an error"
-    for kind, its_status, its_rule in (
-        (BudgetExceeded, "budget_exceeded", "pruning budget"),
-        (TargetMissed, "noncompliant", "matched compression"),
-        (BadDecision, "noncompliant", "a subnetwork of the base model"),
-        (NotAllowed, "noncompliant", "one process, no network"),
-        (MemoryError, "out_of_memory", "memory"),
-    ):
-        if isinstance(problem, kind):
-            status, rule = its_status, its_rule
-    if _is_memory_error(problem):
-        status, rule = "out_of_memory", "memory"
-    if isinstance(problem, UnreadableImage):
-        rule = IMAGES
-    if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
-        rule = DISK
-    trace = "".join(traceback.format_exception(problem))
-    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 500)
-    return {
-        "status": status,
-        "rule": rule,
-        "evidence": evidence,
-        "traceback": shown_lines(trace[-LOG_LIMIT:], LOG_LIMIT),
-    }
 
 
 def _die_with_parent(parent: int) -> None:
@@ -324,21 +280,3 @@ def _kill_group(process: BaseProcess) -> None:
             if process.is_alive():
                 process.kill()
     process.join()
-
-
-def _resident_bytes(pid: int | None) -> int:
-    """Of a process and of those that it started: in a container, the one that counts is bubblewrap's child."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-        started = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (OSError, IndexError):
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE") + sum(map(_resident_bytes, map(int, started)))
-
-
-def _is_memory_error(problem: BaseException) -> bool:
-    """torch has an error of its own for a GPU, and a RuntimeError for a CPU whose allocator got nothing."""
-    import torch
-
-    said = "can't allocate memory" in str(problem) or "not enough memory" in str(problem)
-    return isinstance(problem, torch.OutOfMemoryError) or (isinstance(problem, RuntimeError) and said)

@@ -99,12 +99,12 @@ def test_an_old_python_is_found(monkeypatch):
 
 def barriers(monkeypatch, isolation, holds):
     held = {about: dict.fromkeys(tried, holds) for about, tried in attempts.ATTEMPTS.items()}
-    monkeypatch.setattr(attempts, "tried_apart", lambda: (isolation, "bubblewrap is not installed", held))
+    monkeypatch.setattr(doctor, "tried_apart", lambda: (isolation, "bubblewrap is not installed", held))
     return {finding.what: finding for finding in doctor._sandbox()}
 
 
 def test_every_promised_barrier_is_tried_and_holds_here():
-    isolation, _, held = attempts.tried_apart()
+    isolation, _, held = doctor.tried_apart()
     assert isolation == isolation_here()
     assert {about: set(tried) for about, tried in attempts.ATTEMPTS.items()} == {
         about: set(tried) - {"time", "memory"} for about, tried in held.items()

@@ -1,4 +1,4 @@
-"""The pages that people read: README.md, CONTRIBUTING.md, SECURITY.md and docs/, with their fenced blocks and commands."""
+"""The pages that people read, those of the root and docs/, with their fenced blocks and commands."""
 
 import re
 from pathlib import Path
