@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, HomeOption, UriOption, console, use_data
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed
 
@@ -38,6 +39,7 @@ def confirm(
     seeds: Annotated[int | None, typer.Option(help="fresh seeds of a row in all [default: 5, or as planned]")] = None,
     draw_only: Annotated[bool, typer.Option("--draw-only", help="write the seeds down, and run nothing yet")] = False,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
+    isolation: IsolationOption = "",
     data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
@@ -56,6 +58,7 @@ def confirm(
     from prunemark.records.fresh_seeds import MOST
 
     use_data(data)
+    kept = settled(isolation)
     if seeds is not None and not 1 <= seeds <= MOST:
         raise InputError(f"--seeds is a number of fresh seeds from 1 to {MOST}; given {seeds}")
     folder, only = board_folder(board), boards.only(track, setup)
@@ -71,7 +74,7 @@ def confirm(
 
     with tempfile.TemporaryDirectory(prefix="prunemark-confirm-") as scratch:
         code = recorded.code_at_hand((), [folder / requests.METHODS])
-        found = confirming.Confirmation(tuple(records), code, Path(scratch), place)
+        found = confirming.Confirmation(tuple(records), code, Path(scratch), place, kept)
         why = [found.why_not(row) for row in rows]
         for row, words in zip(rows, why, strict=True):
             if words:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
 
 
@@ -18,6 +19,7 @@ def cross_validate(
     level: Annotated[list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    isolation: IsolationOption = "",
     data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
@@ -32,7 +34,7 @@ def cross_validate(
     from prunemark.leaderboard.formats.crossing import cross_markdown
 
     use_data(data)
-    request = requests.read(track, "S2", level, seeds, device, None)
+    request = requests.read(track, "S2", level, seeds, device, None, isolation=settled(isolation))
     place = open_home(home_at(home, "cross-validation"))
     executor = LocalProcesses(requests.worker_count(workers, device))
     trials = crossing.cross_trials(a, b, request, place, executor)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, HomeOption, UriOption, console, use_data
 from prunemark.cli.rounds import Rounds, read_limits
 
@@ -33,6 +34,7 @@ def fill(
         list[str] | None, typer.Option(help="path/to/file.py:Class of a method whose source is not recorded")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
+    isolation: IsolationOption = "",
     data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
@@ -47,6 +49,7 @@ def fill(
     from prunemark.records.folders import records_folder
 
     use_data(data)
+    kept = settled(isolation)
     limits = read_limits(max_seeds, hours)
     only = boards.only(track, setup, level)
     folder = records_folder(records) if records else None
@@ -55,7 +58,7 @@ def fill(
     say = partial(console(stderr=True).print, soft_wrap=True, markup=False)
     with tempfile.TemporaryDirectory(prefix="prunemark-fill-") as scratch:
         folders = [f.absolute().parent / requests.METHODS for f in (place.records, folder) if f]
-        found = recorded.Recorded(place, folder, recorded.code_at_hand(method or (), folders), Path(scratch))
+        found = recorded.Recorded(place, folder, recorded.code_at_hand(method or (), folders), Path(scratch), kept)
 
         def run(prospects: Sequence[Prospect]) -> None:
             found.run(prospects, executor, tracking_uri, console(stderr=True))

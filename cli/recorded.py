@@ -50,13 +50,15 @@ def code_at_hand(given: Sequence[str], folders: Sequence[Path]) -> Code:
 class Recorded:
     """The records of a home, and of a board beside it, as what can be run again on other seeds.
 
-    `scratch` is an empty folder, for sources. `left_out` are the rows that cannot be run here, in words.
+    `scratch` is an empty folder, for sources; `isolation` is as in `Trial`. `left_out` are the rows that cannot be run
+    here, in words.
     """
 
     home: Home
     board: Path | None
     code: Code
     scratch: Path
+    isolation: str = ""
     left_out: dict[tuple[str, str], str] = field(default_factory=dict)
     _by_hash: dict[str, Record] = field(default_factory=dict)
     _templates: dict[str, Trial] = field(default_factory=dict)
@@ -116,7 +118,7 @@ class Recorded:
             folder = self.scratch / sha256[:16]
             everything = list(self._by_hash.values())
             self._templates[sha256] = trial_of(
-                self._by_hash[sha256], everything, self.code, folder, self.home, executor
+                self._by_hash[sha256], everything, self.code, folder, self.home, executor, self.isolation
             )
         trial = replace(self._templates[sha256], seed=seed)
         if trial.submission:

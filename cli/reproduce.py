@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
 
 
@@ -18,6 +20,7 @@ def reproduce(
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     output: Annotated[Path | None, typer.Option(help="also write the table and its packed records here")] = None,
+    isolation: IsolationOption = "",
     data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
@@ -39,12 +42,14 @@ def reproduce(
     from prunemark.setups.track_files import find_track
 
     use_data(data)
+    kept = settled(isolation)
     grid, found = find_grid(table), find_track(track)
     if output:
         check_ours(output / f"{grid.id}.md", f"# {grid.title}\n", "--output")
     place = open_home(home_at(home, f"reproductions/{grid.id}"))
     executor = LocalProcesses(requests.worker_count(workers, device))
-    trials = grids.grid_trials(grid, found, requests.read_seeds(seeds), device, place, executor)
+    plan = grids.grid_trials(grid, found, requests.read_seeds(seeds), device, place, executor)
+    trials = [replace(trial, isolation=kept) for trial in plan]
     if dry_run:
         plans.print_plan(trials, place, format, console())
         return

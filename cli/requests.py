@@ -41,6 +41,7 @@ def read(
     device: str,
     pruning_seconds: float | None,
     prune_at: int | None = None,
+    isolation: str = "",
 ) -> Request:
     """Checks the request. Raises InputError with the valid choices."""
     found_track, found_setup = find_track(track), find_setup(setup)
@@ -52,7 +53,7 @@ def read(
     check_device(device)
     for level in chosen:
         budget_for(found_track, found_setup, level, "pruned", Own(prune_at=prune_at))
-    return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds, prune_at)
+    return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds, prune_at, isolation)
 
 
 def check_device(device: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
 
 UNDECIDED = 4  # the code of a run that spent its budget while a verdict was open
@@ -29,6 +30,7 @@ def submit(
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     pruning_seconds: Annotated[float | None, typer.Option(help="stop a method's pruning stage after this")] = None,
     prune_at: Annotated[int | None, typer.Option(help="epoch of the dense run to prune at (see `setups`)")] = None,
+    isolation: IsolationOption = "",
     data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
@@ -52,7 +54,7 @@ def submit(
     deciding.check_words(until, seeds, max_seeds, hours)
     limits = rounds.read_limits(max_seeds, hours) if until else None
     seeds = seeds or str(deciding.first_seeds(limits))
-    request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at)
+    request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at, settled(isolation))
     place = open_home(home_at(home))
     executor = LocalProcesses(requests.worker_count(workers, device))
     submission, trials = requests.plan(method, requests.read_settings(set_), request, place, executor)

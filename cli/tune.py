@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
 
 
@@ -19,6 +20,7 @@ def tune(
     set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    isolation: IsolationOption = "",
     data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
@@ -33,7 +35,7 @@ def tune(
     from prunemark.leaderboard.formats.crossing import tuning_markdown
 
     use_data(data)
-    request = requests.read(track, "S3.1", level, seeds, device, None)
+    request = requests.read(track, "S3.1", level, seeds, device, None, isolation=settled(isolation))
     place = open_home(home_at(home, "tuning"))
     executor = LocalProcesses(requests.worker_count(workers, device))
     settings = requests.read_settings(set_)

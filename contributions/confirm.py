@@ -132,12 +132,13 @@ def _lacking(row: Contributed, draws: Sequence[FreshSeeds], number: int | None) 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What a board has, and how to make trials of it: `scratch` is an empty folder for sources."""
+    """What a board has, and how to make trials of it: `scratch` is an empty folder, `isolation` as in `Trial`."""
 
     records: tuple[Record, ...]
     code: Code
     scratch: Path
     home: Home
+    isolation: str = ""
     templates: dict[str, Trial] = field(default_factory=dict)
 
     def why_not(self, row: Contributed) -> str:
@@ -173,7 +174,7 @@ class Confirmation:
     def _template(self, record: Record, executor: Executor) -> Trial:
         if record.record_sha256 not in self.templates:
             folder = self.scratch / record.record_sha256[:16]
-            made = trial_of(record, self.records, self.code, folder, self.home, executor)
+            made = trial_of(record, self.records, self.code, folder, self.home, executor, self.isolation)
             self.templates[record.record_sha256] = made
         return self.templates[record.record_sha256]
 

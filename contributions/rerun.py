@@ -23,7 +23,7 @@ from prunemark.contributions.contribute import decided_by
 from prunemark.contributions.contribution import Contribution
 from prunemark.contributions.draw import is_matched, submission_of
 from prunemark.records.controls import REFERENCES
-from prunemark.records.difference import first_difference, other_machine
+from prunemark.records.difference import first_difference, other_lane, other_machine
 from prunemark.records.outcome import MACHINE_STATUSES
 from prunemark.records.record import Record
 from prunemark.records.source import MethodFiles
@@ -69,11 +69,21 @@ def run_again(record: Record, board: Contribution, code: Code, executor: Executo
             return Rerun(record, "undecided", f"cannot be run here: {problem}")
         needed = [trial.of(trial.submission), trial] if trial.submission else [trial]
         again = submit.execute(needed, home, executor, [])[trial]
-        return compared(record, again, board.decisions.get(record.record_sha256), decided_by(trial, home.store))
+        found = compared(record, again, board.decisions.get(record.record_sha256), decided_by(trial, home.store))
+        return replace(found, words=f"{found.words}; {isolations(record, again)}")
+
+
+def isolations(record: Record, again: Record) -> str:
+    """In which isolation each of the two ran, in words."""
+    return f"isolation: recorded {record.observed.isolation}, here {again.observed.isolation}"
 
 
 def compared(record: Record, again: Record, decided: object, decided_again: object) -> Rerun:
-    """The verdict. Equal bits need no machine to be equal; unequal ones are held against the record only if it is."""
+    """The verdict.
+
+    Equal bits need no machine to be equal; unequal ones are held against the record only if it is. A record that says
+    its lane has to come out in the same one: bits that the method's own process made are no bits of the harness's.
+    """
     if again.outcome.status in MACHINE_STATUSES:
         return Rerun(record, "undecided", f"ended here as {again.outcome.status}, which says nothing about the record")
     difference = first_difference(record.outcome, again.outcome)
@@ -84,6 +94,8 @@ def compared(record: Record, again: Record, decided: object, decided_again: obje
             )
         if decided is not None and decided != decided_again:
             return Rerun(record, "differs", "the outcome has the same bits, but the decision is another one")
+        if lanes := other_lane(record.observed, again.observed):
+            return Rerun(record, "differs", f"the outcome has the same bits, but {lanes}")
         return Rerun(record, "same", f"same bits, outcome {record.outcome_sha256[:12]}")
     if machine := other_machine(record.observed, again.observed):
         words = f"{difference}. The machines differ ({machine}): they may round differently, so nothing is concluded"
@@ -111,7 +123,7 @@ def _base_of(record: Record) -> tuple[str, int, int]:
 
 def trial_of(
     record: Record, everything: Sequence[Record], code: Code,
-    folder: Path, home: Home, executor: Executor,
+    folder: Path, home: Home, executor: Executor, isolation: str = "",
 ) -> Trial:  # fmt: skip
     """The trial that a record says it is of. Raises InputError when its source cannot be used here.
 
@@ -122,15 +134,26 @@ def trial_of(
     level = DENSE_LEVEL if o.level == DENSE_LEVEL.name else track.level(o.level)
     other = submission_of(record, everything) if is_matched(record) else None
     entrant, submission = (
-        _entrant(r, code, folder / part, home, executor) if r else None
+        _entrant(r, code, folder / part, home, executor, isolation) if r else None
         for r, part in ((record, "own"), (other, "submission"))
     )
     assert entrant is not None
     budget = budget_for(track, setup, level, entrant.kind, entrant.own)
-    return Trial(track, level, setup, o.seed, entrant, budget, "cpu", track.pruning_seconds_limit, submission)
+    return Trial(
+        track,
+        level,
+        setup,
+        o.seed,
+        entrant,
+        budget,
+        "cpu",
+        track.pruning_seconds_limit,
+        submission,
+        isolation=isolation,
+    )
 
 
-def _entrant(record: Record, code: Code, folder: Path, home: Home, executor: Executor) -> Entrant:
+def _entrant(record: Record, code: Code, folder: Path, home: Home, executor: Executor, isolation: str) -> Entrant:
     o, method = record.outcome, record.outcome.method
     granularity = str(o.track_terms["granularity"])
     if method.kind != "pruned":
@@ -139,7 +162,7 @@ def _entrant(record: Record, code: Code, folder: Path, home: Home, executor: Exe
             method.name, method.kind, method.role, None, (), granularity, OWN_NOTHING, summary, is_matched(record)
         )
     source = write_source(code.of(record), folder)
-    what = describe_methods({method.name: source}, home, executor)[method.name]
+    what = describe_methods({method.name: source}, home, executor, isolation)[method.name]
     settings = method.chosen
     if set(settings) != set(what.settings):
         raise InputError(f"its settings are {', '.join(settings) or 'none'}; the source's {', '.join(what.settings)}")

@@ -73,3 +73,11 @@ def other_machine(recorded: Observed, here: Observed) -> str:
     said = [name for name in (PROCESSOR_KIND, INSTRUCTIONS) if name in then and name in now]
     pairs += [(name, then[name], now[name]) for name in said]  # older records do not say, and that explains nothing
     return "; ".join(f"{name}: recorded {old}, here {new}" for name, old, new in pairs if old != new)
+
+
+def other_lane(recorded: Observed, here: Observed) -> str:
+    """In words, that two runs of a trial took different lanes; '' where they did not, or where one does not say."""
+    then, now = recorded.pruning_process, here.pruning_process
+    if then is None or now is None or then.lane == now.lane:
+        return ""
+    return f"its lane differs: recorded {then.lane}, here {now.lane}"

@@ -37,14 +37,16 @@ ADVICE = {
 }
 
 
-def check_method(name: str, source: MethodSource, settings: dict[str, str], track: str | None) -> list[CheckResult]:
+def check_method(
+    name: str, source: MethodSource, settings: dict[str, str], track: str | None, isolation: str = ""
+) -> list[CheckResult]:
     """All findings, in the order in which a trial would meet them; the last one is 'broken' where it would end.
 
     Forks: call it in a process whose torch has one thread. Raises InputError for an unknown track or setting.
     """
     findings = [CheckResult("class", "fine", f"{source.class_name} in {Path(source.path).name}")]
     try:
-        description = describe_in_child(source, name)
+        description = describe_in_child(source, name, isolation)
     except ChildFailed as failure:
         return [*findings, _broken("contract", failure, source)]
     values = description.with_settings(settings)
@@ -63,10 +65,10 @@ def check_method(name: str, source: MethodSource, settings: dict[str, str], trac
         description.granularity,
         description.own_on(found.dataset),
     )
-    return findings + _try_levels(entrant, found, source) + _remarks(description)
+    return findings + _try_levels(entrant, found, source, isolation) + _remarks(description)
 
 
-def _try_levels(entrant: Entrant, track: Track, source: MethodSource) -> list[CheckResult]:
+def _try_levels(entrant: Entrant, track: Track, source: MethodSource, isolation: str) -> list[CheckResult]:
     """Prunes an untrained network at every level, twice: the same seed has to give the same decision."""
     findings = []
     with tempfile.TemporaryDirectory(prefix="prunemark-check-") as folder:
@@ -78,15 +80,15 @@ def _try_levels(entrant: Entrant, track: Track, source: MethodSource) -> list[Ch
         save_file(tensor_dict(build_network(track.network, shape, 0).state_dict()), base / WEIGHTS)
         for level in track.levels:
             try:
-                findings.append(_try_level(entrant, track, level, base, data))
+                findings.append(_try_level(entrant, track, level, base, data, isolation))
             except ChildFailed as failure:
                 return [*findings, _broken(f"level {level.name}", failure, source)]
     return findings
 
 
-def _try_level(entrant: Entrant, track: Track, level: Level, base: Path, data: Path) -> CheckResult:
+def _try_level(entrant: Entrant, track: Track, level: Level, base: Path, data: Path, isolation: str) -> CheckResult:
     budget = budget_for(track, SETUP, level, "pruned")
-    trial = Trial(track, level, SETUP, 0, entrant, budget, "cpu", track.pruning_seconds_limit)
+    trial = Trial(track, level, SETUP, 0, entrant, budget, "cpu", track.pruning_seconds_limit, isolation=isolation)
     stages = [run_stage(trial, base, data, None) for _ in range(2)]
     first = stages[0]
     counts = counts_of(first.said.decision)

@@ -39,7 +39,7 @@ def cross_trials(a: str, b: str, request: Request, home: Home, executor: Executo
         raise InputError(f"two different methods are crossed; given {a!r} twice")
     for name, source in sources.items():
         check_name(name, source)
-    described = describe_methods(sources, home, executor)
+    described = describe_methods(sources, home, executor, request.isolation)
     for what in described.values():
         check_granularity(request.track, what.name, what.granularity)
     recipes = {

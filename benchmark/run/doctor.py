@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,10 @@ PAIR_ADVICE = (
 )
 
 RUNS = {"torch", "torchvision", "torch_pruning", "mlflow"}
+NO_SANDBOX = (
+    "submitted code is kept apart only as a process: Landlock and seccomp need Linux 6.2 or later on x86-64, and a "
+    "container that lets them be used"
+)
 LIGHT = "a light install audits and reads results; to run trials: pip install 'prunemark[run]'"
 
 BROKEN = "broken: "
@@ -64,7 +69,8 @@ def examine(home: Path) -> list[CheckResult]:
         lambda: _disk(home),
     )
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda check: check(), checks))
+        tried = pool.submit(_sandbox)
+        return [*pool.map(lambda check: check(), checks), *tried.result()]
 
 
 def _python() -> CheckResult:
@@ -109,6 +115,52 @@ def _gpu() -> CheckResult:
         advice = "install a torch made for this GPU and its driver, or stay with --device cpu"
         return CheckResult("GPU", "broken", said.removeprefix(BROKEN), advice)
     return CheckResult("GPU", "fine", said, "use it with --device cuda")
+
+
+def tried_apart() -> tuple[str, str, dict[str, dict[str, bool]]]:
+    """The isolation of this machine, why it has no container ('' where it has), and what holds.
+
+    Found out in a process of its own, since it forks. Raises OSError, or ValueError, when that process fails.
+    """
+    code = "from prunemark.benchmark.sandbox.attempts import say; say()"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    if done.returncode != 0:
+        raise OSError((done.stderr.strip() or "it said nothing").splitlines()[-1])
+    isolation, why_no_container, held = json.loads(done.stdout.splitlines()[-1])
+    return isolation, why_no_container, held
+
+
+def _sandbox() -> list[CheckResult]:
+    """What holds of submitted code here, a line for each kind of barrier."""
+    try:
+        isolation, why_no_container, held = tried_apart()
+    except (OSError, ValueError, subprocess.TimeoutExpired) as problem:
+        return [CheckResult("sandbox", "broken", f"it could not be tried: {problem}", "report it; see SECURITY.md")]
+    if isolation == "landlock":
+        first = CheckResult("sandbox", "fine", "isolation landlock", "what it does not stop: SECURITY.md")
+    else:
+        first = CheckResult("sandbox", "note", f"isolation {isolation}", NO_SANDBOX)
+    container = (
+        CheckResult("container", "note", why_no_container, "only --isolation container needs it")
+        if why_no_container
+        else CheckResult("container", "fine", "bubblewrap works", "use it with --isolation container")
+    )
+    return [first, *(_barriers(about, tried, isolation) for about, tried in held.items()), container]
+
+
+def _barriers(about: str, tried: dict[str, bool], isolation: str) -> CheckResult:
+    open_ = [name for name, holds in tried.items() if not holds]
+    shut = [name for name, holds in tried.items() if holds]
+    if not open_:
+        return CheckResult(f"sandbox: {about}", "fine", f"stopped: {', '.join(shut)}")
+    found = f"not stopped: {', '.join(open_)}" + (f"; stopped: {', '.join(shut)}" if shut else "")
+    if isolation == "process":
+        return CheckResult(f"sandbox: {about}", "note", found, "run only methods that you trust")
+    return CheckResult(
+        f"sandbox: {about}", "broken", found, "run no stranger's method here, and report it: SECURITY.md"
+    )
 
 
 def _disk(home: Path) -> CheckResult:

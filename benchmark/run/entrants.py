@@ -25,7 +25,9 @@ from prunemark.setups.budget import OWN_NOTHING
 from prunemark.setups.errors import InputError
 
 
-def describe_methods(specs: dict[str, MethodSource], home: Home, executor: Executor) -> dict[str, MethodDescription]:
+def describe_methods(
+    specs: dict[str, MethodSource], home: Home, executor: Executor, isolation: str = ""
+) -> dict[str, MethodDescription]:
     """What each method declares; from the store where its code is known already.
 
     Finding it out executes the method's file, in a child process. Raises InputError when it cannot be used.
@@ -46,7 +48,9 @@ def describe_methods(specs: dict[str, MethodSource], home: Home, executor: Execu
         for name, s in specs.items()
     }
     found = {name: _stored_description(home.store, key) for name, key in keys.items()}
-    jobs = [Job(name, f"{WORKER}:describe_job", (specs[name], name)) for name, d in found.items() if d is None]
+    jobs = [
+        Job(name, f"{WORKER}:describe_job", (specs[name], name, isolation)) for name, d in found.items() if d is None
+    ]
 
     def listen(event: Event) -> None:
         if event.kind == "failed" or (event.kind == "done" and isinstance(event.value, str)):
@@ -78,7 +82,7 @@ def entrants(
     control = RANDOM_CONTROL[track.granularity]
     sources = {name: source} | {n: locate(n)[1] for n in (track.anchor, control)}
     check_name(name, source)
-    described = describe_methods(sources, home, executor)
+    described = describe_methods(sources, home, executor, request.isolation)
 
     def make(
         name: str, role: str, settings: dict[str, str], shares: bool = False, at: int | float | None = None

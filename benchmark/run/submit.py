@@ -31,7 +31,9 @@ class Watcher(Protocol):
     def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None: ...
 
 
-def check(spec: str, settings: dict[str, str], track: str | None, executor: Executor) -> list[CheckResult]:
+def check(
+    spec: str, settings: dict[str, str], track: str | None, executor: Executor, isolation: str = ""
+) -> list[CheckResult]:
     """Whether a method is well-formed, found out in a process of its own. Raises InputError."""
     name, source = locate(spec)
     check_name(name, source)
@@ -43,7 +45,7 @@ def check(spec: str, settings: dict[str, str], track: str | None, executor: Exec
         if event.kind == "done":
             found.extend(event.value)
 
-    executor.run([Job("check", f"{WORKER}:check_job", (name, source, settings, track))], listen)
+    executor.run([Job("check", f"{WORKER}:check_job", (name, source, settings, track, isolation))], listen)
     return found
 
 

@@ -30,20 +30,20 @@ from prunemark.records.record import dump
 Report = Callable[[Any], None]
 
 
-def describe_job(report: Report, source: MethodSource, name: str) -> MethodDescription | str:
+def describe_job(report: Report, source: MethodSource, name: str, isolation: str) -> MethodDescription | str:
     """What a method declares, or in words why that cannot be found out."""
     try:
-        return describe_in_child(source, name)
+        return describe_in_child(source, name, isolation)
     except ChildFailed as failure:
         return failure.evidence
 
 
 def check_job(
-    report: Report, name: str, source: MethodSource, settings: dict[str, str], track: str | None
+    report: Report, name: str, source: MethodSource, settings: dict[str, str], track: str | None, isolation: str
 ) -> list[CheckResult]:
     """Whether a submission is well-formed."""
     torch.set_num_threads(1)
-    return check_method(name, source, settings, track)
+    return check_method(name, source, settings, track, isolation)
 
 
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:

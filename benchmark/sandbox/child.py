@@ -12,7 +12,6 @@ import ctypes
 import json
 import multiprocessing
 import os
-import resource
 import secrets
 import select
 import shutil
@@ -27,15 +26,18 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from prunemark.benchmark.sandbox import container
 from prunemark.benchmark.sandbox.confinement import Confinement, enter
 from prunemark.benchmark.sandbox.explain import DISK, IMAGES, LOG_LIMIT, explained
+from prunemark.benchmark.sandbox.kernel_counts import cpu_seconds_of_children, resident_bytes
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import InputError, WorkFailed
-from prunemark.setups.text import shown_lines
+from prunemark.setups.text import shown, shown_lines
 
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
+NEARLY = 0.9  # of the seconds that a child may have: the kernel's limit counts in ticks, its account does not
 SCRATCH_SECONDS, SCRATCH_FILES, SCRATCH_DEPTH = 1.0, 10_000, 50
 
 
@@ -89,10 +91,14 @@ def run_in_child(
     ear, mouth = forking.Pipe(duplex=False)
     told = (*arguments, mouth.send) if hear else arguments
     opened = (*keep, mouth.fileno()) if hear else keep
-    process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token, confinement, opened))
-    before = _cpu_seconds_of_children()
+    contained = confinement is not None and confinement.isolation == "container"
+    began, begun = os.pipe() if contained else (-1, -1)
+    process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token, confinement, opened, begun))
+    before = cpu_seconds_of_children()
     process.start()
     mouth.close()
+    if contained:
+        os.close(begun)
     deadline = clock() + limits.seconds
     look = clock() + SCRATCH_SECONDS
     try:
@@ -103,7 +109,7 @@ def run_in_child(
                 raise ChildFailed(
                     "timeout", "pruning time", f"stopped after {limits.seconds:g} s, the time a trial grants"
                 )
-            if _resident_bytes(process.pid) > limits.memory_bytes:
+            if resident_bytes(process.pid) > limits.memory_bytes:
                 granted = limits.memory_bytes / 2**30
                 raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
             if clock() > look:
@@ -113,20 +119,25 @@ def run_in_child(
     finally:
         _kill_group(process)
         ear.close()
-    used = Used(_cpu_seconds_of_children() - before)
-    if confinement and process.exitcode == -signal.SIGKILL and used.cpu_seconds >= confinement.cpu_seconds:
-        raise ChildFailed("timeout", "pruning time", f"stopped after {used.cpu_seconds:.0f} s of the processor")
-    _raise_what_it_said(scratch, process.exitcode, confinement is not None)
+    used, exitcode = Used(total := cpu_seconds_of_children() - before), process.exitcode
+    if contained:
+        used, exitcode = _in_container(scratch, total, began), container.exitcode_of(exitcode)
+    if confinement and exitcode == -signal.SIGKILL and total >= NEARLY * confinement.cpu_seconds:
+        raise ChildFailed("timeout", "pruning time", f"stopped after {total:.0f} s of the processor")
+    _raise_what_it_said(scratch, exitcode, confinement is not None)
     if not left_there(scratch, DONE_FILE) or _text_of(scratch, DONE_FILE) != token:
         raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
     _check_scratch(scratch, limits.scratch_bytes)
     return used
 
 
-def _cpu_seconds_of_children() -> float:
-    """Of those that have ended and been waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _in_container(scratch: Path, total: float, began: int) -> Used:
+    """What was used after a container had begun. Raises WorkFailed for one that never did: the method had no part."""
+    before = container.spent_before(began)
+    if before is None:
+        said = shown(_text_of(scratch, LOG_FILE).strip().rpartition("\n")[2], 300) or "it says nothing"
+        raise WorkFailed(f"a container could not begin: {said}.\nSee `prunemark doctor`, or use --isolation landlock")
+    return Used(max(total - before, 0.0))
 
 
 def _check_scratch(scratch: Path, most: int) -> None:
@@ -227,6 +238,7 @@ def _child(
     token: str,
     confinement: Confinement | None,
     keep: tuple[int, ...],
+    begun: int,
 ) -> None:
     os.setsid()
     _die_with_parent(parent)
@@ -235,6 +247,21 @@ def _child(
         os.dup2(nothing.fileno(), 0)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    run = (work, arguments, scratch, token, confinement, keep)
+    if confinement is not None and confinement.isolation == "container":
+        container.exec_in(_carry_out, run, confinement, scratch, keep, begun)
+    _carry_out(*run)
+
+
+def _carry_out(
+    work: Callable[..., None],
+    arguments: tuple[Any, ...],
+    scratch: Path,
+    token: str,
+    confinement: Confinement | None,
+    keep: tuple[int, ...],
+) -> None:
+    """The child's own part, in whatever process that is by now."""
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     try:
         if confinement is not None:
@@ -265,11 +292,3 @@ def _kill_group(process: BaseProcess) -> None:
             if process.is_alive():
                 process.kill()
     process.join()
-
-
-def _resident_bytes(pid: int | None) -> int:
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    except (OSError, IndexError):
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")

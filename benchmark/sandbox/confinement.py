@@ -23,9 +23,10 @@ from typing import Literal
 
 from prunemark.benchmark.sandbox.landlock import DEVICE, READ, READ_DIR, SCRATCH, landlock_version, restrict_files
 from prunemark.benchmark.sandbox.syscalls import filters_calls, restrict_calls
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, unknown_name
 
-Isolation = Literal["process", "landlock"]
+Isolation = Literal["process", "landlock", "container"]
+ISOLATIONS: tuple[Isolation, ...] = ("process", "landlock", "container")
 LOWEST_VERSION = 3  # of Landlock: before it, files could still be cut off
 
 ROOMS = ("setups", "records", "benchmark", "baselines")
@@ -62,17 +63,28 @@ class Confinement:
 
 
 def isolation_here() -> Isolation:
-    """The strongest isolation that this machine has: 'landlock', or 'process', which is separation alone."""
+    """The isolation that is used where none is asked for: 'landlock', or 'process', which is separation only."""
     return "landlock" if filters_calls() and landlock_version() >= LOWEST_VERSION else "process"
 
 
 def isolation_of(asked: str) -> Isolation:
-    """The isolation asked for, or the strongest where nothing was. Raises InputError for one that cannot be had."""
+    """The isolation asked for, or `isolation_here` where nothing was. Raises InputError for one that cannot be had."""
+    if asked and asked not in ISOLATIONS:
+        raise unknown_name("isolation", asked, ISOLATIONS)
     here = isolation_here()
     if asked in ("", here):
         return here
     if asked == "process":
         return "process"
+    if asked == "container" and here == "landlock":
+        from prunemark.benchmark.sandbox import container
+
+        if not (why := container.why_not()):
+            return "container"
+        raise InputError(
+            f"--isolation container was asked for, and {why}. It needs bubblewrap 0.8 and user namespaces; "
+            "`prunemark doctor` says what holds here"
+        )
     raise InputError(
         f"--isolation {asked} was asked for; this machine has {here!r}: Landlock and seccomp need Linux 6.2 or later "
         "on x86-64, and a container that lets them be used. `prunemark doctor` says what holds here"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, cleared, run_in_child
-from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here
+from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of
 from prunemark.benchmark.submission.as_run import laid_out, original_places
 from prunemark.benchmark.submission.description import MethodDescription, SettingDescription, check_described
@@ -25,12 +25,15 @@ LARGEST = 2**18  # bytes of a description
 MOST_OF_A_DOCSTRING = 20_000  # characters that its first sentence is looked for in
 
 
-def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
-    """What a method's class declares, found out in a child process. Raises ChildFailed."""
+def describe_in_child(source: MethodSource, name: str, isolation: str = "") -> MethodDescription:
+    """What a method's class declares, found out in a child process. Raises ChildFailed.
+
+    `isolation` is as in `Trial`. Raises InputError for one that this machine does not have.
+    """
     scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
     try:
         placed = laid_out(source, scratch / SUBMITTED, with_words=True)
-        limits, confinement = Limits(DESCRIBE_SECONDS), Confinement(isolation_here())
+        limits, confinement = Limits(DESCRIBE_SECONDS), Confinement(isolation_of(isolation))
         try:
             run_in_child(
                 _describe, placed.source, name, scratch, scratch=scratch, limits=limits, confinement=confinement

@@ -17,7 +17,7 @@ class Request:
     """What a user asked for, checked: a setup on a track, at these levels, on these seeds.
 
     `pruning_seconds_limit` is that of the track where it is None; `prune_at` the epoch of the dense run at which the
-    submission prunes, where the setup leaves that open.
+    submission prunes, where the setup leaves that open. `isolation` is as in `Trial`.
     """
 
     track: Track
@@ -27,6 +27,7 @@ class Request:
     device: str = "cpu"
     pruning_seconds_limit: float | None = None
     prune_at: int | None = None
+    isolation: str = ""
 
 
 def make_trials(request: Request, submission: Entrant, controls: Sequence[Entrant] = ()) -> tuple[Trial, ...]:
@@ -41,6 +42,7 @@ def make_trials(request: Request, submission: Entrant, controls: Sequence[Entran
             track, level, setup, seed, entrant,
             budget_for(track, setup, level, entrant.kind, entrant.own), request.device,
             track.pruning_seconds_limit if limit is None else limit, submission if entrant.shares_ratios else None,
+            isolation=request.isolation,
         )
         for seed in request.seeds
         for entrant in (submission, *controls)

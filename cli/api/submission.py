@@ -59,6 +59,7 @@ def submit(
     device: str = "cpu",
     pruning_seconds: float | None = None,
     prune_at: int | None = None,
+    isolation: str = "",
     data: Path | str | None = None,
     tracking_uri: str | None = None,
     time: bool = True,
@@ -72,7 +73,8 @@ def submit(
     `seeds` is how many, or which [5]. In their place `until="decided"` adds seeds where a verdict of the method is
     open, up to `max_seeds` [60] and `hours` [no limit]; `decided` of the result says how it ended.
     `levels` are names such as "90%" [all of the track]; `settings` the method's own; `home` the folder of results
-    [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core].
+    [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core];
+    `isolation` of submitted code, "process", "landlock" or "container" [landlock where it is there].
     What has run already is not run again. With `time`, the networks are timed afterwards, for 10 seconds at most.
 
     Raises InputError when something is wrong in what was given, WorkFailed when the work could not be done. A trial
@@ -88,6 +90,7 @@ def submit(
     from prunemark.cli import boards, requests, rounds
     from prunemark.cli import until as deciding
     from prunemark.cli.api.class_files import spec_of
+    from prunemark.cli.isolation import settled
     from prunemark.cli.options import use_data
     from prunemark.cli.time import after_submit
 
@@ -98,7 +101,7 @@ def submit(
     if seeds is None:
         seeds = deciding.first_seeds(limits)
     words = str(seeds) if isinstance(seeds, int | str) else "".join(f"{seed}," for seed in seeds)
-    request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at)
+    request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at, settled(isolation))
     place = home_at(Path(home) if home else None)
     spec, written = spec_of(method, place.root / "submitted")
     if written:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from prunemark.leaderboard.formats import times
+from prunemark.leaderboard.formats import labels, times
 from prunemark.leaderboard.inference.multiplicity import seeds_in_words
+from prunemark.leaderboard.standings import lanes
 from prunemark.leaderboard.standings.overall import Overall
 from prunemark.leaderboard.standings.table import Table
 
@@ -22,6 +23,7 @@ def caption(table: Table, *, timed: bool = True) -> str:
             f"Not for ranking, because {table.not_for_ranking}: no verdicts, no ranks, not in means over tracks.",
             f"Seeds {seeds}. Anchor {table.anchor}.",
             *(times.readings(table) if timed else ()),
+            *_lanes(table),
             *table.notes,
         ]
         return " ".join(parts)
@@ -38,6 +40,7 @@ def caption(table: Table, *, timed: bool = True) -> str:
         *_more_epochs(table),
         *_shown_earlier(table),
         *_readings(table, timed),
+        *_lanes(table),
         *table.notes,
     ]
     return " ".join(parts)
@@ -88,6 +91,10 @@ def _readings(table: Table, timed: bool) -> list[str]:
     """What a reader may not take from the columns."""
     parts = ["Intervals are of one comparison each, not adjusted for the field."] if table.tested else []
     return parts + times.readings(table) if timed else parts
+
+
+def _lanes(table: Table) -> list[str]:
+    return [lanes.IN_WORDS] if labels.says_lanes(table) else []
 
 
 def conditional_on(table: Table) -> str:

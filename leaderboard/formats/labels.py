@@ -20,6 +20,7 @@ COLUMNS = {
     "drop": "Drop pp",
     "compression": "Speed-up",
     "epochs": "Epochs",
+    "lane": "Lane",
     **times.COLUMNS,
     "difference": "To anchor pp [95 % CI]",
     "p": "p (any time)",
@@ -28,13 +29,15 @@ COLUMNS = {
     "new_images": "New images",
 }
 # What a row that is not ranked has too.
-NUMBERS = ("accuracy", "drop", "compression", "epochs", *times.COLUMNS)
+NUMBERS = ("accuracy", "drop", "compression", "epochs", "lane", *times.COLUMNS)
 MEANINGS = {
     "Accuracy %": "of the final model on the test split, last epoch: mean and standard deviation over the seeds",
     "Drop pp": "accuracy of the base model minus accuracy of the final model, mean over the seeds",
     "Speed-up": "MACs of the dense network over MACs of the pruned one; on weight tracks the sparsity instead",
     "Sparsity": "the share of the weights that the track allows to prune which are zero; of the dense network, 1.00x",
     "Epochs": "of training in the pruning stage + in retraining, as executed; a mean over the seeds",
+    "Lane": "what the harness took from the method's process: decision is only which filters or weights stay, harness "
+    "also that it asked for training, which the harness carried out, own the weights that the method's own code made",
     **times.MEANINGS,
     "To anchor pp [95 % CI]": "mean difference to the anchor over the seeds that both have, with an interval that "
     "holds at any number of seeds; few seeds exclude no difference: [any]. It is not adjusted for other comparisons: "
@@ -62,11 +65,18 @@ def columns(table: Table) -> dict[str, str]:
         heads["compression"] = "Sparsity"
     for key in times.unknown(table):
         del heads[key]
+    if not says_lanes(table):
+        del heads["lane"]
     if not _ranks(table):
         del heads["rank"]
     if table.planned:
         heads["p"] = PLANNED_P
     return heads
+
+
+def says_lanes(table: Table) -> bool:
+    """Whether any row says its lane. Records before 2026-12 do not."""
+    return any(row.lane.lane for row in (*table.ranked, *table.unranked))
 
 
 PLANNED_P = "p (Holm)"
@@ -217,6 +227,7 @@ def _measured(row: Row) -> dict[str, str]:
         "drop": number(row.drop_pp, 2),
         "compression": _compression(row),
         "epochs": row.epochs.words,
+        "lane": row.lane.lane,
     } | times.cells(row.measured)
 
 

@@ -22,7 +22,7 @@ LEFT_OUT = ("drop", *times.COLUMNS)
 """Columns that a printed page has no room for: the other forms have them."""
 FIT = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%"
 """Scales what follows, to the closing brace, down to the width of the text where it is wider, and never up."""
-LEFT = ("method", "difference", "verdict", "new_images")
+LEFT = ("method", "lane", "difference", "verdict", "new_images")
 
 
 def latex(board: Board, identifier: str = "") -> str:

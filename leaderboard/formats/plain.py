@@ -50,6 +50,8 @@ def plain_row(row: Row, table: Table) -> dict[str, Any]:
         "drop_pp": row.drop_pp, "speedup_macs": row.speedup_macs, "sparsity": row.sparsity, "params": row.params,
         "pruning_epochs": row.epochs.pruning, "retraining_epochs": row.epochs.retraining,
         "more_pruning_epochs": row.more_epochs,
+        "lane": row.lane.lane or None, "pruning_cpu_seconds": row.lane.cpu_seconds,
+        "accounted_cpu_seconds": row.lane.accounted_cpu_seconds,
         **_measured(row.measured), "trainability_percent": row.trainability_percent,
         "difference_pp": comparison.difference_pp if comparison else None,
         "difference_low_pp": _finite(low), "difference_high_pp": _finite(high),

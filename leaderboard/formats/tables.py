@@ -133,7 +133,7 @@ FORMATS: dict[str, Callable[[Board, str], str]] = {
 }
 
 
-WORDS, WRAPPED = ("method", "verdict", "difference", "new_images"), ("method", "verdict", "new_images")
+WORDS, WRAPPED = ("method", "lane", "verdict", "difference", "new_images"), ("method", "verdict", "new_images")
 
 
 def _text(words: str, style: str = "", before: str = "") -> Text:

@@ -10,6 +10,7 @@ from statistics import fmean
 from prunemark.leaderboard.inference.crossed import CrossedComparison
 from prunemark.leaderboard.inference.multiplicity import Verdict
 from prunemark.leaderboard.inference.statistics import student_interval
+from prunemark.leaderboard.standings.lanes import NOT_SAID, LaneOfRow, lane_of
 from prunemark.leaderboard.standings.measured import Measured, measured_of
 from prunemark.leaderboard.standings.method_results import MethodResults
 from prunemark.leaderboard.standings.standings import Standings
@@ -26,6 +27,7 @@ class Row:
     their numbers. `verdict` is about the difference to the anchor on this test set (E1), `generalises`
     about new images too (E2); both are None for the anchor and for rows that are not ranked. `rank` is [low, high].
     `epochs` are those of training, and `more_epochs` how many more than the anchor's the setup gave it to prune in.
+    `lane` is how much of the method's process the row rests on.
     `flags` is what a reader must know of some seeds; `why` says why a row is not ranked, "" if it is.
     """
 
@@ -56,6 +58,7 @@ class Row:
     why: str = ""
     drawn: bool | None = None
     anchor_scores: tuple[float, ...] = ()
+    lane: LaneOfRow = NOT_SAID
 
 
 def make_row(
@@ -74,6 +77,7 @@ def make_row(
     ]
     epochs = epochs_of(records)
     theirs = epochs_of(anchor.ok[seed] for seed in seeds) if anchor else epochs
+    lane = lane_of(records)
     drawn = None if c.fresh is None else bool(seeds) and set(seeds) <= set(c.fresh)
     return Row(
         name=c.name, role=method.role, kind=method.kind, seeds=seeds, scores=tuple(scores),
@@ -88,9 +92,9 @@ def make_row(
         epochs=epochs, more_epochs=more_epochs(epochs, theirs, c.any.outcome.setup),
         verdict=found.verdicts.get(c.name) if found else None,
         generalises=found.generalises.get(c.name) if found else None,
-        rank=found.ranks.get(c.name) if found else None, flags=(*c.flags(seeds), *filter(None, flags)),
+        rank=found.ranks.get(c.name) if found else None, flags=(*c.flags(seeds), *filter(None, (*flags, lane.words))),
         uncounted=tuple((s, r.record_sha256) for s, r in sorted(c.records.items()) if s not in seeds), why=why,
-        drawn=drawn, anchor_scores=tuple(anchor.scores(seeds)) if anchor and drawn else (),
+        drawn=drawn, anchor_scores=tuple(anchor.scores(seeds)) if anchor and drawn else (), lane=lane,
     )  # fmt: skip
 
 

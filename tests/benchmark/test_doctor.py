@@ -2,12 +2,16 @@
 
 import contextlib
 import io
+import os
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from prunemark.benchmark.run import doctor
+from prunemark.benchmark.sandbox import attempts
+from prunemark.benchmark.sandbox.confinement import isolation_here
 
 ONE_AT_A_TIME = threading.Lock()
 
@@ -26,8 +30,11 @@ def test_a_sound_installation_is_fine(tmp_path, monkeypatch, apart):
         monkeypatch.setattr(doctor, "_try", _here)
     found = {finding.what: finding.state for finding in doctor.examine(tmp_path / "not" / "there")}
     assert found.pop("GPU") in ("fine", "note")
-    assert set(found) == {"Python", "torch", "torchvision", "torch_pruning", "mlflow", "disk"}
-    assert set(found.values()) == {"fine"}
+    assert found.pop("container") in ("fine", "note")
+    barriers = {name: state for name, state in found.items() if name.startswith("sandbox")}
+    assert set(barriers.values()) == ({"fine"} if isolation_here() == "landlock" else {"fine", "note"})
+    assert set(found) - set(barriers) == {"Python", "torch", "torchvision", "torch_pruning", "mlflow", "disk"}
+    assert {found[name] for name in set(found) - set(barriers)} == {"fine"}
 
 
 @pytest.mark.parametrize(
@@ -88,3 +95,51 @@ def test_a_full_disk_is_found(tmp_path, monkeypatch):
 def test_an_old_python_is_found(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 9, 1))
     assert doctor._python().state == "broken"
+
+
+def barriers(monkeypatch, isolation, holds):
+    held = {about: dict.fromkeys(tried, holds) for about, tried in attempts.ATTEMPTS.items()}
+    monkeypatch.setattr(doctor, "tried_apart", lambda: (isolation, "bubblewrap is not installed", held))
+    return {finding.what: finding for finding in doctor._sandbox()}
+
+
+def test_every_promised_barrier_is_tried_and_holds_here():
+    isolation, _, held = doctor.tried_apart()
+    assert isolation == isolation_here()
+    assert {about: set(tried) for about, tried in attempts.ATTEMPTS.items()} == {
+        about: set(tried) - {"time", "memory"} for about, tried in held.items()
+    }
+    assert held["limits"]["time"] and held["limits"]["memory"]
+    if isolation == "landlock":
+        assert [name for tried in held.values() for name, holds in tried.items() if not holds] == []
+
+
+def test_without_barriers_every_attempt_gets_through(tmp_path, monkeypatch):
+    """So an attempt that fails by itself, and would always be called stopped, is found."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(attempts.CANARY, "x")
+    (tmp_path / "store").mkdir()
+    (tmp_path / "secret").write_text("x")
+    with (tmp_path / "secret").open() as file:
+        outside = attempts.Outside(tmp_path / "secret", tmp_path / "store", os.getppid(), file.fileno())
+        made = {n: a for tried in attempts.ATTEMPTS.values() for n, a in tried.items()}
+        for name in ("seconds of the processor", "memory dumps"):  # how this process is bounded is not ours to say
+            del made[name]
+        stopped = [name for name, attempt in made.items() if attempts._holds(attempt, outside)]
+    os.close(300)
+    (Path("/dev/shm") / "prunemark-doctor").unlink()
+    assert stopped == []
+
+
+def test_a_barrier_that_does_not_hold_is_broken_and_without_a_sandbox_a_note(monkeypatch):
+    fine, note = barriers(monkeypatch, "landlock", True), barriers(monkeypatch, "process", False)
+    broken = barriers(monkeypatch, "landlock", False)
+    assert {f.state for name, f in fine.items() if name != "container"} == {"fine"}
+    assert {f.state for f in note.values()} == {"note"} and "Linux 6.2" in note["sandbox"].advice
+    assert broken["sandbox: files"].state == "broken"
+    assert broken["sandbox: files"].found.startswith("not stopped: reading outside, writing outside")
+
+
+def test_a_sandbox_that_cannot_be_tried_is_broken(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert [(f.what, f.state) for f in doctor._sandbox()] == [("sandbox", "broken")]

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from prunemark.contributions.draw import accused, can_run, submission_of
 from prunemark.contributions.draw import draw as draw_both
-from prunemark.contributions.rerun import Code, compared
+from prunemark.contributions.rerun import Code, compared, isolations
 from prunemark.records.matched_to import RATIOS_OF
+from prunemark.records.observed import PruningProcess
 from prunemark.records.outcome import Failure
 from prunemark.records.source import MethodFiles
 
@@ -160,3 +161,25 @@ def test_another_decision_is_found_although_the_outcome_is_the_same(make_record)
     lost = compared(one, again, mine, None)
     assert (lost.state, "is not found here" in lost.words) == ("undecided", True)
     assert compared(one, again, mine, mine).state == "same"
+
+
+def kept(record, isolation, lane):
+    process = PruningProcess(isolation, lane, 1.0) if lane else None
+    observed = dataclasses.replace(record.observed, isolation=isolation, pruning_process=process)
+    return dataclasses.replace(record, observed=observed)
+
+
+def test_a_record_comes_out_in_the_lane_that_it_says_and_both_isolations_are_named(make_record):
+    record = make_record("Mine")
+    told, same = kept(record, "landlock", "decision"), kept(record, "process", "decision")
+    assert compared(told, same, None, None).state == "same"
+    assert isolations(told, same) == "isolation: recorded landlock, here process"
+    wider = compared(told, kept(record, "landlock", "own"), None, None)
+    assert wider.state == "differs"
+    assert "same bits, but its lane differs: recorded decision, here own" in wider.words
+
+
+def test_an_old_record_says_no_lane_and_nothing_is_compared(make_record):
+    old = kept(make_record("Mine"), "process", "")
+    for lane in ("decision", "harness", "own"):
+        assert compared(old, kept(old, "landlock", lane), None, None).state == "same"

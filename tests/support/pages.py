@@ -1,10 +1,10 @@
-"""The pages that people read: README.md, CONTRIBUTING.md and docs/, with their fenced blocks and commands."""
+"""The pages that people read, those of the root and docs/, with their fenced blocks and commands."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(.*?)$\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXIT_CODE_SAID = re.compile(r"#\s*exit code (\d)\s*$")
 
