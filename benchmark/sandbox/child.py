@@ -29,6 +29,7 @@ from typing import Any
 
 from prunemark.benchmark.sandbox.confinement import Confinement, enter
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
+from prunemark.benchmark.sandbox.scratch import can_be_written, why_too_much
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.text import shown_lines
@@ -36,8 +37,8 @@ from prunemark.setups.text import shown_lines
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 LOG_LIMIT = 20_000
-SCRATCH_SECONDS, SCRATCH_FILES = 1.0, 10_000
-IMAGES = "the images"
+SCRATCH_SECONDS, MOST_THREADS = 0.25, 512
+IMAGES, RAISED = "the images", "the method raised an error"
 DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
@@ -83,8 +84,9 @@ def run_in_child(
     descriptors that it keeps then.
 
     Raises ChildFailed when it raises, is killed, or exceeds a limit. Of what is no fault of the method: WorkFailed when
-    the disk that it writes to is full or broken, InputError when images cannot be read. Fork before this process has
-    used CUDA: a forked child cannot.
+    the disk that it writes to is full or broken, InputError when images cannot be read; of the latter a confined child
+    is not believed, and ChildFailed has the rule `IMAGES`. Fork before this process has used CUDA: a forked child
+    cannot.
     """
     token = secrets.token_hex(16)
     forking = multiprocessing.get_context("fork")
@@ -105,12 +107,10 @@ def run_in_child(
                 raise ChildFailed(
                     "timeout", "pruning time", f"stopped after {limits.seconds:g} s, the time a trial grants"
                 )
-            if _resident_bytes(process.pid) > limits.memory_bytes:
-                granted = limits.memory_bytes / 2**30
-                raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
+            _check_size(process.pid, limits)
             if clock() > look:
                 look = clock() + SCRATCH_SECONDS
-                _check_scratch(scratch, limits.scratch_bytes)
+                _check_scratch(scratch, limits.scratch_bytes, process.pid)
         _pass_on(ear, hear)
     finally:
         _kill_group(process)
@@ -118,7 +118,7 @@ def run_in_child(
     used = Used(_cpu_seconds_of_children() - before)
     if confinement and process.exitcode == -signal.SIGKILL and used.cpu_seconds >= confinement.cpu_seconds:
         raise ChildFailed("timeout", "pruning time", f"stopped after {used.cpu_seconds:.0f} s of the processor")
-    _raise_what_it_said(scratch, process.exitcode)
+    _raise_what_it_said(scratch, process.exitcode, trusted=confinement is None)
     if not left_there(scratch, DONE_FILE) or _text_of(scratch, DONE_FILE) != token:
         raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
     _check_scratch(scratch, limits.scratch_bytes)
@@ -131,20 +131,10 @@ def _cpu_seconds_of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _check_scratch(scratch: Path, most: int) -> None:
+def _check_scratch(scratch: Path, most: int, pid: int | None = None) -> None:
     """Bounds the files that a child makes, in size and in number."""
-    total = count = 0
-    for folder, _names, files in os.walk(scratch):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118
-            count += 1
-        if total > most or count > SCRATCH_FILES:
-            raise ChildFailed(
-                "noncompliant",
-                "scratch",
-                f"it left {total / 2**20:.0f} MiB in {count} files, more than a trial grants",
-            )
+    if why := why_too_much(scratch, most, pid):
+        raise ChildFailed("noncompliant", "scratch", why)
 
 
 def _text_of(scratch: Path, name: str) -> str:
@@ -175,15 +165,18 @@ def _pass_on(ear: Connection, hear: Callable[[Any], None] | None) -> None:
         hear(word)
 
 
-def _raise_what_it_said(scratch: Path, exitcode: int | None) -> None:
+def _raise_what_it_said(scratch: Path, exitcode: int | None, trusted: bool) -> None:
+    """Raises the error that the child left. That the disk is full, submitted code is not believed: it is tried."""
     if left_there(scratch, ERROR_FILE):
         error = _read_error(scratch)
-        if error.rule == IMAGES:
+        if error.rule == IMAGES and trusted:
             raise InputError(error.evidence.partition(": ")[2])
-        if error.rule == DISK:
+        if error.rule == DISK and (trusted or not can_be_written(scratch)):
             raise WorkFailed(
                 f"a trial could not write: {error.evidence}. Make room there and run the same command again"
             )
+        if error.rule == DISK:
+            error.rule = RAISED
         raise error
     if exitcode == -signal.SIGKILL:
         raise ChildFailed(
@@ -247,7 +240,7 @@ def _explain(problem: BaseException) -> dict[str, str]:
     from prunemark.benchmark.metering.meter import BudgetExceeded
     from prunemark.benchmark.sandbox.barriers import NotAllowed
 
-    status, rule = "failed", "the method raised an error"
+    status, rule = "failed", RAISED
     for kind, its_status, its_rule in (
         (BudgetExceeded, "budget_exceeded", "pruning budget"),
         (TargetMissed, "noncompliant", "matched compression"),
@@ -293,12 +286,32 @@ def _kill_group(process: BaseProcess) -> None:
     process.join()
 
 
-def _resident_bytes(pid: int | None) -> int:
+def _check_size(pid: int | None, limits: Limits) -> None:
+    """Bounds memory and threads of a child that runs."""
+    resident, threads = _of_kernel(pid)
+    if resident > limits.memory_bytes:
+        granted = limits.memory_bytes / 2**30
+        raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
+    if threads > MOST_THREADS:
+        raise ChildFailed("noncompliant", "threads", f"it had {threads:,} threads; at most {MOST_THREADS} are granted")
+
+
+def _of_kernel(pid: int | None) -> tuple[int, int]:
+    """Bytes of resident memory, and threads. Where the first thread has ended, the memory is that of the others."""
+    pages, threads = _stat(f"/proc/{pid}/stat")
+    if not pages:
+        with contextlib.suppress(OSError):
+            pages = max(_stat(f"/proc/{pid}/task/{thread}/stat")[0] for thread in os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208
+    return pages * os.sysconf("SC_PAGE_SIZE"), threads
+
+
+def _stat(path: str) -> tuple[int, int]:
     try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+        with open(path, "rb") as file:  # noqa: PTH123
+            words = file.read().rpartition(b")")[2].split()
+        return int(words[21]), int(words[17])
     except (OSError, IndexError):
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return 0, 0
 
 
 def _is_memory_error(problem: BaseException) -> bool:

@@ -68,9 +68,7 @@ def defaults_of(values: dict[str, ast.expr]) -> dict[str, Any]:
     """The default of every setting, where it is a literal."""
     calls = {name: value for name, value in values.items() if isinstance(value, ast.Call) and value.args}
     return {
-        name: literal(call.args[0])
-        for name, call in calls.items()
-        if unparsed(call.func).split(".")[-1] == "setting"
+        name: literal(call.args[0]) for name, call in calls.items() if unparsed(call.func).split(".")[-1] == "setting"
     }
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of
+from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.submission.as_run import laid_out, original_places
 from prunemark.benchmark.submission.description import MethodDescription, SettingDescription, check_described
 from prunemark.benchmark.submission.load import load_class
@@ -28,8 +27,7 @@ MOST_OF_A_DOCSTRING = 20_000  # characters that its first sentence is looked for
 
 def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
     """What a method's class declares, found out in a child process. Raises ChildFailed."""
-    scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
-    try:
+    with scratch_folder() as scratch:
         placed = laid_out(source, scratch / SUBMITTED, with_words=True)
         limits, confinement = Limits(DESCRIBE_SECONDS), Confinement(isolation_here())
         try:
@@ -40,8 +38,6 @@ def describe_in_child(source: MethodSource, name: str) -> MethodDescription:
             failure.trace = original_places(failure.trace, placed.originals)
             raise
         return _believed(scratch)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _believed(scratch: Path) -> MethodDescription:

@@ -12,7 +12,6 @@ import contextlib
 import json
 import multiprocessing
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
@@ -23,13 +22,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from prunemark.benchmark.compression import surgery
-from prunemark.benchmark.images.data import load_split
+from prunemark.benchmark.images.data import Images, load_split
+from prunemark.benchmark.images.datasets import open_image
 from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, check_stage
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox import trainer
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.child import IMAGES, RAISED, ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
+from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.sandbox.trainer import Carried, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
 from prunemark.benchmark.trial import believed
@@ -62,7 +63,7 @@ def run_stage(trial: Trial, base: Path, data: Path, given_counts: dict[str, int]
     did wrong, WorkFailed and InputError for what is no fault of its own.
     """
     for train_first in (False, True):
-        with _folder() as scratch, _folder() as harness_only:
+        with scratch_folder() as scratch, scratch_folder() as harness_only:
             found = _attempt(trial, base, data, given_counts, train_first, scratch, harness_only)
             if found is not None:
                 return found
@@ -110,6 +111,8 @@ def _attempt(
             )  # fmt: skip
         except ChildFailed as failure:
             failure.trace = original_places(failure.trace, placed.originals)
+            if failure.rule == IMAGES:
+                _look_again(failure, images)
             raise
     if not train_first and trial.budget.pruning_exact and (scratch / UNTRAINED).exists():
         return None
@@ -172,6 +175,15 @@ def _scratch_bytes(scratch: Path) -> int:
     return ROOM_BYTES + 2 * sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
 
 
+def _look_again(failure: ChildFailed, images: Images) -> None:
+    """Raises InputError for an image that cannot be read here either; else it is the method that said so."""
+    if images.files:
+        for number, path in enumerate(images.files.paths):
+            if path in failure.evidence:
+                open_image(Path(path), images.files.sha256[number].numpy().tobytes())
+    failure.rule = RAISED
+
+
 @contextlib.contextmanager
 def _blamed_on_the_method() -> Iterator[None]:
     """Whatever is wrong with data that submitted code left is a broken rule, and ends nothing but its trial."""
@@ -206,7 +218,12 @@ def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> I
         ended_by_itself = _end(process, TRAINER_SECONDS if went_well else 1.0)
         if (trouble := out / trainer.TROUBLE).exists():  # whatever the method's process said of it
             raise trainer.trouble_of(trouble)
-        if process.exitcode != 0 and (ended_by_itself or went_well):
+        if went_well and not ended_by_itself:
+            raise ChildFailed(
+                "timeout", "pruning time",
+                f"{TRAINER_SECONDS:g} s after its process had ended, the harness was still at what it had asked for",
+            )  # fmt: skip
+        if process.exitcode != 0 and ended_by_itself:
             raise WorkFailed(f"the process that trains for {trial.label} ended with exit code {process.exitcode}")
 
 
@@ -223,12 +240,3 @@ def _end(process: BaseProcess, seconds: float) -> bool:
     process.kill()
     process.join()
     return False
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="prunemark-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """What a confined process is left with. Each attempt is made in a process of its own, behind all barriers."""
 
 import ctypes
+import fcntl
 import os
 import socket
 import subprocess
@@ -51,7 +52,7 @@ ATTEMPTS = {
     "move a file in": lambda secret: secret.rename("mine"),
     "change a mode": lambda secret: secret.chmod(0),
     "change an owner": lambda secret: os.chown(secret, 1, 1),
-    "change its time": lambda secret: os.utime(secret),
+    "change its time": os.utime,
     "read who there is": lambda _: Path("/etc/passwd").read_text(),
     "read another's environment": lambda _: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
     "read another's memory": lambda _: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
@@ -73,6 +74,12 @@ ATTEMPTS = {
     "a FIFO": lambda _: os.mkfifo("fifo"),
     "a device": lambda _: os.mknod("null", 0o20666, os.makedev(1, 3)),
     "another root": lambda _: os.chroot("."),
+    "signals to its parent for a file": lambda _: fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, os.getppid()),
+    "another signal for a file": lambda _: fcntl.fcntl(os.pipe()[0], 10, 9),
+    "signals by a device": lambda _: fcntl.ioctl(os.pipe()[0], 0x8901, bytes(4)),
+    "a lease": lambda _: fcntl.fcntl(1, 1024, fcntl.F_RDLCK),
+    "a larger pipe": lambda _: fcntl.fcntl(os.pipe()[1], 1031, 1 << 20),
+    "the processors of its parent": lambda _: os.sched_setaffinity(os.getppid(), {0}),
     "more descriptors": lambda _: os.dup2(0, 300),
 }
 
@@ -128,11 +135,17 @@ def test_what_honest_methods_need_still_works(scratch):
         Path("folder").mkdir()
         Path("folder/file").write_text("x")
         Path("folder/file").rename("file")
+        with Path("file").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL))
+            os.close(os.dup(file.fileno()))
+            assert os.get_inheritable(file.fileno()) is False
         found = []
         thread = threading.Thread(target=lambda: found.append(1))
         thread.start()
         thread.join()
         assert found == [1]
+        os.sched_setaffinity(0, os.sched_getaffinity(0))
         torch.set_num_threads(2)
         weights = torch.randn(64, 64, requires_grad=True)
         (weights @ weights).sum().backward()
