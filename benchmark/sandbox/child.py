@@ -7,13 +7,11 @@ is confined besides (`confinement.py`), as far as the machine can; how far is on
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import json
 import multiprocessing
 import os
-import resource
 import secrets
 import select
 import signal
@@ -27,9 +25,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from prunemark.benchmark.sandbox.confinement import Confinement, enter
+from prunemark.benchmark.sandbox.confinement import REFUSED, Confinement, enter
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.benchmark.sandbox.scratch import can_be_written, why_too_much
+from prunemark.benchmark.sandbox.usage import cpu_seconds_of_children, usage_of
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.text import shown_lines
@@ -94,7 +93,7 @@ def run_in_child(
     told = (*arguments, mouth.send) if hear else arguments
     opened = (*keep, mouth.fileno()) if hear else keep
     process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token, confinement, opened))
-    before = _cpu_seconds_of_children()
+    before = cpu_seconds_of_children()
     process.start()
     mouth.close()
     deadline = clock() + limits.seconds
@@ -115,7 +114,7 @@ def run_in_child(
     finally:
         _kill_group(process)
         ear.close()
-    used = Used(_cpu_seconds_of_children() - before)
+    used = Used(cpu_seconds_of_children() - before)
     if confinement and process.exitcode == -signal.SIGKILL and used.cpu_seconds >= confinement.cpu_seconds:
         raise ChildFailed("timeout", "pruning time", f"stopped after {used.cpu_seconds:.0f} s of the processor")
     _raise_what_it_said(scratch, process.exitcode, trusted=confinement is None)
@@ -123,12 +122,6 @@ def run_in_child(
         raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
     _check_scratch(scratch, limits.scratch_bytes)
     return used
-
-
-def _cpu_seconds_of_children() -> float:
-    """Of those that have ended and been waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _check_scratch(scratch: Path, most: int, pid: int | None = None) -> None:
@@ -227,12 +220,12 @@ def _child(
         work(*arguments)
         (scratch / DONE_FILE).write_text(token)
     except BaseException as problem:
-        (scratch / ERROR_FILE).write_text(json.dumps(_explain(problem)), encoding="utf-8")
+        (scratch / ERROR_FILE).write_text(json.dumps(_explain(problem, confinement)), encoding="utf-8")
     finally:
         sys.stdout.flush()
 
 
-def _explain(problem: BaseException) -> dict[str, str]:
+def _explain(problem: BaseException, confinement: Confinement | None) -> dict[str, str]:
     """The error as data: the place in the submission, the type and the message."""
     from prunemark.benchmark.compression.budget_solver import TargetMissed
     from prunemark.benchmark.compression.surgery import BadDecision
@@ -257,7 +250,8 @@ def _explain(problem: BaseException) -> dict[str, str]:
     if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
         rule = DISK
     trace = "".join(traceback.format_exception(problem))
-    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 500)
+    why = REFUSED if confinement and isinstance(problem, PermissionError | FileNotFoundError) else ""
+    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 500 - len(why)) + why
     return {
         "status": status,
         "rule": rule,
@@ -288,30 +282,14 @@ def _kill_group(process: BaseProcess) -> None:
 
 def _check_size(pid: int | None, limits: Limits) -> None:
     """Bounds memory and threads of a child that runs."""
-    resident, threads = _of_kernel(pid)
-    if resident > limits.memory_bytes:
+    now = usage_of(pid)
+    if now.resident_bytes > limits.memory_bytes:
         granted = limits.memory_bytes / 2**30
         raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
-    if threads > MOST_THREADS:
-        raise ChildFailed("noncompliant", "threads", f"it had {threads:,} threads; at most {MOST_THREADS} are granted")
-
-
-def _of_kernel(pid: int | None) -> tuple[int, int]:
-    """Bytes of resident memory, and threads. Where the first thread has ended, the memory is that of the others."""
-    pages, threads = _stat(f"/proc/{pid}/stat")
-    if not pages:
-        with contextlib.suppress(OSError):
-            pages = max(_stat(f"/proc/{pid}/task/{thread}/stat")[0] for thread in os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208
-    return pages * os.sysconf("SC_PAGE_SIZE"), threads
-
-
-def _stat(path: str) -> tuple[int, int]:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            words = file.read().rpartition(b")")[2].split()
-        return int(words[21]), int(words[17])
-    except (OSError, IndexError):
-        return 0, 0
+    if now.threads > MOST_THREADS:
+        raise ChildFailed(
+            "noncompliant", "threads", f"it had {now.threads:,} threads; at most {MOST_THREADS} are granted"
+        )
 
 
 def _is_memory_error(problem: BaseException) -> bool:

@@ -121,6 +121,12 @@ def test_calls_past_python_are_refused_by_the_kernel(name, scratch):
     confined(raw, scratch, name)
 
 
+def test_an_author_is_told_what_a_method_may_read(scratch, secret):
+    for place in (secret, scratch / "beside.npz"):
+        with pytest.raises(ChildFailed, match="A method reads installed packages, the Python files that it imports"):
+            confined(place.read_bytes, scratch)
+
+
 def test_libc_cannot_run_a_program(scratch):
     def work():
         assert ctypes.CDLL(None).system(b"touch ran") != 0

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from prunemark import Decision, PruningMethod
 
 SECONDS = 1.5
+BEYOND_GRANT = 10
+"""Epochs: more than the tests grant, where it is the meter that stops them."""
 
 
 def by_hand(model, batches, kept=None, context=None, seconds=SECONDS):
@@ -147,7 +149,13 @@ class TrainsInThread(PruningMethod):
         import ctypes
 
         kept, batches = honest(context, model), list(context.batches())
-        body = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(lambda _: by_hand(model, batches) or 0)
+
+        def work(_):
+            for _ in range(BEYOND_GRANT):
+                by_hand(model, batches, seconds=0.001)  # one epoch, at least
+            return 0
+
+        body = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(work)
         thread = ctypes.c_ulong()
         ctypes.CDLL(None).pthread_create(ctypes.byref(thread), None, body, None)
         ctypes.CDLL(None).pthread_join(thread, None)
@@ -181,9 +189,8 @@ class TrainsByTransform(PruningMethod):
         def loss(weights, images, labels):
             return F.cross_entropy(torch.func.functional_call(model, (weights, buffers), (images,)), labels)
 
-        end = time.process_time() + SECONDS
         with torch._C.DisableTorchFunction():
-            while time.process_time() < end:
+            for _ in range(BEYOND_GRANT):
                 for images, labels in batches:
                     slope = torch.func.grad(loss)(state, images, labels)
                     state = {name: value - 0.01 * slope[name] for name, value in state.items()}

@@ -9,7 +9,7 @@ import struct
 import time
 from pathlib import Path
 
-from tools import honest, outer, reached, store, won
+from tools import honest, outer, places, reached, store, won
 
 from prunemark import PruningMethod
 
@@ -19,19 +19,19 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 class Attempts(PruningMethod):
     """One attempt after the other, each a function that raises OSError where it is stopped."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         return ()
 
     def prune(self, model, context):
         kept = honest(context, model)
-        return won(kept, type(self).__name__) if reached(*self.attempts(outer("places"))) else kept
+        return won(kept, type(self).__name__) if reached(*self.attempts(places())) else kept
 
 
 class RunsShell(Attempts):
     """Rule: no processes. Won: a program of the system runs, past Python's own barriers."""
 
-    def attempts(self, places):
-        mark = places["marks"] / "shell"
+    def attempts(self, where):
+        mark = where["marks"] / "shell"
         LIBC.system(b"touch '%s'" % os.fsencode(mark))
         return (lambda: os.stat(mark),)
 
@@ -39,7 +39,7 @@ class RunsShell(Attempts):
 class LeavesDaemon(Attempts):
     """Rule: no processes. Won: a program that goes on after the trial, in a session of its own."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         def daemon(start):
             child = start()
             if child == 0:
@@ -55,7 +55,7 @@ class LeavesDaemon(Attempts):
 class ReplacesItself(Attempts):
     """Rule: no programs. Won: this process goes on as another one, which no filter of Python watches."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         def by_libc():
             LIBC.execve(b"/bin/sh", (ctypes.c_char_p * 2)(b"sh", None), (ctypes.c_char_p * 1)(None))
             raise OSError(ctypes.get_errno(), "this process goes on")
@@ -68,7 +68,7 @@ class ReplacesItself(Attempts):
 class KillsHarness(Attempts):
     """Rule: no harm to the harness. Won: the process above ends, and with it the run."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         yield lambda: os.kill(os.getppid(), signal.SIGKILL)
         yield lambda: os.killpg(os.getppid(), signal.SIGKILL)
         yield lambda: os.kill(-1, signal.SIGKILL)
@@ -83,7 +83,7 @@ class KillsHarness(Attempts):
 class HasSignalsSent(Attempts):
     """Rule: no harm to the harness. Won: the kernel is told to send the harness signals for a file of this process."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         read, write = os.pipe()
         yield lambda: fcntl.fcntl(read, fcntl.F_SETOWN, os.getppid())
         yield lambda: fcntl.fcntl(read, 15, struct.pack("ii", 1, os.getppid()))  # F_SETOWN_EX
@@ -96,7 +96,7 @@ class HasSignalsSent(Attempts):
 class PinsHarness(Attempts):
     """Rule: no harm to the harness. Won: the harness runs on one processor from now on, or with another priority."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         yield lambda: os.sched_setaffinity(os.getppid(), {0})
         yield lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)
         yield lambda: os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0))
@@ -105,7 +105,7 @@ class PinsHarness(Attempts):
 class WritesHarnessMemory(Attempts):
     """Rule: no harm to the harness. Won: a byte in the memory of the process above is another."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         yield lambda: open(f"/proc/{os.getppid()}/mem", "r+b", buffering=0)
         yield lambda: os.readlink(f"/proc/{os.getppid()}/exe")
 
@@ -121,10 +121,10 @@ class WritesHarnessMemory(Attempts):
 class LeavesStartupFile(Attempts):
     """Rule: later processes stay clean. Won: a file that every later Python of this environment runs."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         for name in ("zz_red_team.pth", "sitecustomize.py", "prunemark_red_team.py"):
-            yield lambda name=name: (places["packages"] / name).write_text("import os\n")
-        yield lambda: os.rename("given", places["packages"] / "given")
+            yield lambda name=name: (where["packages"] / name).write_text("import os\n")
+        yield lambda: os.rename("given", where["packages"] / "given")
 
 
 class ReadsSecrets(PruningMethod):
@@ -132,7 +132,7 @@ class ReadsSecrets(PruningMethod):
 
     def prune(self, model, context):
         found = [os.environ.get("PRUNEMARK_CANARY", ""), str(LIBC.getenv(b"PRUNEMARK_CANARY"))]
-        for path in (outer("places")["marks"] / "canary", Path("/proc/1/environ"), Path("/etc/passwd")):
+        for path in (places()["marks"] / "canary", Path("/proc/1/environ"), Path("/etc/passwd")):
             try:
                 found.append(path.read_text(errors="replace")[:100])
             except OSError as problem:
@@ -143,21 +143,21 @@ class ReadsSecrets(PruningMethod):
 class TalksToNetwork(Attempts):
     """Rule: no network. Won: something listens on the loopback and hears it."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         def connected(family, address):
             with socket.socket(family) as talk:
                 talk.connect(address)
                 talk.send(b"test-labels")
 
-        yield lambda: connected(socket.AF_INET, ("127.0.0.1", places["port"]))
+        yield lambda: connected(socket.AF_INET, ("127.0.0.1", where["port"]))
         yield lambda: connected(socket.AF_UNIX, "\0prunemark-red-team")
-        yield lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", places["port"]))
+        yield lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", where["port"]))
         yield lambda: socket.socketpair()
 
         def by_libc():
             if (talk := LIBC.socket(2, 1, 0)) < 0:
                 raise OSError(ctypes.get_errno(), "no socket")
-            address = struct.pack("<H", 2) + struct.pack(">H", places["port"]) + bytes([127, 0, 0, 1]) + bytes(8)
+            address = struct.pack("<H", 2) + struct.pack(">H", where["port"]) + bytes([127, 0, 0, 1]) + bytes(8)
             LIBC.connect(talk, address, 16)
             LIBC.send(talk, b"test-labels", 11, 0)
 
@@ -167,7 +167,7 @@ class TalksToNetwork(Attempts):
 class ReadsTestSplit(Attempts):
     """Rule: no test data. Won: the test split of the store is opened."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         yield lambda: (store() / "data" / "test.safetensors").read_bytes()
         yield lambda: list((store() / "data").iterdir())
         yield lambda: Path(f"/proc/self/root{store()}/data/test.safetensors").read_bytes()
@@ -177,7 +177,7 @@ class ReadsTestSplit(Attempts):
 class TakesDigits(Attempts):
     """Rule: no test data. Won: scikit-learn's digits, the test images among them."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         import sklearn
 
         folder = Path(sklearn.__file__).parent / "datasets" / "data"
@@ -188,7 +188,7 @@ class TakesDigits(Attempts):
 class TakesOthersWeights(Attempts):
     """Rule: no other trial's results. Won: retrained weights of another trial are read."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         yield lambda: (store() / "retrained" / "weights.safetensors").read_bytes()
         yield lambda: os.listdir(store())
 
@@ -196,7 +196,7 @@ class TakesOthersWeights(Attempts):
 class WritesStore(Attempts):
     """Rule: the store is the harness's. Won: a retrained network of one's own lies where the harness will look."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         yield lambda: (store() / "forged").mkdir()
         yield lambda: (store() / "retrained" / "weights.safetensors").write_bytes(b"mine")
         yield lambda: (store() / "base" / "manifest.json").unlink()
@@ -208,16 +208,16 @@ class WritesStore(Attempts):
 class WritesSite(Attempts):
     """Rule: pages come from records. Won: a page of the site is another."""
 
-    def attempts(self, places):
-        yield lambda: (places["site"] / "index.html").write_text("<h1>won</h1>")
-        yield lambda: (places["site"] / "index.html").unlink()
-        yield lambda: os.symlink("/etc", places["site"] / "etc")
+    def attempts(self, where):
+        yield lambda: (where["site"] / "index.html").write_text("<h1>won</h1>")
+        yield lambda: (where["site"] / "index.html").unlink()
+        yield lambda: os.symlink("/etc", where["site"] / "etc")
 
 
 class LinksOutward(Attempts):
     """Rule: only its own files. Won: a name in the scratch folder that stands for a file outside."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         yield lambda: os.symlink(store() / "base" / "weights.safetensors", "weights.safetensors")
         yield lambda: os.link(store() / "base" / "weights.safetensors", "weights.safetensors")
         yield lambda: LIBC.symlink(b"/etc/passwd", b"decision.json") and os.stat("decision.json")
@@ -243,7 +243,7 @@ class UsesLeftDescriptors(PruningMethod):
 class SharesMemory(Attempts):
     """Rule: memory is counted. Won: memory that the watch on one process does not see."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         yield lambda: Path("/dev/shm/prunemark-red-team").write_bytes(b"x")
         yield lambda: os.memfd_create("mine")
 
@@ -257,10 +257,10 @@ class SharesMemory(Attempts):
 class LeavesNoteForNextLife(Attempts):
     """Rule: two runs of one trial share nothing. Won: a place outside of the scratch folder that both can reach."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         import tempfile
 
-        yield lambda: (places["marks"] / "note").write_text("weights")
+        yield lambda: (where["marks"] / "note").write_text("weights")
         for folder in ("/tmp", "/var/tmp", str(Path.cwd().parent), tempfile.gettempdir() + "/.."):
             yield lambda folder=folder: os.mkdir(f"{folder}/prunemark-red-team-note")
 
@@ -268,7 +268,7 @@ class LeavesNoteForNextLife(Attempts):
 class MakesSpecialFiles(Attempts):
     """Rule: plain files only. Won: a file that waits, or that is a device."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         yield lambda: os.mkfifo("decision.json")
         yield lambda: os.mknod("null", 0o20666, os.makedev(1, 3))
         yield lambda: os.chmod(".", 0o4777)
@@ -278,7 +278,7 @@ class MakesSpecialFiles(Attempts):
 class WidensItsRights(Attempts):
     """Rule: barriers stay. Won: limits or the barriers of this process are lifted."""
 
-    def attempts(self, places):
+    def attempts(self, where):
         import resource
 
         yield lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
