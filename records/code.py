@@ -6,6 +6,7 @@ Results are filed under this hash. A corrected docstring must not make the ancho
 from __future__ import annotations
 
 import ast
+import codecs
 import hashlib
 import io
 import re
@@ -45,37 +46,56 @@ def as_run(content: bytes) -> tuple[bytes, tuple[int, ...]]:
     """The file as it is executed, and of each of its lines the number that it has in the file itself.
 
     It is what `code_of` hashes, with `pass` where a body had words alone: so nothing that a submission does can depend
-    on what its identity leaves out, nor on the lines that this takes. Raises SyntaxError where that is no Python: a
-    docstring shares its line with code.
+    on what its identity leaves out, nor on the lines that this takes. Raises SyntaxError where that is no Python, or
+    would do something else than the file: a docstring shares its line with code, say.
     """
-    kept = None if _kept_lines(content) is None else _kept_lines(content, b"pass")
+    kept = _kept_lines(content)
     if kept is None:
         return content, tuple(range(1, content.count(b"\n") + 2))
-    text = b"\n".join(line for _, line in kept)
-    ast.parse(text)
+    tree = ast.parse(content)
+    words = set(_words(tree))
+    texts = [line for _, line in kept]
+    for first, _, _, _ in _bare(tree, words):  # on the line before it, wherever the words stood
+        at = max(index for index, (number, _) in enumerate(kept) if number <= first)
+        texts[at] += b" pass"
+    text = b"\n".join(texts)
+    if not _same(ast.parse(text), tree, words):
+        raise SyntaxError("without its words it would do something else")
     return text, tuple(number + 1 for number, _ in kept)
 
 
-def _kept_lines(content: bytes, stand_in: bytes = b"") -> list[tuple[int, bytes]] | None:
+def _same(run: ast.Module, written: ast.Module, words: set[Span]) -> bool:
+    """Whether what is run is the file without its words. Where that is nested too deeply to be told, it is taken so."""
+    for node in ast.walk(written):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            kept = [statement for statement in node.body if _span(statement) not in words]
+            node.body = kept if kept or isinstance(node, ast.Module) else [ast.Pass()]
+    try:
+        return ast.dump(run) == ast.dump(written)
+    except RecursionError:
+        return True
+
+
+def _kept_lines(content: bytes) -> list[tuple[int, bytes]] | None:
     """Number (from 0) and text of each line that is code; None for a file of which every byte counts.
 
-    `stand_in` is written where a body consists of words alone.
+    That is one, too, whose lines or columns Python counts in another way: with a byte-order mark, or lone returns.
     """
-    if READS_ITSELF.search(content):
+    if READS_ITSELF.search(content) or content.startswith(codecs.BOM_UTF8):
         return None
-    lines = content.replace(b"\r\n", b"\n").split(b"\n")
+    content = content.replace(b"\r\n", b"\n")
+    if b"\r" in content:
+        return None
+    lines = content.split(b"\n")
     try:
         tree = ast.parse(content)
         words = list(_words(tree))
         spans = sorted([*words, *_comments(content, lines)], reverse=True)
-        bare = set(_bare(tree, words)) if stand_in else set()
     except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
         return None
     in_string = {line for first, last in _long_strings(tree, spans) for line in range(first, last)}
-    for span in spans:
-        first, start, last, end = span
-        kept = lines[first][:start] + (stand_in if span in bare else b"") + lines[last][end:]
-        lines[first : last + 1] = [kept, *[b""] * (last - first)]
+    for first, start, last, end in spans:
+        lines[first : last + 1] = [lines[first][:start] + lines[last][end:], *[b""] * (last - first)]
     code = [
         (number, line if number in in_string else line.rstrip())
         for number, line in enumerate(lines)
@@ -84,9 +104,8 @@ def _kept_lines(content: bytes, stand_in: bytes = b"") -> list[tuple[int, bytes]
     return None if READS_ITSELF_IN_CODE.search(b"\n".join(line for _, line in code)) else code
 
 
-def _bare(tree: ast.Module, words: list[Span]) -> Iterator[Span]:
+def _bare(tree: ast.Module, gone: set[Span]) -> Iterator[Span]:
     """The first words of every class or function that has no other statement."""
-    gone = set(words)
     for node in ast.walk(tree):
         if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue

@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from prunemark.benchmark.images.augmentation import crop_box
 from prunemark.benchmark.images.datasets import UnreadableImage, open_image, read_image
-from prunemark.setups.errors import InputError
 
 MOST_WORKERS = 16
 
@@ -33,16 +32,6 @@ class ImageFiles:
     sha256: torch.Tensor
     shape: tuple[int, int, int]
     workers: int | None = None
-
-    def check(self) -> None:
-        """Reads every file once. Raises InputError for the first that is not there, or not what it was."""
-        for path, sha256 in zip(map(Path, self.paths), self.sha256, strict=True):
-            try:
-                sound = hashlib.sha256(path.read_bytes()).digest() == sha256.numpy().tobytes()
-            except OSError as problem:
-                raise InputError(f"{path} cannot be read: {problem.strerror}") from None
-            if not sound:
-                raise InputError(f"{path} has changed since this dataset was prepared. Restore it, or use a new --home")
 
 
 def images_served(

@@ -7,16 +7,13 @@ is confined besides (`confinement.py`), as far as the machine can; how far is on
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import multiprocessing
 import os
 import secrets
 import select
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -28,9 +25,10 @@ from typing import Any
 
 from prunemark.benchmark.sandbox import container
 from prunemark.benchmark.sandbox.confinement import Confinement, enter
-from prunemark.benchmark.sandbox.explain import DISK, IMAGES, LOG_LIMIT, explained
-from prunemark.benchmark.sandbox.kernel_counts import cpu_seconds_of_children, resident_bytes
+from prunemark.benchmark.sandbox.explain import DISK, IMAGES, LOG_LIMIT, RAISED, explained
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
+from prunemark.benchmark.sandbox.scratch import can_be_written, why_too_much
+from prunemark.benchmark.sandbox.usage import cpu_seconds_of_children, usage_of
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.text import shown, shown_lines
@@ -38,7 +36,7 @@ from prunemark.setups.text import shown, shown_lines
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 NEARLY = 0.9  # of the seconds that a child may have: the kernel's limit counts in ticks, its account does not
-SCRATCH_SECONDS, SCRATCH_FILES, SCRATCH_DEPTH = 1.0, 10_000, 50
+SCRATCH_SECONDS, MOST_THREADS = 0.25, 512
 
 
 @dataclass(frozen=True)
@@ -109,12 +107,10 @@ def run_in_child(
                 raise ChildFailed(
                     "timeout", "pruning time", f"stopped after {limits.seconds:g} s, the time a trial grants"
                 )
-            if resident_bytes(process.pid) > limits.memory_bytes:
-                granted = limits.memory_bytes / 2**30
-                raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
+            _check_size(process.pid, limits)
             if clock() > look:
                 look = clock() + SCRATCH_SECONDS
-                _check_scratch(scratch, limits.scratch_bytes)
+                _check_scratch(scratch, limits.scratch_bytes, process.pid)
         _pass_on(ear, hear)
     finally:
         _kill_group(process)
@@ -124,7 +120,7 @@ def run_in_child(
         used, exitcode = _in_container(scratch, total, began), container.exitcode_of(exitcode)
     if confinement and exitcode == -signal.SIGKILL and total >= NEARLY * confinement.cpu_seconds:
         raise ChildFailed("timeout", "pruning time", f"stopped after {total:.0f} s of the processor")
-    _raise_what_it_said(scratch, exitcode, confinement is not None)
+    _raise_what_it_said(scratch, exitcode, trusted=confinement is None)
     if not left_there(scratch, DONE_FILE) or _text_of(scratch, DONE_FILE) != token:
         raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
     _check_scratch(scratch, limits.scratch_bytes)
@@ -140,29 +136,22 @@ def _in_container(scratch: Path, total: float, began: int) -> Used:
     return Used(max(total - before, 0.0))
 
 
-def _check_scratch(scratch: Path, most: int) -> None:
-    """Bounds what a child makes: its size, and how many files and folders."""
-    total, count, waiting = 0, 0, [(str(scratch), 0)]
-    while waiting:
-        folder, depth = waiting.pop()
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                count += 1
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append((entry.path, depth + 1))
-                else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-                if total > most or count > SCRATCH_FILES or depth > SCRATCH_DEPTH:
-                    size = f"{total / 2**20:.0f} MiB in {count} files, {depth} folders deep"
-                    raise ChildFailed("noncompliant", "scratch", f"it left {size}, more than a trial grants")
+def _check_scratch(scratch: Path, most: int, pid: int | None = None) -> None:
+    """Bounds the files that a child makes, in size and in number."""
+    if why := why_too_much(scratch, most, pid):
+        raise ChildFailed("noncompliant", "scratch", why)
 
 
-def cleared(folder: Path) -> None:
-    """Removes a folder that a stranger filled, however deep. What cannot be removed is left."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:
-        subprocess.run(["rm", "-rf", "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
+def _check_size(pid: int | None, limits: Limits) -> None:
+    """Bounds memory and threads of a child that runs."""
+    now = usage_of(pid)
+    if now.resident_bytes > limits.memory_bytes:
+        granted = limits.memory_bytes / 2**30
+        raise ChildFailed("out_of_memory", "memory", f"stopped at {granted:.1f} GiB, the memory a trial grants")
+    if now.threads > MOST_THREADS:
+        raise ChildFailed(
+            "noncompliant", "threads", f"it had {now.threads:,} threads; at most {MOST_THREADS} are granted"
+        )
 
 
 def _text_of(scratch: Path, name: str) -> str:
@@ -193,16 +182,18 @@ def _pass_on(ear: Connection, hear: Callable[[Any], None] | None) -> None:
         hear(word)
 
 
-def _raise_what_it_said(scratch: Path, exitcode: int | None, confined: bool) -> None:
-    """Raises what a child left as its error. What one that runs submitted code says of disk and images ends no run."""
+def _raise_what_it_said(scratch: Path, exitcode: int | None, trusted: bool) -> None:
+    """Raises the error that the child left. That the disk is full, submitted code is not believed: it is tried."""
     if left_there(scratch, ERROR_FILE):
         error = _read_error(scratch)
-        if error.rule == IMAGES and not confined:
+        if error.rule == IMAGES and trusted:
             raise InputError(error.evidence.partition(": ")[2])
-        if error.rule == DISK and not confined:
+        if error.rule == DISK and (trusted or not can_be_written(scratch)):
             raise WorkFailed(
                 f"a trial could not write: {error.evidence}. Make room there and run the same command again"
             )
+        if error.rule == DISK:
+            error.rule = RAISED
         raise error
     if exitcode == -signal.SIGKILL:
         raise ChildFailed(
@@ -269,7 +260,9 @@ def _carry_out(
         work(*arguments)
         (scratch / DONE_FILE).write_text(token)
     except BaseException as problem:
-        (scratch / ERROR_FILE).write_text(json.dumps(explained(problem)), encoding="utf-8")
+        (scratch / ERROR_FILE).write_text(
+            json.dumps(explained(problem, confined=confinement is not None)), encoding="utf-8"
+        )
     finally:
         sys.stdout.flush()
 

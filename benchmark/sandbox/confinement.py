@@ -48,6 +48,11 @@ FOLDERS = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "TORCHINDUCTOR_CA
 """Where libraries write by themselves: in a child, into its scratch."""
 
 MOST_DESCRIPTORS = 256
+REFUSED = (
+    ". A method reads installed packages, the Python files that it imports and what it is handed; it writes in its "
+    "current folder, and starts no process"
+)
+"""What an author is told whose method was refused a file."""
 
 
 @dataclass(frozen=True)

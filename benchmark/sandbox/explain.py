@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import traceback
 
+from prunemark.benchmark.sandbox.confinement import REFUSED
 from prunemark.setups.text import shown_lines
 
 LOG_LIMIT = 20_000
-IMAGES, SANDBOX = "the images", "the sandbox"
+IMAGES, SANDBOX, RAISED = "the images", "the sandbox", "the method raised an error"
 DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
-def explained(problem: BaseException) -> dict[str, str]:
+def explained(problem: BaseException, *, confined: bool = False) -> dict[str, str]:
     """The error as data: the place in the submission, the type and the message."""
     from prunemark.benchmark.compression.budget_solver import TargetMissed
     from prunemark.benchmark.compression.surgery import BadDecision
@@ -20,7 +21,7 @@ def explained(problem: BaseException) -> dict[str, str]:
     from prunemark.benchmark.metering.meter import BudgetExceeded
     from prunemark.benchmark.sandbox.barriers import NotAllowed
 
-    status, rule = "failed", "the method raised an error"
+    status, rule = "failed", RAISED
     for kind, its_status, its_rule in (
         (BudgetExceeded, "budget_exceeded", "pruning budget"),
         (TargetMissed, "noncompliant", "matched compression"),
@@ -38,9 +39,8 @@ def explained(problem: BaseException) -> dict[str, str]:
     if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
         rule = DISK
     trace = "".join(traceback.format_exception(problem))
-    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 400)
-    if rule == SANDBOX:
-        evidence = f"{evidence}. A submission reads packages and its own .py files, and writes in its current folder"
+    why = REFUSED if confined and isinstance(problem, PermissionError | FileNotFoundError) else ""
+    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 500 - len(why)) + why
     return {
         "status": status,
         "rule": rule,

@@ -17,6 +17,8 @@ from prunemark.benchmark.method import Decision
 from prunemark.benchmark.sandbox.received import JSON_BYTES, NotReadable, parsed_tensors, strict_json
 
 LENGTH_BYTES = 8
+WORDS_BYTES = 16 * JSON_BYTES
+MOST_DECISIONS = 1000
 Words = dict[str, Any]
 Tensors = dict[str, torch.Tensor]
 
@@ -33,7 +35,7 @@ def receive(pipe: Connection, most_bytes: int) -> tuple[Words, Tensors]:
     content = pipe.recv_bytes(most_bytes)
     length = int.from_bytes(content[:LENGTH_BYTES], "little")
     said, carried = content[LENGTH_BYTES : LENGTH_BYTES + length], content[LENGTH_BYTES + length :]
-    if len(said) != length or length > JSON_BYTES * 64:
+    if len(said) != length or length > WORDS_BYTES:
         raise NotReadable("a message is shorter than it says")
     words = strict_json(said, "a message")
     if not isinstance(words, dict):
@@ -54,18 +56,16 @@ def plain_decisions(decisions: Sequence[Decision]) -> tuple[list[Words], Tensors
 
 def read_decisions(words: Any, tensors: Mapping[str, torch.Tensor]) -> list[Decision]:
     """The inverse, from a stranger. Raises NotReadable; that it fits the network is for `check_decision`."""
-    if not isinstance(words, list) or len(words) > 1000:
-        raise NotReadable("decisions are a list of at most 1,000")
-    found = []
-    for number, plain in enumerate(words):
-        kept = kept_indices(plain.get("kept") if isinstance(plain, dict) else None)
-        masks = {
-            name.partition("/")[2]: mask.to(torch.bool)
-            for name, mask in tensors.items()
-            if name.partition("/")[0] == str(number)
-        }
-        found.append(Decision(kept, masks))
-    return found
+    if not isinstance(words, list) or len(words) > MOST_DECISIONS:
+        raise NotReadable(f"decisions are a list of at most {MOST_DECISIONS:,}")
+    masks: dict[str, Tensors] = {str(number): {} for number in range(len(words))}
+    for name, mask in tensors.items():
+        number, _, layer = name.partition("/")
+        if number not in masks or mask.dtype != torch.uint8:
+            raise NotReadable("a mask is one of a decision's, as bytes")
+        masks[number][layer] = mask.to(torch.bool)
+    kept = [kept_indices(plain.get("kept") if isinstance(plain, dict) else None) for plain in words]
+    return [Decision(indices, masks[str(number)]) for number, indices in enumerate(kept)]
 
 
 def kept_indices(plain: Any) -> dict[str, torch.Tensor]:

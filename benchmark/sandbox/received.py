@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 JSON_BYTES = 1 << 20
+MOST_PARTS = 1 << 20
+"""Lists and objects in one text: each takes thirty times the memory of its two brackets."""
 
 
 class NotReadable(ValueError):
@@ -52,6 +54,8 @@ def json_of(scratch: Path, name: str, most: int = JSON_BYTES) -> Any:
 
 def strict_json(content: bytes, name: str) -> Any:
     """JSON as it is defined. Raises NotReadable."""
+    if content.count(b"[") + content.count(b"{") > MOST_PARTS:
+        raise NotReadable(f"{name} has more than {MOST_PARTS:,} lists and objects")
     try:
         return json.loads(content.decode("utf-8"), parse_constant=_refused, object_pairs_hook=_once)
     except (ValueError, RecursionError, MemoryError) as problem:

@@ -19,10 +19,10 @@ from prunemark.benchmark.sandbox.landlock import forbid_new_privileges
 
 ALLOWED = {
     "read": 0, "write": 1, "open": 2, "close": 3, "stat": 4, "fstat": 5, "lstat": 6, "poll": 7, "lseek": 8, "mmap": 9,
-    "mprotect": 10, "munmap": 11, "brk": 12, "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15, "ioctl": 16,
+    "mprotect": 10, "munmap": 11, "brk": 12, "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15, 
     "pread64": 17, "pwrite64": 18, "readv": 19, "writev": 20, "access": 21, "pipe": 22, "select": 23, "sched_yield": 24,
     "mremap": 25, "msync": 26, "mincore": 27, "madvise": 28, "dup": 32, "dup2": 33, "pause": 34, "nanosleep": 35,
-    "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "exit": 60, "uname": 63, "fcntl": 72, "flock": 73,
+    "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39, "exit": 60, "uname": 63, "flock": 73,
     "fsync": 74, "fdatasync": 75, "truncate": 76, "ftruncate": 77, "getdents": 78, "getcwd": 79, "chdir": 80,
     "fchdir": 81, "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85, "unlink": 87, "readlink": 89, "umask": 95,
     "gettimeofday": 96, "getrlimit": 97, "getrusage": 98, "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104,
@@ -30,7 +30,7 @@ ALLOWED = {
     "getresgid": 120, "getpgid": 121, "getsid": 124, "rt_sigpending": 127, "rt_sigtimedwait": 128, "rt_sigsuspend": 130,
     "sigaltstack": 131, "statfs": 137, "fstatfs": 138, "getpriority": 140, "sched_getparam": 143,
     "sched_getscheduler": 145, "sched_get_priority_max": 146, "sched_get_priority_min": 147, "arch_prctl": 158,
-    "gettid": 186, "readahead": 187, "time": 201, "futex": 202, "sched_setaffinity": 203, "sched_getaffinity": 204,
+    "gettid": 186, "readahead": 187, "time": 201, "futex": 202, "sched_getaffinity": 204,
     "epoll_create": 213, "getdents64": 217, "set_tid_address": 218, "restart_syscall": 219, "fadvise64": 221,
     "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231, "epoll_wait": 232,
     "epoll_ctl": 233, "get_mempolicy": 239, "openat": 257, "mkdirat": 258, "newfstatat": 262, "unlinkat": 263,
@@ -42,9 +42,15 @@ ALLOWED = {
     "mseal": 462,
 }  # fmt: skip
 CLONE, CLONE3, KILL, TGKILL, PRCTL, PRLIMIT = 56, 435, 62, 234, 157, 302
-"""Allowed in part: threads, signals to this process itself, names of threads and memory, limits that are only read."""
+IOCTL, FCNTL, AFFINITY = 16, 72, 203
+"""Allowed in part: threads, signals to this process itself, names of threads and memory, limits that are only read;
+what a file is asked, but for who gets its signals; descriptors and locks; on which processors this process runs."""
 
 THREAD, MAPPINGS, THREAD_NAMES = 0x00010000, 0x53564D41, (15, 16)
+OF_DESCRIPTORS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
+"""Of fcntl: copies, flags, locks, and how large a pipe is. Not there: who gets a signal, leases, larger pipes."""
+SIGNAL_TO = (0x8901, 0x8902, 0x5452)
+"""Of ioctl: another process is named that signals go to."""
 X86_64, X32 = 0xC000003E, 0x40000000
 LOAD, EQUALS, AT_LEAST, HAS_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16
@@ -83,7 +89,9 @@ def _program(own: int) -> list[Instruction]:
         *_if(CLONE, 0, [(HAS_BITS, 0, 1, THREAD)]),
         *_if(KILL, 0, [(EQUALS, 0, 1, own)]), *_if(TGKILL, 0, [(EQUALS, 0, 1, own)]),
         *_if(PRLIMIT, 2, [(EQUALS, 0, 3, 0), (LOAD, 0, 0, ARGUMENTS + 8 * 2 + 4), (EQUALS, 0, 1, 0)]),
-        *_if(PRCTL, 0, [(EQUALS, 2, 0, THREAD_NAMES[0]), (EQUALS, 1, 0, THREAD_NAMES[1]), (EQUALS, 0, 1, MAPPINGS)]),
+        *_if(PRCTL, 0, _one_of(*THREAD_NAMES, MAPPINGS)), *_if(FCNTL, 1, _one_of(*OF_DESCRIPTORS)),
+        *_if(AFFINITY, 0, _one_of(0, own)),
+        *_if(IOCTL, 1, [(EQUALS, len(SIGNAL_TO) - at, 0, value) for at, value in enumerate(SIGNAL_TO)]),
     ]  # fmt: skip
     for number in sorted(ALLOWED.values()):
         program += [(EQUALS, 0, 1, number), (RETURN, 0, 0, ALLOW)]
@@ -96,3 +104,9 @@ def _if(number: int, argument: int, test: list[Instruction]) -> list[Instruction
         (LOAD, 0, 0, ARGUMENTS + 8 * argument), *test, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, DENIED | errno.EPERM),
     ]  # fmt: skip
     return [(EQUALS, 0, len(body), number), *body]
+
+
+def _one_of(*values: int) -> list[Instruction]:
+    """A test of `_if`: the argument is one of these."""
+    *first, last = values
+    return [*((EQUALS, len(first) - at, 0, value) for at, value in enumerate(first)), (EQUALS, 0, 1, last)]

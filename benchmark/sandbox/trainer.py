@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,10 +33,11 @@ from prunemark.benchmark.training.loop import Hooks, train
 from prunemark.records.outcome import MeteredStage
 from prunemark.setups.budget import Budget
 from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.schedule import LRSchedule
 from prunemark.setups.track import Track
 
 WEIGHTS, CARRIED, TROUBLE = "weights.safetensors", "carried.json", "trouble.json"
-MOST_EARLIER = 4
+MOST_EARLIER, MOST_PASSES, LONGEST_LR = 4, 1000, 10_000
 MEASURED_STEPS, LONG_STEP_SECONDS = 3, 1.0
 MARGIN_BYTES = 64 << 20
 Reply = tuple[Words, Mapping[str, torch.Tensor]]
@@ -67,25 +68,45 @@ class Trainer:
     result: dict[str, torch.Tensor] | None = None
 
     def answer(self, words: Words, tensors: Tensors) -> Reply:
-        """What is sent back. Not covered: failures of the machine, which are raised."""
+        """What is sent back. Not covered: failures of the machine while it trains, which are raised."""
         try:
-            asked = {"train": self._train, "earlier": self._earlier, "result": self._result}[words["ask"]]
-            return asked(words, tensors)
+            carry_out = self._understood(words, tensors)
         except BudgetExceeded as problem:
             return {"error": "budget", "words": str(problem)}, {}
         except surgery.BadDecision as problem:
             return {"error": "decision", "words": str(problem)}, {}
-        except (NotReadable, KeyError, TypeError, ValueError, IndexError) as problem:
-            return {"error": "value", "words": f"the harness cannot do what was asked: {problem}"}, {}
+        except Exception as problem:  # what else a stranger's request does to the code that reads it
+            words = {"error": "value", "words": f"the harness cannot do what was asked: {str(problem)[:1000]}"}
+            return words, {}
+        try:
+            return carry_out()
+        except BudgetExceeded as problem:
+            return {"error": "budget", "words": str(problem)}, {}
 
-    def _train(self, words: Words, tensors: Tensors) -> Reply:
-        epochs, number = _whole(words["epochs"]), _whole(words["pass"])
-        lr = words["lr"]
-        if not isinstance(lr, str | None) or number <= self.passes:
-            raise NotReadable("lr is text or null, and passes are counted up")
+    def _understood(self, words: Words, tensors: Tensors) -> Callable[[], Reply]:
+        """What was asked, ready to be carried out. Raises whatever a wrong request makes it raise."""
+        ask = words["ask"]
+        if ask == "train":
+            return self._training(words, tensors)
+        if ask == "earlier":
+            return self._earlier(words)
+        if ask == "result":
+            model, _ = self._started(words, tensors)
+            return lambda: self._is_result(model)
+        raise NotReadable("asked can be 'train', 'earlier' and 'result'")
+
+    def _training(self, words: Words, tensors: Tensors) -> Callable[[], Reply]:
+        epochs, number, lr = _whole(words["epochs"]), _whole(words["pass"]), words["lr"]
+        if not isinstance(lr, str | None) or len(lr or "") > LONGEST_LR or not self.passes < number <= MOST_PASSES:
+            raise NotReadable(f"lr is a short text or null, and passes are counted up to {MOST_PASSES}")
+        if (grant := self.training.meter.grant) and epochs > grant.epochs:
+            raise NotReadable(f"{grant.epochs} pruning epochs were granted")
         model, rest = self._started(words, tensors)
         masks = self.training.masks(model, rest[0] if rest else None)
         schedule = self.training.schedule(epochs, lr)
+        return lambda: self._trained(model, schedule, number, masks)
+
+    def _trained(self, model: nn.Module, schedule: LRSchedule, number: int, masks: Tensors) -> Reply:
         before = replace(meter := self.training.meter)
         self.passes, self.result = number, None
         self.training.run(model, schedule, number, Hooks(masks=masks))
@@ -95,17 +116,19 @@ class Trainer:
         }
         return counted | {"state": self._kept(model)}, model.state_dict()
 
-    def _earlier(self, words: Words, _tensors: Tensors) -> Reply:
+    def _earlier(self, words: Words) -> Callable[[], Reply]:
         epoch = _whole(words["epoch"])
         if epoch > self.training.budget.base_epochs or len(self.earlier) >= MOST_EARLIER:
             raise NotReadable(f"at most {MOST_EARLIER} times earlier weights, of epochs that the base has reached")
+        return lambda: self._trained_anew(epoch)
+
+    def _trained_anew(self, epoch: int) -> Reply:
         model = self.training.earlier(epoch, Meter(0))
         number = self._kept(model)
         self.earlier.append(number)
         return {"state": number}, model.state_dict()
 
-    def _result(self, words: Words, tensors: Tensors) -> Reply:
-        model, _ = self._started(words, tensors)
+    def _is_result(self, model: nn.Module) -> Reply:
         self.result = tensor_dict(model.state_dict())
         return {}, {}
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, cleared, run_in_child
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of
+from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.submission.as_run import laid_out, original_places
 from prunemark.benchmark.submission.description import MethodDescription, SettingDescription, check_described
 from prunemark.benchmark.submission.load import load_class
@@ -30,8 +30,7 @@ def describe_in_child(source: MethodSource, name: str, isolation: str = "") -> M
 
     `isolation` is as in `Trial`. Raises InputError for one that this machine does not have.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
-    try:
+    with scratch_folder() as scratch:
         placed = laid_out(source, scratch / SUBMITTED, with_words=True)
         limits, confinement = Limits(DESCRIBE_SECONDS), Confinement(isolation_of(isolation))
         try:
@@ -42,8 +41,6 @@ def describe_in_child(source: MethodSource, name: str, isolation: str = "") -> M
             failure.trace = original_places(failure.trace, placed.originals)
             raise
         return _believed(scratch)
-    finally:
-        cleared(scratch)
 
 
 def _believed(scratch: Path) -> MethodDescription:

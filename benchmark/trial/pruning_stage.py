@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
@@ -25,13 +24,15 @@ from safetensors.torch import load_file, save_file
 
 from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.images.data import Images, load_split
+from prunemark.benchmark.images.datasets import open_image
 from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, check_stage
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox import trainer
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, cleared, run_in_child
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
-from prunemark.benchmark.sandbox.explain import DISK, IMAGES
+from prunemark.benchmark.sandbox.explain import IMAGES, RAISED
+from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.sandbox.trainer import Carried, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
 from prunemark.benchmark.trial import believed
@@ -47,7 +48,6 @@ from prunemark.setups.errors import InputError, WorkFailed
 PROCESS, SUBMITTED = "process.json", "submitted"
 TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
 MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial
-TRIED, TRIED_BYTES = "tried", 1 << 20
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def run_stage(trial: Trial, base: Path, data: Path, given_counts: dict[str, int]
     did wrong, WorkFailed and InputError for what is no fault of its own.
     """
     for train_first in (False, True):
-        with _folder() as scratch, _folder() as harness_only:
+        with scratch_folder() as scratch, scratch_folder() as harness_only:
             found = _attempt(trial, base, data, given_counts, train_first, scratch, harness_only)
             if found is not None:
                 return found
@@ -112,8 +112,9 @@ def _attempt(
                 scratch=scratch, limits=limits, confinement=confinement, keep=(pipe.fileno(),),
             )  # fmt: skip
         except ChildFailed as failure:
-            _check_machine(failure.rule, scratch, images)
             failure.trace = original_places(failure.trace, placed.originals)
+            if failure.rule == IMAGES:
+                _look_again(failure, images)
             raise
     if not train_first and trial.budget.pruning_exact and (scratch / UNTRAINED).exists():
         return None
@@ -180,25 +181,18 @@ def _readable(images: Images) -> tuple[Path, ...]:
     return tuple(map(Path, paths)) if len(paths) <= MOST_RULES else (Path(os.path.commonpath(paths)),)
 
 
-def _check_machine(rule: str, scratch: Path, images: Images) -> None:
-    """Whether it is the machine that failed, where a method's process says so: found out by trying.
-
-    Raises WorkFailed for a disk that cannot be written, InputError for an image that is not what it was.
-    """
-    if rule == DISK:
-        try:
-            (scratch / TRIED).write_bytes(bytes(TRIED_BYTES))
-        except OSError as problem:
-            raise WorkFailed(
-                f"a trial could not write: {problem}. Make room there and run the same command again"
-            ) from None
-    if rule == IMAGES and images.files:
-        images.files.check()
-
-
 def _scratch_bytes(scratch: Path) -> int:
     """What was handed over, as much again, and some room."""
     return ROOM_BYTES + 2 * sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
+
+
+def _look_again(failure: ChildFailed, images: Images) -> None:
+    """Raises InputError for an image that cannot be read here either; else it is the method that said so."""
+    if images.files:
+        for number, path in enumerate(images.files.paths):
+            if path in failure.evidence:
+                open_image(Path(path), images.files.sha256[number].numpy().tobytes())
+    failure.rule = RAISED
 
 
 @contextlib.contextmanager
@@ -235,7 +229,12 @@ def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> I
         ended_by_itself = _end(process, TRAINER_SECONDS if went_well else 1.0)
         if (trouble := out / trainer.TROUBLE).exists():  # whatever the method's process said of it
             raise trainer.trouble_of(trouble)
-        if process.exitcode != 0 and (ended_by_itself or went_well):
+        if went_well and not ended_by_itself:
+            raise ChildFailed(
+                "timeout", "pruning time",
+                f"{TRAINER_SECONDS:g} s after its process had ended, the harness was still at what it had asked for",
+            )  # fmt: skip
+        if process.exitcode != 0 and ended_by_itself:
             raise WorkFailed(f"the process that trains for {trial.label} ended with exit code {process.exitcode}")
 
 
@@ -252,12 +251,3 @@ def _end(process: BaseProcess, seconds: float) -> bool:
     process.kill()
     process.join()
     return False
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="prunemark-"))
-    try:
-        yield folder
-    finally:
-        cleared(folder)

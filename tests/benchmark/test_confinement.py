@@ -1,6 +1,7 @@
 """What a confined process is left with. Each attempt is made in a process of its own, behind all barriers."""
 
 import ctypes
+import fcntl
 import os
 import socket
 import subprocess
@@ -15,8 +16,9 @@ import torch
 
 from prunemark.benchmark.run import executor
 from prunemark.benchmark.sandbox import confinement, syscalls
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, cleared, run_in_child
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here, isolation_of
+from prunemark.benchmark.sandbox.scratch import remove
 from prunemark.setups.errors import InputError
 
 pytestmark = pytest.mark.skipif(isolation_here() != "landlock", reason="this machine has no Landlock and seccomp")
@@ -73,6 +75,12 @@ ATTEMPTS = {
     "a FIFO": lambda _: os.mkfifo("fifo"),
     "a device": lambda _: os.mknod("null", 0o20666, os.makedev(1, 3)),
     "another root": lambda _: os.chroot("."),
+    "signals to its parent for a file": lambda _: fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, os.getppid()),
+    "another signal for a file": lambda _: fcntl.fcntl(os.pipe()[0], 10, 9),
+    "signals by a device": lambda _: fcntl.ioctl(os.pipe()[0], 0x8901, bytes(4)),
+    "a lease": lambda _: fcntl.fcntl(1, 1024, fcntl.F_RDLCK),
+    "a larger pipe": lambda _: fcntl.fcntl(os.pipe()[1], 1031, 1 << 20),
+    "the processors of its parent": lambda _: os.sched_setaffinity(os.getppid(), {0}),
     "more descriptors": lambda _: os.dup2(0, 300),
 }
 
@@ -114,6 +122,12 @@ def test_calls_past_python_are_refused_by_the_kernel(name, scratch):
     confined(raw, scratch, name)
 
 
+def test_an_author_is_told_what_a_method_may_read(scratch, secret):
+    for place in (secret, scratch / "beside.npz"):
+        with pytest.raises(ChildFailed, match="A method reads installed packages, the Python files that it imports"):
+            confined(place.read_bytes, scratch)
+
+
 def test_libc_cannot_run_a_program(scratch):
     def work():
         assert ctypes.CDLL(None).system(b"touch ran") != 0
@@ -128,11 +142,17 @@ def test_what_honest_methods_need_still_works(scratch):
         Path("folder").mkdir()
         Path("folder/file").write_text("x")
         Path("folder/file").rename("file")
+        with Path("file").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL))
+            os.close(os.dup(file.fileno()))
+            assert os.get_inheritable(file.fileno()) is False
         found = []
         thread = threading.Thread(target=lambda: found.append(1))
         thread.start()
         thread.join()
         assert found == [1]
+        os.sched_setaffinity(0, os.sched_getaffinity(0))
         torch.set_num_threads(2)
         weights = torch.randn(64, 64, requires_grad=True)
         (weights @ weights).sum().backward()
@@ -246,7 +266,7 @@ def test_a_deep_folder_is_refused_and_removed(scratch):
 
     with pytest.raises(ChildFailed, match="folders deep"):
         confined(deep, scratch)
-    cleared(scratch)
+    remove(scratch)
     assert not scratch.exists()
 
 

@@ -13,6 +13,7 @@ from prunemark.benchmark.sandbox import trainer
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.seeds import derive_seed
+from prunemark.benchmark.trial import pruning_stage
 from prunemark.benchmark.trial.pruned import WEIGHTS
 from prunemark.benchmark.trial.pruning_stage import run_stage
 from prunemark.benchmark.trial.trial import Entrant, Trial
@@ -121,3 +122,11 @@ def test_a_trainer_that_is_killed_is_no_fault_of_the_method(given, monkeypatch):
     monkeypatch.setattr(trainer.PruningTraining, "run", lambda *_: __import__("os").kill(__import__("os").getpid(), 9))
     with pytest.raises(WorkFailed, match="ended with exit code -9"):
         run(given, "Asks")
+
+
+def test_a_trainer_that_is_still_busy_is_the_methods_doing(given, monkeypatch):
+    monkeypatch.setattr(pruning_stage, "TRAINER_SECONDS", 0.3)
+    monkeypatch.setattr(trainer, "_leave", lambda *_: __import__("time").sleep(20))
+    with pytest.raises(ChildFailed, match="the harness was still at what it had asked for") as caught:
+        run(given, "Scores")
+    assert caught.value.status == "timeout"
