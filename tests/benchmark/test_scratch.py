@@ -96,3 +96,30 @@ def test_that_the_disk_is_full_is_tried_where_a_stranger_says_so(tmp_path, monke
     monkeypatch.setattr(child, "can_be_written", lambda _: False)
     with pytest.raises(WorkFailed, match="could not write"):
         run_in_child(full, scratch=second, limits=Limits(30.0), confinement=confinement)
+
+
+def test_an_author_is_told_what_a_method_may_read(tmp_path):
+    """The same of what is not there: a file beside the method's is not handed over."""
+    from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here
+
+    for place in ("/none/there", tmp_path / "beside.npz"):
+        with pytest.raises(ChildFailed, match="A method reads installed packages, the Python files that it imports"):
+            run_in_child(
+                (tmp_path / place).read_bytes, scratch=tmp_path, limits=Limits(30.0),
+                confinement=Confinement(isolation_here()),
+            )  # fmt: skip
+
+
+def test_locks_copies_and_flags_of_files_still_work(tmp_path):
+    import fcntl
+
+    from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here
+
+    def work():
+        with Path("file").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL))
+            os.close(os.dup(file.fileno()))
+            assert os.get_inheritable(file.fileno()) is False
+
+    run_in_child(work, scratch=tmp_path, limits=Limits(30.0), confinement=Confinement(isolation_here()))
