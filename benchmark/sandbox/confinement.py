@@ -186,6 +186,6 @@ def _set_limits(confinement: Confinement) -> None:
 
 def _data_bytes() -> int:
     """What this process has of private memory; where nobody says, nothing."""
-    with contextlib.suppress(OSError, IndexError, ValueError), open("/proc/self/statm", encoding="ascii") as file:
+    with contextlib.suppress(OSError, IndexError, ValueError), open("/proc/self/statm", "rb") as file:
         return int(file.read().split()[5]) * resource.getpagesize()
     return 0
