@@ -75,8 +75,8 @@ def columns(table: Table) -> dict[str, str]:
 
 
 def says_lanes(table: Table) -> bool:
-    """Whether any row says its lane. Records before 2026-12 do not."""
-    return any(row.lane.lane for row in (*table.ranked, *table.unranked))
+    """Whether more than a decision was taken from any row's process. Records before 2026-12 do not say."""
+    return any(row.lane.lane not in ("", "decision") for row in (*table.ranked, *table.unranked))
 
 
 PLANNED_P = "p (Holm)"

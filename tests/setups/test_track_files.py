@@ -200,7 +200,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the track .*no.toml cannot be read: .*No such file"):
         find_track(str(tmp_path / "no.toml"))
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"bytes.toml cannot be read"):
+    with pytest.raises(InputError, match=r"bytes.toml is not TOML that can be read: byte 0 is not UTF-8"):
         track_from_file(tmp_path / "bytes.toml")
 
 

@@ -50,7 +50,8 @@ class LooksForTheTestSplit(FilterCriterion):
     """Reads what lies where it works."""
 
     def score(self, layer, context):
-        found = {path.name for path in Path.cwd().rglob("*")} - {"given", "submitted", "escapes.py", "output.log"}
+        handed = {"given", "submitted", "escapes.py", "loaded.json", "output.log"}
+        found = {path.name for path in Path.cwd().rglob("*")} - handed
         if found != {"weights.safetensors", "train.safetensors"}:
             raise RuntimeError(f"found {sorted(found)}")
         return layer.weight.flatten(1).abs().sum(dim=1)
