@@ -238,10 +238,10 @@ def _child(
         os.dup2(nothing.fileno(), 0)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    run = (work, arguments, scratch, token, confinement, keep)
+    part = (work, arguments, scratch, token, confinement, keep)
     if confinement is not None and confinement.isolation == "container":
-        container.exec_in(_carry_out, run, confinement, scratch, keep, begun)
-    _carry_out(*run)
+        container.exec_in(_carry_out, part, confinement, scratch, keep, begun)
+    _carry_out(*part)
 
 
 def _carry_out(
