@@ -14,6 +14,7 @@ from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.sandbox.child import ChildFailed
+from prunemark.benchmark.sandbox.explain import SANDBOX
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.description import MethodDescription
 from prunemark.benchmark.submission.locate import MethodSource
@@ -35,6 +36,7 @@ ADVICE = {
     "budget_exceeded": "train for fewer epochs in the pruning stage; `prunemark tracks show` says how many are granted",
     "out_of_memory": "use less memory",
 }
+SANDBOX_ADVICE = "docs/writing-a-method.md says what a method's process may read and do"
 
 
 def check_method(
@@ -113,7 +115,7 @@ def _broken(what: str, failure: ChildFailed, source: MethodSource) -> CheckResul
     """The failure with the line of the submitted file that it came from."""
     places = re.findall(rf'File "{re.escape(source.path)}", line (\d+), in (\w+)', failure.trace)
     place = f" (line {places[-1][0]}, in {places[-1][1]})" if places else ""
-    advice = ADVICE.get(failure.status, "")
+    advice = SANDBOX_ADVICE if failure.rule == SANDBOX else ADVICE.get(failure.status, "")
     if failure.status == "failed" and places:
         advice = f"correct the method at the line named; {advice}"
     return CheckResult(what, "broken", f"{failure.rule}: {failure.evidence}{place}", advice)

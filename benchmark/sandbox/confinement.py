@@ -16,7 +16,7 @@ import resource
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -137,7 +137,15 @@ def package_folders() -> tuple[str, ...]:
     found = dict.fromkeys([*installed, *(os.path.realpath(place) for place in sys.path if place)])
     not_whole = ("/",) if clone in installed else ("/", clone)
     rooms = [os.path.realpath(os.path.join(ours, room)) for room in ROOMS]
-    return (*(folder for folder in found if folder not in not_whole), ours, *rooms)
+    whole = [folder for folder in found if folder not in not_whole]
+    return (*whole, *_linked_packages(whole), ours, *rooms)
+
+
+def _linked_packages(folders: Iterable[str]) -> Iterator[str]:
+    """Where packages lie that a package folder only links to: a rule for a folder does not follow its links."""
+    for folder in filter(os.path.isdir, folders):
+        with os.scandir(folder) as entries:
+            yield from (os.path.realpath(entry.path) for entry in entries if entry.is_symlink())
 
 
 @functools.cache

@@ -260,3 +260,10 @@ def test_modules_of_the_current_folder_do_not_run_inside_the_harness(tmp_path):
     )  # fmt: skip
     assert "WorkFailed" in done.stderr  # the job has no source: it ran, and ended
     assert not mark.exists()
+
+
+def test_packages_that_a_folder_only_links_to_can_be_read(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "package").symlink_to(tmp_path / "far")
+    assert list(confinement._linked_packages([str(tmp_path / "site")])) == [str(tmp_path / "far")]
