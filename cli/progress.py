@@ -14,7 +14,7 @@ from prunemark.benchmark.run.tracking import Tracker
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record
-from prunemark.setups.text import shown
+from prunemark.setups.text import shown, shown_lines
 
 LINE_SECONDS = 15.0
 
@@ -83,6 +83,10 @@ class Progress:
             )
         self._show()
 
+    def said(self, words: str) -> None:
+        """Something that a person should know at once, and that is no method's result."""
+        self.console.print(shown_lines(words), markup=False, soft_wrap=True)
+
     def _show(self) -> None:
         if self._bar:
             self._bar.update(self._task, completed=self._trained, description=", ".join(self._running))
@@ -102,6 +106,9 @@ class MlflowWatcher:
 
     def started(self, trial: Trial) -> None:
         """Nothing is logged before there is something to see."""
+
+    def said(self, words: str) -> None:
+        """MLflow has runs of trials only."""
 
     def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None:
         """An epoch of retraining; a base model's epochs belong to no trial."""

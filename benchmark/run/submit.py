@@ -29,6 +29,7 @@ class Watcher(Protocol):
     def started(self, trial: Trial) -> None: ...
     def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None: ...
     def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None: ...
+    def said(self, words: str) -> None: ...
 
 
 def check(
@@ -101,16 +102,19 @@ def execute(
                 watcher.epoch(trial, *event.value)
         elif event.kind == "done" and is_trial:
             keep(trial, load(event.value))
-        elif event.kind == "failed":
-            lost.append(str(event.value))
+        elif event.kind in ("again", "failed"):
+            if event.kind == "failed":
+                lost.append(str(event.value))
+            for watcher in watching:
+                watcher.said(str(event.value))
 
     remember(trials, home.store)
     with trials_running(home.root):
         executor.run(jobs, listen)
     if lost:
         raise WorkFailed(
-            f"{len(lost)} jobs did not end: {lost[0]}.\n"
-            "What is finished is kept; run the same command again, with fewer --workers if memory was short"
+            f"{len(lost)} jobs did not end, and no method is blamed for it: {lost[0].splitlines()[0]}.\n"
+            "What is finished is kept; run the same command again"
         )
     return records
 

@@ -7,7 +7,6 @@ is confined besides (`confinement.py`), as far as the machine can; how far is on
 
 from __future__ import annotations
 
-import ctypes
 import json
 import multiprocessing
 import os
@@ -30,7 +29,8 @@ from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_the
 from prunemark.benchmark.sandbox.scratch import can_be_written, why_too_much
 from prunemark.benchmark.sandbox.usage import cpu_seconds_of_children, usage_of
 from prunemark.records.outcome import Status
-from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.errors import Diverged, InputError, WorkFailed
+from prunemark.setups.processes import die_with_parent
 from prunemark.setups.text import shown, shown_lines
 
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
@@ -232,7 +232,7 @@ def _child(
     begun: int,
 ) -> None:
     os.setsid()
-    _die_with_parent(parent)
+    die_with_parent(parent)
     os.chdir(scratch)
     with open(os.devnull) as nothing, open(LOG_FILE, "w", encoding="utf-8") as log:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
@@ -265,15 +265,6 @@ def _carry_out(
         )
     finally:
         sys.stdout.flush()
-
-
-def _die_with_parent(parent: int) -> None:
-    """Asks the kernel to kill this process when its parent is gone (Linux; elsewhere nothing is asked)."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 def _kill_group(process: BaseProcess) -> None:

@@ -1,0 +1,59 @@
+"""What runs around a job in its process: it ends with the driver, and its errors cross as words."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import traceback
+from multiprocessing.connection import Connection, wait
+
+from prunemark.benchmark.run.jobs import Job
+from prunemark.setups.errors import Diverged, InputError, WorkFailed
+
+OURS = (Diverged, WorkFailed, InputError)
+
+
+def work(job: Job, pipe: Connection, scratch: str) -> None:
+    """The body of a job's process. Temporary files go to the run's folder, which its driver removes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends this process
+    tempfile.tempdir = scratch
+    _end_with_the_driver()
+    with contextlib.suppress(BrokenPipeError):  # whoever listened has gone
+        _run(job, pipe)
+
+
+def _end_with_the_driver() -> None:
+    """The driver is not this process's parent, a server is: so a thread waits for the driver's end.
+
+    What this process has forked ends with it in turn (`die_with_parent`).
+    """
+    driver = multiprocessing.parent_process()
+    if driver is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(driver.sentinel,), name="driver", daemon=True).start()
+
+
+def _run(job: Job, pipe: Connection) -> None:
+    module, _, name = job.call.partition(":")
+    try:
+        call = getattr(importlib.import_module(module), name)
+        pipe.send(("done", call(lambda value: pipe.send(("report", value)), *job.arguments)))
+    except BrokenPipeError:
+        raise
+    except OURS as problem:
+        kind = next(kind for kind in OURS if isinstance(problem, kind))
+        pipe.send(("error", kind(*problem.args)))
+    except BaseException as problem:
+        trace = "".join(traceback.format_exception(problem))
+        words = f"{job.id} failed inside Prunemark: {type(problem).__name__}: {problem}"
+        pipe.send(("error", WorkFailed(words, trace)))
