@@ -53,6 +53,9 @@ def _run(job: Job, pipe: Connection) -> None:
     except OURS as problem:
         kind = next(kind for kind in OURS if isinstance(problem, kind))
         pipe.send(("error", kind(*problem.args)))
+    except (OSError, MemoryError) as problem:
+        words = f"{job.id} was ended by the machine: {type(problem).__name__}: {problem}"
+        pipe.send(("error", WorkFailed(words, traceback.format_exc())))
     except BaseException as problem:
         trace = "".join(traceback.format_exception(problem))
         words = f"{job.id} failed inside Prunemark: {type(problem).__name__}: {problem}"

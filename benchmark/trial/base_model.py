@@ -18,6 +18,7 @@ from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
+from prunemark.benchmark.trial.checkpoint import Checkpoint, checkpoint_of
 from prunemark.benchmark.trial.keys import Keys, pretrain_key
 from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
 from prunemark.benchmark.trial.store import Store
@@ -44,7 +45,7 @@ def pretrain(trial: Trial, keys: Keys, store: Store, listen: StageListener) -> P
 
     It goes on from the longest stored beginning of the same run, in a child process: on a machine with a GPU a
     gradient takes that up, of a model on the CPU too, and this process still has to fork for the pruning stage.
-    Raises WorkFailed when it cannot be trained, which is no method's fault.
+    Raises Diverged, and WorkFailed when it cannot be trained, which is no method's fault.
     """
     if trial.entrant.kind == "scratch":
         return None
@@ -52,15 +53,21 @@ def pretrain(trial: Trial, keys: Keys, store: Store, listen: StageListener) -> P
         if not store.read(keys.pretrain):
             data = prepare_data(trial, keys, store)
             start, epoch = stored_beginning(trial, store)
+            checkpoint = checkpoint_of(store.root, keys.pretrain, store.tell)
+            work = (trial, data, start, epoch)
             with store.writing(keys.pretrain) as draft:
-                _pretrain_in_child(trial, data, start, epoch, draft, lambda point: listen("pretraining", point))
-    return store.path(keys.pretrain)
+                _pretrain_in_child(*work, draft, checkpoint, lambda point: listen("pretraining", point))
+            checkpoint.remove()
+    folder = store.path(keys.pretrain)
+    stages.check_base(trial, stages.read_curve(folder), load_file(folder / WEIGHTS))
+    return folder
 
 
 def _pretrain_in_child(
-    trial: Trial, data: Path, start: Path | None, epoch: int, out: Path, hear: Callable[[EpochPoint], None]
-) -> None:
-    work = (stages.pretrain, trial, data, start, epoch, out)
+    trial: Trial, data: Path, start: Path | None, epoch: int, out: Path, checkpoint: Checkpoint,
+    hear: Callable[[EpochPoint], None],
+) -> None:  # fmt: skip
+    work = (stages.pretrain, trial, data, start, epoch, out, checkpoint)
     with tempfile.TemporaryDirectory(prefix="prunemark-") as scratch:
         try:
             run_in_child(*work, scratch=Path(scratch), limits=UNLIMITED, hear=hear)

@@ -24,6 +24,7 @@ from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.as_run import files_sha256
 from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.base_model import StageListener, measured, prepare_data, pretrain
+from prunemark.benchmark.trial.checkpoint import checkpoint_of
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.keys import Given, Keys, given_to, retrain_key, stage_keys
 from prunemark.benchmark.trial.preflight import check_network
@@ -184,8 +185,12 @@ def _retrained(run: Run, pruned: Pruned, recipe: Recipe) -> Path:
     key = retrain_key(trial, run.keys, recipe)
     with run.timed("retraining"), store.lock(key):
         if not store.read(key):
+            checkpoint = checkpoint_of(store.root, key, store.tell)
             with store.writing(key) as draft:
-                stages.retrain(trial, recipe, pruned, run.data, draft, lambda point: run.listen("retraining", point))
+                stages.retrain(
+                    trial, recipe, pruned, run.data, draft, checkpoint, lambda point: run.listen("retraining", point)
+                )
+            checkpoint.remove()
     return store.path(key)
 
 

@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
@@ -32,6 +33,7 @@ from prunemark.benchmark.sandbox import trainer
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
 from prunemark.benchmark.sandbox.explain import IMAGES, RAISED
+from prunemark.benchmark.sandbox.machine import trouble
 from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.sandbox.trainer import Carried, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
@@ -44,9 +46,11 @@ from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.observed import Lane, PruningProcess
 from prunemark.records.outcome import MeteredStage
 from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.processes import die_with_parent
 
 PROCESS, SUBMITTED = "process.json", "submitted"
 TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
+FULL_DISK = ("No space left", "Disk quota", "Errno 28", "bus error", "exit code -7")
 MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial
 
 
@@ -62,9 +66,34 @@ class Stage:
 def run_stage(trial: Trial, base: Path, data: Path, given_counts: dict[str, int] | None) -> Stage:
     """Runs a method on a base model; `base` and `data` are folders of the store.
 
-    A one-shot method under imposed epochs runs twice: see `pruning.prune`. Raises ChildFailed for whatever the method
-    did wrong, WorkFailed and InputError for what is no fault of its own.
+    A failure that a machine can bring about is the method's when it comes again on a machine that can do the work.
+    Raises ChildFailed for whatever the method did wrong, WorkFailed and InputError for what is no fault of its own.
     """
+    try:
+        return _run_once(trial, base, data, given_counts)
+    except ChildFailed as failure:
+        if not failure.doubtful:
+            raise
+        _check_machine(trial, base, failure)
+    try:
+        return _run_once(trial, base, data, given_counts)
+    except ChildFailed as failure:
+        _check_machine(trial, base, failure)
+        raise
+
+
+def _check_machine(trial: Trial, base: Path, failure: ChildFailed) -> None:
+    """Raises WorkFailed where the machine cannot do the work now. What a method wrote lies nowhere any more."""
+    room = 2 * (base / WEIGHTS).stat().st_size
+    said_full = any(words in failure.evidence + failure.trace for words in FULL_DISK)
+    memory = Limits(0).memory_bytes if failure.status == "out_of_memory" else 0
+    where = (Path(tempfile.gettempdir()), base)
+    if failure.doubtful and (why := trouble(where, room + (ROOM_BYTES if said_full else 0), memory)):
+        raise WorkFailed(f"{trial.label} was not run: {why}. ({failure.evidence})")
+
+
+def _run_once(trial: Trial, base: Path, data: Path, given_counts: dict[str, int] | None) -> Stage:
+    """A one-shot method under imposed epochs runs twice: see `pruning.prune`."""
     for train_first in (False, True):
         with scratch_folder() as scratch, scratch_folder() as harness_only:
             found = _attempt(trial, base, data, given_counts, train_first, scratch, harness_only)
@@ -217,7 +246,7 @@ def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> I
     """
     forking = multiprocessing.get_context("fork")
     ours, theirs = forking.Pipe(duplex=True)
-    process = forking.Process(target=_serve, args=(ours, theirs, trial, grant, base, data, out))
+    process = forking.Process(target=_serve, args=(ours, theirs, trial, grant, base, data, out, os.getpid()))
     process.start()
     ours.close()
     went_well = False
@@ -238,7 +267,10 @@ def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> I
             raise WorkFailed(f"the process that trains for {trial.label} ended with exit code {process.exitcode}")
 
 
-def _serve(ours: Connection, theirs: Connection, trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> None:
+def _serve(
+    ours: Connection, theirs: Connection, trial: Trial, grant: Grant, base: Path, data: Path, out: Path, parent: int
+) -> None:
+    die_with_parent(parent)
     theirs.close()
     trainer.serve(ours, trial.track, trial.budget, grant, trial.seed, trial.device, base, data, out)
 
