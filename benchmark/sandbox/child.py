@@ -28,7 +28,7 @@ from prunemark.benchmark.sandbox.explain import DISK, DIVERGED, IMAGES, LOG_LIMI
 from prunemark.benchmark.sandbox.machine import can_be_written
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.benchmark.sandbox.scratch import why_too_much
-from prunemark.benchmark.sandbox.usage import cpu_seconds_of_children, usage_of
+from prunemark.benchmark.sandbox.usage import cpu_seconds_of_children, usage_of, waited_seconds
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import Diverged, InputError, WorkFailed
 from prunemark.setups.processes import die_with_parent
@@ -109,6 +109,7 @@ def run_in_child(
             _await_end(process)
             _pass_on(ear, hear)
             if clock() > deadline:
+                _check_it_could_run(process.pid, limits)
                 raise ChildFailed(
                     "timeout", "pruning time", f"stopped after {limits.seconds:g} s, the time a trial grants"
                 )
@@ -131,6 +132,15 @@ def run_in_child(
         raise ChildFailed("failed", "the method's process ended", why, doubtful=True)
     _check_scratch(scratch, limits.scratch_bytes)
     return used
+
+
+def _check_it_could_run(pid: int | None, limits: Limits) -> None:
+    """Raises WorkFailed for a process that mostly waited for a processor: its time says nothing of what it computes."""
+    if (waited := waited_seconds(pid)) > limits.seconds / 2:
+        raise WorkFailed(
+            f"a process was stopped after {limits.seconds:g} s, {waited:.0f} of which it waited for a processor: the "
+            "machine is too busy. Use fewer --workers"
+        )
 
 
 def _in_container(scratch: Path, total: float, began: int) -> Used:

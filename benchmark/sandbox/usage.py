@@ -37,6 +37,14 @@ def usage_of(pid: int | None) -> Usage:
     return Usage(resident_bytes, threads + sum(each.threads for each in started))
 
 
+def waited_seconds(pid: int | None) -> float:
+    """How long a process was ready and got no processor, with those that it started. 0 where Linux does not say."""
+    total = sum(waited_seconds(child) for child in _started_by(pid))
+    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/schedstat", "rb") as file:  # noqa: PTH123
+        total += int(file.read().split()[1]) / 1e9
+    return total
+
+
 def _started_by(pid: int | None) -> list[int]:
     try:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:  # noqa: PTH123

@@ -39,6 +39,7 @@ from prunemark.benchmark.sandbox.trainer import Carried, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
 from prunemark.benchmark.trial import believed
 from prunemark.benchmark.trial.believed import Said
+from prunemark.benchmark.trial.gpu import gpu_trouble
 from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, check_target
 from prunemark.benchmark.trial.pruning import GIVEN, UNTRAINED, grant_of, prune, write_decision
 from prunemark.benchmark.trial.stages import write_json
@@ -88,7 +89,10 @@ def _check_machine(trial: Trial, base: Path, failure: ChildFailed) -> None:
     said_full = any(words in failure.evidence + failure.trace for words in FULL_DISK)
     memory = Limits(0).memory_bytes if failure.status == "out_of_memory" else 0
     where = (Path(tempfile.gettempdir()), base)
-    if failure.doubtful and (why := trouble(where, room + (ROOM_BYTES if said_full else 0), memory)):
+    why = trouble(where, room + (ROOM_BYTES if said_full else 0), memory) if failure.doubtful else ""
+    if failure.doubtful and not why and trial.device != "cpu":
+        why = gpu_trouble(trial.device, memory)
+    if why:
         raise WorkFailed(f"{trial.label} was not run: {why}. ({failure.evidence})")
 
 
