@@ -76,7 +76,7 @@ def _options(
 
 
 def main() -> None:
-    """The console script. An error is a line or two and a code: 1 failed, 2 wrong input, 3 rule broken."""
+    """What `program` runs. An error is a line or two and a code: 1 failed, 2 wrong input, 3 rule broken."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
@@ -88,7 +88,7 @@ def main() -> None:
         _complain(str(problem.args[0]), code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            _complain("interrupted. What is finished is kept; the same command goes on from there", 1)
+            raise KeyboardInterrupt from None  # `program` ends with it
         raise
     except BrokenPipeError:  # `prunemark ... | head`
         os._exit(0)

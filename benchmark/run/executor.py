@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from prunemark.benchmark.run import job_process
-from prunemark.benchmark.run.fork_server import fork_server, no_main_module
+from prunemark.benchmark.run.fork_server import fork_server, no_main_module, stop_server
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.retries import PAUSES_SECONDS, Retries
-from prunemark.benchmark.sandbox.scratch import run_folder
+from prunemark.benchmark.sandbox.run_folder import run_folder
 from prunemark.setups.errors import Diverged, InputError, WorkFailed, need
 from prunemark.setups.processes import uninterrupted
 
@@ -130,6 +130,9 @@ class LocalProcesses:
                             plan.went_well(ended.job)
                         else:
                             plan.ended_badly(ended.job, ended.problem or _died(ended), self.clock(), self._names())
+            except KeyboardInterrupt:
+                stop_server()
+                raise
             finally:
                 self._stop_all()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import sysconfig
 import types
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.benchmark.run.jobs import WORKER
+from prunemark.benchmark.sandbox.run_folder import temporary_files_there
 
 PRELOADED = [WORKER]
 HANDED_ON = (
@@ -33,9 +35,21 @@ def fork_server() -> Any:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    with _environment(handed_on(os.environ)), _no_own_folders():
-        forkserver.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it inherits this, and so hears no Ctrl-C
+    try:
+        with _environment(handed_on(os.environ)), _no_own_folders(), temporary_files_there():
+            forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
+
+
+def stop_server() -> None:
+    """Ends it at once, also while it loads torch; the next use starts another. Where it is not known, it ends later."""
+    pid = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
+    if pid is not None:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def handed_on(variables: Mapping[str, str]) -> dict[str, str]:

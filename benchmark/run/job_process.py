@@ -11,8 +11,11 @@ import tempfile
 import threading
 import traceback
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
 from prunemark.benchmark.run.jobs import Job
+from prunemark.benchmark.sandbox.run_folder import remove_surely
+from prunemark.benchmark.sandbox.usage import end_children
 from prunemark.setups.errors import Diverged, InputError, WorkFailed
 
 OURS = (Diverged, WorkFailed, InputError)
@@ -22,15 +25,15 @@ def work(job: Job, pipe: Connection, scratch: str) -> None:
     """The body of a job's process. Temporary files go to the run's folder, which its driver removes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends this process
     tempfile.tempdir = scratch
-    _end_with_the_driver()
+    _end_with_the_driver(Path(scratch).parent)
     with contextlib.suppress(BrokenPipeError):  # whoever listened has gone
         _run(job, pipe)
 
 
-def _end_with_the_driver() -> None:
+def _end_with_the_driver(temporary: Path) -> None:
     """The driver is not this process's parent, a server is: so a thread waits for the driver's end.
 
-    What this process has forked ends with it in turn (`die_with_parent`).
+    A driver that was killed could not clean up after itself: its folder of temporary files goes from here.
     """
     driver = multiprocessing.parent_process()
     if driver is None:
@@ -38,6 +41,8 @@ def _end_with_the_driver() -> None:
 
     def watch(sentinel: int) -> None:
         wait([sentinel])
+        end_children()
+        remove_surely(temporary)
         os._exit(1)
 
     threading.Thread(target=watch, args=(driver.sentinel,), name="driver", daemon=True).start()

@@ -9,18 +9,14 @@ A folder may be nested deeper than Python recurses and than the kernel takes a p
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 MOST_ENTRIES = 10_000
-RUN, LOCK = "prunemark-run-", "lock"
-YOUNG_SECONDS, REMOVALS, PAUSE_SECONDS = 60.0, 20, 0.05
 
 
 @contextlib.contextmanager
@@ -31,52 +27,6 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
     finally:
         remove(folder)
-
-
-@contextlib.contextmanager
-def run_folder() -> Iterator[Path]:
-    """The folder of one run's temporary files; its processes work in it, and afterwards there is none.
-
-    A run that was killed leaves its folder: the next one, which sees by the lock that its maker is gone, takes it away.
-    """
-    for left in Path(tempfile.gettempdir()).glob(f"{RUN}*"):
-        _remove_if_left(left)
-    folder = Path(tempfile.mkdtemp(prefix=RUN))
-    lock = os.open(folder / LOCK, os.O_CREAT | os.O_WRONLY, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder
-    finally:
-        remove_surely(folder)
-        os.close(lock)
-
-
-def _remove_if_left(folder: Path) -> None:
-    """One that is being made has no lock yet: it stays until it is a minute old."""
-    with contextlib.suppress(OSError):
-        about = folder.lstat()
-        if about.st_uid != os.getuid() or not stat.S_ISDIR(about.st_mode):
-            return
-        try:
-            lock = os.open(folder / LOCK, os.O_WRONLY | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            if time.time() - about.st_mtime > YOUNG_SECONDS:
-                remove(folder)
-            return
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove(folder)
-        finally:
-            os.close(lock)
-
-
-def remove_surely(folder: Path) -> None:
-    """As `remove`, also where processes that were killed have not quite ended and still write."""
-    for _ in range(REMOVALS):
-        remove(folder)
-        if not folder.exists():
-            return
-        time.sleep(PAUSE_SECONDS)
 
 
 def why_too_much(scratch: Path, most_bytes: int, pid: int | None = None) -> str:

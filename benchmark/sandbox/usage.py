@@ -1,10 +1,11 @@
-"""What the kernel says that processes use: seconds of the processor, memory, threads."""
+"""What the kernel says that processes use: seconds of the processor, memory, threads; and who started whom."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import resource
+import signal
 from dataclasses import dataclass
 
 
@@ -43,6 +44,15 @@ def waited_seconds(pid: int | None) -> float:
     with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/schedstat", "rb") as file:  # noqa: PTH123
         total += int(file.read().split()[1]) / 1e9
     return total
+
+
+def end_children() -> None:
+    """Kills what this process has started, and what that has started in turn."""
+    waiting = _started_by(os.getpid())
+    while waiting:
+        waiting += _started_by(child := waiting.pop())
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
 
 
 def _started_by(pid: int | None) -> list[int]:

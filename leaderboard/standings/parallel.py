@@ -119,6 +119,7 @@ def _helper(forking: Any, folder: Path, part: Sequence[Packs]) -> tuple[BaseProc
 
 def _tell(mouth: Connection, folder: Path, part: Sequence[Packs], parent: int) -> None:
     die_with_parent(parent)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that forked this one, and ends it too
     try:
         found = _boards(folder, part)

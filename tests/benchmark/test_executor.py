@@ -13,6 +13,7 @@ from prunemark.benchmark.run import executor
 from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.retries import Retries
+from prunemark.benchmark.sandbox import run_folder
 from prunemark.setups.errors import InputError, WorkFailed
 
 HERE = str(Path(__file__).parents[1])
@@ -141,6 +142,7 @@ def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch):
 def test_temporary_files_of_jobs_lie_in_one_folder_that_goes(tmp_path, monkeypatch):
     """Also of a job that was killed, and what an earlier run left that was killed with its driver."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(run_folder, "_made", [])
     left = tmp_path / "prunemark-run-left"
     (left / "deep" / "er").mkdir(parents=True)
     (left / "lock").touch()
@@ -148,8 +150,11 @@ def test_temporary_files_of_jobs_lie_in_one_folder_that_goes(tmp_path, monkeypat
     young.mkdir()
     events = run([job("a", "leaves_a_file"), job("b", "dies_once", str(tmp_path))], workers=1)
     place = Path(next(event.value for event in events if event.kind == "done"))
-    assert place.parent.parent == tmp_path
-    assert sorted(tmp_path.iterdir()) == sorted([young, tmp_path / "died"])
+    ours = run_folder.process_folder()
+    assert place.parent.parent == ours and ours.parent == tmp_path
+    assert sorted(tmp_path.iterdir()) == sorted([young, tmp_path / "died", ours])
+    assert [path.name for path in ours.iterdir()] == ["lock"]
+    run_folder.remove_surely(ours)
 
 
 def test_a_driver_that_is_killed_takes_its_processes_along(tmp_path):
