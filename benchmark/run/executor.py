@@ -149,8 +149,9 @@ class LocalProcesses:
                 continue
             plan.waiting.remove(job)
             try:
+                context = fork_server()
                 with uninterrupted():
-                    self._running.append(_started(job, scratch))
+                    self._running.append(_started(context, job, scratch))
             except (OSError, EOFError) as problem:  # no process or no descriptor is left, or the server has died
                 cannot = WorkFailed(f"{job.id} could not start: {problem}")
                 plan.ended_badly(job, cannot, self.clock(), self._names())
@@ -189,8 +190,7 @@ class LocalProcesses:
         self._running.clear()
 
 
-def _started(job: Job, scratch: Path) -> _Running:
-    context = fork_server()
+def _started(context: Any, job: Job, scratch: Path) -> _Running:
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=job_process.work, args=(job, theirs, str(scratch)), name=job.id)
     with no_main_module():

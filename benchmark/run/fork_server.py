@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Iterator, Mapping
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +35,31 @@ def fork_server() -> Any:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
+    before_pid = _pid()
+    resource_tracker.ensure_running()  # else it is started below, and unblocks what is blocked here
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it inherits this, and so hears no Ctrl-C
     try:
         with _environment(handed_on(os.environ)), _no_own_folders(), temporary_files_there():
             forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if _pid() != before_pid:  # its first process comes when torch is loaded: that wait can be interrupted
+        with no_main_module():
+            (first := context.Process(target=os.getpid)).start()
+        first.join()
     return context
 
 
 def stop_server() -> None:
     """Ends it at once, also while it loads torch; the next use starts another. Where it is not known, it ends later."""
-    pid = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
-    if pid is not None:
+    if (pid := _pid()) is not None:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _pid() -> int | None:
+    pid: int | None = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
+    return pid
 
 
 def handed_on(variables: Mapping[str, str]) -> dict[str, str]:
