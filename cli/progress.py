@@ -14,7 +14,7 @@ from prunemark.benchmark.run.tracking import Tracker
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record
-from prunemark.setups.text import shown
+from prunemark.setups.text import MOST_OF_A_TEXT, shown
 
 LINE_SECONDS = 15.0
 
@@ -83,6 +83,10 @@ class Progress:
             )
         self._show()
 
+    def said(self, words: str) -> None:
+        """Something that a person should know, and that ends nothing."""
+        self.console.print(shown(words, MOST_OF_A_TEXT), markup=False, soft_wrap=True)
+
     def _show(self) -> None:
         if self._bar:
             self._bar.update(self._task, completed=self._trained, description=", ".join(self._running))
@@ -111,3 +115,6 @@ class MlflowWatcher:
     def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None:
         """A trial has its record; one that MLflow has already is left alone."""
         self.tracker.finish(trial.label, record, files)
+
+    def said(self, words: str) -> None:
+        """Words are for whoever is there."""

@@ -25,9 +25,19 @@ from prunemark.benchmark.submission.as_run import files_sha256
 from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.base_model import StageListener, measured, prepare_data, pretrain
 from prunemark.benchmark.trial.diagnostics import diagnose
-from prunemark.benchmark.trial.keys import Given, Keys, given_to, retrain_key, stage_keys
+from prunemark.benchmark.trial.keys import (
+    DECISION,
+    RECORD,
+    Given,
+    Keys,
+    given_to,
+    recorded_compression,
+    retrain_key,
+    stage_keys,
+)
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.pruned import (
+    STAGE,
     WEIGHTS,
     Pruned,
     dense_model,
@@ -36,17 +46,17 @@ from prunemark.benchmark.trial.pruned import (
     read_stage,
     scratch_model,
 )
-from prunemark.benchmark.trial.pruning_stage import read_process, run_stage, write_stage
+from prunemark.benchmark.trial.pruning_stage import STAGE_FILES, read_process, run_stage, write_stage
 from prunemark.benchmark.trial.report import Finished, Provenance, failed_record, ok_record
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.observed import PruningProcess
 from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
 from prunemark.records.record import Record, dump, load
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.recipe import Recipe
 
-RECORD, PREDICTIONS = "record.json", "predictions.json"
+PREDICTIONS = "predictions.json"
 
 
 @dataclass
@@ -109,24 +119,48 @@ def run_trial(trial: Trial, store: Store, listen: StageListener) -> Record:
     that cannot be read and, before anything trains, a network that cannot be pruned; WorkFailed when the store
     fails or the base model cannot be trained.
     """
+    _restore_decision(trial, store)
     given = given_to(trial, store)
     run = Run(trial, store, listen, given, stage_keys(trial, given))
     with store.lock(run.keys.evaluate):
-        if found := read_record(store, run.keys.evaluate):
+        found = read_record(store, run.keys.evaluate)
+        if found and not store.was_damaged(run.keys.prune):
             return found
         prepare_data(trial, run.keys, store)
         check_network(trial, store, run.shape)
         try:
             base = pretrain(trial, run.keys, store, listen)
             pruned = prune(run, base)
-            record = evaluate(run, base, pruned, retrain(run, pruned))
+            record = found or evaluate(run, base, pruned, retrain(run, pruned))
         except ChildFailed as failure:
-            record = failed_record(run.provenance, failure, run.seconds)
-        if record.outcome.status not in MACHINE_STATUSES:
+            record = found or failed_record(run.provenance, failure, run.seconds)
+        if not found and record.outcome.status not in MACHINE_STATUSES:
             with store.writing(run.keys.evaluate) as draft:
                 (draft / RECORD).write_text(dump(record))
                 stages.write_json(draft / PREDICTIONS, run.predictions)
         return record
+
+
+def _restore_decision(trial: Trial, store: Store) -> None:
+    """Before a control runs: the decision of its submission, where it is lost, is made again, with the same bits.
+
+    Raises WorkFailed where it cannot be: with other layer ratios it would be another control.
+    """
+    other = trial.submission
+    if other is None or other.source is None:
+        return
+    of_other = trial.of(other)
+    keys = stage_keys(of_other)
+    if store.read(keys.prune, DECISION):
+        return
+    recorded = recorded_compression(store, keys.evaluate)
+    if recorded or store.was_damaged(keys.prune):
+        run_trial(of_other, store, lambda stage, point: None)
+        if recorded and not store.read(keys.prune, DECISION):
+            raise WorkFailed(
+                f"{trial.label} did not run: what {of_other.label} decided is lost, and could not be made again.\n"
+                "Run the same command again; `prunemark home verify` says what else is damaged"
+            )
 
 
 def prune(run: Run, base: Path | None) -> Pruned:
@@ -138,7 +172,7 @@ def prune(run: Run, base: Path | None) -> Pruned:
     if trial.entrant.kind == "dense":
         return dense_model(trial, base, run.shape)
     with run.timed("pruning"), store.lock(run.keys.prune):
-        if not store.read(run.keys.prune):
+        if not store.read(run.keys.prune, *STAGE_FILES):
             stage = run_stage(trial, base, run.data, run.given_counts)
             with store.writing(run.keys.prune) as draft:
                 write_stage(stage, draft)
@@ -183,7 +217,7 @@ def _retrained(run: Run, pruned: Pruned, recipe: Recipe) -> Path:
     store, trial = run.store, run.trial
     key = retrain_key(trial, run.keys, recipe)
     with run.timed("retraining"), store.lock(key):
-        if not store.read(key):
+        if not store.read(key, WEIGHTS, STAGE, stages.CURVE, stages.JSV):
             with store.writing(key) as draft:
                 stages.retrain(trial, recipe, pruned, run.data, draft, lambda point: run.listen("retraining", point))
     return store.path(key)
@@ -217,5 +251,5 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
 
 def read_record(store: Store, key: str) -> Record | None:
     """The stored record of this trial key."""
-    folder = store.read(key)
+    folder = store.read(key, RECORD)
     return load((folder / RECORD).read_bytes(), f"the stored record {key}") if folder else None

@@ -37,7 +37,8 @@ from prunemark.benchmark.sandbox.trainer import Carried, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
 from prunemark.benchmark.trial import believed
 from prunemark.benchmark.trial.believed import Said
-from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, check_target
+from prunemark.benchmark.trial.keys import DECISION
+from prunemark.benchmark.trial.pruned import MASKS, STAGE, WEIGHTS, check_target
 from prunemark.benchmark.trial.pruning import GIVEN, UNTRAINED, grant_of, prune, write_decision
 from prunemark.benchmark.trial.stages import write_json
 from prunemark.benchmark.trial.trial import Trial
@@ -46,6 +47,7 @@ from prunemark.records.outcome import MeteredStage
 from prunemark.setups.errors import InputError, WorkFailed
 
 PROCESS, SUBMITTED = "process.json", "submitted"
+STAGE_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
 TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
 MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial
 
