@@ -14,7 +14,7 @@ from prunemark.benchmark.run.tracking import Tracker
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record
-from prunemark.setups.text import MOST_OF_A_TEXT, shown
+from prunemark.setups.text import shown, shown_lines
 
 LINE_SECONDS = 15.0
 
@@ -84,8 +84,8 @@ class Progress:
         self._show()
 
     def said(self, words: str) -> None:
-        """Something that a person should know, and that ends nothing."""
-        self.console.print(shown(words, MOST_OF_A_TEXT), markup=False, soft_wrap=True)
+        """Something that a person should know at once, and that is no method's result."""
+        self.console.print(shown_lines(words), markup=False, soft_wrap=True)
 
     def _show(self) -> None:
         if self._bar:
@@ -107,6 +107,9 @@ class MlflowWatcher:
     def started(self, trial: Trial) -> None:
         """Nothing is logged before there is something to see."""
 
+    def said(self, words: str) -> None:
+        """MLflow has runs of trials only."""
+
     def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None:
         """An epoch of retraining; a base model's epochs belong to no trial."""
         if stage == "retraining":
@@ -115,6 +118,3 @@ class MlflowWatcher:
     def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None:
         """A trial has its record; one that MLflow has already is left alone."""
         self.tracker.finish(trial.label, record, files)
-
-    def said(self, words: str) -> None:
-        """Words are for whoever is there."""

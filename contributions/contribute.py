@@ -110,11 +110,11 @@ def decided_by(trial: Trial, store: Store) -> Decided | None:
     folder = store.read(keys.prune, DECISION, MASKS) if keys else None
     if folder is None:
         return None
-    from safetensors.numpy import load_file
+    from prunemark.benchmark.trial.packing import read_masks
 
     masks = {
-        layer: {"bits": pack_correctness(mask.astype(bool).reshape(-1)), "shape": list(mask.shape)}
-        for layer, mask in load_file(folder / MASKS).items()
+        layer: {"bits": pack_correctness(mask.reshape(-1)), "shape": list(mask.shape)}
+        for layer, mask in read_masks(folder / MASKS).items()
     }
     return {"kept": json.loads((folder / DECISION).read_text())["kept"], "masks": masks}
 

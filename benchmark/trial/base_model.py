@@ -19,7 +19,8 @@ from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.keys import Keys, pretrain_key
-from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, read_stage
+from prunemark.benchmark.trial.packing import WEIGHTS
+from prunemark.benchmark.trial.pruned import STAGE, read_stage
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import BaseModel, EpochPoint

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import save as as_safetensors
 from torch import nn
 
 from prunemark.benchmark.images.data import load_split, pick_device
@@ -35,10 +35,10 @@ from prunemark.benchmark.trial.keys import (
     retrain_key,
     stage_keys,
 )
+from prunemark.benchmark.trial.packing import WEIGHTS, DoesNotFit, Weights, read_weights
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.pruned import (
     STAGE,
-    WEIGHTS,
     Pruned,
     dense_model,
     measure_compression,
@@ -172,15 +172,28 @@ def prune(run: Run, base: Path | None) -> Pruned:
     if trial.entrant.kind == "dense":
         return dense_model(trial, base, run.shape)
     with run.timed("pruning"), store.lock(run.keys.prune):
-        if not store.read(run.keys.prune, *STAGE_FILES):
+        if (weights := _stored_weights(run, base)) is None:
             stage = run_stage(trial, base, run.data, run.given_counts)
+            weights = stage.weights
             with store.writing(run.keys.prune) as draft:
-                write_stage(stage, draft)
+                write_stage(stage, draft, base)
     folder, source = store.path(run.keys.prune), trial.entrant.source
     run.process = read_process(folder)
     if run.process and source and trial.entrant.role == "submission":
         run.process = replace(run.process, files=files_sha256(source))
-    return pruned_model(trial, folder, run.shape)
+    return pruned_model(trial, folder, weights, run.shape)
+
+
+def _stored_weights(run: Run, base: Path) -> Weights | None:
+    """Of a stored pruning stage; None where there is none, or where its base was made anew and is another one now."""
+    folder = run.store.read(run.keys.prune, *STAGE_FILES)
+    if folder is None:
+        return None
+    try:
+        return read_weights(folder, base)
+    except DoesNotFit as problem:
+        run.store.discard(run.keys.prune, str(problem))
+        return None
 
 
 @dataclass(frozen=True)
@@ -231,7 +244,7 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
     """The record of a trial that went well. The only stage that opens the test split."""
     recipe, final = retrained.recipe, retrained.folder
     with run.timed("evaluation"):
-        state, curve = load_file(final / WEIGHTS), stages.read_curve(final)
+        state, curve = read_weights(final), stages.read_curve(final)
         pruned.model.load_state_dict(state)
         device = pick_device(run.trial.device)
         result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
@@ -243,7 +256,7 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
     finished = Finished(
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
         curve=tuple(curve), accuracy=stages.summarise(result, curve), peak_memory_bytes=peak, recipe=recipe,
-        weights_sha256=weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
+        weights_sha256=weights_sha256(state), model_bytes=len(as_safetensors(state)),
         diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
     )  # fmt: skip
     return ok_record(run.provenance, finished, run.seconds)

@@ -20,7 +20,8 @@ from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.training.loop import Hooks, accuracy_percent, placed, predictions, train
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
-from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, Pruned, read_stage
+from prunemark.benchmark.trial.packing import WEIGHTS, write_weights
+from prunemark.benchmark.trial.pruned import STAGE, Pruned, read_stage
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import Accuracy, EpochPoint, MeteredStage, finite, pack_correctness
 from prunemark.setups.recipe import Recipe
@@ -86,7 +87,7 @@ def retrain(
         model, data, recipe, seed=trial.seed, stream="retraining", meter=meter,
         validation=validation, hooks=Hooks(on_epoch=listen, masks=masks),
     )  # fmt: skip
-    save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
+    write_weights(out, tensor_dict(model.state_dict()))
     write_json(out / STAGE, asdict(meter.stage()))
     write_json(out / CURVE, [asdict(point) for point in curve])
 

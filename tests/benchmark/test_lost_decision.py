@@ -1,10 +1,13 @@
 """A damaged decision is neither absent nor failed: it is made again, and controls keep their layer ratios."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.executor import Event
@@ -12,8 +15,9 @@ from prunemark.benchmark.run.home import Home, open_home
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.worker import prepare_job, pretrain_job, trial_job
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial import pipeline
-from prunemark.benchmark.trial.keys import given_to, stage_keys
+from prunemark.benchmark.trial import packing, pipeline
+from prunemark.benchmark.trial.entry import seal
+from prunemark.benchmark.trial.keys import given_to, retrain_key, stage_keys
 from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
@@ -110,6 +114,31 @@ def test_a_control_does_not_run_where_the_decision_cannot_be_made_again(
     with pytest.raises(WorkFailed, match=f"{control.label} did not run: what {mine.label} decided is lost"):
         run(control, store)
     assert submit.stored_record(control, store) is None and submit.stored_record(mine, store) == first
+
+
+def test_a_stage_is_made_again_when_its_base_has_other_bits(trials: tuple[Trial, Trial], tmp_path: Path) -> None:
+    """As a base made anew on a GPU can: what was packed against the old one cannot be put together any more."""
+    mine, _ = trials
+    told: list[str] = []
+    store = Store(tmp_path, told.append)
+    first = run(mine, store)
+    keys = stage_keys(mine)
+    assert packing.base_of(store.path(keys.prune)) == keys.pretrain
+    base = store.path(keys.pretrain)
+    state = load_file(base / "weights.safetensors")
+    with torch.no_grad():
+        state["classifier.weight"][0, 0] += 0.5
+    save_file(state, base / "weights.safetensors")
+    (base / "manifest.json").unlink()
+    seal(base)
+    shutil.rmtree(store.path(keys.evaluate))
+    shutil.rmtree(store.path(retrain_key(mine, keys, mine.recipe)))
+    again = run(mine, store)
+    assert again.outcome.status == "ok" and again.outcome.weights_sha256 != first.outcome.weights_sha256
+    assert len(told) == 1 and told[0].startswith(
+        "a pruning stage was damaged (the base model that it is packed against"
+    )
+    assert packing.read_weights(store.path(keys.prune), base)["classifier.weight"].equal(state["classifier.weight"])
 
 
 class Here:
