@@ -34,6 +34,7 @@ def main() -> None:
     finally:
         if _came:
             _end()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: there is nothing left to interrupt
 
 
 def listen() -> None:
@@ -50,8 +51,12 @@ def _end() -> None:
 
 
 def _leave() -> None:
-    """Ends the program now, whatever it is at."""
+    """Ends the program now, whatever it is at, and what it has started."""
     _say()
+    if server := sys.modules.get("prunemark.benchmark.run.fork_server"):
+        server.stop_server()
+    if made := sys.modules.get("prunemark.benchmark.sandbox.run_folder"):
+        made.remove_all()
     os._exit(128 + (_came[0] if _came else signal.SIGINT))
 
 

@@ -62,8 +62,14 @@ def trial_files(trial: Trial, store: Store) -> dict[str, Path]:
     keys = resolved_keys(trial, store)
     if keys is None:
         return {}
-    places = {DECISION: store.path(keys.prune), "predictions.json": store.path(keys.evaluate)}
-    return {name: folder / name for name, folder in places.items() if (folder / name).is_file()}
+    places = {DECISION: store.read(keys.prune), "predictions.json": store.read(keys.evaluate)}
+    return {name: folder / name for name, folder in places.items() if folder and (folder / name).is_file()}
+
+
+def lost_its_decision(trial: Trial, store: Store) -> bool:
+    """Whether a stored trial's pruning stage was damaged: it is made again, since a board and controls ask for it."""
+    keys = resolved_keys(trial, store)
+    return keys is not None and trial.entrant.source is not None and store.was_damaged(keys.prune)
 
 
 def execute(
@@ -89,7 +95,8 @@ def execute(
     for trial, record in stored.items():
         keep(trial, record)
     lost: list[str] = []
-    jobs, trial_of = make_jobs([trial for trial in trials if trial not in stored], home.store)
+    todo = [trial for trial in trials if trial not in stored or lost_its_decision(trial, home.store)]
+    jobs, trial_of = make_jobs(todo, home.store)
 
     def listen(event: Event) -> None:
         trial = trial_of[event.job.id]
@@ -98,8 +105,9 @@ def execute(
             for watcher in watching:
                 watcher.started(trial)
         elif event.kind == "report":
+            stage, what = event.value
             for watcher in watching:
-                watcher.epoch(trial, *event.value)
+                watcher.said(what) if stage == "said" else watcher.epoch(trial, stage, what)
         elif event.kind == "done" and is_trial:
             keep(trial, load(event.value))
         elif event.kind in ("again", "failed"):

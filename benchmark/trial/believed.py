@@ -16,7 +16,8 @@ from prunemark.benchmark.method import Decision
 from prunemark.benchmark.sandbox.messages import kept_indices
 from prunemark.benchmark.sandbox.received import NotReadable, json_of, tensors_of
 from prunemark.benchmark.trial.keys import DECISION
-from prunemark.benchmark.trial.pruned import LOADED, MASKS, STAGE, WEIGHTS
+from prunemark.benchmark.trial.packing import WEIGHTS
+from prunemark.benchmark.trial.pruned import LOADED, MASKS, STAGE
 from prunemark.records.outcome import MeteredStage
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,;:=._+*/()-]{0,39}")

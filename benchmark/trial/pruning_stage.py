@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.images.data import Images, load_split
@@ -40,8 +40,10 @@ from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_pl
 from prunemark.benchmark.trial import believed
 from prunemark.benchmark.trial.believed import Said
 from prunemark.benchmark.trial.gpu import gpu_trouble
-from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, check_target
-from prunemark.benchmark.trial.pruning import GIVEN, UNTRAINED, grant_of, prune, write_decision
+from prunemark.benchmark.trial.keys import DECISION
+from prunemark.benchmark.trial.packing import WEIGHTS, write_masks, write_weights
+from prunemark.benchmark.trial.pruned import MASKS, STAGE, check_target
+from prunemark.benchmark.trial.pruning import GIVEN, UNTRAINED, grant_of, prune, write_kept
 from prunemark.benchmark.trial.stages import write_json
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.observed import Lane, PruningProcess
@@ -50,6 +52,7 @@ from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.processes import die_with_parent
 
 PROCESS, SUBMITTED = "process.json", "submitted"
+STAGE_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
 TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
 FULL_DISK = ("No space left", "Disk quota", "Errno 28", "bus error", "exit code -7")
 MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial
@@ -106,10 +109,11 @@ def _run_once(trial: Trial, base: Path, data: Path, given_counts: dict[str, int]
     raise ChildFailed("noncompliant", "pruning budget", "it trained nothing where epochs are imposed, twice")
 
 
-def write_stage(stage: Stage, folder: Path) -> None:
-    """Writes it as an entry of the store: by the harness, from what it has checked."""
-    save_file(stage.weights, folder / WEIGHTS)
-    write_decision(folder, stage.said.decision)
+def write_stage(stage: Stage, folder: Path, base: Path) -> None:
+    """Writes it as an entry of the store, what the base has already left out: by the harness, from what it checked."""
+    write_weights(folder, stage.weights, base)
+    write_masks(folder / MASKS, stage.said.decision.masks)
+    write_kept(folder, stage.said.decision)
     write_json(folder / STAGE, asdict(stage.said.stage))
     write_json(folder / PROCESS, asdict(stage.process))
 

@@ -21,7 +21,8 @@ from prunemark.benchmark.training.loop import Hooks, accuracy_percent, placed, p
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.checkpoint import Checkpoint
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
-from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, Pruned, read_stage
+from prunemark.benchmark.trial.packing import WEIGHTS, write_weights
+from prunemark.benchmark.trial.pruned import STAGE, Pruned, read_stage
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import Accuracy, EpochPoint, MeteredStage, finite, pack_correctness
 from prunemark.setups.errors import Diverged
@@ -124,7 +125,7 @@ def retrain(
         start=checkpoint.start if checkpoint else None,
         hooks=Hooks(on_epoch=listen, masks=masks, keep=checkpoint.keep if checkpoint else None),
     )  # fmt: skip
-    save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
+    write_weights(out, tensor_dict(model.state_dict()))
     write_json(out / STAGE, asdict(meter.stage()))
     write_json(out / CURVE, [asdict(point) for point in curve])
 

@@ -29,7 +29,7 @@ from prunemark.benchmark.submission.describe import LARGEST, describe_in_child
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial import pruning_stage
-from prunemark.benchmark.trial.pruned import WEIGHTS
+from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.pruning_stage import run_stage
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
