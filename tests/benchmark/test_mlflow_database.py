@@ -13,7 +13,7 @@ import pytest
 
 from prunemark.benchmark.run import mlflow_database as database
 from prunemark.benchmark.run.home import Home, open_home
-from prunemark.benchmark.run.mlflow_database import DRAFT, Unavailable
+from prunemark.benchmark.run.mlflow_database import Unavailable
 from prunemark.benchmark.run.mlflow_fields import Submission
 from prunemark.benchmark.run.mlflow_store import connect
 from prunemark.benchmark.run.tracking import Tracker
