@@ -11,7 +11,7 @@ from typing import Any
 
 from prunemark.benchmark.run import mlflow_database as database
 from prunemark.benchmark.run.home import Home
-from prunemark.benchmark.run.mlflow_address import ADVICE, check_address, first_line, reason, sqlite_file
+from prunemark.benchmark.run.mlflow_address import ADVICE, LOG_IN, check_address, first_line, reason, sqlite_file
 from prunemark.benchmark.run.mlflow_database import Say, Unavailable
 from prunemark.records.admission import Refused
 from prunemark.setups.errors import InputError, WorkFailed
@@ -23,6 +23,7 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the mirror tries again itself, and looks first what has arrived
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it has the credentials of the address, if there are any
     "GIT_PYTHON_REFRESH": "quiet",
 }
 LOCAL_ARTIFACTS = "mlruns"
@@ -50,7 +51,9 @@ def connect(uri: str, home: Home, say: Say = lambda _: None) -> Any:
         except Unavailable as problem:
             raise InputError(f"MLflow cannot use {without_secrets(uri)!r}: {problem}\n{ADVICE}") from None
         except Exception as problem:  # MLflow, SQLAlchemy, drivers and URL parsers each raise their own kind
-            raise InputError(f"MLflow cannot use {without_secrets(uri)!r}: {reason(problem, uri)}\n{ADVICE}") from None
+            why = reason(problem, uri)
+            advice = "" if LOG_IN in why else f"\n{ADVICE}"
+            raise InputError(f"MLflow cannot use {without_secrets(uri)!r}: {why}{advice}") from None
 
 
 def _connect_home(uri: str, home: Home, say: Say) -> Any:

@@ -148,13 +148,11 @@ class Tracker:
         self._close()
 
     def _take(self) -> bool:
-        """Hears of what happens until it is time to log; False at the end."""
+        """Hears all that has happened, and waits until it is time to log; False at the end."""
         while True:
-            left = self._next - self.clock() if self._news else None
-            if left is not None and left <= 0:
-                return True
+            left = max(0.0, self._next - self.clock()) if self._news else None
             try:
-                action = self._queue.get(timeout=left)
+                action = self._queue.get(timeout=left) if left != 0.0 else self._queue.get_nowait()
             except queue.Empty:
                 return True
             if action is None:
@@ -164,7 +162,6 @@ class Tracker:
 
     def _push(self) -> bool:
         """Logs all there is; whether that went well. Whatever raises is the store's: records are on disk."""
-        self._next = self.clock() + FLUSH_SECONDS
         try:
             with quiet_logs():
                 self._send(self._runs or self._reach())
@@ -174,6 +171,7 @@ class Tracker:
         if self._away:
             self.say(f"MLflow at {without_secrets(self.uri)} answers again, and has what it missed")
         self._away, self._wait, self._news = False, FIRST_WAIT_SECONDS, False
+        self._next = self.clock() + FLUSH_SECONDS
         return True
 
     def _reach(self) -> Runs:
