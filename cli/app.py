@@ -18,6 +18,7 @@ from prunemark.cli.export import export_model
 from prunemark.cli.fill import fill
 from prunemark.cli.invalidate import invalidate
 from prunemark.cli.leaderboard import leaderboard
+from prunemark.cli.mlflow import mirror
 from prunemark.cli.pack import pack
 from prunemark.cli.reproduce import reproduce
 from prunemark.cli.submit import submit
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.add_typer(listings.show_setups, name="setups")
 app.add_typer(listings.show_tracks, name="tracks")
 app.add_typer(listings.show_methods, name="methods")
+app.add_typer(mirror, name="mlflow")
 app.command()(audit)
 app.command()(submit)
 app.command()(check)

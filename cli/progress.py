@@ -111,10 +111,10 @@ class MlflowWatcher:
         """MLflow has runs of trials only."""
 
     def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None:
-        """An epoch of retraining; a base model's epochs belong to no trial."""
-        if stage == "retraining":
-            self.tracker.epoch(trial.label, stage, point)
+        """An epoch of retraining. A base model's belong to no trial, and a tuned one trains by several recipes."""
+        if stage == "retraining" and not trial.tuning:
+            self.tracker.epoch(trial, trial.label, stage, point)
 
     def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None:
         """A trial has its record; one that MLflow has already is left alone."""
-        self.tracker.finish(trial.label, record, files)
+        self.tracker.finish(trial, trial.label, record, files)

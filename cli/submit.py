@@ -68,7 +68,7 @@ def submit(
         time.after_submit(ended.records, place, device, LocalProcesses(1), console(stderr=True))
     boards.print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     boards.write_page(place)
-    plans.say_where(place, tracking_uri, console(stderr=True))
+    plans.say_where(place, tracking_uri, console(stderr=True), request.track.id)
     if contribute:
         say = partial(console(stderr=True).print, soft_wrap=True)
         giving.contribute(ended.trials, place.store, board_folder(contribute), say)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from prunemark.benchmark.run import mlflow_fields
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.run.executor import Event, Executor
 from prunemark.benchmark.run.home import Home
@@ -15,7 +16,7 @@ from prunemark.benchmark.run.renamed import remember
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.names import check_name
 from prunemark.benchmark.trial.keys import DECISION, resolved_keys
-from prunemark.benchmark.trial.store import Store, key_of
+from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record, dump, load
@@ -128,8 +129,8 @@ def execute(
 
 
 def submission_key(trials: Sequence[Trial], submission: Entrant) -> str:
-    """The identity of a submission in MLflow: the same method under the same setup is the same submission."""
-    first = trials[0]
-    source = submission.source.sha256 if submission.source else ""
-    identity: dict[str, Any] = {"track": first.track.id, "setup": first.setup.id, "name": submission.name}
-    return key_of("submission", identity | {"source": source, "settings": dict(submission.settings)})
+    """The identity of a submission in MLflow."""
+    first, source = trials[0], submission.source.sha256 if submission.source else ""
+    return mlflow_fields.submission_key(
+        first.track.id, first.setup.id, submission.name, source, dict(submission.settings)
+    )
