@@ -19,6 +19,7 @@ from prunemark.benchmark.run.mlflow_fields import Submission
 from prunemark.benchmark.run.tracking import Tracker
 from prunemark.benchmark.run.work import expected_work
 from prunemark.benchmark.submission.method_files import read_source
+from prunemark.benchmark.trial.keys import resolved_keys
 from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.cli import mirrored
@@ -143,6 +144,16 @@ def run(
         named = (submission.name, code, dict(submission.settings))
         tracker.describe(mirrored.standing_of(home.records, parent.track, parent.setup, *named))
     return [records[trial] for trial in trials if trial in records]
+
+
+def forget_failed(trials: Sequence[Trial], home: Home, console: Console) -> None:
+    """Has the trials run again that failed, whoever was to blame. Their records stay; a newer one supersedes them."""
+    stored = {trial: submit.stored_record(trial, home.store) for trial in trials}
+    failed = [trial for trial, record in stored.items() if record and record.outcome.status != "ok"]
+    for trial in failed:
+        if keys := resolved_keys(trial, home.store):
+            home.store.forget(keys.evaluate)
+    console.print(f"--retry-failed: {len(failed)} trials that failed are run again")
 
 
 def _keep_source(submission: Entrant, home: Home) -> None:

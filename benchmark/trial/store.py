@@ -94,6 +94,12 @@ class Store:
             folder.rename(aside)
         return f"{what} was damaged ({why}): it is set aside as {aside} and made again where it is needed"
 
+    def forget(self, key: str) -> None:
+        """Takes the entry away, so that it is made again. Raises WorkFailed where that cannot be done."""
+        with self.lock(key), storage_errors(self.root):
+            if os.path.lexists(folder := self.path(key)):
+                shutil.rmtree(folder)
+
     @contextlib.contextmanager
     def writing(self, key: str) -> Iterator[Path]:
         """A new folder to write the entry's files into; it becomes the entry when the block ends well.
@@ -140,6 +146,8 @@ def _locked(handle: IO[str], place: Path) -> bool:
 
 def _new_draft(parent: Path) -> tuple[Path, int]:
     """A draft, and what holds it for as long as this process lives: `home gc` removes none that is held."""
+    for left in parent.glob(f"{DRAFT}*"):
+        _remove_unheld(left)
     while True:
         draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=parent))
         try:
@@ -150,6 +158,17 @@ def _new_draft(parent: Path) -> tuple[Path, int]:
         if draft.exists():
             return draft, held
         os.close(held)
+
+
+def _remove_unheld(draft: Path) -> None:
+    """Takes away a draft whose maker was killed."""
+    with contextlib.suppress(OSError):
+        held = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(draft, ignore_errors=True)
+        finally:
+            os.close(held)
 
 
 def _moved(draft: Path, target: Path) -> bool:
