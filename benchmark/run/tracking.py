@@ -34,7 +34,7 @@ PATIENCE_SECONDS = 60.0
 """At the end of a run: how long a slow store is waited for."""
 AWAY_PATIENCE_SECONDS = 10.0
 """And how long one that does not answer."""
-INTERRUPTED_PATIENCE_SECONDS = 5.0
+INTERRUPTED_PATIENCE_SECONDS = 2.0
 SAY_AFTER_SECONDS = 2.0
 LANES = 4
 """Trials that are sent to a server at once: each is several requests, one after the other."""
