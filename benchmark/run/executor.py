@@ -29,9 +29,10 @@ KILL_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Event:
-    """What a job says: 'started', 'report' (value: what it reported), 'done' (its result), 'again' or 'failed'.
+    """What a job says: 'started', 'report' (value: what it reported), 'done' (its result) and three kinds of trouble.
 
-    'again' and 'failed' have words: why the machine ended it, and that it is tried again; or that it is lost.
+    With words: 'again', why the machine ended it and when it is tried again; 'failed', why it is lost; 'unreachable',
+    which lost job it needs.
     """
 
     job: Job
@@ -82,18 +83,16 @@ class _Plan:
         elif self.retries.is_the_machine(job.id, *running):
             raise problem
         else:
-            self._lose(job, words)
+            self.failed.add(job.id)
+            self.listen(Event(job, "failed", words))
 
     def drop_unreachable(self) -> None:
         """Takes out the jobs that need one that is lost."""
         for job in list(self.waiting):
             if lost := job.needs & self.failed:
                 self.waiting.remove(job)
-                self._lose(job, f"{job.id} needs {', '.join(sorted(lost))}, which failed")
-
-    def _lose(self, job: Job, words: str) -> None:
-        self.failed.add(job.id)
-        self.listen(Event(job, "failed", words))
+                self.failed.add(job.id)
+                self.listen(Event(job, "unreachable", f"{job.id} needs {', '.join(sorted(lost))}, which failed"))
 
 
 @dataclass

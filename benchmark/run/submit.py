@@ -23,6 +23,8 @@ from prunemark.records.record import Record, dump, load
 from prunemark.records.writer import write_atomically
 from prunemark.setups.errors import WorkFailed
 
+MOST_REASONS = 3
+
 
 class Watcher(Protocol):
     """Who is told how it goes: the progress display and MLflow."""
@@ -111,19 +113,20 @@ def execute(
                 watcher.said(what) if stage == "said" else watcher.epoch(trial, stage, what)
         elif event.kind == "done" and is_trial:
             keep(trial, load(event.value))
-        elif event.kind in ("again", "failed"):
-            if event.kind == "failed":
-                lost.append(str(event.value))
+        elif event.kind == "again":
             for watcher in watching:
                 watcher.said(str(event.value))
+        elif event.kind == "failed":
+            lost.append(str(event.value))
 
     remember(trials, home.store)
     with trials_running(home.root):
         executor.run(jobs, listen)
     if lost:
+        missing = len(trials) - len(records)
         raise WorkFailed(
-            f"{len(lost)} jobs did not end, and no method is blamed for it: {lost[0].splitlines()[0]}.\n"
-            "What is finished is kept; run the same command again"
+            f"{missing} trials were not run, and no method is blamed for it: {'; '.join(lost[:MOST_REASONS])}.\n"
+            "What is finished is kept, and the same command goes on from there"
         )
     return records
 

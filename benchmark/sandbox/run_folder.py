@@ -20,6 +20,7 @@ from prunemark.benchmark.sandbox.scratch import remove
 
 PREFIX, LOCK = "prunemark-run-", "lock"
 YOUNG_SECONDS, REMOVALS, PAUSE_SECONDS = 60.0, 20, 0.05
+LONGEST_FOR_A_SOCKET = 70
 AFTER_THE_SOCKETS = -101  # multiprocessing removes its own temporary folder, which lies in this one, at -100
 _made: list[Path] = []
 
@@ -50,9 +51,12 @@ def run_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def temporary_files_there() -> Iterator[None]:
-    """Inside, libraries make theirs there too: the folder of a fork server's socket, say."""
-    before = tempfile.tempdir
-    tempfile.tempdir = str(process_folder())
+    """Inside, libraries make theirs there too: the folder of a fork server's socket, say.
+
+    A socket's address has 108 characters at most, so below a long $TMPDIR it cannot be: it is in /tmp then.
+    """
+    before, here = tempfile.tempdir, str(process_folder())
+    tempfile.tempdir = here if len(here) <= LONGEST_FOR_A_SOCKET else "/tmp"
     try:
         yield
     finally:

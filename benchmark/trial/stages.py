@@ -81,7 +81,7 @@ def diverged(trial: Trial, epoch: int) -> str:
     """What is said of a base model that has no numbers any more."""
     return (
         f"the base model of {trial.track.id}, seed {trial.seed}, diverged: it has no finite loss or weights after "
-        f"epoch {epoch + 1} of {trial.budget.base_epochs}. No method was run on it. Choose another seed, or a lower LR "
+        f"epoch {epoch + 1} of {trial.budget.base_epochs}. No method was run on it: choose another seed, or a lower LR "
         "in the track"
     )
 

@@ -83,7 +83,7 @@ def test_a_job_that_is_always_killed_is_lost_and_so_is_what_needs_it():
     """Another job was done meanwhile, so the machine can do work: the run goes on without the one."""
     events = run([job("a", "dies_always"), job("b", "double", 1, needs=["a"]), job("c", "double", 1)], pauses=(0.5,))
     assert kinds(events, "a") == ["started", "again", "started", "failed"]
-    assert kinds(events, "b") == ["failed"] and kinds(events, "c")[-1] == "done"
+    assert kinds(events, "b") == ["unreachable"] and kinds(events, "c")[-1] == "done"
     words = next(event.value for event in events if event.job.id == "a" and event.kind == "failed")
     assert words == "a was killed by signal 9"
 
@@ -120,7 +120,7 @@ def test_a_disk_that_is_full_for_a_moment_costs_nothing(tmp_path):
 
 def test_a_base_that_diverged_is_not_tried_again():
     events = run([job("a", "diverges"), job("b", "double", 1, needs=["a"]), job("c", "double", 1)])
-    assert kinds(events, "a") == ["started", "failed"] and kinds(events, "b") == ["failed"]
+    assert kinds(events, "a") == ["started", "failed"] and kinds(events, "b") == ["unreachable"]
     assert kinds(events, "c")[-1] == "done"
 
 
@@ -155,6 +155,20 @@ def test_temporary_files_of_jobs_lie_in_one_folder_that_goes(tmp_path, monkeypat
     assert sorted(tmp_path.iterdir()) == sorted([young, tmp_path / "died", ours])
     assert [path.name for path in ours.iterdir()] == ["lock"]
     run_folder.remove_surely(ours)
+
+
+def test_a_long_temporary_folder_is_no_obstacle(tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.setattr(run_folder, "_made", [])
+    with run_folder.temporary_files_there():
+        assert tempfile.gettempdir() == "/tmp"
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    monkeypatch.setattr(run_folder, "_made", [])
+    with run_folder.temporary_files_there():
+        assert Path(tempfile.gettempdir()) == run_folder.process_folder()
+    run_folder.remove_all()
 
 
 def test_a_driver_that_is_killed_takes_its_processes_along(tmp_path):
