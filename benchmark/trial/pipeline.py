@@ -185,9 +185,12 @@ def prune(run: Run, base: Path | None) -> Pruned:
 
 
 def _stored_weights(run: Run, base: Path) -> Weights | None:
-    """Of a stored pruning stage; None where there is none, or where its base was made anew and is another one now."""
+    """Of a stored pruning stage; None where there is none, or none that fits the base as it is now.
+
+    `home gc --weights` leaves the decision only: what is needed again is then made again.
+    """
     folder = run.store.read(run.keys.prune, *STAGE_FILES)
-    if folder is None:
+    if folder is None or not (folder / WEIGHTS).is_file():
         return None
     try:
         return read_weights(folder, base)

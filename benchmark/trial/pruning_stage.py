@@ -48,7 +48,7 @@ from prunemark.records.outcome import MeteredStage
 from prunemark.setups.errors import InputError, WorkFailed
 
 PROCESS, SUBMITTED = "process.json", "submitted"
-STAGE_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
+STAGE_FILES = (MASKS, DECISION, STAGE)
 TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
 MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial
 
