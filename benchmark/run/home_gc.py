@@ -112,7 +112,7 @@ def _outcome(folder: Path) -> dict[str, Any] | None:
 
 
 def _has_result(folder: Path, pruned: Mapping[str, Sequence[dict[str, int]]]) -> bool:
-    """Whether a result can be one of this pruning stage: it has its reading and its counts. Others may have both too."""
+    """Whether a result can be one of this pruning stage: it has its reading and counts. Others may have both too."""
     decided = _json(folder / "decision.json")
     counts = decided.get("counts", {}) if isinstance(decided, dict) else {}
     return any(counts.items() <= kept.items() for kept in pruned.get(_text(_json(folder / "stage.json")), ()))

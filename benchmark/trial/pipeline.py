@@ -27,6 +27,7 @@ from prunemark.benchmark.trial.base_model import StageListener, measured, prepar
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.keys import (
     DECISION,
+    PREDICTIONS,
     RECORD,
     Given,
     Keys,
@@ -55,8 +56,6 @@ from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
 from prunemark.records.record import Record, dump, load
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.recipe import Recipe
-
-PREDICTIONS = "predictions.json"
 
 
 @dataclass
@@ -151,12 +150,12 @@ def _restore_decision(trial: Trial, store: Store) -> None:
         return
     of_other = trial.of(other)
     keys = stage_keys(of_other)
-    if store.read(keys.prune, DECISION):
+    if store.read_part(keys.prune, DECISION):
         return
     recorded = recorded_compression(store, keys.evaluate)
     if recorded or store.was_damaged(keys.prune):
         run_trial(of_other, store, lambda stage, point: None)
-        if recorded and not store.read(keys.prune, DECISION):
+        if recorded and not store.read_part(keys.prune, DECISION):
             raise WorkFailed(
                 f"{trial.label} did not run: what {of_other.label} decided is lost, and could not be made again.\n"
                 "Run the same command again; `prunemark home verify` says what else is damaged"

@@ -138,6 +138,8 @@ def test_the_same_command_makes_a_damaged_decision_again_and_a_board_gets_it(tmp
     contribute([mine, control], home.store, tmp_path / "board", lambda text: None)
     (folder / "decision.json").unlink()
     assert submit.trial_files(mine, home.store).keys() == {"predictions.json"}, "what is damaged is not passed on"
+    assert submit.execute([mine], home, Here(), [])[mine] == records[mine]
+    assert decided_by(mine, home.store) == decided and len(told) == 2
 
 
 def test_what_a_worker_sets_aside_is_told_to_the_watchers(tmp_path: Path) -> None:
