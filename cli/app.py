@@ -16,6 +16,7 @@ from prunemark.cli.cross_validate import cross_validate
 from prunemark.cli.doctor import doctor
 from prunemark.cli.export import export_model
 from prunemark.cli.fill import fill
+from prunemark.cli.home import home
 from prunemark.cli.invalidate import invalidate
 from prunemark.cli.leaderboard import leaderboard
 from prunemark.cli.mlflow import mirror
@@ -43,6 +44,7 @@ app.add_typer(listings.show_setups, name="setups")
 app.add_typer(listings.show_tracks, name="tracks")
 app.add_typer(listings.show_methods, name="methods")
 app.add_typer(mirror, name="mlflow")
+app.add_typer(home, name="home", no_args_is_help=True)
 app.command()(audit)
 app.command()(submit)
 app.command()(check)

@@ -107,7 +107,7 @@ def _kept_decision(trial: Trial, store: Store) -> Decided:
 def decided_by(trial: Trial, store: Store) -> Decided | None:
     """What the pruning stage of a trial decided; None for a reference, which has none, and where there is nothing."""
     keys = resolved_keys(trial, store)
-    folder = store.read(keys.prune, DECISION, MASKS) if keys else None
+    folder = store.read_part(keys.prune, DECISION, MASKS) if keys else None
     if folder is None:
         return None
     from prunemark.benchmark.trial.packing import read_masks

@@ -119,7 +119,7 @@ def find_weights(record: Record, store: Store) -> Weights:
                 return state
     raise InputError(
         f"the store {store.root} does not have the weights of this record ({str(outcome.weights_sha256)[:12]}...).\n"
-        "Give the --home in which the trial ran; running the same submission again makes them anew"
+        "Give the --home in which the trial ran; where they were removed, run it in another one"
     )
 
 

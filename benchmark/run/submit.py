@@ -15,7 +15,7 @@ from prunemark.benchmark.run.quiet import trials_running
 from prunemark.benchmark.run.renamed import remember
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.names import check_name
-from prunemark.benchmark.trial.keys import DECISION, resolved_keys
+from prunemark.benchmark.trial.keys import DECISION, PREDICTIONS, resolved_keys
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.outcome import EpochPoint
@@ -65,14 +65,15 @@ def trial_files(trial: Trial, store: Store) -> dict[str, Path]:
     keys = resolved_keys(trial, store)
     if keys is None:
         return {}
-    places = {DECISION: store.read(keys.prune), "predictions.json": store.read(keys.evaluate)}
-    return {name: folder / name for name, folder in places.items() if folder and (folder / name).is_file()}
+    places = {DECISION: keys.prune, PREDICTIONS: keys.evaluate}
+    found = {name: store.read_part(key, name) for name, key in places.items() if (store.path(key) / name).exists()}
+    return {name: folder / name for name, folder in found.items() if folder}
 
 
 def lost_its_decision(trial: Trial, store: Store) -> bool:
     """Whether a stored trial's pruning stage was damaged: it is made again, since a board and controls ask for it."""
-    keys = resolved_keys(trial, store)
-    return keys is not None and trial.entrant.source is not None and store.was_damaged(keys.prune)
+    keys = resolved_keys(trial, store) if trial.entrant.source else None
+    return keys is not None and not store.read_part(keys.prune, DECISION) and store.was_damaged(keys.prune)
 
 
 def execute(

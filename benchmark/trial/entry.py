@@ -50,10 +50,12 @@ def seal(folder: Path) -> None:
             os.close(descriptor)
 
 
-def damage_of(folder: Path, needed: Collection[str] = ()) -> str:
+def damage_of(folder: Path, needed: Collection[str] = (), *, only_needed: bool = False) -> str:
     """What is wrong with an entry, in words; '' where it is whole.
 
-    Whole: a real folder of plain files, exactly those of its manifest, `needed` among them, each with its checksum.
+    Whole: a real folder of plain files, exactly those of its manifest, `needed` among them, each with its checksum; or
+    with `only_needed`, these with theirs: of the others it only counts that they are there.
+
     A file is hashed once a process for as long as it stays the same file. Raises WorkFailed where that cannot be told
     now (no permission, no memory, a disk that does not answer): that is no damage.
     """
@@ -66,7 +68,7 @@ def damage_of(folder: Path, needed: Collection[str] = ()) -> str:
             return "it has no manifest"
         if odd := sorted(name for name, is_file in plain.items() if not is_file):
             return f"{odd[0]} is not a plain file"
-        return _against_manifest(folder, set(plain) - {MANIFEST}, needed)
+        return _against_manifest(folder, set(plain) - {MANIFEST}, needed, only_needed)
     except OSError as problem:
         if problem.errno in DAMAGE:
             return f"{Path(problem.filename or folder).name} cannot be read ({problem.strerror})"
@@ -76,7 +78,7 @@ def damage_of(folder: Path, needed: Collection[str] = ()) -> str:
         ) from problem
 
 
-def _against_manifest(folder: Path, there: set[str], needed: Collection[str]) -> str:
+def _against_manifest(folder: Path, there: set[str], needed: Collection[str], only_needed: bool) -> str:
     try:
         promised = json.loads((folder / MANIFEST).read_bytes())
     except (ValueError, RecursionError):
@@ -85,9 +87,10 @@ def _against_manifest(folder: Path, there: set[str], needed: Collection[str]) ->
         return "its manifest is not one"
     if missing := sorted({*promised, *needed} - there):
         return f"{missing[0]} is missing"
-    if more := sorted({*there, *needed} - set(promised)):
+    if more := sorted(there - set(promised)):
         return f"{more[0]} is not in its manifest"
-    wrong = (name for name, digest in promised.items() if _digest(folder / name) != digest)
+    hashed = needed if only_needed else promised
+    wrong = (name for name in hashed if _digest(folder / name) != promised[name])
     return next((f"{name} has not the bytes that were written" for name in wrong), "")
 
 

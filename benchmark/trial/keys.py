@@ -21,7 +21,7 @@ from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import WORDS
 
-DECISION, RECORD = "decision.json", "record.json"
+DECISION, RECORD, PREDICTIONS = "decision.json", "record.json", "predictions.json"
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def given_to(trial: Trial, store: Store) -> Given | None:
     if other is None or other.source is None:
         return None
     keys = stage_keys(trial.of(other))
-    if folder := store.read(keys.prune, DECISION):
+    if folder := store.read_part(keys.prune, DECISION):
         decided = json.loads((folder / DECISION).read_text())
         counts, allocation = decided["counts"], decided["allocation"]
     elif compression := recorded_compression(store, keys.evaluate):

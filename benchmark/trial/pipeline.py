@@ -28,6 +28,7 @@ from prunemark.benchmark.trial.checkpoint import checkpoint_of
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.keys import (
     DECISION,
+    PREDICTIONS,
     RECORD,
     Given,
     Keys,
@@ -56,8 +57,6 @@ from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
 from prunemark.records.record import Record, dump, load
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.recipe import Recipe
-
-PREDICTIONS = "predictions.json"
 
 
 @dataclass
@@ -152,12 +151,12 @@ def _restore_decision(trial: Trial, store: Store) -> None:
         return
     of_other = trial.of(other)
     keys = stage_keys(of_other)
-    if store.read(keys.prune, DECISION):
+    if store.read_part(keys.prune, DECISION):
         return
     recorded = recorded_compression(store, keys.evaluate)
     if recorded or store.was_damaged(keys.prune):
         run_trial(of_other, store, lambda stage, point: None)
-        if recorded and not store.read(keys.prune, DECISION):
+        if recorded and not store.read_part(keys.prune, DECISION):
             raise WorkFailed(
                 f"{trial.label} did not run: what {of_other.label} decided is lost, and could not be made again.\n"
                 "Run the same command again; `prunemark home verify` says what else is damaged"
@@ -186,9 +185,12 @@ def prune(run: Run, base: Path | None) -> Pruned:
 
 
 def _stored_weights(run: Run, base: Path) -> Weights | None:
-    """Of a stored pruning stage; None where there is none, or where its base was made anew and is another one now."""
+    """Of a stored pruning stage; None where there is none, or none that fits the base as it is now.
+
+    `home gc --weights` leaves the decision only: what is needed again is then made again.
+    """
     folder = run.store.read(run.keys.prune, *STAGE_FILES)
-    if folder is None:
+    if folder is None or not (folder / WEIGHTS).is_file():
         return None
     try:
         return read_weights(folder, base)

@@ -52,7 +52,7 @@ from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.processes import die_with_parent
 
 PROCESS, SUBMITTED = "process.json", "submitted"
-STAGE_FILES = (WEIGHTS, MASKS, DECISION, STAGE)
+STAGE_FILES = (MASKS, DECISION, STAGE)
 TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
 FULL_DISK = ("No space left", "Disk quota", "Errno 28", "bus error", "exit code -7")
 MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial

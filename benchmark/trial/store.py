@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -59,10 +59,17 @@ class Store:
 
         An entry that is not whole is set aside and counts as absent; `was_damaged` knows the difference.
         """
+        return self._verified(key, lambda folder: damage_of(folder, needed))
+
+    def read_part(self, key: str, *names: str) -> Path | None:
+        """The same, where only these files are read: the bytes of the others, which can be many, are not verified."""
+        return self._verified(key, lambda folder: damage_of(folder, names, only_needed=True))
+
+    def _verified(self, key: str, damage: Callable[[Path], str]) -> Path | None:
         folder = self.path(key)
         if not os.path.lexists(folder):
             return None
-        return folder if not damage_of(folder, needed) else self._set_aside(folder, needed)
+        return folder if not damage(folder) else self._set_aside(folder, damage)
 
     def was_damaged(self, key: str) -> bool:
         """Whether there was an entry that had to be set aside, and none has taken its place yet."""
@@ -74,12 +81,12 @@ class Store:
         if os.path.lexists(folder := self.path(key)):
             self.tell(self._rename_aside(folder, why))
 
-    def _set_aside(self, folder: Path, needed: Collection[str]) -> Path | None:
+    def _set_aside(self, folder: Path, damage: Callable[[Path], str]) -> Path | None:
         """One process at a time, and each looks again: what another has just made anew is not taken for damaged."""
         with self.lock(SETTING_ASIDE):
             if not os.path.lexists(folder):
                 return None
-            if not (why := damage_of(folder, needed)):
+            if not (why := damage(folder)):
                 return folder
             words = self._rename_aside(folder, why)
         self.tell(words)

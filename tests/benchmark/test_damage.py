@@ -86,6 +86,19 @@ def test_an_entry_that_never_had_what_is_needed_is_damaged(store: Store) -> None
     assert store.read(KEY, "a.txt", "weights.safetensors") is None and store.was_damaged(KEY)
 
 
+def test_of_a_part_only_its_own_bytes_are_verified(store: Store) -> None:
+    """Who reads a decision does not wait for megabytes of weights; that they are there counts all the same."""
+    put(store)
+    (store.path(KEY) / "b.txt").write_text("wrong")
+    assert store.read_part(KEY, "a.txt") is not None
+    assert store.read_part(KEY, "a.txt", "b.txt") is None and store.was_damaged(KEY)
+    put(store)
+    (store.path(KEY) / "b.txt").unlink()
+    assert store.read_part(KEY, "a.txt") is None
+    put(store)
+    assert store.read_part(KEY, "a.txt", "c.txt") is None
+
+
 def test_the_words_say_which_stage_it_was(tmp_path: Path) -> None:
     told: list[str] = []
     store = Store(tmp_path / "store", told.append)

@@ -2,58 +2,28 @@
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from support.here import Here, planned, run
 
 from prunemark.benchmark.run import submit
-from prunemark.benchmark.run.executor import Event
 from prunemark.benchmark.run.home import Home, open_home
-from prunemark.benchmark.run.jobs import Job
-from prunemark.benchmark.run.worker import prepare_job, pretrain_job, trial_job
-from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial import packing, pipeline
 from prunemark.benchmark.trial.entry import seal
 from prunemark.benchmark.trial.keys import given_to, retrain_key, stage_keys
-from prunemark.benchmark.trial.pipeline import run_trial
-from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
-from prunemark.benchmark.trial.trial import Entrant, Trial
+from prunemark.benchmark.trial.trial import Trial
 from prunemark.contributions.contribute import contribute, decided_by
 from prunemark.records.record import Record
-from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError, WorkFailed
-from prunemark.setups.recipe import Recipe
-from prunemark.setups.schedule import parse_schedule
-from prunemark.setups.track_files import find_track
-
-SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
-CONTROL = {"filter": "Random", "weight": "Random-weights"}
-CALLS = {call.__name__: call for call in (prepare_job, pretrain_job, trial_job)}
-
-
-def planned(like: str, method: str, level: str) -> tuple[Trial, Trial]:
-    """A submission that ranks all layers together, and random pruning with its layer ratios."""
-    track = dataclasses.replace(find_track(like), pretraining=SHORT, pruning=SHORT, retraining=SHORT)
-    settings = (("allocation", "global"),) if track.granularity == "filter" else ()
-    mine = Entrant(method, "pruned", "submission", locate(method)[1], settings, track.granularity)
-    name = CONTROL[track.granularity]
-    random = Entrant(name, "pruned", "control", locate(name)[1], (), track.granularity, shares_ratios=True)
-    request = Request(track, SETUPS["S3.2"], [track.level(level)], [0])
-    first, second = make_trials(request, mine, [random])
-    return first, second
 
 
 @pytest.fixture(params=[("digits-resnet8", "L1-norm", "50%"), ("digits-resnet8-weights", "Magnitude", "90%")])
 def trials(request: pytest.FixtureRequest) -> tuple[Trial, Trial]:
     return planned(*request.param)
-
-
-def run(trial: Trial, store: Store) -> Record:
-    return run_trial(trial, store, lambda stage, point: None)
 
 
 def damage(trial: Trial, store: Store, stage: str = "prune", file: str = "decision.json") -> Path:
@@ -141,16 +111,6 @@ def test_a_stage_is_made_again_when_its_base_has_other_bits(trials: tuple[Trial,
     assert packing.read_weights(store.path(keys.prune), base)["classifier.weight"].equal(state["classifier.weight"])
 
 
-class Here:
-    """Runs jobs in this process, one after the other."""
-
-    def run(self, jobs: Sequence[Job], listen: Callable[[Event], None]) -> None:
-        for job in jobs:
-            call = CALLS[job.call.partition(":")[2]]
-            result = call(lambda said, job=job: listen(Event(job, "report", said)), *job.arguments)  # type: ignore[operator]
-            listen(Event(job, "done", result))
-
-
 class Heard:
     """A watcher that remembers what was said."""
 
@@ -178,6 +138,8 @@ def test_the_same_command_makes_a_damaged_decision_again_and_a_board_gets_it(tmp
     contribute([mine, control], home.store, tmp_path / "board", lambda text: None)
     (folder / "decision.json").unlink()
     assert submit.trial_files(mine, home.store).keys() == {"predictions.json"}, "what is damaged is not passed on"
+    assert submit.execute([mine], home, Here(), [])[mine] == records[mine]
+    assert decided_by(mine, home.store) == decided and len(told) == 2
 
 
 def test_what_a_worker_sets_aside_is_told_to_the_watchers(tmp_path: Path) -> None:
