@@ -6,8 +6,10 @@ and after a failure the store is asked what has arrived before anything is sent 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import threading
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -70,6 +72,8 @@ class Runs:
     _experiments: dict[str, str] = field(default_factory=dict)
     _known: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(default_factory=dict)
     _parents: dict[str, str] = field(default_factory=dict)
+    _brought: set[tuple[str, str]] = field(default_factory=set)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def prepare(self, submission: Submission) -> str:
         """The run of a submission, with its experiment: made where they are not there."""
@@ -215,6 +219,14 @@ class Runs:
             self.client.log_batch(wanted.run, metrics=part)
             wanted.sent |= {(metric.key, metric.step) for metric in part}
 
+    def _data(self, run: str, record: Record) -> None:
+        """MLflow fails where two runs bring the same new data at once: the first one goes alone."""
+        data = fields.dataset_of(record)
+        where = (record.outcome.track, data.dataset.digest)
+        with contextlib.nullcontext() if where in self._brought else self._one_at_a_time:
+            self.client.log_inputs(run, datasets=[data])
+        self._brought.add(where)
+
     def _finish(self, wanted: Wanted, record: Record) -> None:
         """Files first and the record's hash last: a run that has the hash is whole."""
         from mlflow.entities import Metric, Param, RunTag
@@ -226,18 +238,19 @@ class Runs:
         for name, path in wanted.files.items():
             if path.is_file():
                 client.log_artifact(run, str(path), None if name == path.name else name)
-        client.log_inputs(run, datasets=[fields.dataset_of(record)])
+        self._data(run, record)
         when = fields.finished_ms(record)
         for point in record.outcome.curve:
             wanted.points.setdefault(("retraining", point.epoch), (point, when))
-        self._metrics(wanted, _curve(wanted))
-        final = [Metric(name, value, when, 0) for name, value in fields.final_metrics(record).items()]
-        final = [metric for metric in final if (metric.key, metric.step) not in wanted.sent]
-        params = [
-            Param(name, str(value)[: fields.LONGEST_PARAMETER]) for name, value in fields.parameters(record).items()
+        rest = [
+            *_curve(wanted),
+            *(Metric(name, value, when, 0) for name, value in fields.final_metrics(record).items()),
         ]
+        rest = [metric for metric in rest if (metric.key, metric.step) not in wanted.sent]
+        self._metrics(wanted, rest[:-MOST_METRICS])
+        params = [Param(name, value) for name, value in fields.parameters(record).items()]
         tags = fields.filterable_tags(record) | {SHA_TAG: record.record_sha256}
-        client.log_batch(run, final, params[:100], [RunTag(name, value) for name, value in tags.items()])
+        client.log_batch(run, rest[-MOST_METRICS:], params[:100], [RunTag(*tag) for tag in tags.items()])
         client.set_terminated(run, _status(record.outcome.status))
         self.known(record.outcome.track, record.outcome.setup)[record.outcome.trial_key] = (run, record.record_sha256)
         wanted.done = True

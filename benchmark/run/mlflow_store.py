@@ -14,7 +14,7 @@ from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_address import ADVICE, LOG_IN, check_address, first_line, reason, sqlite_file
 from prunemark.benchmark.run.mlflow_database import Say, Unavailable
 from prunemark.records.admission import Refused
-from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.errors import InputError, WorkFailed, need
 from prunemark.setups.secrets import without_secrets
 
 SHA_TAG, KIND_TAG = "prunemark.record_sha256", "prunemark.kind"
@@ -106,6 +106,7 @@ def read_runs(uri: str, home: Home, track: str | None = None) -> tuple[list[tupl
     A run without its record is left out by name. Raises InputError when there is no record at all, WorkFailed when the
     store stops answering.
     """
+    need("run", "reading runs from MLflow")
     path = sqlite_file(uri)
     if path and not path.is_file():  # connecting would make one
         raise InputError(f"no MLflow store {str(path)!r}. Run `prunemark submit` first, or correct --tracking-uri")

@@ -36,8 +36,8 @@ AWAY_PATIENCE_SECONDS = 10.0
 """And how long one that does not answer."""
 INTERRUPTED_PATIENCE_SECONDS = 2.0
 SAY_AFTER_SECONDS = 2.0
-LANES = 4
-"""Trials that are sent to a server at once: each is several requests, one after the other."""
+LANES = 8
+"""Trials that are sent to a server at once: each is eight requests, one after the other."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Tracker:
         self._queue.put(None)
         assert self._thread is not None
         self._thread.join(min(patience, SAY_AFTER_SECONDS))
-        if self._thread.is_alive() and not self._away and self.lacking:
+        if self._thread.is_alive() and not self._away and self.lacking and patience <= PATIENCE_SECONDS:
             self.say(f"logging {self.lacking} more trials to MLflow, for {patience:.0f} s at most")
         self._thread.join(max(0.0, self._deadline - self.clock()))
         self._stopped = True

@@ -7,6 +7,7 @@ from support.quick_cli import EXAMPLE, submit
 
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_store import connect
+from prunemark.records.record import load_file
 
 
 @pytest.fixture
@@ -59,7 +60,9 @@ def test_the_run_of_a_submission_carries_what_it_is_and_how_it_stands(whole):
     assert "FPGM" in tags["mlflow.note.content"] and "| level | verdict |" in tags["mlflow.note.content"]
     trials = [run for name, run in runs.items() if "seed" in name]
     assert {run[4] for run in trials} == {"GeometricMedian under S3.2"}
-    assert [len(run[7]) for run in trials] == [2] * 10, "each epoch once"
+    records = [load_file(path) for path in (whole / "records").glob("*.json")]
+    curves = sorted([(point.epoch, point.train_loss) for point in record.outcome.curve] for record in records)
+    assert sorted(run[7] for run in trials) == curves, "each epoch once"
     (digest,) = {tuple(run[6]) for run in trials}
     assert len(digest[0]) == 36
     assert "decision.json" in runs["GeometricMedian 90% seed 0"][5]

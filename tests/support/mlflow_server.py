@@ -103,8 +103,8 @@ class Way:
             threading.Thread(target=self._serve, args=(near,), daemon=True).start()
 
     def _serve(self, near):
-        with contextlib.suppress(OSError), near, socket.create_connection(("127.0.0.1", self.to)) as far:
-            self._open |= {near, far}
+        with contextlib.suppress(OSError), near:
+            self._open.add(near)
             reading = near.makefile("rb")
             try:
                 while head := _head(reading):
@@ -114,15 +114,20 @@ class Way:
                         near.sendall(UNAUTHENTICATED)
                         continue
                     time.sleep(self.delay_seconds)
-                    far.sendall(head + body)
-                    answer = _answer(far.makefile("rb"))
+                    answer = self._ask(head + body)
                     lost = next((path for path in self._losing if path in head.splitlines()[0]), None)
                     if lost:
                         self._losing.remove(lost)
                         return
                     near.sendall(answer)
             finally:
-                self._open -= {near, far}
+                self._open.discard(near)
+
+    def _ask(self, request):
+        """Over a connection of its own: a server closes those that wait for long."""
+        with socket.create_connection(("127.0.0.1", self.to)) as far, far.makefile("rb") as answer:
+            far.sendall(request)
+            return _answer(answer)
 
 
 def _head(reading):
