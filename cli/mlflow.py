@@ -99,7 +99,7 @@ def _submission(record: Record) -> Submission:
 
 def _log(tracker: Tracker, folder: Path, submission: Submission, records: Sequence[Record], home: Home) -> None:
     from prunemark.benchmark.run.mlflow_fields import label_of
-    from prunemark.benchmark.trial.pipeline import PREDICTIONS
+    from prunemark.benchmark.trial.keys import PREDICTIONS
     from prunemark.cli.mirrored import standing_of
 
     for record in records:

@@ -63,7 +63,8 @@ class Progress:
 
     def started(self, trial: Trial) -> None:
         """A trial has begun."""
-        self._running.append(trial.label)
+        if trial.label not in self._running:  # else it was ended by the machine, and is tried again
+            self._running.append(trial.label)
         self._show()
 
     def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None:
