@@ -16,9 +16,9 @@ from torch import nn
 from prunemark.benchmark.images.data import pick_device, prepare
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.training.checkpoint import Checkpoint, checkpoint_of
 from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
-from prunemark.benchmark.trial.checkpoint import Checkpoint, checkpoint_of
 from prunemark.benchmark.trial.keys import Keys, pretrain_key
 from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.pruned import STAGE, read_stage

@@ -22,9 +22,9 @@ from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.as_run import files_sha256
+from prunemark.benchmark.training.checkpoint import checkpoint_of, remove_those_of
 from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.base_model import StageListener, measured, prepare_data, pretrain
-from prunemark.benchmark.trial.checkpoint import checkpoint_of
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.keys import (
     DECISION,
@@ -173,10 +173,11 @@ def prune(run: Run, base: Path | None) -> Pruned:
         return dense_model(trial, base, run.shape)
     with run.timed("pruning"), store.lock(run.keys.prune):
         if (weights := _stored_weights(run, base)) is None:
-            stage = run_stage(trial, base, run.data, run.given_counts)
+            stage = run_stage(trial, base, run.data, run.given_counts, (store.root, run.keys.prune))
             weights = stage.weights
             with store.writing(run.keys.prune) as draft:
                 write_stage(stage, draft, base)
+            remove_those_of(store.root, run.keys.prune)
     folder, source = store.path(run.keys.prune), trial.entrant.source
     run.process = read_process(folder)
     if run.process and source and trial.entrant.role == "submission":

@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
@@ -33,13 +32,12 @@ from prunemark.benchmark.sandbox import trainer
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
 from prunemark.benchmark.sandbox.explain import IMAGES, RAISED
-from prunemark.benchmark.sandbox.machine import trouble
 from prunemark.benchmark.sandbox.scratch import scratch_folder
-from prunemark.benchmark.sandbox.trainer import Carried, carried_out
+from prunemark.benchmark.sandbox.trainer import Carried, Checkpoints, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
 from prunemark.benchmark.trial import believed
 from prunemark.benchmark.trial.believed import Said
-from prunemark.benchmark.trial.gpu import gpu_trouble
+from prunemark.benchmark.trial.blame import ROOM_BYTES, check_machine
 from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.packing import WEIGHTS, write_masks, write_weights
 from prunemark.benchmark.trial.pruned import MASKS, STAGE, check_target
@@ -53,8 +51,7 @@ from prunemark.setups.processes import die_with_parent
 
 PROCESS, SUBMITTED = "process.json", "submitted"
 STAGE_FILES = (MASKS, DECISION, STAGE)
-TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
-FULL_DISK = ("No space left", "Disk quota", "Errno 28", "bus error", "exit code -7")
+TRAINER_SECONDS = 60.0
 MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial
 
 
@@ -67,43 +64,40 @@ class Stage:
     process: PruningProcess
 
 
-def run_stage(trial: Trial, base: Path, data: Path, given_counts: dict[str, int] | None) -> Stage:
+def run_stage(
+    trial: Trial,
+    base: Path,
+    data: Path,
+    given_counts: dict[str, int] | None,
+    checkpoints: Checkpoints | None = None,
+) -> Stage:
     """Runs a method on a base model; `base` and `data` are folders of the store.
+
+    With `checkpoints`, long training that the method asks for goes on where a run before was killed.
 
     A failure that a machine can bring about is the method's when it comes again on a machine that can do the work.
     Raises ChildFailed for whatever the method did wrong, WorkFailed and InputError for what is no fault of its own.
     """
     try:
-        return _run_once(trial, base, data, given_counts)
+        return _run_once(trial, base, data, given_counts, checkpoints)
     except ChildFailed as failure:
         if not failure.doubtful:
             raise
-        _check_machine(trial, base, failure)
+        check_machine(trial, base, failure)
     try:
-        return _run_once(trial, base, data, given_counts)
+        return _run_once(trial, base, data, given_counts, checkpoints)
     except ChildFailed as failure:
-        _check_machine(trial, base, failure)
+        check_machine(trial, base, failure)
         raise
 
 
-def _check_machine(trial: Trial, base: Path, failure: ChildFailed) -> None:
-    """Raises WorkFailed where the machine cannot do the work now. What a method wrote lies nowhere any more."""
-    room = 2 * (base / WEIGHTS).stat().st_size
-    said_full = any(words in failure.evidence + failure.trace for words in FULL_DISK)
-    memory = Limits(0).memory_bytes if failure.status == "out_of_memory" else 0
-    where = (Path(tempfile.gettempdir()), base)
-    why = trouble(where, room + (ROOM_BYTES if said_full else 0), memory) if failure.doubtful else ""
-    if failure.doubtful and not why and trial.device != "cpu":
-        why = gpu_trouble(trial.device, memory)
-    if why:
-        raise WorkFailed(f"{trial.label} was not run: {why}. ({failure.evidence})")
-
-
-def _run_once(trial: Trial, base: Path, data: Path, given_counts: dict[str, int] | None) -> Stage:
+def _run_once(
+    trial: Trial, base: Path, data: Path, given_counts: dict[str, int] | None, checkpoints: Checkpoints | None
+) -> Stage:
     """A one-shot method under imposed epochs runs twice: see `pruning.prune`."""
     for train_first in (False, True):
         with scratch_folder() as scratch, scratch_folder() as harness_only:
-            found = _attempt(trial, base, data, given_counts, train_first, scratch, harness_only)
+            found = _attempt(trial, base, data, given_counts, train_first, scratch, harness_only, checkpoints)
             if found is not None:
                 return found
     raise ChildFailed("noncompliant", "pruning budget", "it trained nothing where epochs are imposed, twice")
@@ -132,6 +126,7 @@ def _attempt(
     train_first: bool,
     scratch: Path,
     harness_only: Path,
+    checkpoints: Checkpoints | None,
 ) -> Stage | None:
     """One life of the method's process. None when it has to be run again, with training first."""
     images = load_split(trial.track.dataset, data, "train", torch.device("cpu"))
@@ -142,7 +137,7 @@ def _attempt(
         cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
     )  # fmt: skip
     limits = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch))
-    with _trainer(trial, grant, base, data, harness_only) as pipe:
+    with _trainer(trial, grant, base, data, harness_only, checkpoints) as pipe:
         try:
             used = run_in_child(
                 prune, trial, placed.source, given_counts, scratch, train_first, pipe,
@@ -247,14 +242,18 @@ def _blamed_on_the_method() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> Iterator[Connection]:
+def _trainer(
+    trial: Trial, grant: Grant, base: Path, data: Path, out: Path, checkpoints: Checkpoints | None
+) -> Iterator[Connection]:
     """The trial's trainer, running; inside, the end of the pipe that the method's process is given.
 
     It ends when nobody holds that end any more. Raises WorkFailed when it died: that is no fault of the method's.
     """
     forking = multiprocessing.get_context("fork")
     ours, theirs = forking.Pipe(duplex=True)
-    process = forking.Process(target=_serve, args=(ours, theirs, trial, grant, base, data, out, os.getpid()))
+    process = forking.Process(
+        target=_serve, args=(ours, theirs, trial, grant, base, data, out, checkpoints, os.getpid())
+    )
     process.start()
     ours.close()
     went_well = False
@@ -276,11 +275,12 @@ def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> I
 
 
 def _serve(
-    ours: Connection, theirs: Connection, trial: Trial, grant: Grant, base: Path, data: Path, out: Path, parent: int
-) -> None:
+    ours: Connection, theirs: Connection, trial: Trial, grant: Grant, base: Path, data: Path, out: Path,
+    checkpoints: Checkpoints | None, parent: int,
+) -> None:  # fmt: skip
     die_with_parent(parent)
     theirs.close()
-    trainer.serve(ours, trial.track, trial.budget, grant, trial.seed, trial.device, base, data, out)
+    trainer.serve(ours, trial.track, trial.budget, grant, trial.seed, trial.device, base, data, out, checkpoints)
 
 
 def _end(process: BaseProcess, seconds: float) -> bool:

@@ -17,9 +17,9 @@ from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.networks.weights import weights_sha256
+from prunemark.benchmark.training.checkpoint import Checkpoint
 from prunemark.benchmark.training.loop import Hooks, accuracy_percent, placed, predictions, train
 from prunemark.benchmark.training.seeds import derive_seed
-from prunemark.benchmark.trial.checkpoint import Checkpoint
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
 from prunemark.benchmark.trial.packing import WEIGHTS, write_weights
 from prunemark.benchmark.trial.pruned import STAGE, Pruned, read_stage

@@ -15,7 +15,7 @@ from prunemark.benchmark.run.submit import stored_record
 from prunemark.benchmark.sandbox import machine
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.submission.locate import locate
-from prunemark.benchmark.trial import gpu, pipeline, pruning_stage, stages
+from prunemark.benchmark.trial import blame, pipeline, pruning_stage, stages
 from prunemark.benchmark.trial.base_model import pretrain
 from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.pipeline import run_trial
@@ -94,7 +94,7 @@ def test_on_a_machine_in_trouble_nobody_is_blamed_and_nothing_is_stored(
 ):
     trial = trial_of("Fine")
     attempts.append(ChildFailed(status, rule, evidence, doubtful=True))
-    monkeypatch.setattr(pruning_stage, "trouble", lambda *_: "nothing can be written to /tmp: No space left on device")
+    monkeypatch.setattr(blame, "trouble", lambda *_: "nothing can be written to /tmp: No space left on device")
     with pytest.raises(WorkFailed, match="was not run: nothing can be written"):
         run(trial, store)
     assert stored_record(trial, store) is None
@@ -165,10 +165,10 @@ def test_a_gpu_is_tried_in_a_process_of_its_own(monkeypatch):
     asked = torch.ones
     monkeypatch.setattr(torch, "ones", lambda size, device: asked(size))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (4 << 30, 8 << 30))
-    assert gpu.gpu_trouble("cuda", 2 << 30) == ""
-    assert "4.0 GiB are free" in gpu.gpu_trouble("cuda", 8 << 30)
+    assert blame.gpu_trouble("cuda", 2 << 30) == ""
+    assert "4.0 GiB are free" in blame.gpu_trouble("cuda", 8 << 30)
     monkeypatch.setattr(torch, "ones", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("CUDA error")))
-    assert gpu.gpu_trouble("cuda", 0).startswith("cuda cannot do the work: RuntimeError: CUDA error")
+    assert blame.gpu_trouble("cuda", 0).startswith("cuda cannot do the work: RuntimeError: CUDA error")
 
 
 def diverging():

@@ -10,9 +10,9 @@ from torch import nn
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.networks.registry import ImageShape, build_network
+from prunemark.benchmark.training.checkpoint import EVERY_EPOCHS, Checkpoint, checkpoint_of, from_bytes, to_bytes
 from prunemark.benchmark.training.loop import Hooks, train
 from prunemark.benchmark.training.snapshot import Place
-from prunemark.benchmark.trial.checkpoint import EVERY_EPOCHS, Checkpoint, checkpoint_of, from_bytes, to_bytes
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 

@@ -24,7 +24,7 @@ from prunemark.records.writer import write_atomically
 from prunemark.setups.errors import WorkFailed
 
 FOLDER, SUFFIX = "checkpoints", ".checkpoint"
-EVERY_EPOCHS, EVERY_SECONDS = 10, 300.0
+EVERY_EPOCHS, EVERY_SECONDS, WORTH_SECONDS = 10, 300.0, 30.0
 ABOUT, LOSSES = "about", "losses"
 DIGEST_BYTES = 32
 PARTS = ("weights", "momentum", "generators")
@@ -43,9 +43,11 @@ class Checkpoint:
     every_seconds: float = EVERY_SECONDS
     clock: Callable[[], float] = time.monotonic
     _saved: tuple[int, float] = field(init=False)
+    _begun: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._saved = (-1, self.clock())
+        self._begun = self.clock()
+        self._saved = (-1, self._begun)
 
     def keep(self, place: Place, snapshot: Callable[[], Snapshot]) -> None:
         """Saves it if it is time, and if the disk takes it."""
@@ -54,9 +56,17 @@ class Checkpoint:
             self._saved = (epoch := place.epoch - (1 if place.step == 0 else 0), at)
         due = not place.step and place.epoch - epoch >= self.every_epochs
         if due or self.clock() - at >= self.every_seconds:
-            with contextlib.suppress(WorkFailed):  # a stage that could end well does not end for want of a checkpoint
-                write_atomically(self.path, to_bytes(snapshot()))
+            self._save(snapshot)
             self._saved = (place.epoch, self.clock())
+
+    def _save(self, snapshot: Callable[[], Snapshot]) -> None:
+        with contextlib.suppress(WorkFailed):  # a stage that could end well does not end for want of a checkpoint
+            write_atomically(self.path, to_bytes(snapshot()))
+
+    def ended(self, snapshot: Callable[[], Snapshot]) -> None:
+        """The training is over and more may follow before its result is stored: saved where it took long."""
+        if self.clock() - self._begun >= WORTH_SECONDS:
+            self._save(snapshot)
 
     def remove(self) -> None:
         """The stage's result is stored: nothing goes on from here any more."""
@@ -75,6 +85,21 @@ def checkpoint_of(root: Path, key: str, tell: Callable[[str], None]) -> Checkpoi
     except (OSError, ValueError) as problem:
         tell(f"the checkpoint {path} is damaged ({problem}): its stage starts anew")
     return Checkpoint(path, start)
+
+
+def remove_those_of(root: Path, key: str) -> None:
+    """All checkpoints of a stage with several trainings: see `part_of`."""
+    for path in (root / FOLDER).glob(f"{key}-*{SUFFIX}"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def part_of(key: str, *tensors: Mapping[str, torch.Tensor], words: object) -> str:
+    """The key of one training of a stage: what it starts from, and how it is done."""
+    digest = hashlib.sha256(json.dumps(words).encode())
+    for each in tensors:
+        digest.update(save({name: tensor.detach().cpu().contiguous() for name, tensor in sorted(each.items())}))
+    return f"{key}-{digest.hexdigest()}"
 
 
 def to_bytes(snapshot: Snapshot) -> bytes:
