@@ -158,7 +158,7 @@ def seen(places):
 
 
 def forks():
-    """What was forked from this process and has not ended, also if it lost its parent; not what another worker forked."""
+    """What was forked from this process and has not ended, or has lost its parent; not what another worker forked."""
     own, ours = Path("/proc/self/cmdline").read_bytes(), {"1", *map(str, [os.getpid(), *descendants(os.getpid())])}
     found = set()
     for entry in Path("/proc").iterdir():
