@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def check_home(home: Home) -> list[Checked]:
 
 def _wrong_with(part: Part, home: Home) -> str:
     if part.kind in KINDS.values():
-        return damage_of(part.path) or _unpacked(part.path, home)
+        return damage_of(part.path) or _of_another(part.path) or _unpacked(part.path, home)
     if part.kind == UNKNOWN:
         return damage_of(part.path) or "it is not an entry of the store"
     if part.kind == CHECKPOINTS:
@@ -89,6 +90,16 @@ def _wrong_with_file(part: Part) -> str:
     else:
         load_exactly(read_bounded(path, LONGEST_RECORD, path.name), path.name, path.stem)
     return ""
+
+
+def _of_another(folder: Path) -> str:
+    """Of a whole result: whether it lies under the key of another trial."""
+    from prunemark.benchmark.trial.keys import OF_ANOTHER, RECORD
+
+    record = folder / RECORD
+    return (
+        OF_ANOTHER if record.exists() and json.loads(record.read_bytes())["outcome"]["trial_key"] != folder.name else ""
+    )
 
 
 def _unpacked(folder: Path, home: Home) -> str:

@@ -107,14 +107,17 @@ def _frees(part: Part) -> int:
 
 
 def _outcome(folder: Path) -> dict[str, Any] | None:
-    found = _json(folder / "record.json")
-    return found["outcome"] if isinstance(found, dict) and isinstance(found.get("outcome"), dict) else None
+    """Of a result that is whole: one that is damaged is made again, and may need the weights."""
+    outcome: dict[str, Any] | None = None if damage_of(folder) else _json(folder / "record.json")["outcome"]
+    return outcome
 
 
 def _has_result(folder: Path, pruned: Mapping[str, Sequence[dict[str, int]]]) -> bool:
     """Whether a result can be one of this pruning stage: it has its reading and counts. Others may have both too."""
     decided = _json(folder / "decision.json")
-    counts = decided.get("counts", {}) if isinstance(decided, dict) else {}
+    counts = decided.get("counts") if isinstance(decided, dict) else None
+    if not isinstance(counts, dict):  # damaged: a run makes it again
+        return False
     return any(counts.items() <= kept.items() for kept in pruned.get(_text(_json(folder / "stage.json")), ()))
 
 

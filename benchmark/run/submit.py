@@ -15,7 +15,7 @@ from prunemark.benchmark.run.quiet import trials_running
 from prunemark.benchmark.run.renamed import remember
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.names import check_name
-from prunemark.benchmark.trial.keys import DECISION, PREDICTIONS, resolved_keys
+from prunemark.benchmark.trial.keys import DECISION, PREDICTIONS, read_record, resolved_keys
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.outcome import EpochPoint
@@ -56,8 +56,7 @@ def check(
 def stored_record(trial: Trial, store: Store) -> Record | None:
     """The record of a trial that has been run already."""
     keys = resolved_keys(trial, store)
-    folder = store.read(keys.evaluate) if keys else None
-    return load((folder / "record.json").read_bytes()) if folder else None
+    return read_record(store, keys.evaluate) if keys else None
 
 
 def trial_files(trial: Trial, store: Store) -> dict[str, Path]:

@@ -11,7 +11,6 @@ import json
 import multiprocessing
 import os
 import secrets
-import select
 import signal
 import sys
 import time
@@ -25,6 +24,7 @@ from typing import Any
 from prunemark.benchmark.sandbox import container
 from prunemark.benchmark.sandbox.confinement import Confinement, enter
 from prunemark.benchmark.sandbox.explain import DISK, DIVERGED, IMAGES, LOG_LIMIT, RAISED, explained
+from prunemark.benchmark.sandbox.held import await_end, is_held
 from prunemark.benchmark.sandbox.machine import can_be_written
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.benchmark.sandbox.scratch import why_too_much
@@ -35,7 +35,6 @@ from prunemark.setups.processes import die_with_parent
 from prunemark.setups.text import shown, shown_lines
 
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
-POLL_SECONDS = 0.05
 NEARLY = 0.9  # of the seconds that a child may have: the kernel's limit counts in ticks, its account does not
 SCRATCH_SECONDS, MOST_THREADS = 0.25, 512
 LEAST_WAIT_SECONDS = 5.0
@@ -107,7 +106,7 @@ def run_in_child(
     look = clock() + SCRATCH_SECONDS
     try:
         while process.is_alive():
-            _await_end(process)
+            deadline += await_end(process)
             _pass_on(ear, hear)
             if clock() > deadline:
                 _check_it_could_run(process.pid, limits)
@@ -136,7 +135,9 @@ def run_in_child(
 
 
 def _check_it_could_run(pid: int | None, limits: Limits) -> None:
-    """Raises WorkFailed for a process that mostly waited for a processor: its time says nothing of what it computes."""
+    """Raises WorkFailed for a process that is stopped, or mostly waited for a processor: its time says nothing."""
+    if is_held(pid):
+        raise WorkFailed("a process was stopped from outside, and did not go on")
     if (waited := waited_seconds(pid)) > max(limits.seconds / 2, LEAST_WAIT_SECONDS):
         raise WorkFailed(
             f"a process was stopped after {limits.seconds:g} s, {waited:.0f} of which it waited for a processor: the "
@@ -176,17 +177,6 @@ def _text_of(scratch: Path, name: str) -> str:
         return bytes_of(scratch, name, 10 * LOG_LIMIT).decode("utf-8", errors="replace")
     except NotReadable:
         return ""
-
-
-def _await_end(process: BaseProcess) -> None:
-    """Waits until it ends, and not for long. `join` would ask a descriptor that a confined child has closed."""
-    try:
-        descriptor = os.pidfd_open(process.pid or 0)
-    except (AttributeError, OSError):
-        time.sleep(POLL_SECONDS)
-        return
-    select.select([descriptor], [], [], POLL_SECONDS)
-    os.close(descriptor)
 
 
 def _pass_on(ear: Connection, hear: Callable[[Any], None] | None) -> None:

@@ -1,6 +1,7 @@
 """Where all temporary files of a process and of the processes of its runs lie: one folder, that goes with it.
 
-It is locked as long as its maker lives. One whose maker was killed is taken away by the maker's own workers, which see
+It is locked as long as its maker lives: the folder, which systemd-tmpfiles then leaves alone, and a file in it, which a
+cleaner of old files may take. One whose maker was killed is taken away by the maker's own workers, which see
 it end, or by the next run.
 """
 
@@ -32,8 +33,8 @@ def process_folder() -> Path:
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         _remove_if_left(left)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    lock = os.open(folder / LOCK, os.O_CREAT | os.O_WRONLY, 0o600)  # held until the process ends
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_SH)  # this and the next are held until the process ends
+    fcntl.flock(os.open(folder / LOCK, os.O_CREAT | os.O_WRONLY, 0o600), fcntl.LOCK_EX)
     _made.append(folder)
     util.Finalize(None, remove_surely, args=(folder,), exitpriority=AFTER_THE_SOCKETS)
     return folder
@@ -71,21 +72,24 @@ def remove_all() -> None:
 
 def _remove_if_left(folder: Path) -> None:
     """One that is being made has no lock yet: it stays until it is a minute old."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), contextlib.ExitStack() as held:
         about = folder.lstat()
         if about.st_uid != os.getuid() or not stat.S_ISDIR(about.st_mode):
             return
+        _hold(folder, os.O_RDONLY, held)
         try:
-            lock = os.open(folder / LOCK, os.O_WRONLY | os.O_NOFOLLOW)
+            _hold(folder / LOCK, os.O_WRONLY, held)
         except FileNotFoundError:
-            if time.time() - about.st_mtime > YOUNG_SECONDS:
-                remove(folder)
-            return
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove(folder)
-        finally:
-            os.close(lock)
+            if time.time() - about.st_mtime <= YOUNG_SECONDS:
+                return
+        remove(folder)
+
+
+def _hold(path: Path, how: int, held: contextlib.ExitStack) -> None:
+    """Raises OSError where somebody else holds it."""
+    descriptor = os.open(path, how | os.O_NOFOLLOW)
+    held.callback(os.close, descriptor)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def remove_surely(folder: Path) -> None:

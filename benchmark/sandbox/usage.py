@@ -33,14 +33,14 @@ def usage_of(pid: int | None) -> Usage:
         with contextlib.suppress(OSError, ValueError):
             others = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
             pages = max(_stat(f"/proc/{pid}/task/{thread}/stat")[0] for thread in others)
-    started = [usage_of(child) for child in _started_by(pid)]
+    started = [usage_of(child) for child in started_by(pid)]
     resident_bytes = pages * os.sysconf("SC_PAGE_SIZE") + sum(each.resident_bytes for each in started)
     return Usage(resident_bytes, threads + sum(each.threads for each in started))
 
 
 def waited_seconds(pid: int | None) -> float:
     """How long a process was ready and got no processor, with those that it started. 0 where Linux does not say."""
-    total = sum(waited_seconds(child) for child in _started_by(pid))
+    total = sum(waited_seconds(child) for child in started_by(pid))
     with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/schedstat", "rb") as file:  # noqa: PTH123
         total += int(file.read().split()[1]) / 1e9
     return total
@@ -48,14 +48,15 @@ def waited_seconds(pid: int | None) -> float:
 
 def end_children() -> None:
     """Kills what this process has started, and what that has started in turn."""
-    waiting = _started_by(os.getpid())
+    waiting = started_by(os.getpid())
     while waiting:
-        waiting += _started_by(child := waiting.pop())
+        waiting += started_by(child := waiting.pop())
         with contextlib.suppress(OSError):
             os.kill(child, signal.SIGKILL)
 
 
-def _started_by(pid: int | None) -> list[int]:
+def started_by(pid: int | None) -> list[int]:
+    """The processes that it has started and that are there; none where Linux does not say."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:  # noqa: PTH123
             return [int(word) for word in file.read().split()]

@@ -18,10 +18,12 @@ from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.benchmark.trial.versions import versions
 from prunemark.records.matched_to import RATIOS_OF, MatchedTo
+from prunemark.records.record import Record, load
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import WORDS
 
 DECISION, RECORD, PREDICTIONS = "decision.json", "record.json", "predictions.json"
+OF_ANOTHER = "its record is of another trial"
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,21 @@ def given_to(trial: Trial, store: Store) -> Given | None:
 
 def recorded_compression(store: Store, key: str) -> dict[str, Any] | None:
     """The compression on a stored record; None where there is none, or where it says that the trial failed."""
+    if not read_record(store, key):
+        return None
+    found: dict[str, Any] | None = json.loads((store.path(key) / RECORD).read_bytes())["outcome"]["compression"]
+    return found
+
+
+def read_record(store: Store, key: str) -> Record | None:
+    """The stored record of this trial key. That of another trial, copied to its place, is set aside."""
     if not (folder := store.read(key, RECORD)):
         return None
-    found: dict[str, Any] | None = json.loads((folder / RECORD).read_bytes())["outcome"]["compression"]
-    return found
+    record = load((folder / RECORD).read_bytes(), f"the stored record {key}")
+    if record.outcome.trial_key != key:
+        store.discard(key, OF_ANOTHER)
+        return None
+    return record
 
 
 def resolved_keys(trial: Trial, store: Store) -> Keys | None:

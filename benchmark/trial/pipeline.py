@@ -33,6 +33,7 @@ from prunemark.benchmark.trial.keys import (
     Given,
     Keys,
     given_to,
+    read_record,
     recorded_compression,
     retrain_key,
     stage_keys,
@@ -54,7 +55,7 @@ from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.observed import PruningProcess
 from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
-from prunemark.records.record import Record, dump, load
+from prunemark.records.record import Record, dump
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.recipe import Recipe
 
@@ -269,9 +270,3 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
         diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
     )  # fmt: skip
     return ok_record(run.provenance, finished, run.seconds)
-
-
-def read_record(store: Store, key: str) -> Record | None:
-    """The stored record of this trial key."""
-    folder = store.read(key, RECORD)
-    return load((folder / RECORD).read_bytes(), f"the stored record {key}") if folder else None

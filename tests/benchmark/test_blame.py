@@ -3,6 +3,9 @@
 import dataclasses
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from support.quick_cli import quick_track
 from prunemark.benchmark.run.submit import stored_record
 from prunemark.benchmark.sandbox import machine
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.usage import started_by
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial import blame, pipeline, pruning_stage, stages
 from prunemark.benchmark.trial.base_model import pretrain
@@ -154,6 +158,29 @@ def test_a_process_that_gets_no_processor_is_not_too_slow(tmp_path, monkeypatch)
     with pytest.raises(ChildFailed) as caught:
         run_in_child(time.sleep, 60, scratch=tmp_path, limits=Limits(0.5))
     assert caught.value.status == "timeout"
+
+
+def test_seconds_while_a_scheduler_holds_a_run_are_not_the_methods(tmp_path):
+    """All of its processes are stopped for longer than it may take, and go on."""
+    code = (
+        "import pathlib, time; from prunemark.benchmark.sandbox.child import Limits, run_in_child\n"
+        f"run_in_child(lambda: (open('begun', 'w').close(), time.sleep(1)), scratch=pathlib.Path({str(tmp_path)!r}),"
+        " limits=Limits(2.5))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        both = [process.pid, *started_by(process.pid)]
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in both:
+                os.kill(pid, number)
+            time.sleep(3.0 if number == signal.SIGSTOP else 0.0)
+    assert len(both) == 2 and process.returncode == 0
+
+
+def test_a_child_that_is_held_is_not_too_slow(tmp_path):
+    with pytest.raises(WorkFailed, match="stopped from outside"):
+        run_in_child(lambda: os.kill(os.getpid(), signal.SIGSTOP), scratch=tmp_path, limits=Limits(0.5))
 
 
 def test_waiting_for_a_processor_is_counted():

@@ -157,6 +157,18 @@ def test_temporary_files_of_jobs_lie_in_one_folder_that_goes(tmp_path, monkeypat
     run_folder.remove_surely(ours)
 
 
+def test_a_living_folder_stays_when_a_cleaner_of_old_files_took_its_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(run_folder, "_made", [])
+    ours = run_folder.process_folder()
+    (ours / run_folder.LOCK).unlink()
+    os.utime(ours, (0, 0))
+    monkeypatch.setattr(run_folder, "_made", [])  # as in the next process
+    assert run_folder.process_folder() != ours and ours.is_dir()
+    run_folder.remove_all()
+    run_folder.remove_surely(ours)
+
+
 def test_a_long_temporary_folder_is_no_obstacle(tmp_path, monkeypatch):
     long = tmp_path / ("x" * 90)
     long.mkdir()

@@ -128,3 +128,15 @@ def test_a_file_that_may_not_be_read_now_is_no_damage(home: Home, monkeypatch: p
     monkeypatch.setattr("prunemark.benchmark.trial.entry._remembered", lambda path, _: refused(path))
     with pytest.raises(WorkFailed, match="Nothing is taken for damaged"):
         check_home(home)
+
+
+def test_a_result_under_the_key_of_another_trial_is_found_and_made_again(home: Home) -> None:
+    results = {trial: submit.stored_record(trial, home.store) for trial in TRIALS}
+    (mine, record), (_, other) = [(trial, found) for trial, found in results.items() if found][:2]
+    place = home.store.path(record.outcome.trial_key)
+    shutil.rmtree(place)
+    shutil.copytree(home.store.path(other.outcome.trial_key), place)
+    (finding,) = [finding for checked in check_home(home) for finding in checked.findings]
+    assert finding.path == place and "of another trial" in finding.why
+    made = submit.execute([mine], home, Here(), [])[mine]
+    assert made.outcome_sha256 == record.outcome_sha256

@@ -129,3 +129,18 @@ def test_weights_without_a_result_go_when_they_are_old(home: Home) -> None:
     found = removable(home, time.time() + 2 * YOUNG_SECONDS)
     weights = [removal.part.path for removal in found if "without a result" in removal.what]
     assert weights == [home.store.path(retrain_key(TRIALS[0], keys, TRIALS[0].recipe))]
+
+
+def test_a_damaged_result_has_no_say(home: Home) -> None:
+    """Its JSON is read by nobody else before it is verified; the weights that make it again stay."""
+    keys = stage_keys(TRIALS[0])
+    place = home.store.path(keys.evaluate) / "record.json"
+    record = json.loads(place.read_text())
+    for outcome in ({}, {"curve": 1}, record["outcome"]):
+        place.write_text(json.dumps({"outcome": outcome}))
+        removals = removable(home, time.time(), weights=True)
+        assert home.store.path(retrain_key(TRIALS[0], keys, TRIALS[0].recipe)) not in [r.part.path for r in removals]
+    decision = home.store.path(keys.prune) / "decision.json"
+    for counts in ([], {"counts": []}, {"counts": None}):
+        decision.write_text(json.dumps(counts))
+        assert decision.parent not in [r.part.path for r in removable(home, time.time(), weights=True)]
