@@ -148,10 +148,13 @@ class LocalProcesses:
                 continue
             plan.waiting.remove(job)
             try:
+                scratch.mkdir(parents=True, exist_ok=True)
                 context = fork_server()
                 with uninterrupted():
                     self._running.append(_started(context, job, scratch))
             except (OSError, EOFError) as problem:  # no process or no descriptor is left, or the server has died
+                if not self._running:  # its socket may be gone with a folder that somebody has emptied
+                    stop_server()
                 cannot = WorkFailed(f"{job.id} could not start: {problem}")
                 plan.ended_badly(job, cannot, self.clock(), self._names())
                 pauses.append(0.0)

@@ -55,6 +55,7 @@ def stop_server() -> None:
     if (pid := _pid()) is not None:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # who starts the next one looks whether this has ended
 
 
 def _pid() -> int | None:

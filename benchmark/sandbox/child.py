@@ -201,7 +201,7 @@ def _raise_what_it_said(scratch: Path, exitcode: int | None, trusted: bool) -> N
             raise WorkFailed(
                 f"a trial could not write: {error.evidence}. Make room there and run the same command again"
             )
-        if error.rule == DISK:
+        if error.rule in (DISK, DIVERGED):
             error.rule = RAISED
         raise error
     if exitcode == -signal.SIGKILL:  # which a confined process cannot send to itself

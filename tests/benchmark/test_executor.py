@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from prunemark.benchmark.run import executor
+from prunemark.benchmark.run import executor, fork_server
 from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.retries import Retries
@@ -167,6 +167,16 @@ def test_a_living_folder_stays_when_a_cleaner_of_old_files_took_its_lock(tmp_pat
     assert run_folder.process_folder() != ours and ours.is_dir()
     run_folder.remove_all()
     run_folder.remove_surely(ours)
+
+
+def test_a_folder_of_temporary_files_that_somebody_emptied_is_made_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(run_folder, "_made", [])
+    fork_server.stop_server()  # so that its socket lies there
+    events = run([job("a", "empties", str(tmp_path)), job("b", "leaves_a_file", needs=["a"])], pauses=(0.1, 0.1, 0.1))
+    assert kinds(events, "b")[-1] == "done"
+    fork_server.stop_server()
+    run_folder.remove_all()
 
 
 def test_a_long_temporary_folder_is_no_obstacle(tmp_path, monkeypatch):

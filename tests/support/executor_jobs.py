@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -67,3 +68,8 @@ def forks_and_waits(report, folder):
 def _note_and_wait(parent, note):
     note.write_text(f"{parent} {os.getpid()}\n")
     time.sleep(600)
+
+
+def empties(report, folder):
+    for path in Path(folder).glob("prunemark-run-*"):
+        shutil.rmtree(path)
