@@ -201,7 +201,11 @@ class Runs:
             found = self.client.create_run(experiment, run_name=name, tags=tags)
         params = [Param(name, value) for name, value in fields.parent_parameters(submission).items()]
         if not found.data.params:
-            self.client.log_batch(found.info.run_id, params=params[:100])
+            try:
+                self.client.log_batch(found.info.run_id, params=params[:100])
+            except Exception as problem:  # another machine's command logs the same ones
+                if not TAKEN.search(str(problem)):
+                    raise
         return str(found.info.run_id)
 
     def _look(self, wanted: Wanted) -> None:
