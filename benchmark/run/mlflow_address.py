@@ -30,6 +30,7 @@ OUT_OF_REACH = {
 }
 """Signs in the long errors of libraries, and what they say to a person."""
 REFUSED = re.compile(r"error code (401|403)\b")
+FAILS = re.compile(r"too many (5\d\d) error responses")
 DENIED = {"UNAUTHENTICATED": "401", "CUSTOMER_UNAUTHORIZED": "401", "PERMISSION_DENIED": "403"}
 
 
@@ -65,6 +66,8 @@ def reason(problem: Exception, uri: str) -> str:
         return f"this login must not do that (403): {LOG_IN} of a user who can write there"
     if is_server(uri) and (words := next((words for sign, words in OUT_OF_REACH.items() if sign in str(problem)), "")):
         return words
+    if is_server(uri) and (found := FAILS.search(str(problem))):
+        return f"it answers with an error of its own ({found[1]}), as when its database is away"
     return first_line(problem, uri)
 
 

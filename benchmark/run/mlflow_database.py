@@ -31,22 +31,33 @@ class Unavailable(Exception):
 
 
 @contextlib.contextmanager
+def turn(path: Path, seconds: float) -> Iterator[bool]:
+    """One process of this machine at a time; False when the turn did not come within the seconds."""
+    deadline = time.monotonic() + seconds
+    with path.with_suffix(".lock").open("w") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                came = True
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    came = False
+                    break
+                time.sleep(0.05)
+        yield came
+
+
+@contextlib.contextmanager
 def making(path: Path) -> Iterator[None]:
     """Keeps others from making the same database meanwhile, and removes what a killed one left of it.
 
     Raises Unavailable when another process does not end.
     """
-    deadline = time.monotonic() + LOCK_SECONDS
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise Unavailable(f"another process has been making {path.name} for a minute") from None
-                time.sleep(0.05)
+    with turn(path, LOCK_SECONDS) as came:
+        if not came:
+            raise Unavailable(f"another process has been making {path.name} for a minute")
         for left in path.parent.glob(f"{DRAFT}*"):
             left.unlink(missing_ok=True)
         yield

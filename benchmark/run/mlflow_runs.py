@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import threading
 import uuid
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from typing import Any
 
 from prunemark.benchmark.run import mlflow_fields as fields
 from prunemark.benchmark.run.home import Home
+from prunemark.benchmark.run.mlflow_database import turn
 from prunemark.benchmark.run.mlflow_fields import KEY_TAG, SETUP_TAG, Standing, Submission
 from prunemark.benchmark.run.mlflow_store import KIND_TAG, SHA_TAG, local_artifacts
 from prunemark.records.outcome import EpochPoint
@@ -28,6 +30,11 @@ EXPERIMENT_KIND = ("mlflow.experimentKind", "custom_model_development")
 """What makes MLflow 3 show runs first, and not traces of language models."""
 MOST_METRICS = 800
 """Values in one request. MLflow takes 1,000 values, parameters and tags together."""
+
+PARENT_SECONDS = 10.0
+"""How long another process may take to make the run of a submission; after that there may be two of it."""
+TAKEN = re.compile("duplicate|unique", re.IGNORECASE)
+"""What databases say of a row that another process has brought meanwhile."""
 
 
 @dataclass
@@ -79,7 +86,8 @@ class Runs:
         """The run of a submission, with its experiment: made where they are not there."""
         self.known(submission.track, submission.setup)
         if submission.key not in self._parents:
-            self._parents[submission.key] = self._parent(submission)
+            with turn(self.home.root / "mlflow.db", PARENT_SECONDS):  # another command may log the same submission
+                self._parents[submission.key] = self._parent(submission)
         return self._parents[submission.key]
 
     def known(self, track: str, setup: str) -> dict[str, tuple[str, str]]:
@@ -184,7 +192,8 @@ class Runs:
         from mlflow.entities import Param
 
         experiment = self.experiment(submission.track)
-        found = next(iter(self._search(submission.track, f"tags.`{PARENT_TAG}` = '{submission.key}'")), None)
+        ours = self._search(submission.track, f"tags.`{PARENT_TAG}` = '{submission.key}'")
+        found = min(ours, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
         if found is None:
             tags = {PARENT_TAG: submission.key, KIND_TAG: "submission", PROCESS_TAG: this_process()}
             tags |= fields.parent_tags(submission)
@@ -192,7 +201,11 @@ class Runs:
             found = self.client.create_run(experiment, run_name=name, tags=tags)
         params = [Param(name, value) for name, value in fields.parent_parameters(submission).items()]
         if not found.data.params:
-            self.client.log_batch(found.info.run_id, params=params[:100])
+            try:
+                self.client.log_batch(found.info.run_id, params=params[:100])
+            except Exception as problem:  # another machine's command logs the same ones
+                if not TAKEN.search(str(problem)):
+                    raise
         return str(found.info.run_id)
 
     def _look(self, wanted: Wanted) -> None:
@@ -220,11 +233,19 @@ class Runs:
             wanted.sent |= {(metric.key, metric.step) for metric in part}
 
     def _data(self, run: str, record: Record) -> None:
-        """MLflow fails where two runs bring the same new data at once: the first one goes alone."""
+        """MLflow fails where two runs bring the same new data at once: the first one goes alone.
+
+        Where the other run is another process's, once more: now the data are there.
+        """
         data = fields.dataset_of(record)
         where = (record.outcome.track, data.dataset.digest)
         with contextlib.nullcontext() if where in self._brought else self._one_at_a_time:
-            self.client.log_inputs(run, datasets=[data])
+            try:
+                self.client.log_inputs(run, datasets=[data])
+            except Exception as problem:
+                if not TAKEN.search(str(problem)):
+                    raise
+                self.client.log_inputs(run, datasets=[data])
         self._brought.add(where)
 
     def _finish(self, wanted: Wanted, record: Record) -> None:

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
@@ -10,6 +11,7 @@ from support.mlflow_server import Way, free_port, running
 
 from prunemark.benchmark.run import tracking
 from prunemark.benchmark.run.home import Home, open_home
+from prunemark.benchmark.run.mlflow_address import reason
 from prunemark.benchmark.run.mlflow_fields import Standing, Submission
 from prunemark.benchmark.run.mlflow_store import read_runs
 from prunemark.benchmark.run.tracking import Tracker
@@ -221,6 +223,44 @@ def test_a_server_that_is_killed_and_started_again(tmp_path, mirror, said, make_
         its.__exit__(None, None, None)
         assert len(said) == 2 and "answers again" in said[1], said
         assert_whole(address, its, records)
+
+
+def test_new_data_that_another_process_brings_at_once_are_no_failure(server, mirror, said, make_record, monkeypatch):
+    from mlflow.tracking import MlflowClient
+
+    log_inputs, asked = MlflowClient.log_inputs, []
+
+    def taken(self, *words, **more):
+        asked.append(words)
+        if len(asked) == 1:
+            raise WorkFailed('(UniqueViolation) duplicate key value violates unique constraint "dataset_pk"')
+        return log_inputs(self, *words, **more)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", taken)
+    with mirror(server) as its:
+        records = [of(make_record(), its)]
+        its.finish(0, "0", records[0], {})
+    assert len(asked) == 2 and [line for line in said if not line.startswith("logging ")] == []
+    assert_whole(server, its, records)
+
+
+def test_commands_that_begin_at_once_log_under_one_submission(server, mirror, make_record):
+    its = mirror(server)
+    several = [Tracker(server, its.home, its.submission) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(Tracker.__enter__, several))
+    records = [of(make_record(), its, seed) for seed in range(4)]
+    for seed, each in enumerate(several):
+        each.finish(seed, str(seed), records[seed], {})
+        each.__exit__(None, None, None)
+    assert_whole(server, its, records)
+    assert len({run.data.tags["mlflow.parentRunId"] for run in trials(server, its)[1]}) == 1
+
+
+def test_a_server_whose_database_is_away_is_said_in_few_words():
+    long = "Max retries exceeded with url: /x (Caused by ResponseError('too many 503 error responses'))"
+    words = reason(WorkFailed(f"API request to http://x/x failed with exception: {long}"), "http://x")
+    assert words == "it answers with an error of its own (503), as when its database is away"
 
 
 def test_a_board_is_not_read_from_half_a_store(way, mirror, home, make_record, monkeypatch):

@@ -19,10 +19,11 @@ def free_port():
 
 
 @contextlib.contextmanager
-def running(folder, port=None, *more, **environment):
-    """`mlflow server` on a SQLite store in the folder; yields its address once it answers."""
+def running(folder, port=None, *more, store="", **environment):
+    """`mlflow server` on a SQLite store in the folder, or on another; yields its address once it answers."""
     port = port or free_port()
-    words = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--artifacts-destination", str(folder / "files")]
+    store = store or f"sqlite:///{folder}/server.db"
+    words = ["--backend-store-uri", store, "--artifacts-destination", str(folder / "files")]
     variables = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"} | environment
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
