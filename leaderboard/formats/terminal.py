@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LEFT, WRAPPED = ("method", "lane", "verdict", "difference", "new_images"), ("verdict", "new_images")
 FIRST = ("method", "accuracy", "difference", "verdict")
 """The columns that a terminal of 80 characters has room for; the others are in --wide."""
+LONGEST_NAME, LONGEST_WORD = 24, 12
+"""Characters of a name that stay on one line, and of a verdict's first word."""
 WIDE = 140
 """Characters from which on every column fits."""
 NARROWER = "Shown without {columns}: --wide has them, and so has a terminal of {wide} characters."
@@ -50,8 +52,12 @@ def _print_table(table: Table, console: Console, wide: bool) -> None:
     grid = Grid(box=None, padding=(0, 2, 0, 0), show_edge=False)
     for key, name in shown_heads.items():
         justify: Literal["left", "right"] = "left" if key in LEFT else "right"
-        folded = wide and key == "method"
-        grid.add_column(name, justify=justify, no_wrap=not folded and key not in WRAPPED)
+        if key == "method":
+            names = [len(row.name) for row in (*table.ranked, *table.unranked)]
+            grid.add_column(name, overflow="fold", min_width=min(max(names, default=0), LONGEST_NAME))
+        else:
+            least = LONGEST_WORD if key == "verdict" else None
+            grid.add_column(name, justify=justify, no_wrap=key not in WRAPPED, min_width=least)
     for row in table.ranked:
         line = labels.line(row, table)
         grid.add_row(*(_text(line.cells[key], "bold" if line.top else "") for key in shown_heads))
@@ -87,10 +93,11 @@ def _print_overall(overall: Overall, console: Console, wide: bool) -> None:
 
 def _print_grid(grid: Grid, console: Console, wide: bool) -> None:
     """Wider than the terminal where every column was asked for: a line that goes on is better than a column of two."""
-    if wide and console.width < WIDE:
-        console.print(grid, width=WIDE, crop=False, overflow="ignore", no_wrap=True)
-    else:
-        console.print(grid)
+    before = console.width
+    if wide and before < WIDE:
+        console.width = WIDE
+    console.print(grid)
+    console.width = before
 
 
 def _indented(words: str) -> Padding:
