@@ -38,6 +38,7 @@ ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 NEARLY = 0.9  # of the seconds that a child may have: the kernel's limit counts in ticks, its account does not
 SCRATCH_SECONDS, MOST_THREADS = 0.25, 512
+LEAST_WAIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def run_in_child(
 
 def _check_it_could_run(pid: int | None, limits: Limits) -> None:
     """Raises WorkFailed for a process that mostly waited for a processor: its time says nothing of what it computes."""
-    if (waited := waited_seconds(pid)) > limits.seconds / 2:
+    if (waited := waited_seconds(pid)) > max(limits.seconds / 2, LEAST_WAIT_SECONDS):
         raise WorkFailed(
             f"a process was stopped after {limits.seconds:g} s, {waited:.0f} of which it waited for a processor: the "
             "machine is too busy. Use fewer --workers"
