@@ -158,8 +158,8 @@ def _attempt(
         weights = carried.weights if carried.weights is not None else believed.own_weights(scratch, state)
         if not said.stage.steps:
             believed.check_scale(weights, state)
-        surgery.rebuild(trial.track, images.shape, weights, said.decision, 0)
-        check_target(trial, said.decision, images.shape, given_counts)
+        small = surgery.rebuild(trial.track, images.shape, weights, said.decision, 0)
+        check_target(trial, said.decision, images.shape, given_counts, small)
         check_stage(said.stage, grant, macs)
         _check_floor(said.stage, carried.stage, grant, lane)
         accounted = None
