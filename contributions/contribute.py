@@ -98,8 +98,7 @@ def contribution_of(records: Mapping[Trial, Record], store: Store) -> Contributi
 def _kept_decision(trial: Trial, store: Store) -> Decided:
     if (decided := decided_by(trial, store)) is None:
         raise InputError(
-            f"what {trial.label} decided is no longer in {store.root}.\n"
-            "Run the same command again: what was damaged is made again. What was removed is not: give another --home"
+            f"what {trial.label} decided is no longer in {store.root}.\nRun the same command again: it is made again"
         )
     return decided
 

@@ -19,7 +19,7 @@ from typing import Any
 from prunemark.benchmark.run import mlflow_fields as fields
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_fields import KEY_TAG, SETUP_TAG, Standing, Submission
-from prunemark.benchmark.run.mlflow_store import KIND_TAG, SHA_TAG
+from prunemark.benchmark.run.mlflow_store import KIND_TAG, SHA_TAG, local_artifacts
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record, dump
 
@@ -152,10 +152,10 @@ class Runs:
     def _new_experiment(self, track: str) -> Any:
         from mlflow.exceptions import MlflowException
 
-        local = self.uri == self.home.mlflow_uri
-        location = (self.home.mlflow_artifacts / track).as_uri() if local else None
+        location = local_artifacts(self.uri, self.home)
+        place = (location / track).as_uri() if location else None
         try:
-            self.client.create_experiment(track, artifact_location=location, tags=dict([EXPERIMENT_KIND]))
+            self.client.create_experiment(track, artifact_location=place, tags=dict([EXPERIMENT_KIND]))
         except MlflowException:  # another process made it meanwhile, or it cannot be made, which is said next
             if not (found := self.client.get_experiment_by_name(track)):
                 raise

@@ -27,7 +27,7 @@ QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 LOCAL_ARTIFACTS = "mlruns"
-"""Where MLflow puts files of a SQLite store that is not a home's: here, in the folder of the database."""
+"""Where files of a SQLite store lie that is not a home's: next to the database. MLflow's own place is where one is."""
 
 
 def connect(uri: str, home: Home, say: Say = lambda _: None) -> Any:
@@ -46,7 +46,7 @@ def connect(uri: str, home: Home, say: Say = lambda _: None) -> Any:
             if (path := sqlite_file(uri)) and not path.exists():
                 with database.making(path):
                     if not path.exists():
-                        database.make(path, path.parent.absolute() / LOCAL_ARTIFACTS)
+                        database.make(path, local_artifacts(uri, home) or path.parent)
             return _answering(uri)
         except Unavailable as problem:
             raise InputError(f"MLflow cannot use {without_secrets(uri)!r}: {problem}\n{ADVICE}") from None
@@ -54,6 +54,12 @@ def connect(uri: str, home: Home, say: Say = lambda _: None) -> Any:
             why = reason(problem, uri)
             advice = "" if LOG_IN in why else f"\n{ADVICE}"
             raise InputError(f"MLflow cannot use {without_secrets(uri)!r}: {why}{advice}") from None
+
+
+def local_artifacts(uri: str, home: Home) -> Path | None:
+    """Where the files of a SQLite store lie, stated in full; None for a server, which knows."""
+    path = sqlite_file(uri)
+    return home.mlflow_artifacts if uri == home.mlflow_uri else path and path.absolute().parent / LOCAL_ARTIFACTS
 
 
 def _connect_home(uri: str, home: Home, say: Say) -> Any:

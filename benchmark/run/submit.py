@@ -70,10 +70,10 @@ def trial_files(trial: Trial, store: Store) -> dict[str, Path]:
     return {name: folder / name for name, folder in found.items() if folder}
 
 
-def lost_its_decision(trial: Trial, store: Store) -> bool:
-    """Whether a stored trial's pruning stage was damaged: it is made again, since a board and controls ask for it."""
-    keys = resolved_keys(trial, store) if trial.entrant.source else None
-    return keys is not None and not store.read_part(keys.prune, DECISION) and store.was_damaged(keys.prune)
+def lost_its_decision(trial: Trial, record: Record, store: Store) -> bool:
+    """Whether a stored trial's decision is damaged or missing: it is made again, for boards and controls."""
+    keys = resolved_keys(trial, store) if trial.entrant.source and record.outcome.status == "ok" else None
+    return keys is not None and not store.read_part(keys.prune, DECISION)
 
 
 def execute(
@@ -99,7 +99,7 @@ def execute(
     for trial, record in stored.items():
         keep(trial, record)
     lost: list[str] = []
-    todo = [trial for trial in trials if trial not in stored or lost_its_decision(trial, home.store)]
+    todo = [trial for trial in trials if trial not in stored or lost_its_decision(trial, stored[trial], home.store)]
     jobs, trial_of = make_jobs(todo, home.store)
 
     def listen(event: Event) -> None:

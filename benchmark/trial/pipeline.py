@@ -124,7 +124,8 @@ def run_trial(trial: Trial, store: Store, listen: StageListener) -> Record:
     run = Run(trial, store, listen, given, stage_keys(trial, given))
     with store.lock(run.keys.evaluate):
         found = read_record(store, run.keys.evaluate)
-        if found and not store.was_damaged(run.keys.prune):
+        decided = trial.entrant.source and found and found.outcome.compression
+        if found and (not decided or store.read_part(run.keys.prune, DECISION)):
             return found
         prepare_data(trial, run.keys, store)
         check_network(trial, store, run.shape)

@@ -36,7 +36,7 @@ from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.sandbox.trainer import Carried, Checkpoints, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
 from prunemark.benchmark.trial import believed
-from prunemark.benchmark.trial.believed import Said
+from prunemark.benchmark.trial.believed import Said, TooManySeconds
 from prunemark.benchmark.trial.blame import ROOM_BYTES, check_machine
 from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.packing import WEIGHTS, write_masks, write_weights
@@ -233,7 +233,8 @@ def _blamed_on_the_method() -> Iterator[None]:
     try:
         yield
     except BudgetExceeded as problem:
-        raise ChildFailed("budget_exceeded", "pruning budget", str(problem)) from None
+        doubtful = isinstance(problem, TooManySeconds)
+        raise ChildFailed("budget_exceeded", "pruning budget", str(problem), doubtful=doubtful) from None
     except (InputError, WorkFailed):
         raise
     except Exception as problem:

@@ -109,6 +109,19 @@ def test_what_comes_again_is_the_methods_own(store, attempts):
     assert record.outcome.status == "failed" and record.outcome.failure.evidence == "b"
 
 
+def test_seconds_of_a_busy_machine_are_no_broken_budget(store, monkeypatch):
+    """They have to be too many twice: of a method whose own code trains, once more than its reading accounts for."""
+    honest, taken = pruning_stage.believed.check_cpu_seconds, [1000.0]
+    monkeypatch.setattr(
+        pruning_stage.believed, "check_cpu_seconds", lambda used, *rest: honest(taken.pop() if taken else used, *rest)
+    )
+    assert run(trial_of("Trains"), store).outcome.status == "ok" and not taken
+    taken += [1000.0, 1000.0]
+    store.forget(stage_keys(trial_of("Trains")).prune)
+    store.forget(stage_keys(trial_of("Trains")).evaluate)
+    assert run(trial_of("Trains"), store).outcome.status == "budget_exceeded"
+
+
 def test_a_broken_rule_is_not_tried_again(store, attempts):
     attempts.extend([ChildFailed("noncompliant", "matched compression", "too few"), AssertionError("tried again")])
     assert run(trial_of("Fine"), store).outcome.status == "noncompliant"

@@ -69,6 +69,20 @@ def test_what_is_stored_is_found_whatever_became_of_the_decision(
     assert store.read(stage_keys(mine).prune) is not None
 
 
+def test_a_decision_that_a_half_copied_home_lacks_is_made_again(trials: tuple[Trial, Trial], tmp_path: Path) -> None:
+    mine, control = trials
+    whole = Store(tmp_path / "whole")
+    first, expected = run(mine, whole), run(control, whole)
+    shutil.copytree(whole.root, tmp_path / "half")
+    half = Store(tmp_path / "half")
+    keys = stage_keys(mine)
+    for key in (keys.prune, stage_keys(control, given_to(control, whole)).evaluate):
+        shutil.rmtree(half.path(key))
+    assert submit.lost_its_decision(mine, first, half) and not submit.lost_its_decision(mine, first, whole)
+    assert run(control, half).outcome_sha256 == expected.outcome_sha256
+    assert half.read(keys.prune) is not None and run(mine, half) == first
+
+
 def test_a_control_does_not_run_where_the_decision_cannot_be_made_again(
     trials: tuple[Trial, Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

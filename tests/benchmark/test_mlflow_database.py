@@ -133,12 +133,21 @@ def cut_short(path):
 def test_a_damaged_database_is_set_aside_and_made_anew(home, said, make_record, damage):
     damage(path_of(home))
     content = path_of(home).read_bytes()
-    (home.root / "mlflow.db-journal").write_bytes(b"what a killed writer leaves")
+    (home.root / "mlflow.db-wal").write_bytes(b"what a killed writer leaves")
     assert logs_a_trial(home, make_record(method="Mine"), said.append)
     (line,) = said
     assert line.startswith("mlflow.db was damaged (") and "kept as mlflow.db.damaged0, and made anew" in line
     assert (home.root / "mlflow.db.damaged0").read_bytes() == content
+    assert "mlflow.db-wal" not in names(home), "it would be played into the new one"
     assert logs_a_trial(home, make_record(method="Mine"), said.append) and len(said) == 1
+
+
+def test_what_sqlite_keeps_next_to_a_database_goes_with_it(tmp_path):
+    for end in ("", "-journal", "-wal"):
+        (tmp_path / f"mlflow.db{end}").write_text(end)
+    assert database.set_aside(tmp_path / "mlflow.db").name == "mlflow.db.damaged0"
+    left = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert left == {f"mlflow.db.damaged0{end}": end for end in ("", "-journal", "-wal")}
 
 
 def test_an_empty_file_is_no_database_and_no_loss(home, said, make_record):

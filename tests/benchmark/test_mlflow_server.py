@@ -122,7 +122,16 @@ def test_a_server_that_goes_away_is_caught_up_in_the_same_run(server, way, mirro
 
 
 @pytest.mark.parametrize("path", ["runs/create", "runs/log-batch", "runs/update", "record.json", "runs/log-inputs"])
-def test_an_answer_that_is_lost_logs_nothing_twice(server, way, mirror, said, make_record, path):
+def test_an_answer_that_is_lost_logs_nothing_twice(server, way, mirror, said, make_record, path, monkeypatch):
+    from mlflow.tracking import MlflowClient
+
+    sent, log_batch = collections.Counter(), MlflowClient.log_batch
+
+    def spy(self, run_id, metrics=(), params=(), tags=(), **more):
+        sent.update((metric.key, metric.step) for metric in metrics)
+        return log_batch(self, run_id, metrics, params, tags, **more)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", spy)
     with mirror(way.address) as its:
         record = of(make_record(), its)
         until(lambda: way.requests > 0)
@@ -133,6 +142,7 @@ def test_an_answer_that_is_lost_logs_nothing_twice(server, way, mirror, said, ma
         way.lose(path)
         its.finish(0, "0", record, {})
     assert its.lacking == 0 and said, "an answer was lost"
+    assert set(sent.values()) == {1}, "what had arrived was sent again"
     assert_whole(server, its, [record])
 
 

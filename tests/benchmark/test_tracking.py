@@ -1,5 +1,6 @@
 """Mirroring into a real MLflow store, and reading it back."""
 
+import collections
 import dataclasses
 import os
 import time
@@ -58,13 +59,28 @@ def test_a_trial_is_a_run_under_its_submission(tracker, home, make_record, said)
     assert {a.path for a in client.list_artifacts(trial.info.run_id)} == {"record.json"}
 
 
+@pytest.fixture
+def sent(monkeypatch):
+    """(run, metric, step) -> how often it was sent. The store drops a value that is the same, with the same time."""
+    from mlflow.tracking import MlflowClient
+
+    times, log_batch = collections.Counter(), MlflowClient.log_batch
+
+    def spy(self, run_id, metrics=(), params=(), tags=(), **more):
+        times.update((run_id, metric.key, metric.step) for metric in metrics)
+        return log_batch(self, run_id, metrics, params, tags, **more)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", spy)
+    return times
+
+
 def curve_of(client, run, name="retraining.validation_accuracy_percent"):
     return sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, name))
 
 
 @pytest.mark.parametrize("live", [0, 1, 2], ids=lambda live: f"{live} epochs before the end")
 @pytest.mark.parametrize("pause", [0.0, 0.3])
-def test_each_epoch_is_logged_once(tracker, home, make_record, live, pause, monkeypatch):
+def test_each_epoch_is_logged_once(tracker, home, make_record, live, pause, monkeypatch, sent):
     """Whether it was logged while the trial ran, and whether that had been sent when the record came."""
     monkeypatch.setattr("prunemark.benchmark.run.tracking.FLUSH_SECONDS", 0.05)
     record = make_record(method="Mine", seed=0)
@@ -73,6 +89,7 @@ def test_each_epoch_is_logged_once(tracker, home, make_record, live, pause, monk
             mirror.epoch(0, "trial", "retraining", point)
             time.sleep(pause)
         mirror.finish(0, "trial", record, {})
+    assert set(sent.values()) == {1}
     found, client = runs(home)
     for name in ("train_loss", "validation_accuracy_percent", "lr"):
         assert curve_of(client, found["trial"], f"retraining.{name}") == [
@@ -174,6 +191,16 @@ def test_the_run_of_a_submission_says_how_it_stands(tracker, home, make_record):
     assert "what it is" in tags["mlflow.note.content"] and "| 90% | better |" in tags["mlflow.note.content"]
     assert Path(client.download_artifacts(parent.info.run_id, "tables.md")).read_text() == "| b |"
     assert client.get_experiment_by_name("digits-resnet8@1").tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_an_experiment_that_was_made_or_deleted_before_is_used(tracker, home, make_record, said):
+    client = connect(home.mlflow_uri, home)
+    made = client.create_experiment("digits-resnet8@1", artifact_location=home.mlflow_artifacts.as_uri())
+    client.delete_experiment(made)
+    with tracker() as mirror:
+        mirror.finish(0, "trial", make_record(method="Mine"), {})
+    assert said == [] and "trial" in runs(home)[0]
+    assert client.get_experiment(made).tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_what_mlflow_refuses_keeps_nothing_else_back(tracker, home, make_record, said, monkeypatch):

@@ -104,9 +104,9 @@ def test_a_run_and_a_board_go_on_with_a_damaged_database(whole, command, tmp_pat
 
 
 def test_one_missing_file_leaves_one_record_out(whole, command, tmp_path):
-    uri = f"sqlite:///{tmp_path}/other.db"
+    uri = f"sqlite:///{tmp_path}/stores/other.db"
     assert command("mlflow", "rebuild", "--home", whole, "--tracking-uri", uri)[0] == 0
-    next((tmp_path / "mlruns").rglob("record.json")).unlink()
+    next((tmp_path / "stores" / "mlruns").rglob("record.json")).unlink()
     code, out, err = command("leaderboard", "--tracking-uri", uri, "--format", "markdown")
     assert code == 0 and "GeometricMedian" in out, err
     assert out.count("has no record.json in MLflow") == 1
