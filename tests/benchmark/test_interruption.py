@@ -138,6 +138,7 @@ def test_an_interrupt_that_some_code_swallows_ends_the_program_all_the_same(tmp_
     script = f"""
 import os, signal, sys, time, types
 from prunemark.cli import program
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 program.PATIENCE_SECONDS = 1.0
 def run():
     try:
@@ -156,6 +157,7 @@ def test_what_has_ended_well_is_not_interrupted_any_more():
     script = """
 import os, signal, sys, types
 from prunemark.cli import program
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.modules["prunemark.cli.app"] = types.SimpleNamespace(main=lambda: print("done"))
 program.main()
 os.kill(os.getpid(), signal.SIGINT)

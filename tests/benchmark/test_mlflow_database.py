@@ -21,7 +21,8 @@ from prunemark.benchmark.run.tracking import Tracker
 
 SUBMISSION = Submission("digits-resnet8@1", "S3.2", "Mine", "what it is", "key-of-it")
 MAKE = (
-    "import sys\nfrom pathlib import Path\nfrom prunemark.benchmark.run.home import Home, open_home\n"
+    "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nfrom pathlib import Path\n"
+    "from prunemark.benchmark.run.home import Home, open_home\n"
     "from prunemark.benchmark.run.mlflow_store import connect\nimport mlflow.tracking\n"
     "home = open_home(Home(Path(sys.argv[1])))\nprint('begins', flush=True)\nconnect(home.mlflow_uri, home)\n"
 )
