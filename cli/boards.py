@@ -136,11 +136,11 @@ def standings(records: Path, track: str, setup: str, levels: list[str]) -> Board
 def print_standings(records: Path, track: str, setup: str, levels: list[str], format: str) -> None:
     """The same, printed."""
     from prunemark.cli import options
-    from prunemark.leaderboard.formats import tables
+    from prunemark.leaderboard.formats import tables, terminal
 
     found = standings(records, track, setup, levels)
     if format == "table":
-        tables.print_board(found, options.console())
+        terminal.print_board(found, options.console())
     else:
         sys.stdout.write(tables.render(found, format))
 
@@ -149,10 +149,10 @@ def as_text(board: Board, width: int) -> str:
     """The tables as a terminal of so many columns shows them."""
     from rich.console import Console
 
-    from prunemark.leaderboard.formats import tables
+    from prunemark.leaderboard.formats import terminal
 
     into = io.StringIO()
-    tables.print_board(
+    terminal.print_board(
         board, Console(file=into, width=width, highlight=False, force_jupyter=False, force_terminal=False)
     )
     return "\n".join(line.rstrip() for line in into.getvalue().splitlines()) + "\n"

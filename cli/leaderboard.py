@@ -28,6 +28,7 @@ def leaderboard(
     release: Annotated[str | None, typer.Option(help="exactly the records of this release, such as 2026.1")] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="make --release of the records that count now")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="what to run next instead: what decides most an hour")] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="every column, on a narrow terminal too")] = False,
     date: Annotated[str | None, typer.Option(help="of the release that is frozen [default: today]")] = None,
     home: HomeOption = None,
     tracking_uri: Annotated[str | None, typer.Option(help="the runs of this MLflow store, instead of records")] = None,
@@ -35,7 +36,7 @@ def leaderboard(
     """Regenerate the leaderboard: only what the evidence can separate."""
     from prunemark.benchmark.run.home import home_at
     from prunemark.cli import boards
-    from prunemark.leaderboard.formats import citation, tables
+    from prunemark.leaderboard.formats import citation, tables, terminal
     from prunemark.leaderboard.standings.release import FOLDER, find_release
     from prunemark.records.folders import records_folder
     from prunemark.records.writer import check_ours, write_atomically
@@ -65,7 +66,7 @@ def leaderboard(
     if output and loaded:
         boards.write_site(found, loaded, output, records, entry, identifier)
     if format == "table":
-        tables.print_board(found, console())
+        terminal.print_board(found, console(), wide=wide)
     else:
         sys.stdout.write(entry if format == "bibtex" else tables.render(found, format, identifier=identifier))
     if output:

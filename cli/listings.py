@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from prunemark.cli.check_track import check_track
 from prunemark.cli.measure_track import measure_track
 from prunemark.cli.options import Format, console
 
@@ -55,6 +56,7 @@ def show_track(name: str, format: Format = "table", toml: TomlOption = False) ->
     tables.print_facts(catalogue.track(name), format, console())
 
 
+show_tracks.command("check")(check_track)
 show_tracks.command("measure")(measure_track)
 
 

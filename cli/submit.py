@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,9 @@ def submit(
     data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
+    show_output: Annotated[
+        bool, typer.Option("--show-output", help="what a method prints, also if it ends well")
+    ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
     contribute: Annotated[Path | None, typer.Option(help="also add the results to this board's folder")] = None,
     no_time: Annotated[bool, typer.Option("--no-time", help="do not time the networks afterwards")] = False,
@@ -56,6 +60,7 @@ def submit(
     limits = rounds.read_limits(max_seeds, hours) if until else None
     seeds = seeds or str(deciding.first_seeds(limits))
     request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at, settled(isolation))
+    request = replace(request, show_output=show_output)
     place = open_home(home_at(home))
     executor = LocalProcesses(requests.worker_count(workers, device))
     submission, trials = requests.plan(method, requests.read_settings(set_), request, place, executor)

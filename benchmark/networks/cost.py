@@ -59,12 +59,12 @@ def count(model: nn.Module, shape: ImageShape) -> Cost:
 
 
 def _macs(module: nn.Module, output: torch.Tensor) -> int:
-    """Output elements times the inputs that each of them sums over."""
+    """Output elements times the inputs that each of them sums over. One image runs: patches in the batch are its."""
     if isinstance(module, nn.Conv2d):
         height, width = module.kernel_size
-        return output[0].numel() * height * width * (module.in_channels // module.groups)
+        return output.numel() * height * width * (module.in_channels // module.groups)
     assert isinstance(module, nn.Linear)
-    return output[0].numel() * module.in_features
+    return output.numel() * module.in_features
 
 
 class Products(TorchDispatchMode):

@@ -13,6 +13,7 @@ import torch
 import torch_pruning  # noqa: F401
 
 from prunemark.benchmark.run.check import check_method
+from prunemark.benchmark.run.check_track import check_track
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.run.timing import Taken, Task, take
 from prunemark.benchmark.sandbox.child import ChildFailed
@@ -26,6 +27,7 @@ from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.record import dump
+from prunemark.setups.track import Track
 
 Report = Callable[[Any], None]
 
@@ -44,6 +46,13 @@ def check_job(
     """Whether a submission is well-formed."""
     torch.set_num_threads(1)
     return check_method(name, source, settings, track, isolation)
+
+
+def check_track_job(report: Report, track: Track, device: str, store: Path) -> list[CheckResult]:
+    """Whether a track can be run."""
+    arithmetic.use(track.arithmetic, device)
+    torch.set_num_threads(1)
+    return check_track(track, device, _telling(store, report))
 
 
 def _telling(store: Path, report: Report) -> Store:

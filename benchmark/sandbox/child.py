@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import secrets
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,23 +20,23 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from prunemark.benchmark.sandbox import container
-from prunemark.benchmark.sandbox.confinement import Confinement, enter
-from prunemark.benchmark.sandbox.explain import DISK, DIVERGED, IMAGES, LOG_LIMIT, RAISED, explained
+from prunemark.benchmark.sandbox import container, inside
+from prunemark.benchmark.sandbox.confinement import Confinement
+from prunemark.benchmark.sandbox.explain import DISK, DIVERGED, IMAGES, LOG_LIMIT, RAISED
 from prunemark.benchmark.sandbox.held import await_end, is_held
+from prunemark.benchmark.sandbox.inside import DONE_FILE, ERROR_FILE, LOG_FILE
 from prunemark.benchmark.sandbox.machine import can_be_written
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
 from prunemark.benchmark.sandbox.scratch import why_too_much
 from prunemark.benchmark.sandbox.usage import cpu_seconds_of_children, usage_of, waited_seconds
 from prunemark.records.outcome import Status
 from prunemark.setups.errors import Diverged, InputError, WorkFailed
-from prunemark.setups.processes import die_with_parent
 from prunemark.setups.text import shown, shown_lines
 
-ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 NEARLY = 0.9  # of the seconds that a child may have: the kernel's limit counts in ticks, its account does not
 SCRATCH_SECONDS, MOST_THREADS = 0.25, 512
 LEAST_WAIT_SECONDS = 5.0
+LINES_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,10 @@ class ChildFailed(Exception):
     """The child did not end well. `status` is a record's status word; `evidence` is for the user.
 
     `doubtful` are failures that a machine can bring about as well: an error, an exit, an allocation that got nothing.
-    What the harness saw itself (a limit, a rule) is not.
+    What the harness saw itself (a limit, a rule) is not. `printed` is what submitted code printed last.
     """
+
+    printed = ""
 
     def __init__(self, status: Status, rule: str, evidence: str, trace: str = "", *, doubtful: bool = False) -> None:
         super().__init__(evidence)
@@ -96,7 +97,9 @@ def run_in_child(
     opened = (*keep, mouth.fileno()) if hear else keep
     contained = confinement is not None and confinement.isolation == "container"
     began, begun = os.pipe() if contained else (-1, -1)
-    process = forking.Process(target=_child, args=(work, told, scratch, os.getpid(), token, confinement, opened, begun))
+    process = forking.Process(
+        target=inside.child, args=(work, told, scratch, os.getpid(), token, confinement, opened, begun)
+    )
     before = cpu_seconds_of_children()
     process.start()
     mouth.close()
@@ -172,6 +175,12 @@ def _check_size(pid: int | None, limits: Limits) -> None:
         )
 
 
+def printed_in(scratch: Path) -> str:
+    """The last lines that a child has printed, cleaned: a stranger's text."""
+    lines = _text_of(scratch, LOG_FILE).strip().splitlines()[-LINES_SHOWN:]
+    return shown_lines("\n".join(lines), LINES_SHOWN * 200) if lines else ""
+
+
 def _text_of(scratch: Path, name: str) -> str:
     try:
         return bytes_of(scratch, name, 10 * LOG_LIMIT).decode("utf-8", errors="replace")
@@ -227,52 +236,6 @@ def _read_error(scratch: Path) -> ChildFailed:
         return ChildFailed("failed", "the method's process ended", why, doubtful=True)
     doubtful = status in ("failed", "out_of_memory")
     return ChildFailed(status, texts[0][:200], texts[1][:500], texts[2][-LOG_LIMIT:], doubtful=doubtful)
-
-
-def _child(
-    work: Callable[..., None],
-    arguments: tuple[Any, ...],
-    scratch: Path,
-    parent: int,
-    token: str,
-    confinement: Confinement | None,
-    keep: tuple[int, ...],
-    begun: int,
-) -> None:
-    os.setsid()
-    die_with_parent(parent)
-    os.chdir(scratch)
-    with open(os.devnull) as nothing, open(LOG_FILE, "w", encoding="utf-8") as log:  # noqa: PTH123
-        os.dup2(nothing.fileno(), 0)
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    part = (work, arguments, scratch, token, confinement, keep)
-    if confinement is not None and confinement.isolation == "container":
-        container.exec_in(_carry_out, part, confinement, scratch, keep, begun)
-    _carry_out(*part)
-
-
-def _carry_out(
-    work: Callable[..., None],
-    arguments: tuple[Any, ...],
-    scratch: Path,
-    token: str,
-    confinement: Confinement | None,
-    keep: tuple[int, ...],
-) -> None:
-    """The child's own part, in whatever process that is by now."""
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
-    try:
-        if confinement is not None:
-            enter(confinement, scratch, keep)
-        work(*arguments)
-        (scratch / DONE_FILE).write_text(token)
-    except BaseException as problem:
-        (scratch / ERROR_FILE).write_text(
-            json.dumps(explained(problem, confined=confinement is not None)), encoding="utf-8"
-        )
-    finally:
-        sys.stdout.flush()
 
 
 def _kill_group(process: BaseProcess) -> None:

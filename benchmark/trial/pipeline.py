@@ -135,12 +135,19 @@ def run_trial(trial: Trial, store: Store, listen: StageListener) -> Record:
             pruned = prune(run, base)
             record = found or evaluate(run, base, pruned, retrain(run, pruned))
         except ChildFailed as failure:
+            _tell_printed(run, failure.printed)
             record = found or failed_record(run.provenance, failure, run.seconds)
         if not found and record.outcome.status not in MACHINE_STATUSES:
             with store.writing(run.keys.evaluate) as draft:
                 (draft / RECORD).write_text(dump(record))
                 stages.write_json(draft / PREDICTIONS, run.predictions)
         return record
+
+
+def _tell_printed(run: Run, printed: str) -> None:
+    """What a method printed belongs to nobody but its author: it is on no record."""
+    if printed:
+        run.store.tell(f"{run.trial.label} printed:\n{printed}")
 
 
 def _restore_decision(trial: Trial, store: Store) -> None:
@@ -180,6 +187,8 @@ def prune(run: Run, base: Path | None) -> Pruned:
             with store.writing(run.keys.prune) as draft:
                 write_stage(stage, draft, base)
             remove_those_of(store.root, run.keys.prune)
+            if trial.show_output:
+                _tell_printed(run, stage.printed)
     folder, source = store.path(run.keys.prune), trial.entrant.source
     run.process = read_process(folder)
     if run.process and source and trial.entrant.role == "submission":

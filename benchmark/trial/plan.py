@@ -17,7 +17,7 @@ class Request:
     """What a user asked for, checked: a setup on a track, at these levels, on these seeds.
 
     `pruning_seconds_limit` is that of the track where it is None; `prune_at` the epoch of the dense run at which the
-    submission prunes, where the setup leaves that open. `isolation` is as in `Trial`.
+    submission prunes, where the setup leaves that open. `isolation` and `show_output` are as in `Trial`.
     """
 
     track: Track
@@ -28,6 +28,7 @@ class Request:
     pruning_seconds_limit: float | None = None
     prune_at: int | None = None
     isolation: str = ""
+    show_output: bool = False
 
 
 def make_trials(request: Request, submission: Entrant, controls: Sequence[Entrant] = ()) -> tuple[Trial, ...]:
@@ -42,7 +43,7 @@ def make_trials(request: Request, submission: Entrant, controls: Sequence[Entran
             track, level, setup, seed, entrant,
             budget_for(track, setup, level, entrant.kind, entrant.own), request.device,
             track.pruning_seconds_limit if limit is None else limit, submission if entrant.shares_ratios else None,
-            isolation=request.isolation,
+            isolation=request.isolation, show_output=request.show_output,
         )
         for seed in request.seeds
         for entrant in (submission, *controls)

@@ -62,10 +62,17 @@ def check_finite(state: Mapping[str, torch.Tensor]) -> None:
             raise ValueError(f"the pruning stage left weights that are not finite, in {name}")
 
 
-def check_target(trial: Trial, decision: Decision, shape: ImageShape, given_counts: dict[str, int] | None) -> None:
+def check_target(
+    trial: Trial,
+    decision: Decision,
+    shape: ImageShape,
+    given_counts: dict[str, int] | None,
+    small: nn.Module | None = None,
+) -> None:
     """A decision may be made by hand: the target holds for it all the same, or the counts that a control was given.
 
-    Raises TargetMissed with what was asked for and what was reached.
+    Where the network that is left is given, it is counted anew. Raises TargetMissed with what was asked for and what
+    was reached.
     """
     track, level = trial.track, trial.level
     if track.n_of_m is not None:
@@ -85,6 +92,8 @@ def check_target(trial: Trial, decision: Decision, shape: ImageShape, given_coun
     kept = dense.sizes | {name: len(indices) for name, indices in decision.kept.items()}
     assert level.speedup is not None
     macs = dense.macs(kept)
+    if small is not None and (counted := cost.count(small, shape).macs) != macs:
+        raise TargetMissed(f"cut, the network has {counted:,} MACs; by its dense layers it should have {macs:,}")
     least, most = allowed_macs(dense.dense_macs / level.speedup, track.tolerance)
     if not least <= macs <= most:
         raise TargetMissed(

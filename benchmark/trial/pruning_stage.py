@@ -29,7 +29,7 @@ from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, check_stag
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox import trainer
-from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.child import ChildFailed, Limits, printed_in, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
 from prunemark.benchmark.sandbox.explain import IMAGES, RAISED
 from prunemark.benchmark.sandbox.scratch import scratch_folder
@@ -57,11 +57,12 @@ MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial
 
 @dataclass(frozen=True)
 class Stage:
-    """What a pruning stage gave: weights and decision, the reading, and how it came about."""
+    """What a pruning stage gave: weights and decision, the reading, how it came about, and what was printed last."""
 
     weights: dict[str, torch.Tensor]
     said: Said
     process: PruningProcess
+    printed: str = ""
 
 
 def run_stage(
@@ -145,6 +146,7 @@ def _attempt(
             )  # fmt: skip
         except ChildFailed as failure:
             failure.trace = original_places(failure.trace, placed.originals)
+            failure.printed = printed_in(scratch)
             if failure.rule == IMAGES:
                 _look_again(failure, images)
             raise
@@ -158,8 +160,8 @@ def _attempt(
         weights = carried.weights if carried.weights is not None else believed.own_weights(scratch, state)
         if not said.stage.steps:
             believed.check_scale(weights, state)
-        surgery.rebuild(trial.track, images.shape, weights, said.decision, 0)
-        check_target(trial, said.decision, images.shape, given_counts)
+        small = surgery.rebuild(trial.track, images.shape, weights, said.decision, 0)
+        check_target(trial, said.decision, images.shape, given_counts, small)
         check_stage(said.stage, grant, macs)
         _check_floor(said.stage, carried.stage, grant, lane)
         accounted = None
@@ -167,7 +169,8 @@ def _attempt(
             accounted = carried.step_cpu_seconds * believed.steps_of(said.stage, macs, trial.track.pruning.batch_size)
             scoring = carried.step_cpu_seconds * grant.scoring_epochs * grant.steps_per_epoch
             believed.check_cpu_seconds(used.cpu_seconds, accounted, scoring, believed.loading_cpu_seconds(scratch))
-    return Stage(weights, said, PruningProcess(confinement.isolation, lane, used.cpu_seconds, accounted))
+    process = PruningProcess(confinement.isolation, lane, used.cpu_seconds, accounted)
+    return Stage(weights, said, process, printed_in(scratch))
 
 
 def _lane(said: Said, carried: Carried, train_first: bool) -> Lane:

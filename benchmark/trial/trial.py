@@ -38,6 +38,8 @@ class Trial:
 
     `isolation` is what is asked for the process of the pruning stage; '' is the strongest that the machine has.
 
+    With `show_output`, what the method prints is told of a trial that goes well, too.
+
     `tuning` lists the retraining recipes that are all tried; the one with the best validation accuracy counts.
     """
 
@@ -52,6 +54,7 @@ class Trial:
     submission: Entrant | None = None
     tuning: tuple[Recipe, ...] = ()
     isolation: str = ""
+    show_output: bool = False
 
     @property
     def label(self) -> str:

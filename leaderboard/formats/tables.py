@@ -1,4 +1,4 @@
-"""One board in many forms: terminal, Markdown, CSV, JSON, LaTeX. The numbers are the same in all."""
+"""One board in many forms: Markdown, CSV, JSON, LaTeX; `terminal.py` has another. The numbers are the same in all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
 
 from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.formats.found import found_in_words
@@ -15,13 +14,8 @@ from prunemark.leaderboard.formats.markdown import markdown_table
 from prunemark.leaderboard.formats.plain import plain_overall_rows, plain_rows
 from prunemark.leaderboard.formats.refusals import LeftOut, in_brief
 from prunemark.leaderboard.standings.board import Board
-from prunemark.leaderboard.standings.levels import NOT_RANKED
 from prunemark.setups.errors import unknown_name
 from prunemark.setups.text import MOST_OF_A_TEXT, escaped_json, shown, shown_cell
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
 
 TITLE = "# Leaderboard\n\nGenerated from"
 HEADING = TITLE + " {records:,} records by `prunemark leaderboard`; never edited by hand.\n"
@@ -131,54 +125,3 @@ FORMATS: dict[str, Callable[[Board, str], str]] = {
     "json": as_json,
     "latex": latex,
 }
-
-
-WORDS, WRAPPED = ("method", "lane", "verdict", "difference", "new_images"), ("method", "verdict", "new_images")
-
-
-def _text(words: str, style: str = "", before: str = "") -> Text:
-    """What a terminal prints, and nothing that it would do."""
-    from rich.text import Text
-
-    return Text(before).append(shown(words, MOST_OF_A_TEXT), style=style)
-
-
-def print_board(board: Board, console: Console) -> None:
-    """The board on a terminal."""
-    from rich.padding import Padding
-    from rich.table import Table as Grid
-
-    for table in board.tables:
-        console.print(_text(table.track, "bold", "\n") + _text(f"  level {table.level}  setup {table.setup}"))
-        grid = Grid(box=None, padding=(0, 2, 0, 0), show_edge=False)
-        for key, name in labels.columns(table).items():
-            justify: Literal["left", "right"] = "left" if key in WORDS else "right"
-            grid.add_column(name, justify=justify, no_wrap=key not in WRAPPED)
-        for row in table.ranked:
-            line = labels.line(row, table)
-            style = "bold" if line.top else ""
-            grid.add_row(*(_text(cell, style) for cell in line.cells.values()))
-        for row in table.unranked:
-            cells = list(labels.unranked_line(row, table).values())[:-1]
-            grid.add_row(*(_text(cell, "dim") for cell in cells), _text(labels.unranked_word(row), "dim"))
-        console.print(grid)
-        for flag in labels.flag_lines((*table.ranked, *table.unranked)):
-            console.print(Padding(_text(flag, "dim"), (0, 0, 0, 2)))
-        for row in (row for row in table.unranked if row.why != NOT_RANKED):  # that the caption says once
-            console.print(Padding(_text(f"{row.name}: {row.why}", "dim"), (0, 0, 0, 2)))
-        console.print(_text(captions.caption(table), "italic"))
-    for overall in (each for each in board.overall if each.rows):
-        console.print(
-            _text("over tracks", "bold", "\n") + _text(f"  setup {overall.setup}  {captions.what_is_pruned(overall)}")
-        )
-        grid = Grid(*labels.overall_head(overall), box=None, padding=(0, 2, 0, 0), show_edge=False)
-        for method in overall.rows:
-            style = "dim" if method.why else ""
-            grid.add_row(*(_text(cell, style) for cell in labels.overall_line(method, overall)))
-        console.print(grid)
-        console.print(_text(captions.overall_caption(overall), "italic"))
-    for id, count in board.other_versions.items():
-        console.print(_text(labels.other_version(id, count), "dim"))
-    for left in in_brief([each for each in board.refused if not each.newer]):
-        many = f"{left.count} of them: " if left.count > 1 else ""
-        console.print(_text(f"left out: {many}{', '.join(left.names)}{left.words} {left.why}", "red"))

@@ -27,6 +27,7 @@ from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant
 from prunemark.records.outcome import EpochPoint
+from prunemark.records.record import dump
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import Diverged, WorkFailed
 from prunemark.setups.schedule import parse_schedule
@@ -209,6 +210,23 @@ def test_a_gpu_is_tried_in_a_process_of_its_own(monkeypatch):
     assert "4.0 GiB are free" in blame.gpu_trouble("cuda", 8 << 30)
     monkeypatch.setattr(torch, "ones", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("CUDA error")))
     assert blame.gpu_trouble("cuda", 0).startswith("cuda cannot do the work: RuntimeError: CUDA error")
+
+
+def test_what_a_method_printed_reaches_its_author(store):
+    """The last lines of one that fails; of one that ends well where it was asked for. No record has it."""
+    told = []
+    telling = Store(store.root, told.append)
+    record = run(trial_of("ChattyAndBroken"), telling)
+    assert record.outcome.status == "failed" and "line 99" not in dump(record)
+    (words,) = told
+    assert words.startswith("ChattyAndBroken 90% seed 0 printed:\nline 60\n") and words.endswith("line 99")
+    told.clear()
+    run(trial_of("Chatty"), telling)
+    assert told == []
+    store.forget(stage_keys(trial_of("Chatty")).prune)
+    store.forget(stage_keys(trial_of("Chatty")).evaluate)
+    run(dataclasses.replace(trial_of("Chatty"), show_output=True), telling)
+    assert told and "hello from the submission" in told[0]
 
 
 def diverging():

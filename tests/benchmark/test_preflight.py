@@ -37,7 +37,11 @@ def trial_on(network: str, *layers: str, dataset: str = "cifar10") -> Trial:
     ("network", "layer", "words"),
     [
         ("resnet20", "blocks.9.conv1", "the network has no layer 'blocks.9.conv1'"),
-        ("resnet20", "blocks.0.conv2", "layer 'blocks.0.conv2' cannot be pruned: cut to half, the network fails"),
+        (
+            "resnet20",
+            "blocks.0.conv2",
+            "layer 'blocks.0.conv2' cannot be pruned: without some of its filters the network does not run",
+        ),
         ("torchvision:regnet_x_400mf", "trunk_output.block1.block1-0.f.a.0", "meet the grouped convolution"),
         ("torchvision:resnet1", "layer1.0.conv1", "torchvision has no network 'resnet1'"),
     ],

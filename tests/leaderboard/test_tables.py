@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from prunemark.leaderboard.formats.captions import caption
-from prunemark.leaderboard.formats.labels import in_top_set, verdict_words
-from prunemark.leaderboard.formats.tables import print_board, render
+from prunemark.leaderboard.formats.labels import columns, in_top_set, verdict_words
+from prunemark.leaderboard.formats.tables import render
+from prunemark.leaderboard.formats.terminal import print_board
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.admission import Refused
 from prunemark.records.load import Loaded
@@ -69,6 +70,31 @@ def test_the_terminal_shows_every_row_and_reason(board):
         "1 record of older@1, which is not the version ranked here: --track older@1 ranks it",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_on_a_narrow_terminal_each_method_is_named_and_judged_on_its_line(board, width):
+    """Name, accuracy, difference and verdict; nothing wider than the terminal; what is left out is said."""
+    console = Console(record=True, width=width, file=io.StringIO())
+    print_board(board, console)
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= width
+    for row in board.tables[0].ranked:
+        begin = f"{row.name}  " if len(row.name) <= 24 else row.name[:20]
+        line = next(line for line in lines if line.startswith(begin))
+        assert f"{row.accuracy_percent:.2f}" in line
+        if row.verdict:
+            assert row.verdict.word in line and re.search(r"[+-]\d+\.\d\d \[", line)
+    text = " ".join(" ".join(lines).split())
+    assert "Shown without Drop pp, Speed-up, Epochs" in text and "--wide" in text
+
+
+def test_every_column_is_there_when_it_is_asked_for(board):
+    console = Console(record=True, width=80, file=io.StringIO())
+    print_board(board, console, wide=True)
+    head = next(line for line in console.export_text().splitlines() if line.startswith("Method"))
+    assert all(name in head for name in columns(board.tables[0]).values())
+    assert "Shown without" not in console.export_text()
 
 
 def test_every_form_for_machines_and_pages_says_which_versions_are_not_ranked(board):

@@ -172,3 +172,10 @@ class Abstract(FilterCriterion):
 class ClaimsAFullDisk(FilterCriterion):
     def score(self, layer, context):
         raise OSError(28, "No space left on device")
+
+
+class ChattyAndBroken(FilterCriterion):
+    def score(self, layer, context):
+        for number in range(100):
+            print("line", number)
+        raise RuntimeError("it was said before")
