@@ -15,13 +15,14 @@ ifneq ($(filter-out $(TESTED),$(ROOM)),)
 $(error unknown ROOM '$(filter-out $(TESTED),$(ROOM))'. Valid: $(TESTED))
 endif
 
-.PHONY: help demo test test-slow test-gpu lint leaderboard bench constraints clean
+.PHONY: help demo test test-slow torture test-gpu lint leaderboard bench constraints clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo         judge an example method on the digits track (needs no GPU and no download of data)'
 	@echo 'make test         run the tests; make test-slow runs those that take longer'
 	@echo '                  ROOM=setups runs those of one room: $(TESTED)'
+	@echo 'make torture      kill, fill, flip and cut at random moments, and compare the records (FAULTS=100)'
 	@echo 'make test-gpu     run every method and cheat on a GPU, and compare it with the CPU'
 	@echo 'make lint         ruff, mypy --strict and pyright'
 	@echo 'make leaderboard  rebuild leaderboard/BOARD.md and the site in build/site from the records'
@@ -37,6 +38,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(PYTEST) $(ROOM:%=tests/%)
+
+# Faults at random moments, and the same records all the same; FAULTS=13 has one of each kind.
+torture: $(READY)
+	.venv/bin/python tests/support/torture.py --faults $(or $(FAULTS),100)
 
 test-slow: $(READY)
 	$(PYTEST) -m slow $(ROOM:%=tests/%)

@@ -16,8 +16,10 @@ from prunemark.cli.cross_validate import cross_validate
 from prunemark.cli.doctor import doctor
 from prunemark.cli.export import export_model
 from prunemark.cli.fill import fill
+from prunemark.cli.home import home
 from prunemark.cli.invalidate import invalidate
 from prunemark.cli.leaderboard import leaderboard
+from prunemark.cli.mlflow import mirror
 from prunemark.cli.pack import pack
 from prunemark.cli.reproduce import reproduce
 from prunemark.cli.submit import submit
@@ -41,6 +43,8 @@ app = typer.Typer(
 app.add_typer(listings.show_setups, name="setups")
 app.add_typer(listings.show_tracks, name="tracks")
 app.add_typer(listings.show_methods, name="methods")
+app.add_typer(mirror, name="mlflow")
+app.add_typer(home, name="home", no_args_is_help=True)
 app.command()(audit)
 app.command()(submit)
 app.command()(check)
@@ -76,7 +80,7 @@ def _options(
 
 
 def main() -> None:
-    """The console script. An error is a line or two and a code: 1 failed, 2 wrong input, 3 rule broken."""
+    """What `program` runs. An error is a line or two and a code: 1 failed, 2 wrong input, 3 rule broken."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
@@ -88,7 +92,7 @@ def main() -> None:
         _complain(str(problem.args[0]), code)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            _complain("interrupted. What is finished is kept; the same command goes on from there", 1)
+            raise KeyboardInterrupt from None  # `program` ends with it
         raise
     except BrokenPipeError:  # `prunemark ... | head`
         os._exit(0)

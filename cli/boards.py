@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from prunemark.setups.errors import InputError
 from prunemark.setups.text import shown
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def only(track: str | None, setup: str | None, levels: list[str] | None = None) 
 
 
 def load_board(records: Path | None, home: Home, uri: str | None, track: str | None, frozen: Release | None) -> Loaded:
-    """The records of a folder, of a release of it, or else what MLflow has of a home."""
-    from prunemark.benchmark.run.mlflow_store import read_runs, tracking_uri
+    """The records of a folder, of a release of it, of an MLflow store, or else of a home.
+
+    Of a home the records count and nothing else: a mirror that is damaged, locked or away never costs a board.
+    """
     from prunemark.leaderboard.standings.release import read_frozen
     from prunemark.records import load
     from prunemark.records.invalidations import read_invalidations
@@ -53,8 +56,18 @@ def load_board(records: Path | None, home: Home, uri: str | None, track: str | N
         return read_frozen(frozen, records)
     if records:
         return load.read_records(records, track)
+    if uri is None:
+        if not home.records.is_dir():
+            raise InputError(
+                f"no results in {str(home.root)!r}. Run `prunemark submit` first, or say where with --home"
+            )
+        return load.read_records(home.records, track)
+    from prunemark.benchmark.run.mlflow_store import read_runs
+
     invalid = {entry.record_sha256: entry.reason for entry in entries}
-    return load.read_texts(read_runs(tracking_uri(uri, home), home, track), invalid, track)
+    texts, lost = read_runs(uri, home, track)
+    loaded = load.read_texts(texts, invalid, track)
+    return replace(loaded, refused=(*loaded.refused, *lost))
 
 
 def tables_only(records: Path) -> Board:

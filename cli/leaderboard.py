@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunemark.cli.boards import EVERYTHING, Only
-from prunemark.cli.options import HomeOption, UriOption, console
+from prunemark.cli.options import HomeOption, console
 from prunemark.setups.errors import InputError, RuleBroken, unknown_name
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def leaderboard(
-    records: Annotated[Path | None, typer.Option(help="a folder of records, instead of MLflow")] = None,
+    records: Annotated[Path | None, typer.Option(help="a folder of records, instead of those in --home")] = None,
     track: Annotated[str | None, typer.Option(help="only this track")] = None,
     setup: Annotated[str | None, typer.Option(help="only this setup")] = None,
     level: Annotated[list[str] | None, typer.Option(help="only this level; may be given several times")] = None,
@@ -30,7 +30,7 @@ def leaderboard(
     plan: Annotated[bool, typer.Option("--plan", help="what to run next instead: what decides most an hour")] = False,
     date: Annotated[str | None, typer.Option(help="of the release that is frozen [default: today]")] = None,
     home: HomeOption = None,
-    tracking_uri: UriOption = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="the runs of this MLflow store, instead of records")] = None,
 ) -> None:
     """Regenerate the leaderboard: only what the evidence can separate."""
     from prunemark.benchmark.run.home import home_at
@@ -57,7 +57,7 @@ def leaderboard(
         loaded = boards.load_board(records, home_at(home), tracking_uri, only.track, frozen)
         gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
         found = boards.ranked(loaded, records, only, frozen)
-        found = found if records else boards.timed(found, home_at(home).records)  # MLflow has no timings
+        found = found if records else boards.timed(found, home_at(home).records)
     name = (frozen, citation.digest_of(found.contents))
     entry, identifier = citation.bibtex(*name, found.contents.as_of), citation.identifier(*name)
     if board:

@@ -10,11 +10,20 @@ from rich.console import Console
 
 from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.home import Home
-from prunemark.benchmark.run.mlflow_store import tracking_uri
+from prunemark.benchmark.run.mlflow_address import (
+    check_address,
+    experiment_in,
+    is_server,
+    runs_link,
+    sqlite_file,
+    tracking_uri,
+)
+from prunemark.benchmark.run.mlflow_store import quiet_logs
 from prunemark.benchmark.run.work import Work, expected_work
 from prunemark.benchmark.trial.trial import Trial, as_plain
 from prunemark.cli.tables import print_rows
 from prunemark.records.record import Record
+from prunemark.setups.secrets import without_secrets
 
 
 def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Console) -> None:
@@ -51,12 +60,32 @@ def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
     return f"about {seconds / 60:.1f} minutes on one worker, judged by {len(timed)} trials timed here"
 
 
-def say_where(home: Home, uri: str | None, console: Console) -> None:
-    """Where the page, the records and MLflow are."""
-    address = tracking_uri(uri, home)
+def say_where(home: Home, uri: str | None, console: Console, track: str = "") -> None:
+    """Where the page, the records and MLflow are; with a track, the page of its runs."""
     console.print(f"\nPage:    {home.page.as_uri()}", soft_wrap=True)
     console.print(f"Records: {_short(home.records)}", soft_wrap=True)
-    console.print(f"MLflow:  mlflow ui --backend-store-uri {address}", soft_wrap=True)
+    address = tracking_uri(uri, home)
+    experiment = _experiment(address, track) if track else ""
+    link = runs_link(address, experiment) if experiment else ""
+    if is_server(address):
+        console.print(f"MLflow:  {link or without_secrets(address)}", soft_wrap=True, markup=False)
+        return
+    console.print(f"MLflow:  mlflow ui --backend-store-uri {without_secrets(address)}", soft_wrap=True, markup=False)
+    if link:
+        console.print(f"         then {link}", soft_wrap=True, markup=False)
+
+
+def _experiment(address: str, track: str) -> str:
+    """The id of a track's experiment; '' where it cannot be found out now, which costs only the link."""
+    if path := sqlite_file(address):
+        return experiment_in(path, track) if path.is_file() else ""
+    with contextlib.suppress(Exception), quiet_logs():
+        check_address(address)
+        from mlflow.tracking import MlflowClient
+
+        found = MlflowClient(tracking_uri=address).get_experiment_by_name(track)
+        return str(found.experiment_id) if found else ""
+    return ""
 
 
 def _short(path: Path) -> str:

@@ -14,7 +14,7 @@ from prunemark.benchmark.run.tracking import Tracker
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record
-from prunemark.setups.text import shown
+from prunemark.setups.text import shown, shown_lines
 
 LINE_SECONDS = 15.0
 
@@ -63,7 +63,8 @@ class Progress:
 
     def started(self, trial: Trial) -> None:
         """A trial has begun."""
-        self._running.append(trial.label)
+        if trial.label not in self._running:  # else it was ended by the machine, and is tried again
+            self._running.append(trial.label)
         self._show()
 
     def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None:
@@ -82,6 +83,10 @@ class Progress:
                 shown(f"{trial.label}: {record.outcome.status}: {record.outcome.failure.evidence}"), markup=False
             )
         self._show()
+
+    def said(self, words: str) -> None:
+        """Something that a person should know at once, and that is no method's result."""
+        self.console.print(shown_lines(words), markup=False, soft_wrap=True)
 
     def _show(self) -> None:
         if self._bar:
@@ -103,11 +108,14 @@ class MlflowWatcher:
     def started(self, trial: Trial) -> None:
         """Nothing is logged before there is something to see."""
 
+    def said(self, words: str) -> None:
+        """MLflow has runs of trials only."""
+
     def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None:
-        """An epoch of retraining; a base model's epochs belong to no trial."""
-        if stage == "retraining":
-            self.tracker.epoch(trial.label, stage, point)
+        """An epoch of retraining. A base model's belong to no trial, and a tuned one trains by several recipes."""
+        if stage == "retraining" and not trial.tuning:
+            self.tracker.epoch(trial, trial.label, stage, point)
 
     def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None:
         """A trial has its record; one that MLflow has already is left alone."""
-        self.tracker.finish(trial.label, record, files)
+        self.tracker.finish(trial, trial.label, record, files)

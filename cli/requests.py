@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -13,12 +14,15 @@ from prunemark.benchmark.run import renamed, submit
 from prunemark.benchmark.run.entrants import entrants
 from prunemark.benchmark.run.executor import Executor, default_workers
 from prunemark.benchmark.run.home import Home
-from prunemark.benchmark.run.mlflow_store import tracking_uri
-from prunemark.benchmark.run.tracking import Submission, Tracker
+from prunemark.benchmark.run.mlflow_address import tracking_uri
+from prunemark.benchmark.run.mlflow_fields import Submission
+from prunemark.benchmark.run.tracking import Tracker
 from prunemark.benchmark.run.work import expected_work
 from prunemark.benchmark.submission.method_files import read_source
+from prunemark.benchmark.trial.keys import resolved_keys
 from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.trial import Entrant, Trial
+from prunemark.cli import mirrored
 from prunemark.cli.progress import MlflowWatcher, Progress
 from prunemark.records.card import shipped_methods
 from prunemark.records.record import Record
@@ -113,13 +117,13 @@ def run(
 ) -> list[Record]:  # fmt: skip
     """Runs what is missing, shows progress, mirrors to MLflow. Returns the records, of failed trials too.
 
-    Raises WorkFailed when trials could not be run at all, or when MLflow stopped answering.
+    Raises WorkFailed when trials could not be run at all. What MLflow does not take is said, and ends nothing.
     """
     todo = [trial for trial in trials if submit.stored_record(trial, home.store) is None]
-    say = f"nothing to run: all {len(trials)} trials are stored" if not todo else (
+    plan_words = f"nothing to run: all {len(trials)} trials are stored" if not todo else (
         f"{len(trials)} trials, {len(trials) - len(todo)} stored already; running {len(todo)}"
     )  # fmt: skip
-    console.print(say)
+    console.print(plan_words)
     for words in renamed.in_words(trials):
         console.print(words)
     parent = Submission(
@@ -128,14 +132,28 @@ def run(
         submission.name,
         submission.summary,
         submit.submission_key(trials, submission),
+        submission.settings,
     )
     _keep_source(submission, home)
     with contextlib.ExitStack() as stack:
-        tracker = stack.enter_context(Tracker(tracking_uri(uri, home), home, parent))
+        say = partial(console.print, soft_wrap=True, markup=False)
+        tracker = stack.enter_context(Tracker(tracking_uri(uri, home), home, parent, say))
         progress = stack.enter_context(Progress(console, len(todo), expected_work(todo).epochs))
         records = submit.execute(trials, home, executor, [progress, MlflowWatcher(tracker)])
-    tracker.raise_problem()
+        code = submission.source.sha256 if submission.source else ""
+        named = (submission.name, code, dict(submission.settings))
+        tracker.describe(mirrored.standing_of(home.records, parent.track, parent.setup, *named))
     return [records[trial] for trial in trials if trial in records]
+
+
+def forget_failed(trials: Sequence[Trial], home: Home, console: Console) -> None:
+    """Has the trials run again that failed, whoever was to blame. Their records stay; a newer one supersedes them."""
+    stored = {trial: submit.stored_record(trial, home.store) for trial in trials}
+    failed = [trial for trial, record in stored.items() if record and record.outcome.status != "ok"]
+    for trial in failed:
+        if keys := resolved_keys(trial, home.store):
+            home.store.forget(keys.evaluate)
+    console.print(f"--retry-failed: {len(failed)} trials that failed are run again")
 
 
 def _keep_source(submission: Entrant, home: Home) -> None:

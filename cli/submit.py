@@ -34,6 +34,7 @@ def submit(
     data: DataOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run failed trials again")] = False,
     contribute: Annotated[Path | None, typer.Option(help="also add the results to this board's folder")] = None,
     no_time: Annotated[bool, typer.Option("--no-time", help="do not time the networks afterwards")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and stop")] = False,
@@ -63,12 +64,14 @@ def submit(
         return
     if contribute:
         giving.check_before_running(submission, board_folder(contribute))
+    if retry_failed:
+        requests.forget_failed(trials, place, console(stderr=True))
     ended = deciding.carry_out(request, submission, trials, place, executor, tracking_uri, console(stderr=True), limits)
     if not no_time:
         time.after_submit(ended.records, place, device, LocalProcesses(1), console(stderr=True))
     boards.print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     boards.write_page(place)
-    plans.say_where(place, tracking_uri, console(stderr=True))
+    plans.say_where(place, tracking_uri, console(stderr=True), request.track.id)
     if contribute:
         say = partial(console(stderr=True).print, soft_wrap=True)
         giving.contribute(ended.trials, place.store, board_folder(contribute), say)

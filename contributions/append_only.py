@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prunemark.benchmark.trial.store import file_sha256
+from prunemark.benchmark.trial.entry import file_sha256
 from prunemark.records import board_terms, fresh_seeds
 
 PARTS = ("records", "methods", "decisions", "releases")

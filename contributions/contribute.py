@@ -90,25 +90,30 @@ def contribution_of(records: Mapping[Trial, Record], store: Store) -> Contributi
     Raises WorkFailed when a method's file has changed since, InputError when it cannot be carried.
     """
     sources = {source.sha256: source for trial in records if (source := trial.entrant.source)}
-    decisions = {
-        record.record_sha256: decided
-        for trial, record in records.items()
-        if record.outcome.status == "ok" and (decided := decided_by(trial, store)) is not None
-    }
+    ok = {trial: record for trial, record in records.items() if record.outcome.status == "ok" and trial.entrant.source}
+    decisions = {record.record_sha256: _kept_decision(trial, store) for trial, record in ok.items()}
     return Contribution(tuple(records.values()), {sha: read_source(s) for sha, s in sources.items()}, decisions)
+
+
+def _kept_decision(trial: Trial, store: Store) -> Decided:
+    if (decided := decided_by(trial, store)) is None:
+        raise InputError(
+            f"what {trial.label} decided is no longer in {store.root}.\nRun the same command again: it is made again"
+        )
+    return decided
 
 
 def decided_by(trial: Trial, store: Store) -> Decided | None:
     """What the pruning stage of a trial decided; None for a reference, which has none, and where there is nothing."""
     keys = resolved_keys(trial, store)
-    folder = store.read(keys.prune) if keys else None
+    folder = store.read_part(keys.prune, DECISION, MASKS) if keys else None
     if folder is None:
         return None
-    from safetensors.numpy import load_file
+    from prunemark.benchmark.trial.packing import read_masks
 
     masks = {
-        layer: {"bits": pack_correctness(mask.astype(bool).reshape(-1)), "shape": list(mask.shape)}
-        for layer, mask in load_file(folder / MASKS).items()
+        layer: {"bits": pack_correctness(mask.reshape(-1)), "shape": list(mask.shape)}
+        for layer, mask in read_masks(folder / MASKS).items()
     }
     return {"kept": json.loads((folder / DECISION).read_text())["kept"], "masks": masks}
 

@@ -1,6 +1,6 @@
 """`python -m prunemark`."""
 
-from prunemark.cli.app import main
+from prunemark.cli.program import main
 
 if __name__ == "__main__":
     main()

@@ -26,6 +26,10 @@ class WorkFailed(Exception):
     """The input is fine but the work could not be done (exit code 1): a full disk, a dead server."""
 
 
+class Diverged(WorkFailed):
+    """A base model has weights that are not numbers. Trying again gives the same, and no method has a part in it."""
+
+
 class RuleBroken(Exception):
     """A rule of the benchmark is broken (exit code 3): unfair, disqualified, tampered with."""
 

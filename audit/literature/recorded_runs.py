@@ -23,6 +23,7 @@ from prunemark.records.record import Record
 from prunemark.setups.errors import InputError, WorkFailed, need, unknown_name
 from prunemark.setups.factors import plain_name
 from prunemark.setups.pipeline import Training
+from prunemark.setups.secrets import without_secrets
 from prunemark.setups.values import Leaf, known
 
 PLACES = ("params", "metrics", "tags", "value")
@@ -165,7 +166,7 @@ def read_mlflow(experiment: str, uri: str | None) -> list[dict[str, dict[str, An
             raise unknown_name("experiment", experiment, names)
         runs = client.search_runs([found.experiment_id], "attributes.status = 'FINISHED'", max_results=MAX_RUNS)
     except MlflowException as problem:
-        raise WorkFailed(f"MLflow does not answer: {str(problem)[:200]}") from None
+        raise WorkFailed(f"MLflow does not answer: {without_secrets(problem, uri or '')[:200]}") from None
     if not runs:
         raise InputError(f"the experiment {experiment!r} has no finished run")
     return [

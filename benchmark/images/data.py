@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -67,12 +68,19 @@ class Images:
         mean, sd = (_per_channel(part).to(pixels.device, non_blocking=True) for part in (self.mean, self.sd))
         return (pixels.to(torch.float32) / 255 - mean) / sd
 
-    def served(self, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator) -> Iterator[Pixels]:
-        """Augmented, normalised batches of the examples with these numbers; draws come from the generator."""
+    def served(
+        self, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator, skip: int = 0
+    ) -> Iterator[Pixels]:
+        """Augmented, normalised batches of the examples with these numbers; draws come from the generator.
+
+        Of the first `skip` only the draws are made.
+        """
         if self.files is not None:
-            for pixels, chosen in images_served(self.files, batches, kind, generator):
+            for pixels, chosen in images_served(self.files, batches, kind, generator, skip):
                 yield self.normalised(pixels.to(self.device, non_blocking=True)), self.labels[chosen]
             return
+        for chosen in itertools.islice(batches, skip):
+            augment(self.images[chosen], kind, self.black, generator)
         for chosen in batches:
             yield self.normalised(augment(self.images[chosen], kind, self.black, generator)), self.labels[chosen]
 

@@ -35,18 +35,19 @@ class ImageFiles:
 
 
 def images_served(
-    files: ImageFiles, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator
+    files: ImageFiles, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator, skip: int = 0
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Augmented uint8 batches (batch, channels, height, width) and the numbers of their examples.
 
     Each image is augmented by a seed of its own, drawn from the generator in the order of the batches: the number of
-    workers changes nothing. 'resized-crop' is the field's own for ImageNet; of the others only 'none' is covered.
+    workers changes nothing. The first `skip` batches are left out, their draws are not. 'resized-crop' is the field's
+    own for ImageNet; of the others only 'none' is covered.
     """
     order = [chosen.cpu() for chosen in batches]
     seeds = torch.randint(0, 2**62, (sum(len(chosen) for chosen in order),), generator=generator).tolist()
     draws = iter(seeds)
     asked = [[(index, next(draws)) for index in chosen.tolist()] for chosen in order]
-    yield from zip(_read(_Reader(files, kind), asked, files), order, strict=True)
+    yield from zip(_read(_Reader(files, kind), asked[skip:], files), order[skip:], strict=True)
 
 
 def images_in_order(files: ImageFiles, batch_size: int) -> Iterator[torch.Tensor]:

@@ -72,6 +72,12 @@ class Meter:
     unseen_runs: int = 0
     overdrawn: str = ""
 
+    def go_on(self, reading: MeteredStage) -> None:
+        """Counts on from an earlier reading of the same stage, which nothing but the harness's loop trained."""
+        self.lr, self.steps, self.samples = list(reading.lr), reading.steps, reading.samples
+        self.forward_macs, self.backward_macs = reading.forward_macs, reading.backward_macs
+        self.passes = len(reading.lr) + reading.scoring_epochs
+
     def begin_epoch(self, lr: float) -> None:
         """Notes an epoch of training and its LR. Raises BudgetExceeded when it is one too many."""
         if self.grant is not None and len(self.lr) >= self.grant.epochs:

@@ -18,8 +18,9 @@ from prunemark.benchmark.sandbox.explain import SANDBOX
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.description import MethodDescription
 from prunemark.benchmark.submission.locate import MethodSource
+from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.plan import runs_on, what_it_prunes
-from prunemark.benchmark.trial.pruned import WEIGHTS, counts_of
+from prunemark.benchmark.trial.pruned import counts_of
 from prunemark.benchmark.trial.pruning_stage import Stage, run_stage
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for

@@ -7,38 +7,33 @@ Each job gets a fresh process, forked from a server that has torch loaded alread
 from __future__ import annotations
 
 import contextlib
-import importlib
-import multiprocessing
 import os
-import sys
-import sysconfig
-import traceback
-import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
-from prunemark.benchmark.run.jobs import WORKER, Job
-from prunemark.setups.errors import InputError, WorkFailed, need
+from prunemark.benchmark.run import job_process
+from prunemark.benchmark.run.fork_server import fork_server, no_main_module, stop_server
+from prunemark.benchmark.run.jobs import Job
+from prunemark.benchmark.run.retries import PAUSES_SECONDS, Retries
+from prunemark.benchmark.sandbox.run_folder import run_folder
+from prunemark.setups.errors import Diverged, InputError, WorkFailed, need
+from prunemark.setups.processes import uninterrupted
 
-DEATHS_ALLOWED = 1  # a job killed by a signal is run once more; its own failure never is
-PRELOADED = [WORKER]
-HANDED_ON = (
-    "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHASHSEED", "LD_LIBRARY_PATH",
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUDA_HOME",
-    "CUBLAS_WORKSPACE_CONFIG", "PRUNEMARK_DATA", "TORCH_HOME", "HF_HOME", "XDG_CACHE_HOME",
-)  # fmt: skip
-INSTALLED = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+KILL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a job says: 'started', 'report' (value: what it reported), 'done' (its result) or 'failed'."""
+    """What a job says: 'started', 'report' (value: what it reported), 'done' (its result) and three kinds of trouble.
+
+    With words: 'again', why the machine ended it and when it is tried again; 'failed', why it is lost; 'unreachable',
+    which lost job it needs.
+    """
 
     job: Job
     kind: str
@@ -59,6 +54,45 @@ class _Running:
     process: BaseProcess
     pipe: Connection
     finished: bool = False
+    problem: Exception | None = None
+
+
+@dataclass
+class _Plan:
+    """The jobs of one run: which wait, which are done, which are lost."""
+
+    waiting: list[Job]
+    listen: Callable[[Event], None]
+    retries: Retries
+    done: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+
+    def went_well(self, job: Job) -> None:
+        self.done.add(job.id)
+        self.retries.went_well()
+
+    def ended_badly(self, job: Job, problem: Exception, now: float, running: Collection[str]) -> None:
+        """It is tried again, or lost. Raises InputError, and WorkFailed when no other job fares better."""
+        if isinstance(problem, InputError):
+            raise problem
+        words = str(problem.args[0])
+        pause = None if isinstance(problem, Diverged) else self.retries.again(job.id, now)
+        if pause is not None:
+            self.waiting.insert(0, job)
+            self.listen(Event(job, "again", f"{words.splitlines()[0]}; it is tried again in {pause:g} s"))
+        elif self.retries.is_the_machine(job.id, *running):
+            raise problem
+        else:
+            self.failed.add(job.id)
+            self.listen(Event(job, "failed", words))
+
+    def drop_unreachable(self) -> None:
+        """Takes out the jobs that need one that is lost."""
+        for job in list(self.waiting):
+            if lost := job.needs & self.failed:
+                self.waiting.remove(job)
+                self.failed.add(job.id)
+                self.listen(Event(job, "unreachable", f"{job.id} needs {', '.join(sorted(lost))}, which failed"))
 
 
 @dataclass
@@ -66,6 +100,8 @@ class LocalProcesses:
     """Up to `workers` processes on this machine, one torch thread each."""
 
     workers: int
+    pauses_seconds: tuple[float, ...] = PAUSES_SECONDS
+    clock: Callable[[], float] = time.monotonic
     _running: list[_Running] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -74,53 +110,66 @@ class LocalProcesses:
         need("run", "running trials")
 
     def run(self, jobs: Sequence[Job], listen: Callable[[Event], None]) -> None:
-        """See `Executor.run`. Interrupting it (Ctrl-C) ends all running jobs. Raises WorkFailed of a job."""
-        context = _fork_server()
-        waiting, done, failed = list(jobs), set[str](), set[str]()
-        deaths: dict[str, int] = {}
-        try:
-            while waiting or self._running:
-                waiting = _drop_unreachable(waiting, failed, listen)
-                self._start_ready(context, waiting, done, listen)
-                if waiting and not self._running:
-                    raise ValueError(f"jobs that wait for what nobody makes: {', '.join(job.id for job in waiting)}")
-                for ended in self._listen(listen):
-                    id = ended.job.id
-                    if ended.finished:
-                        done.add(id)
-                    elif _killed(ended.process) and deaths.get(id, 0) < DEATHS_ALLOWED:
-                        deaths[id] = deaths.get(id, 0) + 1
-                        waiting.insert(0, ended.job)
-                    else:
-                        failed.add(id)
-                        listen(Event(ended.job, "failed", _last_words(ended)))
-        finally:
-            self._stop_all()
+        """See `Executor.run`. A job that the machine ended is tried again: see `retries`.
 
-    def _start_ready(self, context: Any, waiting: list[Job], done: set[str], listen: Callable[[Event], None]) -> None:
-        for job in list(waiting):
+        Interrupting it (Ctrl-C) ends all running jobs. Raises InputError of a job, and WorkFailed when no job can be
+        done any more.
+        """
+        plan = _Plan(list(jobs), listen, Retries(self.pauses_seconds))
+        with run_folder() as scratch:
+            try:
+                while plan.waiting or self._running:
+                    plan.drop_unreachable()
+                    soonest = self._start_ready(plan, scratch)
+                    if plan.waiting and not self._running and soonest is None:
+                        names = ", ".join(job.id for job in plan.waiting)
+                        raise ValueError(f"jobs that wait for what nobody makes: {names}")
+                    for ended in self._listen(listen, soonest):
+                        if ended.finished:
+                            plan.went_well(ended.job)
+                        else:
+                            plan.ended_badly(ended.job, ended.problem or _died(ended), self.clock(), self._names())
+            except KeyboardInterrupt:
+                stop_server()
+                raise
+            finally:
+                self._stop_all()
+
+    def _start_ready(self, plan: _Plan, scratch: Path) -> float | None:
+        """Starts what may start; the seconds until the next one may that has to wait for its time."""
+        pauses = []
+        for job in list(plan.waiting):
             if len(self._running) >= self.workers:
-                return
-            if job.needs <= done:
-                waiting.remove(job)
-                ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(job, theirs), name=job.id)
-                with _no_main_module():
-                    process.start()
-                theirs.close()
-                self._running.append(_Running(job, process, ours))
-                listen(Event(job, "started"))
+                break
+            if not job.needs <= plan.done:
+                continue
+            if (pause := plan.retries.wait_seconds(job.id, self.clock())) > 0:
+                pauses.append(pause)
+                continue
+            plan.waiting.remove(job)
+            try:
+                context = fork_server()
+                with uninterrupted():
+                    self._running.append(_started(context, job, scratch))
+            except (OSError, EOFError) as problem:  # no process or no descriptor is left, or the server has died
+                cannot = WorkFailed(f"{job.id} could not start: {problem}")
+                plan.ended_badly(job, cannot, self.clock(), self._names())
+                pauses.append(0.0)
+            else:
+                plan.listen(Event(job, "started"))
+        return min(pauses, default=None)
 
-    def _listen(self, listen: Callable[[Event], None]) -> list[_Running]:
+    def _listen(self, listen: Callable[[Event], None], at_most: float | None) -> list[_Running]:
         """Waits for something to happen, passes it on, and returns the jobs whose processes have ended."""
         if not self._running:
+            time.sleep(at_most or 0.0)
             return []
-        ready = wait([r.pipe for r in self._running] + [r.process.sentinel for r in self._running])
+        ready = wait([r.pipe for r in self._running] + [r.process.sentinel for r in self._running], at_most)
         ended = []
         for running in list(self._running):
             gone = running.process.sentinel in ready
             if running.pipe in ready or gone:
-                self._drain(running, listen)
+                _drain(running, listen)
             if gone:
                 running.process.join()
                 running.pipe.close()
@@ -128,139 +177,43 @@ class LocalProcesses:
                 ended.append(running)
         return ended
 
-    def _drain(self, running: _Running, listen: Callable[[Event], None]) -> None:
-        with contextlib.suppress(EOFError, OSError):
-            while running.pipe.poll():
-                kind, value = running.pipe.recv()
-                if kind == "error":
-                    raise value
-                running.finished = running.finished or kind == "done"
-                listen(Event(running.job, kind, value))
+    def _names(self) -> list[str]:
+        return [running.job.id for running in self._running]
 
     def _stop_all(self) -> None:
+        """Kills at once: a store holds whole entries only, and what these processes forked ends with them."""
         for running in self._running:
-            running.process.terminate()
-        for running in self._running:
-            running.process.join(timeout=5)
             running.process.kill()
+        for running in self._running:
+            running.process.join(timeout=KILL_SECONDS)
         self._running.clear()
 
 
-def _drop_unreachable(waiting: list[Job], failed: set[str], listen: Callable[[Event], None]) -> list[Job]:
-    """Takes out the jobs that need one that failed."""
-    kept = []
-    for job in waiting:
-        if job.needs & failed:
-            failed.add(job.id)
-            listen(Event(job, "failed", f"{job.id} needs {', '.join(sorted(job.needs & failed))}, which failed"))
-        else:
-            kept.append(job)
-    return kept
+def _started(context: Any, job: Job, scratch: Path) -> _Running:
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=job_process.work, args=(job, theirs, str(scratch)), name=job.id)
+    with no_main_module():
+        process.start()
+    theirs.close()
+    return _Running(job, process, ours)
 
 
-def _last_words(ended: _Running) -> str:
+def _drain(running: _Running, listen: Callable[[Event], None]) -> None:
+    """Passes on what a job has said. One that was stopped in the middle of a word has said no more than the others."""
+    with contextlib.suppress(EOFError, OSError):
+        while running.pipe.poll():
+            kind, value = running.pipe.recv()
+            if kind == "error":
+                running.problem = value
+                continue
+            running.finished = running.finished or kind == "done"
+            listen(Event(running.job, kind, value))
+
+
+def _died(ended: _Running) -> WorkFailed:
     code = ended.process.exitcode or 0
-    how = f"was killed by signal {-code}, twice" if code < 0 else "ended without a result"
-    return f"{ended.job.id} {how}"
-
-
-def _killed(process: BaseProcess) -> bool:
-    return process.exitcode is not None and process.exitcode < 0
-
-
-def _fork_server() -> Any:
-    """Starts the server on first use. Threads are bounded before it loads torch: later is too late.
-
-    Its environment is what a submission could read of this one, in memory and in /proc, for as long as it runs: so it
-    gets a handful of variables and none that could hold a secret. Nor does it find modules in the current folder.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    with _environment(handed_on(os.environ)), _no_own_folders():
-        forkserver.ensure_running()
-    return context
-
-
-def handed_on(variables: Mapping[str, str]) -> dict[str, str]:
-    """Of these variables of the environment, those that a worker gets; torch gets one thread in it."""
-    kept = {name: value for name, value in variables.items() if name in HANDED_ON}
-    return THREADS | kept | {"PYTHONSAFEPATH": "1"}
-
-
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    try:
-        os.environ.clear()
-        os.environ.update(variables)
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-@contextlib.contextmanager
-def _no_own_folders() -> Iterator[None]:
-    """Inside, processes that start are told of no folder to find modules in that is the user's own.
-
-    A `random.py` that lies in the current folder, or beside a script, is not the harness's.
-    """
-    before = list(sys.path)
-    script = getattr(sys.modules["__main__"], "__file__", None)
-    own = {"", str(Path.cwd()), *([str(Path(script).absolute().parent)] if script else [])}
-    stated = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    sys.path[:] = [place for place in before if place not in own or place in stated or place in INSTALLED]
-    if (package := str(Path(sys.modules["prunemark"].__file__ or "").parents[1])) not in sys.path:
-        sys.path.append(package)
-    try:
-        yield
-    finally:
-        sys.path[:] = before
-
-
-@contextlib.contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Inside, a process that starts is not told what this one's main module is, so that it does not run it again.
-
-    A job is a call by name and needs nothing of it; a script that submits without `if __name__ == "__main__"` would
-    submit in every process.
-    """
-    main = sys.modules["__main__"]
-    with _no_own_folders():
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        try:
-            yield
-        finally:
-            sys.modules["__main__"] = main
-
-
-def _work(job: Job, pipe: Connection) -> None:
-    """The body of a job's process. Errors cross as words, never as a traceback on the user's screen."""
-    with contextlib.suppress(BrokenPipeError):  # whoever listened has gone: an interrupted run
-        _run_job(job, pipe)
-
-
-def _run_job(job: Job, pipe: Connection) -> None:
-    module, _, name = job.call.partition(":")
-    try:
-        result = getattr(importlib.import_module(module), name)(
-            lambda value: pipe.send(("report", value)), *job.arguments
-        )
-        pipe.send(("done", result))
-    except (InputError, WorkFailed) as problem:
-        pipe.send(("error", type(problem)(*problem.args)))
-    except KeyboardInterrupt:
-        os._exit(1)
-    except BrokenPipeError:
-        raise
-    except BaseException as problem:
-        trace = "".join(traceback.format_exception(problem))
-        pipe.send(
-            (
-                "error",
-                WorkFailed(f"{job.id} failed inside Prunemark: {type(problem).__name__}: {problem}", trace),
-            )
-        )
+    how = f"was killed by signal {-code}" if code < 0 else "ended without a result"
+    return WorkFailed(f"{ended.job.id} {how}")
 
 
 def default_workers(device: str) -> int:

@@ -7,6 +7,7 @@ nor the data.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -16,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from prunemark.benchmark.images.datasets import dataset_of
 from prunemark.benchmark.networks.registry import ImageShape
+from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.run.timing import built
+from prunemark.benchmark.trial.packing import WEIGHTS as STORED
+from prunemark.benchmark.trial.packing import DoesNotFit, Weights, read_weights, shapes_of
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.record import Record
 from prunemark.records.timing import filters_kept
@@ -34,7 +38,6 @@ WEIGHTS, DECISION, PROGRAM, ONNX = "model.safetensors", "decision.json", "model.
 TOLERANCE = 1e-4
 EXPORTED = {"network", "shape", "filters_kept"}
 LARGEST_DECISION = 2**26  # bytes
-STORED = "weights.safetensors"
 
 
 def export(record: Record, store: Store, out: Path, forms: Sequence[str] = ("safetensors", "program")) -> list[Path]:
@@ -48,10 +51,10 @@ def export(record: Record, store: Store, out: Path, forms: Sequence[str] = ("saf
     if unknown := [form for form in forms if form not in FORMS]:
         raise InputError(f"unknown form {unknown[0]!r}. Valid: {', '.join(FORMS)}")
     about = describe(record)
-    weights = find_weights(record, store)
+    state = find_weights(record, store)
     _check_replaceable(out)
     out.mkdir(parents=True, exist_ok=True)
-    model = _built(about, load_file(weights))
+    model = _built(about, state)
     images = _noise(about)
     _begin_autograd()
     written = []
@@ -106,34 +109,31 @@ def describe(record: Record) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def find_weights(record: Record, store: Store) -> Path:
-    """The file of the final model in the store, by the content hash on the record. Raises InputError."""
-    from prunemark.benchmark.networks.weights import weights_sha256
-
+def find_weights(record: Record, store: Store) -> Weights:
+    """The final model's weights in the store, by the content hash on the record. Raises InputError."""
     outcome = record.outcome
-    for file in _candidates(record, store):
-        if weights_sha256(load_file(file)) == outcome.weights_sha256:
-            return file
+    for folder in _candidates(record, store):
+        with contextlib.suppress(DoesNotFit, OSError, SafetensorError, ValueError):  # of a damaged entry
+            state = read_weights(folder)
+            if weights_sha256(state) == outcome.weights_sha256:
+                return state
     raise InputError(
         f"the store {store.root} does not have the weights of this record ({str(outcome.weights_sha256)[:12]}...).\n"
-        "Give the --home in which the trial ran; running the same submission again makes them anew"
+        "Give the --home in which the trial ran; where they were removed, run it in another one"
     )
 
 
 def _candidates(record: Record, store: Store) -> Iterator[Path]:
-    """Stored weights whose layers are as large as the record says: by their headers, without reading them."""
+    """Entries whose layers are as large as the record says: by their headers, without reading them."""
     compression = record.outcome.compression
     assert compression is not None
     filters = compression.target_sparsity is None
-    for file in sorted(store.root.glob(f"*/*/{STORED}")):
-        with safe_open(file, "pt") as opened:
-            known = set(opened.keys())
-            shapes = {
-                name: opened.get_slice(f"{name}.weight").get_shape() if f"{name}.weight" in known else None
-                for name in compression.kept
-            }
-        if all(shape is not None and (not filters or shape[0] == compression.kept[n]) for n, shape in shapes.items()):
-            yield file
+    for folder in sorted(file.parent for file in store.root.glob(f"*/*/{STORED}")):
+        with contextlib.suppress(OSError, SafetensorError, ValueError):
+            known = shapes_of(folder)
+            shapes = {name: known.get(f"{name}.weight") for name in compression.kept}
+            if all(s is not None and (not filters or s[0] == compression.kept[n]) for n, s in shapes.items()):
+                yield folder
 
 
 def _built(about: dict[str, Any], state: dict[str, torch.Tensor]) -> nn.Module:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.writer import storage_errors
 from prunemark.setups.errors import InputError
+from prunemark.setups.text import MOST_OF_A_TEXT, shown
 
 VARIABLE = "PRUNEMARK_HOME"
 DEFAULT = "prunemark-home"
+
+
+def _on_stderr(words: str) -> None:
+    print(shown(words, MOST_OF_A_TEXT), file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -19,15 +26,17 @@ class Home:
     """The folders of one user's results. Nothing is made until `open_home`.
 
     A `collection`, such as the records of one reproduced table, has records of its own and shares the store.
+    `tell` hears of stage results that had to be set aside.
     """
 
     root: Path
     collection: str = ""
+    tell: Callable[[str], None] = field(default=_on_stderr, compare=False)
 
     @property
     def store(self) -> Store:
         """Stage results, by the hash of what determines them."""
-        return Store(self.root / "store")
+        return Store(self.root / "store", self.tell)
 
     @property
     def records(self) -> Path:

@@ -43,10 +43,10 @@ def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[st
 
     bases = checkpoints(trials)
     for trial in trials:
-        if not store.has(data_key(trial)):
+        if not store.read(data_key(trial)):
             add(f"data {trial.track.dataset}", "prepare_job", trial, [])
     for key, trial in bases.items():
-        if not store.has(key):
+        if not store.read(key):
             before = longest_prefix(trial, bases)
             needs = [f"data {trial.track.dataset}"] + ([_base_id(before[0])] if before else [])
             add(_base_id(key), "pretrain_job", trial, needs)

@@ -22,8 +22,8 @@ def trials_running(root: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Keeps trials of this home from starting meanwhile. Raises WorkFailed where some are running.
+def alone(root: Path, why: str = "times next to them could not be trusted", verb: str = "time") -> Iterator[None]:
+    """Keeps trials of this home from starting meanwhile. Raises WorkFailed where some are running, and says why.
 
     A folder without a store is not a home, and runs no trials. What other programs do, or trials of other homes, is
     not seen here: the pass itself has to show it.
@@ -36,7 +36,6 @@ def alone(root: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise WorkFailed(
-                f"trials are running in {root}, and times next to them could not be trusted.\n"
-                "Run `prunemark time` when they have ended"
+                f"trials are running in {root}, and {why}.\nRun `prunemark {verb}` when they have ended"
             ) from None
         yield

@@ -36,7 +36,7 @@ def locate_here(spec: str, store: Store) -> tuple[str, MethodSource]:
 def remember(trials: Iterable[Trial], store: Store) -> None:
     """Keeps the names of the files that are run now, unless their code has one here already."""
     for source in {trial.entrant.source for trial in trials}:
-        if source and not _ships(source) and not store.has(_key(source)):
+        if source and not _ships(source) and not store.read(_key(source)):
             with store.writing(_key(source)) as draft:
                 (draft / NAME).write_text(json.dumps(source.name))
 

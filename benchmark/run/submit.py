@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from prunemark.benchmark.run import mlflow_fields
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.run.executor import Event, Executor
 from prunemark.benchmark.run.home import Home
@@ -14,13 +15,15 @@ from prunemark.benchmark.run.quiet import trials_running
 from prunemark.benchmark.run.renamed import remember
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.names import check_name
-from prunemark.benchmark.trial.keys import DECISION, resolved_keys
-from prunemark.benchmark.trial.store import Store, key_of
+from prunemark.benchmark.trial.keys import DECISION, PREDICTIONS, resolved_keys
+from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record, dump, load
 from prunemark.records.writer import write_atomically
 from prunemark.setups.errors import WorkFailed
+
+MOST_REASONS = 3
 
 
 class Watcher(Protocol):
@@ -29,6 +32,7 @@ class Watcher(Protocol):
     def started(self, trial: Trial) -> None: ...
     def epoch(self, trial: Trial, stage: str, point: EpochPoint) -> None: ...
     def finished(self, trial: Trial, record: Record, files: dict[str, Path]) -> None: ...
+    def said(self, words: str) -> None: ...
 
 
 def check(
@@ -61,8 +65,15 @@ def trial_files(trial: Trial, store: Store) -> dict[str, Path]:
     keys = resolved_keys(trial, store)
     if keys is None:
         return {}
-    places = {DECISION: store.path(keys.prune), "predictions.json": store.path(keys.evaluate)}
-    return {name: folder / name for name, folder in places.items() if (folder / name).is_file()}
+    places = {DECISION: keys.prune, PREDICTIONS: keys.evaluate}
+    found = {name: store.read_part(key, name) for name, key in places.items() if (store.path(key) / name).exists()}
+    return {name: folder / name for name, folder in found.items() if folder}
+
+
+def lost_its_decision(trial: Trial, record: Record, store: Store) -> bool:
+    """Whether a stored trial's decision is damaged or missing: it is made again, for boards and controls."""
+    keys = resolved_keys(trial, store) if trial.entrant.source and record.outcome.status == "ok" else None
+    return keys is not None and not store.read_part(keys.prune, DECISION)
 
 
 def execute(
@@ -88,7 +99,8 @@ def execute(
     for trial, record in stored.items():
         keep(trial, record)
     lost: list[str] = []
-    jobs, trial_of = make_jobs([trial for trial in trials if trial not in stored], home.store)
+    todo = [trial for trial in trials if trial not in stored or lost_its_decision(trial, stored[trial], home.store)]
+    jobs, trial_of = make_jobs(todo, home.store)
 
     def listen(event: Event) -> None:
         trial = trial_of[event.job.id]
@@ -97,10 +109,14 @@ def execute(
             for watcher in watching:
                 watcher.started(trial)
         elif event.kind == "report":
+            stage, what = event.value
             for watcher in watching:
-                watcher.epoch(trial, *event.value)
+                watcher.said(what) if stage == "said" else watcher.epoch(trial, stage, what)
         elif event.kind == "done" and is_trial:
             keep(trial, load(event.value))
+        elif event.kind == "again":
+            for watcher in watching:
+                watcher.said(str(event.value))
         elif event.kind == "failed":
             lost.append(str(event.value))
 
@@ -108,16 +124,17 @@ def execute(
     with trials_running(home.root):
         executor.run(jobs, listen)
     if lost:
+        missing = len(trials) - len(records)
         raise WorkFailed(
-            f"{len(lost)} jobs did not end: {lost[0]}.\n"
-            "What is finished is kept; run the same command again, with fewer --workers if memory was short"
+            f"{missing} trials were not run, and no method is blamed for it: {'; '.join(lost[:MOST_REASONS])}.\n"
+            "What is finished is kept, and the same command goes on from there"
         )
     return records
 
 
 def submission_key(trials: Sequence[Trial], submission: Entrant) -> str:
-    """The identity of a submission in MLflow: the same method under the same setup is the same submission."""
-    first = trials[0]
-    source = submission.source.sha256 if submission.source else ""
-    identity: dict[str, Any] = {"track": first.track.id, "setup": first.setup.id, "name": submission.name}
-    return key_of("submission", identity | {"source": source, "settings": dict(submission.settings)})
+    """The identity of a submission in MLflow."""
+    first, source = trials[0], submission.source.sha256 if submission.source else ""
+    return mlflow_fields.submission_key(
+        first.track.id, first.setup.id, submission.name, source, dict(submission.settings)
+    )

@@ -1,231 +1,241 @@
 """MLflow: where a run is watched and found. An experiment a track, a run a trial, under a run a submission.
 
-Everything is logged by one thread of the main process, in batches, so trials never wait for a server and
-no two processes open a new database at once. MLflow mirrors the records and never holds the only copy: a
-trial whose run is missing there is logged from its record the next time the command is run.
+Everything is logged by a thread of the main process, in batches, so trials never wait for a server and no two processes
+open a new database at once. MLflow mirrors the records and never holds the only copy. A store that goes away is tried
+again, each time after a longer wait, and gets what it missed when it is back. What it still lacks in the end is said,
+and logged when the same command runs again, or by `prunemark mlflow rebuild`.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from prunemark.benchmark.run.home import Home
-from prunemark.benchmark.run.mlflow_fields import KEY_TAG, SETUP_TAG, filterable_tags, final_metrics, parameters
-from prunemark.benchmark.run.mlflow_store import KIND_TAG, SHA_TAG, connect, first_line, quiet_logs
+from prunemark.benchmark.run.mlflow_address import is_server, reason
+from prunemark.benchmark.run.mlflow_database import Say
+from prunemark.benchmark.run.mlflow_fields import Standing, Submission
+from prunemark.benchmark.run.mlflow_runs import Runs, Wanted
+from prunemark.benchmark.run.mlflow_store import connect, quiet_logs
 from prunemark.records.outcome import EpochPoint
-from prunemark.records.record import Record, dump
-from prunemark.setups.errors import WorkFailed
+from prunemark.records.record import Record
+from prunemark.setups.errors import InputError
+from prunemark.setups.secrets import without_secrets
 
-PROCESS_TAG = "prunemark.process"
 FLUSH_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Submission:
-    """The parent run: what was submitted, where."""
-
-    track: str
-    setup: str
-    name: str
-    summary: str
-    key: str
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
+"""Between two tries to reach a store that went away; each wait is twice the one before."""
+PATIENCE_SECONDS = 60.0
+"""At the end of a run: how long a slow store is waited for."""
+AWAY_PATIENCE_SECONDS = 10.0
+"""And how long one that does not answer."""
+INTERRUPTED_PATIENCE_SECONDS = 2.0
+SAY_AFTER_SECONDS = 2.0
+LANES = 8
+"""Trials that are sent to a server at once: each is eight requests, one after the other."""
 
 
 @dataclass
 class Tracker:
-    """Mirrors trials into MLflow from one thread. Use as a context manager; leaving it waits for the rest."""
+    """Mirrors trials into MLflow from one thread. Use as a context manager; leaving it waits for the rest, for a time.
+
+    Entering raises InputError for an address that does not lead to MLflow. Afterwards nothing raises: what cannot be
+    logged is said.
+    """
 
     uri: str
     home: Home
     submission: Submission
-    problem: Exception | None = None
+    say: Say = lambda _: None
+    patience_seconds: float = PATIENCE_SECONDS
+    clock: Callable[[], float] = time.monotonic
     _queue: queue.Queue[Callable[[], None] | None] = field(default_factory=queue.Queue)
     _thread: threading.Thread | None = None
-    _client: Any = None
-    _experiment: str = ""
-    _parent: str = ""
-    _known: dict[str, tuple[str, str]] = field(default_factory=dict)
-    _open: dict[str, str] = field(default_factory=dict)
-    _pending: dict[str, list[tuple[str, EpochPoint]]] = field(default_factory=dict)
-    _flushed: float = 0.0
+    _runs: Runs | None = None
+    _wanted: dict[Hashable, Wanted] = field(default_factory=dict)
+    _standings: dict[Submission, Standing] = field(default_factory=dict)
+    _away: bool = False
+    _wait: float = FIRST_WAIT_SECONDS
+    _next: float = 0.0
+    _deadline: float = 0.0
+    _news: bool = False
+    _stopped: bool = False
+    _finished: set[Hashable] = field(default_factory=set)
 
     def __enter__(self) -> Tracker:
-        self._client = connect(self.uri, self.home)
-        with quiet_logs():
-            self._experiment = self._find_experiment()
-            self._known = self._known_runs()
-            self._close_orphans()
+        try:
+            with quiet_logs():
+                self._reach()
+        except InputError:
+            raise
+        except Exception as problem:
+            if self.uri == self.home.mlflow_uri:
+                self._lost(problem)
+            else:
+                raise InputError(
+                    f"MLflow at {without_secrets(self.uri)} takes no runs: {reason(problem, self.uri)}"
+                ) from None
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._queue.put(self._close)
+    def __exit__(self, kind: object, *_: object) -> None:
+        patience = self.patience_seconds if kind is None else INTERRUPTED_PATIENCE_SECONDS
+        self._deadline = self.clock() + patience
         self._queue.put(None)
         assert self._thread is not None
-        self._thread.join()
+        self._thread.join(min(patience, SAY_AFTER_SECONDS))
+        if self._thread.is_alive() and not self._away and self.lacking and patience <= PATIENCE_SECONDS:
+            self.say(f"logging {self.lacking} more trials to MLflow, for {patience:.0f} s at most")
+        self._thread.join(max(0.0, self._deadline - self.clock()))
+        self._stopped = True
+        self._say_what_is_lacking()
 
-    def missing(self, record: Record) -> bool:
-        """Whether no finished run carries this record."""
-        return self._known.get(record.outcome.trial_key, ("", ""))[1] != record.record_sha256
+    @property
+    def lacking(self) -> int:
+        """Trials that have their record and are not in MLflow yet."""
+        return len(self._finished) - sum(wanted.done for wanted in list(self._wanted.values()))
 
-    def epoch(self, label: str, stage: str, point: EpochPoint) -> None:
-        """An epoch of a running trial was finished."""
-        self._queue.put(lambda: self._log_epoch(label, stage, point))
+    @property
+    def added(self) -> int:
+        """Trials that were logged from here."""
+        return sum(wanted.done and bool(wanted.run) for wanted in list(self._wanted.values()))
 
-    def finish(self, label: str, record: Record, files: dict[str, Path]) -> None:
+    def epoch(self, trial: Hashable, label: str, stage: str, point: EpochPoint) -> None:
+        """An epoch of a running trial was finished. The first value of an epoch counts: a trial may be tried again."""
+        now = int(time.time() * 1000)
+
+        def take() -> None:
+            self._of(trial, label).points.setdefault((stage, point.epoch), (point, now))
+
+        self._queue.put(take)
+
+    def finish(
+        self, trial: Hashable, label: str, record: Record, files: dict[str, Path], under: Submission | None = None
+    ) -> None:
         """A trial is done: its parameters, metrics and files, and the tag that ties the run to the record."""
-        self._queue.put(lambda: self._finish(label, record, files))
+
+        def take() -> None:
+            wanted = self._of(trial, label, under)
+            wanted.record, wanted.files = record, files
+
+        self._finished.add(trial)
+        self._queue.put(take)
+
+    def describe(self, standing: Standing, of: Submission | None = None) -> None:
+        """What the run of a submission says of it: seeds, verdicts and tables as they are now."""
+        self._queue.put(lambda: self._standings.update({of or self.submission: standing}))
+
+    def _of(self, trial: Hashable, label: str, under: Submission | None = None) -> Wanted:
+        if trial not in self._wanted:
+            self._wanted[trial] = Wanted(label, under or self.submission)
+        return self._wanted[trial]
 
     def _work(self) -> None:
-        while (action := self._queue.get()) is not None:
-            if self.problem is None:
-                try:
-                    with quiet_logs():
-                        action()
-                except Exception as problem:  # a lost server must not end the trials: records are on disk
-                    self.problem = problem
+        while self._take():
+            self._push()
+        ended = self.clock()
+        while not self._push() and not self._stopped:
+            patience = min(self._deadline, ended + AWAY_PATIENCE_SECONDS)
+            if self.clock() + FIRST_WAIT_SECONDS > patience:
+                break
+            time.sleep(FIRST_WAIT_SECONDS)
+        self._close()
 
-    def raise_problem(self) -> None:
-        """Raises WorkFailed when something could not be logged; the records are safe all the same."""
-        if self.problem is not None:
-            raise WorkFailed(
-                f"MLflow at {self.uri} stopped answering: {first_line(self.problem)}\n"
-                "All records are kept; run the same command again to log what is missing"
-            )
-
-    def _find_experiment(self) -> str:
-        """The track's experiment, made when it is not there."""
-        from mlflow.exceptions import MlflowException
-
-        name = self.submission.track
-        if found := self._client.get_experiment_by_name(name):
-            return str(found.experiment_id)
-        local = self.uri == self.home.mlflow_uri
-        location = (self.home.mlflow_artifacts / name).as_uri() if local else None
-        try:
-            return str(self._client.create_experiment(name, artifact_location=location))
-        except MlflowException:  # another process made it meanwhile
-            return str(self._client.get_experiment_by_name(name).experiment_id)
-
-    def _known_runs(self) -> dict[str, tuple[str, str]]:
-        """trial key -> (run id, record hash) of finished runs of this setup. Interrupted ones are closed."""
-        known, token = {}, None
+    def _take(self) -> bool:
+        """Hears all that has happened, and waits until it is time to log; False at the end."""
         while True:
-            page = self._client.search_runs(
-                [self._experiment],
-                f"tags.`{SETUP_TAG}` = '{self.submission.setup}'",
-                max_results=1000,
-                page_token=token,
+            left = max(0.0, self._next - self.clock()) if self._news else None
+            try:
+                action = self._queue.get(timeout=left) if left != 0.0 else self._queue.get_nowait()
+            except queue.Empty:
+                return True
+            if action is None:
+                return False
+            action()
+            self._news = True
+
+    def _push(self) -> bool:
+        """Logs all there is; whether that went well. Whatever raises is the store's: records are on disk."""
+        try:
+            with quiet_logs():
+                self._send(self._runs or self._reach())
+        except Exception as problem:
+            self._lost(problem)
+            return False
+        if self._away:
+            self.say(f"MLflow at {without_secrets(self.uri)} answers again, and has what it missed")
+        self._away, self._wait, self._news = False, FIRST_WAIT_SECONDS, False
+        self._next = self.clock() + FLUSH_SECONDS
+        return True
+
+    def _reach(self) -> Runs:
+        runs = Runs(connect(self.uri, self.home, self.say), self.uri, self.home)
+        runs.prepare(self.submission)
+        for wanted in self._wanted.values():
+            if wanted.done and wanted.record and not runs.has(wanted.record):  # the database was made anew
+                wanted.done = False
+                wanted.forget_run()
+        self._runs = runs
+        return runs
+
+    def _send(self, runs: Runs) -> None:
+        """The trials that failed most come last: one that MLflow refuses does not keep back the others."""
+        waiting = sorted((w for w in self._wanted.values() if w.has_news), key=lambda wanted: wanted.failures)
+        for wanted in waiting:
+            runs.prepare(wanted.parent)
+        problems: list[Exception] = []
+
+        def send(wanted: Wanted) -> None:
+            if len(problems) >= LANES or self._stopped:
+                return
+            try:
+                runs.send(wanted)
+            except Exception as problem:
+                wanted.unsure, wanted.failures = True, wanted.failures + 1
+                problems.append(problem)
+
+        with ThreadPoolExecutor(LANES if is_server(self.uri) else 1) as pool:
+            list(pool.map(send, waiting))
+        if problems:
+            raise problems[0]
+        for submission, standing in list(self._standings.items()):
+            runs.describe(submission, standing)
+            del self._standings[submission]
+
+    def _lost(self, problem: Exception) -> None:
+        """Says it once, and waits twice as long as before until the next try."""
+        if not self._away:
+            self.say(
+                f"MLflow at {without_secrets(self.uri)} takes nothing: {reason(problem, self.uri)}. Trials go on; "
+                "what it misses is logged when it answers again"
             )
-            for run in page:
-                if sha := run.data.tags.get(SHA_TAG):
-                    known[run.data.tags[KEY_TAG]] = (run.info.run_id, sha)
-            token = page.token
-            if not token:
-                return known
-
-    def _close_orphans(self) -> None:
-        """Marks runs whose process is gone (kill -9) as killed; their trials run again under a new run."""
-        for run in self._client.search_runs([self._experiment], "attributes.status = 'RUNNING'", max_results=1000):
-            host, _, pid = run.data.tags.get(PROCESS_TAG, "").partition(":")
-            if host == platform.node() and not Path(f"/proc/{pid}").exists():
-                self._client.set_terminated(run.info.run_id, "KILLED")
-
-    def _parent_run(self) -> str:
-        if not self._parent:
-            tags = {
-                "prunemark.submission_key": self.submission.key,
-                KIND_TAG: "submission",
-                PROCESS_TAG: _this_process(),
-                "mlflow.note.content": self.submission.summary,
-            }
-            found = self._client.search_runs(
-                [self._experiment],
-                f"tags.`prunemark.submission_key` = '{self.submission.key}'",
-                max_results=1,
-            )
-            name = f"{self.submission.name} under {self.submission.setup}"
-            run = found[0] if found else self._client.create_run(self._experiment, run_name=name, tags=tags)
-            self._parent = run.info.run_id
-        return self._parent
-
-    def _run_of(self, label: str) -> str:
-        if label not in self._open:
-            tags = {
-                "mlflow.parentRunId": self._parent_run(),
-                KIND_TAG: "trial",
-                PROCESS_TAG: _this_process(),
-            }
-            run = self._client.create_run(self._experiment, run_name=label, tags=tags)
-            self._open[label] = run.info.run_id
-        return self._open[label]
-
-    def _log_epoch(self, label: str, stage: str, point: EpochPoint) -> None:
-        self._run_of(label)
-        self._pending.setdefault(label, []).append((stage, point))
-        if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            for waiting in list(self._pending):
-                self._flush(waiting)
-            self._flushed = time.monotonic()
-
-    def _flush(self, label: str) -> None:
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        metrics = [
-            Metric(f"{stage}.{name}", value, now, point.epoch)
-            for stage, point in self._pending.pop(label, [])
-            for name, value in (
-                ("train_loss", point.train_loss),
-                ("validation_accuracy_percent", point.validation_accuracy_percent),
-                ("lr", point.lr),
-            )
-            if value is not None
-        ]
-        for start in range(0, len(metrics), 1000):
-            self._client.log_batch(self._run_of(label), metrics=metrics[start : start + 1000])
-
-    def _finish(self, label: str, record: Record, files: dict[str, Path]) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        if not self.missing(record):
-            return
-        if label not in self._pending and record.outcome.curve:
-            self._pending[label] = [("retraining", point) for point in record.outcome.curve]
-        run = self._run_of(label)
-        self._flush(label)
-        now = int(time.time() * 1000)
-        metrics = [Metric(name, value, now, 0) for name, value in final_metrics(record).items()]
-        params = [Param(name, str(value)[:500]) for name, value in parameters(record).items()]
-        self._client.log_batch(run, metrics=metrics, params=params)
-        self._client.log_text(run, dump(record), "record.json")
-        if record.outcome.failure and record.outcome.failure.traceback:
-            self._client.log_text(run, record.outcome.failure.traceback, "traceback.txt")
-        for name, path in files.items():
-            if path.is_file():
-                self._client.log_artifact(run, str(path), None if name == path.name else name)
-        tags = filterable_tags(record) | {SHA_TAG: record.record_sha256}
-        self._client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
-        self._client.set_terminated(run, "FINISHED" if record.outcome.status == "ok" else "FAILED")
-        self._known[record.outcome.trial_key] = (run, record.record_sha256)
-        del self._open[label]
+        self._away, self._runs = True, None
+        for wanted in self._wanted.values():
+            wanted.unsure = wanted.unsure or bool(wanted.run)
+        self._next = self.clock() + self._wait
+        self._wait = min(2 * self._wait, LONGEST_WAIT_SECONDS)
 
     def _close(self) -> None:
-        """Ends what is still open: trials that did not finish, and the submission's own run."""
-        for run in self._open.values():
-            self._client.set_terminated(run, "KILLED")
-        if self._parent:
-            self._client.set_terminated(self._parent, "FINISHED")
+        if self._runs is None:
+            return
+        try:
+            with quiet_logs():
+                self._runs.close(self._wanted.values())
+        except Exception as problem:  # the runs stay open there; the next process on this machine ends them
+            self._lost(problem)
 
-
-def _this_process() -> str:
-    return f"{platform.node()}:{os.getpid()}"
+    def _say_what_is_lacking(self) -> None:
+        where, asked = without_secrets(self.uri), len(self._finished)
+        if self.lacking:
+            self.say(
+                f"MLflow at {where} lacks {self.lacking} of {asked} trials. All records are kept: "
+                "`prunemark mlflow rebuild` with the same --home and --tracking-uri logs them"
+            )
+        elif self._standings:
+            self.say(f"MLflow at {where} lacks the tables of this run; no trial is missing there")

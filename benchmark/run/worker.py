@@ -46,24 +46,29 @@ def check_job(
     return check_method(name, source, settings, track, isolation)
 
 
+def _telling(store: Path, report: Report) -> Store:
+    """The store; what it has to say crosses to the driver, whose watchers are told."""
+    return Store(store, lambda words: report(("said", words)))
+
+
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:
     """Reads and splits the trial's dataset."""
     arithmetic.use(trial.track.arithmetic, trial.device)
-    prepare_data(trial, stage_keys(trial), Store(store))
+    prepare_data(trial, stage_keys(trial), _telling(store, report))
 
 
 def pretrain_job(report: Report, trial: Trial, store: Path) -> None:
     """Trains the base model of the trial's seed."""
     arithmetic.use(trial.track.arithmetic, trial.device)
     torch.set_num_threads(1)
-    pretrain(trial, stage_keys(trial), Store(store), lambda stage, point: report((stage, point)))
+    pretrain(trial, stage_keys(trial), _telling(store, report), lambda stage, point: report((stage, point)))
 
 
 def trial_job(report: Report, trial: Trial, store: Path) -> str:
     """Runs a trial; its record as JSON."""
     arithmetic.use(trial.track.arithmetic, trial.device)
     torch.set_num_threads(1)
-    return dump(run_trial(trial, Store(store), lambda stage, point: report((stage, point))))
+    return dump(run_trial(trial, _telling(store, report), lambda stage, point: report((stage, point))))
 
 
 def time_job(report: Report, task: Task, device: str) -> Taken:

@@ -7,7 +7,6 @@ is confined besides (`confinement.py`), as far as the machine can; how far is on
 
 from __future__ import annotations
 
-import ctypes
 import json
 import multiprocessing
 import os
@@ -25,18 +24,21 @@ from typing import Any
 
 from prunemark.benchmark.sandbox import container
 from prunemark.benchmark.sandbox.confinement import Confinement, enter
-from prunemark.benchmark.sandbox.explain import DISK, IMAGES, LOG_LIMIT, RAISED, explained
+from prunemark.benchmark.sandbox.explain import DISK, DIVERGED, IMAGES, LOG_LIMIT, RAISED, explained
+from prunemark.benchmark.sandbox.machine import can_be_written
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of, left_there
-from prunemark.benchmark.sandbox.scratch import can_be_written, why_too_much
-from prunemark.benchmark.sandbox.usage import cpu_seconds_of_children, usage_of
+from prunemark.benchmark.sandbox.scratch import why_too_much
+from prunemark.benchmark.sandbox.usage import cpu_seconds_of_children, usage_of, waited_seconds
 from prunemark.records.outcome import Status
-from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.errors import Diverged, InputError, WorkFailed
+from prunemark.setups.processes import die_with_parent
 from prunemark.setups.text import shown, shown_lines
 
 ERROR_FILE, LOG_FILE, DONE_FILE = "error.json", "output.log", "done"
 POLL_SECONDS = 0.05
 NEARLY = 0.9  # of the seconds that a child may have: the kernel's limit counts in ticks, its account does not
 SCRATCH_SECONDS, MOST_THREADS = 0.25, 512
+LEAST_WAIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,16 @@ class Used:
 
 
 class ChildFailed(Exception):
-    """The child did not end well. `status` is a record's status word; `evidence` is for the user."""
+    """The child did not end well. `status` is a record's status word; `evidence` is for the user.
 
-    def __init__(self, status: Status, rule: str, evidence: str, trace: str = "") -> None:
+    `doubtful` are failures that a machine can bring about as well: an error, an exit, an allocation that got nothing.
+    What the harness saw itself (a limit, a rule) is not.
+    """
+
+    def __init__(self, status: Status, rule: str, evidence: str, trace: str = "", *, doubtful: bool = False) -> None:
         super().__init__(evidence)
         self.status: Status = status
-        self.rule, self.evidence, self.trace = rule, evidence, trace
+        self.rule, self.evidence, self.trace, self.doubtful = rule, evidence, trace, doubtful
 
 
 def run_in_child(
@@ -80,9 +86,9 @@ def run_in_child(
     Only for the harness's own work, since hearing unpickles. With a `confinement`, it has nothing else; `keep` are
     descriptors that it keeps then.
 
-    Raises ChildFailed when it raises, is killed, or exceeds a limit. Of what is no fault of the method: WorkFailed when
-    the disk that it writes to is full or broken, InputError when images cannot be read. Fork before this process has
-    used CUDA: a forked child cannot.
+    Raises ChildFailed when it raises, ends or exceeds a limit. Of what is no fault of the method: WorkFailed when it is
+    killed from outside or the disk is full or broken, Diverged of a base model, InputError when images cannot be read.
+    Fork before this process has used CUDA: a forked child cannot.
     """
     token = secrets.token_hex(16)
     forking = multiprocessing.get_context("fork")
@@ -104,6 +110,7 @@ def run_in_child(
             _await_end(process)
             _pass_on(ear, hear)
             if clock() > deadline:
+                _check_it_could_run(process.pid, limits)
                 raise ChildFailed(
                     "timeout", "pruning time", f"stopped after {limits.seconds:g} s, the time a trial grants"
                 )
@@ -122,9 +129,19 @@ def run_in_child(
         raise ChildFailed("timeout", "pruning time", f"stopped after {total:.0f} s of the processor")
     _raise_what_it_said(scratch, exitcode, trusted=confinement is None)
     if not left_there(scratch, DONE_FILE) or _text_of(scratch, DONE_FILE) != token:
-        raise ChildFailed("failed", "the method's process ended", "it ended before the harness was done with it")
+        why = "it ended before the harness was done with it"
+        raise ChildFailed("failed", "the method's process ended", why, doubtful=True)
     _check_scratch(scratch, limits.scratch_bytes)
     return used
+
+
+def _check_it_could_run(pid: int | None, limits: Limits) -> None:
+    """Raises WorkFailed for a process that mostly waited for a processor: its time says nothing of what it computes."""
+    if (waited := waited_seconds(pid)) > max(limits.seconds / 2, LEAST_WAIT_SECONDS):
+        raise WorkFailed(
+            f"a process was stopped after {limits.seconds:g} s, {waited:.0f} of which it waited for a processor: the "
+            "machine is too busy. Use fewer --workers"
+        )
 
 
 def _in_container(scratch: Path, total: float, began: int) -> Used:
@@ -188,6 +205,8 @@ def _raise_what_it_said(scratch: Path, exitcode: int | None, trusted: bool) -> N
         error = _read_error(scratch)
         if error.rule == IMAGES and trusted:
             raise InputError(error.evidence.partition(": ")[2])
+        if error.rule == DIVERGED and trusted:
+            raise Diverged(error.evidence.partition(": ")[2])
         if error.rule == DISK and (trusted or not can_be_written(scratch)):
             raise WorkFailed(
                 f"a trial could not write: {error.evidence}. Make room there and run the same command again"
@@ -195,14 +214,11 @@ def _raise_what_it_said(scratch: Path, exitcode: int | None, trusted: bool) -> N
         if error.rule == DISK:
             error.rule = RAISED
         raise error
-    if exitcode == -signal.SIGKILL:
-        raise ChildFailed(
-            "out_of_memory",
-            "memory",
-            "its process was killed from outside (signal 9), as when the machine runs out of memory",
-        )
+    if exitcode == -signal.SIGKILL:  # which a confined process cannot send to itself
+        raise WorkFailed("a process was killed from outside (signal 9), as when the machine runs out of memory")
     if exitcode != 0:
-        raise ChildFailed("failed", "the method's process ended", f"its process ended with exit code {exitcode}")
+        why = f"its process ended with exit code {exitcode}"
+        raise ChildFailed("failed", "the method's process ended", why, doubtful=True)
 
 
 ERROR_STATUSES: tuple[Status, ...] = ("failed", "out_of_memory", "budget_exceeded", "noncompliant")
@@ -217,8 +233,10 @@ def _read_error(scratch: Path) -> ChildFailed:
             shown_lines(str(error[part])[-2 * LOG_LIMIT :], 2 * LOG_LIMIT) for part in ("rule", "evidence", "traceback")
         ]
     except (ValueError, KeyError, TypeError, StopIteration, OSError, RecursionError):
-        return ChildFailed("failed", "the method's process ended", "it left no error that can be read")
-    return ChildFailed(status, texts[0][:200], texts[1][:500], texts[2][-LOG_LIMIT:])
+        why = "it left no error that can be read"
+        return ChildFailed("failed", "the method's process ended", why, doubtful=True)
+    doubtful = status in ("failed", "out_of_memory")
+    return ChildFailed(status, texts[0][:200], texts[1][:500], texts[2][-LOG_LIMIT:], doubtful=doubtful)
 
 
 def _child(
@@ -232,7 +250,7 @@ def _child(
     begun: int,
 ) -> None:
     os.setsid()
-    _die_with_parent(parent)
+    die_with_parent(parent)
     os.chdir(scratch)
     with open(os.devnull) as nothing, open(LOG_FILE, "w", encoding="utf-8") as log:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
@@ -265,15 +283,6 @@ def _carry_out(
         )
     finally:
         sys.stdout.flush()
-
-
-def _die_with_parent(parent: int) -> None:
-    """Asks the kernel to kill this process when its parent is gone (Linux; elsewhere nothing is asked)."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 def _kill_group(process: BaseProcess) -> None:

@@ -6,10 +6,12 @@ import errno
 import traceback
 
 from prunemark.benchmark.sandbox.confinement import REFUSED
+from prunemark.setups.errors import Diverged
 from prunemark.setups.text import shown_lines
 
 LOG_LIMIT = 20_000
 IMAGES, SANDBOX, RAISED = "the images", "the sandbox", "the method raised an error"
+DIVERGED = "the base model"
 DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 
 
@@ -36,6 +38,8 @@ def explained(problem: BaseException, *, confined: bool = False) -> dict[str, st
         status, rule = "out_of_memory", "memory"
     if isinstance(problem, UnreadableImage):
         rule = IMAGES
+    if isinstance(problem, Diverged):
+        rule = DIVERGED
     if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
         rule = DISK
     trace = "".join(traceback.format_exception(problem))

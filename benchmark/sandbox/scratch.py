@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MOST_ENTRIES = 10_000
-PROBE_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
@@ -74,21 +73,6 @@ def _nameless_bytes(scratch: Path, pid: int | None) -> int:
                 first, last = line.split(b" ", 1)[0].split(b"-")
                 total += int(last, 16) - int(first, 16)
     return total
-
-
-def can_be_written(folder: Path) -> bool:
-    """Whether the disk that the folder lies on takes another file."""
-    probe = folder / f"probe-{secrets.token_hex(8)}"
-    try:
-        with probe.open("xb") as file:
-            file.write(bytes(PROBE_BYTES))
-            os.fsync(file.fileno())
-    except OSError:
-        return False
-    finally:
-        with contextlib.suppress(OSError):
-            probe.unlink()
-    return True
 
 
 def remove(folder: Path) -> None:

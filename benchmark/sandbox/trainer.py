@@ -29,7 +29,9 @@ from prunemark.benchmark.sandbox.asking import RECENT
 from prunemark.benchmark.sandbox.messages import Tensors, Words, read_decisions, receive, send
 from prunemark.benchmark.sandbox.received import NotReadable
 from prunemark.benchmark.sandbox.training import PruningTraining
+from prunemark.benchmark.training.checkpoint import checkpoint_of, part_of
 from prunemark.benchmark.training.loop import Hooks, train
+from prunemark.benchmark.training.snapshot import Place, Snapshot
 from prunemark.records.outcome import MeteredStage
 from prunemark.setups.budget import Budget
 from prunemark.setups.errors import InputError, WorkFailed
@@ -41,6 +43,8 @@ MOST_EARLIER, MOST_PASSES, LONGEST_LR = 4, 1000, 10_000
 MEASURED_STEPS, LONG_STEP_SECONDS = 3, 1.0
 MARGIN_BYTES = 64 << 20
 Reply = tuple[Words, Mapping[str, torch.Tensor]]
+Checkpoints = tuple[Path, str]
+"""The root of a store, and the key of the stage."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Trainer:
 
     training: PruningTraining
     states: dict[int, dict[str, torch.Tensor]]
+    checkpoints: Checkpoints | None = None
     earlier: list[int] = field(default_factory=list)
     last: int = 0
     passes: int = 0
@@ -109,12 +114,30 @@ class Trainer:
     def _trained(self, model: nn.Module, schedule: LRSchedule, number: int, masks: Tensors) -> Reply:
         before = replace(meter := self.training.meter)
         self.passes, self.result = number, None
-        self.training.run(model, schedule, number, Hooks(masks=masks))
+        self._run(model, schedule, number, masks)
         counted = {
             name: getattr(meter, name) - getattr(before, name)
             for name in ("steps", "samples", "forward_macs", "backward_macs")
         }
         return counted | {"state": self._kept(model)}, model.state_dict()
+
+    def _run(self, model: nn.Module, schedule: LRSchedule, number: int, masks: Tensors) -> None:
+        """Trains, or goes on where a trainer was killed that was asked for the same."""
+        if self.checkpoints is None:
+            self.training.run(model, schedule, number, Hooks(masks=masks))
+            return
+        root, key = self.checkpoints
+        words = [number, list(schedule.vector), self.training.meter.stage().train_flops]
+        checkpoint = checkpoint_of(root, part_of(key, model.state_dict(), masks, words=words), _nobody)
+        last: list[Callable[[], Snapshot]] = []
+
+        def keep(place: Place, snapshot: Callable[[], Snapshot]) -> None:
+            checkpoint.keep(place, snapshot)
+            last[:] = [snapshot]
+
+        self.training.run(model, schedule, number, Hooks(masks=masks, keep=keep), checkpoint.start)
+        for snapshot in last:
+            checkpoint.ended(snapshot)
 
     def _earlier(self, words: Words) -> Callable[[], Reply]:
         epoch = _whole(words["epoch"])
@@ -164,13 +187,17 @@ def serve(
     base: Path,
     data: Path,
     out: Path,
+    checkpoints: Checkpoints | None = None,
 ) -> None:
     """The body of a trainer's process: answers until the other side is gone, then leaves what it carried out.
 
-    `base` and `data` are folders of the store; `out` is one that only the harness sees.
+    `base` and `data` are folders of the store; `out` is one that only the harness sees. With `checkpoints`, those of
+    what it trains go into a store.
     """
     try:
-        _serve(pipe, _trainer(track, budget, grant, seed, device, base, data), out)
+        trainer = _trainer(track, budget, grant, seed, device, base, data)
+        trainer.checkpoints = checkpoints
+        _serve(pipe, trainer, out)
     except UnreadableImage as problem:
         (out / TROUBLE).write_text(json.dumps([InputError.__name__, str(problem)]))
     except BaseException as problem:
@@ -249,6 +276,10 @@ def _step_cpu_seconds(training: PruningTraining) -> float | None:
         if seconds > LONG_STEP_SECONDS:
             break
     return seconds
+
+
+def _nobody(_words: str) -> None:
+    """A damaged checkpoint costs time, and there is nobody here to tell."""
 
 
 def _whole(value: Any) -> int:

@@ -19,6 +19,7 @@ from prunemark.benchmark.method import Decision, Group
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.training.loop import Hooks, placed, train
 from prunemark.benchmark.training.seeds import derive_seed
+from prunemark.benchmark.training.snapshot import Snapshot
 from prunemark.setups.budget import Budget
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import LRSchedule, from_vector, parse_schedule
@@ -76,10 +77,18 @@ class PruningTraining:
                 if name in masks:
                     parameter.mul_(masks[name])
 
-    def run(self, model: nn.Module, schedule: LRSchedule, data_pass: int, hooks: Hooks) -> None:
-        """Trains in place at these LRs; the pass over the data gives order and augmentation. Raises BudgetExceeded."""
+    def run(
+        self, model: nn.Module, schedule: LRSchedule, data_pass: int, hooks: Hooks, start: Snapshot | None = None
+    ) -> None:
+        """Trains in place at these LRs; the pass over the data gives order and augmentation. Raises BudgetExceeded.
+
+        From a snapshot it goes on, and counts what was counted until then.
+        """
         stream = f"pruning/{data_pass}"
-        train(model, self.data, self.recipe(schedule), seed=self.seed, stream=stream, meter=self.meter, hooks=hooks)
+        train(
+            model, self.data, self.recipe(schedule), seed=self.seed, stream=stream, meter=self.meter, start=start,
+            hooks=hooks,
+        )  # fmt: skip
 
     def earlier(self, epoch: int, meter: Meter) -> nn.Module:
         """The base network as it was after so many epochs of its own training; its beginning is trained anew."""

@@ -1,10 +1,11 @@
-"""What the kernel says that processes use: seconds of the processor, memory, threads."""
+"""What the kernel says that processes use: seconds of the processor, memory, threads; and who started whom."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import resource
+import signal
 from dataclasses import dataclass
 
 
@@ -35,6 +36,23 @@ def usage_of(pid: int | None) -> Usage:
     started = [usage_of(child) for child in _started_by(pid)]
     resident_bytes = pages * os.sysconf("SC_PAGE_SIZE") + sum(each.resident_bytes for each in started)
     return Usage(resident_bytes, threads + sum(each.threads for each in started))
+
+
+def waited_seconds(pid: int | None) -> float:
+    """How long a process was ready and got no processor, with those that it started. 0 where Linux does not say."""
+    total = sum(waited_seconds(child) for child in _started_by(pid))
+    with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/schedstat", "rb") as file:  # noqa: PTH123
+        total += int(file.read().split()[1]) / 1e9
+    return total
+
+
+def end_children() -> None:
+    """Kills what this process has started, and what that has started in turn."""
+    waiting = _started_by(os.getpid())
+    while waiting:
+        waiting += _started_by(child := waiting.pop())
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
 
 
 def _started_by(pid: int | None) -> list[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
+from prunemark.benchmark.sandbox.machine import trouble
 from prunemark.benchmark.sandbox.received import NotReadable, bytes_of
 from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.submission.as_run import laid_out, original_places
@@ -17,7 +18,7 @@ from prunemark.benchmark.submission.load import load_class
 from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.records.about import About
 from prunemark.setups.data_classes import recipes_of
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, WorkFailed
 
 DESCRIPTION, SUBMITTED = "description.json", "submitted"
 DESCRIBE_SECONDS = 60.0
@@ -26,7 +27,8 @@ MOST_OF_A_DOCSTRING = 20_000  # characters that its first sentence is looked for
 
 
 def describe_in_child(source: MethodSource, name: str, isolation: str = "") -> MethodDescription:
-    """What a method's class declares, found out in a child process. Raises ChildFailed.
+    """What a method's class declares, found out in a child process. Raises ChildFailed, and WorkFailed
+    where the machine cannot do the work.
 
     `isolation` is as in `Trial`. Raises InputError for one that this machine does not have.
     """
@@ -39,6 +41,8 @@ def describe_in_child(source: MethodSource, name: str, isolation: str = "") -> M
             )
         except ChildFailed as failure:
             failure.trace = original_places(failure.trace, placed.originals)
+            if failure.doubtful and (why := trouble((scratch,), 0, 0)):
+                raise WorkFailed(f"{name} was not looked at: {why}. ({failure.evidence})") from None
             raise
         return _believed(scratch)
 

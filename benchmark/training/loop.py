@@ -7,8 +7,9 @@ up again at an epoch equals one that was never interrupted, and methods with one
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import nn
@@ -17,21 +18,25 @@ from torch.nn import functional as F
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.training.seeds import derive_seed
+from prunemark.benchmark.training.snapshot import Momentum, Place, Snapshot, go_on, snapshot_of, take_up
 from prunemark.records.outcome import EpochPoint, finite
 from prunemark.setups.recipe import Recipe
 
 EVALUATION_BATCH = 1024
-Momentum = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """What may be added to the loop: a penalty on the loss, an action after each step, masks, a listener."""
+    """What may be added to the loop: a penalty on the loss, an action after each step, masks, a listener.
+
+    `keep(place, snapshot)` is called between steps; calling `snapshot()` there gives all that training needs to go on.
+    """
 
     penalty: Callable[[], torch.Tensor] | None = None
     after_step: Callable[[int], None] | None = None
     on_epoch: Callable[[EpochPoint], None] | None = None
     masks: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    keep: Callable[[Place, Callable[[], Snapshot]], None] | None = None
 
 
 def train(
@@ -45,40 +50,60 @@ def train(
     validation: Images | None = None,
     epochs: Iterable[int] | None = None,
     momentum: Momentum | None = None,
+    start: Snapshot | None = None,
     hooks: Hooks = Hooks(),
 ) -> tuple[tuple[EpochPoint, ...], Momentum]:
     """Trains in place for the given epochs of the recipe (all of them by default).
 
     Returns one point per epoch (validation accuracy is 0 where no validation split is given) and the
     momentum buffers by parameter name (for AdamW, its averages and steps), with which a later call goes on.
-    Raises BudgetExceeded.
+    From a snapshot, the same call goes on with the same bits. Raises BudgetExceeded.
     """
+    if start is not None:
+        momentum = go_on(start, model, meter)
     optimiser = _optimiser(model, recipe, momentum)
-    points = []
+    points = list(start.points) if start else []
+
+    def between(epoch: int, losses: Sequence[torch.Tensor]) -> None:
+        if hooks.keep:
+            state = partial(_momentum_of, model, optimiser, recipe)
+            place = Place(epoch, len(losses))
+            hooks.keep(place, partial(snapshot_of, place, model, state, losses, points, meter, data.device))
+
     for epoch in range(recipe.epochs) if epochs is None else epochs:
+        if start is not None and epoch < start.place.epoch:
+            continue
+        within = start if start and start.place.epoch == epoch and start.place.step else None
         lr = recipe.lr.vector[epoch]
-        meter.begin_epoch(lr)
+        if within is None:
+            meter.begin_epoch(lr)
         for group in optimiser.param_groups:
             group["lr"] = lr
-        batches = served(data, recipe, seed, stream, epoch, meter)
+        batches = served(data, recipe, seed, stream, epoch, meter, skip=within.place.step if within else 0)
         with _drawing(derive_seed(seed, stream, "dropout", epoch), data.device):
-            loss = _one_epoch(model, optimiser, batches, recipe, meter, hooks)
+            losses = take_up(within, data.device)
+            loss = _one_epoch(model, optimiser, batches, recipe, meter, hooks, losses, partial(between, epoch))
         accuracy = accuracy_percent(correctness(model, validation)) if validation is not None else 0.0
         points.append(EpochPoint(epoch, lr, finite(loss), accuracy))
         if hooks.on_epoch:
             hooks.on_epoch(points[-1])
+        between(epoch + 1, [])
     return tuple(points), _momentum_of(model, optimiser, recipe)
 
 
 def served(
-    data: Images, recipe: Recipe, seed: int, stream: str, epoch: int, meter: Meter
+    data: Images, recipe: Recipe, seed: int, stream: str, epoch: int, meter: Meter, skip: int = 0
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """One epoch of augmented training batches, metered: images (batch, c, h, w), labels (batch,)."""
-    meter.begin_pass()
+    """One epoch of augmented training batches, metered: images (batch, c, h, w), labels (batch,).
+
+    Without the first `skip`, which were served and metered before; their draws are made again.
+    """
+    if not skip:
+        meter.begin_pass()
     generator = torch.Generator().manual_seed(derive_seed(seed, stream, "epoch", epoch))
     order = torch.randperm(len(data), generator=generator).to(data.labels.device)
     batches = (chosen for chosen in order.split(recipe.batch_size) if len(chosen) > 1)  # batch norm cannot train on one
-    for images, labels in data.served(batches, recipe.augmentation, generator):
+    for images, labels in data.served(batches, recipe.augmentation, generator, skip):
         meter.serve(len(labels))
         yield images, labels
 
@@ -108,9 +133,10 @@ def _one_epoch(
     recipe: Recipe,
     meter: Meter,
     hooks: Hooks,
+    losses: list[torch.Tensor],
+    between: Callable[[Sequence[torch.Tensor]], None],
 ) -> float:
     model.train()
-    losses = []
     masked = [(parameter, hooks.masks[name]) for name, parameter in model.named_parameters() if name in hooks.masks]
     for images, labels in batches:
         loss = F.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
@@ -125,6 +151,7 @@ def _one_epoch(
         if hooks.after_step:
             hooks.after_step(meter.steps)
         losses.append(loss.detach())  # read once an epoch: reading each would wait for the device
+        between(losses)
     return float(torch.stack(losses).mean())
 
 

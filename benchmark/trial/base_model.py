@@ -16,16 +16,20 @@ from torch import nn
 from prunemark.benchmark.images.data import pick_device, prepare
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.training.checkpoint import Checkpoint, checkpoint_of
 from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.keys import Keys, pretrain_key
-from prunemark.benchmark.trial.pruned import WEIGHTS, read_stage
+from prunemark.benchmark.trial.packing import WEIGHTS
+from prunemark.benchmark.trial.pruned import STAGE, read_stage
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import BaseModel, EpochPoint
 from prunemark.setups.errors import WorkFailed
 
 TEST_ACCURACY = "test_accuracy.json"
+SPLITS = ("train.safetensors", "validation.safetensors", "test.safetensors")
+BASE_FILES = (WEIGHTS, stages.MOMENTUM, STAGE, stages.CURVE)
 UNLIMITED = Limits(float("inf"), 1 << 62)
 StageListener = Callable[[str, EpochPoint], None]
 
@@ -33,7 +37,7 @@ StageListener = Callable[[str, EpochPoint], None]
 def prepare_data(trial: Trial, keys: Keys, store: Store) -> Path:
     """The dataset's splits, read and cut once for all."""
     with store.lock(keys.data):
-        if not store.read(keys.data):
+        if not store.read(keys.data, *SPLITS):
             with store.writing(keys.data) as draft:
                 prepare(trial.track.dataset, draft)
     return store.path(keys.data)
@@ -44,23 +48,29 @@ def pretrain(trial: Trial, keys: Keys, store: Store, listen: StageListener) -> P
 
     It goes on from the longest stored beginning of the same run, in a child process: on a machine with a GPU a
     gradient takes that up, of a model on the CPU too, and this process still has to fork for the pruning stage.
-    Raises WorkFailed when it cannot be trained, which is no method's fault.
+    Raises Diverged, and WorkFailed when it cannot be trained, which is no method's fault.
     """
     if trial.entrant.kind == "scratch":
         return None
     with store.lock(keys.pretrain):
-        if not store.read(keys.pretrain):
+        if not store.read(keys.pretrain, *BASE_FILES):
             data = prepare_data(trial, keys, store)
             start, epoch = stored_beginning(trial, store)
+            checkpoint = checkpoint_of(store.root, keys.pretrain, store.tell)
+            work = (trial, data, start, epoch)
             with store.writing(keys.pretrain) as draft:
-                _pretrain_in_child(trial, data, start, epoch, draft, lambda point: listen("pretraining", point))
-    return store.path(keys.pretrain)
+                _pretrain_in_child(*work, draft, checkpoint, lambda point: listen("pretraining", point))
+            checkpoint.remove()
+    folder = store.path(keys.pretrain)
+    stages.check_base(trial, stages.read_curve(folder), load_file(folder / WEIGHTS))
+    return folder
 
 
 def _pretrain_in_child(
-    trial: Trial, data: Path, start: Path | None, epoch: int, out: Path, hear: Callable[[EpochPoint], None]
-) -> None:
-    work = (stages.pretrain, trial, data, start, epoch, out)
+    trial: Trial, data: Path, start: Path | None, epoch: int, out: Path, checkpoint: Checkpoint,
+    hear: Callable[[EpochPoint], None],
+) -> None:  # fmt: skip
+    work = (stages.pretrain, trial, data, start, epoch, out, checkpoint)
     with tempfile.TemporaryDirectory(prefix="prunemark-") as scratch:
         try:
             run_in_child(*work, scratch=Path(scratch), limits=UNLIMITED, hear=hear)
@@ -72,7 +82,7 @@ def _pretrain_in_child(
 def stored_beginning(trial: Trial, store: Store) -> tuple[Path | None, int]:
     """The last stored checkpoint on the way to the trial's base model, and its epoch."""
     for epoch in range(trial.budget.base_epochs - 1, 0, -1):
-        if found := store.read(pretrain_key(trial, epoch)):
+        if found := store.read(pretrain_key(trial, epoch), *BASE_FILES):
             return found, epoch
     return None, 0
 
@@ -82,7 +92,7 @@ def measured(trial: Trial, keys: Keys, store: Store, base: Path, dense: nn.Modul
     key, data = keys.evaluate_base, store.path(keys.data)
     state = load_file(base / WEIGHTS)
     with store.lock(key):
-        if not store.read(key):
+        if not store.read(key, TEST_ACCURACY):
             dense.load_state_dict(state)
             result = stages.on_test_split(dense, trial.track, data, pick_device(trial.device))
             with store.writing(key) as draft:

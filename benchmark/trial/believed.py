@@ -16,7 +16,8 @@ from prunemark.benchmark.method import Decision
 from prunemark.benchmark.sandbox.messages import kept_indices
 from prunemark.benchmark.sandbox.received import NotReadable, json_of, tensors_of
 from prunemark.benchmark.trial.keys import DECISION
-from prunemark.benchmark.trial.pruned import LOADED, MASKS, STAGE, WEIGHTS
+from prunemark.benchmark.trial.packing import WEIGHTS
+from prunemark.benchmark.trial.pruned import LOADED, MASKS, STAGE
 from prunemark.records.outcome import MeteredStage
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,;:=._+*/()-]{0,39}")
@@ -106,14 +107,18 @@ def loading_cpu_seconds(scratch: Path) -> float:
     return min(max(float(said), 0.0), MOST_LOADING_SECONDS) if type(said) in (int, float) else 0.0
 
 
+class TooManySeconds(BudgetExceeded):
+    """A process took too much of the processor. A busy machine makes seconds longer, so it has to come twice."""
+
+
 def check_cpu_seconds(used: float, reading: float, scoring: float, loading: float) -> None:
-    """Raises BudgetExceeded when a process took far more of the processor than what it says that it did costs here.
+    """Raises TooManySeconds when a process took far more of the processor than what it says that it did costs here.
 
     `used` are the kernel's seconds; `reading` those that the steps of its reading take, `scoring` those of the passes
     for scores that are granted, and `loading` those of loading the method's file.
     """
     if used > (allowed := loading + max(OTHER_CPU_SECONDS, CPU_TIMES * scoring) + CPU_TIMES * reading):
-        raise BudgetExceeded(
+        raise TooManySeconds(
             f"the method's process took {used:.2f} s of the processor; what its reading counts takes {reading:.2f} s "
             f"here, and {allowed:.2f} s are allowed where the weights are the method's own"
         )

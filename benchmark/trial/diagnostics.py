@@ -37,6 +37,8 @@ def mean_jsv(model: nn.Module, images: torch.Tensor) -> float:
     finally:
         model.train(was_training)
     jacobians = torch.stack(rows, dim=1).to(torch.float64).cpu()  # (images, classes, pixels)
+    if not torch.isfinite(jacobians).all():
+        return math.nan
     return float(torch.linalg.svdvals(jacobians).mean())
 
 

@@ -21,7 +21,7 @@ from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import WORDS
 
-DECISION = "decision.json"
+DECISION, RECORD, PREDICTIONS = "decision.json", "record.json", "predictions.json"
 
 
 @dataclass(frozen=True)
@@ -133,22 +133,35 @@ def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
 
 
 def given_to(trial: Trial, store: Store) -> Given | None:
-    """What a control is given by the decision of its submission.
+    """What a control is given by the decision of its submission; where that is lost, by the record of its trial.
 
     None for a trial that decides for itself, and where the submission has made no decision (it failed): the
     control then takes the level's own ratio in every layer. Reads JSON only.
+
+    A record has the counts, and not their order, in which random masks are drawn: enough to find what is stored, not to
+    run a control (see `pipeline.run_trial`, which makes a lost decision again before).
     """
     other = trial.submission
     if other is None or other.source is None:
         return None
-    folder = store.read(stage_keys(trial.of(other)).prune)
-    if folder is None:
+    keys = stage_keys(trial.of(other))
+    if folder := store.read_part(keys.prune, DECISION):
+        decided = json.loads((folder / DECISION).read_text())
+        counts, allocation = decided["counts"], decided["allocation"]
+    elif compression := recorded_compression(store, keys.evaluate):
+        counts, allocation = compression["kept"], compression["allocation"]
+    else:
         return None
-    decided = json.loads((folder / DECISION).read_text())
-    own = decided["allocation"] != "uniform"
-    return Given(
-        decided["counts"], MatchedTo.of(other.name, other.source.sha256, dict(other.settings)) if own else None
-    )
+    own = allocation != "uniform"
+    return Given(counts, MatchedTo.of(other.name, other.source.sha256, dict(other.settings)) if own else None)
+
+
+def recorded_compression(store: Store, key: str) -> dict[str, Any] | None:
+    """The compression on a stored record; None where there is none, or where it says that the trial failed."""
+    if not (folder := store.read(key, RECORD)):
+        return None
+    found: dict[str, Any] | None = json.loads((folder / RECORD).read_bytes())["outcome"]["compression"]
+    return found
 
 
 def resolved_keys(trial: Trial, store: Store) -> Keys | None:
@@ -157,7 +170,7 @@ def resolved_keys(trial: Trial, store: Store) -> Keys | None:
     if (
         trial.submission is not None
         and given is None
-        and not store.has(stage_keys(trial.of(trial.submission)).evaluate)
+        and not store.read(stage_keys(trial.of(trial.submission)).evaluate)
     ):
         return None
     return stage_keys(trial, given)

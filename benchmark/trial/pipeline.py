@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import save as as_safetensors
 from torch import nn
 
 from prunemark.benchmark.images.data import load_split, pick_device
@@ -22,13 +22,25 @@ from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.as_run import files_sha256
+from prunemark.benchmark.training.checkpoint import checkpoint_of, remove_those_of
 from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.base_model import StageListener, measured, prepare_data, pretrain
 from prunemark.benchmark.trial.diagnostics import diagnose
-from prunemark.benchmark.trial.keys import Given, Keys, given_to, retrain_key, stage_keys
+from prunemark.benchmark.trial.keys import (
+    DECISION,
+    PREDICTIONS,
+    RECORD,
+    Given,
+    Keys,
+    given_to,
+    recorded_compression,
+    retrain_key,
+    stage_keys,
+)
+from prunemark.benchmark.trial.packing import WEIGHTS, DoesNotFit, Weights, read_weights
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.pruned import (
-    WEIGHTS,
+    STAGE,
     Pruned,
     dense_model,
     measure_compression,
@@ -36,17 +48,15 @@ from prunemark.benchmark.trial.pruned import (
     read_stage,
     scratch_model,
 )
-from prunemark.benchmark.trial.pruning_stage import read_process, run_stage, write_stage
+from prunemark.benchmark.trial.pruning_stage import STAGE_FILES, read_process, run_stage, write_stage
 from prunemark.benchmark.trial.report import Finished, Provenance, failed_record, ok_record
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.observed import PruningProcess
 from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
 from prunemark.records.record import Record, dump, load
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.recipe import Recipe
-
-RECORD, PREDICTIONS = "record.json", "predictions.json"
 
 
 @dataclass
@@ -109,24 +119,49 @@ def run_trial(trial: Trial, store: Store, listen: StageListener) -> Record:
     that cannot be read and, before anything trains, a network that cannot be pruned; WorkFailed when the store
     fails or the base model cannot be trained.
     """
+    _restore_decision(trial, store)
     given = given_to(trial, store)
     run = Run(trial, store, listen, given, stage_keys(trial, given))
     with store.lock(run.keys.evaluate):
-        if found := read_record(store, run.keys.evaluate):
+        found = read_record(store, run.keys.evaluate)
+        decided = trial.entrant.source and found and found.outcome.compression
+        if found and (not decided or store.read_part(run.keys.prune, DECISION)):
             return found
         prepare_data(trial, run.keys, store)
         check_network(trial, store, run.shape)
         try:
             base = pretrain(trial, run.keys, store, listen)
             pruned = prune(run, base)
-            record = evaluate(run, base, pruned, retrain(run, pruned))
+            record = found or evaluate(run, base, pruned, retrain(run, pruned))
         except ChildFailed as failure:
-            record = failed_record(run.provenance, failure, run.seconds)
-        if record.outcome.status not in MACHINE_STATUSES:
+            record = found or failed_record(run.provenance, failure, run.seconds)
+        if not found and record.outcome.status not in MACHINE_STATUSES:
             with store.writing(run.keys.evaluate) as draft:
                 (draft / RECORD).write_text(dump(record))
                 stages.write_json(draft / PREDICTIONS, run.predictions)
         return record
+
+
+def _restore_decision(trial: Trial, store: Store) -> None:
+    """Before a control runs: the decision of its submission, where it is lost, is made again, with the same bits.
+
+    Raises WorkFailed where it cannot be: with other layer ratios it would be another control.
+    """
+    other = trial.submission
+    if other is None or other.source is None:
+        return
+    of_other = trial.of(other)
+    keys = stage_keys(of_other)
+    if store.read_part(keys.prune, DECISION):
+        return
+    recorded = recorded_compression(store, keys.evaluate)
+    if recorded or store.was_damaged(keys.prune):
+        run_trial(of_other, store, lambda stage, point: None)
+        if recorded and not store.read_part(keys.prune, DECISION):
+            raise WorkFailed(
+                f"{trial.label} did not run: what {of_other.label} decided is lost, and could not be made again.\n"
+                "Run the same command again; `prunemark home verify` says what else is damaged"
+            )
 
 
 def prune(run: Run, base: Path | None) -> Pruned:
@@ -138,15 +173,32 @@ def prune(run: Run, base: Path | None) -> Pruned:
     if trial.entrant.kind == "dense":
         return dense_model(trial, base, run.shape)
     with run.timed("pruning"), store.lock(run.keys.prune):
-        if not store.read(run.keys.prune):
-            stage = run_stage(trial, base, run.data, run.given_counts)
+        if (weights := _stored_weights(run, base)) is None:
+            stage = run_stage(trial, base, run.data, run.given_counts, (store.root, run.keys.prune))
+            weights = stage.weights
             with store.writing(run.keys.prune) as draft:
-                write_stage(stage, draft)
+                write_stage(stage, draft, base)
+            remove_those_of(store.root, run.keys.prune)
     folder, source = store.path(run.keys.prune), trial.entrant.source
     run.process = read_process(folder)
     if run.process and source and trial.entrant.role == "submission":
         run.process = replace(run.process, files=files_sha256(source))
-    return pruned_model(trial, folder, run.shape)
+    return pruned_model(trial, folder, weights, run.shape)
+
+
+def _stored_weights(run: Run, base: Path) -> Weights | None:
+    """Of a stored pruning stage; None where there is none, or none that fits the base as it is now.
+
+    `home gc --weights` leaves the decision only: what is needed again is then made again.
+    """
+    folder = run.store.read(run.keys.prune, *STAGE_FILES)
+    if folder is None or not (folder / WEIGHTS).is_file():
+        return None
+    try:
+        return read_weights(folder, base)
+    except DoesNotFit as problem:
+        run.store.discard(run.keys.prune, str(problem))
+        return None
 
 
 @dataclass(frozen=True)
@@ -183,9 +235,13 @@ def _retrained(run: Run, pruned: Pruned, recipe: Recipe) -> Path:
     store, trial = run.store, run.trial
     key = retrain_key(trial, run.keys, recipe)
     with run.timed("retraining"), store.lock(key):
-        if not store.read(key):
+        if not store.read(key, WEIGHTS, STAGE, stages.CURVE, stages.JSV):
+            checkpoint = checkpoint_of(store.root, key, store.tell)
             with store.writing(key) as draft:
-                stages.retrain(trial, recipe, pruned, run.data, draft, lambda point: run.listen("retraining", point))
+                stages.retrain(
+                    trial, recipe, pruned, run.data, draft, checkpoint, lambda point: run.listen("retraining", point)
+                )
+            checkpoint.remove()
     return store.path(key)
 
 
@@ -197,7 +253,7 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
     """The record of a trial that went well. The only stage that opens the test split."""
     recipe, final = retrained.recipe, retrained.folder
     with run.timed("evaluation"):
-        state, curve = load_file(final / WEIGHTS), stages.read_curve(final)
+        state, curve = read_weights(final), stages.read_curve(final)
         pruned.model.load_state_dict(state)
         device = pick_device(run.trial.device)
         result = stages.on_test_split(pruned.model, run.trial.track, run.data, device)
@@ -209,7 +265,7 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
     finished = Finished(
         base=base_model, pruning=pruned.stage, retraining=read_stage(final), compression=compression,
         curve=tuple(curve), accuracy=stages.summarise(result, curve), peak_memory_bytes=peak, recipe=recipe,
-        weights_sha256=weights_sha256(state), model_bytes=(final / WEIGHTS).stat().st_size,
+        weights_sha256=weights_sha256(state), model_bytes=len(as_safetensors(state)),
         diagnostics=diagnose(curve, recipe.lr, json.loads((final / stages.JSV).read_text())), tuning=retrained.tuning,
     )  # fmt: skip
     return ok_record(run.provenance, finished, run.seconds)
@@ -217,5 +273,5 @@ def evaluate(run: Run, base: Path | None, pruned: Pruned, retrained: Retrained) 
 
 def read_record(store: Store, key: str) -> Record | None:
     """The stored record of this trial key."""
-    folder = store.read(key)
+    folder = store.read(key, RECORD)
     return load((folder / RECORD).read_bytes(), f"the stored record {key}") if folder else None

@@ -11,12 +11,13 @@ from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.compression.prunable import check_prunable
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.machine import trouble
 from prunemark.benchmark.sandbox.received import json_of
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.benchmark.trial.versions import versions
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Track
 
 SECONDS = 300.0
@@ -60,6 +61,8 @@ def _check_in_child(track: Track, shape: ImageShape) -> None:
         run_in_child(_say, track, shape, scratch, scratch=scratch, limits=Limits(SECONDS, memory_bytes=32 * 2**30))
         said = json_of(scratch, SAID)
     except ChildFailed as failure:
+        if why := trouble((scratch,), 0, 0):
+            raise WorkFailed(f"network {track.network} was not checked: {why}. ({failure.evidence})") from None
         raise InputError(
             f"network {track.network} cannot be checked for pruning: {failure.evidence}.\n"
             f"Its layers in question: {', '.join(track.prunable[:5])}{', ...' if len(track.prunable) > 5 else ''}"

@@ -21,10 +21,11 @@ from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network, initialise
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
+from prunemark.benchmark.trial.packing import WEIGHTS, read_masks
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import Compression, MeteredStage
 
-WEIGHTS, MASKS, STAGE = "weights.safetensors", "masks.safetensors", "stage.json"
+MASKS, STAGE = "masks.safetensors", "stage.json"
 LOADED = "loaded.json"
 
 
@@ -42,14 +43,14 @@ def read_decision(folder: Path) -> Decision:
     """A decision as the pruning stage left it."""
     data = json.loads((folder / DECISION).read_text())
     kept = {name: torch.tensor(indices, dtype=torch.int64) for name, indices in data["kept"].items()}
-    masks = {name: mask.to(torch.bool) for name, mask in load_file(folder / MASKS).items()}
+    masks = {name: torch.from_numpy(mask) for name, mask in read_masks(folder / MASKS).items()}
     return Decision(kept, masks, data["allocation"])
 
 
-def pruned_model(trial: Trial, folder: Path, shape: ImageShape) -> Pruned:
+def pruned_model(trial: Trial, folder: Path, weights: Mapping[str, torch.Tensor], shape: ImageShape) -> Pruned:
     """The network to retrain, rebuilt by the harness from what the pruning stage left. No submitted code."""
     decision = read_decision(folder)
-    model = surgery.rebuild(trial.track, shape, load_file(folder / WEIGHTS), decision, 0)
+    model = surgery.rebuild(trial.track, shape, weights, decision, 0)
     stage = json.loads((folder / STAGE).read_text())
     return Pruned(model, _parameter_masks(decision), decision, MeteredStage(**stage | {"lr": tuple(stage["lr"])}))
 

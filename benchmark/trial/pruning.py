@@ -31,11 +31,11 @@ from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.benchmark.training.loop import steps_per_epoch
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
+from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.pruned import (
     LOADED,
     MASKS,
     STAGE,
-    WEIGHTS,
     check_finite,
     check_target,
     counts_of,
@@ -195,5 +195,10 @@ def _on_cpu(decision: Decision) -> Decision:
 def write_decision(out: Path, decision: Decision) -> None:
     """Which filters or weights stay, as data."""
     save_file({name: mask.to(torch.uint8) for name, mask in decision.masks.items()}, out / MASKS)
+    write_kept(out, decision)
+
+
+def write_kept(out: Path, decision: Decision) -> None:
+    """The same without the masks, which the store packs."""
     kept = {name: sorted(indices.tolist()) for name, indices in decision.kept.items()}
     write_json(out / DECISION, {"kept": kept, "counts": counts_of(decision), "allocation": decision.allocation})

@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.images.data import Images, load_split
@@ -33,20 +33,25 @@ from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_of
 from prunemark.benchmark.sandbox.explain import IMAGES, RAISED
 from prunemark.benchmark.sandbox.scratch import scratch_folder
-from prunemark.benchmark.sandbox.trainer import Carried, carried_out
+from prunemark.benchmark.sandbox.trainer import Carried, Checkpoints, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
 from prunemark.benchmark.trial import believed
-from prunemark.benchmark.trial.believed import Said
-from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, check_target
-from prunemark.benchmark.trial.pruning import GIVEN, UNTRAINED, grant_of, prune, write_decision
+from prunemark.benchmark.trial.believed import Said, TooManySeconds
+from prunemark.benchmark.trial.blame import ROOM_BYTES, check_machine
+from prunemark.benchmark.trial.keys import DECISION
+from prunemark.benchmark.trial.packing import WEIGHTS, write_masks, write_weights
+from prunemark.benchmark.trial.pruned import MASKS, STAGE, check_target
+from prunemark.benchmark.trial.pruning import GIVEN, UNTRAINED, grant_of, prune, write_kept
 from prunemark.benchmark.trial.stages import write_json
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.observed import Lane, PruningProcess
 from prunemark.records.outcome import MeteredStage
 from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.processes import die_with_parent
 
 PROCESS, SUBMITTED = "process.json", "submitted"
-TRAINER_SECONDS, ROOM_BYTES = 60.0, 256 << 20
+STAGE_FILES = (MASKS, DECISION, STAGE)
+TRAINER_SECONDS = 60.0
 MOST_RULES = 10_000  # each takes the kernel some microseconds, in every trial
 
 
@@ -59,24 +64,50 @@ class Stage:
     process: PruningProcess
 
 
-def run_stage(trial: Trial, base: Path, data: Path, given_counts: dict[str, int] | None) -> Stage:
+def run_stage(
+    trial: Trial,
+    base: Path,
+    data: Path,
+    given_counts: dict[str, int] | None,
+    checkpoints: Checkpoints | None = None,
+) -> Stage:
     """Runs a method on a base model; `base` and `data` are folders of the store.
 
-    A one-shot method under imposed epochs runs twice: see `pruning.prune`. Raises ChildFailed for whatever the method
-    did wrong, WorkFailed and InputError for what is no fault of its own.
+    With `checkpoints`, long training that the method asks for goes on where a run before was killed.
+
+    A failure that a machine can bring about is the method's when it comes again on a machine that can do the work.
+    Raises ChildFailed for whatever the method did wrong, WorkFailed and InputError for what is no fault of its own.
     """
+    try:
+        return _run_once(trial, base, data, given_counts, checkpoints)
+    except ChildFailed as failure:
+        if not failure.doubtful:
+            raise
+        check_machine(trial, base, failure)
+    try:
+        return _run_once(trial, base, data, given_counts, checkpoints)
+    except ChildFailed as failure:
+        check_machine(trial, base, failure)
+        raise
+
+
+def _run_once(
+    trial: Trial, base: Path, data: Path, given_counts: dict[str, int] | None, checkpoints: Checkpoints | None
+) -> Stage:
+    """A one-shot method under imposed epochs runs twice: see `pruning.prune`."""
     for train_first in (False, True):
         with scratch_folder() as scratch, scratch_folder() as harness_only:
-            found = _attempt(trial, base, data, given_counts, train_first, scratch, harness_only)
+            found = _attempt(trial, base, data, given_counts, train_first, scratch, harness_only, checkpoints)
             if found is not None:
                 return found
     raise ChildFailed("noncompliant", "pruning budget", "it trained nothing where epochs are imposed, twice")
 
 
-def write_stage(stage: Stage, folder: Path) -> None:
-    """Writes it as an entry of the store: by the harness, from what it has checked."""
-    save_file(stage.weights, folder / WEIGHTS)
-    write_decision(folder, stage.said.decision)
+def write_stage(stage: Stage, folder: Path, base: Path) -> None:
+    """Writes it as an entry of the store, what the base has already left out: by the harness, from what it checked."""
+    write_weights(folder, stage.weights, base)
+    write_masks(folder / MASKS, stage.said.decision.masks)
+    write_kept(folder, stage.said.decision)
     write_json(folder / STAGE, asdict(stage.said.stage))
     write_json(folder / PROCESS, asdict(stage.process))
 
@@ -95,6 +126,7 @@ def _attempt(
     train_first: bool,
     scratch: Path,
     harness_only: Path,
+    checkpoints: Checkpoints | None,
 ) -> Stage | None:
     """One life of the method's process. None when it has to be run again, with training first."""
     images = load_split(trial.track.dataset, data, "train", torch.device("cpu"))
@@ -105,7 +137,7 @@ def _attempt(
         cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
     )  # fmt: skip
     limits = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch))
-    with _trainer(trial, grant, base, data, harness_only) as pipe:
+    with _trainer(trial, grant, base, data, harness_only, checkpoints) as pipe:
         try:
             used = run_in_child(
                 prune, trial, placed.source, given_counts, scratch, train_first, pipe,
@@ -201,7 +233,8 @@ def _blamed_on_the_method() -> Iterator[None]:
     try:
         yield
     except BudgetExceeded as problem:
-        raise ChildFailed("budget_exceeded", "pruning budget", str(problem)) from None
+        doubtful = isinstance(problem, TooManySeconds)
+        raise ChildFailed("budget_exceeded", "pruning budget", str(problem), doubtful=doubtful) from None
     except (InputError, WorkFailed):
         raise
     except Exception as problem:
@@ -210,14 +243,18 @@ def _blamed_on_the_method() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> Iterator[Connection]:
+def _trainer(
+    trial: Trial, grant: Grant, base: Path, data: Path, out: Path, checkpoints: Checkpoints | None
+) -> Iterator[Connection]:
     """The trial's trainer, running; inside, the end of the pipe that the method's process is given.
 
     It ends when nobody holds that end any more. Raises WorkFailed when it died: that is no fault of the method's.
     """
     forking = multiprocessing.get_context("fork")
     ours, theirs = forking.Pipe(duplex=True)
-    process = forking.Process(target=_serve, args=(ours, theirs, trial, grant, base, data, out))
+    process = forking.Process(
+        target=_serve, args=(ours, theirs, trial, grant, base, data, out, checkpoints, os.getpid())
+    )
     process.start()
     ours.close()
     went_well = False
@@ -238,9 +275,13 @@ def _trainer(trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> I
             raise WorkFailed(f"the process that trains for {trial.label} ended with exit code {process.exitcode}")
 
 
-def _serve(ours: Connection, theirs: Connection, trial: Trial, grant: Grant, base: Path, data: Path, out: Path) -> None:
+def _serve(
+    ours: Connection, theirs: Connection, trial: Trial, grant: Grant, base: Path, data: Path, out: Path,
+    checkpoints: Checkpoints | None, parent: int,
+) -> None:  # fmt: skip
+    die_with_parent(parent)
     theirs.close()
-    trainer.serve(ours, trial.track, trial.budget, grant, trial.seed, trial.device, base, data, out)
+    trainer.serve(ours, trial.track, trial.budget, grant, trial.seed, trial.device, base, data, out, checkpoints)
 
 
 def _end(process: BaseProcess, seconds: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -17,12 +17,15 @@ from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.networks.weights import weights_sha256
+from prunemark.benchmark.training.checkpoint import Checkpoint
 from prunemark.benchmark.training.loop import Hooks, accuracy_percent, placed, predictions, train
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
-from prunemark.benchmark.trial.pruned import STAGE, WEIGHTS, Pruned, read_stage
+from prunemark.benchmark.trial.packing import WEIGHTS, write_weights
+from prunemark.benchmark.trial.pruned import STAGE, Pruned, read_stage
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import Accuracy, EpochPoint, MeteredStage, finite, pack_correctness
+from prunemark.setups.errors import Diverged
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import Track
 
@@ -36,12 +39,13 @@ def pretrain(
     start: Path | None,
     start_epoch: int,
     out: Path,
+    checkpoint: Checkpoint | None = None,
     listen: EpochListener | None = None,
 ) -> None:
     """Trains the dense network of this seed up to the epoch at which the base model is taken.
 
     From random weights, or on from a stored checkpoint of the same run (`start`, at `start_epoch`), with the same
-    bits as without a stop. Shared by all methods.
+    bits as without a stop. Shared by all methods. Raises Diverged when it gets weights that are not numbers.
     """
     track, device, recipe = trial.track, pick_device(trial.device), trial.budget.pretraining
     data = load_split(track.dataset, data_folder, "train", device)
@@ -53,14 +57,42 @@ def pretrain(
         momentum, curve, before = load_file(start / MOMENTUM), read_curve(start), read_stage(start)
     model = placed(model, device)
     meter = Meter(cost.count(model, data.shape).macs)
+
+    def heard(point: EpochPoint) -> None:
+        if point.train_loss is None:
+            raise Diverged(diverged(trial, point.epoch))
+        if listen:
+            listen(point)
+
     points, momentum = train(
         model, data, recipe, seed=trial.seed, stream="pretraining", meter=meter, validation=validation,
-        epochs=range(start_epoch, trial.budget.base_epochs), momentum=momentum, hooks=Hooks(on_epoch=listen),
+        epochs=range(start_epoch, trial.budget.base_epochs), momentum=momentum,
+        start=checkpoint.start if checkpoint else None,
+        hooks=Hooks(on_epoch=heard, keep=checkpoint.keep if checkpoint else None),
     )  # fmt: skip
+    check_base(trial, [*curve, *points], model.state_dict())
     save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
     save_file(tensor_dict(momentum), out / MOMENTUM)
     write_json(out / STAGE, asdict(added(before, meter.stage())))
     write_json(out / CURVE, [asdict(point) for point in (*curve, *points)])
+
+
+def diverged(trial: Trial, epoch: int) -> str:
+    """What is said of a base model that has no numbers any more."""
+    return (
+        f"the base model of {trial.track.id}, seed {trial.seed}, diverged: it has no finite loss or weights after "
+        f"epoch {epoch + 1} of {trial.budget.base_epochs}. No method was run on it: choose another seed, or a lower LR "
+        "in the track"
+    )
+
+
+def check_base(trial: Trial, curve: Sequence[EpochPoint], weights: Mapping[str, torch.Tensor]) -> None:
+    """Raises Diverged for a base model on which no method could do anything."""
+    for point in curve:
+        if point.train_loss is None:
+            raise Diverged(diverged(trial, point.epoch))
+    if any(t.is_floating_point() and not torch.isfinite(t).all() for t in weights.values()):
+        raise Diverged(diverged(trial, trial.budget.base_epochs - 1))
 
 
 def added(first: MeteredStage | None, second: MeteredStage) -> MeteredStage:
@@ -72,7 +104,13 @@ def added(first: MeteredStage | None, second: MeteredStage) -> MeteredStage:
 
 
 def retrain(
-    trial: Trial, recipe: Recipe, pruned: Pruned, data_folder: Path, out: Path, listen: EpochListener | None = None
+    trial: Trial,
+    recipe: Recipe,
+    pruned: Pruned,
+    data_folder: Path,
+    out: Path,
+    checkpoint: Checkpoint | None = None,
+    listen: EpochListener | None = None,
 ) -> None:
     """Trains the pruned model by the recipe. Seed s gives every method the same data order."""
     track, device = trial.track, pick_device(trial.device)
@@ -83,10 +121,11 @@ def retrain(
     masks = {name: mask.to(device) for name, mask in pruned.masks.items()}
     write_json(out / JSV, finite(mean_jsv(model, validation.first(JSV_IMAGES))))
     curve, _ = train(
-        model, data, recipe, seed=trial.seed, stream="retraining", meter=meter,
-        validation=validation, hooks=Hooks(on_epoch=listen, masks=masks),
+        model, data, recipe, seed=trial.seed, stream="retraining", meter=meter, validation=validation,
+        start=checkpoint.start if checkpoint else None,
+        hooks=Hooks(on_epoch=listen, masks=masks, keep=checkpoint.keep if checkpoint else None),
     )  # fmt: skip
-    save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
+    write_weights(out, tensor_dict(model.state_dict()))
     write_json(out / STAGE, asdict(meter.stage()))
     write_json(out / CURVE, [asdict(point) for point in curve])
 

@@ -1,7 +1,7 @@
 """The content-addressed store: a stage's result lies under the hash of everything that determines it.
 
-An entry is a folder of files with a manifest of their checksums. It is written beside its place and moved
-there in one step, so a killed process leaves either the whole entry or none; it is verified when read.
+An entry is written beside its place and moved there in one step, so a killed process leaves either the whole entry or
+none. It is verified when read; one that is not whole is set aside, never deleted, and whoever uses the store is told.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from prunemark.benchmark.trial.entry import damage_of, in_words, kind_of, seal
 from prunemark.records.writer import storage_errors
 
-MANIFEST = "manifest.json"
+ASIDE, DRAFT, LOCKS = ".damaged", ".draft-", "locks"
+SETTING_ASIDE = "setting-aside"
 
 
 def key_of(stage: str, inputs: Mapping[str, Any]) -> str:
@@ -33,93 +35,155 @@ def key_of(stage: str, inputs: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _nobody(_words: str) -> None:
+    """Who is told where nobody listens."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """All stage results under one folder, shared by every process and every run that uses it."""
+    """All stage results under one folder, shared by every process and every run that uses it.
+
+    `tell` hears, in one line, of an entry that was set aside. Reading raises WorkFailed where a file cannot be read
+    for a reason that is not its own.
+    """
 
     root: Path
+    tell: Callable[[str], None] = field(default=_nobody, compare=False)
 
     def path(self, key: str) -> Path:
-        """Where the entry of this key lies, or will lie."""
+        """Where the entry of this key lies, or will lie. What is there is only known from `read`."""
         return self.root / key[:2] / key
 
-    def has(self, key: str) -> bool:
-        """Whether the entry is there; its content is verified by `read`."""
-        return (self.path(key) / MANIFEST).is_file()
+    def read(self, key: str, *needed: str) -> Path | None:
+        """The entry's folder, every byte verified; None when there is none. `needed` are files that it has to have.
 
-    def read(self, key: str) -> Path | None:
-        """The entry's folder, its checksums verified; None when there is none.
-
-        An entry that fails verification is set aside (never deleted) and counts as absent.
+        An entry that is not whole is set aside and counts as absent; `was_damaged` knows the difference.
         """
+        return self._verified(key, lambda folder: damage_of(folder, needed))
+
+    def read_part(self, key: str, *names: str) -> Path | None:
+        """The same, where only these files are read: the bytes of the others, which can be many, are not verified."""
+        return self._verified(key, lambda folder: damage_of(folder, names, only_needed=True))
+
+    def _verified(self, key: str, damage: Callable[[Path], str]) -> Path | None:
         folder = self.path(key)
-        if not self.has(key):
+        if not os.path.lexists(folder):
             return None
-        try:
-            manifest = json.loads((folder / MANIFEST).read_text())
-            sound = bool(manifest) and all(file_sha256(folder / name) == digest for name, digest in manifest.items())
-        except (OSError, ValueError, AttributeError):
-            sound = False
-        if sound:
-            return folder
-        self._set_aside(folder)
+        return folder if not damage(folder) else self._set_aside(folder, damage)
+
+    def was_damaged(self, key: str) -> bool:
+        """Whether there was an entry that had to be set aside, and none has taken its place yet."""
+        folder = self.path(key)
+        return not os.path.lexists(folder) and any(folder.parent.glob(f"{key}{ASIDE}*"))
+
+    def discard(self, key: str, why: str) -> None:
+        """Sets aside an entry that is whole by itself and no longer fits what it refers to."""
+        if os.path.lexists(folder := self.path(key)):
+            self.tell(self._rename_aside(folder, why))
+
+    def _set_aside(self, folder: Path, damage: Callable[[Path], str]) -> Path | None:
+        """One process at a time, and each looks again: what another has just made anew is not taken for damaged."""
+        with self.lock(SETTING_ASIDE):
+            if not os.path.lexists(folder):
+                return None
+            if not (why := damage(folder)):
+                return folder
+            words = self._rename_aside(folder, why)
+        self.tell(words)
         return None
 
-    def _set_aside(self, folder: Path) -> None:
+    def _rename_aside(self, folder: Path, why: str) -> str:
         number = 0
-        while (aside := folder.with_name(f"{folder.name}.damaged{number}")).exists():
+        while os.path.lexists(aside := folder.with_name(f"{folder.name}{ASIDE}{number}")):
             number += 1
-        folder.rename(aside)
+        what = in_words(kind_of(folder))
+        with storage_errors(self.root):
+            folder.rename(aside)
+        return f"{what} was damaged ({why}): it is set aside as {aside} and made again where it is needed"
+
+    def forget(self, key: str) -> None:
+        """Takes the entry away, so that it is made again. Raises WorkFailed where that cannot be done."""
+        with self.lock(key), storage_errors(self.root):
+            if os.path.lexists(folder := self.path(key)):
+                shutil.rmtree(folder)
 
     @contextlib.contextmanager
     def writing(self, key: str) -> Iterator[Path]:
-        """A new folder to write the entry's files into; it becomes the entry when the block ends well."""
+        """A new folder to write the entry's files into; it becomes the entry when the block ends well.
+
+        Where another process finished the same entry first, its content is the same and stands.
+        """
         target = self.path(key)
         with storage_errors(self.root):
             target.parent.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=target.parent))
+            draft, held = _new_draft(target.parent)
         try:
             with storage_errors(self.root):
                 yield draft
                 seal(draft)
-                _move(draft, target)
+                while not _moved(draft, target):
+                    if self.read(key):  # else it was damaged, and has just been moved out of the way
+                        break
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+            os.close(held)
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Keeps other processes from computing the same entry meanwhile; a killed holder lets go."""
         with storage_errors(self.root):
-            place = self.root / "locks"
-            place.mkdir(parents=True, exist_ok=True)
-            handle = (place / key).open("w")
+            place = self.root / LOCKS / key
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle = place.open("w")
+            while not _locked(handle, place):
+                handle.close()
+                handle = place.open("w")
         with handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
 
-def _move(draft: Path, target: Path) -> None:
-    """One step. Where another process finished the same entry first, its content is the same: let it stand."""
+def _locked(handle: IO[str], place: Path) -> bool:
+    """Waits for the lock; False where the file was removed meanwhile (`home gc`): then it locks nobody out."""
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), place.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _new_draft(parent: Path) -> tuple[Path, int]:
+    """A draft, and what holds it for as long as this process lives: `home gc` removes none that is held."""
+    for left in parent.glob(f"{DRAFT}*"):
+        _remove_unheld(left)
+    while True:
+        draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=parent))
+        try:
+            held = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(held, fcntl.LOCK_SH)
+        if draft.exists():
+            return draft, held
+        os.close(held)
+
+
+def _remove_unheld(draft: Path) -> None:
+    """Takes away a draft whose maker was killed."""
+    with contextlib.suppress(OSError):
+        held = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(draft, ignore_errors=True)
+        finally:
+            os.close(held)
+
+
+def _moved(draft: Path, target: Path) -> bool:
+    """One step. False where something is in the way."""
     try:
         draft.rename(target)
     except OSError as problem:
-        if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+        if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise
-
-
-def seal(folder: Path) -> None:
-    """Writes the manifest of a draft and forces everything to the disk."""
-    digests = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
-    (folder / MANIFEST).write_text(json.dumps(digests, indent=1, sort_keys=True))
-    for path in folder.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        return False
+    return True

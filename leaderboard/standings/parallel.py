@@ -24,6 +24,7 @@ from prunemark.records.load import Contents, flat_packs_of, loose_records_of, re
 from prunemark.records.pack import packs_of
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
+from prunemark.setups.processes import die_with_parent, uninterrupted
 
 Packs = Sequence[Path]
 MOST_PROCESSES = 8
@@ -109,13 +110,16 @@ def _boards(folder: Path, part: Sequence[Packs]) -> list[Board] | None:
 
 def _helper(forking: Any, folder: Path, part: Sequence[Packs]) -> tuple[BaseProcess, Connection]:
     ear, mouth = forking.Pipe(duplex=False)
-    process = forking.Process(target=_tell, args=(mouth, folder, part), daemon=True)
-    process.start()
+    process = forking.Process(target=_tell, args=(mouth, folder, part, os.getpid()), daemon=True)
+    with uninterrupted():
+        process.start()
     mouth.close()
     return process, ear
 
 
-def _tell(mouth: Connection, folder: Path, part: Sequence[Packs]) -> None:
+def _tell(mouth: Connection, folder: Path, part: Sequence[Packs], parent: int) -> None:
+    die_with_parent(parent)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that forked this one, and ends it too
     try:
         found = _boards(folder, part)

@@ -153,12 +153,18 @@ def _no_memory_on_a_gpu(_: str) -> None:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
-@pytest.mark.parametrize("work", [_killed, _no_memory_for_torch, _no_memory_on_a_gpu])
-def test_what_the_machine_lacks_is_no_failure_of_the_method(tmp_path, work):
-    """Such a trial is run again by the same command: nothing of it is kept, and nothing counts at chance."""
+@pytest.mark.parametrize("work", [_no_memory_for_torch, _no_memory_on_a_gpu])
+def test_whose_fault_it_is_that_memory_was_lacking_is_left_open(tmp_path, work):
+    """Who asked for it decides: a trial is run again before its method is blamed (`test_blame.py`)."""
     with pytest.raises(ChildFailed) as failure:
         run_in_child(work, "", scratch=tmp_path, limits=Limits(60.0))
     assert failure.value.status == "out_of_memory" and failure.value.status in MACHINE_STATUSES
+    assert failure.value.doubtful
+
+
+def test_who_was_killed_was_killed_from_outside(tmp_path):
+    with pytest.raises(WorkFailed, match="killed from outside"):
+        run_in_child(_killed, "", scratch=tmp_path, limits=Limits(60.0))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])

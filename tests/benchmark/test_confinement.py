@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from prunemark.benchmark.run import executor
+from prunemark.benchmark.run import fork_server
 from prunemark.benchmark.sandbox import confinement, syscalls
 from prunemark.benchmark.sandbox.child import Limits, run_in_child
 from prunemark.benchmark.sandbox.confinement import Confinement, isolation_here, isolation_of
@@ -202,7 +202,7 @@ def test_the_environment_is_a_handful_of_variables(scratch, monkeypatch):
 
 def test_a_worker_is_started_without_what_its_user_exported():
     given = {"PATH": "/bin", "MY_TOKEN": "secret", "AWS_SECRET_ACCESS_KEY": "secret", "PRUNEMARK_DATA": "/data"}
-    handed = executor.handed_on(given)
+    handed = fork_server.handed_on(given)
     assert "secret" not in handed.values()
     assert (handed["PATH"], handed["PRUNEMARK_DATA"], handed["OMP_NUM_THREADS"]) == ("/bin", "/data", "1")
 

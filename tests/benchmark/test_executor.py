@@ -1,12 +1,19 @@
 """Jobs in processes: order, parallelism, failures, deaths."""
 
+import os
+import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
+from prunemark.benchmark.run import executor
 from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.run.jobs import Job
+from prunemark.benchmark.run.retries import Retries
+from prunemark.benchmark.sandbox import run_folder
 from prunemark.setups.errors import InputError, WorkFailed
 
 HERE = str(Path(__file__).parents[1])
@@ -22,9 +29,9 @@ def job(id, function, *arguments, needs=()):
     return Job(id, f"support.executor_jobs:{function}", arguments, frozenset(needs))
 
 
-def run(jobs, workers=2):
+def run(jobs, workers=2, pauses=(0.0,)):
     events = []
-    LocalProcesses(workers).run(jobs, events.append)
+    LocalProcesses(workers, pauses).run(jobs, events.append)
     return events
 
 
@@ -68,15 +75,125 @@ def test_a_fault_is_raised_with_its_name():
 
 def test_a_killed_job_is_run_once_more(tmp_path):
     events = run([job("a", "dies_once", str(tmp_path))])
-    assert kinds(events, "a") == ["started", "started", "done"] and events[-1].value == "alive"
+    assert kinds(events, "a") == ["started", "again", "started", "done"] and events[-1].value == "alive"
+    assert "a was killed by signal 9; it is tried again in 0 s" in [event.value for event in events]
 
 
-def test_a_job_that_is_always_killed_fails_and_so_does_what_needs_it():
-    events = run([job("a", "dies_always"), job("b", "double", 1, needs=["a"]), job("c", "double", 1)])
-    assert kinds(events, "a") == ["started", "started", "failed"]
-    assert kinds(events, "b") == ["failed"] and kinds(events, "c")[-1] == "done"
+def test_a_job_that_is_always_killed_is_lost_and_so_is_what_needs_it():
+    """Another job was done meanwhile, so the machine can do work: the run goes on without the one."""
+    events = run([job("a", "dies_always"), job("b", "double", 1, needs=["a"]), job("c", "double", 1)], pauses=(0.5,))
+    assert kinds(events, "a") == ["started", "again", "started", "failed"]
+    assert kinds(events, "b") == ["unreachable"] and kinds(events, "c")[-1] == "done"
     words = next(event.value for event in events if event.job.id == "a" and event.kind == "failed")
-    assert words == "a was killed by signal 9, twice"
+    assert words == "a was killed by signal 9"
+
+
+def test_where_no_job_can_be_done_the_run_ends_with_the_reason():
+    with pytest.raises(WorkFailed, match="killed by signal 9"):
+        run([job(name, "dies_always") for name in "abcdef"], pauses=(0.0, 0.0))
+
+
+def test_a_job_that_runs_well_is_not_ended_because_another_is_lost(tmp_path):
+    events = run([job("a", "sleeps", str(tmp_path), "a", 1.5), job("b", "dies_always")])
+    assert kinds(events, "a") == ["started", "done"] and kinds(events, "b")[-1] == "failed"
+
+
+def test_pauses_grow_and_other_jobs_run_meanwhile():
+    now = [0.0]
+    retries = Retries((1.0, 5.0))
+    assert retries.wait_seconds("a", 0.0) == 0
+    for pause in (1.0, 5.0):
+        assert retries.again("a", now[0]) == pause
+        assert retries.wait_seconds("a", now[0]) == pause and retries.wait_seconds("b", now[0]) == 0
+        now[0] += pause
+        assert retries.wait_seconds("a", now[0]) == 0
+    assert retries.again("a", now[0]) is None and retries.is_the_machine("a")
+    retries.went_well()
+    assert not retries.is_the_machine("a")
+
+
+def test_a_disk_that_is_full_for_a_moment_costs_nothing(tmp_path):
+    events = run([job("a", "finds_the_disk_full", str(tmp_path), 2)], pauses=(0.0, 0.1, 0.1))
+    assert kinds(events, "a") == ["started", "again", "started", "again", "started", "done"]
+    assert "No space left on device" in events[1].value
+
+
+def test_a_base_that_diverged_is_not_tried_again():
+    events = run([job("a", "diverges"), job("b", "double", 1, needs=["a"]), job("c", "double", 1)])
+    assert kinds(events, "a") == ["started", "failed"] and kinds(events, "b") == ["unreachable"]
+    assert kinds(events, "c")[-1] == "done"
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch):
+    honest, refused = executor._started, []
+
+    def started(context, job, scratch):
+        if len(refused) < 2:
+            refused.append(job.id)
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return honest(context, job, scratch)
+
+    monkeypatch.setattr(executor, "_started", started)
+    events = run([job("a", "double", 1)], pauses=(0.0, 0.0))
+    assert kinds(events, "a") == ["again", "again", "started", "report", "done"]
+    assert "Resource temporarily unavailable" in events[0].value
+
+
+def test_temporary_files_of_jobs_lie_in_one_folder_that_goes(tmp_path, monkeypatch):
+    """Also of a job that was killed, and what an earlier run left that was killed with its driver."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(run_folder, "_made", [])
+    left = tmp_path / "prunemark-run-left"
+    (left / "deep" / "er").mkdir(parents=True)
+    (left / "lock").touch()
+    young = tmp_path / "prunemark-run-young"  # no lock yet: somebody is making it
+    young.mkdir()
+    events = run([job("a", "leaves_a_file"), job("b", "dies_once", str(tmp_path))], workers=1)
+    place = Path(next(event.value for event in events if event.kind == "done"))
+    ours = run_folder.process_folder()
+    assert place.parent.parent == ours and ours.parent == tmp_path
+    assert sorted(tmp_path.iterdir()) == sorted([young, tmp_path / "died", ours])
+    assert [path.name for path in ours.iterdir()] == ["lock"]
+    run_folder.remove_surely(ours)
+
+
+def test_a_long_temporary_folder_is_no_obstacle(tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.setattr(run_folder, "_made", [])
+    with run_folder.temporary_files_there():
+        assert tempfile.gettempdir() == "/tmp"
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    monkeypatch.setattr(run_folder, "_made", [])
+    with run_folder.temporary_files_there():
+        assert Path(tempfile.gettempdir()) == run_folder.process_folder()
+    run_folder.remove_all()
+
+
+def test_a_driver_that_is_killed_takes_its_processes_along(tmp_path):
+    script = (
+        "import sys\n"
+        "from prunemark.benchmark.run.executor import LocalProcesses\n"
+        "from prunemark.benchmark.run.jobs import Job\n"
+        f"sys.path.insert(0, {HERE!r})\n"
+        f"job = Job('a', 'support.executor_jobs:forks_and_waits', ({str(tmp_path)!r},))\n"
+        "LocalProcesses(1).run([job], print)\n"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env={**os.environ, "PYTHONPATH": HERE})
+    told = tmp_path / "pids"
+    until(lambda: told.exists() and told.read_text().endswith("\n"))
+    driver.kill()
+    driver.wait()
+    for pid in told.read_text().split():
+        until(lambda pid=pid: not Path(f"/proc/{pid}").exists())
+
+
+def until(holds, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
 
 
 def test_a_job_that_waits_for_nothing_is_refused():

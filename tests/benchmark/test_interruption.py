@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from support import faults
 
+from prunemark.cli import program
 from prunemark.records.record import load_file
 
 HERE = Path(__file__).parents[1]
@@ -26,8 +28,9 @@ WORDS = [
 ]
 
 
-def start(home, **how):
+def start(home, temporary=None):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
+    environment |= {"TMPDIR": str(temporary)} if temporary else {}
     environment.pop("MLFLOW_TRACKING_URI", None)
     command = [sys.executable, "-W", "ignore", str(HERE / "support" / "quick_cli.py"), *WORDS, "--home", str(home)]
     return subprocess.Popen(
@@ -37,7 +40,6 @@ def start(home, **how):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        **how,
     )
 
 
@@ -90,13 +92,78 @@ def entries(home):
     return set((home / "store").glob("*/*/*.safetensors"))
 
 
-def test_interrupted_from_the_keyboard_says_what_is_kept(tmp_path, furnish):
-    process = start(furnish(tmp_path))
-    wait_for_work(tmp_path, process)
-    os.kill(process.pid, signal.SIGINT)
+def interrupted(process, number=signal.SIGINT):
+    """What is left to say and to see after a signal to the program, or to all of its group as from a keyboard."""
+    os.kill(process.pid, number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "interrupted. What is finished is kept" in errors and "Traceback" not in errors
+    assert process.returncode == 128 + number and "Traceback" not in errors
+    assert errors.splitlines()[-1] == program.WORDS.strip()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_works_it_says_one_line_and_nothing_stays(tmp_path, furnish, number):
+    home, temporary = furnish(tmp_path / "home"), tmp_path / "temporary"
+    temporary.mkdir()
+    process = start(home, temporary=temporary)
+    wait_for_work(home, process)
+    assert process.poll() is None, process.communicate()[1]
+    started = faults.descendants(process.pid)
+    interrupted(process, number)
+    assert not [path for path in temporary.iterdir() if not path.name.startswith("torchinductor_")]
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in started):
+        assert time.monotonic() < deadline, "a process lives on"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 1.5])
+def test_interrupted_while_it_loads_it_says_the_same(tmp_path, furnish, seconds):
+    """From the moment on at which the program has said what an interrupt does."""
+    process = start(furnish(tmp_path))
+    while b"prunemark/cli/program" not in Path(f"/proc/{process.pid}/maps").read_bytes() and not listens(process.pid):
+        assert process.poll() is None
+        time.sleep(0.005)
+    time.sleep(seconds)
+    interrupted(process)
+
+
+def listens(pid):
+    """Whether the process has a handler of its own for SIGTERM, which Python itself has not."""
+    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize("swallows", ["pass", "raise ImportError('numpy is broken')", "time.sleep(600)"])
+def test_an_interrupt_that_some_code_swallows_ends_the_program_all_the_same(tmp_path, swallows):
+    script = f"""
+import os, signal, sys, time, types
+from prunemark.cli import program
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+program.PATIENCE_SECONDS = 1.0
+def run():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(600)
+    except BaseException:
+        {swallows}
+sys.modules["prunemark.cli.app"] = types.SimpleNamespace(main=run)
+program.main()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 130 and ended.stderr == program.WORDS
+
+
+def test_what_has_ended_well_is_not_interrupted_any_more():
+    script = """
+import os, signal, sys, types
+from prunemark.cli import program
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.modules["prunemark.cli.app"] = types.SimpleNamespace(main=lambda: print("done"))
+program.main()
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """How much of a method's process is believed, with real processes: the lane, the weights that count, the reading."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox import trainer
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.locate import locate
+from prunemark.benchmark.training import checkpoint
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial import pruning_stage
-from prunemark.benchmark.trial.pruned import WEIGHTS
+from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.pruning_stage import run_stage
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
@@ -35,14 +37,15 @@ def given(tmp_path_factory, bench):
     return track, base, data
 
 
-def run(given, name, setup="S3.2", spec=None):
+def run(given, name, setup="S3.2", spec=None, checkpoints=None):
     track, base, data = given
     held, level = find_setup(setup), track.level("50%")
     source = locate(spec or f"{SUBMISSIONS}:{name}")[1]
     entrant = Entrant(name, "pruned", "submission", source, ())
     return run_stage(
-        Trial(track, level, held, 0, entrant, budget_for(track, held, level, "pruned"), "cpu", 60.0), base, data, None
-    )
+        Trial(track, level, held, 0, entrant, budget_for(track, held, level, "pruned"), "cpu", 60.0), base, data, None,
+        checkpoints,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -130,3 +133,27 @@ def test_a_trainer_that_is_still_busy_is_the_methods_doing(given, monkeypatch):
     with pytest.raises(ChildFailed, match="the harness was still at what it had asked for") as caught:
         run(given, "Scores")
     assert caught.value.status == "timeout"
+
+
+def test_training_that_was_asked_for_is_not_done_twice_after_a_stop(given, tmp_path, monkeypatch):
+    """The trainer is killed in its second training. The first is then taken up where it ended, with its meter."""
+    whole = run(given, "Asks")
+    monkeypatch.setattr(checkpoint, "WORTH_SECONDS", 0.0)
+    honest, asked = trainer.PruningTraining.run, tmp_path / "asked"
+
+    def watched(self, model, schedule, number, hooks, start=None):
+        with asked.open("a") as file:
+            file.write(f"{start.place.epoch if start else 0} ")
+        if len(asked.read_text().split()) == 2:
+            os.kill(os.getpid(), 9)
+        honest(self, model, schedule, number, hooks, start)
+
+    monkeypatch.setattr(trainer.PruningTraining, "run", watched)
+    with pytest.raises(WorkFailed):
+        run(given, "Asks", checkpoints=(tmp_path, "key"))
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+    again = run(given, "Asks", checkpoints=(tmp_path, "key"))
+    assert asked.read_text().split() == ["0", "0", "1", "0"]
+    assert again.said.stage == whole.said.stage and weights_sha256(again.weights) == weights_sha256(whole.weights)
+    checkpoint.remove_those_of(tmp_path, "key")
+    assert not list((tmp_path / "checkpoints").iterdir())

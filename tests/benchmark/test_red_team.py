@@ -19,6 +19,7 @@ from typing import NamedTuple
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from support.faults import descendants
 
 from prunemark.benchmark.images.data import load_split, prepare, tensor_dict
 from prunemark.benchmark.networks.registry import build_network
@@ -29,7 +30,7 @@ from prunemark.benchmark.submission.describe import LARGEST, describe_in_child
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial import pruning_stage
-from prunemark.benchmark.trial.pruned import WEIGHTS
+from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.pruning_stage import run_stage
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
@@ -157,13 +158,14 @@ def seen(places):
 
 
 def forks():
-    """Processes like this one: it, and what was forked from it and has not ended."""
-    own = Path("/proc/self/cmdline").read_bytes()
+    """What was forked from this process and has not ended, or has lost its parent; not what another worker forked."""
+    own, ours = Path("/proc/self/cmdline").read_bytes(), {"1", *map(str, [os.getpid(), *descendants(os.getpid())])}
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if (entry / "cmdline").read_bytes() == own:
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                if (entry / "cmdline").read_bytes() == own and parent in ours:
                     found.add(entry.name)
     return found
 

@@ -7,7 +7,8 @@ import pytest
 
 from prunemark.benchmark.sandbox import scratch
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
-from prunemark.benchmark.sandbox.scratch import can_be_written, remove, scratch_folder, why_too_much
+from prunemark.benchmark.sandbox.machine import can_be_written
+from prunemark.benchmark.sandbox.scratch import remove, scratch_folder, why_too_much
 from prunemark.setups.errors import WorkFailed
 
 

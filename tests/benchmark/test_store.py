@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.stored import HOLDER, KEY, child, go, put, says
 
-from prunemark.benchmark.trial.store import MANIFEST, Store, file_sha256, key_of
+from prunemark.benchmark.trial.entry import MANIFEST, file_sha256
+from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.setups.errors import WorkFailed
-
-KEY = "ab" * 32
 
 
 @pytest.fixture
@@ -24,21 +24,15 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def put(store: Store, key: str = KEY, text: str = "whole") -> None:
-    with store.writing(key) as folder:
-        (folder / "a.txt").write_text(text)
-        (folder / "b.txt").write_text("more")
-
-
 def everything(store: Store) -> list[str]:
     return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
 
 
 def test_what_is_written_is_read(store: Store) -> None:
-    assert not store.has(KEY) and store.read(KEY) is None
+    assert store.read(KEY) is None
     put(store)
     folder = store.read(KEY)
-    assert folder == store.path(KEY) == store.root / "ab" / KEY and store.has(KEY)
+    assert folder == store.path(KEY) == store.root / "ab" / KEY
     assert folder is not None and (folder / "a.txt").read_text() == "whole"
     manifest = json.loads((folder / MANIFEST).read_text())
     assert manifest == {name: file_sha256(folder / name) for name in ("a.txt", "b.txt")}
@@ -69,26 +63,9 @@ with Store(Path(sys.argv[1])).writing(sys.argv[2]) as folder:
 def test_a_killed_process_leaves_no_entry(store: Store) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, str(store.root), KEY], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert not store.has(KEY) and store.read(KEY) is None
+    assert store.read(KEY) is None
     put(store)
     assert store.read(KEY) is not None
-
-
-@pytest.mark.parametrize("damage", ["edited", "missing", "manifest cut short", "manifest of another kind"])
-def test_a_damaged_entry_is_set_aside_and_never_deleted(store: Store, damage: str) -> None:
-    for turn in range(2):
-        put(store)
-        folder = store.path(KEY)
-        if damage == "edited":
-            (folder / "a.txt").write_text("whole?")
-        elif damage == "missing":
-            (folder / "b.txt").unlink()
-        elif damage == "manifest cut short":
-            (folder / MANIFEST).write_text((folder / MANIFEST).read_text()[:50])
-        else:
-            (folder / MANIFEST).write_text("[1, 2]")
-        assert store.read(KEY) is None and not store.has(KEY)
-        assert (folder.with_name(f"{KEY}.damaged{turn}") / "a.txt").is_file()
 
 
 def test_a_full_disk_is_put_into_words(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,23 +112,6 @@ with Store(Path(sys.argv[1])).writing(sys.argv[2]) as folder:
 """
 
 
-def child(code: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-
-
-def says(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def go(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()
-
-
 def test_two_processes_that_write_one_key_leave_one_whole_entry(store: Store) -> None:
     with child(WRITER, str(store.root), KEY) as one, child(WRITER, str(store.root), KEY) as other:
         assert [says(one), says(other)] == ["ready", "ready"]
@@ -169,20 +129,6 @@ def test_the_first_to_finish_is_kept(store: Store) -> None:
         put(store, text="first")
     folder = store.read(KEY)
     assert folder is not None and (folder / "a.txt").read_text() == "first"
-
-
-HOLDER = """
-import sys
-from pathlib import Path
-from prunemark.benchmark.trial.store import Store
-print("ready", flush=True)
-sys.stdin.readline()
-with Store(Path(sys.argv[1])).lock(sys.argv[2]):
-    print("held", flush=True)
-    sys.stdin.readline()
-    print("letting go", flush=True)
-sys.stdin.readline()
-"""
 
 
 def test_a_lock_keeps_other_processes_out_until_it_is_let_go(store: Store) -> None:

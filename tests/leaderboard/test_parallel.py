@@ -128,6 +128,7 @@ def test_who_stops_it_sees_one_line(board, tmp_path):
     script = f"""
 import os, signal, time
 from prunemark.leaderboard.standings import parallel
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where these tests run in the background, it is ignored
 parallel.WORTH_A_PROCESS_BYTES = 1
 home, honest = os.getpid(), parallel.read_tracks
 def slowly(*given):

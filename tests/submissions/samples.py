@@ -167,3 +167,8 @@ class NotAMethod:
 
 class Abstract(FilterCriterion):
     pass
+
+
+class ClaimsAFullDisk(FilterCriterion):
+    def score(self, layer, context):
+        raise OSError(28, "No space left on device")

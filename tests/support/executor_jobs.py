@@ -1,10 +1,13 @@
 """What the executor's tests run in its processes."""
 
+import errno
 import os
+import tempfile
 import time
 from pathlib import Path
 
-from prunemark.setups.errors import InputError
+from prunemark.benchmark.sandbox.child import Limits, run_in_child
+from prunemark.setups.errors import Diverged, InputError
 
 
 def double(report, number):
@@ -36,3 +39,31 @@ def dies_once(report, folder):
 
 def dies_always(report):
     os.kill(os.getpid(), 9)
+
+
+def finds_the_disk_full(report, folder, times):
+    marks = len(list(Path(folder).iterdir()))
+    if marks < times:
+        (Path(folder) / str(marks)).touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def diverges(report):
+    raise Diverged("the base model of seed 0 diverged")
+
+
+def leaves_a_file(report):
+    handle, name = tempfile.mkstemp()
+    os.close(handle)
+    return name
+
+
+def forks_and_waits(report, folder):
+    """Its own process and a child of the harness, noted by their numbers."""
+    scratch = Path(tempfile.mkdtemp())
+    run_in_child(_note_and_wait, os.getpid(), Path(folder) / "pids", scratch=scratch, limits=Limits(600))
+
+
+def _note_and_wait(parent, note):
+    note.write_text(f"{parent} {os.getpid()}\n")
+    time.sleep(600)

@@ -18,6 +18,7 @@ from itertools import product
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where it runs as a script
 
@@ -35,6 +36,7 @@ from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.trial.diagnostics import diagnose
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.keys import given_to, retrain_key, stage_keys
+from prunemark.benchmark.trial.packing import PACKED, read_masks, read_weights
 from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.pruning_stage import PROCESS
 from prunemark.benchmark.trial.store import Store
@@ -112,14 +114,19 @@ def digest(value):
     return found.hexdigest()[:16]
 
 
-def files_digest(folder):
-    """Of all files of a stage, which are JSON and safetensors."""
-    from safetensors.torch import load_file
-
+def files_digest(folder, base=None):
+    """Of all files of a stage, which are JSON and safetensors; `base` is what they may be packed against."""
+    read = {"weights.safetensors": lambda _: read_weights(folder, base), "masks.safetensors": masks_of}
     return digest({
-        path.name: digest(load_file(path)) if path.suffix == ".safetensors" else json.loads(path.read_text())
-        for path in sorted(folder.iterdir()) if path.name not in ("manifest.json", PROCESS)  # seconds are no numbers
+        path.name: digest(read.get(path.name, load_file)(path)) if path.suffix == ".safetensors" else
+        json.loads(path.read_text())
+        for path in sorted(folder.iterdir()) if path.name not in ("manifest.json", PACKED, PROCESS)  # seconds are none
     })  # fmt: skip
+
+
+def masks_of(path):
+    """A byte a weight, as they were before they were packed."""
+    return {name: torch.from_numpy(mask).to(torch.uint8) for name, mask in read_masks(path).items()}
 
 
 def entrant(name, prune_at=None, role="submission"):
@@ -150,7 +157,10 @@ def stages_of(trial, store):
     found = {"data": (keys.data, files_digest(data))}
     if outcome["base"]:
         found["pretrain"] = (keys.pretrain, files_digest(base))
-    found["prune"] = (keys.prune, files_digest(decided) if decided.exists() else digest(outcome["compression"]["kept"]))
+    found["prune"] = (
+        keys.prune,
+        files_digest(decided, base) if decided.exists() else digest(outcome["compression"]["kept"]),
+    )
     recipes = trial.tuning or (trial.recipe,)
     retrained = "".join(retrain_key(trial, keys, recipe) for recipe in recipes)
     found["retrain"] = (retrained, digest({name: outcome[name] for name in RETRAINED}))

@@ -4,7 +4,7 @@ import dataclasses
 import signal
 from pathlib import Path
 
-from prunemark.cli.app import main
+from prunemark.cli.program import main
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track_files import released_tracks, text_of
