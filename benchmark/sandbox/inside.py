@@ -30,7 +30,10 @@ def child(
     """The body of a forked child. `begun` is where a container says that it has begun."""
     os.setsid()
     die_with_parent(parent)
-    os.chdir(scratch)
+    try:
+        os.chdir(scratch)
+    except OSError:  # it was taken away with a run that has just ended, and nobody listens any more
+        os._exit(1)
     with open(os.devnull) as nothing, open(LOG_FILE, "w", encoding="utf-8") as log:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
         os.dup2(log.fileno(), 1)
