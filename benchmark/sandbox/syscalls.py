@@ -42,6 +42,7 @@ ALLOWED = {
     "rseq": 334, "close_range": 436, "openat2": 437, "faccessat2": 439, "futex_waitv": 449, "map_shadow_stack": 453,
     "mseal": 462,
 }  # fmt: skip
+ENDING = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 CLONE, CLONE3, KILL, TGKILL, PRCTL, PRLIMIT = 56, 435, 62, 234, 157, 302
 IOCTL, FCNTL, AFFINITY = 16, 72, 203
 """Allowed in part: threads, signals to this process itself, names of threads and memory, limits that are only read;
@@ -108,11 +109,15 @@ def _if(number: int, argument: int, test: list[Instruction]) -> list[Instruction
 
 
 def _signal(own: int, argument: int) -> list[Instruction]:
-    """A test of `_if`: a signal to itself, its number in this argument, and no kill.
+    """A test of `_if`: a signal to itself, its number in this argument, which neither kills nor stops.
 
-    So that a process which was killed was killed from outside, and nobody is blamed.
+    So that a process which was killed or stopped was so from outside, and its method is not blamed.
     """
-    return [(EQUALS, 0, 3, own), (LOAD, 0, 0, ARGUMENTS + 8 * argument), (EQUALS, 1, 0, signal.SIGKILL)]
+    last = len(ENDING) - 1
+    return [
+        (EQUALS, 0, len(ENDING) + 2, own), (LOAD, 0, 0, ARGUMENTS + 8 * argument),
+        *((EQUALS, last - at + 1, 0, int(number)) for at, number in enumerate(ENDING)),
+    ]  # fmt: skip
 
 
 def _one_of(*values: int) -> list[Instruction]:

@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -68,6 +69,9 @@ ATTEMPTS = {
     "a pair of sockets": lambda _: socket.socketpair(),
     "a signal to its parent": lambda _: os.kill(os.getppid(), 0),
     "a signal to all": lambda _: os.kill(-1, 0),
+    "a kill of itself": lambda _: os.kill(os.getpid(), signal.SIGKILL),
+    "a stop of itself": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
+    "a stop of its thread": lambda _: signal.pthread_kill(threading.get_ident(), signal.SIGTSTP),
     "a link": lambda secret: os.link(secret, "link"),
     "a symbolic link": lambda _: Path("link").symlink_to("/etc/passwd"),
     "a FIFO": lambda _: os.mkfifo("fifo"),

@@ -82,7 +82,7 @@ EXPECTED = {
         "TrainsWithoutGrant": ("budget_exceeded",), "LeavesTrainerBusy": FORGED,
     },
     "resources.py": {
-        "IgnoresSignals": ("timeout",), "StopsItself": ("timeout",), "HoldsMemory": ("out_of_memory",),
+        "IgnoresSignals": ("timeout",), "StopsItself": ("noncompliant",), "HoldsMemory": ("out_of_memory",),
         "HoldsMemoryBehindItsEnd": ("out_of_memory",), "ManyThreads": ("noncompliant",),
         "ManyFiles": ("noncompliant",), "DeepFolders": ("noncompliant",), "LargeFiles": ("noncompliant",),
         "NamelessFiles": ("noncompliant",), "NamesOfAllKinds": ("ok",), "FloodsLog": ("failed", "noncompliant"),
@@ -91,7 +91,7 @@ EXPECTED = {
     "selection.py": {"RunsPipeline": ("ok",), "KnowsItsSeed": ("ok",), "DrawsAnew": ("ok",), "DrawsByClock": ("ok",)},
 }  # fmt: skip
 CASES = [(file, name, statuses) for file, attacks in EXPECTED.items() for name, statuses in attacks.items()]
-SECONDS = {"IgnoresSignals": 1.0, "StopsItself": 1.0}
+SECONDS = {"IgnoresSignals": 1.0}
 MEMORY_BYTES = {"HoldsMemory": 1 << 30, "HoldsMemoryBehindItsEnd": 1 << 30}
 IMPOSED = ("UntrainedTwice",)
 
