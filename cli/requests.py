@@ -153,7 +153,7 @@ def forget_failed(trials: Sequence[Trial], home: Home, console: Console) -> None
     for trial in failed:
         if keys := resolved_keys(trial, home.store):
             home.store.forget(keys.evaluate)
-    console.print(f"--retry-failed: {len(failed)} trials that failed are run again")
+    console.print(f"--retry-failed: failed trials to run again: {len(failed)}")
 
 
 def _keep_source(submission: Entrant, home: Home) -> None:

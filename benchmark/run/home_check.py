@@ -27,7 +27,7 @@ ADVICE = {CHECKPOINTS: CHECKPOINT, FOLDERS["records"]: RECORD, FOLDERS["methods"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Damage:
     """One thing that is not whole: where it lies, what is wrong with it, and what to do."""
 
     path: Path
@@ -41,7 +41,7 @@ class Checked:
 
     kind: str
     whole: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Damage] = field(default_factory=list)
 
 
 def check_home(home: Home) -> list[Checked]:
@@ -56,7 +56,7 @@ def check_home(home: Home) -> list[Checked]:
             continue
         found = kinds[part.kind]
         if why := _wrong_with(part, home):
-            found.findings.append(Finding(part.path, why, ADVICE.get(part.kind, ENTRY)))
+            found.findings.append(Damage(part.path, why, ADVICE.get(part.kind, ENTRY)))
         else:
             found.whole += 1
     return [found for found in kinds.values() if found.whole or found.findings]

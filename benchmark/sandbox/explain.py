@@ -44,7 +44,7 @@ def explained(problem: BaseException, *, confined: bool = False) -> dict[str, st
         rule = DISK
     trace = "".join(traceback.format_exception(problem))
     why = REFUSED if confined and isinstance(problem, PermissionError | FileNotFoundError) else ""
-    evidence = shown_lines(f"{type(problem).__name__}: {problem}", 500 - len(why)) + why
+    evidence = shown_lines(f"{type(problem).__name__}: {_said(problem)}", 500 - len(why)) + why
     return {
         "status": status,
         "rule": rule,
@@ -53,9 +53,17 @@ def explained(problem: BaseException, *, confined: bool = False) -> dict[str, st
     }
 
 
+def _said(problem: BaseException) -> str:
+    """Its message; a stranger's error may raise another one when it is asked."""
+    try:
+        return str(problem)
+    except Exception as other:
+        return f"(its message cannot be read: {type(other).__name__})"
+
+
 def _is_memory_error(problem: BaseException) -> bool:
     """torch has an error of its own for a GPU, and a RuntimeError for a CPU whose allocator got nothing."""
     import torch
 
-    said = "can't allocate memory" in str(problem) or "not enough memory" in str(problem)
+    said = any(words in _said(problem) for words in ("can't allocate memory", "not enough memory"))
     return isinstance(problem, torch.OutOfMemoryError) or (isinstance(problem, RuntimeError) and said)

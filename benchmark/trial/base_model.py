@@ -6,7 +6,6 @@ All of it is made once a store, and shared by all methods of a seed. No submitte
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch import nn
 from prunemark.benchmark.images.data import pick_device, prepare
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
+from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.training.checkpoint import Checkpoint, checkpoint_of
 from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
@@ -71,9 +71,9 @@ def _pretrain_in_child(
     hear: Callable[[EpochPoint], None],
 ) -> None:  # fmt: skip
     work = (stages.pretrain, trial, data, start, epoch, out, checkpoint)
-    with tempfile.TemporaryDirectory(prefix="prunemark-") as scratch:
+    with scratch_folder() as scratch:
         try:
-            run_in_child(*work, scratch=Path(scratch), limits=UNLIMITED, hear=hear)
+            run_in_child(*work, scratch=scratch, limits=UNLIMITED, hear=hear)
         except ChildFailed as failure:  # no submitted code has run yet
             words = f"the base model of seed {trial.seed} was not trained: {failure.evidence}"
             raise WorkFailed(words, failure.trace) from None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 
 from prunemark.benchmark.compression import surgery
@@ -14,6 +12,7 @@ from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.machine import trouble
 from prunemark.benchmark.sandbox.received import json_of
+from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.trial import Trial
@@ -60,19 +59,17 @@ def _check(track: Track, shape: ImageShape) -> None:
 
 
 def _check_in_child(track: Track, shape: ImageShape) -> None:
-    scratch = Path(tempfile.mkdtemp(prefix="prunemark-"))
-    try:
-        run_in_child(_say, track, shape, scratch, scratch=scratch, limits=Limits(SECONDS, memory_bytes=32 * 2**30))
-        said = json_of(scratch, SAID)
-    except ChildFailed as failure:
-        if why := trouble((scratch,), 0, 0):
-            raise WorkFailed(f"network {track.network} was not checked: {why}. ({failure.evidence})") from None
-        raise InputError(
-            f"network {track.network} cannot be checked for pruning: {failure.evidence}.\n"
-            f"Its layers in question: {', '.join(track.prunable[:5])}{', ...' if len(track.prunable) > 5 else ''}"
-        ) from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch_folder() as scratch:
+        try:
+            run_in_child(_say, track, shape, scratch, scratch=scratch, limits=Limits(SECONDS, memory_bytes=32 * 2**30))
+            said = json_of(scratch, SAID)
+        except ChildFailed as failure:
+            if why := trouble((scratch,), 0, 0):
+                raise WorkFailed(f"network {track.network} was not checked: {why}. ({failure.evidence})") from None
+            raise InputError(
+                f"network {track.network} cannot be checked for pruning: {failure.evidence}.\n"
+                f"Its layers in question: {', '.join(track.prunable[:5])}{', ...' if len(track.prunable) > 5 else ''}"
+            ) from None
     if said:
         raise InputError(said)
 

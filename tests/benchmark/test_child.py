@@ -162,6 +162,21 @@ def test_whose_fault_it_is_that_memory_was_lacking_is_left_open(tmp_path, work):
     assert failure.value.doubtful
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+def _mute(_: str) -> None:
+    raise Mute
+
+
+def test_an_error_whose_message_cannot_be_read_is_named_all_the_same(tmp_path):
+    with pytest.raises(ChildFailed) as failure:
+        run_in_child(_mute, "", scratch=tmp_path, limits=Limits(60.0))
+    assert str(failure.value) == "Mute: (its message cannot be read: ZeroDivisionError)"
+
+
 def test_who_was_killed_was_killed_from_outside(tmp_path):
     with pytest.raises(WorkFailed, match="killed from outside"):
         run_in_child(_killed, "", scratch=tmp_path, limits=Limits(60.0))

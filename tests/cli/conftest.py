@@ -9,7 +9,6 @@ from support.homes import TRIALS, Verb
 
 from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.home import Home, open_home
-from prunemark.cli.app import main
 from prunemark.records.source import MethodFiles, write_method
 
 
@@ -29,17 +28,6 @@ def home(finished: Path, tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def verb(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Verb:
+def verb(home: Home, prunemark: Verb) -> Verb:
     """`prunemark home VERB` on that home: its code, and what it printed on both streams."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["prunemark", "home", *words, "--home", str(home.root)])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        printed = capsys.readouterr()
-        return int(str(code)), printed.out, printed.err
-
-    return run
+    return lambda *words: prunemark("home", *words, "--home", str(home.root))

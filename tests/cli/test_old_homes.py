@@ -27,7 +27,6 @@ from prunemark.benchmark.run.home_gc import removable
 from prunemark.benchmark.run.home_parts import parts_of
 from prunemark.benchmark.trial.packing import base_of, read_weights
 from prunemark.benchmark.trial.pruned import counts_of, read_decision
-from prunemark.cli.app import main
 from prunemark.records.record import load_file as load_record
 from prunemark.setups.track_files import find_track
 
@@ -53,18 +52,8 @@ def old(as_it_was: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["prunemark", *map(str, words)])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        printed = capsys.readouterr()
-        return int(str(code)), printed.out, printed.err
-
-    return run
+def command(prunemark: Command) -> Command:
+    return prunemark
 
 
 def test_every_released_version_has_its_home() -> None:

@@ -19,7 +19,7 @@ def test_failed_trials_are_run_again_when_it_is_asked_for(quick_prunemark, tmp_p
     code, _, errors = submit(quick_prunemark, method, home, "--no-time", seeds="0,")
     assert code == 1 and "nothing to run: all 5 trials are stored" in errors
     code, _, errors = submit(quick_prunemark, method, home, "--no-time", "--retry-failed", seeds="0,")
-    assert code == 1 and "--retry-failed: 1 trials that failed are run again" in errors
+    assert code == 1 and "--retry-failed: failed trials to run again: 1" in errors
     assert "running" in errors
     again = failed(home)
     assert first[0] in again and {r.outcome_sha256 for r in again} == {first[0].outcome_sha256}
