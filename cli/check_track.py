@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunemark.cli.options import DataOption, Format, HomeOption, console, use_data
+from prunemark.setups.errors import InputError
 
 if TYPE_CHECKING:
     from prunemark.benchmark.run.doctor import CheckResult
     from prunemark.benchmark.run.executor import Event
+    from prunemark.benchmark.run.home import Home
+    from prunemark.setups.track import Track
 
 
 def check_track(
@@ -21,15 +24,23 @@ def check_track(
     format: Format = "table",
 ) -> None:
     """Check a track on its real network and images, in seconds. NAME may be file.toml; exits with 1 if it is broken."""
-    from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
-    from prunemark.benchmark.run.jobs import WORKER, Job
     from prunemark.cli import requests, tables
     from prunemark.setups.track_files import find_track
 
     use_data(data)
     requests.check_device(device)
-    track, place = find_track(name), open_home(home_at(home))
+    found = findings(find_track(name), device, open_home(home_at(home)))
+    tables.print_rows([each.as_row() for each in found], format, console())
+    if any(each.state == "broken" for each in found):
+        raise typer.Exit(1)
+
+
+def findings(track: Track, device: str, place: Home) -> list[CheckResult]:
+    """What `run/check_track.py` finds, in a process that has torch."""
+    from prunemark.benchmark.run.executor import LocalProcesses
+    from prunemark.benchmark.run.jobs import WORKER, Job
+
     found: list[CheckResult] = []
 
     def listen(event: Event) -> None:
@@ -37,6 +48,11 @@ def check_track(
             found.extend(event.value)
 
     LocalProcesses(1).run([Job("track", f"{WORKER}:check_track_job", (track, device, place.store.root))], listen)
-    tables.print_rows([each.as_row() for each in found], format, console())
-    if any(each.state == "broken" for each in found):
-        raise typer.Exit(1)
+    return found
+
+
+def check_before_planning(track: Track, device: str, place: Home) -> None:
+    """For --dry-run. Raises InputError for what a run would be refused for."""
+    for each in findings(track, device, place):
+        if each.state == "broken":
+            raise InputError(f"{each.found}\nNothing would run: {each.advice}")

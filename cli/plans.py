@@ -21,13 +21,16 @@ from prunemark.benchmark.run.mlflow_address import (
 from prunemark.benchmark.run.mlflow_store import quiet_logs
 from prunemark.benchmark.run.work import Work, expected_work
 from prunemark.benchmark.trial.trial import Trial, as_plain
+from prunemark.cli.check_track import check_before_planning
 from prunemark.cli.tables import print_rows
 from prunemark.records.record import Record
 from prunemark.setups.secrets import without_secrets
 
 
 def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Console) -> None:
-    """What would run, what is stored, and how long it took before."""
+    """What would run, what is stored, and how long it took before. Raises InputError for what would be refused."""
+    for track, device in dict.fromkeys((trial.track, trial.device) for trial in trials):
+        check_before_planning(track, device, home)
     stored = {trial: submit.stored_record(trial, home.store) for trial in trials}
     rows = [as_plain(trial) | {"stored": "yes" if stored[trial] else "no"} for trial in trials]
     print_rows(rows, format, console)

@@ -116,9 +116,10 @@ def on_other_bases(known: Sequence[Record], made: Sequence[Record]) -> Record | 
     return None
 
 
-def _base_of(record: Record) -> tuple[str, int, int]:
+def _base_of(record: Record) -> tuple[str, int, tuple[float, ...]]:
+    """What determines a base model on one machine: setups that train it as long may do so at other LRs."""
     o = record.outcome
-    return o.track, o.seed, o.base.pretraining.epochs if o.base else 0
+    return o.track, o.seed, o.base.pretraining.lr if o.base else ()
 
 
 def trial_of(

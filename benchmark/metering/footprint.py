@@ -1,4 +1,4 @@
-"""The memory that a forward pass of the final model takes.
+"""The memory that a forward pass of the final model takes, and a step of training.
 
 Times are not taken here: other trials run on the machine meanwhile. A quiet pass of its own takes them (`in_turns.py`).
 """
@@ -40,6 +40,18 @@ def peak_memory(model: nn.Module, shape: ImageShape, batch_size: int) -> int:
         with live:
             model(images)
     return weights + images.untyped_storage().nbytes() + live.peak
+
+
+def step_memory(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> int:
+    """About how many bytes a training step with momentum takes at this batch size, from a step on fewer images (CPU).
+
+    Weights, gradients and momentum are the same for any batch; activations grow with it.
+    """
+    weights = sum(tensor.untyped_storage().nbytes() for tensor in model.parameters())
+    live = _LiveBytes()
+    with live:
+        torch.nn.functional.cross_entropy(model(images), labels).backward()
+    return 3 * weights + (live.peak - weights) * batch_size // len(images)
 
 
 class _LiveBytes(TorchDispatchMode):

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from prunemark.benchmark.compression import surgery
-from prunemark.benchmark.compression.budget_solver import CostModel, TargetMissed, choose_filters
+from prunemark.benchmark.compression.reachable import least_filters
 from prunemark.benchmark.images.data import Images, load_split, pick_device
+from prunemark.benchmark.metering.footprint import step_memory
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.training.loop import placed, steps_per_epoch
@@ -22,11 +23,12 @@ from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError
-from prunemark.setups.track import DENSE_LEVEL, Level, Track
+from prunemark.setups.track import DENSE_LEVEL, Track
 
 DENSE = Entrant("Dense", "dense", "reference", None, ())
 SETUP = "S3.2"
-MEASURED_STEPS, LEAST_FILTERS = 3, 4  # with fewer a level is not for ranking: leaderboard/standings/levels.py
+MEASURED_STEPS, FEW_IMAGES = 3, 16
+LEAST_FILTERS = 4  # with fewer a level is not for ranking: leaderboard/standings/levels.py
 
 
 def check_track(track: Track, device: str, store: Store) -> list[CheckResult]:
@@ -72,12 +74,10 @@ def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
 
 
 def _levels(track: Track, train: Images) -> CheckResult:
-    """Whether whole filters can meet every level. Raises InputError with the nearest that they can."""
+    """Whether whole filters can meet every level, and how few would stay."""
     if track.granularity != "filter":
         return CheckResult("levels", "fine", f"{len(track.levels)}, met to the weight")
-    model = build_network(track.network, train.shape, 0)
-    costs = {level: surgery.cost_model(model, track, train.shape, level) for level in track.levels}
-    least = {level.name: _least(cost.sizes, track, cost, level) for level, cost in costs.items()}
+    least = least_filters(build_network(track.network, train.shape, 0), track, train.shape)
     reached = ", ".join(f"{name} ({count} filters or more)" for name, count in least.items())
     found = f"met within {100 * track.tolerance:g} %: {reached}"
     if few := [name for name, count in least.items() if count < LEAST_FILTERS]:
@@ -86,33 +86,30 @@ def _levels(track: Track, train: Images) -> CheckResult:
     return CheckResult("levels", "fine", found)
 
 
-def _least(sizes: dict[str, int], track: Track, cost: CostModel, level: Level) -> int:
-    assert level.speedup is not None
-    scores = {name: torch.arange(size, dtype=torch.float32) for name, size in sizes.items()}
-    try:
-        kept = choose_filters(scores, cost, level.speedup, track.tolerance, "uniform")
-    except TargetMissed as problem:
-        raise InputError(f"level {level.name!r} cannot be met: {problem}") from None
-    return min(len(indices) for indices in kept.values())
-
-
 def _step(track: Track, train: Images, clock: Callable[[], float]) -> CheckResult:
-    """One batch forward and backward at the track's own batch size, and how long a base model would take of that."""
+    """A step forward and backward, and what a base model takes of it: time, and the memory of a whole batch.
+
+    On a CPU a few images stand for the batch: a step of a large network at 256 images could take all of its memory.
+    """
     recipe = track.pretraining
     model = placed(build_network(track.network, train.shape, 0), train.device).train()
-    images = train.first(recipe.batch_size)
+    images = train.first(min(recipe.batch_size, FEW_IMAGES) if train.device.type == "cpu" else recipe.batch_size)
     labels = train.labels[: len(images)]
-    taken = []
-    for _ in range(MEASURED_STEPS):
-        begun = clock()
-        F.cross_entropy(model(images), labels).backward()
-        if train.device.type == "cuda":
-            torch.cuda.synchronize()
-        taken.append(clock() - begun)
+    taken = [_seconds(model, images, labels, clock) for _ in range(MEASURED_STEPS)]
     steps = steps_per_epoch(len(train), recipe.batch_size)
-    minutes = min(taken) * steps * recipe.epochs / 60
+    minutes = min(taken) * min(recipe.batch_size, len(train)) / len(images) * steps * recipe.epochs / 60
+    on_gpu = train.device.type == "cuda"
+    memory = torch.cuda.max_memory_allocated() if on_gpu else step_memory(model, images, labels, recipe.batch_size)
     return CheckResult(
         "a step", "fine",
-        f"batches of {recipe.batch_size} forward and backward; {recipe.epochs} epochs of the base model take about "
-        f"{minutes:.1f} minutes, without reading and augmenting images",
+        f"forward and backward; {recipe.epochs} epochs of the base model take about {minutes:.1f} minutes, without "
+        f"reading and augmenting images; a batch of {recipe.batch_size} takes about {memory / 2**20:,.0f} MiB",
     )  # fmt: skip
+
+
+def _seconds(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, clock: Callable[[], float]) -> float:
+    begun = clock()
+    F.cross_entropy(model(images), labels).backward()
+    if images.device.type == "cuda":
+        torch.cuda.synchronize()
+    return clock() - begun

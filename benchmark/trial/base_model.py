@@ -9,10 +9,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from prunemark.benchmark.images.data import pick_device, prepare
+from prunemark.benchmark.images.data import load_split, pick_device, prepare
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.scratch import scratch_folder
@@ -21,6 +22,7 @@ from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.keys import Keys, pretrain_key
 from prunemark.benchmark.trial.packing import WEIGHTS
+from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.pruned import STAGE, read_stage
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
@@ -48,13 +50,15 @@ def pretrain(trial: Trial, keys: Keys, store: Store, listen: StageListener) -> P
 
     It goes on from the longest stored beginning of the same run, in a child process: on a machine with a GPU a
     gradient takes that up, of a model on the CPU too, and this process still has to fork for the pruning stage.
-    Raises Diverged, and WorkFailed when it cannot be trained, which is no method's fault.
+    Nothing is trained on a track that would be refused later: InputError. Raises Diverged, and WorkFailed when it
+    cannot be trained, which is no method's fault.
     """
     if trial.entrant.kind == "scratch":
         return None
     with store.lock(keys.pretrain):
         if not store.read(keys.pretrain, *BASE_FILES):
             data = prepare_data(trial, keys, store)
+            check_network(trial, store, load_split(trial.track.dataset, data, "validation", torch.device("cpu")).shape)
             start, epoch = stored_beginning(trial, store)
             checkpoint = checkpoint_of(store.root, keys.pretrain, store.tell)
             work = (trial, data, start, epoch)

@@ -10,6 +10,8 @@ import torch
 
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.trial import preflight
+from prunemark.benchmark.trial.base_model import pretrain
+from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.store import Store
@@ -17,15 +19,18 @@ from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError
+from prunemark.setups.track import Level
 from prunemark.setups.track_files import find_track
 
 SHAPE = ImageShape(3, 32, 32, 10)
 
 
 def trial_on(network: str, *layers: str, dataset: str = "cifar10") -> Trial:
+    easy = (Level("50%", 0.5, 1.02),)
     track = dataclasses.replace(
-        find_track("digits-resnet8"), name="mine", network=network, prunable=layers, dataset=dataset
-    )
+        find_track("digits-resnet8"), name="mine", network=network, prunable=layers, dataset=dataset, levels=easy,
+        tolerance=0.05,
+    )  # fmt: skip
     level = track.levels[0]
     dense = Entrant("Dense", "dense", "reference", None, ())
     setup = SETUPS["S3.2"]
@@ -93,4 +98,14 @@ def test_a_trial_stops_before_it_trains(tmp_path: Path) -> None:
     trial = trial_on("resnet8", "blocks.0.conv9", dataset="digits")
     with pytest.raises(InputError, match="the network has no layer 'blocks.0.conv9'"):
         run_trial(trial, Store(tmp_path), lambda stage, _: heard.append(stage))
+    assert heard == []
+
+
+def test_no_base_model_is_trained_for_a_level_that_cannot_be_met(tmp_path: Path) -> None:
+    trial = trial_on("resnet8", "blocks.0.conv1", dataset="digits")
+    unreachable = dataclasses.replace(trial.track.levels[0], speedup=900.0)
+    trial = dataclasses.replace(trial, track=dataclasses.replace(trial.track, levels=(unreachable,)))
+    heard: list[object] = []
+    with pytest.raises(InputError, match=r"level '50%' cannot be met: a speed-up of 900"):
+        pretrain(trial, stage_keys(trial), Store(tmp_path), lambda *point: heard.append(point))
     assert heard == []

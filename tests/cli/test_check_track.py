@@ -5,7 +5,7 @@ from support.quick_cli import quick_toml
 
 WRONG = {
     "a layer that is not there": ('"blocks.0.conv1"', '"blocks.9.conv1"', "network", "no layer 'blocks.9.conv1'"),
-    "a level that is not reached": ("speedup = 7.687", "speedup = 900", "levels", "cannot be met: a speed-up of"),
+    "a level that is not reached": ("speedup = 7.687", "speedup = 900", "network", "cannot be met: a speed-up of"),
     "classes that the images do not have": ("classes = 10", "classes = 12", "network", "states 12 classes"),
     "images that are not there": ('dataset = "digits"', 'dataset = "cifar10"', "data", "cifar10"),
 }
@@ -27,7 +27,7 @@ def test_a_track_that_can_be_run_is_fine(check, tmp_path):
     for words in ("1,097 images to train, 200 to validate, 500 to test", "3 layers can be pruned", "met within 1 %"):
         assert words in out
     assert "90% (1 filters or more)" in out and "will not be ranked" in out
-    assert "epochs of the base model take about" in out
+    assert "epochs of the base model take about" in out and "a batch of 128 takes about" in out
     assert not (tmp_path / "home" / "mlflow.db").exists() and not list((tmp_path / "home" / "records").iterdir())
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prunemark.contributions.draw import accused, can_run, submission_of
 from prunemark.contributions.draw import draw as draw_both
-from prunemark.contributions.rerun import Code, compared, isolations
+from prunemark.contributions.rerun import Code, compared, isolations, on_other_bases
 from prunemark.records.matched_to import RATIOS_OF
 from prunemark.records.observed import PruningProcess
 from prunemark.records.outcome import Failure
@@ -35,6 +35,22 @@ def test_the_draw_is_decided_by_content_and_salt(new):
     }
     assert len(orders) > 1, "one record more deals all of them anew"
     assert draw(new, new, 99, "a") and len(draw(new, new, 99, "a")) == 8
+
+
+def test_bases_that_train_as_long_at_other_lrs_are_not_the_same(make_record):
+    ours = make_record("Mine")
+    base = ours.outcome.base
+
+    def with_base(**changes):
+        stage = dataclasses.replace(base.pretraining, lr=changes.pop("lr", base.pretraining.lr))
+        changed = dataclasses.replace(base, pretraining=stage, **changes)
+        return dataclasses.replace(ours, outcome=dataclasses.replace(ours.outcome, base=changed))
+
+    assert on_other_bases([ours], [ours]) is None
+    other = with_base(sha256="f" * 64)
+    assert on_other_bases([ours], [other]) is other
+    lr = tuple(each / 2 for each in base.pretraining.lr)
+    assert on_other_bases([ours], [with_base(sha256="f" * 64, lr=lr)]) is None
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
