@@ -8,6 +8,7 @@ import typer
 
 from prunemark.cli.check_track import check_track
 from prunemark.cli.measure_track import measure_track
+from prunemark.cli.new_track import new_track
 from prunemark.cli.options import Format, console
 
 TomlOption = Annotated[bool, typer.Option("--toml", help="print the track's file, to copy for a track of yours")]
@@ -56,6 +57,7 @@ def show_track(name: str, format: Format = "table", toml: TomlOption = False) ->
     tables.print_facts(catalogue.track(name), format, console())
 
 
+show_tracks.command("new")(new_track)
 show_tracks.command("check")(check_track)
 show_tracks.command("measure")(measure_track)
 

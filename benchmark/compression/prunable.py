@@ -12,6 +12,7 @@ from prunemark.benchmark.compression.dependency_graph import (
     dependency_group,
     depthwise,
     filters_of,
+    layer_of,
 )
 from prunemark.benchmark.compression.properties import refusal
 from prunemark.benchmark.networks.registry import ImageShape, as_example
@@ -51,6 +52,19 @@ def propose(model: nn.Module, shape: ImageShape, *, streams: bool = False) -> tu
         return propose(model, shape, streams=True)
     if not found:
         raise InputError("no layer of this network can be pruned: every one is coupled to its output or to others")
+    return tuple(found)
+
+
+def weight_layers(model: nn.Module, shape: ImageShape, pattern: tuple[int, int] | None = None) -> tuple[str, ...]:
+    """The layers whose single weights a track may call prunable: all that run but the first and the last.
+
+    With a `pattern` N:M, those whose inputs M divides. Raises InputError when none is left.
+    """
+    names = list(_places(model, shape))
+    inner = names[1:-1] or names
+    found = [n for n in inner if pattern is None or layer_of(model, n).weight.shape[1] % pattern[1] == 0]
+    if not found:
+        raise InputError("no layer of this network can be pruned by weights: none has inputs that the pattern divides")
     return tuple(found)
 
 

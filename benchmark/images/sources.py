@@ -19,6 +19,8 @@ INSTALLED = ("digits", "glyphs")
 CHECKED_BY_TORCHVISION = ("cifar10", "cifar100")  # of FashionMNIST it asks only whether the files are there
 IMAGE_FOLDER = re.compile(r"folder:([\w.-]+)@([1-9]\d{0,3})(/files)?", re.ASCII)
 """`folder:NAME@SIZE`: any folder of images, brought to SIZE; with `/files`, read as they are needed."""
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+LARGEST_SIDE, MOST_BYTES, A_FEW = 224, 4 * 2**30, 25
 
 
 def data_folder(name: str) -> Path:
@@ -58,3 +60,36 @@ def _listing_sha256(folder: Path, bytes_too: bool) -> str:
             if bytes_too:
                 digest.update(hashlib.sha256((Path(place) / file).read_bytes()).digest())
     return digest.hexdigest()
+
+
+def dataset_in(given: str, size: int | None) -> tuple[str, Path | None]:
+    """What a track calls the images that a user names, and the folder that --data has to name for it.
+
+    A name of a dataset stays what it is. A folder of images becomes `folder:NAME@SIZE`, of `size` pixels or, where none
+    is given, as many as the shorter side of most of its images has; read from files where they would take too much
+    memory. Raises InputError for a folder without images.
+    """
+    folder = Path(given)
+    if not folder.is_dir():
+        return given, None
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise InputError(f"{given} has no images: it needs train/CLASS/... and test/CLASS/... (or val/CLASS/...)")
+    side = size or min(_common_side(files), LARGEST_SIDE)
+    name = re.sub(r"[^\w.-]+", "-", folder.resolve().name, flags=re.ASCII)
+    in_memory = len(files) * 3 * side * side <= MOST_BYTES
+    return f"folder:{name}@{side}" + ("" if in_memory else "/files"), folder
+
+
+def _common_side(files: list[Path]) -> int:
+    """The median of the shorter sides of a few images. Raises InputError for one that cannot be opened."""
+    from PIL import Image
+
+    sides = []
+    for path in files[:: max(len(files) // A_FEW, 1)]:
+        try:
+            with Image.open(path) as image:
+                sides.append(min(image.size))
+        except (OSError, SyntaxError, ValueError) as problem:
+            raise InputError(f"{path} cannot be read as an image: {problem}") from None
+    return sorted(sides)[len(sides) // 2]

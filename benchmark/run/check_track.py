@@ -53,10 +53,7 @@ def _next(found: list[CheckResult]) -> str:
 
 
 def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
-    trial = Trial(
-        track, DENSE_LEVEL, SETUPS[SETUP], 0, DENSE, budget_for(track, SETUPS[SETUP], DENSE_LEVEL, "dense"), device,
-        track.pruning_seconds_limit,
-    )  # fmt: skip
+    trial = dense_trial(track, device)
     folder = prepare_data(trial, stage_keys(trial), store)
     train = load_split(track.dataset, folder, "train", pick_device(device))
     sizes = [len(load_split(track.dataset, folder, part, torch.device("cpu"))) for part in ("validation", "test")]
@@ -73,10 +70,16 @@ def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
     yield _step(track, train, time.process_time)
 
 
+def dense_trial(track: Track, device: str) -> Trial:
+    """The dense network's trial on seed 0: what the images and the network of a track are looked up by."""
+    budget = budget_for(track, SETUPS[SETUP], DENSE_LEVEL, "dense")
+    return Trial(track, DENSE_LEVEL, SETUPS[SETUP], 0, DENSE, budget, device, track.pruning_seconds_limit)
+
+
 def _levels(track: Track, train: Images) -> CheckResult:
     """Whether whole filters can meet every level, and how few would stay."""
     if track.granularity != "filter":
-        return CheckResult("levels", "fine", f"{len(track.levels)}, met to the weight")
+        return CheckResult("levels", "fine", "met to the weight: " + ", ".join(level.name for level in track.levels))
     least = least_filters(build_network(track.network, train.shape, 0), track, train.shape)
     reached = ", ".join(f"{name} ({count} filters or more)" for name, count in least.items())
     found = f"met within {100 * track.tolerance:g} %: {reached}"

@@ -15,6 +15,7 @@ import torch_pruning  # noqa: F401
 from prunemark.benchmark.run.check import check_method
 from prunemark.benchmark.run.check_track import check_track
 from prunemark.benchmark.run.doctor import CheckResult
+from prunemark.benchmark.run.new_track import NewTrack, new_track
 from prunemark.benchmark.run.timing import Taken, Task, take
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
@@ -58,6 +59,12 @@ def check_track_job(report: Report, track: Track, device: str, store: Path) -> l
 def _telling(store: Path, report: Report) -> Store:
     """The store; what it has to say crosses to the driver, whose watchers are told."""
     return Store(store, lambda words: report(("said", words)))
+
+
+def new_track_job(report: Report, begun: Track, device: str, store: Path, streams: bool) -> NewTrack:
+    """A draft of a track, filled in."""
+    torch.set_num_threads(1)
+    return new_track(begun, device, _telling(store, report), streams)
 
 
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:

@@ -1,0 +1,98 @@
+"""`prunemark tracks new`: a track file for a network and images of one's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prunemark.cli.options import HomeOption, console, use_data
+
+if TYPE_CHECKING:
+    from prunemark.benchmark.run.executor import Event
+    from prunemark.benchmark.run.new_track import NewTrack
+    from prunemark.setups.track import Track
+
+GRANULARITIES = ("filter", "weight")
+
+
+def new_track(
+    name: Annotated[str, typer.Argument(help="the track's name; its file is NAME.toml in this folder")],
+    network: Annotated[str, typer.Option(help="resnet56, timm:NAME, torchvision:NAME, ...")],
+    data: Annotated[str, typer.Option(help="a folder of images, or a dataset by name")],
+    size: Annotated[
+        int | None, typer.Option(help="pixels of a side, for a folder [default: as the images are]")
+    ] = None,
+    granularity: Annotated[str, typer.Option(help=" or ".join(GRANULARITIES))] = "filter",
+    pattern: Annotated[str | None, typer.Option(help="N:M, for weights, such as 2:4")] = None,
+    streams: Annotated[bool, typer.Option("--streams", help="also prune residual sums, one layer for each")] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    home: HomeOption = None,
+) -> None:
+    """Write a track file for your network and images, with layers, speed-ups, a recipe and a margin to start from.
+
+    It is checked as by `tracks check`. Nothing is trained.
+    """
+    from prunemark.benchmark.run.home import home_at, open_home
+    from prunemark.cli import requests, tables
+    from prunemark.setups.errors import InputError
+    from prunemark.setups.track_text import as_toml
+
+    requests.check_device(device)
+    path = Path(f"{name}.toml")
+    if path.exists():
+        raise InputError(f"{path} is there already, and is not written over. Take another name, or remove it")
+    begun, folder = _begun(name, network, data, size, granularity, pattern)
+    use_data(folder)
+    made = _filled_in(begun, device, open_home(home_at(home)).store.root, streams)
+    path.write_text(as_toml(made.track, made.comments), encoding="utf-8")
+    tables.print_rows([each.as_row() for each in made.findings], "table", console())
+    _say_next(path, made.track, folder)
+    if any(each.state == "broken" for each in made.findings):
+        raise typer.Exit(1)
+
+
+def _begun(
+    name: str, network: str, data: str, size: int | None, granularity: str, pattern: str | None
+) -> tuple[Track, Path | None]:
+    """The draft, checked word by word, and the folder of its images. Raises InputError."""
+    from prunemark.benchmark.images.sources import dataset_in
+    from prunemark.benchmark.run.new_track import draft
+    from prunemark.setups.errors import InputError, unknown_name
+    from prunemark.setups.track_checks import check_track
+    from prunemark.setups.track_files import released_tracks
+
+    if granularity not in GRANULARITIES:
+        raise unknown_name("granularity", granularity, GRANULARITIES)
+    if name in {track.name for track in released_tracks().values()}:
+        raise InputError(f"a track named {name!r} ships with Prunemark. Take another name")
+    dataset, folder = dataset_in(data, size)
+    begun = draft(name, network, dataset, granularity, pattern)
+    check_track(begun)
+    return begun, folder
+
+
+def _filled_in(begun: Track, device: str, store: Path, streams: bool) -> NewTrack:
+    from prunemark.benchmark.run.executor import LocalProcesses
+    from prunemark.benchmark.run.jobs import WORKER, Job
+
+    made: list[NewTrack] = []
+
+    def listen(event: Event) -> None:
+        if event.kind == "done":
+            made.append(event.value)
+
+    LocalProcesses(1).run([Job("track", f"{WORKER}:new_track_job", (begun, device, store, streams))], listen)
+    return made[0]
+
+
+def _say_next(path: Path, track: Track, folder: Path | None) -> None:
+    out = console(stderr=True)
+    more = f" --data {os.path.relpath(folder)}" if folder else ""
+    method = "FPGM" if track.granularity == "filter" else "LAMP"
+    out.print(f"\n{path} is written. Look at its recipe and its margin, then:", markup=False)
+    for command in (f"tracks check {path}{more}", f"submit {method} --track {path}{more}", "leaderboard"):
+        out.print(f"  prunemark {command}", markup=False, soft_wrap=True)
+    out.print(f"In place of {method}: your own file.py:Class, or a name from `prunemark methods`.", markup=False)
