@@ -161,7 +161,7 @@ def check_costs(model: nn.Module, track: Track, shape: ImageShape) -> None:
         found = count(cut(copy.deepcopy(model), kept, shape), shape).macs
         if predicted != found:
             raise InputError(
-                f"network {track.network} cannot be pruned to a level: cut, it has {found:,} MACs, and by its dense "
+                f"network {track.network_id} cannot be pruned to a level: cut, it has {found:,} MACs, and by its dense "
                 f"layers it should have {predicted:,}.\nSome layer does work that depends on others in a way that is "
                 "not covered; try fewer prunable layers"
             )

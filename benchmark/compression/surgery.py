@@ -113,7 +113,7 @@ def rebuild(
     try:
         model.load_state_dict(dict(weights))
     except RuntimeError as problem:
-        raise BadDecision(f"the weights left by the method do not fit {track.network}: {problem}") from None
+        raise BadDecision(f"the weights left by the method do not fit {track.network_id}: {problem}") from None
     check_decision(decision, model, track)
     cut(model, decision.kept, shape)
     with torch.no_grad():

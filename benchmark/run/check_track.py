@@ -50,11 +50,22 @@ def _next(found: list[CheckResult]) -> str:
     return next((part for part in PARTS if part not in done), "the track")
 
 
-def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
-    trial = Trial(
+def try_network(track: Track, device: str, store: Store) -> None:
+    """Reads the images and tries the network on their size. Raises InputError for what no trial could use."""
+    trial = _dense_trial(track, device)
+    folder = prepare_data(trial, stage_keys(trial), store)
+    check_network(trial, store, load_split(track.dataset, folder, "validation", torch.device("cpu")).shape)
+
+
+def _dense_trial(track: Track, device: str) -> Trial:
+    return Trial(
         track, DENSE_LEVEL, SETUPS[SETUP], 0, DENSE, budget_for(track, SETUPS[SETUP], DENSE_LEVEL, "dense"), device,
         track.pruning_seconds_limit,
     )  # fmt: skip
+
+
+def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
+    trial = _dense_trial(track, device)
     folder = prepare_data(trial, stage_keys(trial), store)
     train = load_split(track.dataset, folder, "train", pick_device(device))
     sizes = [len(load_split(track.dataset, folder, part, torch.device("cpu"))) for part in ("validation", "test")]
@@ -66,7 +77,7 @@ def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
     )  # fmt: skip
     check_network(trial, store, shape)
     count = len(track.prunable)
-    yield CheckResult("network", "fine", f"{track.network}: {count} layer{'s' * (count > 1)} can be pruned")
+    yield CheckResult("network", "fine", f"{track.network_id}: {count} layer{'s' * (count > 1)} can be pruned")
     yield _levels(track, train)
     yield _step(track, train, time.process_time)
 

@@ -13,7 +13,7 @@ import torch
 import torch_pruning  # noqa: F401
 
 from prunemark.benchmark.run.check import check_method
-from prunemark.benchmark.run.check_track import check_track
+from prunemark.benchmark.run.check_track import check_track, try_network
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.run.timing import Taken, Task, take
 from prunemark.benchmark.sandbox.child import ChildFailed
@@ -23,10 +23,12 @@ from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.base_model import prepare_data, pretrain
 from prunemark.benchmark.trial.keys import stage_keys
+from prunemark.benchmark.trial.own_data import with_images
 from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.record import dump
+from prunemark.setups.own_parts import OwnParts
 from prunemark.setups.track import Track
 
 Report = Callable[[Any], None]
@@ -58,6 +60,20 @@ def check_track_job(report: Report, track: Track, device: str, store: Path) -> l
 def _telling(store: Path, report: Report) -> Store:
     """The store; what it has to say crosses to the driver, whose watchers are told."""
     return Store(store, lambda words: report(("said", words)))
+
+
+def own_data_job(report: Report, track: Track, store: Path, isolation: str) -> tuple[OwnParts | None, tuple[str, ...]]:
+    """Reads a track's own images, where they are not known yet; what they are, and notes on them."""
+    torch.set_num_threads(1)
+    found, notes = with_images(track, _telling(store, report), isolation)
+    return found.own, notes
+
+
+def own_network_job(report: Report, track: Track, device: str, store: Path) -> None:
+    """Tries a track's own network and its layers, before anything trains. Raises InputError."""
+    arithmetic.use(track.arithmetic, device)
+    torch.set_num_threads(1)
+    try_network(track, device, _telling(store, report))
 
 
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:
