@@ -143,6 +143,12 @@ class Track:
         return name_of_own(kind, self.own.dataset_sha256)
 
     @property
+    def class_of_data(self) -> str:
+        """The dataset's name, or of one's own images a folder of their size: what decides which recipe fits."""
+        shape = self.own.shape if self.own else None
+        return self.dataset if shape is None else f"folder:own@{max(shape[1:])}"
+
+    @property
     def planned_seeds(self) -> int | None:
         """How many seeds its one look needs where the track is judged "planned: n"; None where at any time."""
         return None if self.judged in (None, ANY_TIME) else parse_planned(self.judged or "")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.benchmark.images.sources import INSTALLED, data_folder
-from prunemark.benchmark.networks.own_modules import is_kept
+from prunemark.benchmark.networks.own_modules import files_of, is_kept
 from prunemark.benchmark.run.work import checkpoints, longest_prefix
 from prunemark.benchmark.sandbox.confinement import isolation_of
 from prunemark.benchmark.sandbox.worker import ConfinedWorker
@@ -52,6 +52,14 @@ def confined_for(track: Track, isolation: str, device: str, store: Path, *writab
     images = [] if is_own_dataset(track.dataset) or track.dataset in INSTALLED else [str(data_folder(track.dataset))]
     folders = tuple(str(folder) for folder in (store, *writable))
     return ConfinedWorker(isolation_of(isolation), folders, tuple(images), device != "cpu")
+
+
+def confined_to(network: str, device: str, *writable: Path) -> ConfinedWorker | None:
+    """How a worker is confined that only builds a network of this name; None where it needs not be."""
+    if not is_kept(network):
+        return None
+    readable = tuple(str(file) for file in files_of(network))
+    return ConfinedWorker(isolation_of(""), tuple(map(str, writable)), readable, device != "cpu")
 
 
 def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[str, Trial]]:

@@ -15,6 +15,7 @@ import torch_pruning  # noqa: F401
 from prunemark.benchmark.run.check import check_method
 from prunemark.benchmark.run.check_track import check_track, try_network
 from prunemark.benchmark.run.doctor import CheckResult
+from prunemark.benchmark.run.export import export
 from prunemark.benchmark.run.timing import Taken, Task, take
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
@@ -27,7 +28,7 @@ from prunemark.benchmark.trial.own_data import with_images
 from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
-from prunemark.records.record import dump
+from prunemark.records.record import Record, dump
 from prunemark.setups.own_parts import OwnParts
 from prunemark.setups.track import Track
 
@@ -96,7 +97,12 @@ def trial_job(report: Report, trial: Trial, store: Path) -> str:
     return dump(run_trial(trial, _telling(store, report), lambda stage, point: report((stage, point))))
 
 
-def time_job(report: Report, task: Task, device: str) -> Taken:
+def time_job(report: Report, task: Task, network: str, device: str) -> Taken:
     """Times one architecture, by the clock of this machine."""
     torch.set_num_threads(1)
-    return take(task, device, time.perf_counter, lambda: datetime.datetime.now(datetime.UTC))
+    return take(task, network, device, time.perf_counter, lambda: datetime.datetime.now(datetime.UTC))
+
+
+def export_job(report: Report, record: Record, store: Path, out: Path, forms: tuple[str, ...]) -> list[str]:
+    """Exports a record's final model; the paths written."""
+    return [str(path) for path in export(record, Store(store), out, forms)]

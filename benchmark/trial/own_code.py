@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
@@ -22,9 +23,10 @@ from prunemark.benchmark.submission.covered import code_sha256, covered_files, i
 from prunemark.benchmark.submission.locate import MethodSource, module_file
 from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.setups.errors import InputError, unknown_name
-from prunemark.setups.own_parts import function_of
+from prunemark.setups.own_parts import FUNCTION, function_of
 
 HARNESS = "prunemark"
+OWN_NAME = re.compile(rf"own:({FUNCTION})@([0-9a-f]{{64}})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,12 @@ def kept(store: Store, sha256: str, function: str) -> str | None:
     """The same of code that was kept before; None where this store has none of this hash."""
     folder = store.read(_key(sha256), ABOUT)
     return None if folder is None else f"{folder / ABOUT}:{function}"
+
+
+def kept_by_name(store: Store, name: str) -> str | None:
+    """What `build_network` takes for a network as records call it: of own code where it is kept, None where not."""
+    found = OWN_NAME.fullmatch(name)
+    return kept(store, found[2], found[1]) if found else name
 
 
 def _key(sha256: str) -> str:

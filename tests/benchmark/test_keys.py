@@ -150,6 +150,7 @@ OTHER_TRACK = {
     "margin_pp": 2.0, "tolerance": 0.02, "pruning_seconds_limit": 61.0, "pruning_epochs_limit": 7,
     "scoring_epochs_limit": 3, "lr_stage_cap": 3, "allocations": ("uniform",), "prior": SeedPrior(1.0, "a source"),
     "pattern": "2:4", "arithmetic": "portable", "judged": "planned: 5",
+    "own": OwnParts("", "a" * 64, (("timm", "1.0"),), "b" * 64, (1, 8, 8), (0.5,), (0.2,)),
 }  # fmt: skip
 
 
