@@ -1,4 +1,4 @@
-"""What a track takes from its author's own files: a network, and images. Where they lie, and what they turned out to be.
+"""What a track takes from its author's own files, a network and images: where they lie, and what they are.
 
 A track names its own network as `model.py:build` or `package.module:function`, and its own images as `data.py:load`,
 `file.npz`, `file.parquet` or `parquet:FOLDER`. Paths are relative to the folder of the track's file.

@@ -133,9 +133,9 @@ def track_from_dict(data: dict[str, Any], *, released: bool = False, folder: str
             rest["allocations"] = tuple(rest["allocations"])
         if rest.get("prior") is not None:
             rest["prior"] = _prior(rest["prior"], released)
-        if isinstance(name := rest.get("network"), str) and not released:
-            rest["network"] = _by_entry_point(name)
-        if any(own(str(rest.get(name, ""))) for name, own in OWN.items()):
+        if isinstance(network := rest.get("network"), str) and not released:
+            rest["network"] = _by_entry_point(network)
+        if any(own(str(rest.get(field, ""))) for field, own in OWN.items()):
             rest["own"] = OwnParts(folder)
         track = Track(**rest)
         check_track(track)

@@ -30,9 +30,9 @@ class Images:
     """Images (examples, channels, height, width) and labels (examples,) int64.
 
     They are float32 and normalised, or pixels that `normalised` makes so, a batch at a time: uint8, a quarter of the
-    memory, or float32 of a user's own dataset. `black` is the value of an empty pixel, which augmentation moves in at the borders. `mean` and `sd` are of
-    the pixels (of bytes, between 0 and 1), one for each channel; empty where the images are normalised. `files`, where there is
-    one, reads images as they are needed instead, and `images` is empty.
+    memory, or float32 of a user's own dataset. `black` is the value of an empty pixel, which augmentation moves in at
+    the borders. `mean` and `sd` are of the pixels (of bytes, between 0 and 1), one for each channel; empty where the
+    images are normalised. `files`, where there is one, reads images as they are needed instead, and `images` is empty.
     """
 
     images: torch.Tensor

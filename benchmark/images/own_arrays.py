@@ -63,7 +63,9 @@ def _tensor(split: str, given: Any) -> torch.Tensor:
     if tensor.is_complex() or tensor.is_sparse or tensor.is_quantized:
         raise InputError(f"images of {split} are {tensor.dtype}: plain real numbers are needed")
     if not 2 <= tensor.dim() <= 4:
-        raise InputError(f"images of {split} have shape {tuple(tensor.shape)}: (examples, channels, height, width) is needed")
+        raise InputError(
+            f"images of {split} have shape {tuple(tensor.shape)}: (examples, channels, height, width) is needed"
+        )
     return tensor
 
 
@@ -85,7 +87,7 @@ def _is_signal(split: str, images: torch.Tensor, layout: str | None) -> bool:
     _, first, second = images.shape
     if layout is not None:
         return layout == "NCL"
-    if first == 1 or first == second:  # one channel of a length is also one row of an image; a square is an image
+    if first in {1, second}:  # one channel of a length is also one row of an image; a square is an image
         return first == 1
     raise InputError(
         f"images of {split} have shape {tuple(images.shape)}: grey images of {first} x {second}, or signals of {first} "

@@ -5,6 +5,7 @@ Executed in a confined child process: it runs a user's code, or reads files that
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
 import zipfile
@@ -56,7 +57,9 @@ def _pair(split: str, part: Any) -> Pair:
     try:
         size = len(part)
     except (TypeError, NotImplementedError):
-        raise InputError(f"{split} is a {type(part).__name__} without a length: a map-style Dataset is needed") from None
+        raise InputError(
+            f"{split} is a {type(part).__name__} without a length: a map-style Dataset is needed"
+        ) from None
     if size and not _same(_sample(split, part, 0)[0], _sample(split, part, 0)[0]):
         raise InputError(
             f"image 0 of {split} is another one each time it is read: leave random transforms to the track's recipes"
@@ -136,7 +139,9 @@ def _named(path: Path, names: list[str]) -> Iterator[tuple[str, str, str]]:
     found = found or [("all", x, y) for x, y in WHOLE if x in names][:1]
     for split, x, y in found:
         if missing := [name for name in (x, y) if name not in names]:
-            raise InputError(f"{path.name} has no array {missing[0]!r} for {split}. It has {shown(', '.join(names), 200)}")
+            raise InputError(
+                f"{path.name} has no array {missing[0]!r} for {split}. It has {shown(', '.join(names), 200)}"
+            )
         yield split, x, y
     if not found:
         raise InputError(
@@ -148,7 +153,7 @@ def _named(path: Path, names: list[str]) -> Iterator[tuple[str, str, str]]:
 def from_parquet(place: Path, size: int | None) -> tuple[dict[str, Pair], str | None]:
     """Hugging Face's Parquet files: a file, or all below a folder, whose names (or folders) begin with the split."""
     try:
-        import pyarrow.parquet as parquet
+        parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise InputError("Parquet files need the package pyarrow: pip install pyarrow") from None
     files = [place] if place.is_file() else sorted(place.rglob("*.parquet"))
@@ -185,7 +190,7 @@ def _rows(parquet: Any, path: Path) -> Iterator[Pair]:
 
 def _columns(schema: Any, path: Path) -> tuple[str, str]:
     """The columns of images and of labels: the one of this type, or of several the one with the usual name."""
-    import pyarrow as pa
+    pa: Any = importlib.import_module("pyarrow")
 
     def is_image(kind: Any) -> bool:
         if pa.types.is_struct(kind):

@@ -1,4 +1,4 @@
-"""A user's images become a track's splits: checked, split by a seeded hash, measured, written as `data.prepare` does."""
+"""A user's images become a track's splits: checked, split by a seeded hash, measured, written to files."""
 
 from __future__ import annotations
 

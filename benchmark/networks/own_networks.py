@@ -75,15 +75,15 @@ def _called(build: Callable[..., Any], function: str, shape: ImageShape) -> Any:
 @contextlib.contextmanager
 def _seeded() -> Iterator[None]:
     """Python's and NumPy's generators as torch's: by a seed, and afterwards as they were."""
-    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    of_python, of_numpy = random.getstate(), np.random.get_state()
     seed = torch.initial_seed() % 2**32
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
+    np.random.seed(seed)
     try:
         yield
     finally:
         random.setstate(of_python)
-        np.random.set_state(of_numpy)  # noqa: NPY002
+        np.random.set_state(of_numpy)
 
 
 @contextlib.contextmanager
@@ -107,7 +107,7 @@ def _place(problem: BaseException) -> str:
 def _hint(said: str) -> str:
     if "CUDA" in said or "cuda" in said or "NVIDIA" in said:
         return ".\nA network has to run on a CPU too: leave devices to Prunemark, without .cuda() or .to(...)"
-    if "conv1d" in said and "4" in said or "3D (batched) input to conv1d" in said:
+    if ("conv1d" in said and "4" in said) or "3D (batched) input to conv1d" in said:
         return ".\nA signal comes as (examples, channels, 1, length): begin forward with x = x.squeeze(2)"
     if said.startswith("FileNotFoundError"):
         return ".\nThe code runs from a copy, without the files next to it: it can import them, and not open them"
@@ -117,7 +117,7 @@ def _hint(said: str) -> str:
 def _check_parts(model: nn.Module, function: str) -> None:
     """Raises InputError for parameters that are not there yet, not on a CPU, or of another type."""
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+        if isinstance(tensor, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer):
             raise InputError(
                 f"parameter {name!r} of the network has no shape yet: it is of a lazy layer.\n"
                 "Give the layer its number of inputs, or run one image through the network before returning it"

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from prunemark.benchmark.images.datasets import dataset_of
-from prunemark.benchmark.networks.own_modules import ABOUT, files_of
+from prunemark.benchmark.networks.own_modules import ABOUT, files_of, is_kept
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.run.timing import built, image_shape
@@ -66,7 +66,7 @@ def export(record: Record, store: Store, out: Path, forms: Sequence[str] = ("saf
     for form in FORMS:
         if form in forms:
             written += _WRITERS[form](model, images, out, about)
-    return written
+    return written + [out / ABOUT] * is_kept(kept_by_name(store, about["network"]) or "")
 
 
 def _hand_on_code(about: dict[str, Any], store: Store, out: Path) -> None:

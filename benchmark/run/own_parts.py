@@ -34,7 +34,9 @@ def bound(track: Track, store: Store, executor: Executor, device: str = "cpu", i
         store.tell(f"dataset {track.dataset}: {note}")
     if is_own_network(track.network):
         confined = confined_for(complete, isolation, device, store.root)
-        check = Job("the track's network", f"{WORKER}:own_network_job", (complete, device, store.root), confined=confined)
+        check = Job(
+            "the track's network", f"{WORKER}:own_network_job", (complete, device, store.root), confined=confined
+        )
         _done(check, executor)
     return complete
 

@@ -144,7 +144,9 @@ def execute(
 def take(task: Task, network: str, device: str, clock: Clock, now: Callable[[], datetime.datetime]) -> Taken:
     """Times one architecture in this process; `network` is what `build_network` takes."""
     if is_kept(network) and task.backend == "compile":
-        return Taken(task, unavailable="a network of the track's author is not compiled: its process starts no compiler")
+        return Taken(
+            task, unavailable="a network of the track's author is not compiled: its process starts no compiler"
+        )
     conditions = conditions_of(device, task.backend)
     timings: list[Timing] = []
     for batch_size in task.batches:

@@ -1,9 +1,9 @@
 """Confining a whole worker: of a track with a network of its author's, every process that builds it.
 
-That network runs where base models are trained, pruned ones retrained and evaluated, so no single child can be confined:
-the worker is, from its first moment, and with it all that it starts. It keeps what the harness needs in it: to write to
-the store and its scratch, to start processes without a program of their own, and to end them. It has no network, no
-program to run, and reads no file but the packages, the store and what it is handed.
+That network runs where base models are trained, pruned ones retrained and evaluated, so no single child can be
+confined: the worker is, from its first moment, and with it all that it starts. It keeps what the harness needs in it:
+to write to the store and its scratch, to start processes without a program of their own, and to end them. It has no
+network, no program to run, and reads no file but the packages, the store and what it is handed.
 
 Not covered: such code could write to the store, and so forge results of its own track, and signals where the kernel has
 no Landlock of version 6. `/proc` can be read, where the kernel hides what Landlock separates (memory, environments).

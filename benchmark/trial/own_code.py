@@ -49,7 +49,9 @@ def locate_function(name: str, folder: str, what: str) -> OwnFunction:
     place, function = found
     path = Path(folder, place).resolve() if place.endswith(".py") else _module(place, name, what)
     if not path.is_file():
-        raise InputError(f"{what} {name}: there is no file {str(path)!r}. A path starts in the folder of the track's file")
+        raise InputError(
+            f"{what} {name}: there is no file {str(path)!r}. A path starts in the folder of the track's file"
+        )
     names = _top_level(parsed(path))
     if function not in names and "*" not in names:
         try:

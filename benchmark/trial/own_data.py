@@ -54,7 +54,7 @@ class Reading:
 
 
 def with_images(track: Track, store: Store, isolation: str = "") -> tuple[Track, tuple[str, ...]]:
-    """The track with the hash, shape, mean and deviation of its own images, which the store then has; and notes on them.
+    """The track with hash, shape, mean and deviation of its own images, which the store then has; and notes on them.
 
     Raises InputError for images that cannot be a track's, WorkFailed where the machine cannot do it.
     """
@@ -170,7 +170,8 @@ def _carry_out(reading: Reading, out: Path) -> None:
     try:
         parts, layout = _parts(reading)
         measured = write_splits(parts, layout, reading.track.classes, out / OUT)
-        said = {"shape": measured.shape, "mean": measured.mean, "sd": measured.sd, "notes": measured.notes}
+        said: dict[str, Any] = {"shape": measured.shape, "mean": measured.mean, "sd": measured.sd}
+        said["notes"] = measured.notes
     except InputError as problem:
         said = {"wrong": str(problem)}
     (out / SAID).write_text(json.dumps(said))

@@ -39,9 +39,11 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
     if track.classes != shape.classes:
         raise InputError(f"track {track.id} states {track.classes} classes; the images have {shape.classes}")
     key = key_of("network", {
-        "network": track.network_id, "layers": track.prunable, "granularity": track.granularity, "pattern": track.pattern,
+        "network": track.network_id, "layers": track.prunable, "granularity": track.granularity,
+        "pattern": track.pattern,
         "shape": [shape.channels, shape.height, shape.width, shape.classes],
-        "environment": environment() | libraries(track.network) | (dict(track.own.packages) if track.own else {}), "versions": versions("network"), "check": CHECK,
+        "environment": environment() | libraries(track.network) | dict(track.own.packages if track.own else ()),
+        "versions": versions("network"), "check": CHECK,
     })  # fmt: skip
     with store.lock(key):
         if store.read(key):

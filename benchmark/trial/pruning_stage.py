@@ -135,8 +135,8 @@ def _attempt(
     grant, state = grant_of(trial, len(images)), load_file(base / WEIGHTS)
     placed = _hand_over(trial, base, data, scratch)
     confinement = Confinement(
-        isolation_of(trial.isolation), _readable(images) + files_of(trial.track.network), file_bytes=4 * believed.most_bytes(state),
-        cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
+        isolation_of(trial.isolation), _readable(images) + files_of(trial.track.network),
+        4 * believed.most_bytes(state), cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
     )  # fmt: skip
     limits = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch))
     with _trainer(trial, grant, base, data, harness_only, checkpoints) as pipe:
