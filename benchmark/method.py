@@ -84,7 +84,7 @@ class Group:
     coupled_parameters: tuple[CoupledParameter, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     def layer(self, model: nn.Module) -> nn.Module:
-        """The layer: a Conv2d with weight (filters, in_channels, k, k), or a Linear with (neurons, in)."""
+        """Its weight: Conv2d (filters, in_channels, k, k), Conv1d (filters, in_channels, k), Linear (neurons, in)."""
         return model.get_submodule(self.name)
 
     def batch_norm(self, model: nn.Module) -> nn.Module:

@@ -38,8 +38,10 @@ def check_track(
 
 def findings(track: Track, device: str, place: Home) -> list[CheckResult]:
     """What `run/check_track.py` finds, in a process that has torch."""
+    from prunemark.benchmark.run.doctor import CheckResult
     from prunemark.benchmark.run.executor import LocalProcesses
-    from prunemark.benchmark.run.jobs import WORKER, Job
+    from prunemark.benchmark.run.jobs import WORKER, Job, confined_for
+    from prunemark.benchmark.run.own_parts import bound
 
     found: list[CheckResult] = []
 
@@ -47,7 +49,14 @@ def findings(track: Track, device: str, place: Home) -> list[CheckResult]:
         if event.kind == "done":
             found.extend(event.value)
 
-    LocalProcesses(1).run([Job("track", f"{WORKER}:check_track_job", (track, device, place.store.root))], listen)
+    executor = LocalProcesses(1)
+    try:
+        track = bound(track, place.store, executor, device)
+    except InputError as problem:
+        return [CheckResult("own parts", "broken", str(problem), "correct the file that is named")]
+    confined = confined_for(track, "", device, place.store.root)
+    job = Job("track", f"{WORKER}:check_track_job", (track, device, place.store.root), confined=confined)
+    executor.run([job], listen)
     return found
 
 

@@ -37,6 +37,7 @@ def cross_validate(
     request = requests.read(track, "S2", level, seeds, device, None, isolation=settled(isolation))
     place = open_home(home_at(home, "cross-validation"))
     executor = LocalProcesses(requests.worker_count(workers, device))
+    request = requests.bound(request, place, executor)
     trials = crossing.cross_trials(a, b, request, place, executor)
     if dry_run:
         plans.print_plan(trials, place, format, console())

@@ -20,11 +20,11 @@ def export_model(
     home: HomeOption = None,
 ) -> None:
     """Write the final model of a record: weights and decision, a torch.export program, ONNX."""
-    from prunemark.benchmark.run.export import export
+    from prunemark.benchmark.run.export_apart import export_apart
     from prunemark.benchmark.run.home import home_at
     from prunemark.records.record import load_file
 
-    written = export(load_file(record), home_at(home).store, out, form or ("safetensors", "program"))
+    written = export_apart(load_file(record), home_at(home).store, out, form or ("safetensors", "program"))
     for path in written:
         console().print(f"{path}  {path.stat().st_size:,} bytes", soft_wrap=True)
     console().print("each was read back and computes what was evaluated")

@@ -42,6 +42,7 @@ def measure_track(
     track = request.track
     place = open_home(home_at(home))
     executor = LocalProcesses(requests.worker_count(workers, device))
+    request = requests.bound(request, place, executor)
     bad = BAD[track.granularity]
     submission, planned = requests.plan(f"prunemark.benchmark.run.largest_first:{bad}", {}, request, place, executor)
     needed = _needed(planned, track, bad)

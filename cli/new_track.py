@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from prunemark.cli.options import HomeOption, console, use_data
 if TYPE_CHECKING:
     from prunemark.benchmark.run.executor import Event
     from prunemark.benchmark.run.new_track import NewTrack
+    from prunemark.benchmark.trial.store import Store
     from prunemark.setups.track import Track
 
 GRANULARITIES = ("filter", "weight")
@@ -46,7 +48,7 @@ def new_track(
         raise InputError(f"{path} is there already, and is not written over. Take another name, or remove it")
     begun, folder = _begun(name, network, data, size, granularity, pattern)
     use_data(folder)
-    made = _filled_in(begun, device, open_home(home_at(home)).store.root, streams)
+    made = _filled_in(begun, device, open_home(home_at(home)).store, streams)
     path.write_text(as_toml(made.track, made.comments), encoding="utf-8")
     tables.print_rows([each.as_row() for each in made.findings], "table", console())
     _say_next(path, made.track, folder)
@@ -69,14 +71,15 @@ def _begun(
     if name in {track.name for track in released_tracks().values()}:
         raise InputError(f"a track named {name!r} ships with Prunemark. Take another name")
     dataset, folder = dataset_in(data, size)
-    begun = draft(name, network, dataset, granularity, pattern)
+    begun = draft(name, network, dataset, granularity, pattern, str(Path.cwd()))
     check_track(begun)
     return begun, folder
 
 
-def _filled_in(begun: Track, device: str, store: Path, streams: bool) -> NewTrack:
+def _filled_in(begun: Track, device: str, store: Store, streams: bool) -> NewTrack:
     from prunemark.benchmark.run.executor import LocalProcesses
-    from prunemark.benchmark.run.jobs import WORKER, Job
+    from prunemark.benchmark.run.jobs import WORKER, Job, confined_for
+    from prunemark.benchmark.run.own_parts import bound
 
     made: list[NewTrack] = []
 
@@ -84,8 +87,12 @@ def _filled_in(begun: Track, device: str, store: Path, streams: bool) -> NewTrac
         if event.kind == "done":
             made.append(event.value)
 
-    LocalProcesses(1).run([Job("track", f"{WORKER}:new_track_job", (begun, device, store, streams))], listen)
-    return made[0]
+    executor = LocalProcesses(1)
+    complete = bound(begun, store, executor, device, tried=False)
+    confined = confined_for(complete, "", device, store.root)
+    job = Job("track", f"{WORKER}:new_track_job", (complete, device, store.root, streams), confined=confined)
+    executor.run([job], listen)
+    return replace(made[0], track=replace(made[0].track, network=begun.network, dataset=begun.dataset, own=None))
 
 
 def _say_next(path: Path, track: Track, folder: Path | None) -> None:

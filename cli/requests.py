@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from prunemark.benchmark.run import renamed, submit
+from prunemark.benchmark.run import own_parts, renamed, submit
 from prunemark.benchmark.run.entrants import entrants
 from prunemark.benchmark.run.executor import Executor, default_workers
 from prunemark.benchmark.run.home import Home
@@ -101,6 +102,12 @@ def worker_count(given: int | None, device: str) -> int:
     if given is not None and given < 1:
         raise InputError(f"--workers is at least 1; given {given}")
     return given or default_workers(device)
+
+
+def bound(request: Request, home: Home, executor: Executor) -> Request:
+    """The request with the track's own network and images looked at; see `benchmark/run/own_parts.py`."""
+    track = own_parts.bound(request.track, home.store, executor, request.device, request.isolation)
+    return replace(request, track=track)
 
 
 def plan(

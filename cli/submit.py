@@ -63,6 +63,7 @@ def submit(
     request = replace(request, show_output=show_output)
     place = open_home(home_at(home))
     executor = LocalProcesses(requests.worker_count(workers, device))
+    request = requests.bound(request, place, executor)
     submission, trials = requests.plan(method, requests.read_settings(set_), request, place, executor)
     if dry_run:
         plans.print_plan(trials, place, format, console())

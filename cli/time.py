@@ -42,6 +42,7 @@ def time(
     from prunemark.benchmark.run import timing
     from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.quiet import alone
+    from prunemark.benchmark.trial.store import Store
     from prunemark.cli import boards, requests
     from prunemark.cli.tables import print_rows
     from prunemark.records.timing import BACKENDS, read_timings, timings_folder
@@ -64,7 +65,9 @@ def time(
         asked = dict.fromkeys(backend or BACKENDS)
         tasks = timing.plan(found, list(asked), batches, device, known.values(), again=again)
         with alone(target.parent):
-            taken = list(_shown(timing.execute(tasks, device, LocalProcesses(1)), tasks, target, console(stderr=True)))
+            store = Store(target.parent / "store")
+            made = timing.execute(tasks, device, LocalProcesses(1), store)
+            taken = list(_shown(made, tasks, target, console(stderr=True)))
         if backend and (missing := next((each for each in taken if each.unavailable), None)):
             raise InputError(f"--backend {missing.task.backend}: {missing.unavailable}")
         known |= {each.key: each for one in taken for each in one.timings}
@@ -93,7 +96,7 @@ def after_submit(records: Sequence[Record], home: Home, device: str, executor: E
     try:
         with alone(home.root):
             console.print(f"timing {len(tasks)} architectures, with nothing else of this home running")
-            made = timing.execute(tasks, device, executor, most_seconds=SECONDS_AFTER_SUBMIT)
+            made = timing.execute(tasks, device, executor, home.store, most_seconds=SECONDS_AFTER_SUBMIT)
             taken = list(_shown(made, tasks, target, None))
     except WorkFailed as problem:  # the results stand without it
         console.print(f"not timed: {str(problem).splitlines()[0]}", soft_wrap=True)

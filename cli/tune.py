@@ -38,6 +38,7 @@ def tune(
     request = requests.read(track, "S3.1", level, seeds, device, None, isolation=settled(isolation))
     place = open_home(home_at(home, "tuning"))
     executor = LocalProcesses(requests.worker_count(workers, device))
+    request = requests.bound(request, place, executor)
     settings = requests.read_settings(set_)
     submission, trials = crossing.tuning_trials(method, settings, request, configurations, place, executor)
     if dry_run:

@@ -25,6 +25,8 @@ from prunemark.setups.track_files import released_tracks
 
 FOLDER, SCHEMA = "timings", "prunemark-timing/1"
 LARGEST = 2**20  # bytes of a timing that are read; they have some 5 kB
+OWN_IMAGES = "own:"
+"""Before the size of a user's own images, as own:3x32x32: an architecture's cost depends on that."""
 BACKENDS = {"eager": "eager", "compile": "torch.compile", "onnx": "ONNX Runtime", "2to4": "2:4 kernels"}
 """What runs the network, by the word of `--backend`, and its name."""
 
@@ -53,7 +55,13 @@ def architecture_of(outcome: Outcome) -> Architecture | None:
     classes = terms.get("classes", known.classes if known else None)
     if outcome.compression is None or not isinstance(classes, int):
         return None
-    return Architecture(str(terms["network"]), str(terms["dataset"]), classes, filters_kept(outcome.compression))
+    network, dataset = str(terms["network"]), str(terms["dataset"])
+    if isinstance(own := terms.get("own"), dict):  # by all of its hash, and by the size of its images
+        if sha256 := own.get("network_sha256"):
+            network = f"{network.partition('@')[0]}@{sha256}"
+        if isinstance(shape := own.get("shape"), list):
+            dataset = OWN_IMAGES + "x".join(map(str, shape))
+    return Architecture(network, dataset, classes, filters_kept(outcome.compression))
 
 
 def filters_kept(compression: Compression) -> dict[str, int]:

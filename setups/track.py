@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.own_parts import OwnParts, arrays_of, function_of, name_of_own
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.text import as_given
 
@@ -94,6 +95,8 @@ class Track:
 
     `judged` is "any-time" (also where it is not stated): evidence that holds at any number of seeds. "planned: 5", for
     tracks whose trials are dear, means one look, when all five seeds are there.
+
+    `own` says of which files of its author's the network and the images are; None where both go by a name.
     """
 
     name: str
@@ -121,6 +124,29 @@ class Track:
     pattern: str | None = None
     arithmetic: str | None = None
     judged: str | None = None
+    own: OwnParts | None = None
+
+    @property
+    def network_id(self) -> str:
+        """What keys and records call the network: its name, or of one's own code its function and its hash."""
+        if self.own is None or self.own.network_sha256 is None:
+            return self.network
+        return name_of_own(self.network.rpartition(":")[2], self.own.network_sha256)
+
+    @property
+    def dataset_id(self) -> str:
+        """What keys and records call the dataset: its name, or of one's own files its kind and the images' hash."""
+        if self.own is None or self.own.dataset_sha256 is None:
+            return self.dataset
+        found = function_of(self.dataset)
+        kind = found[1] if found else "npz" if arrays_of(self.dataset) else "parquet"
+        return name_of_own(kind, self.own.dataset_sha256)
+
+    @property
+    def class_of_data(self) -> str:
+        """The dataset's name, or of one's own images a folder of their size: what decides which recipe fits."""
+        shape = self.own.shape if self.own else None
+        return self.dataset if shape is None else f"folder:own@{max(shape[1:])}"
 
     @property
     def planned_seeds(self) -> int | None:
@@ -151,6 +177,8 @@ class Track:
         """
         plain = {name: value for name, value in asdict(self).items() if value is not None}
         plain["levels"] = tuple(level.as_dict() for level in self.levels)
+        if self.own is not None:
+            plain |= {"network": self.network_id, "dataset": self.dataset_id, "own": self.own.as_dict()}
         return plain | {name: getattr(self, name).as_dict() for name in RECIPES}
 
 

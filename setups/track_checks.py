@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.own_parts import LIBRARIES, is_own_dataset, is_own_network
 from prunemark.setups.text import as_given, shown
 from prunemark.setups.track import ALLOCATIONS, ANY_TIME, PORTABLE, RECIPES, Level, Track, parse_planned
 
@@ -19,6 +20,7 @@ WORDS = {  # longest, pattern, in words
     "family": (80, r"[A-Za-z0-9][\w .x+-]*", "letters, digits, spaces, '_', '.', '+' and '-'"),
     "anchor": (64, r"[A-Za-z0-9][\w.-]*", "the name of a method, such as L1-norm"),
 }  # fmt: skip
+OWN, LONGEST_SPEC = {"network": is_own_network, "dataset": is_own_dataset}, 400
 LEVEL_NAME = r"[A-Za-z0-9][A-Za-z0-9 _.,:+%-]*"
 LAYER_NAME = r"\w[\w.]*"
 LONGEST_LEVEL_NAME, LONGEST_LAYER_NAME, MOST_LEVELS, MOST_LAYERS = 40, 200, 100, 5_000
@@ -28,7 +30,6 @@ NETWORKS = (
     "wrn40-2",
 )  # fmt: skip
 """The project's own networks, which `benchmark/networks/registry.py` builds; a test holds the two together."""
-LIBRARIES = ("timm", "torchvision")
 NUMBERS = {  # least, most, whole
     "version": (1, 9999, True), "classes": (2, 10**6, True), "margin_pp": (1e-6, 100, False),
     "tolerance": (1e-6, 0.1, False), "pruning_seconds_limit": (1, 10**8, False),
@@ -39,7 +40,10 @@ NUMBERS = {  # least, most, whole
 def check_track(track: Track) -> None:
     """Raises InputError for a track that no trial could run on, or whose names cannot be shown or name a folder."""
     for name, (longest, form, words) in WORDS.items():
-        check_word(name, getattr(track, name), longest, form, words)
+        if name not in OWN or not OWN[name](str(getattr(track, name))):
+            check_word(name, getattr(track, name), longest, form, words)
+        elif len(getattr(track, name)) > LONGEST_SPEC:
+            raise InputError(f"{name} has at most {LONGEST_SPEC} characters; given {len(getattr(track, name)):,}")
     _check_network(track.network)
     for name, (least, most, whole) in NUMBERS.items():
         _check_number(name, getattr(track, name), least, most, whole)
@@ -86,8 +90,11 @@ def _check_names(track: Track) -> None:
 
 def _check_network(name: str) -> None:
     library, _, model = name.partition(":")
+    if is_own_network(name):
+        return
     if name not in NETWORKS and (library not in LIBRARIES or not re.fullmatch(r"[A-Za-z]\w*", model, re.ASCII)):
-        raise unknown_name("network", name, [*NETWORKS, *(f"{library}:NAME" for library in LIBRARIES)])
+        own = ["path/to/model.py:function", "package.module:function"]
+        raise unknown_name("network", name, [*NETWORKS, *(f"{library}:NAME" for library in LIBRARIES), *own])
 
 
 def _check_levels(track: Track) -> None:
@@ -107,7 +114,8 @@ def _check_levels(track: Track) -> None:
 
 def _check_images(track: Track) -> None:
     """Images that are read from files are of any size: they are cropped to one, or taken from the middle."""
-    if track.dataset.endswith("/files") or track.dataset.startswith("imagenet"):
+    own = is_own_dataset(track.dataset)
+    if not own and (track.dataset.endswith("/files") or track.dataset.startswith("imagenet")):
         for name in RECIPES:
             if (found := getattr(track, name).augmentation) not in ("none", "resized-crop"):
                 raise InputError(

@@ -13,10 +13,11 @@ from typing import Any
 
 from prunemark.setups.bounded_files import TOML_BYTES, read_bounded, read_toml
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.own_parts import OwnParts, installed_network, is_own_dataset, is_own_network
 from prunemark.setups.recipe import recipe_from_dict
 from prunemark.setups.text import shown
 from prunemark.setups.track import RECIPES, Level, SeedPrior, Track
-from prunemark.setups.track_checks import check_track
+from prunemark.setups.track_checks import NETWORKS, check_track
 
 SHIPPED = Path(__file__).parent / "tracks"
 ENTRY_POINTS = "prunemark.tracks"
@@ -106,14 +107,22 @@ def track_from_file(path: str | Path, *, released: bool = False) -> Track:
     """
     data = read_toml(Path(path), f"the track {path}")
     try:
-        return track_from_dict(data, released=released)
+        return track_from_dict(data, released=released, folder=str(Path(path).resolve().parent))
     except InputError as problem:
         raise InputError(f"the track {path}: {problem}") from None
 
 
-def track_from_dict(data: dict[str, Any], *, released: bool = False) -> Track:
-    """The inverse of `Track.as_dict`. Raises InputError for what is missing, unknown, or of the wrong kind."""
-    _refuse_unknown("a track", Track, data)
+def track_from_dict(data: dict[str, Any], *, released: bool = False, folder: str = "") -> Track:
+    """The inverse of `Track.as_dict`. Raises InputError for what is missing, unknown, or of the wrong kind.
+
+    `folder` is where paths of own code and images start; `data` is another word for the key `dataset`. The own parts
+    of a track that ran are not read back: they are found out from the files.
+    """
+    if "data" in data:
+        if "dataset" in data:
+            raise InputError("a track has data or dataset, which mean the same; given both")
+        data = {"dataset" if name == "data" else name: value for name, value in data.items()}
+    _refuse_unknown("a track", Track, data, frozenset({"own"}))
     rest = dict(data)
     try:
         for name in RECIPES:
@@ -124,6 +133,10 @@ def track_from_dict(data: dict[str, Any], *, released: bool = False) -> Track:
             rest["allocations"] = tuple(rest["allocations"])
         if rest.get("prior") is not None:
             rest["prior"] = _prior(rest["prior"], released)
+        if isinstance(network := rest.get("network"), str) and not released:
+            rest["network"] = _by_entry_point(network)
+        if any(own(str(rest.get(field, ""))) for field, own in OWN.items()):
+            rest["own"] = OwnParts(folder)
         track = Track(**rest)
         check_track(track)
     except KeyError as problem:
@@ -132,6 +145,15 @@ def track_from_dict(data: dict[str, Any], *, released: bool = False) -> Track:
         needed = ", ".join(f.name for f in fields(Track)[:15])
         raise InputError(f"a track needs {needed}: {shown(problem, 200)}") from None
     return track
+
+
+OWN = {"network": is_own_network, "dataset": is_own_dataset}
+
+
+def _by_entry_point(network: str) -> str:
+    """`package.module:function` for the name that an installed package gives its network; else the name."""
+    known = network in NETWORKS or ":" in network
+    return network if known else installed_network(network) or network
 
 
 def _level(data: dict[str, Any]) -> Level:
@@ -149,7 +171,9 @@ def _prior(data: dict[str, Any], released: bool) -> SeedPrior:
     return SeedPrior(**data)
 
 
-def _refuse_unknown(what: str, kind: type[Track | Level | SeedPrior], data: dict[str, Any]) -> None:
-    known = {field.name for field in fields(kind)}
+def _refuse_unknown(
+    what: str, kind: type[Track | Level | SeedPrior], data: dict[str, Any], hidden: frozenset[str] = frozenset()
+) -> None:
+    known = {field.name for field in fields(kind)} - hidden
     if unknown := sorted(set(data) - known):
         raise InputError(f"{what} has no {shown(', '.join(unknown), 80)}. It has {', '.join(sorted(known))}")

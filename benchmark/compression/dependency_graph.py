@@ -109,7 +109,7 @@ def layer_of(model: nn.Module, name: str) -> Any:
         layer = model.get_submodule(name)
     except AttributeError:
         raise InputError(f"the network has no layer {name!r}") from None
-    if not isinstance(layer, nn.Conv2d | nn.Linear):
+    if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
         raise InputError(f"layer {name!r} is a {type(layer).__name__}; only convolutions and linear layers are pruned")
     return layer
 
@@ -123,7 +123,7 @@ def out_function(layer: nn.Module) -> Any:
     """torch-pruning's name for taking filters out of a layer of this kind."""
     import torch_pruning
 
-    if isinstance(layer, nn.Conv2d):
+    if isinstance(layer, nn.Conv1d | nn.Conv2d):
         return torch_pruning.prune_conv_out_channels
     return torch_pruning.prune_linear_out_channels
 
@@ -131,9 +131,9 @@ def out_function(layer: nn.Module) -> Any:
 def depthwise(model: nn.Module, name: str) -> bool:
     """Whether each channel of this layer is its own: as many groups as channels, in and out."""
     layer = model.get_submodule(name)
-    return isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
+    return isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
 
 
 def _grouped(model: nn.Module, name: str) -> bool:
     layer = model.get_submodule(name)
-    return isinstance(layer, nn.Conv2d) and layer.groups > 1 and not depthwise(model, name)
+    return isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.groups > 1 and not depthwise(model, name)

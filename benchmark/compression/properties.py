@@ -31,7 +31,9 @@ TOLERANCE = 1e-3
 """Of the largest logit: what single precision may change when sums are taken in another order."""
 KEEPS = ((1, 2, False), (5, 8, True), (1, 3, True))
 """Shares of the filters that stay, and whether these are drawn; drawn ones are odd in number."""
-PER_CHANNEL = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.PReLU, nn.InstanceNorm2d)
+PER_CHANNEL = (
+    nn.Conv1d, nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.PReLU, nn.InstanceNorm1d, nn.InstanceNorm2d,
+)  # fmt: skip
 Kept = Mapping[str, torch.Tensor]
 
 
@@ -161,7 +163,7 @@ def check_costs(model: nn.Module, track: Track, shape: ImageShape) -> None:
         found = count(cut(copy.deepcopy(model), kept, shape), shape).macs
         if predicted != found:
             raise InputError(
-                f"network {track.network} cannot be pruned to a level: cut, it has {found:,} MACs, and by its dense "
+                f"network {track.network_id} cannot be pruned to a level: cut, it has {found:,} MACs, and by its dense "
                 f"layers it should have {predicted:,}.\nSome layer does work that depends on others in a way that is "
                 "not covered; try fewer prunable layers"
             )

@@ -109,7 +109,7 @@ def _places(model: nn.Module, shape: ImageShape) -> dict[str, int]:
 
         return hook
 
-    named = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    named = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)]
     handles = [module.register_forward_hook(noting(name)) for name, module in named]
     was_training = model.training
     try:

@@ -55,7 +55,7 @@ def _batch_norm(model: nn.Module, here: DependencyGroup) -> str | None:
     filters = filters_of(layer_of(model, here.name))
     for name in here.writers:
         norm = model.get_submodule(name)
-        if isinstance(norm, nn.BatchNorm2d) and norm.num_features == filters:
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) and norm.num_features == filters:
             return name
     return None
 
@@ -85,8 +85,8 @@ def cost_model(model: nn.Module, track: Track, shape: ImageShape, level: Level |
     return CostModel(sizes, tuple(terms), {name: level.ratio_of(name) for name in sizes} if level and stated else {})
 
 
-def _channels_in(layer: nn.Conv2d | nn.Linear) -> int:
-    return layer.in_channels if isinstance(layer, nn.Conv2d) else layer.in_features
+def _channels_in(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> int:
+    return layer.in_channels if isinstance(layer, nn.Conv1d | nn.Conv2d) else layer.in_features
 
 
 def cut(model: nn.Module, kept: Mapping[str, torch.Tensor], shape: ImageShape) -> nn.Module:
@@ -113,7 +113,7 @@ def rebuild(
     try:
         model.load_state_dict(dict(weights))
     except RuntimeError as problem:
-        raise BadDecision(f"the weights left by the method do not fit {track.network}: {problem}") from None
+        raise BadDecision(f"the weights left by the method do not fit {track.network_id}: {problem}") from None
     check_decision(decision, model, track)
     cut(model, decision.kept, shape)
     with torch.no_grad():

@@ -29,10 +29,10 @@ TERMS = "terms"
 class Images:
     """Images (examples, channels, height, width) and labels (examples,) int64.
 
-    They are float32 and normalised, or uint8 pixels that `normalised` makes so, a batch at a time: a quarter of the
-    memory. `black` is the value of an empty pixel, which augmentation moves in at the borders. `mean` and `sd` are of
-    the pixels between 0 and 1, one for each channel; empty where the images are normalised. `files`, where there is
-    one, reads images as they are needed instead, and `images` is empty.
+    They are float32 and normalised, or pixels that `normalised` makes so, a batch at a time: uint8, a quarter of the
+    memory, or float32 of a user's own dataset. `black` is the value of an empty pixel, which augmentation moves in at
+    the borders. `mean` and `sd` are of the pixels (of bytes, between 0 and 1), one for each channel; empty where the
+    images are normalised. `files`, where there is one, reads images as they are needed instead, and `images` is empty.
     """
 
     images: torch.Tensor
@@ -63,10 +63,11 @@ class Images:
 
     def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
         """A batch as a network takes it: float32, of mean 0 and deviation 1 over the training split."""
-        if pixels.dtype != torch.uint8:
+        if pixels.dtype != torch.uint8 and not self.mean:
             return pixels
+        scale = 255 if pixels.dtype == torch.uint8 else 1
         mean, sd = (_per_channel(part).to(pixels.device, non_blocking=True) for part in (self.mean, self.sd))
-        return (pixels.to(torch.float32) / 255 - mean) / sd
+        return (pixels.to(torch.float32) / scale - mean) / sd
 
     def served(
         self, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator, skip: int = 0

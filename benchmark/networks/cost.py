@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ def count(model: nn.Module, shape: ImageShape) -> Cost:
     """Counts by running one empty example through the model, in evaluation mode.
 
     Batch norm, bias, activations and pooling are not counted (the convention of the literature's 'MACs').
-    Subclasses of Conv2d and Linear are, and the products of attention.
+    Subclasses of Conv1d, Conv2d and Linear are, and the products of attention.
     """
     macs: dict[str, int] = {}
 
@@ -41,7 +42,7 @@ def count(model: nn.Module, shape: ImageShape) -> Cost:
 
         return hook
 
-    counted = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    counted = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)]
     handles = [module.register_forward_hook(counting(name)) for name, module in counted]
     was_training, fused = model.training, torch.backends.mha.get_fastpath_enabled()
     try:
@@ -60,9 +61,8 @@ def count(model: nn.Module, shape: ImageShape) -> Cost:
 
 def _macs(module: nn.Module, output: torch.Tensor) -> int:
     """Output elements times the inputs that each of them sums over. One image runs: patches in the batch are its."""
-    if isinstance(module, nn.Conv2d):
-        height, width = module.kernel_size
-        return output.numel() * height * width * (module.in_channels // module.groups)
+    if isinstance(module, nn.Conv1d | nn.Conv2d):
+        return output.numel() * math.prod(module.kernel_size) * (module.in_channels // module.groups)
     assert isinstance(module, nn.Linear)
     return output.numel() * module.in_features
 

@@ -1,4 +1,7 @@
-"""The networks a track can name: the project's own, and those of timm and torchvision, always with random weights."""
+"""The networks a track can name: the project's own, those of timm and torchvision, and code of the track's author.
+
+Always with random weights.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ from prunemark.benchmark.networks.architectures import (
     ResNet,
     WideResNet,
 )
+from prunemark.benchmark.networks.own_modules import is_kept
+from prunemark.benchmark.networks.own_networks import build_own
 from prunemark.setups.errors import InputError, unknown_name
 
 
@@ -80,9 +85,15 @@ def build_network(name: str, shape: ImageShape, seed: int) -> nn.Module:
     """The named network with random weights drawn from `seed`; the global generator is left as it was.
 
     `name` is one of NETWORKS, or `timm:NAME` or `torchvision:NAME`: theirs, for the dataset's channels, size and
-    classes, and never with their trained weights. `initialise` says how weights are drawn. Raises InputError for an
-    unknown name, and for a network that its library cannot build for these images.
+    classes, and never with their trained weights. `initialise` says how weights are drawn. Or it is code of a track's
+    author as the store keeps it (`submission/own_code.py`), which is run here: its weights are those that it draws
+    itself, since its author wrote how. Raises InputError for an unknown name, and for a network that its library or its
+    author cannot build for these images.
     """
+    if is_kept(name):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return build_own(name, shape)
     library, colon, model_name = name.partition(":")
     if name not in NETWORKS and (not colon or library not in LIBRARIES):
         raise unknown_name("network", name, [*NETWORKS, *(f"{library}:NAME" for library in LIBRARIES)])
@@ -91,6 +102,15 @@ def build_network(name: str, shape: ImageShape, seed: int) -> nn.Module:
         model = NETWORKS[name](shape) if name in NETWORKS else LIBRARIES[library](model_name, shape)
         initialise(model)
     return model
+
+
+def redraw(name: str, model: nn.Module) -> None:
+    """Draws the weights of a cut network anew, from the global generator: see `initialise`.
+
+    A network of the track's author keeps those that it was built with: only its author knows how they are drawn.
+    """
+    if not is_kept(name):
+        initialise(model)
 
 
 def initialise(model: nn.Module) -> None:

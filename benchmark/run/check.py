@@ -66,7 +66,7 @@ def check_method(
         source,
         tuple(values.items()),
         description.granularity,
-        description.own_on(found.dataset),
+        description.own_on(found.class_of_data),
     )
     return findings + _try_levels(entrant, found, source, isolation) + _remarks(description)
 

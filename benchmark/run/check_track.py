@@ -52,6 +52,13 @@ def _next(found: list[CheckResult]) -> str:
     return next((part for part in PARTS if part not in done), "the track")
 
 
+def try_network(track: Track, device: str, store: Store) -> None:
+    """Reads the images and tries the network on their size. Raises InputError for what no trial could use."""
+    trial = dense_trial(track, device)
+    folder = prepare_data(trial, stage_keys(trial), store)
+    check_network(trial, store, load_split(track.dataset, folder, "validation", torch.device("cpu")).shape)
+
+
 def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
     trial = dense_trial(track, device)
     folder = prepare_data(trial, stage_keys(trial), store)
@@ -65,7 +72,7 @@ def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
     )  # fmt: skip
     check_network(trial, store, shape)
     count = len(track.prunable)
-    yield CheckResult("network", "fine", f"{track.network}: {count} layer{'s' * (count > 1)} can be pruned")
+    yield CheckResult("network", "fine", f"{track.network_id}: {count} layer{'s' * (count > 1)} can be pruned")
     yield _levels(track, train)
     yield _step(track, train, time.process_time)
 

@@ -43,7 +43,7 @@ def cross_trials(a: str, b: str, request: Request, home: Home, executor: Executo
     for what in described.values():
         check_granularity(request.track, what.name, what.granularity)
     recipes = {
-        name: _recipe_of(what.own_on(request.track.dataset).retraining, request.track)
+        name: _recipe_of(what.own_on(request.track.class_of_data).retraining, request.track)
         for name, what in described.items()
     }
     if len({str(recipe) for recipe in recipes.values()}) == 1:

@@ -104,7 +104,7 @@ def debug(
     for name in settings or ():
         if name not in names:
             raise unknown_name(f"setting of {cls.__name__}", name, names)
-    budget = budget_for(found, held, at, "pruned", _own(cls, found.dataset))
+    budget = budget_for(found, held, at, "pruned", _own(cls, found.class_of_data))
     entrant = Entrant(cls.__name__, "pruned", "submission", None, (), cls.granularity)
     trial = Trial(found, at, held, seed, entrant, budget, "cpu", found.pruning_seconds_limit)
     where = f"{cls.__name__} on {found.id} at {at.name} under {held.id}, seed {seed}, base trained {base_epochs} epochs"

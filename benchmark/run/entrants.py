@@ -88,7 +88,7 @@ def entrants(
         name: str, role: str, settings: dict[str, str], shares: bool = False, at: int | float | None = None
     ) -> Entrant:
         what = described[name]
-        own = what.own_on(track.dataset)
+        own = what.own_on(track.class_of_data)
         own = own if request.setup.own_pruning_epoch else replace(own, prune_at=None)
         return Entrant(
             name, "pruned", role, sources[name], tuple(what.with_settings(settings).items()),  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from prunemark.benchmark.run import job_process
+from prunemark.benchmark.run.crossing_words import heard
 from prunemark.benchmark.run.fork_server import fork_server, no_main_module, stop_server
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.retries import PAUSES_SECONDS, Retries
@@ -205,7 +206,7 @@ def _drain(running: _Running, listen: Callable[[Event], None]) -> None:
     """Passes on what a job has said. One that was stopped in the middle of a word has said no more than the others."""
     with contextlib.suppress(EOFError, OSError):
         while running.pipe.poll():
-            kind, value = running.pipe.recv()
+            kind, value = heard(running.pipe, running.job)
             if kind == "error":
                 running.problem = value
                 continue

@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,14 +23,17 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from prunemark.benchmark.images.datasets import dataset_of
+from prunemark.benchmark.networks.own_modules import ABOUT, files_of, is_kept
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.networks.weights import weights_sha256
-from prunemark.benchmark.run.timing import built
+from prunemark.benchmark.run.timing import built, image_shape
+from prunemark.benchmark.trial.own_code import OWN_NAME, kept_by_name
 from prunemark.benchmark.trial.packing import WEIGHTS as STORED
 from prunemark.benchmark.trial.packing import DoesNotFit, Weights, read_weights, shapes_of
 from prunemark.benchmark.trial.store import Store
+from prunemark.records.outcome import Outcome
 from prunemark.records.record import Record
-from prunemark.records.timing import filters_kept
+from prunemark.records.timing import architecture_of, filters_kept
 from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, WorkFailed
 
@@ -54,19 +58,35 @@ def export(record: Record, store: Store, out: Path, forms: Sequence[str] = ("saf
     state = find_weights(record, store)
     _check_replaceable(out)
     out.mkdir(parents=True, exist_ok=True)
-    model = _built(about, state)
+    _hand_on_code(about, store, out)
+    model = _built(about, state, out)
     images = _noise(about)
     _begin_autograd()
     written = []
     for form in FORMS:
         if form in forms:
             written += _WRITERS[form](model, images, out, about)
-    return written
+    return written + [out / ABOUT] * is_kept(kept_by_name(store, about["network"]) or "")
+
+
+def _hand_on_code(about: dict[str, Any], store: Store, out: Path) -> None:
+    """Lays the code of a network of the track's author next to its weights. Raises InputError where it is lost."""
+    kept = kept_by_name(store, about["network"])
+    if kept is None:
+        raise InputError(f"the store {store.root} does not have the code of {about['network'][:80]}")
+    for file in files_of(kept):
+        shutil.copyfile(file, out / file.name)
+
+
+def network_of(about: dict[str, Any], folder: Path) -> str:
+    """What `build_network` takes for an exported network: a name, or the code that lies in the folder."""
+    name, function = str(about["network"]), OWN_NAME.fullmatch(str(about["network"]))
+    return name if function is None else f"{folder.absolute() / ABOUT}:{function[1]}"
 
 
 def _check_replaceable(out: Path) -> None:
     """Files of an earlier export are replaced, and none of somebody else."""
-    there = [name for name in (WEIGHTS, DECISION, PROGRAM, ONNX) if os.path.lexists(out / name)]
+    there = [name for name in (WEIGHTS, DECISION, PROGRAM, ONNX, ABOUT) if os.path.lexists(out / name)]
     if not there:
         return
     try:
@@ -81,12 +101,13 @@ def _check_replaceable(out: Path) -> None:
 def load_exported(folder: str | Path) -> nn.Module:
     """The final model as a plain PyTorch module in evaluation mode, from what `export` wrote.
 
-    It takes normalised images (batch, channels, height, width): decision.json has the mean and deviation. Raises
+    It takes normalised images (batch, channels, height, width): decision.json has the mean and deviation. A network of
+    the track's author is built by its code, which lies in own.json of the folder and is run in this process. Raises
     InputError when the files are missing or do not fit each other.
     """
     try:
         about = json.loads((Path(folder) / DECISION).read_text(encoding="utf-8"))
-        return _built(about, load_file(Path(folder) / WEIGHTS))
+        return _built(about, load_file(Path(folder) / WEIGHTS), Path(folder))
     except FileNotFoundError:
         missing = next((name for name in (DECISION, WEIGHTS) if not (Path(folder) / name).is_file()), "a file")
         raise InputError(f"{folder} has no exported model: {missing} is missing") from None
@@ -99,14 +120,24 @@ def describe(record: Record) -> dict[str, Any]:
     outcome = record.outcome
     if outcome.status != "ok" or outcome.compression is None or outcome.accuracy is None:
         raise InputError(f"the record of {outcome.method.name} has no model: its status is {outcome.status}")
-    terms, dataset = outcome.track_terms, dataset_of(outcome.track_terms["dataset"])
-    shape = ImageShape(dataset.shape.channels, dataset.shape.height, dataset.shape.width, terms["classes"])
+    architecture = architecture_of(outcome)
+    assert architecture is not None
+    shape, (mean, sd) = image_shape(architecture), _mean_and_sd(outcome)
     return {
-        "network": terms["network"], "shape": asdict(shape), "mean": list(dataset.mean), "sd": list(dataset.sd),
+        "network": architecture.network, "shape": asdict(shape), "mean": mean, "sd": sd,
         "filters_kept": filters_kept(outcome.compression), "weights_sha256": outcome.weights_sha256,
         "record_sha256": record.record_sha256, "track": outcome.track, "level": outcome.level, "setup": outcome.setup,
         "method": outcome.method.name, "seed": outcome.seed, "test_accuracy_percent": outcome.accuracy.test_percent,
     }  # fmt: skip
+
+
+def _mean_and_sd(outcome: Outcome) -> tuple[list[float], list[float]]:
+    """Of the pixels from 0 to 1 (of own images of floats: of the values), by channel."""
+    own = outcome.track_terms.get("own") or {}
+    if "mean" in own:
+        return list(own["mean"]), list(own["sd"])
+    dataset = dataset_of(outcome.track_terms["dataset"])
+    return list(dataset.mean), list(dataset.sd)
 
 
 def find_weights(record: Record, store: Store) -> Weights:
@@ -136,8 +167,8 @@ def _candidates(record: Record, store: Store) -> Iterator[Path]:
                 yield folder
 
 
-def _built(about: dict[str, Any], state: dict[str, torch.Tensor]) -> nn.Module:
-    model = built(about["network"], ImageShape(**about["shape"]), about["filters_kept"])
+def _built(about: dict[str, Any], state: dict[str, torch.Tensor], folder: Path) -> nn.Module:
+    model = built(network_of(about, folder), ImageShape(**about["shape"]), about["filters_kept"])
     model.load_state_dict(state)
     return model
 

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from prunemark.benchmark.run.jobs import Job
+from prunemark.benchmark.sandbox import worker as sandbox_worker
 from prunemark.benchmark.sandbox.run_folder import remove_surely
 from prunemark.benchmark.sandbox.usage import end_children
 from prunemark.setups.errors import Diverged, InputError, WorkFailed
@@ -25,6 +26,12 @@ def work(job: Job, pipe: Connection, scratch: str) -> None:
     """The body of a job's process. Temporary files go to the run's folder, which its driver removes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends this process
     tempfile.tempdir = scratch
+    if job.confined is not None:  # before there is a second thread, which would stay free
+        try:
+            sandbox_worker.enter(job.confined, Path(scratch))
+        except OSError as problem:
+            pipe.send(("error", WorkFailed(f"{job.id} was not confined, so it did not run: {problem}")))
+            return
     _end_with_the_driver(Path(scratch).parent)
     with contextlib.suppress(BrokenPipeError):  # whoever listened has gone
         _run(job, pipe)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from prunemark.benchmark.images.sources import INSTALLED, data_folder
+from prunemark.benchmark.networks.own_modules import files_of, is_kept
 from prunemark.benchmark.run.work import checkpoints, longest_prefix
+from prunemark.benchmark.sandbox.confinement import isolation_of
+from prunemark.benchmark.sandbox.worker import ConfinedWorker
 from prunemark.benchmark.trial.keys import data_key, pretrain_key
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
+from prunemark.setups.errors import InputError
+from prunemark.setups.own_parts import is_own_dataset
+from prunemark.setups.track import Track
 
 WORKER = "prunemark.benchmark.run.worker"
 """The module whose functions jobs call."""
@@ -26,6 +34,32 @@ class Job:
     call: str
     arguments: tuple[Any, ...]
     needs: frozenset[str] = frozenset()
+    confined: ConfinedWorker | None = None
+
+
+def confined_for(track: Track, isolation: str, device: str, store: Path, *writable: Path) -> ConfinedWorker | None:
+    """How a worker is confined that builds the track's network; None where that is no code of the track's author.
+
+    Raises InputError for an isolation that it cannot have.
+    """
+    if not is_kept(track.network):
+        return None
+    if isolation == "container":
+        raise InputError(
+            f"track {track.id} has a network of its author's, whose workers start no program, so no container.\n"
+            "Use --isolation landlock"
+        )
+    images = [] if is_own_dataset(track.dataset) or track.dataset in INSTALLED else [str(data_folder(track.dataset))]
+    folders = tuple(str(folder) for folder in (store, *writable))
+    return ConfinedWorker(isolation_of(isolation), folders, tuple(images), device != "cpu")
+
+
+def confined_to(network: str, device: str, *writable: Path) -> ConfinedWorker | None:
+    """How a worker is confined that only builds a network of this name; None where it needs not be."""
+    if not is_kept(network):
+        return None
+    readable = tuple(str(file) for file in files_of(network))
+    return ConfinedWorker(isolation_of(""), tuple(map(str, writable)), readable, device != "cpu")
 
 
 def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[str, Trial]]:
@@ -37,7 +71,8 @@ def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[st
     def add(id: str, function: str, trial: Trial, needs: Iterable[str]) -> str:
         if id not in jobs:
             call = f"{WORKER}:{function}"
-            jobs[id] = Job(id, call, (trial, store.root), frozenset(n for n in needs if n in jobs))
+            confined = confined_for(trial.track, trial.isolation, trial.device, store.root)
+            jobs[id] = Job(id, call, (trial, store.root), frozenset(n for n in needs if n in jobs), confined)
             trial_of[id] = trial
         return id
 

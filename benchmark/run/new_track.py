@@ -29,6 +29,7 @@ from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.stages import write_json
 from prunemark.benchmark.trial.store import Store
 from prunemark.setups.errors import InputError
+from prunemark.setups.own_parts import LIBRARIES, OwnParts, is_own_dataset, is_own_network
 from prunemark.setups.recipe import Augmentation, Recipe
 from prunemark.setups.schedule import LRSchedule, halving
 from prunemark.setups.track import Level, Track
@@ -52,16 +53,26 @@ class NewTrack:
     findings: list[CheckResult]
 
 
-def draft(name: str, network: str, dataset: str, granularity: str, pattern: str | None) -> Track:
+def draft(name: str, network: str, dataset: str, granularity: str, pattern: str | None, folder: str) -> Track:
     """A track of which everything that has to be found out is still a placeholder. Raises nothing."""
     schedule = LRSchedule("step", 3, ((0, 0.1),))
     recipe = Recipe(schedule)
     filters = granularity == "filter"
+    own = OwnParts(folder) if is_own_network(network) or is_own_dataset(dataset) else None
+    data, net = _plain(dataset), _plain(network)
     return Track(
-        name, 1, "to be found out", dataset, 2, network, "to be found out", granularity,  # type: ignore[arg-type]
+        name, 1, f"{data}, {net}, {granularity}s pruned", dataset, 2, network, f"{data} x {net}",
+        granularity,  # type: ignore[arg-type]
         ("unknown",), (Level("50%", 0.5, 1.5 if filters else None),), recipe, recipe, recipe,
-        "L1-norm" if filters else "Magnitude", 1.0, pattern=pattern,
+        "L1-norm" if filters else "Magnitude", 1.0, pattern=pattern, own=own,
     )  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    """What a reader is told of a dataset or network: the name without its library, path, ending and size."""
+    kind, _, rest = name.partition(":")
+    known = rest if kind in (*LIBRARIES, "folder", "parquet") else kind
+    return Path(known.partition("@")[0]).stem
 
 
 def new_track(begun: Track, device: str, store: Store, streams: bool) -> NewTrack:
@@ -70,12 +81,9 @@ def new_track(begun: Track, device: str, store: Store, streams: bool) -> NewTrac
     folder = prepare_data(trial, stage_keys(trial), store)
     train, test = (load_split(begun.dataset, folder, part, torch.device("cpu")) for part in ("train", "test"))
     shape = train.shape
-    data, network = begun.dataset, begun.network
     track = replace(
         begun,
         classes=shape.classes,
-        title=f"{data}, {network}, {begun.granularity}s pruned",
-        family=f"{_plain(data)} x {_plain(network)}",
         margin_pp=margin_pp(len(test)),
     )
     found = _found_in_child(track, shape, streams)
@@ -83,10 +91,6 @@ def new_track(begun: Track, device: str, store: Store, streams: bool) -> NewTrac
     recipe, short, again = starting_recipes(len(train), shape, found["norm"], from_files=train.files is not None)
     track = replace(track, pretraining=recipe, pruning=short, retraining=again)
     return NewTrack(track, _comments(track, len(test), found), check_track(track, device, store))
-
-
-def _plain(text: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in " _.+-" else " " for letter in text).strip()
 
 
 def _found_in_child(track: Track, shape: ImageShape, streams: bool) -> dict[str, Any]:

@@ -17,15 +17,18 @@ from prunemark.benchmark.images.datasets import dataset_of
 from prunemark.benchmark.metering.backends import BACKENDS, Prepare, Unavailable
 from prunemark.benchmark.metering.footprint import LARGE_BATCH
 from prunemark.benchmark.metering.in_turns import Run, time_in_turns
+from prunemark.benchmark.networks.own_modules import is_kept
 from prunemark.benchmark.networks.registry import ImageShape, as_example, build_network
 from prunemark.benchmark.run.executor import Event, Executor
-from prunemark.benchmark.run.jobs import WORKER, Job
+from prunemark.benchmark.run.jobs import WORKER, Job, confined_to
 from prunemark.benchmark.trial.environment import package_versions
+from prunemark.benchmark.trial.own_code import kept_by_name
 from prunemark.benchmark.trial.report import hardware, versions
+from prunemark.benchmark.trial.store import Store
 from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND
 from prunemark.records.record import Record
 from prunemark.records.speed import speed_of
-from prunemark.records.timing import Architecture, Conditions, Timing, architecture_of, timing_key
+from prunemark.records.timing import OWN_IMAGES, Architecture, Conditions, Timing, architecture_of, timing_key
 
 TRIES = 5
 """A pass that is not quiet is repeated: whether it is depends on the dense network, not on what is found."""
@@ -111,10 +114,13 @@ def conditions_of(device: str, backend: str) -> Conditions:
 
 
 def execute(
-    tasks: Sequence[Task], device: str, executor: Executor, *, most_seconds: float = float("inf"),
+    tasks: Sequence[Task], device: str, executor: Executor, store: Store, *, most_seconds: float = float("inf"),
     clock: Clock = time.monotonic,
 ) -> Iterator[Taken]:  # fmt: skip
-    """Takes the tasks one by one; starts none after `most_seconds`. Raises WorkFailed and InputError of a job."""
+    """Takes the tasks one by one; starts none after `most_seconds`. Raises WorkFailed and InputError of a job.
+
+    `store` is that of the home: it keeps the code of networks of a track's author.
+    """
     began = clock()
     for task in tasks:
         if clock() - began > most_seconds:
@@ -126,17 +132,26 @@ def execute(
                 heard.append(event.value)
 
         id = f"timing {task.of.architecture.key[:12]} {task.backend}"
-        executor.run([Job(id, f"{WORKER}:time_job", (task, device))], listen)
+        network = kept_by_name(store, task.of.architecture.network)
+        if network is None:
+            yield Taken(task, unavailable="the code of its network is in the home in which it ran, and not here")
+            continue
+        confined = confined_to(network, device)
+        executor.run([Job(id, f"{WORKER}:time_job", (task, network, device), confined=confined)], listen)
         yield heard[0] if heard else Taken(task, unavailable="its process was killed: the machine lacks memory for it")
 
 
-def take(task: Task, device: str, clock: Clock, now: Callable[[], datetime.datetime]) -> Taken:
-    """Times one architecture in this process."""
+def take(task: Task, network: str, device: str, clock: Clock, now: Callable[[], datetime.datetime]) -> Taken:
+    """Times one architecture in this process; `network` is what `build_network` takes."""
+    if is_kept(network) and task.backend == "compile":
+        return Taken(
+            task, unavailable="a network of the track's author is not compiled: its process starts no compiler"
+        )
     conditions = conditions_of(device, task.backend)
     timings: list[Timing] = []
     for batch_size in task.batches:
         try:
-            runs = _runs(task, batch_size, pick_device(device))
+            runs = _runs(task, network, batch_size, pick_device(device))
         except Unavailable as problem:
             return Taken(task, tuple(timings), str(problem))
         with torch.no_grad():
@@ -150,7 +165,7 @@ def take(task: Task, device: str, clock: Clock, now: Callable[[], datetime.datet
     return Taken(task, tuple(timings))
 
 
-def _runs(task: Task, batch_size: int, device: torch.device) -> tuple[Run, Run, Run]:
+def _runs(task: Task, network: str, batch_size: int, device: torch.device) -> tuple[Run, Run, Run]:
     """Two copies of the dense network and one of the pruned one, ready to run."""
     architecture = task.of.architecture
     shape = image_shape(architecture)
@@ -158,7 +173,7 @@ def _runs(task: Task, batch_size: int, device: torch.device) -> tuple[Run, Run, 
     of_dense, of_other = BACKENDS[task.backend]
 
     def ready(prepare: Prepare, kept: dict[str, int]) -> Run:
-        return prepare(built(architecture.network, shape, kept).to(device), images)
+        return prepare(built(network, shape, kept).to(device), images)
 
     with torch.no_grad():
         return ready(of_dense, {}), ready(of_dense, {}), ready(of_other, architecture.filters_kept)
@@ -166,6 +181,9 @@ def _runs(task: Task, batch_size: int, device: torch.device) -> tuple[Run, Run, 
 
 def image_shape(architecture: Architecture) -> ImageShape:
     """What the network is built for."""
+    if architecture.dataset.startswith(OWN_IMAGES):
+        channels, height, width = map(int, architecture.dataset.removeprefix(OWN_IMAGES).split("x"))
+        return ImageShape(channels, height, width, architecture.classes)
     shape = dataset_of(architecture.dataset).shape
     return ImageShape(shape.channels, shape.height, shape.width, architecture.classes)
 

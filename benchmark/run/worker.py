@@ -13,8 +13,9 @@ import torch
 import torch_pruning  # noqa: F401
 
 from prunemark.benchmark.run.check import check_method
-from prunemark.benchmark.run.check_track import check_track
+from prunemark.benchmark.run.check_track import check_track, try_network
 from prunemark.benchmark.run.doctor import CheckResult
+from prunemark.benchmark.run.export import export
 from prunemark.benchmark.run.new_track import NewTrack, new_track
 from prunemark.benchmark.run.timing import Taken, Task, take
 from prunemark.benchmark.sandbox.child import ChildFailed
@@ -24,10 +25,12 @@ from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.base_model import prepare_data, pretrain
 from prunemark.benchmark.trial.keys import stage_keys
+from prunemark.benchmark.trial.own_data import with_images
 from prunemark.benchmark.trial.pipeline import run_trial
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
-from prunemark.records.record import dump
+from prunemark.records.record import Record, dump
+from prunemark.setups.own_parts import OwnParts
 from prunemark.setups.track import Track
 
 Report = Callable[[Any], None]
@@ -67,6 +70,20 @@ def new_track_job(report: Report, begun: Track, device: str, store: Path, stream
     return new_track(begun, device, _telling(store, report), streams)
 
 
+def own_data_job(report: Report, track: Track, store: Path, isolation: str) -> tuple[OwnParts | None, tuple[str, ...]]:
+    """Reads a track's own images, where they are not known yet; what they are, and notes on them."""
+    torch.set_num_threads(1)
+    found, notes = with_images(track, _telling(store, report), isolation)
+    return found.own, notes
+
+
+def own_network_job(report: Report, track: Track, device: str, store: Path) -> None:
+    """Tries a track's own network and its layers, before anything trains. Raises InputError."""
+    arithmetic.use(track.arithmetic, device)
+    torch.set_num_threads(1)
+    try_network(track, device, _telling(store, report))
+
+
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:
     """Reads and splits the trial's dataset."""
     arithmetic.use(trial.track.arithmetic, trial.device)
@@ -87,7 +104,12 @@ def trial_job(report: Report, trial: Trial, store: Path) -> str:
     return dump(run_trial(trial, _telling(store, report), lambda stage, point: report((stage, point))))
 
 
-def time_job(report: Report, task: Task, device: str) -> Taken:
+def time_job(report: Report, task: Task, network: str, device: str) -> Taken:
     """Times one architecture, by the clock of this machine."""
     torch.set_num_threads(1)
-    return take(task, device, time.perf_counter, lambda: datetime.datetime.now(datetime.UTC))
+    return take(task, network, device, time.perf_counter, lambda: datetime.datetime.now(datetime.UTC))
+
+
+def export_job(report: Report, record: Record, store: Path, out: Path, forms: tuple[str, ...]) -> list[str]:
+    """Exports a record's final model; the paths written."""
+    return [str(path) for path in export(record, Store(store), out, forms)]

@@ -57,7 +57,10 @@ REFUSED = (
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a child may have: files to read besides the packages, bytes a file and of memory, seconds of a processor."""
+    """What a child may have: files to read besides the packages, bytes a file and of memory, seconds of a processor.
+
+    `listed` are folders of which it sees the names, and not what is in the files.
+    """
 
     isolation: Isolation
     readable: tuple[Path, ...] = ()
@@ -65,6 +68,7 @@ class Confinement:
     memory_bytes: int = 8 << 30
     cpu_seconds: float = 3600.0
     gpu: bool = False
+    listed: tuple[Path, ...] = ()
 
 
 def isolation_here() -> Isolation:
@@ -118,6 +122,7 @@ def _rules(confinement: Confinement, scratch: Path) -> Iterator[tuple[str, int]]
     hidden = _test_images()
     for folder in (*SYSTEM, *package_folders(), *map(str, confinement.readable)):
         yield from _around(folder, hidden)
+    yield from ((str(folder), READ_DIR) for folder in confinement.listed)
     yield str(scratch), SCRATCH
     yield from ((device, DEVICE) for device in DEVICES)
     if confinement.gpu:

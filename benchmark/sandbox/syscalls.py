@@ -42,6 +42,14 @@ ALLOWED = {
     "rseq": 334, "close_range": 436, "openat2": 437, "faccessat2": 439, "futex_waitv": 449, "map_shadow_stack": 453,
     "mseal": 462,
 }  # fmt: skip
+OF_A_WORKER = {
+    "getsockname": 51, "socketpair": 53, "getsockopt": 55, "wait4": 61, "kill": 62, "setsid": 112, "setrlimit": 160,
+    "tgkill": 234, "waitid": 247, "pidfd_open": 434, "landlock_create_ruleset": 444, "landlock_add_rule": 445,
+    "landlock_restrict_self": 446,
+}  # fmt: skip
+"""What the harness's own worker needs besides: to start processes, to end them, to confine them further."""
+NAMESPACES, OF_PROCESSES = 0x7E020000, (1, 22, 38)
+"""Bits of clone that make namespaces; of prctl: to end with the parent, a further list of calls, no new privileges."""
 ENDING = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 CLONE, CLONE3, KILL, TGKILL, PRCTL, PRLIMIT = 56, 435, 62, 234, 157, 302
 IOCTL, FCNTL, AFFINITY = 16, 72, 203
@@ -71,7 +79,24 @@ def restrict_calls() -> None:
 
     Calls outside it end with EPERM; those of another processor's kind end the process.
     """
-    program = _program(os.getpid())
+    _restrict(_program(os.getpid()))
+
+
+def restrict_worker_calls() -> None:
+    """The same for a worker of the harness's that has to start and end processes; they start no other program."""
+    denied = (RETURN, 0, 0, DENIED | errno.EPERM)
+    program = [
+        *_HEAD,
+        *_if(CLONE, 0, [(HAS_BITS, 1, 0, NAMESPACES)]), *_if(PRLIMIT, 0, _one_of(0)),
+        *_if(PRCTL, 0, _one_of(*OF_PROCESSES, *THREAD_NAMES, MAPPINGS)), *_if(FCNTL, 1, _one_of(*OF_DESCRIPTORS)),
+        *_if(AFFINITY, 0, _one_of(0, os.getpid())), *_if(IOCTL, 1, _no_signals()),
+    ]  # fmt: skip
+    for number in sorted({*ALLOWED.values(), *OF_A_WORKER.values()}):
+        program += [(EQUALS, 0, 1, number), (RETURN, 0, 0, ALLOW)]
+    _restrict([*program, denied])
+
+
+def _restrict(program: list[Instruction]) -> None:
     code = b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("<HxxxxxxQ", len(program), ctypes.addressof(buffer))
@@ -81,19 +106,28 @@ def restrict_calls() -> None:
         raise OSError(ctypes.get_errno(), "the kernel refuses the list of allowed calls")
 
 
+_HEAD: list[Instruction] = [
+    (LOAD, 0, 0, ARCHITECTURE), (EQUALS, 1, 0, X86_64), (RETURN, 0, 0, KILLED), (LOAD, 0, 0, NUMBER),
+    (AT_LEAST, 0, 1, X32), (RETURN, 0, 0, KILLED),
+    (EQUALS, 0, 1, CLONE3), (RETURN, 0, 0, DENIED | errno.ENOSYS),  # its arguments cannot be read: clone is tried
+]  # fmt: skip
+
+
+def _no_signals() -> list[Instruction]:
+    return [(EQUALS, len(SIGNAL_TO) - at, 0, value) for at, value in enumerate(SIGNAL_TO)]
+
+
 def _program(own: int) -> list[Instruction]:
     """The filter as the kernel's own machine reads it, for the process with this number."""
     denied = (RETURN, 0, 0, DENIED | errno.EPERM)
     program: list[Instruction] = [
-        (LOAD, 0, 0, ARCHITECTURE), (EQUALS, 1, 0, X86_64), (RETURN, 0, 0, KILLED), (LOAD, 0, 0, NUMBER),
-        (AT_LEAST, 0, 1, X32), (RETURN, 0, 0, KILLED),
-        (EQUALS, 0, 1, CLONE3), (RETURN, 0, 0, DENIED | errno.ENOSYS),  # its arguments cannot be read: clone is tried
+        *_HEAD,
         *_if(CLONE, 0, [(HAS_BITS, 0, 1, THREAD)]),
         *_if(KILL, 0, _signal(own, 1)), *_if(TGKILL, 0, _signal(own, 2)),
         *_if(PRLIMIT, 2, [(EQUALS, 0, 3, 0), (LOAD, 0, 0, ARGUMENTS + 8 * 2 + 4), (EQUALS, 0, 1, 0)]),
         *_if(PRCTL, 0, _one_of(*THREAD_NAMES, MAPPINGS)), *_if(FCNTL, 1, _one_of(*OF_DESCRIPTORS)),
         *_if(AFFINITY, 0, _one_of(0, own)),
-        *_if(IOCTL, 1, [(EQUALS, len(SIGNAL_TO) - at, 0, value) for at, value in enumerate(SIGNAL_TO)]),
+        *_if(IOCTL, 1, _no_signals()),
     ]  # fmt: skip
     for number in sorted(ALLOWED.values()):
         program += [(EQUALS, 0, 1, number), (RETURN, 0, 0, ALLOW)]

@@ -20,7 +20,8 @@ from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.training.checkpoint import Checkpoint, checkpoint_of
 from prunemark.benchmark.training.loop import accuracy_percent
 from prunemark.benchmark.trial import stages
-from prunemark.benchmark.trial.keys import Keys, pretrain_key
+from prunemark.benchmark.trial.keys import SPLITS, Keys, pretrain_key
+from prunemark.benchmark.trial.own_data import images_again
 from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.pruned import STAGE, read_stage
@@ -28,9 +29,9 @@ from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import BaseModel, EpochPoint
 from prunemark.setups.errors import WorkFailed
+from prunemark.setups.own_parts import is_own_dataset
 
 TEST_ACCURACY = "test_accuracy.json"
-SPLITS = ("train.safetensors", "validation.safetensors", "test.safetensors")
 BASE_FILES = (WEIGHTS, stages.MOMENTUM, STAGE, stages.CURVE)
 UNLIMITED = Limits(float("inf"), 1 << 62)
 StageListener = Callable[[str, EpochPoint], None]
@@ -38,6 +39,10 @@ StageListener = Callable[[str, EpochPoint], None]
 
 def prepare_data(trial: Trial, keys: Keys, store: Store) -> Path:
     """The dataset's splits, read and cut once for all."""
+    if is_own_dataset(trial.track.dataset):
+        if not store.read(keys.data, *SPLITS):
+            images_again(trial.track, store)
+        return store.path(keys.data)
     with store.lock(keys.data):
         if not store.read(keys.data, *SPLITS):
             with store.writing(keys.data) as draft:

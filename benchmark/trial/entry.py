@@ -23,11 +23,13 @@ KINDS = {  # by a file that only such an entry has
     "record.json": "results", "test_accuracy.json": "accuracies of bases", "decision.json": "pruning stages",
     "jsv.json": "retrained models", "momentum.safetensors": "base models", "train.safetensors": "prepared data",
     "description.json": "descriptions", "found.json": "checks of networks", "name.json": "names of files",
+    "own.json": "code of tracks", "read.json": "readings of own images",
 }  # fmt: skip
 ONE = {
     "results": "the result of a trial", "accuracies of bases": "the accuracy of a base model",
     "pruning stages": "a pruning stage", "retrained models": "a retrained model", "base models": "a base model",
     "prepared data": "prepared data", "descriptions": "what a method declares",
+    "code of tracks": "the code of a track's author", "readings of own images": "the reading of own images",
     "checks of networks": "the check of a network", "names of files": "the name of a method's file",
 }  # fmt: skip
 

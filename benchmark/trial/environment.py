@@ -7,6 +7,8 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from prunemark.setups.own_parts import is_own_dataset
+
 NUMERIC_PACKAGES = ("torch", "numpy", "torch-pruning", "scikit-learn", "safetensors")
 
 
@@ -19,7 +21,9 @@ def environment() -> dict[str, str]:
 def libraries(network: str, dataset: str = "digits") -> dict[str, str]:
     """The versions of what this network and these images come from, besides what all trials rest on."""
     names = [source for source in ("timm", "torchvision") if network.startswith(f"{source}:")]
-    if dataset not in ("digits", "glyphs"):  # images are read, and scaled to the track's size
+    if dataset not in ("digits", "glyphs") and not is_own_dataset(
+        dataset
+    ):  # images are read, and scaled to the track's size
         names += ["torchvision", "pillow"]
     return package_versions(sorted(set(names)))
 

@@ -19,9 +19,11 @@ from prunemark.benchmark.trial.trial import Trial
 from prunemark.benchmark.trial.versions import versions
 from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.records.record import Record, load
+from prunemark.setups.own_parts import OwnParts, is_own_dataset, is_own_network
 from prunemark.setups.recipe import Recipe
-from prunemark.setups.track import WORDS
+from prunemark.setups.track import WORDS, Track
 
+SPLITS = ("train.safetensors", "validation.safetensors", "test.safetensors")
 DECISION, RECORD, PREDICTIONS = "decision.json", "record.json", "predictions.json"
 OF_ANOTHER = "its record is of another trial"
 
@@ -51,9 +53,17 @@ class Keys:
 
 def data_key(trial: Trial) -> str:
     """The key of the prepared dataset. Raises InputError when its images are not where the user says."""
-    source = source_of(trial.track.dataset)
-    stated = {"dataset": trial.track.dataset} | ({"source": source} if source else {})
+    track = _bound(trial.track)
+    if track.own and track.own.dataset_sha256:
+        return own_data_key(track.own.dataset_sha256)
+    source = source_of(track.dataset)
+    stated = {"dataset": track.dataset} | ({"source": source} if source else {})
     return key_of("data", stated | {"versions": versions("data")} | _where(trial))
+
+
+def own_data_key(sha256: str) -> str:
+    """The key of a user's own images: the hash of what they are."""
+    return key_of("data", {"own": sha256})
 
 
 def pretrain_key(trial: Trial, until: int | None = None) -> str:
@@ -65,7 +75,7 @@ def pretrain_key(trial: Trial, until: int | None = None) -> str:
     recipe = budget.pretraining.as_dict() | {"epochs": until if until is not None else budget.base_epochs}
     lr = list(budget.pretraining.lr.vector[: recipe["epochs"]])
     inputs = {
-        "data": data_key(trial), "network": trial.track.network, "recipe": recipe | {"lr": lr}, "seed": trial.seed,
+        "data": data_key(trial), "network": trial.track.network_id, "recipe": recipe | {"lr": lr}, "seed": trial.seed,
         "versions": versions("network", "pretrain"),
     }  # fmt: skip
     return key_of("pretrain", inputs | _where(trial))
@@ -80,8 +90,19 @@ def retrain_key(trial: Trial, keys: Keys, recipe: Recipe) -> str:
 def _where(trial: Trial) -> dict[str, Any]:
     """By what it is computed: the kind of device, whichever one of its kind it is, and the libraries."""
     stated = {"arithmetic": trial.track.arithmetic} if trial.track.arithmetic else {}
-    others = libraries(trial.track.network, trial.track.dataset)
+    track = _bound(trial.track)
+    others = libraries(track.network, track.dataset) | (dict(track.own.packages) if track.own else {})
     return {"device": trial.device.partition(":")[0], "environment": environment() | others} | stated
+
+
+def _bound(track: Track) -> Track:
+    """The track. A key of one whose own files have not been looked at yet would say nothing about them."""
+    own = track.own or OwnParts()
+    if (is_own_network(track.network) and not own.network_sha256) or (
+        is_own_dataset(track.dataset) and not own.dataset_sha256
+    ):
+        raise ValueError(f"the own parts of track {track.id} are not bound: see benchmark/run/own_parts.py")
+    return track
 
 
 def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
@@ -90,7 +111,7 @@ def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
     scratch = entrant.kind == "scratch"
     data, pretrain = data_key(trial), pretrain_key(trial)
     terms = [
-        track.dataset, track.granularity, track.pattern, track.prunable, track.tolerance, track.allocations,
+        track.dataset_id, track.granularity, track.pattern, track.prunable, track.tolerance, track.allocations,
         track.pruning.as_dict(),
     ]  # fmt: skip
     prune = key_of(
@@ -98,7 +119,7 @@ def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
         {
             "base": None if scratch else pretrain,
             "kind": entrant.kind,
-            "network": track.network,
+            "network": track.network_id,
             "code": entrant.source.code_sha256 if entrant.source else None,
             "class": entrant.source.class_name if entrant.source else None,
             "settings": dict(entrant.settings),

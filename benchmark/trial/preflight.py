@@ -9,6 +9,8 @@ from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.compression.properties import check_costs
 from prunemark.benchmark.compression.prunable import check_prunable
 from prunemark.benchmark.compression.reachable import least_filters
+from prunemark.benchmark.networks.own_modules import is_kept
+from prunemark.benchmark.networks.own_networks import check_own
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.machine import trouble
@@ -38,10 +40,11 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
     if track.classes != shape.classes:
         raise InputError(f"track {track.id} states {track.classes} classes; the images have {shape.classes}")
     key = key_of("network", {
-        "network": track.network, "layers": track.prunable, "granularity": track.granularity, "pattern": track.pattern,
-        "levels": [level.as_dict() for level in track.levels], "tolerance": track.tolerance,
+        "network": track.network_id, "layers": track.prunable, "granularity": track.granularity,
+        "pattern": track.pattern, "levels": [level.as_dict() for level in track.levels], "tolerance": track.tolerance,
         "shape": [shape.channels, shape.height, shape.width, shape.classes],
-        "environment": environment() | libraries(track.network), "versions": versions("network"), "check": CHECK,
+        "environment": environment() | libraries(track.network) | dict(track.own.packages if track.own else ()),
+        "versions": versions("network"), "check": CHECK,
     })  # fmt: skip
     with store.lock(key):
         if store.read(key):
@@ -52,6 +55,8 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
 
 
 def _check(track: Track, shape: ImageShape) -> None:
+    if is_kept(track.network):
+        check_own(lambda: build_network(track.network, shape, 0), shape)
     model = build_network(track.network, shape, 0)
     if track.granularity == "filter":
         check_prunable(model, track.prunable, shape)
@@ -68,9 +73,9 @@ def _check_in_child(track: Track, shape: ImageShape) -> None:
             said = json_of(scratch, SAID)
         except ChildFailed as failure:
             if why := trouble((scratch,), 0, 0):
-                raise WorkFailed(f"network {track.network} was not checked: {why}. ({failure.evidence})") from None
+                raise WorkFailed(f"network {track.network_id} was not checked: {why}. ({failure.evidence})") from None
             raise InputError(
-                f"network {track.network} cannot be checked for pruning: {failure.evidence}.\n"
+                f"network {track.network_id} cannot be checked for pruning: {failure.evidence}.\n"
                 f"Its layers in question: {', '.join(track.prunable[:5])}{', ...' if len(track.prunable) > 5 else ''}"
             ) from None
     if said:

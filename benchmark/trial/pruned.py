@@ -18,7 +18,7 @@ from prunemark.benchmark.compression import sparsity, surgery
 from prunemark.benchmark.compression.budget_solver import TargetMissed, allowed_macs, uniform_counts
 from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks import cost
-from prunemark.benchmark.networks.registry import ImageShape, build_network, initialise
+from prunemark.benchmark.networks.registry import ImageShape, build_network, redraw
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.keys import DECISION
 from prunemark.benchmark.trial.packing import WEIGHTS, read_masks
@@ -118,6 +118,8 @@ def dense_model(trial: Trial, base: Path, shape: ImageShape) -> Pruned:
 def scratch_model(trial: Trial, given_counts: dict[str, int] | None, shape: ImageShape) -> Pruned:
     """The pruned architecture with new random weights, drawn for the small shapes.
 
+    Of a network of the track's author they are drawn for the dense shapes, and cut.
+
     For weights the mask is drawn too: as many weights per layer as the submission kept, at random.
     """
     track, seed = trial.track, derive_seed(trial.seed, "scratch")
@@ -128,7 +130,7 @@ def scratch_model(trial: Trial, given_counts: dict[str, int] | None, shape: Imag
         model = surgery.cut(model, kept, shape)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            initialise(model)
+            redraw(track.network, model)
         return Pruned(model, {}, Decision(kept, {}, "given"), None)
     masks = _random_masks(model, counts, track.n_of_m, torch.Generator().manual_seed(derive_seed(seed, "mask")))
     with torch.no_grad():

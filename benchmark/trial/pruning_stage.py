@@ -27,6 +27,7 @@ from prunemark.benchmark.images.data import Images, load_split
 from prunemark.benchmark.images.datasets import open_image
 from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, check_stage
 from prunemark.benchmark.networks import cost
+from prunemark.benchmark.networks.own_modules import files_of
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox import trainer
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, printed_in, run_in_child
@@ -134,8 +135,8 @@ def _attempt(
     grant, state = grant_of(trial, len(images)), load_file(base / WEIGHTS)
     placed = _hand_over(trial, base, data, scratch)
     confinement = Confinement(
-        isolation_of(trial.isolation), _readable(images), file_bytes=4 * believed.most_bytes(state),
-        cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
+        isolation_of(trial.isolation), _readable(images) + files_of(trial.track.network),
+        4 * believed.most_bytes(state), cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
     )  # fmt: skip
     limits = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch))
     with _trainer(trial, grant, base, data, harness_only, checkpoints) as pipe:

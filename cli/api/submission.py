@@ -108,6 +108,7 @@ def submit(
         console.print(f"{method.__name__} is submitted from this file: {written}", soft_wrap=True)  # type: ignore[union-attr]
     open_home(place)
     executor = LocalProcesses(requests.worker_count(workers, device))
+    request = requests.bound(request, place, executor)
     given = {name: str(value) for name, value in (settings or {}).items()}
     submission, trials = requests.plan(spec, given, request, place, executor)
     ended = deciding.carry_out(request, submission, trials, place, executor, tracking_uri, console, limits)

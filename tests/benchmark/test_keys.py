@@ -12,6 +12,7 @@ from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.matched_to import MatchedTo
 from prunemark.setups.budget import OWN_NOTHING, Own, budget_for
 from prunemark.setups.comparison import SETUPS
+from prunemark.setups.own_parts import OwnParts
 from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track import Level, SeedPrior
@@ -150,6 +151,7 @@ OTHER_TRACK = {
     "margin_pp": 2.0, "tolerance": 0.02, "pruning_seconds_limit": 61.0, "pruning_epochs_limit": 7,
     "scoring_epochs_limit": 3, "lr_stage_cap": 3, "allocations": ("uniform",), "prior": SeedPrior(1.0, "a source"),
     "pattern": "2:4", "arithmetic": "portable", "judged": "planned: 5",
+    "own": OwnParts("", "a" * 64, (("timm", "1.0"),), "b" * 64, (1, 8, 8), (0.5,), (0.2,)),
 }  # fmt: skip
 
 
@@ -190,7 +192,7 @@ def test_every_field_of_a_level_is_in_the_keys(source, field):
 FELT_BY_PRUNING = {
     "prunable", "tolerance", "pruning_epochs_limit", "scoring_epochs_limit", "allocations", "granularity", "pattern",
 }  # fmt: skip
-FELT_BY_ALL = {"dataset", "arithmetic"}
+FELT_BY_ALL = {"dataset", "arithmetic", "own"}
 
 
 @pytest.mark.parametrize("field", OTHER_TRACK)

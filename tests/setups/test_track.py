@@ -64,7 +64,7 @@ def test_the_plain_form_is_json_and_complete(track: Track) -> None:
     plain = json.loads(json.dumps(track.as_dict()))
     unset = {name for name in Track.__dataclass_fields__ if getattr(track, name) is None}
     assert set(plain) == set(Track.__dataclass_fields__) - unset
-    assert unset <= {"lr_stage_cap", "prior", "pattern", "arithmetic", "judged"}
+    assert unset <= {"lr_stage_cap", "prior", "pattern", "arithmetic", "judged", "own"}
     assert recipe_from_dict(plain["retraining"]) == track.retraining
     assert recipe_from_dict(plain["pretraining"]) == track.pretraining
     assert track_from_dict(plain, released=True) == track
