@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +12,8 @@ import typer
 from prunemark.cli.options import HomeOption, console, use_data
 
 if TYPE_CHECKING:
+    from prunemark.benchmark.run.doctor import CheckResult
     from prunemark.benchmark.run.executor import Event
-    from prunemark.benchmark.run.new_track import NewTrack
     from prunemark.benchmark.trial.store import Store
     from prunemark.setups.track import Track
 
@@ -40,7 +40,7 @@ def new_track(
     from prunemark.benchmark.run.home import home_at, open_home
     from prunemark.cli import requests, tables
     from prunemark.setups.errors import InputError
-    from prunemark.setups.track_text import as_toml
+    from prunemark.setups.track_files import track_from_dict
 
     requests.check_device(device)
     path = Path(f"{name}.toml")
@@ -48,11 +48,12 @@ def new_track(
         raise InputError(f"{path} is there already, and is not written over. Take another name, or remove it")
     begun, folder = _begun(name, network, data, size, granularity, pattern)
     use_data(folder)
-    made = _filled_in(begun, device, open_home(home_at(home)).store, streams)
-    path.write_text(as_toml(made.track, made.comments), encoding="utf-8")
-    tables.print_rows([each.as_row() for each in made.findings], "table", console())
-    _say_next(path, made.track, folder)
-    if any(each.state == "broken" for each in made.findings):
+    text, findings = _filled_in(begun, device, open_home(home_at(home)).store, streams)
+    track = track_from_dict(tomllib.loads(text), folder=str(Path.cwd()))  # code of a track's author had a part in it
+    path.write_text(text, encoding="utf-8")
+    tables.print_rows([each.as_row() for each in findings], "table", console())
+    _say_next(path, track, folder)
+    if any(each.state == "broken" for each in findings):
         raise typer.Exit(1)
 
 
@@ -76,12 +77,13 @@ def _begun(
     return begun, folder
 
 
-def _filled_in(begun: Track, device: str, store: Store, streams: bool) -> NewTrack:
+def _filled_in(begun: Track, device: str, store: Store, streams: bool) -> tuple[str, list[CheckResult]]:
+    """The text of the track's file, and what a check of it found."""
     from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.jobs import WORKER, Job, confined_for
     from prunemark.benchmark.run.own_parts import bound
 
-    made: list[NewTrack] = []
+    made: list[tuple[str, list[CheckResult]]] = []
 
     def listen(event: Event) -> None:
         if event.kind == "done":
@@ -89,10 +91,11 @@ def _filled_in(begun: Track, device: str, store: Store, streams: bool) -> NewTra
 
     executor = LocalProcesses(1)
     complete = bound(begun, store, executor, device, tried=False)
+    names = (begun.network, begun.dataset)
     confined = confined_for(complete, "", device, store.root)
-    job = Job("track", f"{WORKER}:new_track_job", (complete, device, store.root, streams), confined=confined)
+    job = Job("track", f"{WORKER}:new_track_job", (complete, names, device, store.root, streams), confined=confined)
     executor.run([job], listen)
-    return replace(made[0], track=replace(made[0].track, network=begun.network, dataset=begun.dataset, own=None))
+    return made[0]
 
 
 def _say_next(path: Path, track: Track, folder: Path | None) -> None:

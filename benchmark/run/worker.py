@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from prunemark.benchmark.run.check import check_method
 from prunemark.benchmark.run.check_track import check_track, try_network
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.run.export import export
-from prunemark.benchmark.run.new_track import NewTrack, new_track
+from prunemark.benchmark.run.new_track import new_track
 from prunemark.benchmark.run.timing import Taken, Task, take
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
@@ -32,6 +33,7 @@ from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.record import Record, dump
 from prunemark.setups.own_parts import OwnParts
 from prunemark.setups.track import Track
+from prunemark.setups.track_text import as_toml
 
 Report = Callable[[Any], None]
 
@@ -64,10 +66,14 @@ def _telling(store: Path, report: Report) -> Store:
     return Store(store, lambda words: report(("said", words)))
 
 
-def new_track_job(report: Report, begun: Track, device: str, store: Path, streams: bool) -> NewTrack:
-    """A draft of a track, filled in."""
+def new_track_job(
+    report: Report, begun: Track, names: tuple[str, str], device: str, store: Path, streams: bool
+) -> tuple[str, list[CheckResult]]:
+    """The text of a draft's file, filled in; its network and dataset as their author calls them are `names`."""
     torch.set_num_threads(1)
-    return new_track(begun, device, _telling(store, report), streams)
+    made = new_track(begun, device, _telling(store, report), streams)
+    network, dataset = names
+    return as_toml(replace(made.track, network=network, dataset=dataset, own=None), made.comments), made.findings
 
 
 def own_data_job(report: Report, track: Track, store: Path, isolation: str) -> tuple[OwnParts | None, tuple[str, ...]]:
