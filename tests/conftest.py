@@ -29,7 +29,7 @@ from prunemark.setups.track_files import find_track, released_tracks
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in the harness: a process that has threads must not be forked
 
 # Quiet passes at the end of `submit` are short in the processes of an executor.
-fork_server.PRELOADED.append("support.brief_timing")
+fork_server.PRELOADED.append("support.brief")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
 
 LR = (0.1, 0.01)
