@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from prunemark.benchmark.images.data import load_split
+from prunemark.benchmark.images.data import load_split, prepare
 from prunemark.benchmark.images.own_datasets import from_arrays, from_function, from_parquet
 from prunemark.benchmark.images.own_splits import write_splits
 from prunemark.benchmark.images.sources import VARIABLE
@@ -73,6 +73,15 @@ def with_images(track: Track, store: Store, isolation: str = "") -> tuple[Track,
         sd=tuple(about["sd"]),
     )  # fmt: skip
     return replace(track, own=own), tuple(about["notes"])
+
+
+def prepared(track: Track, store: Store, folder: Path) -> Path:
+    """Where the splits lie: own ones in the store, others written into the folder, which is made."""
+    if track.own and track.own.dataset_sha256:
+        return store.path(own_data_key(track.own.dataset_sha256))
+    folder.mkdir()
+    prepare(track.dataset, folder)
+    return folder
 
 
 def images_again(track: Track, store: Store) -> None:
