@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from prunemark.benchmark.sandbox.capabilities import drop_capabilities
 from prunemark.benchmark.sandbox.confinement import (
     DEVICES,
     FOLDERS,
@@ -54,6 +55,7 @@ def enter(confined: ConfinedWorker, scratch: Path) -> None:
     os.environ |= dict.fromkeys(FOLDERS, str(scratch)) | {CONFINED: "1"}
     if confined.isolation == "process":
         return
+    drop_capabilities()
     restrict_files(_rules(confined, scratch))
     restrict_worker_calls()
 
