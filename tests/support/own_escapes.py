@@ -22,11 +22,11 @@ def _write(place):
 
 
 def _link(place):
-    os.symlink(place / "secret", place / "store" / "link")
+    (place / "store" / "link").symlink_to(place / "secret")
 
 
 def _hard_link(place):
-    os.link(place / "secret", place / "store" / "link")
+    (place / "store" / "link").hardlink_to(place / "secret")
 
 
 def _connect(_place):
@@ -85,7 +85,7 @@ def _terminal(_place):
 
 
 def _home(_place):
-    list(Path(os.path.expanduser("~root")).iterdir())
+    list(Path("~root").expanduser().iterdir())
 
 
 def _end_the_driver(_place):

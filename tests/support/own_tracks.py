@@ -65,6 +65,7 @@ granularity = "{granularity}"
 prunable = {prunable}
 anchor = "{anchor}"
 margin_pp = 1.0
+tolerance = 0.05
 
 [[levels]]
 name = "50%"
@@ -89,7 +90,8 @@ batch_size = 16
 
 def write_track(
     folder: Path, *, network: str = "model.py:build", data: str = "data.py:load", prunable: str = '["body.0", "body.3"]',
-    weights: bool = False, name: str = "own",
+    weights: bool = False,
+    name: str = "own",
 ) -> Path:  # fmt: skip
     """Writes own.toml with these parts into the folder, and model.py, signals.py and data.py where they are missing."""
     for file, text in (("model.py", NETWORK), ("signals.py", SIGNALS), ("data.py", LOAD)):
