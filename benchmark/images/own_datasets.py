@@ -123,7 +123,7 @@ def from_arrays(path: Path) -> tuple[dict[str, Pair], str | None]:
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as problem:
         why = shown(str(problem).splitlines()[0] if str(problem) else type(problem).__name__, 200)
         raise InputError(f"{path.name} cannot be read as a .npz file of numbers: {why}") from None
-    except AttributeError:  # a single array, which numpy loads as one
+    except (AttributeError, TypeError):  # a single array, which numpy loads as one
         raise InputError(f"{path.name} holds a single array: write images and labels with np.savez") from None
 
 
@@ -151,7 +151,7 @@ def _named(path: Path, names: list[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def from_parquet(place: Path, size: int | None) -> tuple[dict[str, Pair], str | None]:
-    """Hugging Face's Parquet files: a file, or all below a folder, whose names (or folders) begin with the split."""
+    """Hugging Face's Parquet files: one of all images, or all below a folder, whose names begin with their split."""
     try:
         parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError:
@@ -161,7 +161,7 @@ def from_parquet(place: Path, size: int | None) -> tuple[dict[str, Pair], str | 
         raise InputError(f"{place} has no .parquet files")
     splits: dict[str, list[Path]] = {}
     for file in files:
-        match = _SPLIT_OF.match(file.name) or _SPLIT_OF.match(file.parent.name)
+        match = None if place.is_file() else _SPLIT_OF.match(file.name) or _SPLIT_OF.fullmatch(file.parent.name)
         splits.setdefault(OTHER_NAMES.get(match[1], match[1]) if match else "all", []).append(file)
     if "all" in splits and len(splits) > 1:
         raise InputError(f"{splits['all'][0].name} names no split: begin its name with train, validation or test")

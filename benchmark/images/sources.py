@@ -15,6 +15,8 @@ from pathlib import Path
 from prunemark.setups.errors import InputError
 
 VARIABLE = "PRUNEMARK_DATA"
+CONFINED = "PRUNEMARK_CONFINED"
+"""The variable that a worker has which cannot start programs or share memory: see `sandbox/worker.py`."""
 INSTALLED = ("digits", "glyphs")
 CHECKED_BY_TORCHVISION = ("cifar10", "cifar100")  # of FashionMNIST it asks only whether the files are there
 IMAGE_FOLDER = re.compile(r"folder:([\w.-]+)@([1-9]\d{0,3})(/files)?", re.ASCII)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from prunemark.benchmark.images.augmentation import crop_box
 from prunemark.benchmark.images.datasets import UnreadableImage, open_image, read_image
+from prunemark.benchmark.images.sources import CONFINED
 
-MOST_WORKERS = 16
+MOST_WORKERS, BATCHES_AHEAD = 16, 2
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,9 @@ def _cropped(image: Any, height: int, width: int, generator: torch.Generator) ->
 def _read(reader: _Reader, asked: Sequence[Sequence[tuple[int, int]]], files: ImageFiles) -> Iterator[Any]:
     """The batches. Raises UnreadableImage in its own words, which a worker of torch's would hide in its traceback."""
     workers = default_workers() if files.workers is None else files.workers
+    if CONFINED in os.environ:
+        yield from _in_threads(reader, asked)
+        return
     said = ""
     try:
         yield from DataLoader(reader, batch_sampler=asked, num_workers=workers, pin_memory=False)  # type: ignore[arg-type]
@@ -94,6 +99,16 @@ def _read(reader: _Reader, asked: Sequence[Sequence[tuple[int, int]]], files: Im
     if said:
         gc.collect()  # ends the workers, which were forked with the locks of this process and hold them while they live
         raise UnreadableImage(said)
+
+
+def _in_threads(reader: _Reader, asked: Sequence[Sequence[tuple[int, int]]]) -> Iterator[torch.Tensor]:
+    """The same batches where no process may share memory: decoding an image leaves other threads to run."""
+    waiting: deque[list[Future[torch.Tensor]]] = deque()
+    with ThreadPoolExecutor(max(default_workers(), 1)) as pool:
+        for batch in (*asked, *[()] * BATCHES_AHEAD):
+            waiting.append([pool.submit(reader.__getitem__, item) for item in batch])
+            if len(waiting) > BATCHES_AHEAD and (ready := waiting.popleft()):
+                yield torch.stack([each.result() for each in ready])
 
 
 def default_workers() -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from prunemark.benchmark.images.data import load_split, prepare, tensor_dict
+from prunemark.benchmark.images.data import load_split, tensor_dict
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.run.doctor import CheckResult
@@ -18,10 +18,12 @@ from prunemark.benchmark.sandbox.explain import SANDBOX
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.description import MethodDescription
 from prunemark.benchmark.submission.locate import MethodSource
+from prunemark.benchmark.trial.own_data import prepared
 from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.plan import runs_on, what_it_prunes
 from prunemark.benchmark.trial.pruned import counts_of
 from prunemark.benchmark.trial.pruning_stage import Stage, run_stage
+from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import SETUPS, listed_where
@@ -41,11 +43,12 @@ SANDBOX_ADVICE = "docs/writing-a-method.md says what a method's process may read
 
 
 def check_method(
-    name: str, source: MethodSource, settings: dict[str, str], track: str | None, isolation: str = ""
+    name: str, source: MethodSource, settings: dict[str, str], track: Track | None, store: Store, isolation: str = ""
 ) -> list[CheckResult]:
     """All findings, in the order in which a trial would meet them; the last one is 'broken' where it would end.
 
-    Forks: call it in a process whose torch has one thread. Raises InputError for an unknown track or setting.
+    `store` has the images of a track with its author's own. Forks: call it in a process whose torch has one thread.
+    Raises InputError for an unknown setting.
     """
     findings = [CheckResult("class", "fine", f"{source.class_name} in {Path(source.path).name}")]
     try:
@@ -53,7 +56,7 @@ def check_method(
     except ChildFailed as failure:
         return [*findings, _broken("contract", failure, source)]
     values = description.with_settings(settings)
-    found = find_track(track or SMALL_TRACK[description.granularity])
+    found = track or find_track(SMALL_TRACK[description.granularity])
     shown = ", ".join(f"{key}={value}" for key, value in values.items()) or "no settings"
     findings.append(CheckResult("contract", "fine", f"{what_it_prunes(description.granularity)}; {shown}"))
     if not runs_on(description.granularity, found):
@@ -68,17 +71,18 @@ def check_method(
         description.granularity,
         description.own_on(found.class_of_data),
     )
-    return findings + _try_levels(entrant, found, source, isolation) + _remarks(description)
+    return findings + _try_levels(entrant, found, source, store, isolation) + _remarks(description)
 
 
-def _try_levels(entrant: Entrant, track: Track, source: MethodSource, isolation: str) -> list[CheckResult]:
+def _try_levels(
+    entrant: Entrant, track: Track, source: MethodSource, store: Store, isolation: str
+) -> list[CheckResult]:
     """Prunes an untrained network at every level, twice: the same seed has to give the same decision."""
     findings = []
     with tempfile.TemporaryDirectory(prefix="prunemark-check-") as folder:
-        data, base = Path(folder, "data"), Path(folder, "base")
-        data.mkdir()
+        base = Path(folder, "base")
         base.mkdir()
-        prepare(track.dataset, data)
+        data = prepared(track, store, Path(folder, "data"))
         shape = load_split(track.dataset, data, "validation", torch.device("cpu")).shape
         save_file(tensor_dict(build_network(track.network, shape, 0).state_dict()), base / WEIGHTS)
         for level in track.levels:

@@ -12,24 +12,29 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunemark.benchmark.compression import surgery
-from prunemark.benchmark.images.data import Images, load_split, prepare, tensor_dict
+from prunemark.benchmark.images.data import Images, load_split, tensor_dict
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.method import Decision, PruningMethod
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.run.check import SMALL_TRACK
+from prunemark.benchmark.run.own_parts import with_network
+from prunemark.benchmark.sandbox.run_folder import process_folder
 from prunemark.benchmark.submission.load import load_class
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.training.seeds import derive_seed
+from prunemark.benchmark.trial.own_data import prepared, with_images
 from prunemark.benchmark.trial.plan import runs_on, what_it_prunes
 from prunemark.benchmark.trial.pruned import check_finite, check_target, counts_of, layer_weight
 from prunemark.benchmark.trial.pruning import run_method
+from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.data_classes import recipe_for, recipes_of
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.own_parts import is_own_dataset
 from prunemark.setups.schedule import from_vector
 from prunemark.setups.track import Track
 from prunemark.setups.track_files import find_track
@@ -96,6 +101,10 @@ def debug(
     """
     cls = load_class(locate(method)[1]) if isinstance(method, str) else method
     found = find_track(track or SMALL_TRACK[cls.granularity])
+    if found.own is not None:  # its code runs in this process, as the method does
+        store = Store(process_folder() / "debug")
+        found = with_network(found, store)
+        found = with_images(found, store)[0] if is_own_dataset(found.dataset) else found
     if not runs_on(cls.granularity, found):
         what = f"{cls.__name__} {what_it_prunes(cls.granularity)}, and {found.id} {what_it_prunes(found.granularity)}"
         raise InputError(f"{what}. Choose another track, such as {SMALL_TRACK[cls.granularity]}")
@@ -136,8 +145,8 @@ def _own(cls: type[PruningMethod], dataset: str) -> Own:
 def _images(track: Track) -> Images:
     """The first images of the training split."""
     with tempfile.TemporaryDirectory(prefix="prunemark-debug-") as folder:
-        prepare(track.dataset, Path(folder))
-        data = load_split(track.dataset, Path(folder), "train", torch.device("cpu"), workers=0)
+        split = prepared(track, Store(process_folder() / "debug"), Path(folder, "data"))
+        data = load_split(track.dataset, split, "train", torch.device("cpu"), workers=0)
         if data.files is not None:
             raise InputError(
                 f"{track.id} reads its images from files as it needs them. Choose a smaller track to debug"

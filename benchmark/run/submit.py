@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +11,8 @@ from prunemark.benchmark.run import mlflow_fields
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.run.executor import Event, Executor
 from prunemark.benchmark.run.home import Home
-from prunemark.benchmark.run.jobs import WORKER, Job, make_jobs
+from prunemark.benchmark.run.jobs import WORKER, Job, confined_for, make_jobs
+from prunemark.benchmark.run.own_parts import bound
 from prunemark.benchmark.run.quiet import trials_running
 from prunemark.benchmark.run.renamed import remember
 from prunemark.benchmark.submission.locate import locate
@@ -22,6 +24,7 @@ from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record, dump, load
 from prunemark.records.writer import write_atomically
 from prunemark.setups.errors import WorkFailed
+from prunemark.setups.track_files import find_track
 
 MOST_REASONS = 3
 
@@ -49,7 +52,12 @@ def check(
         if event.kind == "done":
             found.extend(event.value)
 
-    executor.run([Job("check", f"{WORKER}:check_job", (name, source, settings, track, isolation))], listen)
+    with tempfile.TemporaryDirectory(prefix="prunemark-check-") as folder:
+        store = Store(Path(folder))
+        on = bound(find_track(track), store, executor, "cpu", isolation) if track else None
+        confined = confined_for(on, isolation, "cpu", store.root) if on else None
+        arguments = (name, source, settings, on, isolation, store.root)
+        executor.run([Job("check", f"{WORKER}:check_job", arguments, confined=confined)], listen)
     return found
 
 

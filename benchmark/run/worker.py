@@ -47,11 +47,12 @@ def describe_job(report: Report, source: MethodSource, name: str, isolation: str
 
 
 def check_job(
-    report: Report, name: str, source: MethodSource, settings: dict[str, str], track: str | None, isolation: str
-) -> list[CheckResult]:
+    report: Report, name: str, source: MethodSource, settings: dict[str, str], track: Track | None, isolation: str,
+    store: Path,
+) -> list[CheckResult]:  # fmt: skip
     """Whether a submission is well-formed."""
     torch.set_num_threads(1)
-    return check_method(name, source, settings, track, isolation)
+    return check_method(name, source, settings, track, Store(store), isolation)
 
 
 def check_track_job(report: Report, track: Track, device: str, store: Path) -> list[CheckResult]:

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from prunemark.benchmark.images.sources import CONFINED
+from prunemark.benchmark.sandbox.capabilities import drop_capabilities
 from prunemark.benchmark.sandbox.confinement import (
     DEVICES,
     FOLDERS,
@@ -27,9 +29,6 @@ from prunemark.benchmark.sandbox.confinement import (
 )
 from prunemark.benchmark.sandbox.landlock import DEVICE, READ, SCRATCH, restrict_files
 from prunemark.benchmark.sandbox.syscalls import restrict_worker_calls
-
-CONFINED = "PRUNEMARK_CONFINED"
-"""The variable by which code deep inside knows that it cannot start programs or share memory."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,9 @@ def enter(confined: ConfinedWorker, scratch: Path) -> None:
     os.environ |= dict.fromkeys(FOLDERS, str(scratch)) | {CONFINED: "1"}
     if confined.isolation == "process":
         return
+    drop_capabilities()
     restrict_files(_rules(confined, scratch))
     restrict_worker_calls()
-
-
-def is_confined() -> bool:
-    """Whether this process is such a worker, or one that it started."""
-    return CONFINED in os.environ
 
 
 def _rules(confined: ConfinedWorker, scratch: Path) -> Iterator[tuple[str, int]]:

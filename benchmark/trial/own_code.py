@@ -8,9 +8,11 @@ from a copy. Nothing of it is executed here.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -25,7 +27,8 @@ from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.own_parts import FUNCTION, function_of
 
-HARNESS = "prunemark"
+EVERYWHERE = {"prunemark", "torch", "numpy"}
+"""The harness, and what every key holds already."""
 OWN_NAME = re.compile(rf"own:({FUNCTION})@([0-9a-f]{{64}})", re.ASCII)
 
 
@@ -90,9 +93,15 @@ def _packages(path: Path) -> tuple[tuple[str, str], ...]:
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.split(".")[0])
-    there = packages_distributions() if modules - set(sys.stdlib_module_names) - {HARNESS} else {}
-    names = {each for module in modules - {HARNESS} for each in there.get(module, ())}
+    others = modules - set(sys.stdlib_module_names) - EVERYWHERE
+    names = {each for module in others for each in _distributions().get(module, ())}
     return tuple(sorted((name, version(name)) for name in names))
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """By module, the installed packages that bring it: takes most of a second."""
+    return packages_distributions()
 
 
 def kept_in(store: Store, found: OwnFunction, what: str) -> str:

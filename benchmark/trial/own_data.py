@@ -7,6 +7,7 @@ is done again when a file there is new or changed; results follow the images the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from typing import Any
 
 import torch
 
-from prunemark.benchmark.images.data import load_split
+from prunemark.benchmark.images.data import load_split, prepare
 from prunemark.benchmark.images.own_datasets import from_arrays, from_function, from_parquet
 from prunemark.benchmark.images.own_splits import write_splits
 from prunemark.benchmark.images.sources import VARIABLE
@@ -46,11 +47,12 @@ MOST_RULES = 2_000
 
 @dataclass(frozen=True)
 class Reading:
-    """What the child reads: the kept function, or a file or folder; `track` has the classes."""
+    """What the child reads: the kept function, or a file or folder; `track` has the classes, `data` is --data or ''."""
 
     track: Track
     function: str | None
     place: Path | None
+    data: str
 
 
 def with_images(track: Track, store: Store, isolation: str = "") -> tuple[Track, tuple[str, ...]]:
@@ -75,6 +77,15 @@ def with_images(track: Track, store: Store, isolation: str = "") -> tuple[Track,
     return replace(track, own=own), tuple(about["notes"])
 
 
+def prepared(track: Track, store: Store, folder: Path) -> Path:
+    """Where the splits lie: own ones in the store, others written into the folder, which is made."""
+    if track.own and track.own.dataset_sha256:
+        return store.path(own_data_key(track.own.dataset_sha256))
+    folder.mkdir()
+    prepare(track.dataset, folder)
+    return folder
+
+
 def images_again(track: Track, store: Store) -> None:
     """Reads them again where the store lost them. Raises InputError where others come out."""
     found, _ = with_images(track, store)
@@ -83,15 +94,15 @@ def images_again(track: Track, store: Store) -> None:
 
 
 def _located(track: Track, store: Store) -> Reading:
-    folder = track.own.folder if track.own else ""
+    folder, data = track.own.folder if track.own else "", os.environ.get(VARIABLE, "")
     if function_of(track.dataset):
         found = locate_function(track.dataset, folder, "dataset")
-        return Reading(track, kept_in(store, found, "dataset"), None)
+        return Reading(track, kept_in(store, found, "dataset"), None, data)
     place = arrays_of(track.dataset) or (parquet_of(track.dataset) or ("",))[0]
-    tried = [Path(folder, place)] + ([Path(os.environ[VARIABLE], place)] if os.environ.get(VARIABLE) else [])
+    tried = [Path(folder, place)] + ([Path(data, place)] if data else [])
     for path in tried:
         if path.exists():
-            return Reading(track, None, path.resolve())
+            return Reading(track, None, path.resolve(), data)
     raise InputError(f"dataset {track.dataset}: there is no {' and no '.join(str(path) for path in tried)}")
 
 
@@ -113,7 +124,7 @@ def _folders(reading: Reading) -> list[Path]:
     """What may be read: a file or folder that is named; by a function, the track's folder and that of --data."""
     if reading.place:
         return [reading.place]
-    given = [reading.track.own.folder if reading.track.own else "", os.environ.get(VARIABLE, "")]
+    given = [reading.track.own.folder if reading.track.own else "", reading.data]
     return [Path(folder).resolve() for folder in given if folder]
 
 
@@ -121,8 +132,14 @@ def _data_files(folder: Path, home: Path) -> Iterator[Path]:
     if folder.is_file():
         yield folder
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if f[0] != "." and f != "__pycache__" and Path(place, f) != home)
+        folders[:] = sorted(f for f in folders if not _is_no_data(Path(place, f), home))
         yield from (Path(place, n) for n in sorted(names) if n[0] != "." and Path(n).suffix not in NOT_DATA)
+
+
+def _is_no_data(folder: Path, home: Path) -> bool:
+    """Hidden folders, caches of Python, and homes: this one and others, which change with every run."""
+    is_home = folder == home or ((folder / "store").is_dir() and (folder / "records").is_dir())
+    return folder.name[0] == "." or folder.name == "__pycache__" or is_home
 
 
 def _readable(reading: Reading) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
@@ -134,7 +151,7 @@ def _readable(reading: Reading) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     own = reading.track.own.folder if reading.track.own else ""
     listed = [Path(own).resolve()] if own else []
     entries = [entry for folder in listed for entry in sorted(folder.iterdir()) if not entry.name.startswith(".")]
-    data = [Path(os.environ[VARIABLE]).resolve()] if os.environ.get(VARIABLE) else []
+    data = [Path(reading.data).resolve()] if reading.data else []
     if len(entries) > MOST_RULES:
         raise InputError(f"{listed[0]} has more than {MOST_RULES} entries: put the images into a folder below it")
     return (code, *data, *entries), tuple(listed)
@@ -187,14 +204,10 @@ def _parts(reading: Reading) -> tuple[Mapping[str, tuple[Any, Any]], str | None]
             modules, load = own_function(reading.function)
             if not callable(load):
                 raise InputError(f"{name} is a {type(load).__name__}, no function")
-            with modules.found():
-                here = Path.cwd()
-                if reading.track.own and reading.track.own.folder:
-                    os.chdir(reading.track.own.folder)  # relative paths start where the track's file lies
-                try:
-                    return from_function(load, name)
-                finally:
-                    os.chdir(here)
+            with modules.found(), contextlib.chdir((reading.track.own and reading.track.own.folder) or "."):
+                if reading.data:
+                    os.environ[VARIABLE] = reading.data
+                return from_function(load, name)  # relative paths start where the track's file lies
     assert reading.place is not None
     if arrays_of(reading.track.dataset):
         return from_arrays(reading.place)

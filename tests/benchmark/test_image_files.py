@@ -12,7 +12,7 @@ from support.image_folders import picture, prepared, write_tree
 
 from prunemark.benchmark.images.data import load_split
 from prunemark.benchmark.images.datasets import UnreadableImage, read_image
-from prunemark.benchmark.images.sources import VARIABLE
+from prunemark.benchmark.images.sources import CONFINED, VARIABLE
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.trial.base_model import prepare_data
 from prunemark.benchmark.trial.keys import stage_keys
@@ -51,6 +51,19 @@ def test_a_file_that_changed_after_it_was_prepared_is_named(tree: Path, tmp_path
             list(data.in_order(4))
         first.write_bytes(before)
         assert len(list(data.in_order(4))) == 2
+
+
+def test_a_worker_that_cannot_start_processes_reads_the_same_images_in_threads(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared("folder:insects@16/files", tmp_path / "out")
+    data = load_split("folder:insects@16/files", tmp_path / "out", "train", CPU, workers=0)
+    order = [torch.tensor([3, 0]), torch.tensor([1]), torch.tensor([2, 4])]
+    before = list(data.in_order(3)), [*data.served(iter(order), "resized-crop", torch.Generator().manual_seed(1))]
+    monkeypatch.setenv(CONFINED, "1")
+    after = list(data.in_order(3)), [*data.served(iter(order), "resized-crop", torch.Generator().manual_seed(1))]
+    assert all(torch.equal(one, other) for one, other in zip(before[0], after[0], strict=True))
+    assert all(torch.equal(one[0], other[0]) for one, other in zip(before[1], after[1], strict=True))
 
 
 def test_damaged_images_are_wrong_input_whatever_pillow_calls_it(tmp_path: Path) -> None:
