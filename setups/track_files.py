@@ -13,6 +13,7 @@ from typing import Any
 
 from prunemark.setups.bounded_files import TOML_BYTES, read_bounded, read_toml
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.given_base import NOT_PRETRAINED, bases_from
 from prunemark.setups.recipe import recipe_from_dict
 from prunemark.setups.text import shown
 from prunemark.setups.track import RECIPES, Level, SeedPrior, Track
@@ -106,18 +107,25 @@ def track_from_file(path: str | Path, *, released: bool = False) -> Track:
     """
     data = read_toml(Path(path), f"the track {path}")
     try:
-        return track_from_dict(data, released=released)
+        return track_from_dict(data, released=released, folder=str(Path(path).absolute().parent))
     except InputError as problem:
         raise InputError(f"the track {path}: {problem}") from None
 
 
-def track_from_dict(data: dict[str, Any], *, released: bool = False) -> Track:
-    """The inverse of `Track.as_dict`. Raises InputError for what is missing, unknown, or of the wrong kind."""
+def track_from_dict(data: dict[str, Any], *, released: bool = False, folder: str = "") -> Track:
+    """The inverse of `Track.as_dict`. Raises InputError for what is missing, unknown, or of the wrong kind.
+
+    `folder` is where the paths of given bases begin.
+    """
     _refuse_unknown("a track", Track, data)
     rest = dict(data)
     try:
+        given = rest.get("base") is not None
         for name in RECIPES:
-            rest[name] = recipe_from_dict(rest[name])
+            needless = given and name == "pretraining" and name not in rest
+            rest[name] = NOT_PRETRAINED if needless else recipe_from_dict(rest[name])
+        if given:
+            rest["base"] = bases_from(rest["base"], folder)
         rest["levels"] = tuple(_level(level) for level in rest["levels"])
         rest["prunable"] = tuple(rest["prunable"])
         if "allocations" in rest:
