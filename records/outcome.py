@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -145,7 +145,7 @@ class BaseModel(RecordPart):
     hash of that file. Nothing was trained then, and how it had been is not on the record.
     """
 
-    LATER: ClassVar[tuple[str, ...]] = ("given", "file_sha256")
+    LATER = ("given", "file_sha256")
 
     sha256: str
     test_percent: float
