@@ -162,6 +162,6 @@ def check_known_length(track: Track, setup: ComparisonSetup, kind: str) -> None:
     unknown = f"track {track.id} gives its base model, so the epochs and FLOPs of its training are not known"
     if setup.whole_pipeline:
         others = listed_where(lambda other: not other.whole_pipeline)
-        raise InputError(f"{unknown}: {setup.id} imposes their sum over all stages and cannot hold.\nValid here: {others}")
+        raise InputError(f"{unknown}: {setup.id} imposes their sum and cannot hold.\nValid on this track: {others}")
     if kind == "scratch":
         raise InputError(f"{unknown}: training from scratch has nothing to be as long as.\nUse a track without a base")

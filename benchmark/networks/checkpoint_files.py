@@ -6,6 +6,7 @@ Not covered: NumPy archives, TensorFlow, ONNX, and pickles of whole modules, whi
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,9 @@ def _safetensors(path: Path) -> State:
 
 def _torch_file(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         why = _what_it_holds(str(problem))
         raise InputError(f"{path} cannot be read without running code of it: it holds {why}.\n{SAVE_ANEW}") from None
@@ -80,7 +83,7 @@ def _torch_file(path: Path) -> Any:
 
 def _what_it_holds(words: str) -> str:
     """Of torch's explanation, the class that it would have to import."""
-    for before in ("Unsupported global: GLOBAL ", "Unsupported class "):
+    for before in ("Unsupported global: GLOBAL ", "unsupported GLOBAL ", "Unsupported class "):
         if before in words:
             return shown(words.partition(before)[2].split()[0], 80)
     return "more than tensors"

@@ -41,7 +41,7 @@ def load_given(
     check_begins_well(path)
     if given.library == FILE:
         model = build_network(network, shape, 0)
-        return _filled(model, read_state(path, model.state_dict()), f"the weights in {path.name}", shape)
+        return filled(model, read_state(path, model.state_dict()), f"the weights in {path.name}", shape)
     tag = tag_of(network, given)
     _check_made_for(tag, shape, mean, sd)
     called = f"{given.weights} of {network}"
@@ -53,7 +53,7 @@ def load_given(
             raise InputError(
                 f"{given.library} could not read {called} from {path}: {type(problem).__name__}: {shown(lines, 200)}"
             ) from None
-    return _filled(build_network(network, shape, 0), read.state_dict(), called, shape)
+    return filled(build_network(network, shape, 0), read.state_dict(), called, shape)
 
 
 def _check_made_for(tag: Tag, shape: ImageShape, mean: Mean, sd: Mean) -> None:
@@ -108,7 +108,7 @@ LOADERS: dict[str, Callable[[str, str, Path, ImageShape, Tag], nn.Module]] = {
 }
 
 
-def _filled(model: nn.Module, state: State, called: str, shape: ImageShape) -> nn.Module:
+def filled(model: nn.Module, state: State, called: str, shape: ImageShape) -> nn.Module:
     """The network with these weights, and no others. Raises InputError for what does not fit."""
     needed = model.state_dict()
     missing = [name for name in needed if name not in state and not name.endswith(COUNTERS)]
