@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,11 @@ from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.training.loop import accuracy_percent, predictions
 
 CPU = torch.device("cpu")
-DATASET, NETWORK = "folder:shades@32", "torchvision:resnet18"
+DATASET, NETWORK, SMALL = "folder:shades@32", "torchvision:resnet18", "resnet8"
+PRUNABLE = {
+    NETWORK: ["layer1.0.conv1", "layer1.1.conv1", "layer2.0.conv1", "layer2.1.conv1"],
+    SMALL: ["blocks.0.conv1", "blocks.1.conv1"],
+}
 CLASSES = ("dark", "light", "red")
 TRACK = """
 name = "given"
@@ -28,7 +33,7 @@ classes = {classes}
 network = "{network}"
 family = "shades x ResNet"
 granularity = "filter"
-prunable = ["layer1.0.conv1", "layer1.1.conv1", "layer2.0.conv1", "layer2.1.conv1"]
+prunable = {prunable}
 anchor = "L1-norm"
 margin_pp = 0.5
 pruning_epochs_limit = 1
@@ -113,7 +118,8 @@ def track(
     folder: Path, *bases: str, network: str = NETWORK, dataset: str = DATASET, classes: int = 3, name: str = "given"
 ) -> Path:
     """The file of a track, next to the weights."""
-    text = TRACK.format(network=network, dataset=dataset, classes=classes) + "".join(bases)
+    terms = {"network": network, "dataset": dataset, "classes": classes, "prunable": json.dumps(PRUNABLE[network])}
+    text = TRACK.format(**terms) + "".join(bases)
     path = folder / f"{name}.toml"
     path.write_text(text)
     return path
