@@ -10,6 +10,7 @@ import typer
 
 from prunemark.cli import listings
 from prunemark.cli.audit import audit
+from prunemark.cli.base import base
 from prunemark.cli.check import check
 from prunemark.cli.confirm import confirm
 from prunemark.cli.cross_validate import cross_validate
@@ -45,6 +46,7 @@ app.add_typer(listings.show_tracks, name="tracks")
 app.add_typer(listings.show_methods, name="methods")
 app.add_typer(mirror, name="mlflow")
 app.add_typer(home, name="home", no_args_is_help=True)
+app.add_typer(base, name="base", no_args_is_help=True)
 app.command()(audit)
 app.command()(submit)
 app.command()(check)

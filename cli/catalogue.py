@@ -62,7 +62,7 @@ def track(name: str) -> dict[str, Any]:
         "prunable layers": ", ".join(found.prunable),
         "levels": "; ".join(_levels(found)),
         "tolerance": f"{100 * found.tolerance:g} % of the target",
-        "pretraining": _recipe(found.pretraining),
+        **_base(found),
         "retraining": _recipe(found.retraining),
         "longest LR stage": f"{found.lr_stage_cap} epochs (Rule 3)" if found.lr_stage_cap else "no bound",
         "arithmetic": found.arithmetic or "the processor's own",
@@ -73,6 +73,18 @@ def track(name: str) -> dict[str, Any]:
         f"{found.scoring_epochs_limit} passes that train nothing",
         f"under {', '.join(ids_where(lambda s: s.exact_pruning))}": f"exactly {_recipe(found.pruning)}",
     }
+
+
+def _base(track: Track) -> dict[str, str]:
+    """How the track comes to its base models: trained, or given."""
+    if not track.base:
+        return {"pretraining": _recipe(track.pretraining)}
+    named = (
+        f"{given.weights}, SHA-256 {given.sha256}, {given.top1_percent:g} % within {given.tolerance_pp:g} points, from "
+        f"{given.source}"
+        for given in track.base
+    )
+    return {"base model": "given: " + "; ".join(named)}
 
 
 def _levels(track: Track) -> list[str]:

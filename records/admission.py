@@ -22,6 +22,7 @@ from prunemark.records.outcome import Outcome
 from prunemark.records.record import Record, canonical_json
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
+from prunemark.setups.given_base import bases_from
 from prunemark.setups.schedule import from_vector
 from prunemark.setups.track import DENSE_LEVEL, WORDS
 from prunemark.setups.track_files import released_tracks
@@ -120,7 +121,15 @@ def why_no_track(terms: Mapping[str, Any]) -> str:
     whole = isinstance(levels, Sequence) and not isinstance(levels, str)
     if not whole or not all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in levels or [None]):
         wrong.append("levels")
+    wrong += ["base"] * ("base" in terms and not _are_bases(terms["base"]))
     return f"states a track of which no table can be made: {', '.join(sorted(wrong))}" if wrong else ""
+
+
+def _are_bases(stated: object) -> bool:
+    try:
+        return bool(bases_from(stated))
+    except InputError:
+        return False
 
 
 def _why_no_table(record: Record) -> str:

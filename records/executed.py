@@ -21,7 +21,9 @@ def pipeline_of(record: Record) -> Pipeline:
     terms = outcome.track_terms
     recipe = outcome.retraining_recipe or {}
     stages = (outcome.base.pretraining if outcome.base else None, outcome.pruning, outcome.retraining)
+    given = outcome.base.given if outcome.base else ""
     base = Base(
+        source=given or NOT_REPORTED,
         id=outcome.base.sha256 if outcome.base else (NOT_APPLICABLE if scratch else NOT_REPORTED),
         top1_percent=outcome.base.test_percent if outcome.base else NOT_REPORTED,
     )
@@ -36,11 +38,11 @@ def pipeline_of(record: Record) -> Pipeline:
         speedup=macs.speedup_macs if macs and terms["granularity"] == "filter" else NOT_REPORTED,
         sparsity=macs.sparsity if macs and terms["granularity"] == "weight" else NOT_REPORTED,
         base=base,
-        pretraining=_training(stages[0], scratch),
+        pretraining=Training() if given else _training(stages[0], scratch),
         pruning=_training(stages[1], scratch),
         retraining=_training(stages[2], False),
         tuning_configurations=max(len(outcome.tuning), 1),
-        training_flops=float(sum(stage.train_flops for stage in stages if stage)),
+        training_flops=NOT_REPORTED if given else float(sum(stage.train_flops for stage in stages if stage)),
         details=Details(
             batch_size=recipe.get("batch_size", NOT_REPORTED),
             weight_decay=recipe.get("weight_decay", NOT_REPORTED),
@@ -60,7 +62,7 @@ def pipeline_of(record: Record) -> Pipeline:
 def _executed(outcome: Outcome) -> Executed:
     """Nothing is filled in: what a record does not state is not reported.
 
-    But the optimiser, which a recipe leaves out where it is SGD.
+    But the optimiser, which a recipe leaves out where it is SGD. A base that was given had its training elsewhere.
     """
     stated = (outcome.retraining_recipe or {}).items()
     recipe: dict[str, Any] = {name: value for name, value in stated if isinstance(value, bool | int | float | str)}
@@ -73,7 +75,9 @@ def _executed(outcome: Outcome) -> Executed:
         steps_per_epoch=stage.steps / epochs if stage and epochs else NOT_REPORTED,
         samples_per_epoch=stage.samples / epochs if stage and epochs else NOT_REPORTED,
         pruning_steps=outcome.pruning.steps if outcome.pruning else NOT_REPORTED,
-        base_training=(pretraining.epochs, pretraining.lr, pretraining.steps, pretraining.samples)
+        base_training=NOT_APPLICABLE
+        if outcome.base and outcome.base.given
+        else (pretraining.epochs, pretraining.lr, pretraining.steps, pretraining.samples)
         if pretraining
         else NOT_REPORTED,
         retraining_flops=float(stage.train_flops) if stage else NOT_REPORTED,

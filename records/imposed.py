@@ -13,6 +13,7 @@ from typing import Any
 from prunemark.records.outcome import MeteredStage, Outcome
 from prunemark.setups.comparison import HARNESS_SETUPS, RECIPE, ComparisonSetup
 from prunemark.setups.errors import InputError
+from prunemark.setups.given_base import bases_from
 from prunemark.setups.recipe import OPTIMISERS, recipe_from_dict
 from prunemark.setups.schedule import parse_schedule
 
@@ -46,6 +47,7 @@ def contradiction(outcome: Outcome) -> str:
     return (
         _other_recipe(setup, stated, outcome.track_terms.get("retraining"))
         or _other_meter("retraining", stage, recipe.batch_size, cost.macs)
+        or _given(outcome)
         or (base and _base(setup, base, outcome.track_terms, cost.dense_macs))
         or (outcome.pruning and _pruning(outcome.pruning, stage, outcome.track_terms))
         or ""
@@ -100,6 +102,25 @@ def _other_meter(name: str, stage: MeteredStage, batch_size: int, macs: int) -> 
 def _base(setup: ComparisonSetup, base: MeteredStage, terms: Mapping[str, Any], dense_macs: int) -> str:
     batch_size = _batch_size(terms, "pretraining")
     return "" if setup.own_base or batch_size is None else _other_meter("pretraining", base, batch_size, dense_macs)
+
+
+def _given(outcome: Outcome) -> str:
+    """Whether the base is the one that the track gives, and is as it states; and was trained where it gives none."""
+    base, stated = outcome.base, outcome.track_terms.get("base")
+    if stated is None or base is None:
+        return "says that its base model was given, which its track does not state" if base and base.given else ""
+    try:
+        bases = bases_from(stated)
+    except InputError as problem:
+        return f"states a base model that cannot be: {str(problem).splitlines()[0]}"
+    if len(bases) > 1 and not 0 <= outcome.seed < len(bases):
+        return f"is of seed {outcome.seed}; its track gives {len(bases)} base models"
+    given = bases[0 if len(bases) == 1 else outcome.seed]
+    if (base.given, base.file_sha256) != (given.name, given.sha256) or base.pretraining.epochs:
+        return f"did not start from the base model that its track gives, {given.name} {given.sha256[:12]}"
+    if abs(base.test_percent - given.top1_percent) > given.tolerance_pp + 1e-9:
+        return f"has a given base of {base.test_percent:.2f} %, where its track states {given.top1_percent:g} %"
+    return ""
 
 
 def _pruning(pruning: MeteredStage, retraining: MeteredStage, terms: Mapping[str, Any]) -> str:

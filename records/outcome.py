@@ -139,11 +139,19 @@ class Tried(RecordPart):
 
 @dataclass(frozen=True)
 class BaseModel(RecordPart):
-    """The checkpoint that was pruned: its content hash, how it was trained, its measured test accuracy."""
+    """The checkpoint that was pruned: its content hash, how it was trained, its measured test accuracy.
+
+    `given` says where it comes from if its track gives it, such as torchvision:IMAGENET1K_V1, and `file_sha256` is the
+    hash of that file. Nothing was trained then, and how it had been is not on the record.
+    """
+
+    LATER = ("given", "file_sha256")
 
     sha256: str
     test_percent: float
     pretraining: MeteredStage
+    given: str = ""
+    file_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from prunemark.setups.comparison import TOTALS, ComparisonSetup, listed_where
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.given_base import check_known_length
 from prunemark.setups.harness_factors import HARNESS_FACTORS
 from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import LRSchedule, format_lr, halving
@@ -111,9 +112,13 @@ class Budget:
         }
 
 
-def notation(base_epochs: int, retraining: Recipe) -> str:
-    """The paper's name of a pipeline: `P30F90, 1e-2` is pruned at epoch 30 and retrained for 90 from LR 0.01."""
-    return f"P{base_epochs}F{retraining.epochs}, {format_lr(retraining.lr.initial)}"
+def notation(base_epochs: int | None, retraining: Recipe) -> str:
+    """The paper's name of a pipeline: `P30F90, 1e-2` is pruned at epoch 30 and retrained for 90 from LR 0.01.
+
+    Of a given base the epochs are not known (None): `given F90, 1e-2`.
+    """
+    base = "given " if base_epochs is None else f"P{base_epochs}"
+    return f"{base}F{retraining.epochs}, {format_lr(retraining.lr.initial)}"
 
 
 def generated(first: float, last: float, epochs: int, cap: int | None) -> LRSchedule:
@@ -140,9 +145,11 @@ def budget_for(track: Track, setup: ComparisonSetup, level: Level, kind: str, ow
     """What the setup grants an entrant of this kind ('pruned', 'dense' or 'scratch') at this level.
 
     Raises InputError for what cannot be run: factors that cannot be held equal together, a pruning epoch outside
-    the dense run, too few epochs left, a recipe whose milestones lie past its end.
+    the dense run, too few epochs left, a recipe whose milestones lie past its end; where the base is given, imposed
+    sums and scratch training.
     """
     _check_factors(setup)
+    check_known_length(track, setup, kind)
     if own.prune_at is not None and not setup.own_pruning_epoch:
         choices = listed_where(lambda other: other.own_pruning_epoch)
         raise InputError(f"--prune-at is a choice under {choices}; setup {setup.id} fixes the base model")
@@ -179,7 +186,7 @@ def speedup_of(level: Level) -> float:
 def _staged(track: Track, setup: ComparisonSetup, own: Own) -> Budget:
     """Each stage has its own terms, imposed or the method's."""
     pretraining, retraining = track.pretraining, track.retraining
-    if own.pretraining is not None and setup.own_base:
+    if own.pretraining is not None and setup.own_base and not track.base:
         pretraining = own.pretraining.over(track.pretraining)
     if own.retraining is not None and setup.own_retraining_lr:
         retraining = own.retraining.over(track.retraining)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.given_base import GivenBase
 from prunemark.setups.own_parts import OwnParts, arrays_of, function_of, name_of_own
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.text import as_given
@@ -93,6 +94,8 @@ class Track:
     `arithmetic` "portable" has trials on a CPU compute by instructions that x86-64 processors with AVX2 share, so that
     they give the same bits on them; None leaves the choice to torch, which takes the widest that a processor has.
 
+    `base` gives the base models, and then nothing is pretrained: see `given_base`. Seeds share one, or have one each.
+
     `judged` is "any-time" (also where it is not stated): evidence that holds at any number of seeds. "planned: 5", for
     tracks whose trials are dear, means one look, when all five seeds are there.
 
@@ -124,6 +127,7 @@ class Track:
     pattern: str | None = None
     arithmetic: str | None = None
     judged: str | None = None
+    base: tuple[GivenBase, ...] | None = None
     own: OwnParts | None = None
 
     @property
@@ -179,7 +183,11 @@ class Track:
         plain["levels"] = tuple(level.as_dict() for level in self.levels)
         if self.own is not None:
             plain |= {"network": self.network_id, "dataset": self.dataset_id, "own": self.own.as_dict()}
-        return plain | {name: getattr(self, name).as_dict() for name in RECIPES}
+        plain |= {name: getattr(self, name).as_dict() for name in RECIPES}
+        if self.base:
+            plain["base"] = tuple(given.as_dict() for given in self.base)
+            del plain["pretraining"]
+        return plain
 
 
 def parse_planned(text: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.given_base import check_bases
 from prunemark.setups.own_parts import LIBRARIES, is_own_dataset, is_own_network
 from prunemark.setups.text import as_given, shown
 from prunemark.setups.track import ALLOCATIONS, ANY_TIME, PORTABLE, RECIPES, Level, Track, parse_planned
@@ -65,6 +66,7 @@ def check_track(track: Track) -> None:
         raise InputError("a pattern is a text such as 2:4, on a track of granularity weight")
     track.n_of_m  # noqa: B018 - raises InputError for what is no pattern
     _check_images(track)
+    check_bases(track)
     _check_levels(track)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from prunemark.setups.bounded_files import TOML_BYTES, read_bounded, read_toml
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.given_base import NOT_PRETRAINED, bases_from
 from prunemark.setups.own_parts import OwnParts, installed_network, is_own_dataset, is_own_network
 from prunemark.setups.recipe import recipe_from_dict
 from prunemark.setups.text import shown
@@ -115,8 +116,8 @@ def track_from_file(path: str | Path, *, released: bool = False) -> Track:
 def track_from_dict(data: dict[str, Any], *, released: bool = False, folder: str = "") -> Track:
     """The inverse of `Track.as_dict`. Raises InputError for what is missing, unknown, or of the wrong kind.
 
-    `folder` is where paths of own code and images start; `data` is another word for the key `dataset`. The own parts
-    of a track that ran are not read back: they are found out from the files.
+    `folder` is where paths of own code, images and given bases start; `data` is another word for the key `dataset`. The
+    own parts of a track that ran are not read back: they are found out from the files.
     """
     if "data" in data:
         if "dataset" in data:
@@ -125,8 +126,12 @@ def track_from_dict(data: dict[str, Any], *, released: bool = False, folder: str
     _refuse_unknown("a track", Track, data, frozenset({"own"}))
     rest = dict(data)
     try:
+        given = rest.get("base") is not None
         for name in RECIPES:
-            rest[name] = recipe_from_dict(rest[name])
+            needless = given and name == "pretraining" and name not in rest
+            rest[name] = NOT_PRETRAINED if needless else recipe_from_dict(rest[name])
+        if given:
+            rest["base"] = bases_from(rest["base"], folder)
         rest["levels"] = tuple(_level(level) for level in rest["levels"])
         rest["prunable"] = tuple(rest["prunable"])
         if "allocations" in rest:

@@ -15,7 +15,12 @@ PARAGRAPHS = ("granularity", "anchor")
 SAID = ("epochs", "lr", "batch_size", "weight_decay", "augmentation")
 """What is stated of every recipe; the rest where it is not the usual."""
 LONGEST_LINE = 110
-INDENTED: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "  ", "break_long_words": False}
+INDENTED: dict[str, Any] = {
+    "initial_indent": "  ",
+    "subsequent_indent": "  ",
+    "break_long_words": False,
+    "break_on_hyphens": False,
+}
 
 
 def as_toml(track: Track, comments: Mapping[str, str] | None = None) -> str:
@@ -33,7 +38,7 @@ def as_toml(track: Track, comments: Mapping[str, str] | None = None) -> str:
         lines += [""] if name in PARAGRAPHS else []
         lines += _comment(said.get(name, ""))
         lines += _levels(track) if name == "levels" else [_line(name, stated[name])]
-    for name in RECIPES:
+    for name in RECIPES if not track.base else RECIPES[1:]:
         lines += ["", f"[{name}]", *_comment(said.get(name, ""))]
         recipe = getattr(track, name)
         usual = {field.name: field.default for field in fields(recipe)}
@@ -58,6 +63,8 @@ def _line(name: str, value: Any) -> str:
     text = f"{name} = {_value(value)}"
     if len(text) <= LONGEST_LINE or not isinstance(value, list | tuple):
         return text
+    if any(isinstance(item, Mapping) for item in value):
+        return "\n".join([f"{name} = [", *(f"  {_value(item)}," for item in value), "]"])
     return "\n".join([f"{name} = [", *textwrap.wrap(_value(value)[1:-1] + ",", LONGEST_LINE, **INDENTED), "]"])
 
 

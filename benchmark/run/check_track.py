@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -15,7 +16,7 @@ from prunemark.benchmark.metering.footprint import step_memory
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.run.doctor import CheckResult
 from prunemark.benchmark.training.loop import placed, steps_per_epoch
-from prunemark.benchmark.trial.base_model import prepare_data
+from prunemark.benchmark.trial.base_model import measured, prepare_data, pretrain
 from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.preflight import check_network
 from prunemark.benchmark.trial.store import Store
@@ -40,15 +41,15 @@ def check_track(track: Track, device: str, store: Store) -> list[CheckResult]:
     try:
         found.extend(_findings(track, device, store))
     except InputError as problem:
-        found.append(CheckResult(_next(found), "broken", str(problem.args[0]), "correct the track's file"))
+        found.append(CheckResult(_next(found, track), "broken", str(problem.args[0]), "correct the track's file"))
     return found
 
 
-PARTS = ("data", "network", "levels", "a step")
+PARTS = ("data", "network", "levels", "base", "a step")
 
 
-def _next(found: list[CheckResult]) -> str:
-    done = {each.what for each in found}
+def _next(found: list[CheckResult], track: Track) -> str:
+    done = {each.what for each in found} | (set() if track.base else {"base"})
     return next((part for part in PARTS if part not in done), "the track")
 
 
@@ -62,7 +63,7 @@ def try_network(track: Track, device: str, store: Store) -> None:
 def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
     trial = dense_trial(track, device)
     folder = prepare_data(trial, stage_keys(trial), store)
-    train = load_split(track.dataset, folder, "train", pick_device(device))
+    train = load_split(track.dataset, folder, "train", torch.device("cpu"))  # what is forked below may use the GPU
     sizes = [len(load_split(track.dataset, folder, part, torch.device("cpu"))) for part in ("validation", "test")]
     shape = train.shape
     yield CheckResult(
@@ -74,7 +75,8 @@ def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
     count = len(track.prunable)
     yield CheckResult("network", "fine", f"{track.network_id}: {count} layer{'s' * (count > 1)} can be pruned")
     yield _levels(track, train)
-    yield _step(track, train, time.process_time)
+    yield from _bases(trial, store)
+    yield _step(track, train.to(pick_device(device)), time.process_time)
 
 
 def dense_trial(track: Track, device: str) -> Trial:
@@ -96,12 +98,25 @@ def _levels(track: Track, train: Images) -> CheckResult:
     return CheckResult("levels", "fine", found)
 
 
+def _bases(trial: Trial, store: Store) -> Iterator[CheckResult]:
+    """The bases that the track gives: found, of the stated hash, fitting the network, as accurate as stated."""
+    for seed, given in enumerate(trial.track.base or ()):
+        of_seed = replace(trial, seed=seed)
+        keys = stage_keys(of_seed)
+        folder = pretrain(of_seed, keys, store, lambda stage, point: None)
+        assert folder is not None
+        found = measured(of_seed, keys, store, folder)
+        yield CheckResult(
+            "base", "fine", f"{given.weights}: {found.test_percent:.2f} % on the test split; SHA-256 {given.sha256}"
+        )
+
+
 def _step(track: Track, train: Images, clock: Callable[[], float]) -> CheckResult:
     """A step forward and backward, and what a base model takes of it: time, and the memory of a whole batch.
 
     On a CPU a few images stand for the batch: a step of a large network at 256 images could take all of its memory.
     """
-    recipe = track.pretraining
+    recipe = track.retraining if track.base else track.pretraining
     model = placed(build_network(track.network, train.shape, 0), train.device).train()
     images = train.first(min(recipe.batch_size, FEW_IMAGES) if train.device.type == "cpu" else recipe.batch_size)
     labels = train.labels[: len(images)]
@@ -112,8 +127,9 @@ def _step(track: Track, train: Images, clock: Callable[[], float]) -> CheckResul
     memory = torch.cuda.max_memory_allocated() if on_gpu else step_memory(model, images, labels, recipe.batch_size)
     return CheckResult(
         "a step", "fine",
-        f"forward and backward; {recipe.epochs} epochs of the base model take about {minutes:.1f} minutes, without "
-        f"reading and augmenting images; a batch of {recipe.batch_size} takes about {memory / 2**20:,.0f} MiB",
+        f"forward and backward; {recipe.epochs} epochs of {'retraining' if track.base else 'the base model'} take "
+        f"about {minutes:.1f} minutes, without reading and augmenting images; a batch of {recipe.batch_size} takes "
+        f"about {memory / 2**20:,.0f} MiB",
     )  # fmt: skip
 
 

@@ -75,7 +75,8 @@ def entrants(
 ) -> tuple[Entrant, tuple[Entrant, ...]]:
     """The submission, and the controls that run with it: anchor, random, scratch, dense.
 
-    The submission's pruning epoch, where it has chosen one, is also that of the control with its layer ratios.
+    The submission's pruning epoch, where it has chosen one, is also that of the control with its layer ratios. Where
+    the base is given, nothing is trained from scratch: how long that would have to be is not known.
     """
     track = request.track
     name, source = locate_here(spec, home.store)
@@ -105,5 +106,6 @@ def entrants(
     controls += [
         Entrant(r.name, r.kind, "reference", None, (), track.granularity, OWN_NOTHING, r.summary, r.matched)
         for r in REFERENCES.values()
+        if r.kind != "scratch" or not track.base
     ]
     return submission, tuple(controls)

@@ -12,10 +12,13 @@ from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.trial.entry import KINDS, kind_of
 from prunemark.benchmark.trial.store import ASIDE, DRAFT, LOCKS
 from prunemark.setups.errors import InputError
+from prunemark.setups.given_base import BASES
 
 KEY = re.compile(r"[0-9a-f]{64}")
 CHECKPOINTS = "checkpoints"
-FOLDERS = {"records": "records", "methods": "sources of methods", "timings": "timings"}
+FOLDERS = {
+    "records": "records", "methods": "sources of methods", "timings": "timings", BASES: "files of given weights",
+}  # fmt: skip
 MLFLOW, DRAFTS, DAMAGED, LOCK_FILES = "MLflow", "drafts", "damaged", "locks"
 UNKNOWN, OTHER = "unknown in the store", "other"
 ORDER = (*KINDS.values(), CHECKPOINTS, *FOLDERS.values(), MLFLOW, OTHER, UNKNOWN, DAMAGED, DRAFTS, LOCK_FILES)

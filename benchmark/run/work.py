@@ -12,7 +12,9 @@ from prunemark.setups.budget import speedup_of
 
 def checkpoints(trials: Sequence[Trial]) -> dict[str, Trial]:
     """The base models that the trials need, by key: the shorter ones first."""
-    needed = {pretrain_key(t): t for t in trials if t.entrant.kind != "scratch" and t.budget.base_epochs}
+    needed = {
+        pretrain_key(t): t for t in trials if t.entrant.kind != "scratch" and (t.budget.base_epochs or t.track.base)
+    }
     return dict(sorted(needed.items(), key=lambda item: item[1].budget.base_epochs))
 
 

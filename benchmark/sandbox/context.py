@@ -91,6 +91,11 @@ class TrialContext:
 
     def earlier(self, epoch: int) -> dict[str, torch.Tensor]:
         """See `PruningContext.earlier`."""
+        if self.track.base:
+            raise ValueError(
+                f"the base model of {self.track.id} is given: how its weights were before they were trained to the end "
+                "is not known, so nothing can be rewound to them"
+            )
         reached = self.budget.base_epochs
         if _whole(epoch) > reached:
             raise ValueError(

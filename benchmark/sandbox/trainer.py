@@ -141,7 +141,7 @@ class Trainer:
 
     def _earlier(self, words: Words) -> Callable[[], Reply]:
         epoch = _whole(words["epoch"])
-        if epoch > self.training.budget.base_epochs or len(self.earlier) >= MOST_EARLIER:
+        if self.training.track.base or epoch > self.training.budget.base_epochs or len(self.earlier) >= MOST_EARLIER:
             raise NotReadable(f"at most {MOST_EARLIER} times earlier weights, of epochs that the base has reached")
         return lambda: self._trained_anew(epoch)
 

@@ -1,4 +1,4 @@
-"""The base model of a trial: the prepared images, the dense network trained on them, its measured accuracy.
+"""The base model of a trial: the prepared images, the dense network trained on them or given, its measured accuracy.
 
 All of it is made once a store, and shared by all methods of a seed. No submitted code has a part in it.
 """
@@ -19,7 +19,7 @@ from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.training.checkpoint import Checkpoint, checkpoint_of
 from prunemark.benchmark.training.loop import accuracy_percent
-from prunemark.benchmark.trial import stages
+from prunemark.benchmark.trial import given_base, stages
 from prunemark.benchmark.trial.keys import SPLITS, Keys, pretrain_key
 from prunemark.benchmark.trial.own_data import images_again
 from prunemark.benchmark.trial.packing import WEIGHTS
@@ -29,6 +29,7 @@ from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import BaseModel, EpochPoint
 from prunemark.setups.errors import WorkFailed
+from prunemark.setups.given_base import GivenBase, base_of
 from prunemark.setups.own_parts import is_own_dataset
 
 TEST_ACCURACY = "test_accuracy.json"
@@ -53,13 +54,17 @@ def prepare_data(trial: Trial, keys: Keys, store: Store) -> Path:
 def pretrain(trial: Trial, keys: Keys, store: Store, listen: StageListener) -> Path | None:
     """The base model of this seed, shared by all methods; none for scratch training.
 
+    One that the track gives is not trained: its weights are laid in, and measured before anything is pruned.
+
     It goes on from the longest stored beginning of the same run, in a child process: on a machine with a GPU a
     gradient takes that up, of a model on the CPU too, and this process still has to fork for the pruning stage.
-    Nothing is trained on a track that would be refused later: InputError. Raises Diverged, and WorkFailed when it
-    cannot be trained, which is no method's fault.
+    Nothing is trained on a track that would be refused later: InputError, as for a given base that is not as its track
+    states. Raises Diverged, and WorkFailed when it cannot be trained, which is no method's fault.
     """
     if trial.entrant.kind == "scratch":
         return None
+    if given := base_of(trial.track, trial.seed):
+        return _given(trial, given, keys, store)
     with store.lock(keys.pretrain):
         if not store.read(keys.pretrain, *BASE_FILES):
             data = prepare_data(trial, keys, store)
@@ -73,6 +78,26 @@ def pretrain(trial: Trial, keys: Keys, store: Store, listen: StageListener) -> P
     folder = store.path(keys.pretrain)
     stages.check_base(trial, stages.read_curve(folder), load_file(folder / WEIGHTS))
     return folder
+
+
+def _given(trial: Trial, given: GivenBase, keys: Keys, store: Store) -> Path:
+    """The folder of a base that the track gives. Raises InputError."""
+    data = prepare_data(trial, keys, store)
+    with store.lock(keys.pretrain):
+        if not store.read(keys.pretrain, *BASE_FILES):
+            with store.writing(keys.pretrain) as draft:
+                given_base.take(trial, given, data, store, draft)
+    base = store.path(keys.pretrain)
+    with store.lock(keys.evaluate_base):
+        if not store.read(keys.evaluate_base, TEST_ACCURACY):
+            with store.writing(keys.evaluate_base) as draft:
+                given_base.measure(trial, data, base, draft, TEST_ACCURACY)
+    given_base.check_stated(trial, given, _test_percent(keys, store))
+    return base
+
+
+def _test_percent(keys: Keys, store: Store) -> float:
+    return float(json.loads((store.path(keys.evaluate_base) / TEST_ACCURACY).read_text()))
 
 
 def _pretrain_in_child(
@@ -96,15 +121,22 @@ def stored_beginning(trial: Trial, store: Store) -> tuple[Path | None, int]:
     return None, 0
 
 
-def measured(trial: Trial, keys: Keys, store: Store, base: Path, dense: nn.Module) -> BaseModel:
-    """The base model's hash and accuracy, measured once; `dense` is its network, and gets its weights."""
+def measured(trial: Trial, keys: Keys, store: Store, base: Path, dense: nn.Module | None = None) -> BaseModel:
+    """The base model's hash and accuracy, measured once.
+
+    `dense` is its network, and gets its weights; None where it was given, and is measured already.
+    """
     key, data = keys.evaluate_base, store.path(keys.data)
     state = load_file(base / WEIGHTS)
     with store.lock(key):
         if not store.read(key, TEST_ACCURACY):
+            assert dense is not None
             dense.load_state_dict(state)
             result = stages.on_test_split(dense, trial.track, data, pick_device(trial.device))
             with store.writing(key) as draft:
                 stages.write_json(draft / TEST_ACCURACY, accuracy_percent(result.correct))
-    percent = json.loads((store.path(key) / TEST_ACCURACY).read_text())
-    return BaseModel(weights_sha256(state), percent, read_stage(base))
+    given = base_of(trial.track, trial.seed)
+    return BaseModel(
+        weights_sha256(state), _test_percent(keys, store), read_stage(base),
+        given=given.name if given else "", file_sha256=given.sha256 if given else "",
+    )  # fmt: skip

@@ -16,9 +16,10 @@ from prunemark.benchmark.images.sources import source_of
 from prunemark.benchmark.trial.environment import environment, libraries
 from prunemark.benchmark.trial.store import Store, key_of
 from prunemark.benchmark.trial.trial import Trial
-from prunemark.benchmark.trial.versions import versions
+from prunemark.benchmark.trial.versions import GIVEN, versions
 from prunemark.records.matched_to import RATIOS_OF, MatchedTo
 from prunemark.records.record import Record, load
+from prunemark.setups.given_base import base_of
 from prunemark.setups.own_parts import OwnParts, is_own_dataset, is_own_network
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.track import WORDS, Track
@@ -69,9 +70,13 @@ def own_data_key(sha256: str) -> str:
 def pretrain_key(trial: Trial, until: int | None = None) -> str:
     """The key of the base model, or of an earlier checkpoint of its run.
 
-    It holds the LRs up to that epoch alone, so runs that begin alike share what they have in common.
+    It holds the LRs up to that epoch alone, so runs that begin alike share what they have in common. A base that is
+    given has no seed: all seeds that start from it share it.
     """
     budget = trial.budget
+    if given := base_of(trial.track, trial.seed):
+        read = {"weights": given.name, "sha256": given.sha256, "versions": versions("network") | {"given": GIVEN}}
+        return key_of("given", read | {"data": data_key(trial), "network": trial.track.network} | _where(trial))
     recipe = budget.pretraining.as_dict() | {"epochs": until if until is not None else budget.base_epochs}
     lr = list(budget.pretraining.lr.vector[: recipe["epochs"]])
     inputs = {

@@ -79,5 +79,6 @@ def as_plain(trial: Trial) -> dict[str, Any]:
     return {
         "method": trial.entrant.name, "role": trial.entrant.role, "track": trial.track.id,
         "level": trial.level.name, "setup": trial.setup.id, "seed": trial.seed,
-        "pipeline": notation(trial.budget.base_epochs, trial.recipe), "retraining_lr": str(trial.recipe.lr),
+        "pipeline": notation(None if trial.track.base else trial.budget.base_epochs, trial.recipe),
+        "retraining_lr": str(trial.recipe.lr),
     }  # fmt: skip

@@ -14,6 +14,9 @@ networks are built and initialised; `evaluate` includes the curve, the compressi
 what is read off a method's class.
 """
 
+GIVEN = 1
+"""The same of how given weights are read, where a track gives its base. No golden stage has it."""
+
 
 def versions(*stages: str) -> dict[str, int]:
     """The versions of these stages, for a key."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from prunemark.leaderboard.site import charts, setup_effect
 from prunemark.leaderboard.site.context import SiteContext
+from prunemark.leaderboard.standings import given
 from prunemark.leaderboard.standings.table import Table
 from prunemark.records.identity import method_of
 from prunemark.setups.comparison import HARNESS_SETUPS
@@ -136,9 +137,10 @@ def not_run(tables: Sequence[Table]) -> str:
 def terms_view(terms: dict[str, Any]) -> list[tuple[str, str]]:
     """What the track fixes, as its records say: pairs of a name and a text."""
     levels = [f"{level['name']} ({_target(level)})" for level in terms["levels"]]
-    recipes = [(stage, terms[stage]) for stage in ("pretraining", "pruning", "retraining")]
+    recipes = [(stage, terms[stage]) for stage in ("pretraining", "pruning", "retraining") if stage in terms]
     return [
         ("Data", str(terms["dataset"])), ("Network", str(terms["network"])), ("Pruned are", f"{terms['granularity']}s"),
+        *(("Base model", words) for words in given.notes(terms)),
         ("Levels", ", ".join(levels)), ("Anchor", str(terms["anchor"])), ("Margin", f"{terms['margin_pp']:g} pp"),
         *((stage.capitalize(), f"{recipe['epochs']} epochs, LR {recipe['lr']}") for stage, recipe in recipes),
     ]  # fmt: skip

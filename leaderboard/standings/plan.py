@@ -54,9 +54,12 @@ class Open:
         return len(self.row.seeds)
 
     def next_seeds(self, number: int) -> tuple[int, ...]:
-        """The next seeds, in order from 0 without a gap, that one of the two has not run."""
-        both = self.has & self.anchor_has
-        return tuple(islice((seed for seed in count() if seed not in both), number))
+        """The next seeds, in order from 0 without a gap, that one of the two has not run.
+
+        Where each seed has a base of its own that is given, no more than there are bases.
+        """
+        both, most = self.has & self.anchor_has, self.table.most_seeds
+        return tuple(islice((seed for seed in (count() if most is None else range(most)) if seed not in both), number))
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,9 @@ def make_plan(
         for row in table.ranked:
             if not only(table, row):
                 continue
-            if further := _further(table, row):
-                found.append(Open(table, row, further, _run_on(row), _run_on(anchor)))
+            each = Open(table, row, _further(table, row), _run_on(row), _run_on(anchor))
+            if each.further_seeds and each.next_seeds(1):
+                found.append(each)
             elif row.verdict:
                 (decided if row.verdict.word != "undetermined" else over).append((table, row))
     costs = _Costs.of(records)

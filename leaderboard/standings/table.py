@@ -10,7 +10,7 @@ import numpy as np
 
 from prunemark.leaderboard.inference.multiplicity import evidence_level
 from prunemark.leaderboard.inference.statistics import VariancePrior
-from prunemark.leaderboard.standings import field
+from prunemark.leaderboard.standings import field, given
 from prunemark.leaderboard.standings.levels import NOT_RANKED, collapsed_anchor, collapsed_in_words
 from prunemark.leaderboard.standings.matched_controls import judge_matched_controls, matched_control_in_words
 from prunemark.leaderboard.standings.method_results import MethodResults, results_of, seeds_in_words, terms_of
@@ -54,6 +54,7 @@ class Table:
     release: str = ""
     pattern: str = ""
     not_for_ranking: str = ""
+    most_seeds: int | None = None
 
     @property
     def evidence(self) -> str:
@@ -124,9 +125,11 @@ def make_table(
         tuple(each["name"] for each in terms["levels"]), first.setup, level, anchor.name if anchor else terms["anchor"],
         float(terms["margin_pp"]), seeds, _in_order(rows),
         tuple(sorted(others, key=lambda row: (-(row.accuracy_percent or -1.0), row.name))),
-        field.holding_setup(comparable, seeds, first.setup), len(bases) == 1 and len(seeds) > 1, examples_of(anchor),
-        planned, _prior_in_words(prior if planned else None), prior, _notes(anchor, candidates, seeds, draws or ()),
-        release, str(terms.get("pattern") or ""), unfit,
+        field.holding_setup(comparable, seeds, first.setup),
+        len(bases) == 1 and (len(seeds) > 1 or given.is_one(terms)), examples_of(anchor), planned,
+        _prior_in_words(prior if planned else None), prior,
+        (*given.notes(terms), *_notes(anchor, candidates, seeds, draws or ())), release,
+        str(terms.get("pattern") or ""), unfit, given.most_seeds(terms),
     )  # fmt: skip
 
 

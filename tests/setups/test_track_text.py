@@ -21,7 +21,7 @@ def test_comments_stand_above_their_fields_and_change_nothing():
     assert text.startswith("# first\n# second\nname = ")
     assert "\n# wide\nmargin_pp = 1.0\n" in text and "\n[retraining]\n# short\nepochs = 20\n" in text
     assert track_from_dict(tomllib.loads(text)) == track
-    assert all(len(line) <= 120 for line in text.splitlines())
+    assert all(len(line) <= 120 for line in text.splitlines() if not line.startswith("  {"))
 
 
 def test_signs_that_toml_knows_are_written_so_that_they_read_back():
