@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunemark.audit.document import json_schema
-from prunemark.audit.document.comparison import Claim, load
+from prunemark.audit.document.claims import Claim
+from prunemark.audit.document.comparison import load
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.yaml_nodes import read_file
-from prunemark.audit.judgement.audit_claim import Audit, audit_comparison, audit_entries
+from prunemark.audit.judgement.audit_claim import Audit, audit_claims, audit_entries
 from prunemark.audit.judgement.noise import OwnRepeats
 from prunemark.audit.literature import pairs, results
 from prunemark.audit.literature.published_errors import published_errors
@@ -110,7 +111,7 @@ def _of_file(path: Path, options: Options, own: OwnRepeats | None) -> list[Audit
     if path.suffix.lower() != ".csv":
         if options.claims or options.all_pairs:
             raise InputError(f"{path}: --claim and --all-pairs are for tables (.csv); a document carries its claim")
-        return [audit_comparison(load(path), own)]
+        return audit_claims(load(path), own)
     return _of_rows(read_table(read_file(path), str(path)), options, own, str(path))
 
 
