@@ -1,4 +1,4 @@
-"""What a document claims, and under which shared protocol: who beats whom, in which metric, and what it is credited to."""
+"""What a document claims and under which shared protocol: who beats whom, in which metric, credited to what."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ PROTOCOL_KEYS = ("shared", "locator", "except", *REMARKS)
 EXCEPTIONS = tuple(dict.fromkeys((*DETAILS, "network", *MEASURED)))
 """What a shared protocol states as equal, and may except."""
 MAX_CLAIMS = 200
-_MARGIN = Quantity("a margin in units of the metric, above 0, as in 0.3,", 0, 1e6, above=True, units={"points": 1, "ms": 1})
+_MARGIN = Quantity(
+    "a margin in units of the metric, above 0, as in 0.3,", 0, 1e6, above=True, units={"points": 1, "ms": 1}
+)
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def read_claims(root: Node, entries: Mapping[str, Node]) -> tuple[Claim, ...]:
 def _claim(node: Node | None, root: Node, entries: Mapping[str, Node]) -> Claim:
     if node is None or node.kind != "mapping":
         raise InputError(
-            f"{(node or root).where}: a claim is wanted, as in claim: {{winner: A, loser: B, kind: better}}, or a list of "
-            f"at most {MAX_CLAIMS}"
+            f"{(node or root).where}: a claim is wanted, as in claim: {{winner: A, loser: B, kind: better}}, "
+            f"or a list of at most {MAX_CLAIMS}"
         )
     only_known(node, "a claim", CLAIM_KEYS)
     winner, loser = (entry_name(node, key, entries) for key in ("winner", "loser"))

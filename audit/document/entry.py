@@ -11,7 +11,7 @@ from prunemark.audit.document.lr_schedules import read_lr
 from prunemark.audit.document.metrics import READ_AS, RESULT_NAMES
 from prunemark.audit.document.plus_minus import is_plus_minus, split_plus_minus
 from prunemark.audit.document.quantities import EPOCHS
-from prunemark.audit.document.reported_values import Convert, ReportedValue, is_silent, read_value, word
+from prunemark.audit.document.reported_values import ReportedValue, is_silent, read_value, word
 from prunemark.audit.document.same_as import EntryNodes, ResolvedNode
 from prunemark.audit.document.sizes import check_sizes
 from prunemark.audit.document.stages import STAGE_ROLES, ReportedStage, joined_by_role
@@ -111,7 +111,9 @@ def _kind(name: str, node: Node) -> PipelineKind:
 def _method(node: Node, name: str) -> str:
     given = node.entries.get("method")
     if given is None or not word(given):
-        raise InputError(f"{node.where}: {name}: an entry needs `method`, the name of the method, as in method: L1-norm")
+        raise InputError(
+            f"{node.where}: {name}: an entry needs `method`, the name of the method, as in method: L1-norm"
+        )
     return word(given)
 
 
@@ -124,7 +126,9 @@ def read_reported(nodes: EntryNodes, name: str, fields: Iterable[str]) -> dict[s
             value, spread = split_plus_minus(place.node)
             others = [f"{field}{tail}" for tail in ("_sd", "_plus_minus")]
             if twice := next((other for other in others if nodes.find(name, other.split(".")).node), None):
-                raise InputError(f"{spread.where}: {field} carries its spread, and {twice} gives another: keep one of them")
+                raise InputError(
+                    f"{spread.where}: {field} carries its spread, and {twice} gives another: keep one of them"
+                )
             found[f"{field}_plus_minus"] = _value(replace(place, node=spread), f"{field}_plus_minus")
             place = replace(place, node=value)
         if field not in found:

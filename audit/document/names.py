@@ -1,7 +1,7 @@
 """What names of datasets and networks stand for: one table for documents and for tables of results.
 
-The table is data (`names.toml`). A name that it does not list can be another spelling of one that it does: whether it is
-so is a question to the reader, and never an answer.
+The table is data (`names.toml`). A name that it does not list can be another spelling of one that it does. Whether it
+is so is a question to the reader, and never an answer.
 """
 
 from __future__ import annotations

@@ -107,11 +107,14 @@ BATCH = Quantity("a batch size, at least 1,", 1, units={"images": 1})
 PERPLEXITY = Quantity("a perplexity, at least 1, as in 6.42,", 1)
 MILLISECONDS = Quantity("a latency in ms, above 0, as in 12.5,", 0, above=True, units={"ms": 1, "s": 1e3, "us": 1e-3})
 FPS = Quantity(
-    "images a second, above 0, as in 1250,", 0, above=True, units={"fps": 1, "images/s": 1, "img/s": 1, "images a second": 1},
+    "images a second, above 0, as in 1250,", 0, above=True, 
+    units={"fps": 1, "images/s": 1, "img/s": 1, "images a second": 1},
 )  # fmt: skip
 DECAY = Quantity("a weight decay from 0 to 1, as in 5e-4, or none", 0, 1, or_none=True)
 SMOOTHING = Quantity("a label smoothing from 0 to 1, or none", 0, 1, or_none=True)
-_TIMES = Quantity("dense MACs over pruned MACs, as in 2.31 or 2.31x,", 0, above=True, units={"x": 1, "×": 1, "times": 1})
+_TIMES = Quantity(
+    "dense MACs over pruned MACs, as in 2.31 or 2.31x,", 0, above=True, units={"x": 1, "×": 1, "times": 1}
+)
 
 
 def times(node: Node) -> float:

@@ -1,4 +1,4 @@
-"""Suspicious sizes: a number that fits its field a thousand times better in another unit is a question to the writer."""
+"""Suspicious sizes: a number that would fit its field a thousand times better in another unit is a question."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ USUAL_MACS_MILLIONS: dict[str, float] = {
     "ResNet-110": 255, "VGG-16": 2200, "VGG-16-BN": 2200, "VGG-19": 2800, "VGG-19-BN": 2800, "MobileNetV1": 569,
     "MobileNetV2": 301, "DenseNet-40": 283, "DeiT-T": 1258, "DeiT-S": 4608, "DeiT-B": 17582, "ViT-B/16": 17582,
 }  # fmt: skip
-"""Dense MACs in millions at the usual resolution (torchvision, timm, He et al. 2016); of VGG between its two datasets."""
+"""Dense MACs in millions at the usual resolution (torchvision, timm, He et al. 2016); VGG in between."""
 USUAL_PARAMS_MILLIONS: dict[str, float] = {
-    "ResNet-18": 11.69, "ResNet-34": 21.8, "ResNet-50": 25.56, "ResNet-101": 44.55, "ResNet-20": 0.27, "ResNet-56": 0.86,
-    "ResNet-110": 1.73, "VGG-16": 45, "VGG-16-BN": 45, "VGG-19": 53, "VGG-19-BN": 53, "MobileNetV1": 4.23,
+    "ResNet-18": 11.69, "ResNet-34": 21.8, "ResNet-50": 25.56, "ResNet-101": 44.55, "ResNet-20": 0.27,
+    "ResNet-56": 0.86, "ResNet-110": 1.73, "VGG-16": 45, "VGG-16-BN": 45, "VGG-19": 53, "VGG-19-BN": 53, "MobileNetV1": 4.23,
     "MobileNetV2": 3.5, "DenseNet-40": 1.06, "DeiT-T": 5.7, "DeiT-S": 22.1, "DeiT-B": 86.6, "ViT-B/16": 86.6,
     "BERT-base": 110, "LLaMA-2-7B": 6738,
 }  # fmt: skip
@@ -53,7 +53,9 @@ def _ask(found: ReportedValue, value: float, usual: float, what: str, limits: tu
     low, high = limits
     if low * usual <= value <= high * usual:
         return
-    meant = next((f"{value:g}{unit}" for unit, worth in (("G", 1e3), ("K", 1e-3)) if usual / 20 < value * worth < usual * 20), "")
+    meant = next(
+        (f"{value:g}{unit}" for unit, worth in (("G", 1e3), ("K", 1e-3)) if usual / 20 < value * worth < usual * 20), ""
+    )
     if not meant and usual / 20 < value / 1e6 < usual * 20:
         meant = f"{value / 1e6:g}, in millions"
     question = f"do you mean {meant}?" if meant else f"it has about {usual:g} million"

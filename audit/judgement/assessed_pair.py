@@ -54,7 +54,9 @@ class AssessedPair:
         """Whether one name is all that says that it is one network: parameters do not tell two VGG-19 apart."""
         if self.findings["network"].state is not State.HOLDS or (self.protocol and self.protocol.declares("network")):
             return False
-        ids = [known(entry["base.id"].value) if entry["base.id"].stated else None for entry in (self.winner, self.loser)]
+        ids = [
+            known(entry["base.id"].value) if entry["base.id"].stated else None for entry in (self.winner, self.loser)
+        ]
         counted = all(entry["network.dense_macs_millions"].stated for entry in (self.winner, self.loser))
         one_base = ids[0] is not None and ids[0] == ids[1] and self.left.kind != "pruned_at_init"
         return not (counted or one_base or _one_root(self.winner, self.loser, "network.dense_macs_millions"))
@@ -74,7 +76,9 @@ def assess_pair(
     meant = metric or METRICS["top1"]
     has = details(winner, loser, same, protocol, meant)
     base = _base_of(winner, loser, meant.name)
-    units = Units(base, all(states_macs(e) for e in (winner, loser)) and not _one_base(winner, loser), _by_macs(winner, loser))
+    units = Units(
+        base, all(states_macs(e) for e in (winner, loser)) and not _one_base(winner, loser), _by_macs(winner, loser)
+    )
     left, right = (pipeline_of_entry(e, same, units) if same else _cached(e, units) for e in (winner, loser))
     one_batch = known(left.details.batch_size), known(right.details.batch_size)
     if None not in one_batch and one_batch[0] != one_batch[1]:

@@ -45,7 +45,7 @@ def compression_finding(winner: Entry, loser: Entry, same: frozenset[str]) -> Fa
     for (a, b), fields in zip(sides, FIELDS.values(), strict=True):
         if any(field in same for field in fields):
             found.append((State.HOLDS, "not reported, but declared to be the same on both sides", a, b))
-        elif a.ratio != NOT_REPORTED and b.ratio != NOT_REPORTED:
+        elif NOT_REPORTED not in (a.ratio, b.ratio):
             found.append((*_compared(a, b), a, b))
         elif _only_kept(a, fields[-1]) and _only_kept(b, fields[-1]):  # of one network, whatever its size
             found.append((*_compared(_per_kept(a, fields[-1]), _per_kept(b, fields[-1])), a, b))
@@ -130,7 +130,9 @@ def _measured(entry: Entry, quantity: str, ways: list[Leaf[float]], otherwise: L
     kept_millions = entry[FIELDS[quantity][-1]].printed
     texts = [_text(field, value) for field, value in printed.items()]
     if not stated:
-        return Measured(otherwise, printed, texts[0] if texts else ("" if otherwise == NOT_REPORTED else "1"), kept_millions)
+        return Measured(
+            otherwise, printed, texts[0] if texts else ("" if otherwise == NOT_REPORTED else "1"), kept_millions
+        )
     return Measured(_together(stated), printed, texts[0] if texts else "", kept_millions)
 
 
@@ -141,7 +143,7 @@ def _text(field: str, value: Leaf[float]) -> str:
 
 
 def _together(ways: list[Leaf[float]]) -> Leaf[float]:
-    """What all ways of stating it leave possible; where two do not overlap (within the record's tolerance) the first."""
+    """What all ways of stating it leave possible; the first, where two overlap only within the record's tolerance."""
     ranges = [(w.low, w.high) for w in ways if isinstance(w, Between)]
     if len(ranges) < len(ways) or len(ranges) == 1:
         return ways[0]

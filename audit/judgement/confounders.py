@@ -14,7 +14,7 @@ from prunemark.audit.judgement.details import Detail
 from prunemark.audit.judgement.entry_pipeline import counts_flops
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.schedule import LRSchedule
-from prunemark.setups.values import Conflict, Leaf, NotApplicable, State, known
+from prunemark.setups.values import Conflict, Leaf, NotApplicable, State
 
 TOTALS = ("overall_lr", "total_epochs", "total_flops")
 COSTS_OF_PRUNING = ("pruning_epochs", "pruning_lr")

@@ -43,7 +43,7 @@ def contradictions(entry: Entry) -> tuple[str, ...]:
 
 
 def pair_contradictions(pair: AssessedPair) -> list[str]:
-    """What two entries together contradict: one checkpoint of two networks, a shared protocol and details that differ."""
+    """What two entries contradict together: one checkpoint of two networks, one protocol and details that differ."""
     found = []
     ids = [known(entry["base.id"].value) if entry["base.id"].stated else None for entry in (pair.winner, pair.loser)]
     network = pair.findings["network"]
@@ -103,7 +103,9 @@ def _macs(entry: Entry) -> list[str]:
                 f"{entry.name}: prints a speed-up of {stated:g}, but {dense:g} / {kept:g} M MACs = {dense / kept:.3g}"
             )
         elif share and not _overlap(ratio_of_share(part), derived):
-            found.append(f"{entry.name}: keeps {share:.1%} of the MACs, but {kept:g} of {dense:g} M is {kept / dense:.1%}")
+            found.append(
+                f"{entry.name}: keeps {share:.1%} of the MACs, but {kept:g} of {dense:g} M is {kept / dense:.1%}"
+            )
     if share and stated is not None and not _overlap(speedup.printed, ratio_of_share(part)):
         found.append(
             f"{entry.name}: prints a speed-up of {stated:g}, but keeps {share:.1%} of the MACs: {1 / share:.3g}"

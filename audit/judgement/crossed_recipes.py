@@ -53,6 +53,7 @@ def judge_crossed(
         (f"the recipe of {pair.loser.name}", winner_crossed, loser),
     )
     states = {pair.findings[f].state for f in ("retraining_epochs", "retraining_lr")}
+    matches: tuple[tuple[str, Arm, Arm], ...]
     if states == {State.HOLDS}:
         matches = own_and_crossed
     elif State.REFUTED in states:

@@ -30,7 +30,7 @@ def _getter(entry: Entry, same: frozenset[str]) -> Get:
 
 @dataclass(frozen=True)
 class Units:
-    """In what two sides are compared: the metric, costs in MACs or in dense networks, compression by MACs or weights."""
+    """In what two sides are compared: the metric, costs in MACs or dense networks, compression by MACs or weights."""
 
     metric: str = "top1"
     absolute: bool = False

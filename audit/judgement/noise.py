@@ -14,7 +14,14 @@ from typing import Any, Literal
 from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.document.names import canonical
 from prunemark.audit.document.reported_values import ReportedValue, bounds
-from prunemark.audit.judgement.selection import BEST_EPOCH, BEST_EPOCH_GAIN_PP, best_of_sds, is_best_of, runs_of, selection_of
+from prunemark.audit.judgement.selection import (
+    BEST_EPOCH,
+    BEST_EPOCH_GAIN_PP,
+    best_of_sds,
+    is_best_of,
+    runs_of,
+    selection_of,
+)
 from prunemark.audit.judgement.t_distribution import quantile, two_sided_p
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import NOT_REPORTED, known
@@ -119,7 +126,7 @@ def make_arm(
     metric: Metric = METRICS["top1"],
     selection: Any = None,
 ) -> Arm:
-    """What a result says of its own noise, or what stands in for it. `selection` is that of its entry, if it has none."""
+    """What a result says of its noise, or what stands in for it. `selection` is its entry's, where it has none."""
     value, sd_value, plus_minus, printed = (
         _stated(result, f"result.{metric.name}{tail}") for tail in ("", "_sd", "_plus_minus", "_drop_printed")
     )
@@ -145,8 +152,8 @@ def make_arm(
     drop = before - best if alone and before is not None and best is not None else known(printed.value)
     return Arm(
         best, before, drop, None if math.isnan(sd) else sd, count, df, source, reported.value != NOT_REPORTED,
-        best_of_sds(chosen, runs), metric.name == "top1" and selection_of(chosen) == BEST_EPOCH, ambiguous, (best or 0.0) - (worst or 0.0),
-        source == "own-repeats" or (source == "stated" and (runs or 0) >= 2),
+        best_of_sds(chosen, runs), metric.name == "top1" and selection_of(chosen) == BEST_EPOCH, ambiguous,
+        (best or 0.0) - (worst or 0.0), source == "own-repeats" or (source == "stated" and (runs or 0) >= 2),
     )  # fmt: skip
 
 

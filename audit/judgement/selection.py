@@ -67,11 +67,11 @@ def open_k(a: str, b: str) -> bool:
 
 
 def more_inflated(a: str, b: str) -> bool | None:
-    """Whether the first selection inflates more: mean or last, then the best epoch on test, or of k, more for a larger k.
+    """Whether the first inflates more: mean or last, then the best epoch on test or the best of k, more for a larger k.
 
     None where nobody knows: another word, or the best epoch against the best of k.
     """
-    if "last" in (a, b) and all(found == "last" or found == BEST_EPOCH or is_best_of(found) for found in (a, b)):
+    if "last" in (a, b) and all(found in ("last", BEST_EPOCH) or is_best_of(found) for found in (a, b)):
         return b == "last"
     first, second = counted(a), counted(b)
     return None if first is None or second is None or first == second else first > second
