@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
-from prunemark.audit.document.comparison import SCHEMA, ClaimKind, Credit
-from prunemark.audit.document.entry import CONFOUNDERS, PIPELINE_KINDS, REPORTED_VALUES
+from prunemark.audit.document.claims import ClaimKind, Credit
+from prunemark.audit.document.comparison import SCHEMA
+from prunemark.audit.document.entry import PIPELINE_KINDS
+from prunemark.audit.document.fields import CONFOUNDERS, REPORTED_VALUES
 from prunemark.audit.document.lr_schedules import LR_KINDS
 from prunemark.audit.document.reported_values import PROVENANCE, word
 from prunemark.audit.document.stages import STAGE_ROLES

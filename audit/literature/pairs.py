@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from prunemark.audit.document.comparison import Claim
+from prunemark.audit.document.claims import Claim
 from prunemark.audit.judgement.audit_claim import Audit, audit_entries
 from prunemark.audit.judgement.noise import OwnRepeats
 from prunemark.audit.literature.results_csv import TableEntry

@@ -71,7 +71,7 @@ def _seen(part: Any) -> Any:
 
 
 def _claim(audit: Audit, names: tuple[str, ...]) -> str:
-    kind = "is better than" if audit.claim.kind == "better" else f"is within {audit.claim.margin_pp:g} points of"
+    kind = "is better than" if audit.claim.kind == "better" else f"is within {audit.claim.margin:g} points of"
     credit = "" if audit.claim.credited_to == "pruning" else f", credited to the {audit.claim.credited_to}"
     return f"{names[0]} {kind} {names[1]}{credit}"
 
@@ -114,12 +114,14 @@ def as_dict(audit: Audit) -> dict[str, Any]:
     found, main = audit.pair.assessment, audit.gap.main
     return {
         "verdict": audit.verdict.word,
+        "exit_code": audit.verdict.exit_code,
         "established": found.established,
         "ceiling": found.ceiling,
         "setups": {id: str(state) for id, state in found.setups.items()},
         "overall_lr": str(audit.pair.findings["overall_lr"].state),
         "final_lr": str(audit.pair.findings["final_lr"].state),
         "confounders": [dict(vars(c)) for c in audit.differing],
+        "presumed": list(audit.presumed),
         "unknown": list(audit.missing),
         "difference": {
             "points": _number(audit.gap.points),
@@ -135,7 +137,8 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         "why": audit.verdict.why,
         "claim": {
             "winner": audit.claim.winner, "loser": audit.claim.loser, "kind": audit.claim.kind,
-            "credited_to": audit.claim.credited_to, "margin": audit.claim.margin_pp,
+            "credited_to": audit.claim.credited_to,
+            "metric": audit.pair.metric.name if audit.pair.metric else None, "margin": audit.claim.margin,
         },
         "undisclosed": [dict(vars(c)) for c in audit.undisclosed],
         "factors": {
@@ -143,7 +146,6 @@ def as_dict(audit: Audit) -> dict[str, Any]:
             for id, f in audit.pair.findings.items()
         },
         "notes": list(audit.notes),
-        "exit_code": audit.verdict.exit_code,
     }  # fmt: skip
 
 
