@@ -260,7 +260,7 @@ class GroupHessianImportance(_Differentiated):
         for images, labels in _batches(context, self.images):
             for loss in F.cross_entropy(model(images), labels, reduction="none"):
                 model.zero_grad()
-                loss.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+                loss.backward(retain_graph=True)
                 importance.accumulate_grad(model)
 
 
