@@ -30,35 +30,25 @@ from torch import nn
 from prunemark.records.about import About
 from prunemark.setups.recipe import OwnRecipe
 from prunemark.setups.schedule import stepped
+from prunemark.setups.setting_values import check_default
 from prunemark.setups.steps import SCHEDULES, shares_of
 
 __all__ = [
-    "About",
-    "Decision",
-    "FilterCriterion",
-    "Group",
-    "OwnRecipe",
-    "PruningContext",
-    "PruningMethod",
-    "Target",
-    "WeightCriterion",
-    "setting",
-    "stepped",
-]
+    "About", "Decision", "FilterCriterion", "Group", "OwnRecipe", "PruningContext", "PruningMethod", "Target",
+    "WeightCriterion", "setting", "stepped",
+]  # fmt: skip
 
 Scores = Mapping["Group", torch.Tensor]
+ALLOCATIONS, WHOLE_NUMBER = "uniform|global", "[0-9]+"
 
 
 def setting(default: Any, meaning: str, allowed: str = "") -> Any:
     """A hyper-parameter of a method: its default and what it means.
 
-    Users set it with ``--set name=value``; its value is part of every result's identity. The type is the annotation's:
-    bool, int, float or str. `allowed` is a regular expression for the whole value; others are refused before any trial.
+    Users set it with ``--set name=value``; its value is part of every result's identity: a bool, int, float, str,
+    or a tuple of numbers (``0.1,0.2``). `allowed` is a regular expression for the whole value, checked beforehand.
     """
-    return dataclasses.field(default=default, metadata={"meaning": meaning, "allowed": allowed})
-
-
-ALLOCATIONS, WHOLE_NUMBER = "uniform|global", "[0-9]+"
+    return dataclasses.field(default=check_default(default), metadata={"meaning": meaning, "allowed": allowed})
 
 
 @dataclass(frozen=True)
@@ -124,11 +114,27 @@ class Decision:
 
     `kept`: layer name -> indices of the filters that stay, (kept,). `masks`: layer name -> True where a
     weight stays, shaped like the weight. One of the two is empty. Layers left out are not pruned.
+    `cut` is a network that was cut already: see `from_pruned`.
     """
 
     kept: Mapping[str, torch.Tensor]
-    masks: Mapping[str, torch.Tensor]
+    masks: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=dict)
     allocation: str = "its own"
+    cut: Mapping[str, torch.Tensor] | None = dataclasses.field(default=None, repr=False)
+
+    @classmethod
+    def from_pruned(cls, model: nn.Module) -> Decision:
+        """Of a network that a library has just cut, `model` or a copy: the weights tell the harness what stayed."""
+        return cls({}, {}, cut={name: tensor.detach().clone() for name, tensor in model.state_dict().items()})
+
+    @classmethod
+    def from_masks(cls, model: nn.Module) -> Decision:
+        """The masks that `torch.nn.utils.prune` put on weights, of whole filters where a track prunes those."""
+        end = ".weight_mask"
+        masks = {name.removesuffix(end): mask != 0 for name, mask in model.named_buffers() if name.endswith(end)}
+        if not masks:
+            raise ValueError("no weight in this model has a mask of torch.nn.utils.prune")
+        return cls({}, masks)
 
 
 class PruningContext(Protocol):
@@ -167,15 +173,9 @@ class PruningContext(Protocol):
         ...
 
     def train(
-        self,
-        model: nn.Module,
-        *,
-        epochs: int,
-        lr: str | None = None,
-        penalty: Callable[[], torch.Tensor] | None = None,
-        after_step: Callable[[int], None] | None = None,
-        keep: Decision | None = None,
-    ) -> None:
+        self, model: nn.Module, *, epochs: int, lr: str | None = None, keep: Decision | None = None,
+        penalty: Callable[[], torch.Tensor] | None = None, after_step: Callable[[int], None] | None = None,
+    ) -> None:  # fmt: skip
         """The harness's own training loop, in place; metered. `lr` is in the paper's notation [1e-2].
 
         Where the setup imposes the LR (S4.2), calls follow its schedule one after another and `lr` must not

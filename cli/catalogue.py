@@ -8,7 +8,8 @@ from typing import Any
 
 from prunemark.benchmark.submission.declared import about_of, class_values, lineage, literal, settings_of
 from prunemark.benchmark.submission.locate import locate
-from prunemark.records.card import Card, shipped_cards
+from prunemark.benchmark.trial.environment import package_versions
+from prunemark.records.card import Card, card_of, peer_cards, shipped_cards
 from prunemark.records.python_files import unparsed
 from prunemark.records.stated_recipes import recipes_stated
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup, ids_where
@@ -130,8 +131,8 @@ def method(name: str) -> dict[str, Any]:
     what, _, notes = (ast.get_docstring(classes[0]) or "no description").partition("\n\n")
     values = class_values(classes)
     facts: dict[str, Any] = {"name": shown, "what": " ".join(what.split())}
-    if card := shipped_cards().get(name):
-        facts |= _card(card)
+    if card := card_of(shown):
+        facts |= _card(card) | _library(shown)
     facts = facts | _about(values) | facts | {"notes": " ".join(notes.split()) or "none"}
     facts |= {f"setting {setting}": text for setting, text in settings_of(values).items()}
     for what, declared in (("own retraining recipe", "retraining"), ("own pretraining recipe", "pretraining")):
@@ -170,6 +171,14 @@ def _card(card: Card) -> dict[str, Any]:
     if card.links:
         facts["link"] = ", ".join(address for _, address in card.links)
     return facts | ({"see also": "; ".join(card.also)} if card.also else {})
+
+
+def _library(name: str) -> dict[str, str]:
+    """Of a peer: whose code is run, and in which version it is installed here."""
+    library = name.partition(".")[0]
+    if name not in peer_cards():
+        return {}
+    return {"library": f"{library} {package_versions([library])[library]}, which every stored result's key holds"}
 
 
 def _about(values: dict[str, ast.expr]) -> dict[str, str]:

@@ -50,9 +50,9 @@ def _sources(records: Sequence[Record], given: Sequence[str]) -> list[MethodFile
     """The source of every method that ran. Raises InputError when one is neither given nor ships as it ran."""
     from prunemark.benchmark.submission.locate import locate
     from prunemark.benchmark.submission.method_files import read_source
-    from prunemark.records.card import shipped_methods
+    from prunemark.records.card import known_methods
 
-    sources = [read_source(locate(spec)[1]) for spec in (*shipped_methods(), *given)]
+    sources = [read_source(locate(spec)[1]) for spec in (*known_methods(), *given)]
     known = {source.source_sha256: source for source in sources}
     ran = {r.outcome.method.source_sha256: r.outcome.method.name for r in records if r.outcome.method.source_sha256}
     if missing := sorted(f"{name} ({sha256[:12]})" for sha256, name in ran.items() if sha256 not in known):

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from prunemark.benchmark.run.tracking import Tracker
+from prunemark.benchmark.submission.place import place_of, said_and_advice
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record
@@ -79,9 +80,7 @@ class Progress:
         self._running.remove(trial.label)
         self._done += 1
         if record.outcome.failure:
-            self.console.print(
-                shown(f"{trial.label}: {record.outcome.status}: {record.outcome.failure.evidence}"), markup=False
-            )
+            self.console.print(failed_in_words(trial, record), markup=False, soft_wrap=True)
         self._show()
 
     def said(self, words: str) -> None:
@@ -97,6 +96,16 @@ class Progress:
                 f"{self._done} of {self.trials} trials, {self._trained} of {self.epochs} epochs, "
                 f"{self._said - self._began:.0f} s"
             )
+
+
+def failed_in_words(trial: Trial, record: Record) -> str:
+    """How a trial ended, with the line of the method's file, and on a second line what to do."""
+    failure, source = record.outcome.failure, trial.entrant.source
+    assert failure is not None
+    where = place_of(failure.traceback, source.path, source.class_name) if source else ""
+    happened, advice = said_and_advice(failure.evidence)
+    place = f" ({Path(source.path).name}, {where})" if source and where else ""
+    return "\n".join(filter(None, (shown(f"{trial.label}: {record.outcome.status}: {happened}{place}"), shown(advice))))
 
 
 @dataclass

@@ -26,7 +26,7 @@ from prunemark.leaderboard.standings.board import make_board
 from prunemark.leaderboard.standings.plan import Plan, Prospect, make_plan
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods
 from prunemark.records.load import read_together
 from prunemark.records.record import Record
 from prunemark.records.source import read_methods
@@ -37,7 +37,7 @@ FILL = Entrant("Fill", "pruned", "submission", None, (), summary="more seeds whe
 
 def code_at_hand(given: Sequence[str], folders: Sequence[Path]) -> Code:
     """Every source: of the methods that ship, of the `methods` folders, and of the files given. Raises InputError."""
-    shipped = {name: read_source(locate(name)[1]) for name in shipped_methods()}
+    shipped = {name: read_source(locate(name)[1]) for name in known_methods()}
     named = {name: read_source(source) for name, source in map(locate, given)}
     sources = {files.source_sha256: files for files in shipped.values()}
     for folder in folders:

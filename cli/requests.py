@@ -25,7 +25,7 @@ from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.cli import mirrored
 from prunemark.cli.progress import MlflowWatcher, Progress
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods
 from prunemark.records.record import Record
 from prunemark.records.source import write_method
 from prunemark.setups.budget import Own, budget_for
@@ -165,7 +165,7 @@ def forget_failed(trials: Sequence[Trial], home: Home, console: Console) -> None
 
 def _keep_source(submission: Entrant, home: Home) -> None:
     """What `fill` runs later, when the file may be gone; a source that cannot be carried is given there by hand."""
-    if submission.source and submission.name not in shipped_methods():
+    if submission.source and submission.name not in known_methods():
         with contextlib.suppress(InputError, WorkFailed):
             write_method(read_source(submission.source), home.records.parent / METHODS)
 

@@ -11,7 +11,7 @@ from typing import Any
 from prunemark.benchmark.submission.declared import class_values, defaults_of, lineage
 from prunemark.benchmark.submission.locate import locate
 from prunemark.records.board_terms import BoardTerms, read_terms
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods
 from prunemark.records.fresh_seeds import FreshSeeds, read_draws
 from prunemark.records.record import Record
 
@@ -27,7 +27,7 @@ class Asked:
         """What a new record does not meet, in words."""
         o, method = record.outcome, record.outcome.method
         isolation = record.observed.isolation
-        if method.kind == "pruned" and method.name not in shipped_methods() and not self.terms.admits(isolation):
+        if method.kind == "pruned" and method.name not in known_methods() and not self.terms.admits(isolation):
             yield (
                 f"ran with isolation {isolation[:40]!r}, and this board asks for {' or '.join(self.terms.accepted)}. "
                 "`prunemark doctor` says what a machine has; run it where that is enough"
@@ -39,7 +39,7 @@ class Asked:
             )
         elif any(draw.is_for(o) for draw in self.draws):  # one of them could be what `confirm` goes by
             yield "is of a row that this board drew seeds for: other seeds change nothing any more. Leave it out"
-        known = default_settings(method.name) if method.kind == "pruned" and method.name in shipped_methods() else {}
+        known = default_settings(method.name) if method.kind == "pruned" and method.name in known_methods() else {}
         if other := {name: value for name, value in method.chosen.items() if known.get(name, value) != value}:
             yield (
                 f"is of a method that ships with Prunemark, with settings that are not its own: {other}. "

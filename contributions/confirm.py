@@ -20,7 +20,7 @@ from prunemark.contributions.draw import can_run
 from prunemark.contributions.rerun import Code, trial_of
 from prunemark.leaderboard.standings.field import find_anchor
 from prunemark.leaderboard.standings.method_results import results_of, terms_of
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods
 from prunemark.records.fresh_seeds import FreshSeeds, draw_seeds, drawn_for
 from prunemark.records.identity import method_of, own_settings
 from prunemark.records.matched_to import MatchedTo
@@ -69,7 +69,7 @@ def contributed(
     found: dict[tuple[str, str, str], dict[str, Record]] = {}
     for record in sorted(records, key=lambda r: (not _runs(r), r.outcome.seed)):
         o = record.outcome
-        theirs = o.method.kind == "pruned" and o.method.name not in shipped_methods()
+        theirs = o.method.kind == "pruned" and o.method.name not in known_methods()
         if theirs and track in (None, o.track) and setup in (None, o.setup):
             found.setdefault((o.track, o.setup, method_of(record)), {}).setdefault(o.level, record)
     rows = [Contributed(dict(sorted(levels.items()))) for _, levels in sorted(found.items())]

@@ -19,7 +19,7 @@ from prunemark.contributions.asked import asked_by
 from prunemark.contributions.contribution import Contribution, counting_records, recorded_names
 from prunemark.contributions.seed_policy import in_order, skipped, unconfirmed
 from prunemark.records import board_terms
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods
 from prunemark.records.decision import Decided, write_decisions
 from prunemark.records.difference import first_difference
 from prunemark.records.identity import identity
@@ -39,7 +39,7 @@ def check_before_running(submission: Entrant, folder: Path) -> None:
         raise InputError(f"--contribute {folder} is a file. Give the folder of a board, such as leaderboard in a clone")
     if submission.source:
         read_source(submission.source)
-        if submission.name in shipped_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:
+        if submission.name in known_methods() and locate(submission.name)[1].sha256 != submission.source.sha256:
             raise InputError(f"{submission.name!r} is a method that ships with Prunemark. Give your class another name")
 
 

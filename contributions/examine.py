@@ -16,7 +16,7 @@ from prunemark.contributions.contribution import Contribution, added_to, held_by
 from prunemark.contributions.draw import accused, draw
 from prunemark.contributions.rerun import Code, run_again
 from prunemark.contributions.review import label, review
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods
 from prunemark.records.folders import board_folder
 from prunemark.records.record import Record
 from prunemark.records.source import MethodFiles
@@ -88,7 +88,7 @@ def _has_images(record: Record) -> bool:
 
 
 def _shipped() -> dict[str, MethodFiles]:
-    return {name: read_source(locate(name)[1]) for name in shipped_methods()}
+    return {name: read_source(locate(name)[1]) for name in known_methods()}
 
 
 def _say_whose(new: Contribution, say: Say) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prunemark.contributions.asked import Asked
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods
 from prunemark.records.fresh_seeds import needs_fresh_seeds
 from prunemark.records.identity import methods_of
 from prunemark.records.record import Record
@@ -27,7 +27,7 @@ def in_order(records: Iterable[Record], asked: Asked | None) -> list[Record]:
 def unconfirmed(records: Iterable[Record], asked: Asked | None) -> list[str]:
     """Whose seeds the board has to draw before there is a verdict, in words: a line for each method."""
     methods = [record.outcome.method for record in records] if asked else []
-    names = {method.name for method in methods if method.kind == "pruned" and method.name not in shipped_methods()}
+    names = {method.name for method in methods if method.kind == "pruned" and method.name not in known_methods()}
     return [
         f"{name}: these seeds are its author's choice, so they give no verdict. `prunemark confirm` draws fresh ones"
         for name in sorted(names)

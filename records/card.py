@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +19,9 @@ from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.text import LONGEST_NAME, as_given, shown
 
 BASELINES = Path(__file__).resolve().parent.parent / "baselines"
+
+PEERS = "peers"
+"""The folder of other libraries' criteria in `baselines/`, with their cards."""
 
 FAMILIES = {
     "magnitude": "the size of weights or filters",
@@ -53,7 +56,7 @@ NAME = r"\w[\w.-]*"
 class Card:
     """What is written about one shipped method. `year` is None, and the texts are empty, where there is no paper.
 
-    `module` is the stem of its file in `baselines/`; `also` are further papers in words, each with its arXiv id. `note`
+    `module` is where its file is in `baselines/`; `also` are further papers in words, each with its arXiv id. `note`
     says what is run, where the name promises more.
     """
 
@@ -108,8 +111,41 @@ def shipped_methods() -> Mapping[str, str]:
     return {name: card.spec for name, card in shipped_cards().items()}
 
 
-def read_cards(folder: Path) -> dict[str, Card]:
-    """All cards of a folder by name, in alphabetical order. Raises InputError, with the file and the field."""
+@functools.cache
+def peer_cards() -> Mapping[str, Card]:
+    """The criteria of other libraries by name, such as torch-pruning.LAMPImportance, in alphabetical order."""
+    return MappingProxyType(read_cards(BASELINES / PEERS, f"{PEERS}."))
+
+
+def known_methods() -> Mapping[str, str]:
+    """The shipped methods and the peers, as in `shipped_methods`: the code of both is Prunemark's own."""
+    return {**shipped_methods(), **{name: card.spec for name, card in peer_cards().items()}}
+
+
+def card_of(name: str) -> Card | None:
+    """The card of a shipped method or a peer; None for another name."""
+    return shipped_cards().get(name) or peer_cards().get(name)
+
+
+def peer_name(spec: str) -> str | None:
+    """The name of `torch-pruning:LAMPImportance` on a board; None for what names no such library.
+
+    Raises InputError, with the names, for one that the library does not have here.
+    """
+    library, _, wanted = spec.partition(":")
+    names = [name.removeprefix(f"{library}.") for name in peer_cards() if name.startswith(f"{library}.")]
+    if not names:
+        return None
+    if wanted not in names:
+        raise unknown_name(f"method of {library}", wanted, names)
+    return f"{library}.{wanted}"
+
+
+def read_cards(folder: Path, package: str = "") -> dict[str, Card]:
+    """All cards of a folder by name, in alphabetical order. `package`: what stands before the module's name.
+
+    Raises InputError, with the file and the field.
+    """
     found: dict[str, Card] = {}
     for path in sorted(folder.glob("*.toml")):
         for name, data in _tables(path).items():
@@ -121,7 +157,7 @@ def read_cards(folder: Path) -> dict[str, Card]:
                     raise InputError(f"a card lies next to its method; {path.stem}.py is missing")
             except InputError as problem:
                 raise InputError(f"{folder.name}/{path.name}, [{shown(name, LONGEST_NAME)}]: {problem}") from None
-            found[name] = card
+            found[name] = replace(card, module=package + card.module)
     return dict(sorted(found.items()))
 
 

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from prunemark.records.card import shipped_cards
+from prunemark.records.card import known_methods
 from prunemark.records.identity import own_settings
 from prunemark.records.matched_to import MatchedTo, Settings
 from prunemark.records.outcome import Outcome
@@ -68,8 +68,8 @@ class FreshSeeds:
 def needs_fresh_seeds(outcome: Outcome) -> bool:
     """Whether a trial is of a method that does not ship with Prunemark, or of a control that is matched to one."""
     if matched := MatchedTo.among(own_settings(outcome)):
-        return matched.name not in shipped_cards()
-    return outcome.method.kind == "pruned" and outcome.method.name not in shipped_cards()
+        return matched.name not in known_methods()
+    return outcome.method.kind == "pruned" and outcome.method.name not in known_methods()
 
 
 def drawn_for(outcome: Outcome, draws: Iterable[FreshSeeds]) -> tuple[int, ...]:

@@ -108,6 +108,15 @@ class OwnRecipe:
     source: str = ""
     data: str = ALL_IMAGES
 
+    def __post_init__(self) -> None:
+        if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
+            raise InputError(f"epochs of a recipe are a whole number, at least 1; given {as_given(self.epochs)}")
+        parse_schedule(self.lr, self.epochs)
+        for name in ("batch_size", "momentum", "weight_decay", "label_smoothing"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise InputError(f"{name} of a recipe is a number; given {as_given(value)}")
+
     def over(self, reference: Recipe) -> Recipe:
         """The full recipe: the reference with everything declared here put in its place."""
         declared = {

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Literal
 
 from prunemark.setups.errors import InputError
+from prunemark.setups.text import as_given
 
 ScheduleShape = Literal["step", "cosine", "one-cycle"]
 MAX_EPOCHS = 100_000
@@ -156,12 +157,21 @@ _CURVE = re.compile(rf"(cosine|one-cycle):({_NUMBER})(?:->({_NUMBER}))?", re.ASC
 _WARMUP = re.compile(r"\+warmup(\d{1,6})$", re.ASCII)
 
 
+def _as_text(given: object) -> str:
+    return f'lr="{given:g}"' if isinstance(given, int | float) else 'lr="0:1e-2"'
+
+
 def parse_schedule(text: str, epochs: int) -> LRSchedule:
     """Reads the paper's notation over `epochs` epochs.
 
     Forms: ``0:1e-2,30:1e-3`` (or one LR alone, ``1e-3``), ``cosine:1e-2->1e-4`` (``->0`` when left out),
     ``one-cycle:1e-1``, each with ``+warmup5`` behind it. Raises InputError with these forms for any other text.
     """
+    if not isinstance(text, str):
+        raise InputError(
+            f"an LR schedule is a text; given {as_given(text)}.\n"
+            f"Write {_as_text(text)}, or 0:1e-2,30:1e-3 or cosine:1e-2->1e-4 or one-cycle:1e-1"
+        )
     body, warmup = text.strip(), 0
     if match := _WARMUP.search(body):
         body, warmup = body[: match.start()], int(match.group(1))

@@ -10,6 +10,8 @@ import torch
 from prunemark.benchmark.compression.budget_solver import TargetMissed
 from prunemark.setups.errors import InputError
 
+ONE_A_FILTER = "One score a filter, dimension 0 of the weight: as in layer.weight.flatten(1).norm(dim=1)"
+
 
 def check_scores(scores: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
     """The scores as float64 on the CPU. Raises ValueError for a wrong shape, NaN, or a missing layer."""
@@ -22,12 +24,23 @@ def check_scores(scores: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[
             raise ValueError(f"no scores for layer {name}; every group of context.groups needs some")
         given = scores[name]
         if not isinstance(given, torch.Tensor):
-            raise ValueError(f"scores of layer {name} must be a tensor of shape {shape}; got {type(given).__name__}")
+            raise ValueError(
+                f"scores of layer {name} must be a tensor of shape {shape}; got {type(given).__name__}.\n"
+                + ("Does `score` return what it computed?" if given is None else "Write torch.as_tensor(scores)")
+            )
         if tuple(given.shape) != shape:
-            raise ValueError(f"scores of layer {name} must have shape {shape}; got {tuple(given.shape)}")
+            raise ValueError(
+                f"scores of layer {name} must have shape {shape}; got {tuple(given.shape)}.\n"
+                + (ONE_A_FILTER if len(shape) == 1 else "One score a weight: as layer.weight has them")
+            )
+        if given.is_meta:
+            raise ValueError(f"scores of layer {name} have no values.\nMake them on the device of layer.weight")
         values = given.detach().to("cpu", torch.float64)
         if torch.isnan(values).any():
-            raise ValueError(f"scores of layer {name} contain NaN")
+            raise ValueError(
+                f"scores of layer {name} contain NaN.\n"
+                "Look for 0 / 0, a root or log of what is below 0, or a missing gradient; torch.nan_to_num replaces it"
+            )
         checked[name] = values
     return checked
 

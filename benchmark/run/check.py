@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from prunemark.benchmark.sandbox.explain import SANDBOX
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.description import MethodDescription
 from prunemark.benchmark.submission.locate import MethodSource
+from prunemark.benchmark.submission.place import place_of, said_and_advice
 from prunemark.benchmark.trial.own_data import prepared
 from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.plan import runs_on, what_it_prunes
@@ -103,6 +103,12 @@ def _try_level(entrant: Entrant, track: Track, level: Level, base: Path, data: P
         f"keeps {' / '.join(map(str, counts.values()))} {track.granularity}s; {first.said.stage.epochs} epochs trained"
     )
     kept = f"{kept}; lane {first.process.lane}"
+    if first.process.lane == "own" and not first.said.stage.steps:
+        advice = (
+            "nothing was trained, and weights, batch-norm statistics or hooks of the model changed: score a copy, or "
+            "in evaluation mode, and the lane is decision"
+        )
+        return CheckResult(f"level {level.name}", "note", kept, advice)
     if _what_it_gave(first) != _what_it_gave(stages[1]):
         advice = "draw every random number from context.generator, so that a seed gives one result"
         return CheckResult(f"level {level.name}", "note", f"{kept}; a second run with the same seed differs", advice)
@@ -118,12 +124,13 @@ def _what_it_gave(stage: Stage) -> tuple[dict[str, list[int]], str, str]:
 
 def _broken(what: str, failure: ChildFailed, source: MethodSource) -> CheckResult:
     """The failure with the line of the submitted file that it came from."""
-    places = re.findall(rf'File "{re.escape(source.path)}", line (\d+), in (\w+)', failure.trace)
-    place = f" (line {places[-1][0]}, in {places[-1][1]})" if places else ""
-    advice = SANDBOX_ADVICE if failure.rule == SANDBOX else ADVICE.get(failure.status, "")
-    if failure.status == "failed" and places:
-        advice = f"correct the method at the line named; {advice}"
-    return CheckResult(what, "broken", f"{failure.rule}: {failure.evidence}{place}", advice)
+    where = place_of(failure.trace, source.path, source.class_name)
+    happened, advice = said_and_advice(failure.evidence)
+    if not advice:
+        advice = SANDBOX_ADVICE if failure.rule == SANDBOX else ADVICE.get(failure.status, "")
+        if failure.status == "failed" and where.startswith("line"):
+            advice = f"correct the method at the line named; {advice}"
+    return CheckResult(what, "broken", f"{failure.rule}: {happened}{where and f' ({where})'}", advice)
 
 
 def _remarks(description: MethodDescription) -> list[CheckResult]:

@@ -27,7 +27,7 @@ from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.own_data import prepared, with_images
 from prunemark.benchmark.trial.plan import runs_on, what_it_prunes
 from prunemark.benchmark.trial.pruned import check_finite, check_target, counts_of, layer_weight
-from prunemark.benchmark.trial.pruning import run_method
+from prunemark.benchmark.trial.pruning import made, run_method
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import Own, budget_for
@@ -123,7 +123,7 @@ def debug(
         base = _base(found, data, seed, base_epochs)
         began = perf_counter()
         model, decision, metered = run_method(
-            trial, tensor_dict(base.state_dict()), data, None, lambda: cls(**(settings or {})), hidden=False
+            trial, tensor_dict(base.state_dict()), data, None, lambda: made(cls, settings or {}), hidden=False
         )
         seconds = perf_counter() - began
     check_finite(model.state_dict())

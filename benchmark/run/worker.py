@@ -23,6 +23,7 @@ from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.describe import describe_in_child
 from prunemark.benchmark.submission.description import MethodDescription
 from prunemark.benchmark.submission.locate import MethodSource
+from prunemark.benchmark.submission.place import place_of, said_and_advice
 from prunemark.benchmark.training import arithmetic
 from prunemark.benchmark.trial.base_model import prepare_data, pretrain
 from prunemark.benchmark.trial.keys import stage_keys
@@ -43,7 +44,9 @@ def describe_job(report: Report, source: MethodSource, name: str, isolation: str
     try:
         return describe_in_child(source, name, isolation)
     except ChildFailed as failure:
-        return failure.evidence
+        where = place_of(failure.trace, source.path, source.class_name)
+        happened, advice = said_and_advice(failure.evidence)
+        return f"{happened}{where and f' ({where})'}" + (advice and f".\n{advice}")
 
 
 def check_job(

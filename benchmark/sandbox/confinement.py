@@ -49,7 +49,7 @@ FOLDERS = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "MPLCONFIGDIR", "TORCHINDUCTOR_CA
 
 MOST_DESCRIPTORS = 256
 REFUSED = (
-    ". A method reads installed packages, the Python files that it imports and what it is handed; it writes in its "
+    "A method reads installed packages, the Python files that it imports and what it is handed; it writes in its "
     "current folder, and starts no process"
 )
 """What an author is told whose method was refused a file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,10 +18,13 @@ from prunemark.benchmark.metering.watch import Watch, has_any_global_hook
 from prunemark.benchmark.method import Decision, Group, PruningContext, Scores, Target
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox.asking import Asking, Start
+from prunemark.benchmark.sandbox.settling import Settling
 from prunemark.benchmark.sandbox.training import PruningTraining
 from prunemark.benchmark.training.loop import Hooks, placed, served, steps_per_epoch
 from prunemark.setups.budget import Budget
 from prunemark.setups.track import ALLOCATIONS, Track
+
+PENALTY = "Write penalty=lambda: 1e-4 * sum(scale.abs().sum() for scale in scales)"
 
 
 @dataclass
@@ -37,6 +40,7 @@ class TrialContext:
     cost: budget_solver.CostModel | None
     shapes: dict[str, tuple[int, ...]]
     watch: Watch
+    settling: Settling
     given_counts: dict[str, int] | None = None
     asking: Asking | None = None
     _passes: int = 0
@@ -123,14 +127,16 @@ class TrialContext:
     ) -> None:
         """See `PruningContext.train`."""
         schedule = self.training.schedule(_whole(epochs), lr)
+        keep = self._settled(keep) if keep else None
         start = self._start_of(model) if epochs and not (penalty or after_step) else None
         if start:
             self._have_trained(start, model, schedule.vector, lr, keep)
             return
         masks = self.training.masks(model, keep)
-        hooks = Hooks(penalty=self._watched(penalty), after_step=self._watched(after_step), masks=masks)
+        hooks = Hooks(penalty=self._watched(_tensor_of(penalty)), after_step=self._watched(after_step), masks=masks)
         with self._alone(lambda: self.meter.steps - self.meter.foreign_steps):
             self.training.run(model, schedule, self._next_pass(), hooks)
+        self.settling.note_trained(model)
 
     def _start_of(self, model: nn.Module) -> Start | None:
         """How the trainer makes this model, where it may train it: everything was trained by it so far."""
@@ -154,6 +160,11 @@ class TrialContext:
                 self.asking.train(start, model, self.meter, len(lrs), lr, self._next_pass(), keep)
             except BudgetExceeded as problem:
                 self.meter.refuse(str(problem))
+            self.settling.note_trained(model)
+
+    def _settled(self, decision: Decision) -> Decision:
+        with self.watch.paused():
+            return self.settling.settled(decision)
 
     @contextlib.contextmanager
     def _alone(self, steps_so_far: Callable[[], int]) -> Iterator[None]:
@@ -186,6 +197,14 @@ class TrialContext:
 
     def decide(self, scores: Scores, allocation: str = "uniform", share: float = 1.0) -> Decision:
         """See `PruningContext.decide`."""
+        if not isinstance(scores, Mapping) or not all(isinstance(group, Group) for group in scores):
+            got = (
+                sorted({type(key).__name__ for key in scores}) if isinstance(scores, Mapping) else type(scores).__name__
+            )
+            raise ValueError(
+                f"decide takes scores by group; got {' and '.join(got) if isinstance(got, list) else got}.\n"
+                "Write {group: scores of group.layer(model) for group in context.groups}"
+            )
         by_name = sparsity.check_scores({group.name: s for group, s in scores.items()}, self.shapes)
         if not 0 < share <= 1:
             raise ValueError(f"share is above 0 and at most 1; got {share!r}")
@@ -209,6 +228,7 @@ class TrialContext:
 
     def remove(self, model: nn.Module, decision: Decision) -> None:
         """See `PruningContext.remove`."""
+        decision = self._settled(decision)
         with self.watch.paused():
             start = self.asking.start_of(model) if self.asking and not self._in_hook else None
             self.training.remove(model, decision)
@@ -256,6 +276,25 @@ def _plain_function(method: Callable[..., Any]) -> Callable[..., Any]:
 
     function.__name__, function.__doc__ = method.__name__, method.__doc__
     return function
+
+
+def _tensor_of(penalty: Callable[[], torch.Tensor] | None) -> Callable[[], torch.Tensor] | None:
+    """The penalty, checked to be a function that gives a tensor. Raises TypeError, there or when it is called."""
+    if penalty is None:
+        return None
+    if not callable(penalty):
+        raise TypeError(f"penalty is a function without arguments; got {penalty!r}.\n{PENALTY}")
+
+    def checked() -> torch.Tensor:
+        found = penalty()
+        if not isinstance(found, torch.Tensor) or found.numel() != 1:
+            got = f"one of shape {tuple(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
+            raise TypeError(
+                f"penalty() gives a tensor with one number, which is added to the loss; got {got}.\n{PENALTY}"
+            )
+        return found
+
+    return checked
 
 
 def _whole(epochs: int) -> int:

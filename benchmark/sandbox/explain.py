@@ -6,10 +6,13 @@ import errno
 import traceback
 
 from prunemark.benchmark.sandbox.confinement import REFUSED
+from prunemark.benchmark.sandbox.mistakes import advice_on
 from prunemark.setups.errors import Diverged
 from prunemark.setups.text import shown_lines
 
-LOG_LIMIT = 20_000
+LOG_LIMIT, MOST_OF_EVIDENCE = 20_000, 500
+SUBMITTED = "submitted"
+"""The folder that a method's files are laid into: what in a trace is the author's."""
 IMAGES, SANDBOX, RAISED = "the images", "the sandbox", "the method raised an error"
 DIVERGED = "the base model"
 DISK, DISK_ERRORS = "the disk", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
@@ -43,8 +46,10 @@ def explained(problem: BaseException, *, confined: bool = False) -> dict[str, st
     if isinstance(problem, OSError) and problem.errno in DISK_ERRORS:
         rule = DISK
     trace = "".join(traceback.format_exception(problem))
-    why = REFUSED if confined and isinstance(problem, PermissionError | FileNotFoundError) else ""
-    evidence = shown_lines(f"{type(problem).__name__}: {_said(problem)}", 500 - len(why)) + why
+    advice = advice_on(problem, f"/{SUBMITTED}/") if confined else ""
+    if not advice and confined and isinstance(problem, PermissionError | FileNotFoundError):
+        advice = REFUSED
+    evidence = _with_advice(f"{type(problem).__name__}: {_said(problem)}", advice)
     return {
         "status": status,
         "rule": rule,
@@ -53,10 +58,19 @@ def explained(problem: BaseException, *, confined: bool = False) -> dict[str, st
     }
 
 
+def _with_advice(said: str, advice: str) -> str:
+    """What happened on one line, and what to do on another. An error of ours has both; of another's all is one line."""
+    if not advice:
+        return shown_lines(said, MOST_OF_EVIDENCE)
+    return shown_lines(f"{' '.join(said.split())[: MOST_OF_EVIDENCE - len(advice) - 1]}\n{advice}", MOST_OF_EVIDENCE)
+
+
 def _said(problem: BaseException) -> str:
-    """Its message; a stranger's error may raise another one when it is asked."""
+    """Its message, or the line that failed; a stranger's error may raise another one when it is asked."""
     try:
-        return str(problem)
+        if isinstance(problem, AssertionError) and not problem.args:
+            return traceback.extract_tb(problem.__traceback__)[-1].line or ""
+        return str(problem).replace("'types.SimpleNamespace' object", "the context")
     except Exception as other:
         return f"(its message cannot be read: {type(other).__name__})"
 

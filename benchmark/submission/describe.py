@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import Field, asdict, fields
 from pathlib import Path
+from typing import Any
 
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
@@ -19,10 +20,12 @@ from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.records.about import About
 from prunemark.setups.data_classes import recipes_of
 from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.setting_values import check_default, kind_of, text_of
 
 DESCRIPTION, SUBMITTED = "description.json", "submitted"
 DESCRIBE_SECONDS = 60.0
 LARGEST = 2**18  # bytes of a description
+GRANULARITIES = ("filter", "weight", "N:M")
 MOST_OF_A_DOCSTRING = 20_000  # characters that its first sentence is looked for in
 
 
@@ -70,13 +73,18 @@ def _describe(source: MethodSource, name: str, out: Path) -> None:
     (out / DESCRIPTION).write_text(json.dumps(asdict(described), allow_nan=False))
 
 
+def _setting(field: Field[Any]) -> SettingDescription:
+    default: Any = check_default(field.default)
+    kind = kind_of(default)
+    meaning, allowed = (field.metadata.get(name, "") for name in ("meaning", "allowed"))
+    return SettingDescription(text_of(default, kind) if kind else default, meaning, allowed, kind)
+
+
 def describe(source: MethodSource, name: str) -> MethodDescription:
     """What the class declares. Executes the method's file: only child processes call this."""
     found = load_class(source)
     settings = {
-        f.name: SettingDescription(f.default, f.metadata.get("meaning", ""), f.metadata.get("allowed", ""))
-        for f in fields(found)
-        if f.init and isinstance(f.default, bool | int | float | str)
+        f.name: _setting(f) for f in fields(found) if f.init and isinstance(f.default, bool | int | float | str | tuple)
     }
     summary = str(found.__doc__ or "")[:MOST_OF_A_DOCSTRING].strip().split("\n\n")[0].replace("\n", " ")
     try:
@@ -92,6 +100,10 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
     share = found.pruning_share
     if share is not None and (isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1):
         raise TypeError(f"pruning_share of {source.class_name} is a number from 0 to 1 or None; got {share!r}")
+    if found.granularity not in GRANULARITIES:
+        raise TypeError(
+            f"granularity of {source.class_name} is one of {', '.join(GRANULARITIES)}; got {found.granularity!r}"
+        )
     described = MethodDescription(
         name,
         found.granularity,

@@ -11,6 +11,7 @@ from prunemark.setups.budget import Own
 from prunemark.setups.data_classes import recipe_for
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.recipe import OwnRecipe
+from prunemark.setups.setting_values import numbers_of, text_of
 from prunemark.setups.text import LONGEST, LONGEST_NAME, as_given, shown
 
 LONGEST_SUMMARY = 300
@@ -22,11 +23,12 @@ SettingValue = bool | int | float | str
 
 @dataclass(frozen=True)
 class SettingDescription:
-    """One declared hyper-parameter."""
+    """One declared hyper-parameter. `numbers` is int or float of a tuple of such, whose default is then its text."""
 
     default: SettingValue
     meaning: str
     allowed: str = ""
+    numbers: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class MethodDescription:
                 raise unknown_name(f"setting of {self.name}", name, values)
             if len(text) > LONGEST or shown(text) != text:
                 raise InputError(f"the value of a setting is a line of at most {LONGEST} characters; {name} is longer")
-            values[name] = read_setting(name, text, values[name])
+            values[name] = read_setting(name, text, values[name], self.settings[name].numbers)
         for name, setting in self.settings.items():
             fits = not setting.allowed or check_fits(name, setting.allowed, given.get(name, ""))
             if name in given and not fits:
@@ -99,8 +101,15 @@ def _short(value: SettingValue) -> bool:
     return not isinstance(value, int) or abs(value) < 10**18
 
 
-def read_setting(name: str, text: str, default: SettingValue) -> SettingValue:
-    """Reads a setting as the type of its default. Raises InputError when it cannot be one."""
+def read_setting(name: str, text: str, default: SettingValue, numbers: str = "") -> SettingValue:
+    """Reads a setting as the type of its default, or as so many numbers. Raises InputError when it cannot be one."""
+    if numbers:
+        try:
+            return text_of(numbers_of(text, numbers), numbers)
+        except ValueError:
+            raise InputError(
+                f"setting {name!r} is {numbers}s with commas between them (default {default}); given {as_given(text)}"
+            ) from None
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     try:
         if isinstance(default, bool):

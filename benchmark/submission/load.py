@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from prunemark.benchmark.method import PruningMethod
 from prunemark.benchmark.submission.covered import import_name
 from prunemark.benchmark.submission.locate import MethodSource
 
+NO_INIT = (
+    "Leave __init__ out: declare with setting(default, meaning) what users may set, and prepare all else at the "
+    "beginning of prune or observe. Or take **settings and call super().__init__(**settings)"
+)
 CALLS = {"prune": ("model", "context"), "observe": ("model", "context"), "score": ("layer", "context")}
 """What the harness calls of a method, and with what."""
 
@@ -36,18 +41,44 @@ def load_class(source: MethodSource) -> type[Any]:
     if missing:
         raise TypeError(f"{source.class_name} does not implement {', '.join(sorted(missing))}")
     _check_calls(found)
+    _check_made(found)
     return found
 
 
 def _check_calls(found: type[Any]) -> None:
     """Raises TypeError for what cannot be called so: else every trial would end as failed, and count at chance."""
     for name, given in CALLS.items():
-        if not inspect.isfunction(written := inspect.getattr_static(found, name, None)):
+        written = inspect.getattr_static(found, name, None)
+        alone = isinstance(written, staticmethod)
+        written = written.__func__ if isinstance(written, staticmethod) else written
+        if not inspect.isfunction(written):
             continue
         signature = inspect.signature(written)
         try:
-            signature.bind(found, *given)
+            signature.bind(*(() if alone else (found,)), *given)
         except TypeError:
             raise TypeError(
                 f"{name} of {found.__name__} is called as {name}({', '.join(given)}); it is written {name}{signature}"
             ) from None
+
+
+def _check_made(found: type[Any]) -> None:
+    """Raises TypeError for a method that the harness cannot make with its settings, or that does not keep them."""
+    settings = [field for field in fields(found) if field.init]
+    for field in settings:
+        if field.default is MISSING and field.default_factory is MISSING:
+            raise TypeError(
+                f"setting {field.name} of {found.__name__} has no default.\n"
+                f'Write {field.name}: float = setting(1.0, "what it means"), or leave the type out'
+            )
+    if found.__init__.__code__.co_filename == "<string>":  # dataclass made it
+        return
+    defaults = {field.name: field.default for field in settings if field.default is not MISSING}
+    try:
+        made = found(**defaults)
+    except TypeError as problem:
+        raise TypeError(f"__init__ of {found.__name__} does not take its settings: {problem}.\n{NO_INIT}") from None
+    if missing := [name for name in defaults if name not in vars(made)]:
+        raise TypeError(
+            f"__init__ of {found.__name__} does not pass on {', '.join(missing)}: --set would be lost.\n{NO_INIT}"
+        )

@@ -1,6 +1,7 @@
 """Finding a submitted method, without running it in this process.
 
-A method is given as its name in `prunemark methods` (`L1-norm`), as `path/to/file.py:Class`, or `package.module:Class`.
+A method is given as its name in `prunemark methods` (`L1-norm`), as `path/to/file.py:Class`, `package.module:Class`,
+or, of another library, `torch-pruning:Class`.
 Its identity is the hash of the code in its file and in every file next to it that it imports, without comments and
 docstrings (`records/code.py`); what it reads at run time is not covered.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prunemark.benchmark.submission.covered import code_sha256, parsed, sha256_of
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods, peer_name
 from prunemark.setups.errors import InputError, unknown_name
 
 
@@ -38,9 +39,10 @@ def locate(spec: str) -> tuple[str, MethodSource]:
     """
     if spec.endswith(".py"):
         raise InputError(f"{spec!r} names no class. Write {spec}:ClassName")
-    if ":" not in spec and spec not in (shipped := shipped_methods()):
-        raise unknown_name("method", spec, shipped)
-    place, _, class_name = (spec if ":" in spec else shipped[spec]).rpartition(":")
+    spec = peer_name(spec) or spec
+    if ":" not in spec and spec not in (known := known_methods()):
+        raise unknown_name("method", spec, known)
+    place, _, class_name = (spec if ":" in spec else known[spec]).rpartition(":")
     path = Path(place) if place.endswith(".py") or "/" in place else module_file(place)
     return class_name if ":" in spec else spec, _source(path, class_name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prunemark.benchmark.submission.locate import MethodSource, locate
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods
 from prunemark.records.controls import REFERENCES
 from prunemark.records.names import check_plain, imitated
 from prunemark.setups.errors import InputError
@@ -14,7 +14,7 @@ def check_name(name: str, source: MethodSource) -> None:
     check_plain(name)
     if other := imitated(name, (reference.name for reference in REFERENCES.values())):
         raise InputError(f"{_reads(name, other)}, a reference that runs with every method.\nRename the class")
-    other = imitated(name, shipped_methods())
+    other = imitated(name, known_methods())
     if other and locate(other)[1].code_sha256 != source.code_sha256:
         raise InputError(f"{_reads(name, other)}, which ships with Prunemark with other code.\nRename the class")
 

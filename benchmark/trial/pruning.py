@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from prunemark.benchmark.compression import surgery
+from prunemark.benchmark.compression.left_weights import CUT_ALREADY
 from prunemark.benchmark.images.data import Images, load_split, pick_device, tensor_dict
 from prunemark.benchmark.metering.meter import Grant, Meter
 from prunemark.benchmark.metering.watch import Watch, watching
@@ -23,6 +25,7 @@ from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.sandbox.asking import Asking, Start
 from prunemark.benchmark.sandbox.barriers import harness_hidden, put_up_barriers
 from prunemark.benchmark.sandbox.context import TrialContext
+from prunemark.benchmark.sandbox.settling import Settling, by_name
 from prunemark.benchmark.sandbox.trainer import message_bytes
 from prunemark.benchmark.sandbox.training import PruningTraining
 from prunemark.benchmark.submission.description import SettingValue
@@ -44,6 +47,7 @@ from prunemark.benchmark.trial.pruned import (
 from prunemark.benchmark.trial.stages import write_json
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.outcome import MeteredStage
+from prunemark.setups.setting_values import as_declared
 
 GIVEN, UNTRAINED = "given", "untrained"
 
@@ -79,7 +83,7 @@ def prune(
         weights,
         data,
         given_counts,
-        lambda: _loaded(source, out)(**_settings(trial, given_counts)),
+        lambda: made(_loaded(source, out), _settings(trial, given_counts)),
         train_first=train_first,
         asking=asking,
     )
@@ -105,6 +109,12 @@ def _loaded(source: MethodSource, out: Path) -> type[PruningMethod]:
     return found
 
 
+def made(method: type[PruningMethod], settings: Mapping[str, Any]) -> PruningMethod:
+    """A method with these settings; tuples of numbers go by their text until here."""
+    defaults = {field.name: field.default for field in fields(method)}  # type: ignore[arg-type]
+    return method(**{name: as_declared(value, defaults.get(name)) for name, value in settings.items()})
+
+
 def run_method(
     trial: Trial,
     weights: dict[str, torch.Tensor],
@@ -128,7 +138,7 @@ def run_method(
     torch.manual_seed(derive_seed(trial.seed, "method"))  # for methods that forget context.generator
     with watching(meter, track.pruning.batch_size) as watch:
         with watch.paused():
-            context = _context(trial, model, data, given_counts, meter, watch, asking)
+            context = _context(trial, model, data, given_counts, meter, watch, weights, asking)
             model = model.to(data.device)
             if train_first:
                 context.train_dense(model)
@@ -137,8 +147,19 @@ def run_method(
     if meter.overdrawn or not trial.budget.pruning_exact or meter.lr:  # else it is run again, with training first
         meter.settle()
     if not isinstance(decision, Decision):
-        raise TypeError(f"prune must return the Decision that context.decide makes; got {type(decision).__name__}")
-    return model, _on_cpu(decision), meter.stage()
+        raise TypeError(_no_decision(decision))
+    left, settled = context.settling.left(model, _on_cpu(decision))
+    return left, settled, meter.stage()
+
+
+def _no_decision(returned: object) -> str:
+    """What to return in place of this."""
+    advice = "Give the scores of each group to context.decide, and return what it gives"
+    if returned is None:
+        advice = "End prune with `return context.decide(scores)`"
+    elif isinstance(returned, nn.Module):
+        advice = CUT_ALREADY
+    return f"prune must return the Decision that context.decide makes; got {type(returned).__name__}.\n{advice}"
 
 
 def _settings(trial: Trial, given_counts: dict[str, int] | None) -> dict[str, SettingValue]:
@@ -166,6 +187,7 @@ def _context(
     given_counts: dict[str, int] | None,
     meter: Meter,
     watch: Watch,
+    base: dict[str, torch.Tensor],
     asking: Asking | None = None,
 ) -> TrialContext:
     track, shape = trial.track, data.shape
@@ -179,16 +201,26 @@ def _context(
         cost=surgery.cost_model(model, track, shape, trial.level) if filters else None,
         shapes={name: shape[:1] if filters else shape for name, shape in weights.items()},
         watch=watch,
+        settling=Settling(track, shape, groups, base),
         given_counts=given_counts,
         asking=asking,
     )
 
 
 def _on_cpu(decision: Decision) -> Decision:
+    """Raises TypeError for filters that are not given by their numbers."""
+    decision = by_name(decision)
+    for name, indices in decision.kept.items():
+        if torch.as_tensor(indices).dtype in (torch.bool, torch.float32, torch.float64):
+            raise TypeError(
+                f"layer {name}: the filters that stay are whole numbers; got {torch.as_tensor(indices).dtype}.\n"
+                "Of a mask, these are mask.nonzero().flatten()"
+            )
     return Decision(
         {name: torch.as_tensor(indices).detach().cpu().to(torch.int64) for name, indices in decision.kept.items()},
         {name: torch.as_tensor(mask).detach().cpu().contiguous() for name, mask in decision.masks.items()},
         decision.allocation,
+        decision.cut,
     )
 
 

@@ -36,6 +36,7 @@ from prunemark.benchmark.sandbox.explain import IMAGES, RAISED
 from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.sandbox.trainer import Carried, Checkpoints, carried_out
 from prunemark.benchmark.submission.as_run import LaidOut, laid_out, original_places
+from prunemark.benchmark.submission.place import named_beside
 from prunemark.benchmark.trial import believed
 from prunemark.benchmark.trial.believed import Said, TooManySeconds
 from prunemark.benchmark.trial.blame import ROOM_BYTES, check_machine
@@ -138,7 +139,8 @@ def _attempt(
         isolation_of(trial.isolation), _readable(images) + files_of(trial.track.network),
         4 * believed.most_bytes(state), cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
     )  # fmt: skip
-    limits = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch))
+    limits, source = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch)), trial.entrant.source
+    assert source is not None
     with _trainer(trial, grant, base, data, harness_only, checkpoints) as pipe:
         try:
             used = run_in_child(
@@ -147,6 +149,7 @@ def _attempt(
             )  # fmt: skip
         except ChildFailed as failure:
             failure.trace = original_places(failure.trace, placed.originals)
+            failure.evidence = named_beside(failure.evidence, source.path)
             failure.printed = printed_in(scratch)
             if failure.rule == IMAGES:
                 _look_again(failure, images)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FunctionType
 
-from prunemark.records.card import shipped_methods
+from prunemark.records.card import known_methods
 from prunemark.records.writer import write_atomically
 from prunemark.setups.errors import InputError
 
@@ -35,7 +35,7 @@ def spec_of(method: type | str, folder: Path) -> tuple[str, Path | None]:
         return method, None
     if not isinstance(method, type):
         raise InputError(f"a method is a class, or a text such as path/to/file.py:Class; given {method!r}")
-    shipped = {spec: name for name, spec in shipped_methods().items()}
+    shipped = {spec: name for name, spec in known_methods().items()}
     if (spec := f"{method.__module__}:{method.__name__}") in shipped:
         return shipped[spec], None
     module = sys.modules.get(method.__module__)

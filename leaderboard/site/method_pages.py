@@ -14,7 +14,7 @@ from prunemark.leaderboard.site import charts, urls
 from prunemark.leaderboard.site.context import SiteContext, page
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
-from prunemark.records.card import shipped_cards
+from prunemark.records.card import card_of
 from prunemark.records.python_files import unparsed
 from prunemark.records.record import Record, canonical_json
 from prunemark.records.source import MethodFiles
@@ -66,7 +66,7 @@ def method_page(context: SiteContext, name: str, rows: list[tuple[Table, Row]]) 
         name=name,
         summary=summary,
         paper=paper(name, records, context),
-        note=card.note if (card := shipped_cards().get(name)) else "",
+        note=card.note if (card := card_of(name)) else "",
         recipes=own_recipes(name, records, context),
         elsewhere=[part for part in linked(summary) if part[1]],
         roles=[ROLES[role] for role in roles(records)],
@@ -92,7 +92,7 @@ def rows_by_method(context: SiteContext) -> dict[str, list[tuple[Table, Row]]]:
 
 def paper(name: str, records: Mapping[str, Record], context: SiteContext) -> list[tuple[str, str]]:
     """A method's paper as pieces of text, each with its address or "": by its card, or as its own source states it."""
-    card = shipped_cards().get(name)
+    card = card_of(name)
     if card is None:
         return linked(published_paper(records, context))
     pieces = [(card.citation, "")] if card.title else []
@@ -107,7 +107,7 @@ def own_recipes(name: str, records: Mapping[str, Record], context: SiteContext) 
     known = (context.methods.get(record.outcome.method.source_sha256) for record in newest_first)
     if (method := next((found for found in known if found), None)) is None:
         return {}
-    card = shipped_cards().get(name)
+    card = card_of(name)
     return recipes_stated(stated(method, card.class_name if card else method.class_name, "retraining"))
 
 

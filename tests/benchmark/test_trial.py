@@ -108,7 +108,7 @@ def test_executed_pipelines_of_two_methods_satisfy_the_setup_they_ran_under(stor
         ("NoFilters", "noncompliant", "kept filters must be 1 to 8"),
         ("OtherLayer", "noncompliant", "may not be pruned"),
         ("ReturnsNothing", "failed", "got NoneType"),
-        ("ReplacesTheModel", "noncompliant", "do not fit resnet8"),
+        ("ReplacesTheModel", "noncompliant", "the model has stem.bias"),
         ("Exits", "failed", "it ended before the harness"),
         ("Kills", "noncompliant", "Operation not permitted"),  # so that who is killed was killed from outside
         ("TooManyEpochs", "budget_exceeded", "3 pruning epochs were granted"),

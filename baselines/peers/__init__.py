@@ -1,0 +1,1 @@
+"""Criteria that other libraries ship, run from their own code."""
