@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,7 +74,7 @@ def _begun(
         raise InputError(f"a track named {name!r} ships with Prunemark. Take another name")
     dataset, folder = dataset_in(data, size)
     begun = draft(name, network, dataset, granularity, pattern, str(Path.cwd()))
-    check_track(begun)
+    check_track(replace(begun, classes=2))
     return begun, folder
 
 

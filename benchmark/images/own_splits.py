@@ -20,7 +20,7 @@ from prunemark.setups.errors import InputError
 SEED = 1
 TEST_SHARE, VALIDATION_SHARE = 5, 10
 """Of all images a fifth is the test split where there is none, and of the training images a tenth validation."""
-MANY = 1_000_000
+MANY, MOST_CLASSES = 1_000_000, 100_000
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,13 @@ def write_splits(parts: Mapping[str, tuple[Any, Any]], layout: str | None, class
     """Checks the splits, makes those that are missing, and writes one file each. Raises InputError.
 
     Validation, and test where there is none, are taken out by the order of a seeded hash of each image's number and
-    bytes: the same on every machine.
+    bytes: the same on every machine. With `classes` of 0 there are as many as the training labels have.
     """
     found = {}
+    most = classes or MOST_CLASSES
     for split, (images, labels) in parts.items():
         pixels = checked_images(split, images, layout)
-        found[split] = (pixels, checked_labels(split, labels, len(pixels), classes))
+        found[split] = (pixels, checked_labels(split, labels, len(pixels), most))
     _check_alike(found)
     whole = found.pop("all", None)
     if whole is not None and found:
@@ -50,6 +51,7 @@ def write_splits(parts: Mapping[str, tuple[Any, Any]], layout: str | None, class
     if whole is None and "train" not in found:
         raise InputError(f"there is no split train, only {', '.join(found) or 'nothing'}")
     made = _split(found, whole)
+    classes = classes or int(max(labels.max() for _, labels in made.values())) + 1
     _check_classes(made["train"][1], classes)
     mean, sd, notes = _measure(made["train"][0])
     notes = [*notes, *_overlap(made)]

@@ -69,11 +69,13 @@ def dataset_in(given: str, size: int | None) -> tuple[str, Path | None]:
 
     A name of a dataset stays what it is. A folder of images becomes `folder:NAME@SIZE`, of `size` pixels or, where none
     is given, as many as the shorter side of most of its images has; read from files where they would take too much
-    memory. Raises InputError for a folder without images.
+    memory. A folder of Parquet files is named as such. Raises InputError for a folder without images.
     """
     folder = Path(given)
     if not folder.is_dir():
         return given, None
+    if any(folder.glob("*.parquet")):
+        return f"parquet:{given}" + (f"@{size}" if size else ""), None
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
         raise InputError(f"{given} has no images: it needs train/CLASS/... and test/CLASS/... (or val/CLASS/...)")

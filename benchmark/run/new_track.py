@@ -39,6 +39,8 @@ FOUND = "found.json"
 FILTER_RATIOS, WEIGHT_RATIOS = (0.5, 0.75), (0.8, 0.9, 0.95)
 STEPS, LEAST_EPOCHS, MOST_EPOCHS = 2_000, 30, 120
 """A base model trains for so many steps, within so many epochs: enough to begin with on a CPU."""
+TO_BE_COUNTED = 0
+"""The classes of a draft."""
 LARGEST_BATCH, LEAST_BATCH, STEPS_AN_EPOCH = 128, 16, 8
 DISAGREEMENT = 0.1
 """The share of test images on which two networks of about equal accuracy disagree, for the margin's rule of thumb."""
@@ -61,7 +63,7 @@ def draft(name: str, network: str, dataset: str, granularity: str, pattern: str 
     own = OwnParts(folder) if is_own_network(network) or is_own_dataset(dataset) else None
     data, net = _plain(dataset), _plain(network)
     return Track(
-        name, 1, f"{data}, {net}, {granularity}s pruned", dataset, 2, network, f"{data} x {net}",
+        name, 1, f"{data}, {net}, {granularity}s pruned", dataset, TO_BE_COUNTED, network, f"{data} x {net}",
         granularity,  # type: ignore[arg-type]
         ("unknown",), (Level("50%", 0.5, 1.5 if filters else None),), recipe, recipe, recipe,
         "L1-norm" if filters else "Magnitude", 1.0, pattern=pattern, own=own,

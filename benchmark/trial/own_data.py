@@ -221,7 +221,11 @@ def _kept(reading: Reading, about: dict[str, Any], made: Path, store: Store) -> 
     for split in ("train", "validation", "test"):
         images = load_split(reading.track.dataset, made, split, torch.device("cpu"))
         shapes.add((images.shape.channels, images.shape.height, images.shape.width))
-        if not len(images) or images.classes != reading.track.classes or len(images.images) != len(images.labels):
+        if (
+            not len(images)
+            or images.classes != (reading.track.classes or images.classes)
+            or len(images.images) != len(images.labels)
+        ):
             raise NotReadable(f"{split} is not what was agreed")
     if shapes != {tuple(about["shape"])}:
         raise NotReadable("its images have several sizes")

@@ -43,6 +43,39 @@ def test_weights_and_patterns(new, words):
     assert track.anchor == "Magnitude" and "stem" not in " ".join(track.prunable) and "fc" not in track.prunable
 
 
+MODEL = """
+from torch import nn
+
+
+def build(channels, height, width, classes):
+    first = nn.Conv2d(channels, 8, 3, padding=1)
+    return nn.Sequential(first, nn.ReLU(), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
+                         nn.Flatten(), nn.Linear(16, classes))
+"""
+DATA = """
+import numpy
+
+
+def load():
+    draw = numpy.random.default_rng(0)
+    sizes = {"train": 60, "test": 30}
+    return {name: (draw.random((n, 6, 6), dtype="float32"), numpy.arange(n) % 3) for name, n in sizes.items()}
+"""
+
+
+def test_own_code_is_named_as_its_author_does_and_classes_are_counted(new, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.py").write_text(MODEL)
+    (tmp_path / "images.py").write_text(DATA)
+    code, out, said = new("mine", "--network", "model.py:build", "--data", "images.py:load")
+    assert code == 0, said
+    track = find_track("mine.toml")
+    assert (track.network, track.dataset, track.classes) == ("model.py:build", "images.py:load", 3)
+    assert (track.title, track.family) == ("images, model, filters pruned", "images x model")
+    assert track.prunable == ("2",) and "54 images to train, 6 to validate, 30 to test; 1 x 6 x 6, 3 classes" in out
+    assert track.pretraining.lr.initial == pytest.approx(0.01 / 8), "no norms, and batches of 16"
+
+
 WRONG = {
     ("mine", "--network", "resnet9", "--data", "digits"): "resnet9",
     ("mine", "--network", "resnet8", "--data", "digitz"): "digits",
@@ -75,6 +108,9 @@ def test_sizes_of_a_folder_come_from_its_images(tmp_path):
     assert dataset_in(str(folder), None) == ("folder:ants@20", folder)
     assert dataset_in(str(folder), 12) == ("folder:ants@12", folder)
     assert dataset_in("cifar10", None) == ("cifar10", None)
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "train-0.parquet").touch()
+    assert dataset_in(str(tmp_path / "rows"), 8) == (f"parquet:{tmp_path / 'rows'}@8", None)
     (folder / "train" / "ant" / "000.png").write_bytes(b"no image")
     with pytest.raises(InputError, match=r"000\.png cannot be read as an image"):
         dataset_in(str(folder), None)
