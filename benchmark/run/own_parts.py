@@ -13,8 +13,9 @@ from prunemark.benchmark.run.executor import Event, Executor
 from prunemark.benchmark.run.jobs import WORKER, Job, confined_for
 from prunemark.benchmark.trial.own_code import kept_in, locate_function
 from prunemark.benchmark.trial.store import Store
+from prunemark.setups.errors import InputError
 from prunemark.setups.own_parts import OwnParts, is_own_dataset, is_own_network
-from prunemark.setups.track import Track
+from prunemark.setups.track import RECIPES, Track
 
 
 def bound(
@@ -34,6 +35,7 @@ def bound(
     found = _done(jobs, executor) if is_own_dataset(track.dataset) else (with_code.own, ())
     own, notes = found
     complete = replace(with_code, own=own)
+    _check_augmentation(complete)
     for note in notes:
         store.tell(f"dataset {track.dataset}: {note}")
     if tried and is_own_network(track.network):
@@ -43,6 +45,17 @@ def bound(
         )
         _done(check, executor)
     return complete
+
+
+def _check_augmentation(track: Track) -> None:
+    """Raises InputError where recipes would move a signal up and down out of its only row."""
+    shape = track.own.shape if track.own else None
+    moved = [name for name in RECIPES if getattr(track, name).augmentation != "none"]
+    if shape is not None and shape[1] == 1 and moved:
+        raise InputError(
+            f"dataset {track.dataset} has signals, of height 1, and {moved[0]} moves images up and down.\n"
+            'Leave augmentation out, or state augmentation = "none"'
+        )
 
 
 def with_network(track: Track, store: Store) -> Track:

@@ -157,8 +157,9 @@ MISTAKES = {
             "self.a = ", "self.add_module(f'x{next(COUNT)}', nn.Linear(1, 1))\n        self.a = "
         ), "other names in its state dict each time it is built"),
     "other weights": (
-        FORWARD.format("y").replace("return Net()", "n = Net()\n    n.a.weight.data.add_(float(torch.Generator().seed() "
-        "% 97))\n    return n"), "other weights each time it is built from one seed"),
+        FORWARD.format("y").replace("return Net()", "n = Net()\n    n.a.weight.data += "
+        "float(torch.Generator().seed() % 97)\n    return n"),
+        "other weights each time it is built from one seed"),
     "counts its calls": (
         FORWARD.format("y").replace("super().__init__()", "super().__init__()\n        self.register_buffer('n', "
         "torch.zeros(()))").replace("        y =", "        self.n += 1\n        y ="), "change when it evaluates"),

@@ -168,6 +168,14 @@ def test_each_mistake_ends_with_two_lines_and_before_anything_trains(prunemark, 
     assert not list((home / "store").glob("*/*/momentum.safetensors"))
 
 
+def test_signals_are_not_moved_up_and_down(prunemark, tmp_path, home):
+    signals(tmp_path)
+    track = write_track(tmp_path, network="signals.py:build", data="signals.npz", prunable='["conv1"]')
+    track.write_text(track.read_text().replace("batch_size = 16", 'batch_size = 16\naugmentation = "shift1"', 1))
+    code, _, said = prunemark("submit", "L1-norm", "--track", track, "--seeds", "1", "--home", home)
+    assert code == 2 and "has signals, of height 1, and pretraining moves images up and down" in said
+
+
 def test_own_parts_is_no_field_of_a_file(prunemark, tmp_path):
     track = write_track(tmp_path)
     track.write_text(track.read_text().replace("classes = 3", 'classes = 3\nown = { folder = "/" }'))

@@ -89,10 +89,14 @@ batch_size = 16
 
 
 def write_track(
-    folder: Path, *, network: str = "model.py:build", data: str = "data.py:load", prunable: str = '["body.0", "body.3"]',
+    folder: Path,
+    *,
+    network: str = "model.py:build",
+    data: str = "data.py:load",
+    prunable: str = '["body.0", "body.3"]',
     weights: bool = False,
     name: str = "own",
-) -> Path:  # fmt: skip
+) -> Path:
     """Writes own.toml with these parts into the folder, and model.py, signals.py and data.py where they are missing."""
     for file, text in (("model.py", NETWORK), ("signals.py", SIGNALS), ("data.py", LOAD)):
         if not (folder / file).exists():
