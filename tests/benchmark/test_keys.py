@@ -12,6 +12,7 @@ from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.matched_to import MatchedTo
 from prunemark.setups.budget import OWN_NOTHING, Own, budget_for
 from prunemark.setups.comparison import SETUPS
+from prunemark.setups.given_base import GivenBase
 from prunemark.setups.recipe import OwnRecipe, Recipe
 from prunemark.setups.schedule import parse_schedule
 from prunemark.setups.track import Level, SeedPrior
@@ -150,6 +151,7 @@ OTHER_TRACK = {
     "margin_pp": 2.0, "tolerance": 0.02, "pruning_seconds_limit": 61.0, "pruning_epochs_limit": 7,
     "scoring_epochs_limit": 3, "lr_stage_cap": 3, "allocations": ("uniform",), "prior": SeedPrior(1.0, "a source"),
     "pattern": "2:4", "arithmetic": "portable", "judged": "planned: 5",
+    "base": (GivenBase("file:net.pth", "ab" * 32, 90.0, "a test"),),
 }  # fmt: skip
 
 
@@ -198,7 +200,7 @@ def test_every_term_of_a_track_is_in_the_keys(monkeypatch, source, field):
     monkeypatch.setattr(keys, "source_of", lambda _: "")
     found = changed(trial_of(source), trial_of(source, replace(TRACK, **{field: OTHER_TRACK[field]})))
     least = {"evaluate"} | ({"prune", "retrain"} if field in FELT_BY_PRUNING else set())
-    least |= {"pretrain", "prune", "retrain", "evaluate_base"} if field == "network" else set()
+    least |= {"pretrain", "prune", "retrain", "evaluate_base"} if field in ("network", "base") else set()
     assert found == (set(STAGES) | {"retrain"} if field in FELT_BY_ALL else least)
 
 
