@@ -19,9 +19,10 @@ from support.given import sha256
 from support.here import Here
 from support.homes import TRIALS
 
-from prunemark.benchmark.networks import library_tags, weight_files
+from prunemark.benchmark.networks import library_tags
 from prunemark.benchmark.run import base_fetch, base_pack, submit
 from prunemark.benchmark.run.home import Home, home_at, open_home
+from prunemark.benchmark.trial import weight_files
 from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.setups.errors import RuleBroken
 from prunemark.setups.track_files import released_tracks
