@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prunemark.benchmark.networks.library_tags import tag_of
-from prunemark.benchmark.networks.weight_files import find_weights
+from prunemark.benchmark.trial.weight_files import find_weights
 from prunemark.records.writer import storage_errors
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.given_base import FILE, GivenBase

@@ -29,7 +29,7 @@ from prunemark.benchmark.trial.keys import Keys, stage_keys
 from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.pruned import STAGE, read_stage
 from prunemark.benchmark.trial.trial import Entrant, Trial
-from prunemark.records.load import read_records
+from prunemark.records.load import read_sound
 from prunemark.records.outcome import EpochPoint, MeteredStage
 from prunemark.records.writer import write_atomically
 from prunemark.setups.budget import budget_for
@@ -183,12 +183,12 @@ def _check_terms(about: Mapping[str, Any], track: Track) -> None:
 def _against_records(packed: Packed, track: Track, home: Home) -> list[str]:
     """What the records of this home say of the base of the seed, under setups that hold it equal."""
     seed, sha256 = packed.about["seed"], packed.about["weights_sha256"]
-    loaded = read_records(home.records, track.id).records if home.records.is_dir() else ()
+    there = home.records.is_dir() and any(home.records.iterdir())
     known = {
         o.base.sha256: record.record_sha256
-        for record in loaded
+        for record in (read_sound(home.records, []) if there else ())
         if (o := record.outcome).base and (o.track, o.seed) == (track.id, seed)
-        and "base_model" in HARNESS_SETUPS[o.setup].factors
+        and o.setup in HARNESS_SETUPS and "base_model" in HARNESS_SETUPS[o.setup].factors
     }  # fmt: skip
     if others := [record for base, record in known.items() if base != sha256]:
         raise RuleBroken(

@@ -19,7 +19,6 @@ from prunemark.benchmark.images.data import Images, load_split, pick_device, ten
 from prunemark.benchmark.networks.given_weights import load_given
 from prunemark.benchmark.networks.library_tags import tag_of
 from prunemark.benchmark.networks.registry import build_network
-from prunemark.benchmark.networks.weight_files import file_sha256, find_weights
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.received import json_of
 from prunemark.benchmark.sandbox.scratch import scratch_folder
@@ -29,6 +28,7 @@ from prunemark.benchmark.trial.packing import WEIGHTS
 from prunemark.benchmark.trial.pruned import STAGE
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
+from prunemark.benchmark.trial.weight_files import file_sha256, find_weights
 from prunemark.records.outcome import MeteredStage
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.given_base import BASES, FILE, GivenBase

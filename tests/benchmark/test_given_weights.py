@@ -16,13 +16,13 @@ from torch import nn
 
 from prunemark.benchmark.images.datasets import IMAGENET_MEAN, IMAGENET_SD
 from prunemark.benchmark.images.sources import VARIABLE
-from prunemark.benchmark.networks import weight_files
 from prunemark.benchmark.networks.checkpoint_files import read_state
 from prunemark.benchmark.networks.given_weights import load_given
 from prunemark.benchmark.networks.library_tags import tag_of
 from prunemark.benchmark.networks.registry import ImageShape, build_network
-from prunemark.benchmark.networks.weight_files import find_weights
 from prunemark.benchmark.networks.weights import weights_sha256
+from prunemark.benchmark.trial import weight_files
+from prunemark.benchmark.trial.weight_files import find_weights
 from prunemark.setups.errors import InputError
 from prunemark.setups.given_base import GivenBase
 
@@ -232,6 +232,11 @@ def test_a_file_is_found_by_its_hash_where_it_may_lie(tmp_path: Path, monkeypatc
     (mine / "net.pth").rename(bases / "whatever")
     assert find_weights(NETWORK, stated, bases) == bases / "whatever"  # moved: its hash names it
     name = "resnet18-f37072fd.pth"
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    cached = tmp_path / "hf/hub/models--timm--deit_tiny_patch16_224.fb_in1k/snapshots/0ab/model.safetensors"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"of timm")
+    assert find_weights("timm:deit_tiny_patch16_224", given("timm:fb_in1k", sha256(cached)), bases) == cached
     for folder in (hub / "checkpoints", data, bases):  # the later ones are looked into first
         (folder / name).write_bytes(b"theirs")
         weights = given("torchvision:IMAGENET1K_V1", sha256(folder / name))

@@ -153,7 +153,10 @@ def test_an_unknown_method_is_refused():
 @pytest.mark.parametrize("id", released_tracks())
 def test_a_track_is_shown_with_every_term_of_its_recipes(id):
     track, shown = released_tracks()[id], catalogue.track(id)
-    for recipe, words in ((track.pretraining, shown["pretraining"]), (track.retraining, shown["retraining"])):
+    assert ("pretraining" in shown) is (track.base is None) is not ("base model" in shown)
+    for recipe, words in (
+        (getattr(track, stage), shown[stage]) for stage in ("pretraining", "retraining") if stage in shown
+    ):
         assert f"{recipe.epochs} epochs" in words and f"{recipe.optimiser}," in words
         assert ("momentum" in words) is (recipe.optimiser == "SGD")
         assert ("label smoothing" in words) is (recipe.label_smoothing > 0)

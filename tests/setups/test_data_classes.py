@@ -100,7 +100,7 @@ def test_a_shipped_method_leaves_retraining_its_lr_stages_by_its_own_choice(name
     described = describe(locate(name)[1], name)
     wanted = described.settings["epochs"].default if "epochs" in described.settings else 0
     for track in released_tracks().values():
-        if track.retraining.lr.kind != "step":
+        if track.base or track.retraining.lr.kind != "step":
             continue
         budget = budget_for(track, SETUPS["SX-A"], track.levels[0], "pruned", described.own_on(track.dataset))
         trained = min(wanted, budget.pruning_epochs)

@@ -57,15 +57,12 @@ def _hub() -> Path:
 
 
 def _from_hugging_face(tag: Tag) -> Iterator[Path]:
-    """timm's own downloads."""
-    if not tag.hub_id:
-        return
-    from huggingface_hub import try_to_load_from_cache
-
-    for _file, url in tag.places:
-        found = try_to_load_from_cache(tag.hub_id, url.rpartition("/")[2])
-        if isinstance(found, str):
-            yield Path(found)
+    """timm's own downloads: models--OWNER--NAME/snapshots/COMMIT/FILE in Hugging Face's cache."""
+    home = os.environ.get("HF_HOME") or Path("~/.cache/huggingface").expanduser()
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
+    if tag.hub_id:
+        for _file, url in tag.places:
+            yield from cache.glob(f"models--{tag.hub_id.replace('/', '--')}/snapshots/*/{url.rpartition('/')[2]}")
 
 
 def _not_here(given: GivenBase, tag: Tag | None, bases: Path, others: list[str]) -> str:
