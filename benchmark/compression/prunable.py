@@ -7,13 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.dependency_graph import (
-    dependencies,
-    dependency_group,
-    depthwise,
-    filters_of,
-)
-from prunemark.benchmark.compression.properties import refusal
+from prunemark.benchmark.compression.dependency_graph import filters_of
+from prunemark.benchmark.compression.divisibility import depthwise
+from prunemark.benchmark.compression.properties import Drawn, refusal
 from prunemark.benchmark.networks.registry import ImageShape, as_example
 from prunemark.setups.errors import InputError
 
@@ -28,44 +24,50 @@ def propose(model: nn.Module, shape: ImageShape, *, streams: bool = False) -> tu
     found, streams are. What is proposed has been cut out of copies of the network, all together. Raises InputError when
     nothing can be pruned.
     """
-    if (problem := refusal(model, [], shape)) is not None:
+    drawn = Drawn(model, shape)
+    if (problem := refusal(drawn, [])) is not None:
         raise InputError(problem)
-    graph, places = dependencies(model, shape), _places(model, shape)
-    first, found = next(iter(places)), list[str]()
+    return _propose(drawn, _places(model, shape), streams=streams)
+
+
+def _propose(drawn: Drawn, places: Mapping[str, int], *, streams: bool) -> tuple[str, ...]:
+    first, found, model = next(iter(places)), list[str](), drawn.dense
     written = set[str]()
     for name in places:
         if name in written or depthwise(model, name):
             continue
         try:
-            here = dependency_group(graph, model, name)
+            here = drawn.found.group(name)
         except InputError:
             continue
         writers = [layer for layer in here.writers if layer in places and not depthwise(model, layer)]
         full = [layer for layer in writers if not _gate(layer, places)]
+        if streams:
+            full = full or writers
         written |= set(full)
-        inside = len(full) == 1 and first not in full
-        if here.readers and name in full and (inside or (streams and len(full) > 1)):
+        inside = len(full) == 1 and first not in full and here.attention is None
+        if name in full and (inside or streams):
             found.append(name)
-    found = _together(model, found, shape)
+    found = _together(drawn, found)
     if not found and not streams:
-        return propose(model, shape, streams=True)
+        return _propose(drawn, places, streams=True)
     if not found:
         raise InputError("no layer of this network can be pruned: every one is coupled to its output or to others")
     return tuple(found)
 
 
-def _together(model: nn.Module, names: list[str], shape: ImageShape) -> list[str]:
+def _together(drawn: Drawn, names: list[str]) -> list[str]:
     """As many of these layers as can be pruned together: all, or by halves those of each, tried together again."""
-    if not names or refusal(model, names, shape) is None:
+    if not names or refusal(drawn, names) is None:
         return names
     if len(names) == 1:
         return []
     middle = len(names) // 2
-    first, second = (_together(model, half, shape) for half in (names[:middle], names[middle:]))
-    if refusal(model, [*first, *second], shape) is None:
+    first, second = (_together(drawn, half) for half in (names[:middle], names[middle:]))
+    if not first or not second or refusal(drawn, [*first, *second]) is None:
         return [*first, *second]
     for name in second:
-        if refusal(model, [*first, name], shape) is None:
+        if refusal(drawn, [*first, name]) is None:
             first = [*first, name]
     return first
 
@@ -73,13 +75,14 @@ def _together(model: nn.Module, names: list[str], shape: ImageShape) -> list[str
 def check_prunable(model: nn.Module, names: Sequence[str], shape: ImageShape) -> None:
     """Raises InputError, with the layer's name, unless these layers can be pruned and the network still computes.
 
-    See `properties.refusal` for what is tried. It takes a few traces of the network and no training.
+    See `properties.refusal` for what is tried. It takes a trace of the network and no training.
     """
-    problem = refusal(model, names, shape)
+    drawn = Drawn(model, shape)
+    problem = refusal(drawn, names)
     if problem is None:
         return
     for name in names:
-        if (alone := refusal(model, [name], shape)) is not None:
+        if (alone := refusal(drawn, [name])) is not None:
             why = alone.removeprefix(f"layer {name!r} cannot be pruned: ")
             raise InputError(f"layer {name!r} cannot be pruned: {why}.\nLeave it out of the track's prunable layers")
     raise InputError(f"the layers {', '.join(names)} cannot be pruned together: {problem}")
