@@ -5,30 +5,33 @@
     python perf/sweep.py table FOUND > docs/sweep.md
 
 LIST has a network a line, `timm:NAME` or `torchvision:NAME`. Each runs in a process of its own, one at a time, for 60
-seconds of processor time at most: `propose` with streams, the check that a track of those layers would get, every group cut to half, a
-count, and a comparison of outputs at keeps that the check has not tried. Then torch-pruning's MagnitudePruner removes
-half of every layer but the classifier, in as many seconds.
+seconds of processor time at most: `propose` with streams, the check that a track of those layers would get, every
+group cut to half, a count, and a comparison of outputs at keeps that the check has not tried. torch-pruning's
+MagnitudePruner removes half of every layer but the classifier, in as many seconds.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
 import json
+import multiprocessing
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 import warnings
 from collections import Counter
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-SECONDS, SIZES, CLASSES = 60, (64, 128, 224, 256), 10
+SECONDS, SIZES, CLASSES = 60, (64, 128, 224, 240, 256), 10
+OTHER_KEEPS = ((1, 10, True), (2, 5, True), (7, 8, True))
 
 
 def main() -> None:
@@ -36,9 +39,9 @@ def main() -> None:
     what, *rest = sys.argv[1:]
     if what == "table":
         print(table([json.loads(line) for line in Path(rest[0]).read_text().splitlines()]))
-    elif what == "one":
-        {"ours": ours, "theirs": theirs}[rest[0]](rest[1])
     else:
+        for library in ("timm", "torch_pruning", "torchvision", "prunemark.benchmark.compression.prunable"):
+            importlib.import_module(library)
         names, found = Path(rest[0]).read_text().split(), Path(rest[1])
         rows = [json.loads(line) for line in found.read_text().splitlines()] if found.exists() else []
         done = {row["network"] for row in rows if row["what"] == what}
@@ -50,23 +53,28 @@ def main() -> None:
 
 
 def _child(what: str, name: str) -> dict[str, Any]:
-    """The last line that a process of its own printed, or how it ended."""
-    command = [sys.executable, __file__, "one", what, name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=_limit)
-    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        return {"end": "over a minute"}
-    if done.returncode or not done.stdout:
-        return {"end": "crash", "words": (done.stderr.splitlines() or ["no word"])[-1][:200]}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    """What a process of its own found, or how it ended. The libraries are imported before, once."""
+    here, there = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=_in_child, args=(what, name, there))
+    child.start()
+    there.close()
+    try:
+        found: dict[str, Any] = here.recv()
+    except EOFError:
+        child.join()
+        late = child.exitcode in (-signal.SIGXCPU, -signal.SIGKILL)
+        return {"end": "over a minute" if late else "crash", "words": f"ended with {child.exitcode}"}
+    child.join()
     return found
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-
-
-def _say(**found: Any) -> None:
-    print(json.dumps(found), flush=True)
+def _in_child(what: str, name: str, out: Connection) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    warnings.simplefilter("ignore")
+    try:
+        out.send({"ours": ours, "theirs": theirs}[what](name))
+    except Exception as problem:
+        out.send({"end": "crash", "words": f"{type(problem).__name__}: {problem}"[:200]})
 
 
 def _build(name: str) -> tuple[Any, Any]:
@@ -88,8 +96,8 @@ def _build(name: str) -> tuple[Any, Any]:
     raise InputError(f"{name} takes no images of {', '.join(map(str, SIZES))} pixels")
 
 
-def ours(name: str) -> None:
-    """Prints a line of JSON: how it ended, and what was found on the way."""
+def ours(name: str) -> dict[str, Any]:
+    """How it ended, and what was found on the way."""
     import torch
 
     from prunemark.benchmark.compression import properties, prunable, surgery
@@ -97,7 +105,6 @@ def ours(name: str) -> None:
     from prunemark.setups.errors import InputError
     from prunemark.setups.track_files import find_track
 
-    warnings.simplefilter("ignore")
     model, shape = _build(name)
     begun = time.process_time()
     try:
@@ -107,7 +114,7 @@ def ours(name: str) -> None:
         prunable.check_prunable(model, names, shape)
         properties.check_costs(model, track, shape)
     except InputError as problem:
-        return _say(end="refused", words=str(problem), seconds=time.process_time() - begun)
+        return {"end": "refused", "words": str(problem), "seconds": time.process_time() - begun}
     seconds = time.process_time() - begun
     cost, wrong = surgery.cost_model(model, track, shape), []
     groups = {group.name: group for group in surgery.prunable_groups(model, track, shape)}
@@ -119,10 +126,13 @@ def ours(name: str) -> None:
         wrong.append(f"the cost model says {predicted:,} MACs, and {left:,} are left")
     if small(torch.randn(2, 3, shape.height, shape.width)).shape != (2, CLASSES):
         wrong.append("no logits")
-    _say(
-        end="wrong" if wrong else "prunable", words="; ".join(wrong), seconds=seconds, pixels=shape.height,
-        layers=len(names), left=left / count(model, shape).macs, steps=sum(groups[n].steps is not None for n in names),
-    )  # fmt: skip
+    if (why := properties.refusal(properties.Drawn(model, shape), names, OTHER_KEEPS)) is not None:
+        wrong.append(why)
+    return {
+        "end": "wrong" if wrong else "prunable", "words": "; ".join(wrong), "seconds": seconds, "pixels": shape.height,
+        "layers": len(names), "left": left / count(model, shape).macs,
+        "steps": sum(groups[n].steps is not None for n in names),
+    }  # fmt: skip
 
 
 def _half(group: Any) -> Any:
@@ -133,7 +143,7 @@ def _half(group: Any) -> Any:
     return first(max(1, group.size // step // 2) * step, group.steps)
 
 
-def theirs(name: str) -> None:
+def theirs(name: str) -> dict[str, Any]:
     """The same of torch-pruning, as its README has it."""
     import torch
     import torch_pruning
@@ -142,7 +152,6 @@ def theirs(name: str) -> None:
     from prunemark.benchmark.networks.cost import count
     from prunemark.benchmark.networks.registry import as_example
 
-    warnings.simplefilter("ignore")
     model, shape = _build(name)
     dense, begun = count(model, shape).macs, time.process_time()
     try:
@@ -161,8 +170,8 @@ def theirs(name: str) -> None:
             assert model(torch.randn(2, 3, shape.height, shape.width)).shape == (2, CLASSES)
         left = count(model, shape).macs / dense
     except Exception as problem:
-        return _say(end="crash", words=f"{type(problem).__name__}: {problem}"[:120])
-    _say(end="prunable", left=left, seconds=time.process_time() - begun)
+        return {"end": "crash", "words": f"{type(problem).__name__}: {problem}"[:120]}
+    return {"end": "prunable", "left": left, "seconds": time.process_time() - begun}
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -5,12 +5,10 @@ torch-pruning's dependency graph is read here; its criteria and its counters are
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from prunemark.benchmark.compression.channels import Slice, follow
@@ -18,8 +16,9 @@ from prunemark.benchmark.compression.coupled_parameters import coupled_parameter
 from prunemark.benchmark.compression.divisibility import steps_of
 from prunemark.benchmark.compression.heads import attention_of, follow_heads
 from prunemark.benchmark.compression.steps import Steps
+from prunemark.benchmark.compression.tracing import dependencies
 from prunemark.benchmark.method import CoupledParameter
-from prunemark.benchmark.networks.registry import ImageShape, as_example
+from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.setups.errors import InputError
 
 Channels = frozenset[int]
@@ -42,24 +41,6 @@ class DependencyGroup:
     slices: tuple[Slice, ...]
     steps: Steps | None
     attention: str | None = None
-
-
-def dependencies(model: nn.Module, shape: ImageShape) -> Any:
-    """The network's dependency graph. Raises InputError for a network that cannot be traced."""
-    import torch_pruning
-
-    example, was_training = as_example(shape, next(model.parameters()).device), model.training
-    try:
-        with warnings.catch_warnings(), torch.enable_grad():  # the graph is read off autograd's
-            warnings.simplefilter("ignore")  # parameters outside layers, such as a class token, are found and handled
-            return torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example, verbose=False)
-    except Exception as problem:  # whatever a stranger's network does when it is traced
-        raise InputError(
-            f"torch-pruning could not trace this network: {type(problem).__name__}: {problem}.\n"
-            "Its filters cannot be pruned here; use a track that prunes single weights"
-        ) from None
-    finally:
-        model.train(was_training)
 
 
 def dependency_group(graph: Any, model: nn.Module, name: str) -> DependencyGroup:

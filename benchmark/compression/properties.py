@@ -32,7 +32,8 @@ from prunemark.setups.track import Track
 
 TOLERANCE = 1e-3
 """Of the largest logit: what single precision may change when sums are taken in another order."""
-KEEPS = ((1, 2, False), (5, 8, True), (1, 3, True))
+Keep = tuple[int, int, bool]
+KEEPS: tuple[Keep, ...] = ((1, 2, False), (5, 8, True), (1, 3, True))
 """Shares of the filters that stay, and whether these are drawn; drawn ones are odd in number."""
 Kept = Mapping[str, torch.Tensor]
 
@@ -50,15 +51,18 @@ class Drawn:
         self.found = Dependencies(self.dense, shape)
 
 
-def refusal(drawn: Drawn, names: Sequence[str]) -> str | None:
-    """Why these layers cannot be pruned together, in words; None where they can."""
+def refusal(drawn: Drawn, names: Sequence[str], keeps: Sequence[Keep] = KEEPS) -> str | None:
+    """Why these layers cannot be pruned together, in words; None where they can. `keeps` are tried, each once."""
     try:
         groups = drawn.found.groups(names)
-        for number, (numerator, denominator, random) in enumerate(KEEPS if names else KEEPS[:1]):
+        for number, (numerator, denominator, random) in enumerate(keeps if names else keeps[:1]):
             generator = torch.Generator().manual_seed(number)
             kept = {here.name: _some(drawn.dense, here, numerator, denominator, random, generator) for here in groups}
             if (why := _difference(drawn, groups, kept, generator)) is not None:
                 return why
+        if len(keeps) > 1:
+            _train(drawn, groups, kept)
+            return _miscounted(drawn, groups, kept)
     except InputError as problem:
         return str(problem).splitlines()[0].rstrip(".")
     except Exception as problem:  # shapes that do not fit any more, in whatever words torch has for it
@@ -116,7 +120,6 @@ def _difference(drawn: Drawn, groups: Sequence[DependencyGroup], kept: Kept, gen
         norms = {path: copy.deepcopy(model.get_submodule(path)) for path in norms_over_channels(model, groups)}
         with torch.no_grad():
             cut = [_logits(model, each, shape) for each in images]
-        _logits(model.train(), images[-1], shape).sum().backward()
     with restored(model), torch.no_grad():
         silence(model.eval(), norms, groups, kept)
         for now, each in zip(cut, images, strict=True):
@@ -124,6 +127,23 @@ def _difference(drawn: Drawn, groups: Sequence[DependencyGroup], kept: Kept, gen
             if not float((now - expected).abs().max()) <= TOLERANCE * float(expected.abs().max()):
                 return "without some of its filters the network is another than the dense one that does not read them"
     return None
+
+
+def _train(drawn: Drawn, groups: Sequence[DependencyGroup], kept: Kept) -> None:
+    """One step of what is left, forward and backward: raises what it raises."""
+    shape, device = drawn.shape, next(drawn.dense.parameters()).device
+    images = torch.randn(2, shape.channels, shape.height, shape.width, generator=torch.Generator().manual_seed(0))
+    with restored(drawn.dense):
+        cut_groups(drawn.dense, groups, kept)
+        _logits(drawn.dense.train(), images.to(device), shape).sum().backward()
+
+
+def _miscounted(drawn: Drawn, groups: Sequence[DependencyGroup], kept: Kept) -> str | None:
+    """In words, where the cost model and a count of the cut network differ."""
+    predicted = cost_of_groups(drawn.dense, groups, drawn.shape).macs({n: len(indices) for n, indices in kept.items()})
+    with restored(drawn.dense):
+        found = count(cut_groups(drawn.dense, groups, kept), drawn.shape).macs
+    return None if found == predicted else f"cut, the network has {found:,} MACs, and it should have {predicted:,}"
 
 
 @contextmanager

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.dependency_graph import filters_of
+from prunemark.benchmark.compression.dependency_graph import dependency_groups, filters_of
 from prunemark.benchmark.compression.divisibility import depthwise
-from prunemark.benchmark.compression.properties import Drawn, refusal
+from prunemark.benchmark.compression.properties import KEEPS, Drawn, Keep, refusal
 from prunemark.benchmark.networks.registry import ImageShape, as_example
 from prunemark.setups.errors import InputError
+from prunemark.setups.track import Track
+
+ONE = KEEPS[1:2]
 
 
 def propose(model: nn.Module, shape: ImageShape, *, streams: bool = False) -> tuple[str, ...]:
@@ -19,10 +22,10 @@ def propose(model: nn.Module, shape: ImageShape, *, streams: bool = False) -> tu
 
     The founding paper's rule for any network: layers whose channels no other layer writes, not the first one and
     not the classifier. Of a residual block that is every convolution but the last, of a transformer the hidden units
-    of its MLPs. With `streams`, also one layer of each residual sum, which stands for all that write it. Gates
-    (squeeze-and-excitation) are left alone, and so are channels that meet a grouped convolution. Where nothing else is
-    found, streams are. What is proposed has been cut out of copies of the network, all together. Raises InputError when
-    nothing can be pruned.
+    of its MLPs. Gates (squeeze-and-excitation) are left alone. With `streams` it is all that can go: also one layer of
+    each residual sum, which stands for all that write it, the first layer, the hidden units of gates, and the heads of
+    attentions by their `qkv`. Where nothing else is found, these are. What is proposed has been cut out of the network,
+    all together, at the cost that is predicted. Raises InputError when nothing can be pruned.
     """
     drawn = Drawn(model, shape)
     if (problem := refusal(drawn, [])) is not None:
@@ -40,15 +43,14 @@ def _propose(drawn: Drawn, places: Mapping[str, int], *, streams: bool) -> tuple
             here = drawn.found.group(name)
         except InputError:
             continue
-        writers = [layer for layer in here.writers if layer in places and not depthwise(model, layer)]
-        full = [layer for layer in writers if not _gate(layer, places)]
-        if streams:
-            full = full or writers
+        full = [layer for layer in here.writers if _is_full(model, layer, places)]
+        if streams and not full:
+            full = [layer for layer in here.writers if layer in places and not depthwise(model, layer)]
         written |= set(full)
         inside = len(full) == 1 and first not in full and here.attention is None
         if name in full and (inside or streams):
             found.append(name)
-    found = _together(drawn, found)
+    found = _together(drawn, _together(drawn, found, ONE), KEEPS)  # first what fails is found, cheaply
     if not found and not streams:
         return _propose(drawn, places, streams=True)
     if not found:
@@ -56,18 +58,18 @@ def _propose(drawn: Drawn, places: Mapping[str, int], *, streams: bool) -> tuple
     return tuple(found)
 
 
-def _together(drawn: Drawn, names: list[str]) -> list[str]:
+def _together(drawn: Drawn, names: list[str], keeps: Sequence[Keep]) -> list[str]:
     """As many of these layers as can be pruned together: all, or by halves those of each, tried together again."""
-    if not names or refusal(drawn, names) is None:
+    if not names or refusal(drawn, names, keeps) is None:
         return names
     if len(names) == 1:
         return []
     middle = len(names) // 2
-    first, second = (_together(drawn, half) for half in (names[:middle], names[middle:]))
-    if not first or not second or refusal(drawn, [*first, *second]) is None:
+    first, second = (_together(drawn, half, keeps) for half in (names[:middle], names[middle:]))
+    if not first or not second or refusal(drawn, [*first, *second], keeps) is None:
         return [*first, *second]
     for name in second:
-        if refusal(drawn, [*first, name]) is None:
+        if refusal(drawn, [*first, name], keeps) is None:
             first = [*first, name]
     return first
 
@@ -86,6 +88,29 @@ def check_prunable(model: nn.Module, names: Sequence[str], shape: ImageShape) ->
             why = alone.removeprefix(f"layer {name!r} cannot be pruned: ")
             raise InputError(f"layer {name!r} cannot be pruned: {why}.\nLeave it out of the track's prunable layers")
     raise InputError(f"the layers {', '.join(names)} cannot be pruned together: {problem}")
+
+
+def check_kinds(model: nn.Module, track: Track, shape: ImageShape) -> None:
+    """Raises InputError for a layer that is not what the track prunes: a residual stream, or the heads of an attention.
+
+    A layer stands for a stream when other convolutions or linear layers, gates aside, have to keep its channels.
+    """
+    if track.granularity not in ("stream", "head"):
+        return
+    places = _places(model, shape)
+    for here in dependency_groups(model, track.prunable, shape):
+        full = [layer for layer in here.writers if _is_full(model, layer, places)]
+        is_it = here.attention is not None if track.granularity == "head" else len(full) > 1
+        if not is_it:
+            wanted = "the `qkv` of an attention" if track.granularity == "head" else "in a residual sum"
+            raise InputError(
+                f"track {track.id} prunes {track.granularity}s, and its layer {here.name!r} is not {wanted}.\n"
+                "Leave it out, or state granularity filter"
+            )
+
+
+def _is_full(model: nn.Module, layer: str, places: Mapping[str, int]) -> bool:
+    return layer in places and not depthwise(model, layer) and not _gate(layer, places)
 
 
 def _places(model: nn.Module, shape: ImageShape) -> dict[str, int]:

@@ -176,7 +176,7 @@ def rebuild(
 
 def check_decision(decision: Decision, model: nn.Module, track: Track) -> None:
     """Raises BadDecision unless the decision names prunable layers and filters or weights that exist."""
-    wrong_kind = decision.masks if track.granularity == "filter" else decision.kept
+    wrong_kind = decision.masks if track.of_filters else decision.kept
     if wrong_kind:
         raise BadDecision(f"track {track.id} prunes {track.granularity}s; the decision is about something else")
     for name in [*decision.kept, *decision.masks]:

@@ -73,7 +73,7 @@ def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
 
 def _levels(track: Track, train: Images) -> CheckResult:
     """Whether whole filters can meet every level. Raises InputError with the nearest that they can."""
-    if track.granularity != "filter":
+    if not track.of_filters:
         return CheckResult("levels", "fine", f"{len(track.levels)}, met to the weight")
     model = build_network(track.network, train.shape, 0)
     costs = {level: surgery.cost_model(model, track, train.shape, level) for level in track.levels}

@@ -220,7 +220,7 @@ class TrialContext:
         kept = {
             name: highest(scores[name].flatten(), count, steps.get(name)) for name, count in self.given_counts.items()
         }
-        if self.track.granularity == "filter":
+        if self.track.of_filters:
             return Decision(kept, {}, "given")
         masks = {name: torch.zeros(self.shapes[name], dtype=torch.bool) for name in kept}
         for name, indices in kept.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.compression.properties import check_costs
-from prunemark.benchmark.compression.prunable import check_prunable
+from prunemark.benchmark.compression.prunable import check_kinds, check_prunable
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.machine import trouble
@@ -20,8 +20,8 @@ from prunemark.benchmark.trial.versions import versions
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Track
 
-SECONDS = 300.0
-CHECK = 2
+SECONDS = 60.0
+CHECK = 3
 """Raise it when more is checked than before: networks that passed are then looked at again."""
 SAID, FOUND = "said.json", "found.json"
 
@@ -30,7 +30,7 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
     """Raises InputError, with the layer's name, for a network that no trial of this track could prune.
 
     Done once a store for each network, image size and list of layers, in a child process: a library's code may do
-    anything and take forever, so it gets five minutes; and a backward pass, on a machine with a GPU, has autograd take
+    anything and take forever, so it gets a minute; and a backward pass, on a machine with a GPU, has autograd take
     that up, after which this process could not fork a pruning stage that uses it.
     """
     track = trial.track
@@ -51,9 +51,10 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
 
 def _check(track: Track, shape: ImageShape) -> None:
     model = build_network(track.network, shape, 0)
-    if track.granularity == "filter":
+    if track.of_filters:
         check_prunable(model, track.prunable, shape)
         check_costs(model, track, shape)
+        check_kinds(model, track, shape)
     else:
         surgery.prunable_groups(model, track, shape)
 

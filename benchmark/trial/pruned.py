@@ -124,7 +124,7 @@ def scratch_model(trial: Trial, given_counts: dict[str, int] | None, shape: Imag
     track, seed = trial.track, derive_seed(trial.seed, "scratch")
     model = build_network(track.network, shape, seed)
     counts = given_counts if given_counts is not None else _uniform_counts(trial, model, shape)
-    if track.granularity == "filter":
+    if track.of_filters:
         steps = _steps(trial, model, shape)
         kept = {name: first(count, steps.get(name)) for name, count in counts.items()}
         model = surgery.cut(model, kept, shape)
@@ -178,7 +178,7 @@ def measure_compression(trial: Trial, pruned: Pruned, shape: ImageShape) -> Comp
     track = trial.track
     dense = build_network(track.network, shape, 0)
     dense_cost, cost_now = cost.count(dense, shape), cost.count(pruned.model, shape)
-    filters = track.granularity == "filter"
+    filters = track.of_filters
     weights = {name: layer_weight(pruned.model, name) for name in track.prunable}
     kept = {n: w.shape[0] if filters else w.numel() for n, w in weights.items()}
     kept |= {name: int(mask.sum()) for name, mask in pruned.decision.masks.items()}
