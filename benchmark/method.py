@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Literal, Protocol, cast, dataclass_transform
 import torch
 from torch import nn
 
+from prunemark.benchmark.compression.steps import Steps
 from prunemark.records.about import About
 from prunemark.setups.recipe import OwnRecipe
 from prunemark.setups.schedule import stepped
@@ -64,14 +65,15 @@ class CoupledParameter:
 class Group:
     """One layer that may be pruned, with everything that is coupled to it.
 
-    `name` is the layer's name in the model; `size` the number of its filters (output channels, or
-    neurons), or of its weights on a weight-granularity track.
+    `name` is the layer's name in the model; `size` the number of its filters (output channels, or neurons), or of its
+    weights on a weight-granularity track. `steps` says which filters stay or go together; None: one by one.
     """
 
     name: str
     size: int
     batch_norm_name: str | None = None
     coupled_parameters: tuple[CoupledParameter, ...] = dataclasses.field(default=(), compare=False, repr=False)
+    steps: Steps | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def layer(self, model: nn.Module) -> nn.Module:
         """Its weight: Conv2d (filters, in_channels, k, k), Conv1d (filters, in_channels, k), Linear (neurons, in)."""
@@ -86,8 +88,7 @@ class Group:
     def coupled(self, model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
         """All that goes with the filters, a parameter's name and (filters, entries) at a time; gradients flow.
 
-        The layer's own weight and bias, those of its batch norm, and of every layer that reads the filters the slice
-        that reads each one; of layers that are pruned with it, the same. Nothing on weight tracks.
+        Of the layer, its batch norm and layers pruned with it weight and bias, of readers the slices that read them.
         """
         for coupled in self.coupled_parameters:
             values = model.get_parameter(coupled.parameter).movedim(coupled.dim, 0)
@@ -98,8 +99,7 @@ class Group:
 class Target:
     """What must be reached: a speed-up in MACs (filters) or a sparsity of the prunable weights (weights).
 
-    On an N:M track `pattern` is (N, M): of every M consecutive weights along the input, dimension 1 of the weight,
-    exactly N stay. Elsewhere it is None.
+    `pattern` is (N, M) on an N:M track: of every M consecutive weights along dimension 1, the input, N stay exactly.
     """
 
     level: str

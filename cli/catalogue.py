@@ -89,7 +89,7 @@ def _base(track: Track) -> dict[str, str]:
 
 
 def _levels(track: Track) -> list[str]:
-    what = "filters" if track.granularity == "filter" else "weights"
+    what = "filters" if track.of_filters else "weights"
     return [
         f"{level.name} of the {what}" + (f" of each layer ({level.speedup:g}x in MACs)" if level.speedup else "")
         for level in track.levels

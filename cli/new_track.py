@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from prunemark.benchmark.trial.store import Store
     from prunemark.setups.track import Track
 
-GRANULARITIES = ("filter", "weight")
-
 
 def new_track(
     name: Annotated[str, typer.Argument(help="the track's name; its file is NAME.toml in this folder")],
@@ -28,7 +26,7 @@ def new_track(
     size: Annotated[
         int | None, typer.Option(help="pixels of a side, for a folder [default: as the images are]")
     ] = None,
-    granularity: Annotated[str, typer.Option(help=" or ".join(GRANULARITIES))] = "filter",
+    granularity: Annotated[str, typer.Option(help="filter, stream, head or weight")] = "filter",
     pattern: Annotated[str | None, typer.Option(help="N:M, for weights, such as 2:4")] = None,
     streams: Annotated[bool, typer.Option("--streams", help="also prune residual sums, one layer for each")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
@@ -64,12 +62,10 @@ def _begun(
     """The draft, checked word by word, and the folder of its images. Raises InputError."""
     from prunemark.benchmark.images.sources import dataset_in
     from prunemark.benchmark.run.new_track import draft
-    from prunemark.setups.errors import InputError, unknown_name
+    from prunemark.setups.errors import InputError
     from prunemark.setups.track_checks import check_track
     from prunemark.setups.track_files import released_tracks
 
-    if granularity not in GRANULARITIES:
-        raise unknown_name("granularity", granularity, GRANULARITIES)
     if name in {track.name for track in released_tracks().values()}:
         raise InputError(f"a track named {name!r} ships with Prunemark. Take another name")
     dataset, folder = dataset_in(data, size)
@@ -102,7 +98,7 @@ def _filled_in(begun: Track, device: str, store: Store, streams: bool) -> tuple[
 def _say_next(path: Path, track: Track, folder: Path | None) -> None:
     out = console(stderr=True)
     more = f" --data {os.path.relpath(folder)}" if folder else ""
-    method = "FPGM" if track.granularity == "filter" else "LAMP"
+    method = "FPGM" if track.of_filters else "LAMP"
     out.print(f"\n{path} is written. Look at its recipe and its margin, then:", markup=False)
     for command in (f"tracks check {path}{more}", f"submit {method} --track {path}{more}", "leaderboard"):
         out.print(f"  prunemark {command}", markup=False, soft_wrap=True)

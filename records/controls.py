@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prunemark.records.outcome import TrialKind
+from prunemark.setups.track import OF_FILTERS
 
-RANDOM_CONTROL = {"filter": "Random", "weight": "Random-weights"}
+RANDOM_CONTROL = dict.fromkeys(OF_FILTERS, "Random") | {"weight": "Random-weights"}
 """By the granularity of a track, the shipped method that prunes at random: its layer ratios are the submission's."""
 
 

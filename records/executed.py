@@ -10,6 +10,7 @@ from prunemark.setups.comparison import RECIPE
 from prunemark.setups.pipeline import Base, Details, Executed, Pipeline, Result, Training
 from prunemark.setups.recipe import OPTIMISERS
 from prunemark.setups.schedule import from_vector
+from prunemark.setups.track import OF_FILTERS
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED
 
 
@@ -35,7 +36,7 @@ def pipeline_of(record: Record) -> Pipeline:
         network=str(terms["network"]),
         dense_macs=float(macs.dense_macs) if macs else NOT_REPORTED,
         granularity=str(terms["granularity"]),
-        speedup=macs.speedup_macs if macs and terms["granularity"] == "filter" else NOT_REPORTED,
+        speedup=macs.speedup_macs if macs and terms["granularity"] in OF_FILTERS else NOT_REPORTED,
         sparsity=macs.sparsity if macs and terms["granularity"] == "weight" else NOT_REPORTED,
         base=base,
         pretraining=Training() if given else _training(stages[0], scratch),

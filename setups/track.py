@@ -16,7 +16,9 @@ from prunemark.setups.own_parts import OwnParts, arrays_of, function_of, name_of
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.text import as_given
 
-Granularity = Literal["filter", "weight"]
+Granularity = Literal["filter", "stream", "head", "weight"]
+OF_FILTERS = ("filter", "stream", "head")
+"""What is a filter or a set of them: a stream is those of a residual sum, a head its queries, keys and values."""
 PORTABLE = "portable"
 ALLOCATIONS = ("uniform", "global")
 WORDS = frozenset({"title"})
@@ -156,6 +158,11 @@ class Track:
     def planned_seeds(self) -> int | None:
         """How many seeds its one look needs where the track is judged "planned: n"; None where at any time."""
         return None if self.judged in (None, ANY_TIME) else parse_planned(self.judged or "")
+
+    @property
+    def of_filters(self) -> bool:
+        """Whether filters are removed, one by one or in sets; otherwise single weights are set to zero."""
+        return self.granularity in OF_FILTERS
 
     @property
     def id(self) -> str:

@@ -11,7 +11,7 @@ from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.given_base import check_bases
 from prunemark.setups.own_parts import LIBRARIES, is_own_dataset, is_own_network
 from prunemark.setups.text import as_given, shown
-from prunemark.setups.track import ALLOCATIONS, ANY_TIME, PORTABLE, RECIPES, Level, Track, parse_planned
+from prunemark.setups.track import ALLOCATIONS, ANY_TIME, OF_FILTERS, PORTABLE, RECIPES, Level, Track, parse_planned
 
 WORDS = {  # longest, pattern, in words
     "name": (64, r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*", "letters, digits, '_', '-' and single dots"),
@@ -59,8 +59,8 @@ def check_track(track: Track) -> None:
         raise InputError("AdamW takes square roots, which are not portable: train by SGD, or leave arithmetic out")
     if track.judged not in (None, ANY_TIME):
         parse_planned(as_given(track.judged).strip("'"))
-    if track.granularity not in ("filter", "weight"):
-        raise InputError(f"granularity is filter or weight; given {as_given(track.granularity)}")
+    if track.granularity not in (*OF_FILTERS, "weight"):
+        raise InputError(f"granularity is {', '.join(OF_FILTERS)} or weight; given {as_given(track.granularity)}")
     _check_names(track)
     if track.pattern is not None and (not isinstance(track.pattern, str) or track.granularity != "weight"):
         raise InputError("a pattern is a text such as 2:4, on a track of granularity weight")
@@ -110,7 +110,7 @@ def _check_levels(track: Track) -> None:
     if not names or len(set(names)) < len(names):
         raise InputError(f"a track has at least one level, and no two of one name; given {shown(', '.join(names), 80)}")
     for level in track.levels:
-        _check_level(level, track.granularity == "filter")
+        _check_level(level, track.of_filters)
         _check_fits(level, track)
 
 

@@ -9,6 +9,8 @@ from itertools import product
 
 import torch
 
+from prunemark.benchmark.compression.steps import Steps, highest, step_of
+
 MOST_BOXES = 20_000
 
 
@@ -29,12 +31,14 @@ class CostTerm:
 class CostModel:
     """MACs as a function of how many filters each group keeps: every layer scales with its two sides.
 
-    `ratios` are the layer ratios of a level that states them; none stands for one ratio in all layers.
+    `ratios` are the layer ratios of a level that states them; none stands for one ratio in all layers. `steps` are
+    those of the layers whose filters stay in multiples of something.
     """
 
     sizes: dict[str, int]
     terms: tuple[CostTerm, ...]
     ratios: Mapping[str, float] = field(default_factory=dict)
+    steps: Mapping[str, Steps] = field(default_factory=dict)
 
     def macs(self, kept: Mapping[str, int]) -> int:
         """MACs per example with `kept` filters in each group; exact, in integers."""
@@ -60,7 +64,8 @@ class CostModel:
         macs = term.macs
         for group in (term.out_group, term.in_group):
             if group is not None:
-                macs = macs // self.sizes[group] * kept[group]
+                step = step_of(group, self.steps)
+                macs = macs // (self.sizes[group] // step) * (kept[group] // step)
         return macs
 
     @cached_property
@@ -77,14 +82,22 @@ def allowed_macs(goal: float, tolerance: float) -> tuple[float, float]:
     return goal / (1 + tolerance), goal * (1 + tolerance)
 
 
-def uniform_counts(sizes: Mapping[str, int], ratio: float, ratios: Mapping[str, float] | None = None) -> dict[str, int]:
-    """Filters kept when `ratio` of every layer goes: rounded to the nearest, at least one stays.
+def uniform_counts(
+    sizes: Mapping[str, int],
+    ratio: float,
+    ratios: Mapping[str, float] | None = None,
+    steps: Mapping[str, Steps] | None = None,
+) -> dict[str, int]:
+    """Filters kept when `ratio` of every layer goes: rounded to the nearest step, at least one of which stays.
 
     Where a level states layer ratios, `ratio` is a multiple of each.
     """
-    share = ratios or {}
-    gone = {name: min(ratio * share.get(name, 1.0 if not share else 0.0), 1.0) for name in sizes}
-    return {name: max(1, size - int(gone[name] * size + 0.5)) for name, size in sizes.items()}
+    share, counts = ratios or {}, {}
+    for name, size in sizes.items():
+        step = step_of(name, steps or {})
+        gone = min(ratio * share.get(name, 1.0 if not share else 0.0), 1.0)
+        counts[name] = max(1, size // step - int(gone * (size // step) + 0.5)) * step
+    return counts
 
 
 def choose_filters(
@@ -106,19 +119,14 @@ def choose_filters(
         raise ValueError(f"allocation is 'uniform' or 'global'; got {allocation!r}")
     if tolerance is not None:
         counts = _exchange(counts, cost, goal, tolerance) or _anywhere(counts, cost, goal, tolerance)
-    return {name: highest(scores[name], count) for name, count in counts.items()}
-
-
-def highest(scores: torch.Tensor, count: int) -> torch.Tensor:
-    """Indices of the `count` highest scores, sorted; of equal scores the later one goes first."""
-    order = torch.argsort(scores, descending=True, stable=True)
-    return order[:count].sort().values
+    return {name: highest(scores[name], count, cost.steps.get(name)) for name, count in counts.items()}
 
 
 def _nearest_uniform(cost: CostModel, goal: float) -> dict[str, int]:
     shares = {name: cost.ratios.get(name, 0.0) if cost.ratios else 1.0 for name in cost.sizes}
-    ratios = sorted({k / (size * shares[n]) for n, size in cost.sizes.items() if shares[n] for k in range(size)})
-    candidates = [uniform_counts(cost.sizes, ratio, cost.ratios) for ratio in ratios]
+    units = {name: size // step_of(name, cost.steps) for name, size in cost.sizes.items()}
+    ratios = sorted({k / (size * shares[n]) for n, size in units.items() if shares[n] for k in range(size)})
+    candidates = [uniform_counts(cost.sizes, ratio, cost.ratios, cost.steps) for ratio in ratios]
     return min(candidates, key=lambda counts: abs(cost.macs(counts) - goal))
 
 
@@ -128,11 +136,15 @@ def _greedy_global(
     """Removes the lowest score of all layers, again and again, skipping what would overshoot the goal."""
     counts, macs = dict(cost.sizes), cost.dense_macs
     least, most = allowed_macs(goal, tolerance)
-    ranking = [(float(score), name) for name in cost.free for score in scores[name].sort().values]
+    ranking = [
+        (float(score), name)
+        for name in cost.free
+        for score in (cost.steps[name].scores(scores[name]) if name in cost.steps else scores[name]).sort().values
+    ]
     for _, name in sorted(ranking, key=lambda entry: entry[0]):
         if macs <= most:
             break
-        fewer = counts[name] - 1
+        fewer = counts[name] - step_of(name, cost.steps)
         if fewer >= 1 and (now := macs + cost.change(counts, {name: fewer})) >= least:
             counts[name], macs = fewer, now
     return counts
@@ -142,14 +154,16 @@ def _exchange(counts: dict[str, int], cost: CostModel, goal: float, tolerance: f
     """The nearest counts, in filters exchanged, whose MACs lie within the tolerance of the goal, where there are."""
     macs = cost.macs(counts)
     least, most = allowed_macs(goal, tolerance)
-    for moved in _by_distance({name: counts[name] for name in cost.free}, cost.sizes):
+    for moved in _by_distance({name: counts[name] for name in cost.free}, cost.sizes, cost.steps):
         if least <= macs + cost.change(counts, moved) <= most:
             return counts | moved
     return None
 
 
-def _by_distance(counts: dict[str, int], sizes: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """No change at all, then changes of one or two layers by up to three filters: the new numbers."""
+def _by_distance(
+    counts: dict[str, int], sizes: Mapping[str, int], steps: Mapping[str, Steps]
+) -> Iterator[dict[str, int]]:
+    """No change at all, then changes of one or two layers by up to three filters (or steps): the new numbers."""
     yield {}
     names = list(counts)
     moves = [
@@ -160,8 +174,8 @@ def _by_distance(counts: dict[str, int], sizes: Mapping[str, int]) -> Iterator[d
         if (a or b) and not (second == first and b)
     ]
     for _, first, second, a, b in sorted(moves):
-        moved = {first: counts[first] + a}
-        moved[second] = moved.get(second, counts[second]) + b
+        moved = {first: counts[first] + a * step_of(first, steps)}
+        moved[second] = moved.get(second, counts[second]) + b * step_of(second, steps)
         if all(1 <= moved[name] <= sizes[name] for name in moved):
             yield moved
 
@@ -174,7 +188,7 @@ def _anywhere(counts: dict[str, int], cost: CostModel, goal: float, tolerance: f
     used up there is no solution, and the nearest below and above are among their corners.
     """
     least, most = allowed_macs(goal, tolerance)
-    boxes = [(dict(cost.sizes) | dict.fromkeys(cost.free, 1), dict(cost.sizes))]
+    boxes = [(dict(cost.sizes) | {name: step_of(name, cost.steps) for name in cost.free}, dict(cost.sizes))]
     below, above = 0, 0  # the largest MACs that are too small, the smallest that are too large; 0 for none
     for _ in range(MOST_BOXES):
         if not boxes:
@@ -198,8 +212,9 @@ def _halves(
 ) -> list[tuple[dict[str, int], dict[str, int]]]:
     """The box cut in two along the layer that says most; last the half in which the wanted counts lie."""
     name = max((n for n in low if low[n] < high[n]), key=lambda n: cost.change(low, {n: high[n]}))
-    middle = (low[name] + high[name]) // 2
-    lower, upper = (low, high | {name: middle}), (low | {name: middle + 1}, high)
+    step = step_of(name, cost.steps)
+    middle = (low[name] + high[name]) // step // 2 * step
+    lower, upper = (low, high | {name: middle}), (low | {name: middle + step}, high)
     return [upper, lower] if counts[name] <= middle else [lower, upper]
 
 

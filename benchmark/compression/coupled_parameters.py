@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import nn
 
+from prunemark.benchmark.compression.channels import Slice
 from prunemark.benchmark.method import CoupledParameter, Group
 
 
-def coupled_parameters_of(group: Any, names: Mapping[nn.Module, str], filters: int) -> tuple[CoupledParameter, ...]:
-    """The coupled parameters of a dependency group that was made for all `filters` of a layer, the layer's own first.
+def coupled_parameters_of(model: nn.Module, slices: Iterable[Slice], filters: int) -> tuple[CoupledParameter, ...]:
+    """The coupled parameters of all `filters` of a layer, the layer's own first.
 
-    `names` is the path of each module. Parameters outside layers (a class token) are left out, and so is a layer
-    whose channels do not belong to the filters evenly (one half of a gated split).
+    Parameters outside layers (a class token) are left out, and so is a layer whose channels do not belong to the
+    filters evenly (one half of a gated split), and what grouped convolutions read (not by one index).
     """
-    return tuple(coupled for item in group for coupled in _of_layer(item, names, filters))
+    return tuple(coupled for part in slices for coupled in _of_layer(model, part, filters))
 
 
-def _of_layer(item: Any, names: Mapping[nn.Module, str], filters: int) -> Iterator[CoupledParameter]:
-    import torch_pruning
-
-    layer, function = item.dep.target.module, item.dep.handler
-    if layer not in names:
+def _of_layer(model: nn.Module, part: Slice, filters: int) -> Iterator[CoupledParameter]:
+    if part.role not in ("writer", "reader"):
         return
-    incoming = function in (torch_pruning.prune_conv_in_channels, torch_pruning.prune_linear_in_channels)
+    layer = model.get_submodule(part.path)
+    if part.role == "reader" and getattr(layer, "groups", 1) > 1:
+        return
     owned: list[list[int]] = [[] for _ in range(filters)]
-    for channel, owner in zip(item.idxs, item.root_idxs, strict=True):
+    for channel, owner in zip(part.channels, part.owners, strict=True):
         owned[owner].append(channel)
     if len({len(channels) for channels in owned}) != 1:
         return
     index = torch.tensor(owned)  # (filters, channels of each)
     for name, parameter in layer.named_parameters(recurse=False):
-        if not incoming:
-            yield CoupledParameter(f"{names[layer]}.{name}", 0, index)
+        if part.role == "writer":
+            yield CoupledParameter(f"{part.path}.{name}", 0, index)
         elif parameter.dim() > 1:  # a bias has no inputs
-            yield CoupledParameter(f"{names[layer]}.{name}", 1, index)
+            yield CoupledParameter(f"{part.path}.{name}", 1, index)
 
 
 def filter_masks(

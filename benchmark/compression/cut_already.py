@@ -41,7 +41,7 @@ def found_in(cut: State, whole: Sequence[State], track: Track, shape: ImageShape
 
     Raises BadWeights, in words, where it is no part of any, and where filters cannot be told apart.
     """
-    if track.granularity != "filter":
+    if not track.of_filters:
         raise BadWeights(f"track {track.id} prunes single weights, which Decision.from_pruned does not find.\n"
                          "Return Decision.from_masks(model), or what context.decide gives")  # fmt: skip
     why = ""
@@ -157,7 +157,7 @@ def whole_filters(decision: Decision, track: Track) -> Decision:
 
     Raises BadWeights for a mask that keeps a part of a filter.
     """
-    if track.granularity != "filter" or not decision.masks:
+    if not track.of_filters or not decision.masks:
         return decision
     kept = dict(decision.kept)
     for name, mask in decision.masks.items():

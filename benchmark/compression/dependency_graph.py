@@ -5,17 +5,20 @@ torch-pruning's dependency graph is read here; its criteria and its counters are
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
+from prunemark.benchmark.compression.channels import Slice, follow
 from prunemark.benchmark.compression.coupled_parameters import coupled_parameters_of
+from prunemark.benchmark.compression.divisibility import steps_of
+from prunemark.benchmark.compression.heads import attention_of, follow_heads
+from prunemark.benchmark.compression.steps import Steps
+from prunemark.benchmark.compression.tracing import dependencies
 from prunemark.benchmark.method import CoupledParameter
-from prunemark.benchmark.networks.registry import ImageShape, as_example
+from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.setups.errors import InputError
 
 Channels = frozenset[int]
@@ -27,62 +30,54 @@ class DependencyGroup:
 
     Both by the layer's name. The writers are the layer itself and whatever has to keep the same channels: batch
     norms, depthwise convolutions, the gates of squeeze-and-excitation, and the other branches of a residual sum.
-    `coupled_parameters` says the same filter by filter, for `Group.coupled`.
+    `coupled_parameters` says the same filter by filter, for `Group.coupled`, and `slices` for surgery. `steps` are the
+    units in which the filters stay or go; None where one by one. `attention` is the path of one whose heads go.
     """
 
     name: str
     writers: Mapping[str, Channels]
     readers: Mapping[str, Channels]
     coupled_parameters: tuple[CoupledParameter, ...]
+    slices: tuple[Slice, ...]
+    steps: Steps | None
+    attention: str | None = None
 
 
-def dependencies(model: nn.Module, shape: ImageShape) -> Any:
-    """The network's dependency graph. Raises InputError for a network that cannot be traced."""
-    import torch_pruning
-
-    example, was_training = as_example(shape, next(model.parameters()).device), model.training
-    try:
-        with warnings.catch_warnings(), torch.enable_grad():  # the graph is read off autograd's
-            warnings.simplefilter("ignore")  # parameters outside layers, such as a class token, are found and handled
-            return torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example, verbose=False)
-    except Exception as problem:  # whatever a stranger's network does when it is traced
-        raise InputError(
-            f"torch-pruning could not trace this network: {type(problem).__name__}: {problem}.\n"
-            "Its filters cannot be pruned here; use a track that prunes single weights"
-        ) from None
-    finally:
-        model.train(was_training)
-
-
-def dependency_group(graph: Any, model: nn.Module, name: str, filters: Sequence[int] | None = None) -> DependencyGroup:
-    """What goes with these filters of a layer (all by default). Raises InputError when it cannot be pruned."""
-    import torch_pruning
-
+def dependency_group(graph: Any, model: nn.Module, name: str) -> DependencyGroup:
+    """What goes with the filters of a layer. Raises InputError when it cannot be pruned."""
     layer = layer_of(model, name)
+    filters = filters_of(layer)
+    steps: Steps | None
     try:
-        gone = list(range(filters_of(layer)) if filters is None else filters)
-        group = graph.get_pruning_group(layer, out_function(layer), gone)
-    except Exception as problem:
+        if (heads := attention_of(model, name)) is not None:
+            slices, steps = follow_heads(*heads)
+        else:
+            slices, steps = _followed(graph, model, layer)
+    except InputError as problem:
         raise InputError(
-            f"layer {name!r} cannot be pruned: {type(problem).__name__} while following its channels.\n"
-            "Leave it out of the track's prunable layers"
+            f"layer {name!r} cannot be pruned: {problem}.\nLeave it out of the track's prunable layers"
         ) from None
-    incoming = (torch_pruning.prune_conv_in_channels, torch_pruning.prune_linear_in_channels)
-    names = {module: path for path, module in model.named_modules()}
     writers: dict[str, Channels] = {}
     readers: dict[str, Channels] = {}
-    for dependency, indices in group:
-        module, function = dependency.target.module, dependency.handler
-        if module not in names:
-            continue
-        found = readers if function in incoming else writers
-        found[names[module]] = found.get(names[module], frozenset()) | frozenset(indices)
-    if grouped := [path for path in (*writers, *readers) if _grouped(model, path)]:
-        raise InputError(
-            f"layer {name!r} cannot be pruned: its channels meet the grouped convolution {grouped[0]!r}, "
-            "which has to keep as many in each group.\nLeave it out of the track's prunable layers"
-        )
-    return DependencyGroup(name, writers, readers, coupled_parameters_of(group, names, filters_of(layer)))
+    for part in slices:
+        if part.role in ("writer", "reader"):
+            side = readers if part.role == "reader" else writers
+            side[part.path] = side.get(part.path, frozenset()) | frozenset(part.channels)
+    return DependencyGroup(
+        name, writers, readers, coupled_parameters_of(model, slices, filters), slices, steps, heads and heads[0]
+    )
+
+
+def _followed(graph: Any, model: nn.Module, layer: nn.Module) -> tuple[tuple[Slice, ...], Steps | None]:
+    if layer not in graph.module2node:
+        raise InputError("it does not run as a layer of its own on the way to the output")
+    try:
+        found = follow(graph, model, layer, out_function(layer), filters_of(layer))
+    except Exception as problem:
+        raise InputError(f"{type(problem).__name__} while following its channels") from None
+    if not any(part.role == "reader" for part in found.slices):
+        raise InputError("no layer reads its channels, as those of a classifier")
+    return found.slices, steps_of(model, found, filters_of(layer))
 
 
 def dependency_groups(model: nn.Module, names: Iterable[str], shape: ImageShape) -> tuple[DependencyGroup, ...]:
@@ -90,17 +85,40 @@ def dependency_groups(model: nn.Module, names: Iterable[str], shape: ImageShape)
 
     Raises InputError, with the layers' names, for one that cannot be pruned and for two that share channels.
     """
-    graph = dependencies(model, shape)
-    found: list[DependencyGroup] = []
-    taken: dict[tuple[str, int], str] = {}
-    for name in names:
-        here = dependency_group(graph, model, name)
-        for layer, channels in here.writers.items():
-            for channel in channels:
-                if (owner := taken.setdefault((layer, channel), name)) != name:
-                    raise InputError(f"layers {name} and {owner} are coupled: they cannot be pruned apart")
-        found.append(here)
-    return tuple(found)
+    return Dependencies(model, shape).groups(names)
+
+
+class Dependencies:
+    """The dependency groups of one network, each followed once. It stays true as long as nothing is cut."""
+
+    def __init__(self, model: nn.Module, shape: ImageShape) -> None:
+        self.model, self.graph = model, dependencies(model, shape)
+        self._found: dict[str, DependencyGroup | InputError] = {}
+
+    def group(self, name: str) -> DependencyGroup:
+        """See `dependency_group`."""
+        if name not in self._found:
+            try:
+                self._found[name] = dependency_group(self.graph, self.model, name)
+            except InputError as problem:
+                self._found[name] = problem
+        found = self._found[name]
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+    def groups(self, names: Iterable[str]) -> tuple[DependencyGroup, ...]:
+        """See `dependency_groups`."""
+        found: list[DependencyGroup] = []
+        taken: dict[tuple[str, int], str] = {}
+        for name in names:
+            here = self.group(name)
+            for layer, channels in here.writers.items():
+                for channel in channels:
+                    if (owner := taken.setdefault((layer, channel), name)) != name:
+                        raise InputError(f"layers {name} and {owner} are coupled: they cannot be pruned apart")
+            found.append(here)
+        return tuple(found)
 
 
 def layer_of(model: nn.Module, name: str) -> Any:
@@ -126,14 +144,3 @@ def out_function(layer: nn.Module) -> Any:
     if isinstance(layer, nn.Conv1d | nn.Conv2d):
         return torch_pruning.prune_conv_out_channels
     return torch_pruning.prune_linear_out_channels
-
-
-def depthwise(model: nn.Module, name: str) -> bool:
-    """Whether each channel of this layer is its own: as many groups as channels, in and out."""
-    layer = model.get_submodule(name)
-    return isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.groups == layer.in_channels == layer.out_channels > 1
-
-
-def _grouped(model: nn.Module, name: str) -> bool:
-    layer = model.get_submodule(name)
-    return isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.groups > 1 and not depthwise(model, name)

@@ -8,20 +8,23 @@ several odd numbers of them are drawn, and on whichever images. Norms over chann
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
 from prunemark.benchmark.compression.dependency_graph import (
-    dependencies,
-    dependency_group,
+    Dependencies,
+    DependencyGroup,
     dependency_groups,
     filters_of,
     layer_of,
 )
-from prunemark.benchmark.compression.surgery import cost_model, cut
+from prunemark.benchmark.compression.silence import norms_over_channels, silence
+from prunemark.benchmark.compression.steps import first, highest
+from prunemark.benchmark.compression.surgery import cost_of_groups, cut_groups
 from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.setups.errors import InputError
@@ -29,29 +32,37 @@ from prunemark.setups.track import Track
 
 TOLERANCE = 1e-3
 """Of the largest logit: what single precision may change when sums are taken in another order."""
-KEEPS = ((1, 2, False), (5, 8, True), (1, 3, True))
+Keep = tuple[int, int, bool]
+KEEPS: tuple[Keep, ...] = ((1, 2, False), (5, 8, True), (1, 3, True))
 """Shares of the filters that stay, and whether these are drawn; drawn ones are odd in number."""
-PER_CHANNEL = (
-    nn.Conv1d, nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.PReLU, nn.InstanceNorm1d, nn.InstanceNorm2d,
-)  # fmt: skip
 Kept = Mapping[str, torch.Tensor]
 
 
-def refusal(model: nn.Module, names: Sequence[str], shape: ImageShape) -> str | None:
-    """Why these layers cannot be pruned together, in words; None where they can."""
-    try:
+class Drawn:
+    """A copy of a network with weights drawn at random, and what hangs together in it: each is found once.
+
+    Raises InputError for a network that cannot be traced, and one whose weights are computed from others.
+    """
+
+    def __init__(self, model: nn.Module, shape: ImageShape) -> None:
         if (odd := _computed_weight(model)) is not None:
-            return f"the weight of {odd!r} is computed from others (a parametrization): remove it before pruning"
-        dense = _drawn(model)
-        dependency_groups(copy.deepcopy(dense), names, shape)
-        for number, (numerator, denominator, drawn) in enumerate(KEEPS if names else KEEPS[:1]):
+            raise InputError(f"the weight of {odd!r} is computed from others (a parametrization): remove it first")
+        self.dense, self.shape = _drawn(model), shape
+        self.found = Dependencies(self.dense, shape)
+
+
+def refusal(drawn: Drawn, names: Sequence[str], keeps: Sequence[Keep] = KEEPS) -> str | None:
+    """Why these layers cannot be pruned together, in words; None where they can. `keeps` are tried, each once."""
+    try:
+        groups = drawn.found.groups(names)
+        for number, (numerator, denominator, random) in enumerate(keeps if names else keeps[:1]):
             generator = torch.Generator().manual_seed(number)
-            kept = {
-                name: _some(filters_of(layer_of(dense, name)), numerator, denominator, drawn, generator)
-                for name in names
-            }
-            if (why := _difference(dense, kept, shape, generator)) is not None:
+            kept = {here.name: _some(drawn.dense, here, numerator, denominator, random, generator) for here in groups}
+            if (why := _difference(drawn, groups, kept, generator)) is not None:
                 return why
+        if len(keeps) > 1:
+            _train(drawn, groups, kept)
+            return _miscounted(drawn, groups, kept)
     except InputError as problem:
         return str(problem).splitlines()[0].rstrip(".")
     except Exception as problem:  # shapes that do not fit any more, in whatever words torch has for it
@@ -85,28 +96,76 @@ def _drawn(model: nn.Module) -> nn.Module:
     return copied
 
 
-def _some(filters: int, numerator: int, denominator: int, drawn: bool, generator: torch.Generator) -> torch.Tensor:
-    """Which filters stay: the first so many, or an odd number of any."""
-    count = max(1, filters * numerator // denominator)
+def _some(
+    model: nn.Module, here: DependencyGroup, numerator: int, denominator: int, drawn: bool, generator: torch.Generator
+) -> torch.Tensor:
+    """Which filters stay: the first so many, or an odd number of any; of units, where they go in steps."""
+    filters = filters_of(layer_of(model, here.name))
+    units, step = (filters, 1) if here.steps is None else (here.steps.units, here.steps.step)
+    count = max(1, units * numerator // denominator)
     if not drawn:
-        return torch.arange(count)
-    return torch.randperm(filters, generator=generator)[: min(count | 1, filters)].sort().values
+        return first(count * step, here.steps)
+    return highest(torch.rand(filters, generator=generator), min(count | 1, units) * step, here.steps)
 
 
-def _difference(dense: nn.Module, kept: Kept, shape: ImageShape, generator: torch.Generator) -> str | None:
+def _difference(drawn: Drawn, groups: Sequence[DependencyGroup], kept: Kept, generator: torch.Generator) -> str | None:
     """Between the network that is cut and the dense one that does not read those channels, in words."""
-    small = cut(copy.deepcopy(dense), kept, shape).eval()
-    silent = copy.deepcopy(dense).eval()
-    _silence(silent, small, kept, shape)
-    device = next(dense.parameters()).device
-    for shift, scale in ((0.0, 1.0), (1.0, 3.0)):  # the way through a network may depend on the image
-        images = shift + scale * torch.randn(2, shape.channels, shape.height, shape.width, generator=generator)
+    model, shape, device = drawn.dense, drawn.shape, next(drawn.dense.parameters()).device
+    images = [  # the way through a network may depend on the image
+        (shift + scale * torch.randn(2, shape.channels, shape.height, shape.width, generator=generator)).to(device)
+        for shift, scale in ((0.0, 1.0), (1.0, 3.0))
+    ]
+    with restored(model):
+        cut_groups(model, groups, kept).eval()
+        norms = {path: copy.deepcopy(model.get_submodule(path)) for path in norms_over_channels(model, groups)}
         with torch.no_grad():
-            now, expected = _logits(small, images.to(device), shape), _logits(silent, images.to(device), shape)
-        if float((now - expected).abs().max()) > TOLERANCE * float(expected.abs().max()):
-            return "without some of its filters the network is another than the dense one that does not read them"
-    _logits(small.train(), images.to(device), shape).sum().backward()
+            cut = [_logits(model, each, shape) for each in images]
+    with restored(model), torch.no_grad():
+        silence(model.eval(), norms, groups, kept)
+        for now, each in zip(cut, images, strict=True):
+            expected = _logits(model, each, shape)
+            if not float((now - expected).abs().max()) <= TOLERANCE * float(expected.abs().max()):
+                return "without some of its filters the network is another than the dense one that does not read them"
     return None
+
+
+def _train(drawn: Drawn, groups: Sequence[DependencyGroup], kept: Kept) -> None:
+    """One step of what is left, forward and backward: raises what it raises."""
+    shape, device = drawn.shape, next(drawn.dense.parameters()).device
+    images = torch.randn(2, shape.channels, shape.height, shape.width, generator=torch.Generator().manual_seed(0))
+    with restored(drawn.dense):
+        cut_groups(drawn.dense, groups, kept)
+        _logits(drawn.dense.train(), images.to(device), shape).sum().backward()
+
+
+def _miscounted(drawn: Drawn, groups: Sequence[DependencyGroup], kept: Kept) -> str | None:
+    """In words, where the cost model and a count of the cut network differ."""
+    predicted = cost_of_groups(drawn.dense, groups, drawn.shape).macs({n: len(indices) for n, indices in kept.items()})
+    with restored(drawn.dense):
+        found = count(cut_groups(drawn.dense, groups, kept), drawn.shape).macs
+    return None if found == predicted else f"cut, the network has {found:,} MACs, and it should have {predicted:,}"
+
+
+@contextmanager
+def restored(model: nn.Module) -> Iterator[None]:
+    """Afterwards every module has its attributes, parameters and buffers of before: cheaper than a copy of them all.
+
+    What is done to a parameter's numbers stays done: a new parameter has to take its place.
+    """
+    held = ("_parameters", "_buffers", "_modules")
+    before = [
+        (module, {name: copy.copy(value) if name in held else value for name, value in vars(module).items()})
+        for module in model.modules()
+    ]
+    for module, _ in before:
+        for name, buffer in module._buffers.items():
+            module._buffers[name] = None if buffer is None else buffer.clone()
+    try:
+        yield
+    finally:
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
 
 
 def _logits(model: nn.Module, images: torch.Tensor, shape: ImageShape) -> torch.Tensor:
@@ -117,73 +176,18 @@ def _logits(model: nn.Module, images: torch.Tensor, shape: ImageShape) -> torch.
     return out
 
 
-def _silence(dense: nn.Module, small: nn.Module, kept: Kept, shape: ImageShape) -> None:
-    """Sets the readers' weights for the channels that go to zero: the cut network's function, without surgery.
-
-    A norm over channels is given the channels that stay, in the form that the cut network has of it. Raises InputError
-    for what has to keep a multiple of something.
-    """
-    graph = dependencies(dense, shape)
-    over_channels: dict[str, frozenset[int]] = {}
-    for name, indices in kept.items():
-        gone = sorted(set(range(filters_of(layer_of(dense, name)))) - set(indices.tolist()))
-        here = dependency_group(graph, dense, name, gone)
-        for layer, channels in here.writers.items():
-            module = dense.get_submodule(layer)
-            _check_multiples(name, layer, module)
-            if not isinstance(module, PER_CHANNEL):
-                over_channels[layer] = over_channels.get(layer, frozenset()) | channels
-        for layer, channels in here.readers.items():
-            _check_multiples(name, layer, dense.get_submodule(layer))
-            layer_of(dense, layer).weight.data[:, sorted(channels)] = 0
-    for layer, channels in over_channels.items():
-        dense.set_submodule(layer, _OverTheRest(dense.get_submodule(layer), small.get_submodule(layer), channels))
-
-
-def _check_multiples(name: str, layer: str, module: nn.Module) -> None:
-    if isinstance(module, nn.GroupNorm) and module.num_groups > 1:
-        raise InputError(
-            f"layer {name!r} cannot be pruned: its channels meet the group norm {layer!r}, which has to keep as many in"
-            " each group"
-        )
-    if isinstance(module, nn.MultiheadAttention):
-        raise InputError(
-            f"layer {name!r} cannot be pruned: its channels meet the attention {layer!r}, whose width has to stay "
-            "divisible by its heads"
-        )
-
-
 def check_costs(model: nn.Module, track: Track, shape: ImageShape) -> None:
     """Raises InputError where the cost model and a count of the cut network differ: levels would be missed."""
-    cost = cost_model(model, track, shape)
+    groups = dependency_groups(model, track.prunable, shape)
+    cost = cost_of_groups(model, groups, shape)
     for number, (numerator, denominator, drawn) in enumerate(KEEPS):
         generator = torch.Generator().manual_seed(number)
-        kept = {name: _some(size, numerator, denominator, drawn, generator) for name, size in cost.sizes.items()}
+        kept = {here.name: _some(model, here, numerator, denominator, drawn, generator) for here in groups}
         predicted = cost.macs({name: len(indices) for name, indices in kept.items()})
-        found = count(cut(copy.deepcopy(model), kept, shape), shape).macs
+        found = count(cut_groups(copy.deepcopy(model), groups, kept), shape).macs
         if predicted != found:
             raise InputError(
                 f"network {track.network_id} cannot be pruned to a level: cut, it has {found:,} MACs, and by its dense "
                 f"layers it should have {predicted:,}.\nSome layer does work that depends on others in a way that is "
                 "not covered; try fewer prunable layers"
             )
-
-
-class _OverTheRest(nn.Module):
-    """A norm over channels as it is in the cut network, in the place that it has in the dense one."""
-
-    def __init__(self, whole: nn.Module, small: nn.Module, gone: frozenset[int]) -> None:
-        super().__init__()
-        shape = getattr(whole, "normalized_shape", None)
-        self.channels = int(shape[0]) if shape else int(next(whole.parameters()).numel())
-        self.last = type(whole) is nn.LayerNorm
-        self.small = small
-        self.stays = torch.tensor([index for index in range(self.channels) if index not in gone])
-
-    def forward(self, given: torch.Tensor) -> torch.Tensor:
-        """The given channels that stay, normalised, and zeros for the others."""
-        places = [axis for axis, size in enumerate(given.shape) if axis and size == self.channels]
-        axis = places[-1] if self.last else places[0]
-        stays = self.stays.to(given.device)
-        out = torch.zeros_like(given)
-        return out.index_copy(axis, stays, self.small(given.index_select(axis, stays)))

@@ -7,16 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.dependency_graph import (
-    dependencies,
-    dependency_group,
-    depthwise,
-    filters_of,
-    layer_of,
-)
-from prunemark.benchmark.compression.properties import refusal
+from prunemark.benchmark.compression.dependency_graph import dependency_groups, filters_of, layer_of
+from prunemark.benchmark.compression.divisibility import depthwise
+from prunemark.benchmark.compression.properties import KEEPS, Drawn, Keep, refusal
 from prunemark.benchmark.networks.registry import ImageShape, as_example
 from prunemark.setups.errors import InputError
+from prunemark.setups.track import Track
+
+ONE = KEEPS[1:2]
 
 
 def propose(model: nn.Module, shape: ImageShape, *, streams: bool = False) -> tuple[str, ...]:
@@ -24,32 +22,37 @@ def propose(model: nn.Module, shape: ImageShape, *, streams: bool = False) -> tu
 
     The founding paper's rule for any network: layers whose channels no other layer writes, not the first one and
     not the classifier. Of a residual block that is every convolution but the last, of a transformer the hidden units
-    of its MLPs. With `streams`, also one layer of each residual sum, which stands for all that write it. Gates
-    (squeeze-and-excitation) are left alone, and so are channels that meet a grouped convolution. Where nothing else is
-    found, streams are. What is proposed has been cut out of copies of the network, all together. Raises InputError when
-    nothing can be pruned.
+    of its MLPs. Gates (squeeze-and-excitation) are left alone. With `streams` it is all that can go: also one layer of
+    each residual sum, which stands for all that write it, the first layer, the hidden units of gates, and the heads of
+    attentions by their `qkv`. Where nothing else is found, these are. What is proposed has been cut out of the network,
+    all together, at the cost that is predicted. Raises InputError when nothing can be pruned.
     """
-    if (problem := refusal(model, [], shape)) is not None:
+    drawn = Drawn(model, shape)
+    if (problem := refusal(drawn, [])) is not None:
         raise InputError(problem)
-    graph, places = dependencies(model, shape), _places(model, shape)
-    first, found = next(iter(places)), list[str]()
+    return _propose(drawn, _places(model, shape), streams=streams)
+
+
+def _propose(drawn: Drawn, places: Mapping[str, int], *, streams: bool) -> tuple[str, ...]:
+    first, found, model = next(iter(places)), list[str](), drawn.dense
     written = set[str]()
     for name in places:
         if name in written or depthwise(model, name):
             continue
         try:
-            here = dependency_group(graph, model, name)
+            here = drawn.found.group(name)
         except InputError:
             continue
-        writers = [layer for layer in here.writers if layer in places and not depthwise(model, layer)]
-        full = [layer for layer in writers if not _gate(layer, places)]
+        full = [layer for layer in here.writers if _is_full(model, layer, places)]
+        if streams and not full:
+            full = [layer for layer in here.writers if layer in places and not depthwise(model, layer)]
         written |= set(full)
-        inside = len(full) == 1 and first not in full
-        if here.readers and name in full and (inside or (streams and len(full) > 1)):
+        inside = len(full) == 1 and first not in full and here.attention is None
+        if name in full and (inside or streams):
             found.append(name)
-    found = _together(model, found, shape)
+    found = _together(drawn, _together(drawn, found, ONE), KEEPS)  # first what fails is found, cheaply
     if not found and not streams:
-        return propose(model, shape, streams=True)
+        return _propose(drawn, places, streams=True)
     if not found:
         raise InputError("no layer of this network can be pruned: every one is coupled to its output or to others")
     return tuple(found)
@@ -68,18 +71,18 @@ def weight_layers(model: nn.Module, shape: ImageShape, pattern: tuple[int, int] 
     return tuple(found)
 
 
-def _together(model: nn.Module, names: list[str], shape: ImageShape) -> list[str]:
+def _together(drawn: Drawn, names: list[str], keeps: Sequence[Keep]) -> list[str]:
     """As many of these layers as can be pruned together: all, or by halves those of each, tried together again."""
-    if not names or refusal(model, names, shape) is None:
+    if not names or refusal(drawn, names, keeps) is None:
         return names
     if len(names) == 1:
         return []
     middle = len(names) // 2
-    first, second = (_together(model, half, shape) for half in (names[:middle], names[middle:]))
-    if refusal(model, [*first, *second], shape) is None:
+    first, second = (_together(drawn, half, keeps) for half in (names[:middle], names[middle:]))
+    if not first or not second or refusal(drawn, [*first, *second], keeps) is None:
         return [*first, *second]
     for name in second:
-        if refusal(model, [*first, name], shape) is None:
+        if refusal(drawn, [*first, name], keeps) is None:
             first = [*first, name]
     return first
 
@@ -87,16 +90,46 @@ def _together(model: nn.Module, names: list[str], shape: ImageShape) -> list[str
 def check_prunable(model: nn.Module, names: Sequence[str], shape: ImageShape) -> None:
     """Raises InputError, with the layer's name, unless these layers can be pruned and the network still computes.
 
-    See `properties.refusal` for what is tried. It takes a few traces of the network and no training.
+    See `properties.refusal` for what is tried. It takes a trace of the network and no training.
     """
-    problem = refusal(model, names, shape)
+    drawn = Drawn(model, shape)
+    problem = refusal(drawn, names)
     if problem is None:
         return
     for name in names:
-        if (alone := refusal(model, [name], shape)) is not None:
+        if (alone := refusal(drawn, [name])) is not None:
             why = alone.removeprefix(f"layer {name!r} cannot be pruned: ")
             raise InputError(f"layer {name!r} cannot be pruned: {why}.\nLeave it out of the track's prunable layers")
     raise InputError(f"the layers {', '.join(names)} cannot be pruned together: {problem}")
+
+
+def check_kinds(model: nn.Module, track: Track, shape: ImageShape) -> None:
+    """Raises InputError for a layer that is not what the track prunes: a residual stream, or the heads of an attention.
+
+    A layer stands for a stream when other convolutions or linear layers, gates aside, have to keep its channels.
+    """
+    if track.granularity not in ("stream", "head"):
+        return
+    for name, kind in kinds(model, track.prunable, shape).items():
+        if kind != track.granularity:
+            wanted = "the `qkv` of an attention" if track.granularity == "head" else "in a residual sum"
+            raise InputError(
+                f"track {track.id} prunes {track.granularity}s, and its layer {name!r} is not {wanted}.\n"
+                "Leave it out, or state granularity filter"
+            )
+
+
+def kinds(model: nn.Module, names: Sequence[str], shape: ImageShape) -> dict[str, str]:
+    """What each of these layers stands for: the heads of an attention, a residual stream, or its own filters."""
+    places, found = _places(model, shape), {}
+    for here in dependency_groups(model, names, shape):
+        full = [layer for layer in here.writers if _is_full(model, layer, places)]
+        found[here.name] = "head" if here.attention is not None else "stream" if len(full) > 1 else "filter"
+    return found
+
+
+def _is_full(model: nn.Module, layer: str, places: Mapping[str, int]) -> bool:
+    return layer in places and not depthwise(model, layer) and not _gate(layer, places)
 
 
 def _places(model: nn.Module, shape: ImageShape) -> dict[str, int]:

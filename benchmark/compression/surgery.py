@@ -1,29 +1,27 @@
-"""Taking filters out of a network, physically, so that a small dense one is left.
+"""Taking filters out of a network, physically, so that a small dense one is left, and what that one costs.
 
 torch-pruning's dependency graph finds what is coupled to a layer (its batch norm, the next layer's inputs);
-it is used for that surgery only, never for its criteria or its counters.
+it is used for that only, never for its criteria or its counters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
 
 from prunemark.benchmark.compression.budget_solver import CostModel, CostTerm
-from prunemark.benchmark.compression.dependency_graph import (
-    DependencyGroup,
-    dependencies,
-    dependency_groups,
-    depthwise,
-    filters_of,
-    layer_of,
-    out_function,
-)
+from prunemark.benchmark.compression.channels import Slice
+from prunemark.benchmark.compression.dependency_graph import DependencyGroup, dependency_groups, filters_of, layer_of
+from prunemark.benchmark.compression.divisibility import depthwise
+from prunemark.benchmark.compression.heads import products_of
 from prunemark.benchmark.compression.sparsity import check_divisible
+from prunemark.benchmark.compression.steps import Steps
+from prunemark.benchmark.compression.take_out import take_out
 from prunemark.benchmark.method import Decision, Group
-from prunemark.benchmark.networks.cost import count
+from prunemark.benchmark.networks.cost import Cost, count
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.setups.track import Level, Track
 
@@ -45,7 +43,13 @@ def prunable_groups(model: nn.Module, track: Track, shape: ImageShape) -> tuple[
                 check_divisible(name, weight.shape, track.n_of_m[1])
         return tuple(Group(name, weight.numel()) for name, weight in weights.items())
     return tuple(
-        Group(here.name, filters_of(layer_of(model, here.name)), _batch_norm(model, here), here.coupled_parameters)
+        Group(
+            here.name,
+            filters_of(layer_of(model, here.name)),
+            _batch_norm(model, here),
+            here.coupled_parameters,
+            here.steps,
+        )
         for here in dependency_groups(model, track.prunable, shape)
     )
 
@@ -64,25 +68,54 @@ def cost_model(model: nn.Module, track: Track, shape: ImageShape, level: Level |
     """How the network's MACs depend on the number of filters kept in each group, without any surgery.
 
     With a level that states layer ratios, it holds those too.
-
-    A layer behind a concatenation has a term for each group that it reads, and one for the channels of none.
     """
-    found = dependency_groups(model, track.prunable, shape)
+    cost = cost_of_groups(model, dependency_groups(model, track.prunable, shape), shape)
+    if level is None or level.layer_ratios is None:
+        return cost
+    return dataclasses.replace(cost, ratios={name: level.ratio_of(name) for name in cost.sizes})
+
+
+def cost_of_groups(model: nn.Module, found: Sequence[DependencyGroup], shape: ImageShape) -> CostModel:
+    """The cost model of these dependency groups.
+
+    A layer at a concatenation has a term for each pair of groups that it writes and reads, and for channels of none.
+    """
     sizes = {here.name: filters_of(layer_of(model, here.name)) for here in found}
     counted = count(model, shape)
-    terms = [CostTerm(counted.outside, None, None)] if counted.outside else []
+    terms = _outside(model, found, counted, shape)
     for layer, macs in counted.macs_of_layer.items():
-        writing = next((here.name for here in found if layer in here.writers), None)
+        writing = _shares(
+            {here.name: here.writers.get(layer, ()) for here in found}, filters_of(layer_of(model, layer))
+        )
         if depthwise(model, layer):
-            terms.append(CostTerm(macs, writing, None))
+            terms += [CostTerm(macs * share // filters_of(layer_of(model, layer)), w, None) for w, share in writing]
             continue
-        channels = _channels_in(layer_of(model, layer))
-        read = {here.name: len(here.readers[layer]) for here in found if layer in here.readers}
-        terms += [CostTerm(macs * size // channels, writing, name) for name, size in read.items()]
-        if rest := channels - sum(read.values()):
-            terms.append(CostTerm(macs * rest // channels, writing, None))
-    stated = level is not None and level.layer_ratios is not None
-    return CostModel(sizes, tuple(terms), {name: level.ratio_of(name) for name in sizes} if level and stated else {})
+        filters, channels = filters_of(layer_of(model, layer)), _channels_in(layer_of(model, layer))
+        reading = _shares({here.name: here.readers.get(layer, ()) for here in found}, channels)
+        terms += [
+            CostTerm(macs * written * read // (filters * channels), writer, reader)
+            for writer, written in writing
+            for reader, read in reading
+        ]
+    return CostModel(sizes, tuple(terms), steps={here.name: here.steps for here in found if here.steps is not None})
+
+
+def _outside(model: nn.Module, found: Sequence[DependencyGroup], counted: Cost, shape: ImageShape) -> list[CostTerm]:
+    """What no layer does: of an attention whose heads may go, the products of each head, and the rest."""
+    rest, terms = counted.outside, []
+    heads = {here.attention: here.name for here in found if here.attention is not None}
+    for path, macs in (products_of(model, heads, shape) if heads else {}).items():
+        products = macs - sum(of for layer, of in counted.macs_of_layer.items() if layer.startswith(f"{path}."))
+        terms.append(CostTerm(products, heads[path], None))
+        rest -= products
+    return [CostTerm(rest, None, None), *terms] if rest else terms
+
+
+def _shares(channels: Mapping[str, Collection[int]], total: int) -> list[tuple[str | None, int]]:
+    """How many of a layer's channels are of each group, and how many of none."""
+    shares: list[tuple[str | None, int]] = [(name, len(here)) for name, here in channels.items() if here]
+    rest = total - sum(size for _, size in shares)
+    return [*shares, (None, rest)] if rest or not shares else shares
 
 
 def _channels_in(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> int:
@@ -90,16 +123,35 @@ def _channels_in(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> int:
 
 
 def cut(model: nn.Module, kept: Mapping[str, torch.Tensor], shape: ImageShape) -> nn.Module:
-    """Removes every filter that is not kept, in place, and returns the model."""
-    graph = dependencies(model, shape) if kept else None
-    for name, indices in kept.items():
-        layer = layer_of(model, name)
-        if gone := sorted(set(range(filters_of(layer))) - set(indices.tolist())):
-            assert graph is not None
-            graph.get_pruning_group(layer, out_function(layer), gone).prune()
+    """Removes every filter that is not kept, in place, and returns the model.
+
+    Raises BadDecision where a layer's filters go in steps and these do not.
+    """
+    return cut_groups(model, dependency_groups(model, kept, shape) if kept else (), kept)
+
+
+def cut_groups(model: nn.Module, found: Iterable[DependencyGroup], kept: Mapping[str, torch.Tensor]) -> nn.Module:
+    """`cut`, for groups that were followed on this network or on one that it is a copy of."""
+    going: list[tuple[Slice, list[int]]] = []
+    for here in found:
+        if here.name not in kept:
+            continue
+        check_steps(here.name, here.steps, kept[here.name])
+        gone = set(range(filters_of(layer_of(model, here.name)))) - set(kept[here.name].tolist())
+        going += [(part, part.going_with(gone)) for part in here.slices] if gone else []
+    take_out(model, going)
     for parameter in model.parameters():
         parameter.grad = None
     return model
+
+
+def check_steps(name: str, steps: Steps | None, kept: torch.Tensor) -> None:
+    """Raises BadDecision where a layer's filters go in steps and these do not."""
+    if steps is not None and not steps.fit(kept):
+        raise BadDecision(
+            f"layer {name}: its filters stay {steps}; {len(kept)} are kept otherwise. "
+            "`context.decide` chooses whole steps; a Group has them as `steps`"
+        )
 
 
 def rebuild(
@@ -124,7 +176,7 @@ def rebuild(
 
 def check_decision(decision: Decision, model: nn.Module, track: Track) -> None:
     """Raises BadDecision unless the decision names prunable layers and filters or weights that exist."""
-    wrong_kind = decision.masks if track.granularity == "filter" else decision.kept
+    wrong_kind = decision.masks if track.of_filters else decision.kept
     if wrong_kind:
         raise BadDecision(f"track {track.id} prunes {track.granularity}s; the decision is about something else")
     for name in [*decision.kept, *decision.masks]:

@@ -162,8 +162,12 @@ def _from_torchvision(name: str, shape: ImageShape) -> nn.Module:
     terms: dict[str, Any] = {"num_classes": shape.classes}
     if name.startswith("vit_"):
         terms["image_size"] = shape.height
+    if name in AUXILIARY:
+        terms["aux_logits"] = False  # classifiers on the way, for training only; the output would be no logits
     return _built(f"torchvision:{name}", shape, lambda: models.get_model(name, weights=None, **terms))
 
+
+AUXILIARY = ("googlenet", "inception_v3")
 
 LIBRARIES: dict[str, Callable[[str, ImageShape], nn.Module]] = {
     "timm": _from_timm,

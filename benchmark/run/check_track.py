@@ -87,7 +87,7 @@ def dense_trial(track: Track, device: str) -> Trial:
 
 def _levels(track: Track, train: Images) -> CheckResult:
     """Whether whole filters can meet every level, and how few would stay."""
-    if track.granularity != "filter":
+    if not track.of_filters:
         return CheckResult("levels", "fine", "met to the weight: " + ", ".join(level.name for level in track.levels))
     least = least_filters(build_network(track.network, train.shape, 0), track, train.shape)
     reached = ", ".join(f"{name} ({count} filters or more)" for name, count in least.items())

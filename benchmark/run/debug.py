@@ -132,7 +132,7 @@ def debug(
     speedup = cost.count(base, data.shape).macs / cost.count(pruned, data.shape).macs
     kept = counts_of(decision)
     layers = {name: layer_weight(base, name) for name in kept}
-    total = {name: len(w) if found.granularity == "filter" else w.numel() for name, w in layers.items()}
+    total = {name: len(w) if found.of_filters else w.numel() for name, w in layers.items()}
     return DebugRun(decision, model, metered, kept, total, speedup, seconds, where)
 
 

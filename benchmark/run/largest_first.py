@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.method import FilterCriterion, PruningContext, WeightCriterion
+from prunemark.setups.track import OF_FILTERS
 
 
 class LargestFilters(FilterCriterion):
@@ -28,4 +29,4 @@ class LargestWeights(WeightCriterion):
         return -layer.get_parameter("weight").abs()
 
 
-BAD = {"filter": "LargestFilters", "weight": "LargestWeights"}
+BAD = dict.fromkeys(OF_FILTERS, "LargestFilters") | {"weight": "LargestWeights"}

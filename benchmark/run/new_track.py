@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.compression.budget_solver import CostModel, uniform_counts
-from prunemark.benchmark.compression.prunable import propose, weight_layers
+from prunemark.benchmark.compression.prunable import kinds, propose, weight_layers
+from prunemark.benchmark.compression.steps import step_of
 from prunemark.benchmark.compression.surgery import cost_model
 from prunemark.benchmark.images.data import load_split
 from prunemark.benchmark.networks.registry import ImageShape, build_network
@@ -32,7 +33,7 @@ from prunemark.setups.errors import InputError
 from prunemark.setups.own_parts import LIBRARIES, OwnParts, is_own_dataset, is_own_network
 from prunemark.setups.recipe import Augmentation, Recipe
 from prunemark.setups.schedule import LRSchedule, halving
-from prunemark.setups.track import Level, Track
+from prunemark.setups.track import OF_FILTERS, Level, Track
 
 SECONDS = 300.0
 FOUND = "found.json"
@@ -59,7 +60,7 @@ def draft(name: str, network: str, dataset: str, granularity: str, pattern: str 
     """A track of which everything that has to be found out is still a placeholder. Raises nothing."""
     schedule = LRSchedule("step", 3, ((0, 0.1),))
     recipe = Recipe(schedule)
-    filters = granularity == "filter"
+    filters = granularity in OF_FILTERS
     own = OwnParts(folder) if is_own_network(network) or is_own_dataset(dataset) else None
     data, net = _plain(dataset), _plain(network)
     return Track(
@@ -119,15 +120,26 @@ def _find(track: Track, shape: ImageShape, streams: bool, out: Path) -> None:
 
 def _allowed(track: Track, shape: ImageShape, streams: bool) -> dict[str, Any]:
     model = build_network(track.network, shape, 0)
-    filters = track.granularity == "filter"
-    names = propose(model, shape, streams=streams) if filters else weight_layers(model, shape, track.n_of_m)
+    filters = track.of_filters
+    names = _of_filters(model, track, shape, streams) if filters else weight_layers(model, shape, track.n_of_m)
     found: dict[str, Any] = {"prunable": names, "norm": _norm(model)}
     if filters:
         cost = cost_model(model, replace(track, prunable=names), shape)
-        most = cost.dense_macs / cost.macs(dict.fromkeys(cost.sizes, 1))
+        most = cost.dense_macs / cost.macs({name: step_of(name, cost.steps) for name in cost.sizes})
         return found | {"levels": [each.as_dict() for each in filter_levels(cost)], "most": most}
     ratios = [1 - track.n_of_m[0] / track.n_of_m[1]] if track.n_of_m else WEIGHT_RATIOS
     return found | {"levels": [Level(f"{100 * ratio:g}%", ratio).as_dict() for ratio in ratios]}
+
+
+def _of_filters(model: nn.Module, track: Track, shape: ImageShape, streams: bool) -> tuple[str, ...]:
+    wanted = track.granularity
+    if wanted == "filter":
+        return propose(model, shape, streams=streams)
+    of_kind = kinds(model, propose(model, shape, streams=True), shape)
+    found = tuple(name for name, kind in of_kind.items() if kind == wanted)
+    if not found:
+        raise InputError(f"network {track.network_id} has no {wanted}s that can be pruned. Try --granularity filter")
+    return found
 
 
 def _norm(model: nn.Module) -> str:
@@ -141,9 +153,12 @@ def _norm(model: nn.Module) -> str:
 def filter_levels(cost: CostModel) -> list[Level]:
     """Half and three quarters of the filters of every layer, where enough stay to be ranked; at least the half."""
     found: list[Level] = []
+    before: dict[str, int] = {}
     for ratio in FILTER_RATIOS:
-        counts = uniform_counts(cost.sizes, ratio)
-        if min(counts.values()) >= LEAST_FILTERS or not found:
+        counts = uniform_counts(cost.sizes, ratio, steps=cost.steps)
+        alike = found and counts == before  # coarse steps, such as three heads
+        before = counts
+        if not found or (min(counts.values()) >= LEAST_FILTERS and not alike):
             found.append(Level(f"{100 * ratio:g}%", ratio, round(cost.dense_macs / cost.macs(counts), 3)))
     return found
 
@@ -188,7 +203,7 @@ def _comments(track: Track, test_images: int, found: dict[str, Any]) -> dict[str
         "pretraining": "a recipe to start from: train until the dense network no longer gains (`prunemark tracks\n"
         "measure` says so)",
     }
-    if track.granularity == "filter":
+    if track.of_filters:
         comments["levels"] = (
             "the speed-up in MACs that removing the ratio of every prunable layer gives; one filter left in each\n"
             f"would give {most:.2f}x"

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.compression import budget_solver, sparsity
+from prunemark.benchmark.compression.steps import highest
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import BudgetExceeded, Meter
 from prunemark.benchmark.metering.watch import Watch, has_any_global_hook
@@ -240,8 +241,11 @@ class TrialContext:
         assert self.given_counts is not None
         if self.target.pattern is not None:  # it leaves no choice of how many stay in a layer
             return Decision({}, sparsity.choose_pattern(scores, self.target.pattern, 1.0, "uniform"), "given")
-        kept = {name: budget_solver.highest(scores[name].flatten(), count) for name, count in self.given_counts.items()}
-        if self.track.granularity == "filter":
+        steps = self.cost.steps if self.cost else {}
+        kept = {
+            name: highest(scores[name].flatten(), count, steps.get(name)) for name, count in self.given_counts.items()
+        }
+        if self.track.of_filters:
             return Decision(kept, {}, "given")
         masks = {name: torch.zeros(self.shapes[name], dtype=torch.bool) for name in kept}
         for name, indices in kept.items():

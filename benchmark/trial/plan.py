@@ -63,8 +63,13 @@ def check_granularity(track: Track, name: str, granularity: str) -> None:
 
 
 def runs_on(granularity: str, track: Track) -> bool:
-    """Whether a method of this granularity can run on the track; what prunes weights can follow a pattern too."""
-    return track.pattern is not None if granularity == "N:M" else granularity == track.granularity
+    """Whether a method of this granularity can run on the track.
+
+    What prunes weights can follow a pattern too; what scores filters is taken at its word for streams and heads.
+    """
+    if granularity == "N:M":
+        return track.pattern is not None
+    return track.of_filters if granularity == "filter" else granularity == track.granularity
 
 
 def what_it_prunes(granularity: str) -> str:

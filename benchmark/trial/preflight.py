@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.compression.properties import check_costs
-from prunemark.benchmark.compression.prunable import check_prunable
+from prunemark.benchmark.compression.prunable import check_kinds, check_prunable
 from prunemark.benchmark.compression.reachable import least_filters
 from prunemark.benchmark.networks.own_modules import is_kept
 from prunemark.benchmark.networks.own_networks import check_own
@@ -23,8 +23,8 @@ from prunemark.benchmark.trial.versions import versions
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Track
 
-SECONDS = 300.0
-CHECK = 3
+SECONDS = 60.0
+CHECK = 4
 """Raise it when more is checked than before: networks that passed are then looked at again."""
 SAID, FOUND = "said.json", "found.json"
 
@@ -33,7 +33,7 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
     """Raises InputError, with the layer's name, for a network that no trial of this track could prune.
 
     Done once a store for each network, image size and list of layers, in a child process: a library's code may do
-    anything and take forever, so it gets five minutes; and a backward pass, on a machine with a GPU, has autograd take
+    anything and take forever, so it gets a minute; and a backward pass, on a machine with a GPU, has autograd take
     that up, after which this process could not fork a pruning stage that uses it.
     """
     track = trial.track
@@ -58,9 +58,10 @@ def _check(track: Track, shape: ImageShape) -> None:
     if is_kept(track.network):
         check_own(lambda: build_network(track.network, shape, 0), shape)
     model = build_network(track.network, shape, 0)
-    if track.granularity == "filter":
+    if track.of_filters:
         check_prunable(model, track.prunable, shape)
         check_costs(model, track, shape)
+        check_kinds(model, track, shape)
         least_filters(model, track, shape)
     else:
         surgery.prunable_groups(model, track, shape)

@@ -16,6 +16,7 @@ from torch import nn
 
 from prunemark.benchmark.compression import sparsity, surgery
 from prunemark.benchmark.compression.budget_solver import TargetMissed, allowed_macs, uniform_counts
+from prunemark.benchmark.compression.steps import Steps, first
 from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network, redraw
@@ -125,8 +126,9 @@ def scratch_model(trial: Trial, given_counts: dict[str, int] | None, shape: Imag
     track, seed = trial.track, derive_seed(trial.seed, "scratch")
     model = build_network(track.network, shape, seed)
     counts = given_counts if given_counts is not None else _uniform_counts(trial, model, shape)
-    if track.granularity == "filter":
-        kept = {name: torch.arange(count) for name, count in counts.items()}
+    if track.of_filters:
+        steps = _steps(trial, model, shape)
+        kept = {name: first(count, steps.get(name)) for name, count in counts.items()}
         model = surgery.cut(model, kept, shape)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -159,7 +161,14 @@ def _random_masks(
 def _uniform_counts(trial: Trial, model: nn.Module, shape: ImageShape) -> dict[str, int]:
     """The layer ratios of the level itself, for when the submission has made no decision."""
     sizes = {group.name: group.size for group in surgery.prunable_groups(model, trial.track, shape)}
-    return {name: uniform_counts({name: n}, trial.level.ratio_of(name))[name] for name, n in sizes.items()}
+    steps = _steps(trial, model, shape)
+    return {n: uniform_counts({n: size}, trial.level.ratio_of(n), None, steps)[n] for n, size in sizes.items()}
+
+
+def _steps(trial: Trial, model: nn.Module, shape: ImageShape) -> dict[str, Steps]:
+    """Of the layers whose filters stay in multiples of something."""
+    groups = surgery.prunable_groups(model, trial.track, shape)
+    return {group.name: group.steps for group in groups if group.steps is not None}
 
 
 def _parameter_masks(decision: Decision) -> dict[str, torch.Tensor]:
@@ -171,7 +180,7 @@ def measure_compression(trial: Trial, pruned: Pruned, shape: ImageShape) -> Comp
     track = trial.track
     dense = build_network(track.network, shape, 0)
     dense_cost, cost_now = cost.count(dense, shape), cost.count(pruned.model, shape)
-    filters = track.granularity == "filter"
+    filters = track.of_filters
     weights = {name: layer_weight(pruned.model, name) for name in track.prunable}
     kept = {n: w.shape[0] if filters else w.numel() for n, w in weights.items()}
     kept |= {name: int(mask.sum()) for name, mask in pruned.decision.masks.items()}

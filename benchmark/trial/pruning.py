@@ -191,7 +191,7 @@ def _context(
     asking: Asking | None = None,
 ) -> TrialContext:
     track, shape = trial.track, data.shape
-    filters = track.granularity == "filter"
+    filters = track.of_filters
     groups = surgery.prunable_groups(model, track, shape)
     weights = {group.name: tuple(layer_weight(model, group.name).shape) for group in groups}
     return TrialContext(

@@ -12,6 +12,7 @@ from statistics import fmean, median
 from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t
 from prunemark.leaderboard.standings.levels import FEWEST_FILTERS
 from prunemark.records.record import Record
+from prunemark.setups.track import OF_FILTERS
 
 TEST_EXAMPLES = 5_000
 DENSE_ERROR_PERCENT = (5.0, 25.0)
@@ -78,7 +79,7 @@ def _converged(dense: Mapping[int, Record]) -> Condition:
 
 def _filters(ours: Mapping[int, Record]) -> list[Condition]:
     """None for a track of weights, where nothing is removed."""
-    costs = [r.outcome.compression for r in ours.values() if r.outcome.track_terms["granularity"] == "filter"]
+    costs = [r.outcome.compression for r in ours.values() if r.outcome.track_terms["granularity"] in OF_FILTERS]
     kept = [filters for cost in costs if cost for filters in cost.kept.values()]
     if not kept:
         return []

@@ -18,9 +18,9 @@ from prunemark.benchmark.compression.budget_solver import (
     CostTerm,
     TargetMissed,
     choose_filters,
-    highest,
     uniform_counts,
 )
+from prunemark.benchmark.compression.steps import highest
 from prunemark.benchmark.compression.surgery import cost_model
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.setups.track import Track
