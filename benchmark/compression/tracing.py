@@ -31,6 +31,9 @@ def dependencies(model: nn.Module, shape: ImageShape) -> Any:
     except Exception as problem:  # whatever a stranger's network does when it is traced
         if not getattr(graph, "module2node", None):
             where = _running(model, problem.__traceback__)
+            if why := _fails(model, example):
+                size = f"{shape.channels}x{shape.height}x{shape.width}"
+                raise InputError(f"this network does not run on images of {size}{where}: {why}") from None
             raise InputError(
                 f"torch-pruning could not trace this network{where}: its operations are not those of one image that "
                 "runs through layers.\nIts filters cannot be pruned here; use a track that prunes single weights"
@@ -39,6 +42,16 @@ def dependencies(model: nn.Module, shape: ImageShape) -> Any:
     finally:
         model.train(was_training)
     return graph
+
+
+def _fails(model: nn.Module, example: torch.Tensor) -> str:
+    """What ends a plain forward pass, on one line; '' where nothing does, and only tracing fails."""
+    try:
+        with torch.no_grad():
+            model.eval()(example)
+    except Exception as problem:  # whatever a stranger's network does
+        return f"{type(problem).__name__}: {(str(problem).splitlines() or [''])[0][:200]}"
+    return ""
 
 
 def _place_by_place(graph: Any) -> None:

@@ -12,13 +12,17 @@ import os
 import re
 from pathlib import Path
 
-from prunemark.setups.errors import InputError
+from prunemark.setups.errors import InputError, unknown_name
 
 VARIABLE = "PRUNEMARK_DATA"
 CONFINED = "PRUNEMARK_CONFINED"
 """The variable that a worker has which cannot start programs or share memory: see `sandbox/worker.py`."""
 INSTALLED = ("digits", "glyphs")
 CHECKED_BY_TORCHVISION = ("cifar10", "cifar100")  # of FashionMNIST it asks only whether the files are there
+IN_FOLDERS = (
+    "cifar10-jpeg", "cifar10-jpeg-16", "cifar10-jpeg-16-10k", "fashionmnist", "imagenet", "imagenet100",
+)  # fmt: skip
+"""The other datasets that have a name; a test holds all of them together with `datasets.DATASETS`."""
 IMAGE_FOLDER = re.compile(r"folder:([\w.-]+)@([1-9]\d{0,3})(/files)?", re.ASCII)
 """`folder:NAME@SIZE`: any folder of images, brought to SIZE; with `/files`, read as they are needed."""
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -45,10 +49,13 @@ def source_of(name: str) -> str:
 
     '' where the dataset's name says it all: its reader checks it by checksums. Else SHA-256 over the paths of all
     files below the folder, not over their bytes: those are hashed when they are prepared, into the record's
-    data_sha256, and compared whenever one is read. Of FashionMNIST, a few files, over their bytes too.
+    data_sha256, and compared whenever one is read. Of FashionMNIST, a few files, over their bytes too. Raises
+    InputError for an unknown name.
     """
     if name in (*INSTALLED, *CHECKED_BY_TORCHVISION):
         return ""
+    if name not in IN_FOLDERS and not IMAGE_FOLDER.fullmatch(name):
+        raise unknown_name("dataset", name, [*INSTALLED, *CHECKED_BY_TORCHVISION, *IN_FOLDERS, "folder:NAME@SIZE"])
     return _listing_sha256(data_folder(name), bytes_too=name == "fashionmnist")
 
 

@@ -42,6 +42,13 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return write_tree(tmp_path / "mine" / "insects")
 
 
+def test_names_that_are_known_without_torch_are_those_that_are_read() -> None:
+    known = {*sources.INSTALLED, *sources.CHECKED_BY_TORCHVISION, *sources.IN_FOLDERS}
+    assert known == set(DATASETS)
+    with pytest.raises(InputError, match=r"digitz.*Did you mean digits|unknown dataset 'digitz'"):
+        source_of("digitz")
+
+
 def test_any_folder_of_images_is_read_resized_and_split(tree: Path, tmp_path: Path) -> None:
     splits = prepared("folder:insects@16", tmp_path / "out")
     assert {split: len(data) for split, data in splits.items()} == {"train": 36, "validation": 4, "test": 6}

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from support.image_folders import write_tree
 
+from prunemark.benchmark.compression import steps
 from prunemark.benchmark.compression.budget_solver import CostModel, CostTerm
 from prunemark.benchmark.images.sources import dataset_in
 from prunemark.benchmark.networks.registry import ImageShape
@@ -81,9 +82,10 @@ WRONG = {
     ("mine", "--network", "resnet8", "--data", "digitz"): "digits",
     ("digits-resnet8", "--network", "resnet8", "--data", "digits"): "ships with Prunemark",
     ("a b", "--network", "resnet8", "--data", "digits"): "name is letters, digits",
-    ("mine", "--network", "resnet8", "--data", "digits", "--granularity", "channel"): "granularity",
+    ("mine", "--network", "resnet8", "--data", "digits", "--granularity", "channel"): "granularity is filter, stream",
+    ("mine", "--network", "resnet8", "--data", "digits", "--granularity", "head"): "no heads that can be pruned",
     ("mine", "--network", "resnet8", "--data", "digits", "--pattern", "2:4"): "granularity weight",
-    ("mine", "--network", "timm:vit_tiny_patch16_224", "--data", "digits"): "8",
+    ("mine", "--network", "timm:vit_tiny_patch16_224", "--data", "digits"): "does not run on images of 1x8x8",
     ("mine", "--network", "mlp7", "--data", "."): "no images",
 }
 
@@ -140,4 +142,6 @@ def test_levels_leave_filters_enough_to_be_ranked_where_they_can():
     assert [level.name for level in new_track.filter_levels(cost(16))] == ["50%", "75%"]
     assert [level.name for level in new_track.filter_levels(cost(8))] == ["50%"]
     (only,) = new_track.filter_levels(cost(4))
+    thirds = new_track.filter_levels(dataclasses.replace(cost(12), steps={"a": steps.blocks(12, 4)}))
+    assert [level.name for level in thirds] == ["50%"], "of three steps one stays under both"
     assert dataclasses.astuple(only)[:3] == ("50%", 0.5, round(5000 / 3000, 3))
