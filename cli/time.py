@@ -66,7 +66,7 @@ def time(
         tasks = timing.plan(found, list(asked), batches, device, known.values(), again=again)
         with alone(target.parent):
             store = Store(target.parent / "store")
-            made = timing.execute(tasks, device, LocalProcesses(1), store)
+            made = timing.execute(tasks, device, LocalProcesses(1), store=store)
             taken = list(_shown(made, tasks, target, console(stderr=True)))
         if backend and (missing := next((each for each in taken if each.unavailable), None)):
             raise InputError(f"--backend {missing.task.backend}: {missing.unavailable}")
@@ -96,7 +96,7 @@ def after_submit(records: Sequence[Record], home: Home, device: str, executor: E
     try:
         with alone(home.root):
             console.print(f"timing {len(tasks)} architectures, with nothing else of this home running")
-            made = timing.execute(tasks, device, executor, home.store, most_seconds=SECONDS_AFTER_SUBMIT)
+            made = timing.execute(tasks, device, executor, store=home.store, most_seconds=SECONDS_AFTER_SUBMIT)
             taken = list(_shown(made, tasks, target, None))
     except WorkFailed as problem:  # the results stand without it
         console.print(f"not timed: {str(problem).splitlines()[0]}", soft_wrap=True)

@@ -17,7 +17,7 @@ NETWORK_POINTS = "prunemark.networks"
 PATH = r"(?:/|\.{1,2}/)*[\w-][\w./+-]*"
 FUNCTION = r"[A-Za-z_]\w*"
 _FILE = re.compile(rf"({PATH}\.py):({FUNCTION})", re.ASCII)
-_MODULE = re.compile(rf"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):({FUNCTION})", re.ASCII)
+_MODULE = re.compile(rf"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+):({FUNCTION})", re.ASCII)
 _ARRAYS = re.compile(rf"{PATH}\.npz", re.ASCII)
 _PARQUET = re.compile(rf"(?:parquet:({PATH})|({PATH}\.parquet))(?:@([1-9]\d{{0,3}}))?", re.ASCII)
 _NAMED = re.compile(rf"own:{FUNCTION}@[0-9a-f]{{12}}", re.ASCII)
@@ -53,7 +53,7 @@ def function_of(name: str) -> tuple[str, str] | None:
     if match := _FILE.fullmatch(name):
         return match[1], match[2]
     match = _MODULE.fullmatch(name)
-    return (match[1], match[2]) if match and match[1] not in (*LIBRARIES, "folder", "parquet", "own") else None
+    return (match[1], match[2]) if match else None
 
 
 def installed_network(name: str) -> str | None:

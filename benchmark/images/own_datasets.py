@@ -114,7 +114,7 @@ def _of(image: np.ndarray[Any, Any]) -> str:
 def from_arrays(path: Path) -> tuple[dict[str, Pair], str | None]:
     """The arrays of a `.npz` file: x_train, y_train, ... or train_images, train_labels, ... (MedMNIST), or x and y."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:  # numpy leaves a damaged one open
             names = list(file.files)
             layout = str(file[LAYOUT]) if LAYOUT in names else None
             return {split: (file[x], file[y]) for split, x, y in _named(path, names)}, layout

@@ -114,8 +114,8 @@ def conditions_of(device: str, backend: str) -> Conditions:
 
 
 def execute(
-    tasks: Sequence[Task], device: str, executor: Executor, store: Store, *, most_seconds: float = float("inf"),
-    clock: Clock = time.monotonic,
+    tasks: Sequence[Task], device: str, executor: Executor, *, store: Store | None = None,
+    most_seconds: float = float("inf"), clock: Clock = time.monotonic,
 ) -> Iterator[Taken]:  # fmt: skip
     """Takes the tasks one by one; starts none after `most_seconds`. Raises WorkFailed and InputError of a job.
 
@@ -141,8 +141,11 @@ def execute(
         yield heard[0] if heard else Taken(task, unavailable="its process was killed: the machine lacks memory for it")
 
 
-def take(task: Task, network: str, device: str, clock: Clock, now: Callable[[], datetime.datetime]) -> Taken:
-    """Times one architecture in this process; `network` is what `build_network` takes."""
+def take(
+    task: Task, device: str, clock: Clock, now: Callable[[], datetime.datetime], network: str | None = None
+) -> Taken:
+    """Times one architecture in this process; `network` is what `build_network` takes where its name is not."""
+    network = network or task.of.architecture.network
     if is_kept(network) and task.backend == "compile":
         return Taken(
             task, unavailable="a network of the track's author is not compiled: its process starts no compiler"

@@ -117,7 +117,7 @@ def trial_job(report: Report, trial: Trial, store: Path) -> str:
 def time_job(report: Report, task: Task, network: str, device: str) -> Taken:
     """Times one architecture, by the clock of this machine."""
     torch.set_num_threads(1)
-    return take(task, network, device, time.perf_counter, lambda: datetime.datetime.now(datetime.UTC))
+    return take(task, device, time.perf_counter, lambda: datetime.datetime.now(datetime.UTC), network)
 
 
 def export_job(report: Report, record: Record, store: Path, out: Path, forms: tuple[str, ...]) -> list[str]:

@@ -124,10 +124,12 @@ def kept(store: Store, sha256: str, function: str) -> str | None:
     return None if folder is None else f"{folder / ABOUT}:{function}"
 
 
-def kept_by_name(store: Store, name: str) -> str | None:
+def kept_by_name(store: Store | None, name: str) -> str | None:
     """What `build_network` takes for a network as records call it: of own code where it is kept, None where not."""
     found = OWN_NAME.fullmatch(name)
-    return kept(store, found[2], found[1]) if found else name
+    if found is None:
+        return name
+    return kept(store, found[2], found[1]) if store else None
 
 
 def _key(sha256: str) -> str:

@@ -1,6 +1,5 @@
 """A user's own images: each kind, each layout, and each mistake with the number of the image."""
 
-import io
 import json
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 from prunemark.benchmark.images.own_arrays import checked_images, checked_labels
-from prunemark.benchmark.images.own_datasets import from_arrays, from_function, from_parquet
+from prunemark.benchmark.images.own_datasets import from_arrays, from_function
 from prunemark.benchmark.images.own_splits import write_splits
 from prunemark.setups.errors import InputError
 
@@ -252,71 +251,6 @@ def test_files_of_arrays_that_cannot_be_used(tmp_path):
     np.savez(file, x=IMAGES, y=LABELS)
     file.write_bytes(file.read_bytes()[:2000])
     refused("cannot be read as a .npz file of numbers", from_arrays, file)
-
-
-def parquet(file, images, labels, *, bare=False, **more):
-    pa = pytest.importorskip("pyarrow")
-    import pyarrow.parquet as pq
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    column = images if bare else [{"bytes": each, "path": None} for each in images]
-    pq.write_table(pa.table({"image": column, "label": labels, **more}), file)
-
-
-def png(image, mode="RGB"):
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(image.transpose(1, 2, 0)).convert(mode).save(out, "PNG")
-    return out.getvalue()
-
-
-PNGS = [png(image) for image in IMAGES]
-
-
-def test_parquet_files_of_hugging_face(tmp_path):
-    parquet(tmp_path / "data" / "train-00000-of-00002.parquet", PNGS[:10], LABELS[:10])
-    parquet(tmp_path / "data" / "train-00001-of-00002.parquet", PNGS[10:20], LABELS[10:20], idx=[1] * 10)
-    parquet(tmp_path / "data" / "test-00000-of-00001.parquet", PNGS[20:], LABELS[20:], bare=True)
-    found, layout = from_parquet(tmp_path, None)
-    assert np.array_equal(checked_images("train", found["train"][0], layout), IMAGES[:20])
-    assert np.array_equal(checked_images("test", found["test"][0], layout), IMAGES[20:])
-    assert found["train"][1].tolist() == LABELS[:20].tolist()
-    assert set(from_parquet(tmp_path / "data" / "test-00000-of-00001.parquet", None)[0]) == {"all"}
-    assert from_parquet(tmp_path, 4)[0]["test"][0].shape == (10, 4, 4, 3)
-    parquet(tmp_path / "one.parquet", [png(IMAGES[0], "L")], [0])
-    assert set(from_parquet(tmp_path / "one.parquet", None)[0]) == {"all"}
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "words"),
-    [
-        ([*PNGS[:17], b"no picture"], LABELS[:18], "image 17 of train cannot be decoded"),
-        ([PNGS[0], None], [0, 1], "image 1 of train has no bytes in its file"),
-        (PNGS[:2], [0, None], "image 1 of train has no label"),
-        ([PNGS[0], png(IMAGES[0][:, :4])], [0, 1], "image 1 of train is 4 x 8 x 3, the others are 8 x 8 x 3"),
-        (PNGS[:2], ["a", "b"], "no column is the label"), (["a", "b"], [0, 1], "no column is the image"),
-    ],
-)  # fmt: skip
-def test_parquet_files_that_cannot_be_used(tmp_path, images, labels, words):
-    parquet(tmp_path / "train.parquet", images, labels, bare=isinstance(images[0], str))
-    refused(words, from_parquet, tmp_path, None)
-
-
-def test_folders_of_parquet_that_cannot_be_used(tmp_path):
-    refused("has no .parquet files", from_parquet, tmp_path, None)
-    (tmp_path / "train.parquet").write_bytes(b"PAR1 no")
-    refused("train.parquet cannot be read as Parquet", from_parquet, tmp_path, None)
-    parquet(tmp_path / "train.parquet", PNGS[:2], [0, 1])
-    parquet(tmp_path / "part.parquet", PNGS[:2], [0, 1])
-    refused("part.parquet names no split", from_parquet, tmp_path, None)
-    (tmp_path / "part.parquet").unlink()
-    parquet(tmp_path / "train.parquet", PNGS[:2], [0, 1])
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(pa.table({"image": PNGS[:2], "a": [0, 1], "b": [0, 1]}), tmp_path / "train.parquet")
-    refused("several columns could be the label", from_parquet, tmp_path, None)
 
 
 def test_terms_are_plain_json(tmp_path):

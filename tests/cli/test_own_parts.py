@@ -88,11 +88,11 @@ def test_convolutions_over_time_weights_and_a_file_of_arrays(prunemark, tmp_path
 
 
 def parquet(folder):
-    pa = pytest.importorskip("pyarrow")
     import io
 
-    import pyarrow.parquet as pq
     from PIL import Image
+
+    arrow, parquet_files = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
 
     (folder / "pictures").mkdir()
     for split, count in (("train", 30), ("test", 12)):
@@ -101,8 +101,8 @@ def parquet(folder):
             out = io.BytesIO()
             Image.new("RGB", (8, 8), (80 * (number % 3), number, 0)).save(out, "PNG")
             rows.append({"bytes": out.getvalue(), "path": f"{number}.png"})
-        table = pa.table({"image": rows, "label": [number % 3 for number in range(count)]})
-        pq.write_table(table, folder / "pictures" / f"{split}-00000-of-00001.parquet")
+        table = arrow.table({"image": rows, "label": [number % 3 for number in range(count)]})
+        parquet_files.write_table(table, folder / "pictures" / f"{split}-00000-of-00001.parquet")
     return "parquet:pictures"
 
 

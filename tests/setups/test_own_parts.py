@@ -18,7 +18,7 @@ PARTS = OwnParts("/a/folder", "a" * 64, (("timm", "1.0"),), "b" * 64, (3, 32, 48
     [
         ("model.py:build", ("model.py", "build")), ("../nets/a-b.py:Net", ("../nets/a-b.py", "Net")),
         ("/home/me/model.py:build", ("/home/me/model.py", "build")), ("lab.nets:build", ("lab.nets", "build")),
-        ("timm:resnet18", None), ("torchvision:resnet18", None), ("folder:images@32", None), ("resnet8", None),
+        ("timm:resnet18", None), ("keras:resnet18", None), ("folder:images@32", None), ("resnet8", None),
         ("model.py", None), ("model.py:", None), ("model.py:2", None), ("a b.py:build", None), ("x.py:build\n", None),
     ],
 )  # fmt: skip
