@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -14,10 +15,13 @@ import torch
 from support import given
 from support.here import Here
 
+from prunemark.benchmark.compression.budget_solver import TargetMissed
 from prunemark.benchmark.images.sources import VARIABLE
+from prunemark.benchmark.method import FilterCriterion
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.run import submit
 from prunemark.benchmark.run.check_track import check_track
+from prunemark.benchmark.run.debug import debug
 from prunemark.benchmark.run.entrants import entrants
 from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.run.home import Home, home_at, open_home
@@ -239,6 +243,24 @@ def test_nothing_is_rewound_to_what_a_given_base_was_before(made: Made, home: Ho
     (record,) = run([make_trials(request, ticket)[0]], home)
     assert record.outcome.status == "failed" and record.outcome.failure
     assert "the base model of given@1 is given" in record.outcome.failure.evidence
+
+
+def test_a_method_is_debugged_on_the_given_base(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    made.track("small.pth")
+    kept: dict[str, Any] = {}
+
+    class Watched(FilterCriterion):
+        """Keeps what it saw."""
+
+        def score(self, layer: Any, context: Any) -> torch.Tensor:
+            kept.setdefault("weight", layer.weight.detach().clone())
+            return torch.arange(len(layer.weight), dtype=torch.float32)
+
+    with contextlib.suppress(TargetMissed):
+        debug(Watched, track=str(made.folder / "given.toml"))
+    saved = torch.load(made.folder / "small.pth", weights_only=True)["state_dict"]
+    assert torch.equal(kept["weight"], saved["module.blocks.0.conv1.weight"])
+    assert "base given" in capsys.readouterr().out
 
 
 FORGED: tuple[tuple[dict[str, Any], str], ...] = (
