@@ -221,7 +221,8 @@ def test_a_track_is_checked_with_its_base(made: Made, home: Home) -> None:
     assert list(found) == ["data", "network", "levels", "base", "a step"]
     assert f"{made.percents['net.pth']:.2f} % on the test split; SHA-256" in found["base"].found
     assert "1 epochs of retraining take about" in found["a step"].found
-    (stated,) = track.base or ()
+    assert track.base
+    stated = track.base[0]
     wrong = dataclasses.replace(track, base=(dataclasses.replace(stated, top1_percent=11.5),))
     last = check_track(wrong, "cpu", home.store)[-1]
     assert (last.what, last.state) == ("base", "broken") and "the track states 11.5 %" in last.found
