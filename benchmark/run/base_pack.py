@@ -119,11 +119,12 @@ def _about(words: str, path: Path) -> dict[str, Any]:
         about = json.loads(words)
         if about["format"] != FORMAT:
             raise InputError(f"{path} has format {as_given(about['format'])}; this version reads {FORMAT}")
-        _stage_of(about), _curve_of(about)
-        texts = ("track", "key", "weights_sha256", "data_sha256", "device")
-        if not all(isinstance(about[name], str) for name in texts) or not isinstance(about["seed"], int):
-            raise TypeError("its words have other types")
-        dict(about["terms"]), dict(about["made_with"])
+        _stage_of(about)
+        _curve_of(about)
+        kinds = {"track": str, "key": str, "weights_sha256": str, "data_sha256": str, "device": str, "seed": int}
+        kinds |= {"terms": dict, "made_with": dict}
+        if wrong := [name for name, kind in kinds.items() if not isinstance(about[name], kind)]:
+            raise TypeError(f"its {' and '.join(wrong)} cannot be")
     except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise InputError(f"{path} is not a base that `prunemark base pack` wrote: {shown(str(problem), 100)}") from None
     found: dict[str, Any] = about

@@ -16,24 +16,29 @@ from prunemark.benchmark.images.data import Images, load_split, tensor_dict
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.method import Decision, PruningMethod
 from prunemark.benchmark.networks import cost
+from prunemark.benchmark.networks.given_weights import load_given
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.run.check import SMALL_TRACK
+from prunemark.benchmark.run.home import home_at
 from prunemark.benchmark.run.own_parts import with_network
 from prunemark.benchmark.sandbox.run_folder import process_folder
 from prunemark.benchmark.submission.load import load_class
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.training.loop import train
 from prunemark.benchmark.training.seeds import derive_seed
+from prunemark.benchmark.trial.given_base import normalised_by
 from prunemark.benchmark.trial.own_data import prepared, with_images
 from prunemark.benchmark.trial.plan import runs_on, what_it_prunes
 from prunemark.benchmark.trial.pruned import check_finite, check_target, counts_of, layer_weight
 from prunemark.benchmark.trial.pruning import made, run_method
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Entrant, Trial
+from prunemark.benchmark.trial.weight_files import find_weights
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.data_classes import recipe_for, recipes_of
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.given_base import BASES, base_of
 from prunemark.setups.own_parts import is_own_dataset
 from prunemark.setups.schedule import from_vector
 from prunemark.setups.track import Track
@@ -93,7 +98,8 @@ def debug(
     """Runs `prune` here, so that `print` and `breakpoint()` in it work; nothing of it counts and nothing is stored.
 
     The context is that of a trial: it meters, grants a budget and meets the target. The base model is trained for
-    `base_epochs` epochs [1; 0: not at all] on at most 1,024 images of the training split. `track` is by default a
+    `base_epochs` epochs [1; 0: not at all] on at most 1,024 images of the training split; one that the track gives is
+    read, from the home that $PRUNEMARK_HOME names or where else its file lies. `track` is by default a
     small one of the method's granularity, `level` its first one. Not covered: what a trial's process forbids.
 
     Raises whatever `prune` raises, with your traceback; BudgetExceeded and TargetMissed as a trial would;
@@ -116,7 +122,8 @@ def debug(
     budget = budget_for(found, held, at, "pruned", _own(cls, found.class_of_data))
     entrant = Entrant(cls.__name__, "pruned", "submission", None, (), cls.granularity)
     trial = Trial(found, at, held, seed, entrant, budget, "cpu", found.pruning_seconds_limit)
-    where = f"{cls.__name__} on {found.id} at {at.name} under {held.id}, seed {seed}, base trained {base_epochs} epochs"
+    base_words = "base given" if found.base else f"base trained {base_epochs} epochs"
+    where = f"{cls.__name__} on {found.id} at {at.name} under {held.id}, seed {seed}, {base_words}"
     print(f"prunemark.debug: {where}. {NOTHING_COUNTS}")
     with torch.random.fork_rng(devices=[]):
         data = _images(found)
@@ -155,6 +162,9 @@ def _images(track: Track) -> Images:
 
 
 def _base(track: Track, data: Images, seed: int, epochs: int) -> nn.Module:
+    if given := base_of(track, seed):
+        path = find_weights(track.network, given, home_at(None).root / BASES)
+        return load_given(track.network, data.shape, given, path, *normalised_by(data))
     model = build_network(track.network, data.shape, derive_seed(seed, "base"))
     recipe = track.pretraining
     if epochs:

@@ -38,7 +38,8 @@ def _candidates(given: GivenBase, tag: Tag | None, bases: Path) -> Iterator[Path
     if tag is None:
         if given.tag:
             yield Path(given.folder, Path(given.tag).expanduser())
-        yield from sorted(path for path in bases.glob("*") if path.is_file())
+        for folder in (bases, *(place / BASES for place in _data()[:1])):
+            yield from sorted(path for path in folder.glob("*") if path.is_file())
         return
     for folder in (bases, *_data(), _hub()):
         yield from (folder / file for file in tag.files)

@@ -231,6 +231,9 @@ def test_a_file_is_found_by_its_hash_where_it_may_lie(tmp_path: Path, monkeypatc
     assert find_weights(NETWORK, stated, bases) == mine / "net.pth"
     (mine / "net.pth").rename(bases / "whatever")
     assert find_weights(NETWORK, stated, bases) == bases / "whatever"  # moved: its hash names it
+    (data / "bases").mkdir()
+    (bases / "whatever").rename(data / "bases" / "whatever")
+    assert find_weights(NETWORK, stated, bases) == data / "bases" / "whatever"
     name = "resnet18-f37072fd.pth"
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     cached = tmp_path / "hf/hub/models--timm--deit_tiny_patch16_224.fb_in1k/snapshots/0ab/model.safetensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http.server
 import json
@@ -202,7 +203,7 @@ def track(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert old
     (tmp_path / "mine.toml").write_text(text.replace(old[0].sha256, sha256(weights)))
     tag = library_tags.tag_of("torchvision:resnet34", old[0])
-    moved = library_tags.Tag(**vars(tag) | {"places": ((weights.name, f"{server}/{weights.name}"),)})
+    moved = dataclasses.replace(tag, places=((weights.name, f"{server}/{weights.name}"),))
     for module in (weight_files, base_fetch):
         monkeypatch.setattr(module, "tag_of", lambda network, given: moved)
     return tmp_path / "mine.toml"

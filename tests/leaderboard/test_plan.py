@@ -51,6 +51,20 @@ def test_a_gap_is_filled_first(field):
     assert near.open.compared == 4 and near.seeds[:2] == (4, 10)
 
 
+def test_seeds_end_with_the_bases_that_are_given(field):
+    """Each seed has a base of its own, so there are as many seeds as bases."""
+    bases = [{"weights": "file", "sha256": f"{n:064x}", "top1_percent": 98.0, "source": "a test"} for n in range(10)]
+
+    def given(record, count):
+        terms = record.outcome.track_terms | {"base": bases[:count]}
+        return dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, track_terms=terms))
+
+    plan = plan_of([given(record, 10) for record in field])
+    assert [(p.open.row.name, p.seeds) for p in plan.prospects] == [("Far", (6, 7, 8, 9))]
+    assert [row.name for _, row in plan.over] == ["Near"] and plan.comparisons == 3
+    assert plan_of([given(record, 1) for record in field]).prospects[0].seeds[0] == 10  # one for all has no end
+
+
 def test_costs_are_those_of_the_records_and_what_serves_several_is_shared(field):
     slow = [
         dataclasses.replace(r, observed=dataclasses.replace(r.observed, retraining_seconds=20.0))

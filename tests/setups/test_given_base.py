@@ -16,7 +16,12 @@ from prunemark.setups.track import Track
 from prunemark.setups.track_files import find_track, released_tracks, text_of, track_from_dict, track_from_file
 
 SHA = "0123456789abcdef" * 4
-TABLE = {"weights": "torchvision:IMAGENET1K_V1", "sha256": SHA, "top1_percent": 69.758, "source": "torchvision"}
+TABLE: dict[str, object] = {
+    "weights": "torchvision:IMAGENET1K_V1",
+    "sha256": SHA,
+    "top1_percent": 69.758,
+    "source": "torchvision",
+}
 GIVEN = {id: track for id, track in released_tracks().items() if track.base}
 SHIPPED = {
     "imagenet-resnet50-v1@1": ("torchvision:IMAGENET1K_V1", 76.13), "imagenet-deit-tiny@2": ("timm:fb_in1k", 72.2),
@@ -104,7 +109,9 @@ def test_paths_begin_where_the_track_file_lies_and_are_no_term(tmp_path: Path) -
     text = text_of("imagenet-resnet34@2").replace('"imagenet-resnet34"', '"mine"')
     text = text.replace("torchvision:IMAGENET1K_V1", "file:nets/mine.pth")
     (tmp_path / "mine.toml").write_text(text)
-    (given,) = track_from_file(tmp_path / "mine.toml").base or ()
+    bases = track_from_file(tmp_path / "mine.toml").base
+    assert bases
+    given = bases[0]
     assert (given.library, given.tag, given.folder) == ("file", "nets/mine.pth", str(tmp_path))
     assert given.as_dict()["weights"] == "file" and "folder" not in given.as_dict()
     assert GivenBase(**given.as_dict()).tag == ""  # known by its hash

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.training.loop import accuracy_percent, predictions
 
 CPU = torch.device("cpu")
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "cifar10-jpeg-test.parquet"
 DATASET, NETWORK, SMALL = "folder:shades@32", "torchvision:resnet18", "resnet8"
 PRUNABLE = {
     NETWORK: ["layer1.0.conv1", "layer1.1.conv1", "layer2.0.conv1", "layer2.1.conv1"],
@@ -72,6 +74,22 @@ def write_shades(root: Path, per_class: int = 30) -> Path:
                 pixels = np.clip(random.normal(shade, 40, (32, 32, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(root / "shades" / split / name / f"{number:03}.png")
     return root
+
+
+def write_cifar(root: Path, per_class: int = 60) -> bool:
+    """Some of the real CIFAR-10 in JPEG, for the dataset `folder:cifar@32`; False where it is not on this machine."""
+    if not SHARED.is_file() or importlib.util.find_spec("pyarrow") is None:
+        return False
+    from pyarrow import parquet
+
+    table, seen = parquet.read_table(SHARED), dict[str, int]()
+    for image, name in zip(table["image"].to_pylist(), table["class_name"].to_pylist(), strict=True):
+        seen[name] = seen.get(name, 0) + 1
+        folder = root / "cifar" / ("test" if seen[name] <= 10 else "train") / name
+        if seen[name] <= per_class:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{seen[name]:04}.jpg").write_bytes(image)
+    return True
 
 
 def trained(data: Images, steps: int = 6, seed: int = 0, network: str = NETWORK) -> nn.Module:
