@@ -93,24 +93,18 @@ def _macs(entry: Entry) -> list[str]:
     speedup, part = (entry[name] for name in ("speedup", "macs_kept"))
     kept, dense = known(entry["macs_kept_millions"].value), known(entry["network.dense_macs_millions"].value)
     share, stated = known(part.value), known(speedup.value)
-    found = []
     if kept is not None and dense is not None:
-        derived = over(entry["network.dense_macs_millions"], entry["macs_kept_millions"])
         if kept > dense * (1 + COMPRESSION_TOLERANCE):
-            found.append(f"{entry.name}: keeps {kept:g} M MACs of {dense:g} M")
-        elif stated is not None and not _overlap(speedup.printed, derived):
-            found.append(
-                f"{entry.name}: prints a speed-up of {stated:g}, but {dense:g} / {kept:g} M MACs = {dense / kept:.3g}"
-            )
-        elif share and not _overlap(ratio_of_share(part), derived):
-            found.append(
-                f"{entry.name}: keeps {share:.1%} of the MACs, but {kept:g} of {dense:g} M is {kept / dense:.1%}"
-            )
+            return [f"{entry.name}: keeps {kept:g} M MACs of {dense:g} M"]
+        derived = over(entry["network.dense_macs_millions"], entry["macs_kept_millions"])
+        if stated is not None and not _overlap(speedup.printed, derived):
+            ratio = f"{dense:g} / {kept:g} M MACs = {dense / kept:.3g}"
+            return [f"{entry.name}: prints a speed-up of {stated:g}, but {ratio}"]
     if share and stated is not None and not _overlap(speedup.printed, ratio_of_share(part)):
-        found.append(
-            f"{entry.name}: prints a speed-up of {stated:g}, but keeps {share:.1%} of the MACs: {1 / share:.3g}"
-        )
-    return found[:1]
+        return [f"{entry.name}: prints a speed-up of {stated:g}, but keeps {share:.1%} of the MACs: {1 / share:.3g}"]
+    if share and kept is not None and dense is not None and not _overlap(ratio_of_share(part), derived):
+        return [f"{entry.name}: keeps {share:.1%} of the MACs, but {kept:g} of {dense:g} M is {kept / dense:.1%}"]
+    return []
 
 
 def _overlap(a: Leaf[float], b: Leaf[float]) -> bool:
