@@ -45,9 +45,12 @@ class AssessedPair:
 
     @property
     def whole_pipelines(self) -> bool:
-        """Whether the two can be compared only over whole pipelines: scratch, sparse kinds, kinds that differ."""
+        """Whether the two can be compared only over whole pipelines: scratch, sparse kinds, kinds that differ.
+
+        Two dense networks too: neither was pruned or retrained.
+        """
         a, b = self.left.kind, self.right.kind
-        return a != b or a == "scratch" or a in SPARSE_KINDS
+        return a != b or a in ("scratch", "dense", *SPARSE_KINDS)
 
     @property
     def network_by_name(self) -> bool:

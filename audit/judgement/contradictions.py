@@ -8,10 +8,10 @@ from functools import lru_cache
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.document.names import canonical
-from prunemark.audit.document.reported_values import ReportedValue
+from prunemark.audit.document.reported_values import ReportedValue, bounds
 from prunemark.audit.judgement.assessed_pair import AssessedPair
 from prunemark.audit.judgement.compressed import over, ratio_of_share
-from prunemark.setups.factors import COMPRESSION_TOLERANCE, plain_name
+from prunemark.setups.factors import COMPRESSION_TOLERANCE, plain_name, show
 from prunemark.setups.values import Between, Leaf, State, known
 
 PARAMS_TOLERANCE = 0.03  # relative: with or without batch norm, biases and a classifier of 100 or 1000 classes
@@ -81,12 +81,13 @@ def contradicted_drop(
 
 
 def _error(entry: Entry) -> list[str]:
-    """A top-1 and an error that are not one number."""
-    right, wrong = (known(entry[f"result.{name}"].value) for name in ("top1", "error"))
-    decimals = [d for name in ("top1", "error") if (d := entry[f"result.{name}"].decimals) is not None]
-    if right is None or wrong is None or abs(right + wrong - 100) <= 10.0 ** -min(decimals, default=2) + 1e-9:
+    """A top-1 and an error that are not one number, whichever of several sources is right."""
+    right, wrong = (entry[f"result.{name}"] for name in ("top1", "error"))
+    ends, error = bounds(right.value), known(wrong.value)
+    unit = 10.0 ** -min((d for d in (right.decimals, wrong.decimals) if d is not None), default=2)
+    if ends is None or error is None or all(abs(end + error - 100) <= unit + 1e-9 for end in ends):
         return []
-    return [f"{entry.name}: prints a top1 of {right:g} and an error of {wrong:g}, together {right + wrong:g}"]
+    return [f"{entry.name}: prints a top1 of {show(right.value)} and an error of {error:g}, which are not one number"]
 
 
 def _macs(entry: Entry) -> list[str]:

@@ -89,7 +89,10 @@ def test_claims_by_method_and_by_row():
         (b"method,dataset\n", "t.csv:1: no column 'network'"),
         (b"method,dataset,network,network\n", "the column 'network' is there twice"),
         (b"method,dataset,network\na,b\n", "t.csv:2: this row has not as many cells"),
-        (b"method,dataset,network,pruned_top1\na,b,c,high\n", "t.csv:2: result.top1: a percentage from 0 to 100, as in 75.24, is wanted"),
+        (
+            b"method,dataset,network,pruned_top1\na,b,c,high\n",
+            "t.csv:2: result.top1: a percentage from 0 to 100, as in 75.24, is wanted",
+        ),
         (b"method,dataset,network,pruned_top1\na,b,c,0.75\n", "t.csv:2: result.top1: 0.75 looks like a fraction"),
         (b"\xff\n", "t.csv:1: byte 0 is not UTF-8"),
         (b'method,dataset,network\n"a', "t.csv:1: not a CSV"),

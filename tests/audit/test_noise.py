@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from prunemark.audit.document.metrics import METRICS
 from prunemark.audit.document.reported_values import ReportedValue
-from prunemark.audit.judgement.noise import make_arm, runs_needed
 from prunemark.audit.judgement.noise import gap as gap_of
+from prunemark.audit.judgement.noise import make_arm, runs_needed
 from prunemark.audit.judgement.selection import selection_of
 from prunemark.audit.judgement.t_distribution import quantile, two_sided_p
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict
@@ -22,7 +22,9 @@ VALUES = ("top1", "top1_sd", "top1_plus_minus", "runs", "selection")
 
 
 def arm(top1=75.0, *, dataset="ImageNet", network="ResNet-50", base=None, own=None, **values):
-    result = {f"result.{name}": ReportedValue(values.get(name, NOT_REPORTED), decimals=2, half=0.005) for name in VALUES}
+    result = {
+        f"result.{name}": ReportedValue(values.get(name, NOT_REPORTED), decimals=2, half=0.005) for name in VALUES
+    }
     result["result.top1"] = ReportedValue(top1)
     return make_arm(result, ReportedValue(base) if base else None, dataset, network, own)
 

@@ -139,7 +139,11 @@ def test_a_message_says_where(text: str | bytes, message: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("speedup: 2.0", "speedup: fast", "document:4:80: speedup: dense MACs over pruned MACs, as in 2.31 or 2.31x, is wanted"),
+        (
+            "speedup: 2.0",
+            "speedup: fast",
+            "document:4:80: speedup: dense MACs over pruned MACs, as in 2.31 or 2.31x, is wanted",
+        ),
         ("id: b", "id: {same_as: B}", '"attributable"'),
         ("winner: A", "winner: C", "unknown entry 'C'"),
         ("top1: 75.0", "top1: 0.75", "looks like a fraction. Accuracies are in percent: write 75"),
@@ -180,7 +184,8 @@ def test_huge_inputs_end_soon() -> None:
 
 
 def test_many_stages_end_soon() -> None:
-    start = "schema: prunemark-comparison/1\nclaim: {winner: A, loser: B}\nentries:\n  B: {method: b}\n  A:\n    method: a\n    stages:\n"
+    start = "schema: prunemark-comparison/1\nclaim: {winner: A, loser: B}\nentries:\n"
+    start += "  B: {method: b}\n  A:\n    method: a\n    stages:\n"
     cycle = "    - {stage: pruning, epochs: 0}\n    - {stage: retraining, epochs: 90, lr: 1e-2}\n"
     assert "1002 stages; at most 1000 are read" in bounded(start + cycle * 501)
     assert '"verdict"' in bounded(start + cycle * 500)
