@@ -201,11 +201,11 @@ def _stage(nodes: EntryNodes, name: str, role: str, key: str, contradictions: li
 
 def _for_kind(reported: dict[str, ReportedValue], kind: PipelineKind, entry: str) -> dict[str, ReportedValue]:
     """What follows from the kind: scratch and sparse training have no base, pruning at init a random one."""
-    silent = [n for n in _OF_BASE if n not in reported or reported[n].value == NOT_REPORTED]
     if kind == "scratch" or kind in SPARSE_KINDS:
-        return reported | {name: ReportedValue(NOT_APPLICABLE, f"{entry}.{name}") for name in silent}
-    if kind == "pruned_at_init" and (reported.get("base.id") is None or not isinstance(reported["base.id"].value, str)):
-        return reported | {"base.id": ReportedValue("random initialisation", f"{entry}.base.id", "inferred")}
+        return reported | {name: ReportedValue(NOT_APPLICABLE, f"{entry}.{name}") for name in _OF_BASE}
+    if kind == "pruned_at_init":
+        none = {name: ReportedValue(NOT_APPLICABLE, f"{entry}.{name}") for name in _OF_BASE}
+        return reported | none | {"base.id": ReportedValue("random initialisation", f"{entry}.base.id", "inferred")}
     return reported
 
 

@@ -79,9 +79,11 @@ def half_a_unit(text: str, value: float) -> float | None:
 
 def printed_decimals(text: str, below_one: bool = False) -> int:
     """How many decimals a number was printed with: '75.20' has 2, '5e-3' has 3; '12e2' has 0, or -2 `below_one`."""
-    mantissa, _, exponent = text.strip().rstrip("%xX×").strip().lower().replace(",", ".").partition("e")
-    digits = re.match(r"[+-]?\d*\.?(\d*)", mantissa, re.ASCII)
-    decimals = len(digits.group(1)) - int(exponent or 0) if digits else 0
+    match = _PRINTED.match(text.strip())
+    if match is None:
+        return 0
+    mantissa, _, exponent = match.group(1).lower().replace(",", ".").partition("e")
+    decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
     return decimals if below_one else max(0, decimals)
 
 

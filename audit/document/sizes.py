@@ -20,9 +20,8 @@ USUAL_MACS_MILLIONS: dict[str, float] = {
 USUAL_PARAMS_MILLIONS: dict[str, float] = {
     "ResNet-18": 11.69, "ResNet-34": 21.8, "ResNet-50": 25.56, "ResNet-101": 44.55, "ResNet-20": 0.27,
     "ResNet-56": 0.86, "ResNet-110": 1.73, "VGG-16": 45, "VGG-16-BN": 45, "VGG-19": 53, "VGG-19-BN": 53,
-    "MobileNetV1": 4.23,
-    "MobileNetV2": 3.5, "DenseNet-40": 1.06, "DeiT-T": 5.7, "DeiT-S": 22.1, "DeiT-B": 86.6, "ViT-B/16": 86.6,
-    "BERT-base": 110, "LLaMA-2-7B": 6738,
+    "MobileNetV1": 4.23, "MobileNetV2": 3.5, "DenseNet-40": 1.06, "DeiT-T": 5.7, "DeiT-S": 22.1, "DeiT-B": 86.6,
+    "ViT-B/16": 86.6, "BERT-base": 110, "LLaMA-2-7B": 6738,
 }  # fmt: skip
 _DENSE = (
     ("network.dense_macs_millions", "dense MACs", USUAL_MACS_MILLIONS),

@@ -59,8 +59,10 @@ def _of_factor(pair: AssessedPair, name: str) -> Confounder | None:
 
 def _structural(pair: AssessedPair, name: str) -> bool:
     """What one side cannot have does not confound: such pairs are compared over whole pipelines."""
-    if name == "base_model":
-        return any(isinstance(side.base.id, NotApplicable) for side in (pair.left, pair.right))
+    if name == "base_model":  # what trained it is part of the totals, but random weights are no trained ones
+        kinds = {pair.left.kind, pair.right.kind}
+        no_base = any(isinstance(side.base.id, NotApplicable) for side in (pair.left, pair.right))
+        return pair.whole_pipelines and (no_base or "pruned_at_init" not in kinds)
     stage, _, what = name.partition("_")
     if name not in ("retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr"):
         return False

@@ -8,10 +8,10 @@ from functools import lru_cache
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.document.names import canonical
-from prunemark.audit.document.reported_values import ReportedValue
+from prunemark.audit.document.reported_values import ReportedValue, bounds
 from prunemark.audit.judgement.assessed_pair import AssessedPair
 from prunemark.audit.judgement.compressed import over, ratio_of_share
-from prunemark.setups.factors import COMPRESSION_TOLERANCE, plain_name
+from prunemark.setups.factors import COMPRESSION_TOLERANCE, plain_name, show
 from prunemark.setups.values import Between, Leaf, State, known
 
 PARAMS_TOLERANCE = 0.03  # relative: with or without batch norm, biases and a classifier of 100 or 1000 classes
@@ -39,7 +39,7 @@ def contradictions(entry: Entry) -> tuple[str, ...]:
         for metric in METRICS.values()
         for fault in contradicted_drop(entry.name, entry.reported, entry[f"base.{metric.name}"], metric)
     ]
-    return (*entry.contradictions, *drops, *_error(entry), *_macs(entry), *_params(entry))
+    return (*entry.contradictions, *drops, *_error(entry), *_dense(entry), *_macs(entry), *_params(entry))
 
 
 def pair_contradictions(pair: AssessedPair) -> list[str]:
@@ -81,36 +81,42 @@ def contradicted_drop(
 
 
 def _error(entry: Entry) -> list[str]:
-    """A top-1 and an error that are not one number."""
-    right, wrong = (known(entry[f"result.{name}"].value) for name in ("top1", "error"))
-    decimals = [d for name in ("top1", "error") if (d := entry[f"result.{name}"].decimals) is not None]
-    if right is None or wrong is None or abs(right + wrong - 100) <= 10.0 ** -min(decimals, default=2) + 1e-9:
+    """A top-1 and an error that are not one number, whichever of several sources is right."""
+    right, wrong = (entry[f"result.{name}"] for name in ("top1", "error"))
+    ends, error = bounds(right.value), known(wrong.value)
+    unit = 10.0 ** -min((d for d in (right.decimals, wrong.decimals) if d is not None), default=2)
+    if ends is None or error is None or all(abs(end + error - 100) <= unit + 1e-9 for end in ends):
         return []
-    return [f"{entry.name}: prints a top1 of {right:g} and an error of {wrong:g}, together {right + wrong:g}"]
+    return [f"{entry.name}: prints a top1 of {show(right.value)} and an error of {error:g}, which are not one number"]
+
+
+def _dense(entry: Entry) -> list[str]:
+    """A dense network is one times as fast as itself."""
+    if entry.kind != "dense":
+        return []
+    stated = [(field, known(entry[field].value)) for field in ("speedup", "macs_kept", "sparsity", "params_kept")]
+    removed = [
+        (f, v) for f, v in stated if v is not None and abs(v - (0 if f == "sparsity" else 1)) > COMPRESSION_TOLERANCE
+    ]
+    return [f"{entry.name}: is dense, and prints {field}: {value:g}" for field, value in removed[:1]]
 
 
 def _macs(entry: Entry) -> list[str]:
     speedup, part = (entry[name] for name in ("speedup", "macs_kept"))
     kept, dense = known(entry["macs_kept_millions"].value), known(entry["network.dense_macs_millions"].value)
     share, stated = known(part.value), known(speedup.value)
-    found = []
     if kept is not None and dense is not None:
-        derived = over(entry["network.dense_macs_millions"], entry["macs_kept_millions"])
         if kept > dense * (1 + COMPRESSION_TOLERANCE):
-            found.append(f"{entry.name}: keeps {kept:g} M MACs of {dense:g} M")
-        elif stated is not None and not _overlap(speedup.printed, derived):
-            found.append(
-                f"{entry.name}: prints a speed-up of {stated:g}, but {dense:g} / {kept:g} M MACs = {dense / kept:.3g}"
-            )
-        elif share and not _overlap(ratio_of_share(part), derived):
-            found.append(
-                f"{entry.name}: keeps {share:.1%} of the MACs, but {kept:g} of {dense:g} M is {kept / dense:.1%}"
-            )
+            return [f"{entry.name}: keeps {kept:g} M MACs of {dense:g} M"]
+        derived = over(entry["network.dense_macs_millions"], entry["macs_kept_millions"])
+        if stated is not None and not _overlap(speedup.printed, derived):
+            ratio = f"{dense:g} / {kept:g} M MACs = {dense / kept:.3g}"
+            return [f"{entry.name}: prints a speed-up of {stated:g}, but {ratio}"]
     if share and stated is not None and not _overlap(speedup.printed, ratio_of_share(part)):
-        found.append(
-            f"{entry.name}: prints a speed-up of {stated:g}, but keeps {share:.1%} of the MACs: {1 / share:.3g}"
-        )
-    return found[:1]
+        return [f"{entry.name}: prints a speed-up of {stated:g}, but keeps {share:.1%} of the MACs: {1 / share:.3g}"]
+    if share and kept is not None and dense is not None and not _overlap(ratio_of_share(part), derived):
+        return [f"{entry.name}: keeps {share:.1%} of the MACs, but {kept:g} of {dense:g} M is {kept / dense:.1%}"]
+    return []
 
 
 def _overlap(a: Leaf[float], b: Leaf[float]) -> bool:

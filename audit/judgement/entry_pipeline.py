@@ -9,7 +9,7 @@ from typing import Any
 
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.metrics import METRICS
-from prunemark.audit.document.names import canonical
+from prunemark.audit.document.names import NameKind, canonical
 from prunemark.setups.factors import remaining
 from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, NotReported, known, mapped
@@ -47,8 +47,8 @@ def pipeline_of_entry(entry: Entry, same: frozenset[str], units: Units) -> Pipel
         name=entry.name,
         method=entry.method,
         kind=entry.kind,
-        dataset=mapped(get("dataset"), lambda name: canonical("datasets", name)),
-        network=mapped(get("network.name"), lambda name: canonical("networks", name)),
+        dataset=_named("datasets", get("dataset")),
+        network=_named("networks", get("network.name")),
         dense_macs=_dense_macs(get),
         granularity=get("granularity"),
         speedup=_speedup(entry, get),
@@ -61,6 +61,14 @@ def pipeline_of_entry(entry: Entry, same: frozenset[str], units: Units) -> Pipel
         result=Result(get("result.top1"), get("result.top1_sd"), get("result.runs"), get("result.selection")),
     )
     return replace(plain, training_flops=_training_cost(plain, entry.cycle_epochs, units))
+
+
+def _named(kind: NameKind, leaf: Leaf[Any]) -> Leaf[Any]:
+    """A name as the table lists it; what is no name stays as it is."""
+    if isinstance(leaf, Conflict):
+        choices: tuple[Any, ...] = tuple(_named(kind, choice) for choice in leaf.choices)
+        return Conflict(choices)
+    return canonical(kind, leaf) if isinstance(leaf, str) else leaf
 
 
 def base_metric(entry: Entry, metric: str) -> str:

@@ -23,27 +23,37 @@ def presumed(pair: AssessedPair, gap: Gap, arms: Sequence[Arm], credited_to: Cre
         if detail.state is State.UNDECIDABLE
     }
     if pair.network_by_name:
-        found["network"] = _silent(pair, "network.dense_macs_millions")
-    if _by_source(pair):
-        found["base_model"] = _silent(pair, "base.id")
+        found["network"] = silent_of(pair, "network.dense_macs_millions")
+    if by_source(pair) and not pair.whole_pipelines:
+        found["base_model"] = silent_of(pair, "base.id")
     lacking = tuple(e.name for e, arm in zip((pair.winner, pair.loser), arms, strict=True) if not arm.stated_sd)
     if lacking:
         found["noise"] = lacking
     if gap.without_drop:
-        found["base_accuracy"] = _silent(pair, "base.top1")
+        found["base_accuracy"] = silent_of(pair, "base.top1")
     left_out = pair.winner.method_owned | pair.loser.method_owned | CREDITED[credited_to]
-    measured = {name for name, detail in pair.measured.items() if detail.state is State.UNDECIDABLE}
-    return {name: found[name] for name in sorted(found) if name not in left_out or name in measured}
+    kept = {name for name, detail in pair.measured.items() if detail.state is State.UNDECIDABLE}
+    kept |= {"batch_size"} if _compares_lrs(pair, credited_to) else set()
+    return {name: found[name] for name in sorted(found) if name not in left_out or name in kept}
 
 
-def _by_source(pair: AssessedPair) -> bool:
+def _compares_lrs(pair: AssessedPair, credited_to: Credit) -> bool:
+    """Whether what has to be equal has an LR in it, which is only as equal as the batch sizes are."""
+    if pair.whole_pipelines and credited_to != "pipeline":
+        return True
+    stages = {"pruning": ("retraining",), "retraining": ("pruning",), "base": ("pruning", "retraining"), "pipeline": ()}
+    return any(known(getattr(pair.left, stage).lr) is not None for stage in stages[credited_to])
+
+
+def by_source(pair: AssessedPair) -> bool:
     """Whether the base is one only because its source and its accuracy are."""
     ids = [known(side.base.id) for side in (pair.left, pair.right)]
     holds = pair.findings["base_model"].state is State.HOLDS
     return holds and None in ids and known(pair.left.base.source) is not None
 
 
-def _silent(pair: AssessedPair, field: str) -> tuple[str, ...]:
+def silent_of(pair: AssessedPair, field: str) -> tuple[str, ...]:
+    """The entries that do not state a field."""
     entries: tuple[Entry, Entry] = (pair.winner, pair.loser)
     return tuple(entry.name for entry in entries if not entry[field].stated)
 

@@ -149,7 +149,10 @@ def _structural(found: Findings, sides: Sides) -> dict[str, str]:
 def _schedules(found: Findings, sides: Sides) -> None:
     """LRs that differ however long they last: by where they start, or by the epochs over which they last."""
     for factor, stage in _LRS.items():
-        first = [written.first if (written := entry[f"{stage}.lr"]).stated else None for entry in sides.entries]
+        first = [
+            written.first if (written := entry[f"{stage}.lr"]).provenance != "code_default" else None
+            for entry in sides.entries
+        ]
         if found[factor].state is State.UNDECIDABLE and _start_apart(*first) and _one_batch(sides):
             why = f"the LR starts from {first[0]:g} against {first[1]:g}, however many epochs there were"
             found[factor] = replace(found[factor], state=State.REFUTED, why=why)
@@ -209,7 +212,9 @@ def _written(entry: Entry, factor: str) -> bool:
     epochs = {name: entry[f"{name}.epochs"].value for name in stages}
     trains = [name for name, n in epochs.items() if known(n) != 0 and not isinstance(n, NotApplicable)]
     written = [entry[f"{name}.lr"] for name in trains]
-    return bool(written) and all(lr.stated and (lr.first is not None or known(lr.value) is not None) for lr in written)
+    return bool(written) and all(
+        lr.provenance != "code_default" and (lr.first is not None or known(lr.value) is not None) for lr in written
+    )
 
 
 def _start_apart(a: float | None, b: float | None) -> bool:

@@ -11,7 +11,7 @@ from prunemark.audit.judgement.assessed_pair import AssessedPair
 from prunemark.audit.judgement.confounders import COSTS_OF_PRUNING, Confounder
 from prunemark.audit.judgement.crossed_recipes import CrossFinding
 from prunemark.audit.judgement.noise import Gap, Position
-from prunemark.audit.judgement.presumed import Presumed, in_words
+from prunemark.audit.judgement.presumed import Presumed, by_source, in_words, silent_of
 from prunemark.audit.judgement.reasons import at_equal_cost, basis, interval, listed, span, why_undecided
 from prunemark.setups.assessment import combine
 from prunemark.setups.comparison import S1, S3_2
@@ -170,8 +170,11 @@ def _fair_crossed(e: ClaimEvidence, cross: CrossFinding) -> AuditVerdict | None:
     if not needed.satisfied or against:
         return None
     found = {name: silent for name, silent in e.presumed.items() if name in CROSSED}
+    if by_source(e.pair):
+        found["base_model"] = silent_of(e.pair, "base.id")
     if not all(arm.stated_sd for arm in cross.arms):
-        found = dict(sorted((found | {"noise": found.get("noise", ())}).items()))
+        found["noise"] = found.get("noise", ())
+    found = dict(sorted(found.items()))
     why = f"{e.pair.winner.name} wins under both recipes: {cross.why}"
     if found:
         return AuditVerdict("attributable-presumed", f"{why}; {_if_equal(e, 'attributable', found)}", tuple(found))
