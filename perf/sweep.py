@@ -100,7 +100,7 @@ def ours(name: str) -> dict[str, Any]:
     """How it ended, and what was found on the way."""
     import torch
 
-    from prunemark.benchmark.compression import properties, prunable, surgery
+    from prunemark.benchmark.compression import drawn, properties, prunable, surgery
     from prunemark.benchmark.networks.cost import count
     from prunemark.setups.errors import InputError
     from prunemark.setups.track_files import find_track
@@ -126,7 +126,7 @@ def ours(name: str) -> dict[str, Any]:
         wrong.append(f"the cost model says {predicted:,} MACs, and {left:,} are left")
     if small(torch.randn(2, 3, shape.height, shape.width)).shape != (2, CLASSES):
         wrong.append("no logits")
-    if (why := properties.refusal(properties.Drawn(model, shape), names, OTHER_KEEPS)) is not None:
+    if (why := properties.refusal(drawn.Drawn(model, shape), names, OTHER_KEEPS)) is not None:
         wrong.append(why)
     return {
         "end": "wrong" if wrong else "prunable", "words": "; ".join(wrong), "seconds": seconds, "pixels": shape.height,

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from prunemark.benchmark.compression.budget_solver import uniform_counts
-from prunemark.benchmark.compression.surgery import cost_model, cut
+from prunemark.benchmark.compression.surgery import cost_model, cut, first_filters
 from prunemark.benchmark.images.data import Images, load_split, prepare
 from prunemark.benchmark.images.datasets import DATASETS
 from prunemark.benchmark.metering.meter import Meter
@@ -138,7 +138,7 @@ def seconds(work: Callable[[Images, nn.Module], None], data: Images) -> float:
     """The wall time of one call, on a network as it is retrained at 90 %, in the layout the harness uses."""
     model = build_network(TRACK.network, data.shape, 0)
     counts = uniform_counts(cost_model(model, TRACK, data.shape).sizes, TRACK.level("90%").ratio)
-    model = cut(model, {name: torch.arange(count) for name, count in counts.items()}, data.shape)
+    model = cut(model, first_filters(model, counts, data.shape), data.shape)
     model = model.to(memory_format=torch.channels_last)
     begin = time.perf_counter()
     work(data, model)

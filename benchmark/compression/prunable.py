@@ -9,7 +9,8 @@ from torch import nn
 
 from prunemark.benchmark.compression.dependency_graph import dependency_groups, filters_of, layer_of
 from prunemark.benchmark.compression.divisibility import depthwise
-from prunemark.benchmark.compression.properties import KEEPS, Drawn, Keep, refusal
+from prunemark.benchmark.compression.drawn import Drawn
+from prunemark.benchmark.compression.properties import KEEPS, Keep, refusal
 from prunemark.benchmark.networks.registry import ImageShape, as_example
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import Track

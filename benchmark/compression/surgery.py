@@ -18,7 +18,7 @@ from prunemark.benchmark.compression.dependency_graph import DependencyGroup, de
 from prunemark.benchmark.compression.divisibility import depthwise
 from prunemark.benchmark.compression.heads import products_of
 from prunemark.benchmark.compression.sparsity import check_divisible
-from prunemark.benchmark.compression.steps import Steps
+from prunemark.benchmark.compression.steps import Steps, first
 from prunemark.benchmark.compression.take_out import take_out
 from prunemark.benchmark.method import Decision, Group
 from prunemark.benchmark.networks.cost import Cost, count
@@ -128,6 +128,11 @@ def cut(model: nn.Module, kept: Mapping[str, torch.Tensor], shape: ImageShape) -
     Raises BadDecision where a layer's filters go in steps and these do not.
     """
     return cut_groups(model, dependency_groups(model, kept, shape) if kept else (), kept)
+
+
+def first_filters(model: nn.Module, counts: Mapping[str, int], shape: ImageShape) -> dict[str, torch.Tensor]:
+    """So many filters of each layer, the first ones that can stay: where only the shape that is left matters."""
+    return {here.name: first(counts[here.name], here.steps) for here in dependency_groups(model, counts, shape)}
 
 
 def cut_groups(model: nn.Module, found: Iterable[DependencyGroup], kept: Mapping[str, torch.Tensor]) -> nn.Module:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.surgery import cut
+from prunemark.benchmark.compression.surgery import cut, first_filters
 from prunemark.benchmark.images.data import pick_device
 from prunemark.benchmark.images.datasets import dataset_of
 from prunemark.benchmark.metering.backends import BACKENDS, Prepare, Unavailable
@@ -194,5 +194,4 @@ def image_shape(architecture: Architecture) -> ImageShape:
 def built(network: str, shape: ImageShape, filters_kept: dict[str, int]) -> nn.Module:
     """The network with so many filters left, in evaluation mode. Which filters they are does not matter here."""
     model = build_network(network, shape, 0)
-    cut(model, {name: torch.arange(count) for name, count in filters_kept.items()}, shape)
-    return model.eval()
+    return cut(model, first_filters(model, filters_kept, shape), shape).eval()

@@ -16,7 +16,6 @@ from torch import nn
 
 from prunemark.benchmark.compression import sparsity, surgery
 from prunemark.benchmark.compression.budget_solver import TargetMissed, allowed_macs, uniform_counts
-from prunemark.benchmark.compression.steps import Steps, first
 from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import ImageShape, build_network, redraw
@@ -127,8 +126,7 @@ def scratch_model(trial: Trial, given_counts: dict[str, int] | None, shape: Imag
     model = build_network(track.network, shape, seed)
     counts = given_counts if given_counts is not None else _uniform_counts(trial, model, shape)
     if track.of_filters:
-        steps = _steps(trial, model, shape)
-        kept = {name: first(count, steps.get(name)) for name, count in counts.items()}
+        kept = surgery.first_filters(model, counts, shape)
         model = surgery.cut(model, kept, shape)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -160,15 +158,9 @@ def _random_masks(
 
 def _uniform_counts(trial: Trial, model: nn.Module, shape: ImageShape) -> dict[str, int]:
     """The layer ratios of the level itself, for when the submission has made no decision."""
-    sizes = {group.name: group.size for group in surgery.prunable_groups(model, trial.track, shape)}
-    steps = _steps(trial, model, shape)
-    return {n: uniform_counts({n: size}, trial.level.ratio_of(n), None, steps)[n] for n, size in sizes.items()}
-
-
-def _steps(trial: Trial, model: nn.Module, shape: ImageShape) -> dict[str, Steps]:
-    """Of the layers whose filters stay in multiples of something."""
     groups = surgery.prunable_groups(model, trial.track, shape)
-    return {group.name: group.steps for group in groups if group.steps is not None}
+    steps = {group.name: group.steps for group in groups if group.steps is not None}
+    return {g.name: uniform_counts({g.name: g.size}, trial.level.ratio_of(g.name), None, steps)[g.name] for g in groups}
 
 
 def _parameter_masks(decision: Decision) -> dict[str, torch.Tensor]:

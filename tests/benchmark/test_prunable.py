@@ -12,7 +12,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from prunemark.benchmark.compression.dependency_graph import dependency_groups, layer_of
-from prunemark.benchmark.compression.properties import check_costs
 from prunemark.benchmark.compression.prunable import check_prunable, propose
 from prunemark.benchmark.compression.steps import first
 from prunemark.benchmark.compression.surgery import cost_model, prunable_groups, rebuild
@@ -197,95 +196,3 @@ LARGE = {"wrn16-8", "wrn28-10", "wrn40-2", "resnet56b", "resnet110", "resnet110b
 )
 def test_every_network_of_ours_has_something_to_prune(name: str) -> None:
     assert propose(build_network(name, TINY, 0), TINY)
-
-
-class Folded(nn.Module):
-    """Works on patches that lie in the batch, four of an image."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patch = nn.Conv2d(3, 8, 3, padding=1)
-        self.inner = nn.Conv2d(8, 12, 1)
-        self.outer = nn.Conv2d(12, 8, 1)
-        self.head = nn.Linear(8, 7)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = F.relu(self.patch(images))
-        n, channels, height, width = x.shape
-        patches = x.unfold(2, height // 2, height // 2).unfold(3, width // 2, width // 2)
-        patches = patches.permute(0, 2, 3, 1, 4, 5).reshape(4 * n, channels, height // 2, width // 2)
-        y = self.outer(F.relu(self.inner(patches)))
-        logits: torch.Tensor = self.head(y.reshape(n, 4, channels, -1).mean(dim=(1, 3)))
-        return logits
-
-
-def test_patches_in_the_batch_cost_what_they_cost() -> None:
-    counted = count(Folded(), TINY)
-    assert counted.macs_of_layer["inner"] == 4 * 16 * 16 * 8 * 12 and counted.outside == 0
-    assert counted.macs == sum(counted.macs_of_layer.values())
-    check_costs(Folded(), track_of("folded", "inner"), TINY)
-
-
-class Mixing(nn.Module):
-    """A softmax over channels, or a norm that somebody wrote with parameters that start at 0."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind, self.scale = kind, nn.Parameter(torch.zeros(1, 12, 1, 1))
-        self.a, self.b, self.head = nn.Conv2d(3, 12, 3), nn.Conv2d(12, 8, 3), nn.Linear(8, 7)
-        nn.init.zeros_(self.head.weight)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = F.relu(self.a(images))
-        if self.kind == "softmax":
-            x = F.softmax(x, 1)
-        elif self.kind == "response":
-            norm = x.norm(dim=(2, 3), keepdim=True)
-            x = x + self.scale * x * norm / (norm.mean(dim=1, keepdim=True) + 1e-6)
-        elif self.kind == "brightness" and float(images.mean()) > 0.5:
-            x = x[:, torch.arange(x.shape[1] - 1, -1, -1)]
-        logits: torch.Tensor = self.head(F.relu(self.b(x)).mean(dim=(2, 3)))
-        return logits
-
-
-@pytest.mark.parametrize("kind", ["softmax", "response", "brightness"])
-def test_what_mixes_channels_is_refused_whatever_the_weights_and_the_images_are(kind: str) -> None:
-    with pytest.raises(InputError, match="layer 'a' cannot be pruned: without some of its filters"):
-        check_prunable(Mixing(kind), ["a"], TINY)
-    check_prunable(Mixing("none"), ["a", "b"], TINY)
-
-
-def test_a_weight_that_is_computed_is_refused_in_words() -> None:
-    model = Mixing("none")
-    nn.utils.parametrizations.weight_norm(model.b)
-    with pytest.raises(InputError, match=r"the weight of 'b' is computed from others \(a parametrization\)"):
-        check_prunable(model, ["a"], TINY)
-
-
-def test_words_are_said_once() -> None:
-    with pytest.raises(InputError) as told:
-        check_prunable(Mixing("softmax"), ["a"], TINY)
-    assert str(told.value).count("cannot be pruned") == 1 and ".." not in str(told.value)
-
-
-class Quarrel(nn.Module):
-    """Three layers that may be pruned one by one, and the last two not together: they must keep as many."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.a, self.b = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 12, 3), nn.Conv2d(8, 12, 3)
-        self.c, self.head = nn.Conv2d(24, 8, 3), nn.Linear(8, 7)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x = F.relu(self.first(images))
-        a, b = F.relu(self.a(x)), F.relu(self.b(x))
-        if a.shape[1] != 12 and b.shape[1] != 12:
-            raise ValueError("only one of the two")
-        logits: torch.Tensor = self.head(F.relu(self.c(torch.cat([a, b], dim=1))).mean(dim=(2, 3)))
-        return logits
-
-
-def test_what_is_proposed_passes_together() -> None:
-    found = propose(Quarrel(), TINY)
-    check_prunable(Quarrel(), found, TINY)
-    assert "c" in found and len({"a", "b"} & set(found)) == 1

@@ -13,11 +13,13 @@ from torch.nn import functional as F
 from prunemark.benchmark.compression.budget_solver import choose_filters, uniform_counts
 from prunemark.benchmark.compression.dependency_graph import dependency_groups
 from prunemark.benchmark.compression.properties import check_costs
-from prunemark.benchmark.compression.prunable import check_prunable, propose
+from prunemark.benchmark.compression.prunable import check_kinds, check_prunable, propose
 from prunemark.benchmark.compression.steps import Steps, blocks, first, highest, sets
-from prunemark.benchmark.compression.surgery import BadDecision, cost_model, cut, prunable_groups
+from prunemark.benchmark.compression.surgery import BadDecision, cost_model, cut, first_filters, prunable_groups
 from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.networks.registry import ImageShape
+from prunemark.benchmark.trial.plan import runs_on
+from prunemark.records.controls import RANDOM_CONTROL
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import Track
 from prunemark.setups.track_files import find_track
@@ -208,3 +210,34 @@ def test_few_channels_of_many_come_out_of_a_layer_norm_in_order() -> None:
         model[2].weight.copy_(torch.arange(600.0))
     small = cut(model, {"1": torch.tensor([3, 100, 511])}, SHAPE)
     assert small[2].weight.tolist() == [3.0, 100.0, 511.0]
+
+
+def granular(granularity: str, *layers: str) -> Track:
+    return dataclasses.replace(track_of(*layers), granularity=granularity)
+
+
+def test_a_track_of_streams_or_heads_has_only_these() -> None:
+    check_kinds(Transformer(), granular("head", "attn.qkv"), SHAPE)
+    check_kinds(Transformer(), granular("stream", "patch"), SHAPE)
+    check_kinds(Transformer(), granular("filter", "attn.qkv", "patch"), SHAPE)
+    with pytest.raises(InputError, match="prunes heads, and its layer 'patch' is not the `qkv` of an attention"):
+        check_kinds(Transformer(), granular("head", "attn.qkv", "patch"), SHAPE)
+    with pytest.raises(InputError, match="prunes streams, and its layer 'attn.qkv' is not in a residual sum"):
+        check_kinds(Transformer(), granular("stream", "attn.qkv"), SHAPE)
+
+
+def test_methods_for_filters_run_on_streams_and_heads_with_the_controls_of_filters() -> None:
+    for granularity in ("filter", "stream", "head"):
+        assert runs_on("filter", granular(granularity, "a")) and RANDOM_CONTROL[granularity] == "Random"
+        assert not runs_on("weight", granular(granularity, "a")) and not runs_on("N:M", granular(granularity, "a"))
+    assert runs_on("weight", granular("weight", "a")) and not runs_on("filter", granular("weight", "a"))
+
+
+@pytest.mark.parametrize("granularity", ["filter", "head"])
+def test_the_shape_that_is_left_can_be_made_anew(granularity: str) -> None:
+    """What scratch training and the timing of an architecture do with a number of filters."""
+    model = Transformer() if granularity == "head" else grouped(4, norm=6)
+    counts = {"attn.qkv": 24} if granularity == "head" else {"body.0": 12, "body.3": 24}
+    small = cut(model, first_filters(model, counts, SHAPE), SHAPE)
+    assert {name: len(small.get_submodule(name).weight) for name in counts} == counts
+    assert small(torch.zeros(2, 3, 16, 16)).shape == (2, 4)
