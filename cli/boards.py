@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +30,8 @@ class Only(NamedTuple):
 
 
 EVERYTHING = Only()
+ENDLESS = 100_000
+"""Characters of a line in a pipe: nothing is wrapped there."""
 
 
 def only(track: str | None, setup: str | None, levels: list[str] | None = None) -> Only:
@@ -135,25 +138,38 @@ def standings(records: Path, track: str, setup: str, levels: list[str]) -> Board
 
 def print_standings(records: Path, track: str, setup: str, levels: list[str], format: str) -> None:
     """The same, printed."""
-    from prunemark.cli import options
-    from prunemark.leaderboard.formats import tables, terminal
+    from prunemark.leaderboard.formats import tables
 
     found = standings(records, track, setup, levels)
     if format == "table":
-        terminal.print_board(found, options.console())
+        print_tables(found)
     else:
         sys.stdout.write(tables.render(found, format))
 
 
-def as_text(board: Board, width: int) -> str:
-    """The tables as a terminal of so many columns shows them."""
+def print_tables(board: Board, *, wide: bool = False, columns: Sequence[str] = ()) -> None:
+    """On a terminal as wide as it is; into a pipe or a file every row on one line, without spaces behind it."""
+    from prunemark.cli import options
+    from prunemark.leaderboard.formats import terminal
+
+    console = options.console()
+    if console.is_terminal:
+        terminal.print_board(board, console, wide=wide, columns=columns)
+    else:
+        console.file.write(as_text(board, ENDLESS, columns))
+
+
+def as_text(board: Board, width: int, columns: Sequence[str] = ()) -> str:
+    """The tables as a terminal of so many columns shows them, or with the `columns` asked for."""
     from rich.console import Console
 
     from prunemark.leaderboard.formats import terminal
 
     into = io.StringIO()
     terminal.print_board(
-        board, Console(file=into, width=width, highlight=False, force_jupyter=False, force_terminal=False)
+        board,
+        Console(file=into, width=width, highlight=False, force_jupyter=False, force_terminal=False),
+        columns=columns,
     )
     return "\n".join(line.rstrip() for line in into.getvalue().splitlines()) + "\n"
 

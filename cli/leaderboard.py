@@ -28,6 +28,7 @@ def leaderboard(
     release: Annotated[str | None, typer.Option(help="exactly the records of this release, such as 2026.1")] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="make --release of the records that count now")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="what to run next instead: what decides most an hour")] = False,
+    columns: Annotated[str | None, typer.Option(help="which columns of a table or of latex, with commas")] = None,
     wide: Annotated[bool, typer.Option("--wide", help="every column, on a narrow terminal too")] = False,
     date: Annotated[str | None, typer.Option(help="of the release that is frozen [default: today]")] = None,
     home: HomeOption = None,
@@ -36,12 +37,15 @@ def leaderboard(
     """Regenerate the leaderboard: only what the evidence can separate."""
     from prunemark.benchmark.run.home import home_at
     from prunemark.cli import boards
-    from prunemark.leaderboard.formats import citation, tables, terminal
+    from prunemark.leaderboard.formats import citation, tables
     from prunemark.leaderboard.standings.release import FOLDER, find_release
     from prunemark.records.folders import records_folder
     from prunemark.records.writer import check_ours, write_atomically
 
     only = boards.only(track, setup, level)
+    shown = tuple(name.strip() for name in columns.split(",")) if columns else ()
+    if shown and format not in ("table", "latex"):
+        raise InputError(f"--columns is for --format table and latex; csv and json have every column. Given {format!r}")
     if board:
         check_ours(board, tables.TITLE, "--board")
     records = records_folder(records) if records else None
@@ -66,9 +70,11 @@ def leaderboard(
     if output and loaded:
         boards.write_site(found, loaded, output, records, entry, identifier)
     if format == "table":
-        terminal.print_board(found, console(), wide=wide)
+        boards.print_tables(found, wide=wide, columns=shown)
     else:
-        sys.stdout.write(entry if format == "bibtex" else tables.render(found, format, identifier=identifier))
+        sys.stdout.write(
+            entry if format == "bibtex" else tables.render(found, format, identifier=identifier, columns=shown)
+        )
     if output:
         typer.echo(f"Site: {(output / 'index.html').absolute().as_uri()}", err=True)
 

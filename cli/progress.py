@@ -20,6 +20,13 @@ from prunemark.setups.text import shown, shown_lines
 LINE_SECONDS = 15.0
 
 
+def in_words(seconds: float) -> str:
+    """A time to wait, as precise as an estimate is: 40 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
 @dataclass
 class Progress:
     """Shows trials done, epochs trained and what is running; a failed trial is said at once."""
@@ -94,8 +101,15 @@ class Progress:
             self._said = self.clock()
             self.console.print(
                 f"{self._done} of {self.trials} trials, {self._trained} of {self.epochs} epochs, "
-                f"{self._said - self._began:.0f} s"
+                f"{self._said - self._began:.0f} s{self._left()}"
             )
+
+    def _left(self) -> str:
+        """How long the epochs that are left take at the pace so far; `epochs` counts nothing that was stored before."""
+        if not 0 < self._trained < self.epochs:
+            return ""
+        seconds = (self._said - self._began) * (self.epochs - self._trained) / self._trained
+        return f", about {in_words(seconds)} left"
 
 
 def failed_in_words(trial: Trial, record: Record) -> str:

@@ -18,7 +18,7 @@ from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_address import tracking_uri
 from prunemark.benchmark.run.mlflow_fields import Submission
 from prunemark.benchmark.run.tracking import Tracker
-from prunemark.benchmark.run.work import expected_work
+from prunemark.benchmark.run.work import checkpoints, expected_work
 from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.trial.keys import resolved_keys
 from prunemark.benchmark.trial.plan import Request, make_trials
@@ -145,7 +145,8 @@ def run(
     with contextlib.ExitStack() as stack:
         say = partial(console.print, soft_wrap=True, markup=False)
         tracker = stack.enter_context(Tracker(tracking_uri(uri, home), home, parent, say))
-        progress = stack.enter_context(Progress(console, len(todo), expected_work(todo).epochs))
+        bases = [key for key in checkpoints(todo) if home.store.read(key)]
+        progress = stack.enter_context(Progress(console, len(todo), expected_work(todo, bases).epochs))
         records = submit.execute(trials, home, executor, [progress, MlflowWatcher(tracker)])
         code = submission.source.sha256 if submission.source else ""
         named = (submission.name, code, dict(submission.settings))

@@ -14,6 +14,8 @@ from prunemark.setups.errors import unknown_name
 from prunemark.setups.text import MOST_OF_A_TEXT, escaped_json, shown, shown_cell
 
 FORMATS = ("table", "json", "csv")
+ENDLESS = 100_000
+"""Characters of a line in a pipe: nothing is wrapped there."""
 Row = Mapping[str, Any]
 
 
@@ -47,7 +49,13 @@ def _print_table(rows: Sequence[Row], console: Console) -> None:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(Text(shown(value, MOST_OF_A_TEXT)) for value in row.values()))
-    console.print(table)
+    if console.is_terminal:
+        console.print(table)
+        return
+    text = io.StringIO()
+    into = Console(file=text, width=ENDLESS, highlight=False, force_jupyter=False, force_terminal=False)
+    into.print(table)  # in a pipe or a file, a row is a line, without spaces behind it
+    console.file.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
 
 
 def print_facts(facts: Row, format: str, console: Console) -> None:

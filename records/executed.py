@@ -7,8 +7,9 @@ from typing import Any
 from prunemark.records.outcome import MeteredStage, Outcome
 from prunemark.records.record import Record
 from prunemark.setups.comparison import RECIPE
+from prunemark.setups.extras import NONE
 from prunemark.setups.pipeline import Base, Details, Executed, Pipeline, Result, Training
-from prunemark.setups.recipe import OPTIMISERS
+from prunemark.setups.recipe import USUAL
 from prunemark.setups.schedule import from_vector
 from prunemark.setups.track import OF_FILTERS
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED
@@ -48,7 +49,7 @@ def pipeline_of(record: Record) -> Pipeline:
             batch_size=recipe.get("batch_size", NOT_REPORTED),
             weight_decay=recipe.get("weight_decay", NOT_REPORTED),
             label_smoothing=recipe.get("label_smoothing", NOT_REPORTED),
-            distillation="none",
+            distillation=recipe.get("distillation", NONE),
             augmentation=recipe.get("augmentation", NOT_REPORTED),
         ),
         executed=_executed(outcome),
@@ -63,7 +64,8 @@ def pipeline_of(record: Record) -> Pipeline:
 def _executed(outcome: Outcome) -> Executed:
     """Nothing is filled in: what a record does not state is not reported.
 
-    But the optimiser, which a recipe leaves out where it is SGD. A base that was given had its training elsewhere.
+    But what a recipe leaves out where it is usual: the optimiser SGD, no distillation, no regulariser. A base that was
+    given had its training elsewhere.
     """
     stated = (outcome.retraining_recipe or {}).items()
     recipe: dict[str, Any] = {name: value for name, value in stated if isinstance(value, bool | int | float | str)}
@@ -71,8 +73,8 @@ def _executed(outcome: Outcome) -> Executed:
     stage = outcome.retraining
     epochs = stage.epochs if stage else 0
     return Executed(
-        **{name: recipe.get(name, NOT_REPORTED) for name in RECIPE - {"optimiser"}},
-        optimiser=recipe.get("optimiser", OPTIMISERS[0]) if recipe else NOT_REPORTED,
+        **{name: recipe.get(name, NOT_REPORTED) for name in RECIPE - USUAL.keys()},
+        **{name: recipe.get(name, usual) if recipe else NOT_REPORTED for name, usual in USUAL.items()},
         steps_per_epoch=stage.steps / epochs if stage and epochs else NOT_REPORTED,
         samples_per_epoch=stage.samples / epochs if stage and epochs else NOT_REPORTED,
         pruning_steps=outcome.pruning.steps if outcome.pruning else NOT_REPORTED,

@@ -14,9 +14,10 @@ from prunemark.records.outcome import MeteredStage, Outcome
 from prunemark.setups.comparison import HARNESS_SETUPS, RECIPE, ComparisonSetup
 from prunemark.setups.errors import InputError
 from prunemark.setups.given_base import bases_from
-from prunemark.setups.recipe import OPTIMISERS, recipe_from_dict
+from prunemark.setups.recipe import USUAL, recipe_from_dict
 from prunemark.setups.schedule import parse_schedule
 
+FLOPS_PER_MAC = 2
 FLOPS_PER_SAMPLE_AND_MAC = 6  # two for each MAC of a forward pass and of a backward pass twice as dear
 MOST_COUNTED = 10**24
 """FLOPs, steps, weights: more than any count of a trial on any machine."""
@@ -40,13 +41,13 @@ def contradiction(outcome: Outcome) -> str:
         lr = _vector(str(stated.get("lr")), stage.epochs)
     except InputError as problem:
         return f"has a retraining recipe that cannot be: {str(problem).splitlines()[0]}"
-    if missing := sorted((RECIPE - {"optimiser"} | {"epochs", "lr"}) - stated.keys()):
+    if missing := sorted((RECIPE - USUAL.keys() | {"epochs", "lr"}) - stated.keys()):
         return f"does not state the {' and '.join(missing).replace('_', ' ')} of its retraining"
     if stated["epochs"] != stage.epochs or not _same_lrs(lr, stage.lr):
         return "was not retrained by the epochs and the LR schedule that its recipe states"
     return (
         _other_recipe(setup, stated, outcome.track_terms.get("retraining"))
-        or _other_meter("retraining", stage, recipe.batch_size, cost.macs)
+        or _other_meter("retraining", stage, recipe.batch_size, cost.macs, cost.dense_macs * bool(recipe.distillation))
         or _given(outcome)
         or (base and _base(setup, base, outcome.track_terms, cost.dense_macs))
         or (outcome.pruning and _pruning(outcome.pruning, stage, outcome.track_terms))
@@ -75,16 +76,19 @@ def _vector(lr: str, epochs: int) -> tuple[float, ...]:
 def _other_recipe(setup: ComparisonSetup, stated: Mapping[str, Any], track: Any) -> str:
     if setup.own_retraining_lr or not isinstance(track, Mapping):
         return ""
-    usual = OPTIMISERS[0]  # only the optimiser may be left out, where it is this one
-    pairs = {name: (stated.get(name, usual), track.get(name, usual)) for name in sorted(RECIPE)}
+    whole, whole_track = USUAL | dict(stated), USUAL | dict(track)
+    pairs = {name: (whole.get(name), whole_track.get(name)) for name in sorted(RECIPE)}
     found = [f"{name.replace('_', ' ')} {here}, not {there}" for name, (here, there) in pairs.items() if here != there]
     return (
         f"ran under {setup.id}, which imposes the track's recipe, with another one: {', '.join(found)}" if found else ""
     )
 
 
-def _other_meter(name: str, stage: MeteredStage, batch_size: int, macs: int) -> str:
-    """Whether steps and FLOPs are those of so many images, in batches of this size, through a network of these MACs."""
+def _other_meter(name: str, stage: MeteredStage, batch_size: int, macs: int, teacher_macs: int = 0) -> str:
+    """Whether steps and FLOPs are those of so many images, in batches of this size, through a network of these MACs.
+
+    And forward through a teacher of those MACs.
+    """
     if stage.epochs != len(stage.lr) or (stage.epochs and stage.samples % stage.epochs):
         return f"says {stage.epochs} epochs of {name}, {len(stage.lr)} LRs and {stage.samples} images"
     images = stage.samples // max(stage.epochs, 1)
@@ -94,7 +98,7 @@ def _other_meter(name: str, stage: MeteredStage, batch_size: int, macs: int) -> 
             f"says {stage.steps} optimiser steps of {name}; {stage.epochs} epochs of {images} images in batches of "
             f"{batch_size} are {steps}"
         )
-    if stage.train_flops != FLOPS_PER_SAMPLE_AND_MAC * stage.samples * macs:
+    if stage.train_flops != stage.samples * (FLOPS_PER_SAMPLE_AND_MAC * macs + FLOPS_PER_MAC * teacher_macs):
         return f"says {stage.train_flops:.4g} training FLOPs of {name}, which its images and MACs do not make"
     return ""
 

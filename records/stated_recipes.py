@@ -13,7 +13,14 @@ if TYPE_CHECKING:  # it loads numpy
     from prunemark.records.source import MethodFiles
 
 TRACKS = "none: the track's"
-TOLD = {"batch_size": "batch", "momentum": "momentum", "weight_decay": "weight decay", "label_smoothing": "smoothing"}
+TOLD = {
+    "batch_size": "batch",
+    "momentum": "momentum",
+    "weight_decay": "weight decay",
+    "label_smoothing": "smoothing",
+    "distillation": "distillation",
+    "regulariser": "regulariser",
+}
 
 
 def recipes_stated(value: ast.expr | None) -> dict[str, str]:

@@ -148,7 +148,7 @@ def budget_for(track: Track, setup: ComparisonSetup, level: Level, kind: str, ow
     the dense run, too few epochs left, a recipe whose milestones lie past its end; where the base is given, imposed
     sums and scratch training.
     """
-    _check_factors(setup)
+    _check_factors(setup, own)
     check_known_length(track, setup, kind)
     if own.prune_at is not None and not setup.own_pruning_epoch:
         choices = listed_where(lambda other: other.own_pruning_epoch)
@@ -161,8 +161,14 @@ def budget_for(track: Track, setup: ComparisonSetup, level: Level, kind: str, ow
     return budget
 
 
-def _check_factors(setup: ComparisonSetup) -> None:
-    """Raises InputError for factors that no budget holds equal, or not together."""
+def _check_factors(setup: ComparisonSetup, own: Own) -> None:
+    """Raises InputError for factors that no budget holds equal, or not together, or not with what the method brings."""
+    added = own.retraining.extras if own.retraining and not setup.own_retraining_lr else ()
+    if added or (added := own.pretraining.extras if own.pretraining else ()):
+        raise InputError(
+            f"the method declares {' and '.join(added)}, and {setup.id} imposes that training on every method.\n"
+            f"Declare it in `retraining` and run under {listed_where(lambda s: s.own_retraining_lr)}, or leave it out"
+        )
     for unknown in sorted(setup.factors - HARNESS_FACTORS.keys()):
         raise unknown_name("factor", unknown, HARNESS_FACTORS)
     if "overall_lr" in setup.factors:

@@ -19,8 +19,9 @@ S4_1 = S3_2 | {"pruning_epochs"}
 S4_2 = S4_1 | {"pruning_lr"}
 TOTALS = frozenset({"total_epochs", "total_flops"})
 RECIPE = frozenset(
-    {"batch_size", "momentum", "nesterov", "weight_decay", "augmentation", "label_smoothing", "optimiser"}
-)
+    {"batch_size", "momentum", "nesterov", "weight_decay", "augmentation", "label_smoothing", "optimiser",
+     "distillation", "regulariser"}
+)  # fmt: skip
 """What a retraining recipe states apart from its LR schedule: no setup of the paper speaks of it."""
 
 

@@ -48,7 +48,7 @@ class Details:
 class Executed:
     """How the stages were trained, as only a harness can know it. Steps are of the optimiser, samples are images.
 
-    The first seven are the retraining recipe apart from its LR schedule. `base_training` is the whole training of the
+    The first nine are the retraining recipe apart from its LR schedule. `base_training` is the whole training of the
     base model: epochs, LR of each epoch, steps and samples. `retraining_flops` are of the retraining stage.
     """
 
@@ -59,6 +59,8 @@ class Executed:
     augmentation: Leaf[str] = NOT_REPORTED
     label_smoothing: Leaf[float] = NOT_REPORTED
     optimiser: Leaf[str] = NOT_REPORTED
+    distillation: Leaf[str] = NOT_REPORTED
+    regulariser: Leaf[str] = NOT_REPORTED
     steps_per_epoch: Leaf[float] = NOT_REPORTED
     samples_per_epoch: Leaf[float] = NOT_REPORTED
     pruning_steps: Leaf[int] = NOT_REPORTED

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from prunemark.setups.errors import InputError
+from prunemark.setups.extras import NONE, READERS
 from prunemark.setups.schedule import LRSchedule, parse_schedule
 from prunemark.setups.text import as_given, shown
 
@@ -14,6 +16,8 @@ Augmentation = Literal["none", "shift1", "crop-flip", "resized-crop"]
 ALL_IMAGES = "all images"
 MOST_IMAGES = 10**6  # in a batch
 OPTIMISERS = ("SGD", "AdamW")
+USUAL = {"optimiser": "SGD", "distillation": NONE, "regulariser": NONE}
+"""What a recipe leaves out, and what it then is."""
 AUGMENTATIONS = {
     "none": "images as they are",
     "shift1": "each image moved by at most one pixel in each direction, zeros moving in",
@@ -38,6 +42,8 @@ class Recipe:
     augmentation: Augmentation = "none"
     label_smoothing: float = 0.0
     optimiser: Literal["SGD", "AdamW"] = "SGD"
+    distillation: str | None = None
+    regulariser: str | None = None
 
     def __post_init__(self) -> None:
         # batch norm cannot train on one image
@@ -56,6 +62,9 @@ class Recipe:
             raise InputError(f"optimiser is one of {', '.join(OPTIMISERS)}; given {as_given(self.optimiser)}")
         if self.augmentation not in AUGMENTATIONS:
             raise InputError(f"augmentation is one of {', '.join(AUGMENTATIONS)}; given {as_given(self.augmentation)}")
+        for name, read in READERS.items():
+            if getattr(self, name) is not None:
+                read(getattr(self, name))
 
     @property
     def epochs(self) -> int:
@@ -65,9 +74,11 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON; the LR in the paper's notation. `recipe_from_dict` reads it back, equal.
 
-        The optimiser is left out where it is SGD, as in recipes of before there was another.
+        Left out are the optimiser where it is SGD, and distillation and regulariser where there is none, as in recipes
+        of before there were any.
         """
-        left_out = ("lr", "optimiser") if self.optimiser == "SGD" else ("lr",)
+        left_out = {"lr", *(name for name in READERS if getattr(self, name) is None)}
+        left_out |= {"optimiser"} if self.optimiser == "SGD" else set()
         return {"epochs": self.epochs, "lr": str(self.lr)} | {
             key: value for key, value in asdict(self).items() if key not in left_out
         }
@@ -86,6 +97,11 @@ def recipe_from_dict(data: dict[str, Any]) -> Recipe:
         raise InputError(f"a recipe needs epochs and lr, and knows {_names()}: {shown(problem, 200)}") from None
 
 
+def added_in_words(recipe: Mapping[str, Any]) -> str:
+    """What a recipe as plain JSON adds to the loss, to follow other words; "" for nothing."""
+    return "".join(f", with {name} {recipe[name]}" for name in READERS if recipe.get(name))
+
+
 def _names() -> str:
     return ", ".join(name for name in Recipe.__dataclass_fields__ if name != "lr")
 
@@ -95,7 +111,9 @@ class OwnRecipe:
     """The retraining recipe a method declares as its own; what it leaves out is the track's.
 
     `lr` is in the paper's notation over `epochs` epochs. It is used under S2 as it is, under S3.1 stretched
-    over the imposed epochs, and not at all from S3.2 on. `data` is the class of data that it is for: "small images",
+    over the imposed epochs, and not at all from S3.2 on. `distillation` ("temperature=4,weight=0.9", from the base
+    model) and `regulariser` ("l1:1e-4 on scales") are added to the loss by the harness; a method that declares one does
+    not run from S3.2 on. `data` is the class of data that it is for: "small images",
     "ImageNet", or "all images". `source` names the paper and the place, and says in short what is written there.
     """
 
@@ -107,6 +125,8 @@ class OwnRecipe:
     label_smoothing: float | None = None
     source: str = ""
     data: str = ALL_IMAGES
+    distillation: str | None = None
+    regulariser: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
@@ -116,6 +136,14 @@ class OwnRecipe:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise InputError(f"{name} of a recipe is a number; given {as_given(value)}")
+        for name, read in READERS.items():
+            if getattr(self, name) is not None:
+                read(getattr(self, name))
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Which of distillation and regulariser it declares."""
+        return tuple(name for name in READERS if getattr(self, name) is not None)
 
     def over(self, reference: Recipe) -> Recipe:
         """The full recipe: the reference with everything declared here put in its place."""
@@ -124,4 +152,5 @@ class OwnRecipe:
             for name in ("batch_size", "momentum", "weight_decay", "label_smoothing")
             if getattr(self, name) is not None
         }
-        return replace(reference, lr=parse_schedule(self.lr, self.epochs), **declared)
+        added: dict[str, Any] = {name: str(READERS[name](getattr(self, name))) for name in self.extras}
+        return replace(reference, lr=parse_schedule(self.lr, self.epochs), **declared, **added)

@@ -57,6 +57,9 @@ def check_track(track: Track) -> None:
         raise InputError(f"arithmetic is {PORTABLE}, or is left out; given {as_given(track.arithmetic)}")
     if track.arithmetic and "AdamW" in [getattr(track, recipe).optimiser for recipe in RECIPES]:
         raise InputError("AdamW takes square roots, which are not portable: train by SGD, or leave arithmetic out")
+    for name in RECIPES:
+        if (recipe := getattr(track, name)).distillation or recipe.regulariser:
+            raise InputError(f"distillation and a regulariser are declared by methods: leave them out of [{name}]")
     if track.judged not in (None, ANY_TIME):
         parse_planned(as_given(track.judged).strip("'"))
     if track.granularity not in (*OF_FILTERS, "weight"):

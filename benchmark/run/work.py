@@ -39,11 +39,16 @@ class Work:
     separate_dense_epochs: float
 
 
-def expected_work(trials: Sequence[Trial]) -> Work:
-    """Every base once and the common beginnings of bases once, and every retraining; against all of it each time."""
+def expected_work(trials: Sequence[Trial], stored: Collection[str] = ()) -> Work:
+    """Every base once and the common beginnings of bases once, and every retraining; against all of it each time.
+
+    Bases whose keys are `stored` are not trained again.
+    """
     needed, shared = checkpoints(trials), 0
-    for trial in needed.values():
-        before = longest_prefix(trial, needed)
+    for key, trial in needed.items():
+        if key in stored:
+            continue
+        before = longest_prefix(trial, {*needed, *stored})
         shared += trial.budget.base_epochs - (before[1] if before else 0)
     distinct = {(t.label, t.setup.id, t.track.id): t for t in trials}.values()
     cost = {t.level: 1 / speedup_of(t.level) for t in trials}

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.training.extras import Objective
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.training.snapshot import Momentum, Place, Snapshot, go_on, snapshot_of, take_up
 from prunemark.records.outcome import EpochPoint, finite
@@ -27,12 +28,13 @@ EVALUATION_BATCH = 1024
 
 @dataclass(frozen=True)
 class Hooks:
-    """What may be added to the loop: a penalty on the loss, an action after each step, masks, a listener.
+    """What may be added to the loop: a penalty or another objective, an action after each step, masks, a listener.
 
     `keep(place, snapshot)` is called between steps; calling `snapshot()` there gives all that training needs to go on.
     """
 
     penalty: Callable[[], torch.Tensor] | None = None
+    objective: Objective | None = None
     after_step: Callable[[int], None] | None = None
     on_epoch: Callable[[EpochPoint], None] | None = None
     masks: Mapping[str, torch.Tensor] = field(default_factory=dict)
@@ -139,8 +141,10 @@ def _one_epoch(
     model.train()
     masked = [(parameter, hooks.masks[name]) for name, parameter in model.named_parameters() if name in hooks.masks]
     for images, labels in batches:
-        loss = F.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
-        objective = loss + hooks.penalty() if hooks.penalty else loss
+        logits = model(images)
+        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        objective = hooks.objective(images, logits, loss) if hooks.objective else loss
+        objective = objective + hooks.penalty() if hooks.penalty else objective
         optimiser.zero_grad(set_to_none=True)
         objective.backward()
         optimiser.step()

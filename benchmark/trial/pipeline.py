@@ -249,7 +249,14 @@ def _retrained(run: Run, pruned: Pruned, recipe: Recipe) -> Path:
             checkpoint = checkpoint_of(store.root, key, store.tell)
             with store.writing(key) as draft:
                 stages.retrain(
-                    trial, recipe, pruned, run.data, draft, checkpoint, lambda point: run.listen("retraining", point)
+                    trial,
+                    recipe,
+                    pruned,
+                    run.data,
+                    draft,
+                    checkpoint,
+                    lambda point: run.listen("retraining", point),
+                    store.path(run.keys.pretrain),
                 )
             checkpoint.remove()
     return store.path(key)

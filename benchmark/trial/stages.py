@@ -18,6 +18,7 @@ from prunemark.benchmark.networks import cost
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.training.checkpoint import Checkpoint
+from prunemark.benchmark.training.extras import objective_of
 from prunemark.benchmark.training.loop import Hooks, accuracy_percent, placed, predictions, train
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
@@ -111,8 +112,12 @@ def retrain(
     out: Path,
     checkpoint: Checkpoint | None = None,
     listen: EpochListener | None = None,
+    base: Path | None = None,
 ) -> None:
-    """Trains the pruned model by the recipe. Seed s gives every method the same data order."""
+    """Trains the pruned model by the recipe. Seed s gives every method the same data order.
+
+    `base` is the folder of the base model, which a recipe with distillation learns from.
+    """
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, data_folder, "train", device)
     validation = load_split(track.dataset, data_folder, "validation", device)
@@ -120,10 +125,16 @@ def retrain(
     meter = Meter(cost.count(model, data.shape).macs)
     masks = {name: mask.to(device) for name, mask in pruned.masks.items()}
     write_json(out / JSV, finite(mean_jsv(model, validation.first(JSV_IMAGES))))
+    teacher, teacher_macs = None, 0
+    if recipe.distillation and base is not None:
+        teacher = build_network(track.network, data.shape, 0)
+        teacher.load_state_dict(load_file(base / WEIGHTS))
+        teacher, teacher_macs = placed(teacher, device), cost.count(teacher, data.shape).macs
+    objective = objective_of(recipe, model, teacher, teacher_macs, meter)
     curve, _ = train(
         model, data, recipe, seed=trial.seed, stream="retraining", meter=meter, validation=validation,
         start=checkpoint.start if checkpoint else None,
-        hooks=Hooks(on_epoch=listen, masks=masks, keep=checkpoint.keep if checkpoint else None),
+        hooks=Hooks(objective=objective, on_epoch=listen, masks=masks, keep=checkpoint.keep if checkpoint else None),
     )  # fmt: skip
     write_weights(out, tensor_dict(model.state_dict()))
     write_json(out / STAGE, asdict(meter.stage()))

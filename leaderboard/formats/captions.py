@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prunemark.leaderboard.formats import labels, times
 from prunemark.leaderboard.inference.multiplicity import seeds_in_words
 from prunemark.leaderboard.standings import lanes
@@ -11,6 +13,16 @@ from prunemark.leaderboard.standings.table import Table
 
 def caption(table: Table, *, timed: bool = True) -> str:
     """What the statements of a table rest on; printed with every form of it, `timed` or without measured times."""
+    return " ".join(parts_of(table, timed=timed))
+
+
+def shared(captions: Sequence[Sequence[str]]) -> list[str]:
+    """The parts that all of these captions have, in the order of the first: to be printed once."""
+    return [part for part in captions[0] if all(part in other for other in captions)] if captions else []
+
+
+def parts_of(table: Table, *, timed: bool = True) -> list[str]:
+    """The caption in parts, each of one or more whole sentences."""
     seeds = ", ".join(map(str, table.seeds)) or "none"
     holds = (
         f"{table.holds} verifiably holds among the {'rows' if table.not_for_ranking else 'ranked rows'}"
@@ -26,7 +38,7 @@ def caption(table: Table, *, timed: bool = True) -> str:
             *_lanes(table),
             *table.notes,
         ]
-        return " ".join(parts)
+        return parts
     said = "differences, p and ranks" if table.placed else "differences and p"
     parts = [
         f"{table.track}, level {table.level}, run under {table.setup}; {holds}.",
@@ -43,7 +55,7 @@ def caption(table: Table, *, timed: bool = True) -> str:
         *_lanes(table),
         *table.notes,
     ]
-    return " ".join(parts)
+    return parts
 
 
 def _judged(table: Table) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.formats.found import found_in_words
@@ -21,11 +21,13 @@ TITLE = "# Leaderboard\n\nGenerated from"
 HEADING = TITLE + " {records:,} records by `prunemark leaderboard`; never edited by hand.\n"
 
 
-def render(board: Board, format: str, *, identifier: str = "") -> str:
+def render(board: Board, format: str, *, identifier: str = "", columns: Sequence[str] = ()) -> str:
     """The board as text of one format. `identifier` names this state of the board where the format has a place for it.
 
-    Raises InputError with the valid formats.
+    `columns` are for LaTeX. Raises InputError with the valid formats or columns.
     """
+    if format == "latex":
+        return latex(board, identifier, columns)
     if format not in FORMATS:
         raise unknown_name("format", format, ["table", *FORMATS, "bibtex"])
     return FORMATS[format](board, identifier)

@@ -12,6 +12,7 @@ from prunemark.leaderboard.standings.table import Table
 from prunemark.leaderboard.standings.training import more_in_words
 from prunemark.records.record import Record
 from prunemark.setups.comparison import HARNESS_SETUPS
+from prunemark.setups.recipe import added_in_words
 
 WORDS = {
     "better": "is better than {anchor} by {size:.2f} pp",
@@ -125,7 +126,7 @@ def recipes(found: Sequence[Change], tables: Sequence[Table], records: Mapping[s
 def _recipe(row: Row, records: Mapping[str, Record]) -> str:
     """Epochs and LR as the records of a row have them, all of its seeds."""
     found = [r for sha in row.records if sha in records and (r := records[sha].outcome.retraining_recipe)]
-    texts = [f"{recipe['epochs']} epochs at LR {recipe['lr']}" for recipe in found]
+    texts = [f"{recipe['epochs']} epochs at LR {recipe['lr']}{added_in_words(recipe)}" for recipe in found]
     return " or ".join(dict.fromkeys(texts)) or "no epoch"
 
 

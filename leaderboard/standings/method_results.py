@@ -19,6 +19,7 @@ from prunemark.records.matched_to import MatchedTo, Settings
 from prunemark.records.outcome import Outcome
 from prunemark.records.record import Record, canonical_json
 from prunemark.setups.pipeline import Pipeline
+from prunemark.setups.recipe import added_in_words
 from prunemark.setups.track_files import released_tracks
 
 FAILED = {"failed": "failed", "timeout": "timed out", "out_of_memory": "ran out of memory"}
@@ -95,6 +96,8 @@ class MethodResults:
         """What a reader must know about its trials on these seeds, in words; and which do not count."""
         diverged = [s for s, r in self.ok.items() if s in seeds and any(p.train_loss is None for p in r.outcome.curve)]
         found = [f"diverged on {seeds_in_words(diverged)}"] if diverged else []
+        recipes = [record.outcome.retraining_recipe or {} for seed, record in self.ok.items() if seed in seeds]
+        found += [f"its own retraining{words}" for words in dict.fromkeys(map(added_in_words, recipes)) if words]
         at_chance = {seed: r for seed, r in self.failed.items() if seed in seeds}
         for (status, evidence), on in by_reason(at_chance).items():
             words = f"{FAILED[status]} on {seeds_in_words(on)}: counted at chance, {self.chance_percent or 0.0:.3g} %"

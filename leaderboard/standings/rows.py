@@ -59,6 +59,7 @@ class Row:
     drawn: bool | None = None
     anchor_scores: tuple[float, ...] = ()
     lane: LaneOfRow = NOT_SAID
+    macs: int | None = None
 
 
 def make_row(
@@ -95,6 +96,7 @@ def make_row(
         rank=found.ranks.get(c.name) if found else None, flags=(*c.flags(seeds), *filter(None, (*flags, lane.words))),
         uncounted=tuple((s, r.record_sha256) for s, r in sorted(c.records.items()) if s not in seeds), why=why,
         drawn=drawn, anchor_scores=tuple(anchor.scores(seeds)) if anchor and drawn else (), lane=lane,
+        macs=round(fmean(x.macs for x in costs)) if costs else None,
     )  # fmt: skip
 
 

@@ -143,8 +143,6 @@ def test_the_papers_notation():
         ("SX-A", Own(prune_at=48), "Prune earlier .--prune-at., or train less"),
         ("SX-B", Own(prune_at=34), "leaves 0 epochs for retraining"),
         ("S3.2", Own(prune_at=10), "SX-A and SX-B"),
-        ("S2", Own(retraining=OwnRecipe(10, "0:1e-2,20:1e-3")), "lies past the end"),
-        ("S1", Own(pretraining=OwnRecipe(-3, "1e-2")), "0 to 100000 epochs; given -3"),
         (
             "S3.1",
             Own(retraining=OwnRecipe(200, "0:1e-1,1:1e-2,2:1e-3")),

@@ -108,3 +108,17 @@ def test_what_a_method_does_not_declare_is_the_tracks() -> None:
         OwnRecipe(20, "slow").over(reference)
     with pytest.raises(InputError, match="batch_size"):
         OwnRecipe(20, "1e-3", batch_size=0).over(reference)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"lr": 0.01}, r'an LR schedule is a text; given 0.01.\nWrite lr="0.01"'),
+        ({"lr": "0:1e-2,20:1e-3"}, "lies past the end"),
+        ({"epochs": 0}, "epochs of a recipe are a whole number, at least 1"),
+        ({"weight_decay": "1e-4"}, "weight_decay of a recipe is a number"),
+    ],
+)
+def test_what_a_method_declares_is_read_where_it_is_declared(given, words):
+    with pytest.raises(InputError, match=words):
+        OwnRecipe(**({"epochs": 10, "lr": "1e-2"} | given))
