@@ -14,6 +14,7 @@ _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
 _PIPE = re.compile(r"(?<!\\)\|")
 _MARKS = (
+    (re.compile(r"\[\[?\^?\d{1,3}\]?\]\([^)]*\)"), ""),
     (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
     (re.compile(r"\[\[?([^\[\]]*)\]?\]\([^)]*\)"), r"\1"),
     (re.compile(r"<sup>[^<]*</sup>", re.IGNORECASE), ""),
