@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
-from prunemark.audit.judgement.remarks import remarks
 from prunemark.audit.report.content import as_dict
 from prunemark.audit.report.factor_words import factor_words, label
 from prunemark.audit.report.headline import claim_words, established_words, headline, reasons, sides
+from prunemark.audit.report.remarks import remarks
 from prunemark.setups.comparison import SETUPS, chain
 from prunemark.setups.factors import FACTORS
 from prunemark.setups.text import MOST_OF_A_TEXT, shown

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
-from prunemark.audit.judgement.remarks import remarks
+from prunemark.audit.report.remarks import remarks
 
 
 def as_dict(audit: Audit) -> dict[str, Any]:

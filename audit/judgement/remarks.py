@@ -1,7 +1,0 @@
-"""Stub."""
-
-from prunemark.audit.document.entry import Entry
-
-
-def remarks(*entries: Entry) -> tuple[str, ...]:
-    return ()
