@@ -124,7 +124,10 @@ _SENTENCES: dict[str, Callable[[Audit, Sides, Sequence[str]], str]] = {
     "claim-contradicted": _contradicted,
     "retraining-dependent": lambda a, n, p: f"It depends on the retraining whether {n.winner} or {n.loser} is better.",
     "within-noise": _within,
-    "not-a-pruning-effect": lambda a, n, p: f"Not an effect of pruning: {n.winner} and {n.loser} prune by one method.",
+    "not-a-pruning-effect": lambda a, n, p: (
+        f"Not an effect of pruning: {n.winner} and {n.loser} prune by one "
+        f"method, {shown(a.pair.winner.method, LONGEST_NAME)}."
+    ),
     "compression-mismatch": lambda a, n, p: f"Not a fair size: {n.winner} is compressed less than {n.loser}.",
     "attributable": _attributable,
     "confounded": _confounded,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -45,12 +46,16 @@ def markdown_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> st
     return "\n".join(f"| {' | '.join(c if c == '---' else markdown_text(c) for c in line)} |" for line in lines) + "\n"
 
 
+_MENTION = re.compile(r"(?<![\w.])@(?=\w)")
+
+
 def markdown_text(text: str) -> str:
     """Text that Markdown takes as it is, on one line; on GitHub it calls nobody and links to nothing."""
     text = clean(text, MOST_OF_A_TEXT)
     for character in "\\`*_|<>[]#~":
         text = text.replace(character, f"\\{character}")
-    return " ".join(text.replace("@", "@<!-- -->").replace("://", ":<!-- -->//").split())
+    text = _MENTION.sub("@<!-- -->", text).replace("://", ":<!-- -->//")
+    return " ".join(text.split())
 
 
 def _code(text: str) -> str:

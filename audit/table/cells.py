@@ -9,7 +9,7 @@ from decimal import Decimal
 from prunemark.setups.errors import InputError
 from prunemark.setups.text import as_given
 
-NOTHING = frozenset({"", "-", "–", "—", "−", "n/a", "na", "n.a.", "/", "?", "none", "nan", "--", "...", "×", "x"})
+NOTHING = frozenset({"", "-", "–", "—", "−", "n/a", "na", "n.a.", "/", "?", "none", "nan", "--", "..."})
 FACTORS = {"K": Decimal("0.001"), "M": Decimal(1), "G": Decimal(1000), "B": Decimal(1000), "T": Decimal(1000000)}
 """Millions in a unit; a billion of MACs or parameters is a G."""
 
@@ -38,7 +38,7 @@ class Printed:
 def printed(cell: str, what: str) -> Printed | None:
     """The number of a cell; None where it says nothing. Raises InputError for what is not one number."""
     text = cell.strip(_MARKS)
-    if text.lower() in NOTHING:
+    if text.lower() in NOTHING or text in ("x", "×", "✗"):
         return None
     found = _CELL.fullmatch(text)
     rest = (found.group("rest") if found else "").strip(_MARKS)

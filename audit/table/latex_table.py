@@ -113,7 +113,7 @@ def _piece(offset: int, cells: list[str]) -> _Piece:
         for _ in range(RULES[match.group(1)]):
             _, place = argument(first, optional_end(first, place))
         first = first[optional_end(first, place) :]
-    return _Piece(offset + len(cells[0]) - len(cells[0].lstrip()), (first, *cells[1:]), tuple(rules))
+    return _Piece(offset + len(cells[0]) - len(first.lstrip()), (first, *cells[1:]), tuple(rules))
 
 
 def _rows(pieces: list[_Piece], starts: list[int], macros: Mapping[str, str]) -> list[RawRow]:

@@ -73,15 +73,10 @@ def read_rows(grid: Grid, columns: Columns, common: Common, name: str) -> Rows:
     names = {"dataset": "", "network": ""}
     method = section = ""
     for row in grid.rows:
-        if row.section and row.section != row.cells[columns["method"].index]:
-            section, method, names = row.section, "", {"dataset": "", "network": ""}
-            continue
-        if (
-            row.section
-            and (NETWORKS.search(row.section) or DATASETS.search(row.section))
-            and not _numbers(row, columns)
-        ):
-            section, method, names = row.section, "", {"dataset": "", "network": ""}
+        if row.section:
+            if NETWORKS.search(row.section) or DATASETS.search(row.section):
+                section, names = row.section, {"dataset": "", "network": ""}
+            method = ""
             continue
         for role in names:
             if role in columns and (said := row.cells[columns[role].index].strip()):
