@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-MOST_TRIED = 4_000
+MOST_TRIED, MOST_SUMS = 4_000, 300
 """Candidates that are looked at one by one; where there are more, one of them fits."""
 
 
 def printed_as(value: float, decimals: int) -> tuple[Fraction, Fraction]:
-    """Lowest and highest number that prints so, by rounding or by cutting off its digits."""
+    """The lowest number that prints so, by rounding or by cutting off digits, and the first above that does not."""
     unit = Fraction(1, 10**decimals)
     exact = Fraction(round(value * 10**decimals), 10**decimals)
     return exact - unit / 2, exact + unit
@@ -36,7 +36,7 @@ def _sums(value: float, decimals: int, images: int, runs: int) -> range:
         raise ValueError(f"a mean needs images and runs; given {images} and {runs}")
     low, high = printed_as(value, decimals)
     per_answer = Fraction(100, images * runs)
-    return range(max(0, math.ceil(low / per_answer)), min(images * runs, math.floor(high / per_answer)) + 1)
+    return range(max(0, math.ceil(low / per_answer)), min(images * runs + 1, math.ceil(high / per_answer)))
 
 
 def reachable_sd(value: float, decimals: int, sd: float, sd_decimals: int, images: int, runs: int) -> bool:
@@ -45,29 +45,32 @@ def reachable_sd(value: float, decimals: int, sd: float, sd_decimals: int, image
     With fewer than two runs there is no sd, and nothing is said. Raises ValueError for fewer than one image.
     """
     sums = _sums(value, decimals, images, runs)
-    if runs < 2 or not sums or len(sums) > MOST_TRIED:
+    if runs < 2 or not sums or len(sums) > MOST_SUMS:
         return True
     low, high = (max(Fraction(0), end) * images / 100 for end in printed_as(sd, sd_decimals))
     # the scatter times the number of runs: runs * sum of squares - square of the sum
     for times in (runs * (runs - 1), runs * runs, runs * runs * (runs - 1)):
-        if any(_has_scatter(total, low * low * times, high * high * times, runs) for total in sums):
+        if any(_has_scatter(total, low * low * times, high * high * times, images, runs) for total in sums):
             return True
     return False
 
 
-def _has_scatter(total: int, low: Fraction, high: Fraction, runs: int) -> bool:
-    """Whether whole numbers with this sum exist whose scatter, times the number of runs, lies between the two."""
+def _has_scatter(total: int, low: Fraction, high: Fraction, images: int, runs: int) -> bool:
+    """Whether whole numbers with this sum can have a scatter, times the number of runs, from `low` to below `high`."""
     rest = total % runs
     least = max(math.ceil(low), rest * (runs - rest))
     step = 2 * runs
     start = next(
         (w for w in range(least, least + step) if (w + total * total) % runs == 0 and _even(w, total, runs)), None
     )
-    if start is None or start > high:
+    full, left = divmod(total, images)
+    widest = runs * (full * images * images + left * left) - total * total  # as far apart as they can be
+    last = min(math.ceil(high), widest + 1)
+    if start is None or start >= last:
         return False
-    if (math.floor(high) - start) // step > MOST_TRIED:
+    if (last - start) // step > MOST_TRIED:
         return True
-    return any(_representable(scatter, total, runs) for scatter in range(start, math.floor(high) + 1, step))
+    return any(_representable(scatter, total, runs) for scatter in range(start, last, step))
 
 
 def _even(scatter: int, total: int, runs: int) -> bool:

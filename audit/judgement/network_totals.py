@@ -38,7 +38,7 @@ NETWORK_TOTALS: dict[tuple[str, str], NetworkTotals] = {
     ("imagenet", "vgg19"): NetworkTotals((19632, 19632), (143.67, 143.68), _TV, (72.376,)),
     ("imagenet", "vgg19bn"): NetworkTotals((19632, 19632), (143.67, 143.68), _TV, (74.218,)),
     ("imagenet", "mobilenetv1"): NetworkTotals((569, 569), (4.21, 4.21), "RAIVNLab/STR@2656d790 README"),
-    ("imagenet", "mobilenetv2"): NetworkTotals((301, 314.13), (3.50, 3.51), _TV_HRANK, (71.878, 72.154)),
+    ("imagenet", "mobilenetv2"): NetworkTotals((301, 314.13), (3.50, 3.50), _TV_HRANK, (71.878, 72.154)),
     ("imagenet", "densenet121"): NetworkTotals((2834, 2834), (7.98, 7.98), _TV, (74.434,)),
     ("cifar10", "resnet20"): NetworkTotals((40.55, 40.81), (0.27, 0.28), "Prunemark's own counter"),
     ("cifar10", "resnet56"): NetworkTotals((125.49, 127.12), (0.85, 0.86), _OURS),
