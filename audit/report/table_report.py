@@ -16,6 +16,7 @@ from prunemark.audit.report.layout import WIDTH, wrapped
 from prunemark.audit.table.claims import Judged, TableAudit
 from prunemark.audit.table.columns import ROLES, Columns, as_option
 from prunemark.audit.table.grid import Grid
+from prunemark.audit.table.rows import TableRow
 from prunemark.setups.text import shown
 
 if TYPE_CHECKING:
@@ -26,15 +27,22 @@ HEAD = ("comparison", "verdict", "gap", "missing")
 _WIDTHS = (25, 20, 15, 17)
 
 
-def row(one: Judged) -> tuple[str, str, str, str]:
+def row(one: Judged, found: TableAudit) -> tuple[str, str, str, str]:
     """The cells of one comparison."""
     main, points = one.audit.gap.main, one.audit.gap.points
     gap = "?" if points is None else f"{points:+.2f}"
     if main is not None:
         gap += f" ±{(main.high - main.low) / 2:.2f}"
-    names = f"{one.winner.method} > {one.loser.method}"
+    names = " > ".join(_name(side, found) for side in (one.winner, one.loser))
     missing = ", ".join(dict.fromkeys(label(name) for name in one.audit.missing)) or "-"
     return shown(names), one.audit.verdict.word, gap, missing
+
+
+def _name(side: TableRow, found: TableAudit) -> str:
+    """A method; with its line in the file where its group has several rows of it."""
+    rows = {id(r): r for one in found.judged for r in (one.winner, one.loser)}.values()
+    alike = sum(r.method == side.method and r.group == side.group for r in rows)
+    return f"{side.method} (line {side.line})" if alike > 1 else side.method
 
 
 def print_table(found: TableAudit, console: Console) -> None:
@@ -50,7 +58,7 @@ def print_table(found: TableAudit, console: Console) -> None:
             group = one.winner.group
             name = " on ".join(part for part in (one.winner.network, one.winner.dataset) if part)
             console.print(Text(shown(name, WIDTH) or "network not stated", style="bold"), soft_wrap=True)
-        cells = row(one)
+        cells = row(one, found)
         for number, line in enumerate(_line((*cells[:3], _few(cells[3])))):
             console.print(Text(line, style=STYLES[one.audit.verdict.exit_code] if number == 0 else ""), soft_wrap=True)
     for line in _below(found):
@@ -94,7 +102,7 @@ def _below(found: TableAudit) -> list[str]:
 
 def _rows(found: TableAudit) -> list[tuple[str, ...]]:
     return [
-        (one.winner.network, one.winner.dataset, *row(one), answer(one.audit).sentence) for one in found.judged
+        (one.winner.network, one.winner.dataset, *row(one, found), answer(one.audit).sentence) for one in found.judged
     ]  # fmt: skip
 
 
@@ -116,7 +124,7 @@ def as_html(found: TableAudit) -> str:
 
 def as_latex(found: TableAudit) -> str:
     """One tabular."""
-    body = latex.table(HEAD, [row(one) for one in found.judged], "lllp{0.4\\linewidth}")
+    body = latex.table(HEAD, [row(one, found) for one in found.judged], "lllp{0.4\\linewidth}")
     return f"% prunemark audit: {latex.escaped(found.name)}\n{body}\n"
 
 

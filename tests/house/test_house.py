@@ -183,6 +183,7 @@ LIGHT = (
     "audit --template",
     f"audit {HOUSE}/tests/audit/examples/1-l1reimpl-vs-hrank.yaml",
     "audit --published --network ResNet-56",
+    f"audit table {HOUSE}/tests/audit/tables/torch-pruning.md --table 1",
 )
 
 
