@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 import io
 import json
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -19,8 +18,10 @@ from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.yaml_nodes import read_file
 from prunemark.audit.judgement.audit_claim import Audit, audit_claims, audit_entries
 from prunemark.audit.judgement.noise import OwnRepeats
-from prunemark.audit.report import content, markup, terminal
-from prunemark.setups.bounded_files import open_plain
+from prunemark.audit.literature import pairs, results
+from prunemark.audit.literature.results_csv import TableEntry, read_table
+from prunemark.audit.report import badge, checklist, content, latex, markup, review, terminal
+from prunemark.audit.report.output import save, write
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.values import known
 
@@ -29,19 +30,17 @@ if TYPE_CHECKING:
 
     from prunemark.audit.literature.results_csv import TableEntry
 
-FORMATS = ("text", "json", "markdown", "html")
-REPORTS = (
-    content.LEGEND,
-    '"ceiling": ',
-    "<title>Audit</title>",
-    "<title>Published ",
-    "| row | dataset |",
-    '"row": ',
-    '"where": ',
-    "| where |",
-)
-"""What only a report has: a file without one of these is not written over."""
-LOOKED_AT = 2**16  # bytes
+RENDERERS: dict[str, Callable[[list[Audit]], str]] = {
+    "json": content.as_json,
+    "markdown": markup.as_markdown,
+    "html": markup.as_html,
+    "latex": latex.as_latex,
+    "review": review.as_review,
+    "checklist": checklist.as_checklist,
+    "badge": badge.as_badge,
+    "shields": badge.as_shields,
+}
+FORMATS = ("text", *RENDERERS)
 WORST_FIRST = (2, 3, 4, 0)
 
 
@@ -114,13 +113,11 @@ def _of_file(path: Path, options: Options, own: OwnRepeats | None) -> list[Audit
         if options.claims or options.all_pairs:
             raise InputError(f"{path}: --claim and --all-pairs are for tables (.csv); a document carries its claim")
         return audit_claims(load(path), own)
-    from prunemark.audit.literature.results_csv import read_table
 
     return _of_rows(read_table(read_file(path), str(path)), options, own, str(path))
 
 
 def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | None, name: str) -> list[Audit]:
-    from prunemark.audit.literature import pairs
 
     if options.claims:
         return [one for claim in options.claims for one in pairs.claimed(rows, claim, own)]
@@ -136,7 +133,6 @@ def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | Non
 
 
 def _published(options: Options, console: Console) -> int:
-    from prunemark.audit.literature import results
 
     if options.errors:
         from prunemark.audit.literature.published_errors import published_errors
@@ -148,7 +144,7 @@ def _published(options: Options, console: Console) -> int:
         from prunemark.audit.report.literature_page import report
 
         target = options.output or Path("published.html")
-        _save(report(rows), target)
+        save(report(rows), target)
         console.print(f"{len(rows)} results audited: {target}", markup=False)
         return 0
     if options.claims or options.all_pairs:
@@ -171,7 +167,7 @@ def _list(rows: list[dict[str, object]], options: Options, console: Console) -> 
 
 
 def _of_runs(options: Options, own: OwnRepeats | None) -> list[Audit]:
-    from prunemark.audit.literature import pairs, recorded_runs
+    from prunemark.audit.literature import recorded_runs
 
     folder = Path(options.runs or "")
     if options.mapping is None:
@@ -216,32 +212,11 @@ def _show(audits: list[Audit], options: Options, console: Console) -> int:
         else:
             terminal.print_many(audits, console)
     else:
-        render = {"json": content.as_json, "html": markup.as_html}.get(options.format, markup.as_markdown)
-        _write(render(audits), options)
+        _write(RENDERERS.get(options.format, markup.as_markdown)(audits), options)
     codes = {one.verdict.exit_code for one in audits}
     return next(code for code in WORST_FIRST if code in codes or code == 0)
 
 
 def _write(text: str, options: Options) -> int:
-    if options.output is None:
-        sys.stdout.write(text)
-    else:
-        _save(text, options.output)
+    write(text, options.output)
     return 0
-
-
-def _is_ours(path: Path, text: str) -> bool:
-    """Whether a report lies there, which the next one may replace, or the same text. A filled-in document does not."""
-    with open_plain(path) as file:
-        found = file.read(LOOKED_AT).decode("utf-8", "replace")
-    return not found or found == text[: len(found)] or any(mark in found for mark in REPORTS)
-
-
-def _save(text: str, path: Path) -> None:
-    if os.path.lexists(path) and not _is_ours(path, text):
-        raise InputError(f"{str(path)!r} is a file that no audit wrote. It stays: give --output another name")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        raise InputError(f"cannot write {str(path)!r}: {problem.strerror}") from None

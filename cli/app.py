@@ -10,6 +10,7 @@ import typer
 
 from prunemark.cli import listings
 from prunemark.cli.audit import audit
+from prunemark.cli.audit_table import Verbs
 from prunemark.cli.base import base
 from prunemark.cli.check import check
 from prunemark.cli.confirm import confirm
@@ -35,6 +36,7 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 app = typer.Typer(
     name="prunemark",
+    cls=Verbs,
     help="A fairness-aware benchmark for neural-network pruning (arXiv:2301.05219).",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

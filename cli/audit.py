@@ -17,7 +17,9 @@ def audit(
     files: Annotated[list[Path] | None, typer.Argument(help="comparison documents (.yaml), or tables (.csv)")] = None,
     claim: Annotated[list[str] | None, typer.Option(help="'WINNER>LOSER', methods or row ids of a table")] = None,
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="every pair of one dataset and network")] = False,
-    format: Annotated[str, typer.Option(help="text, json, markdown or html")] = "text",
+    format: Annotated[
+        str, typer.Option(help="text, json, markdown, html, latex, review, checklist, badge or shields")
+    ] = "text",
     output: Annotated[Path | None, typer.Option(help="write to this file instead")] = None,
     published: Annotated[bool, typer.Option("--published", help="the literature that ships with Prunemark")] = False,
     report: Annotated[
@@ -40,19 +42,20 @@ def audit(
         str | None, typer.Option(metavar="FACTOR", help="what a factor is, and how it is decided")
     ] = None,
 ) -> None:
-    """Was a published comparison fair? Exit code 0 supported, 3 not, 4 undecided."""
+    """Was a published comparison fair? Exit code 0 supported, 3 not, 4 undecided. `audit table FILE` reads a table."""
     from prunemark.audit.run import Options, run
 
     options = Options(
         tuple(files or ()), tuple(claim or ()), all_pairs, format, output, published, report, errors, network, dataset,
         method, runs, mapping, tracking_uri, repeats, template, from_row, schema, explain,
     )  # fmt: skip
-    code = run(options, _console())
+    code = run(options, console())
     if code:
         raise typer.Exit(code)
 
 
-def _console() -> Console:
+def console() -> Console:
+    """What a report is printed on; wide where nobody is looking."""
     from rich.console import Console
 
     made = Console(highlight=False)

@@ -48,18 +48,11 @@ def check_track(track: Track) -> None:
     _check_network(track.network)
     for name, (least, most, whole) in NUMBERS.items():
         _check_number(name, getattr(track, name), least, most, whole)
-    if track.lr_stage_cap is not None:
-        _check_number("lr_stage_cap", track.lr_stage_cap, 1, 10**5, True)
-    if track.prior is not None:
-        _check_number("sd_pp of the prior", track.prior.sd_pp, 1e-6, 100, False)
-        _check_number("df of the prior", track.prior.df, 1e-6, 10**4, False)
+    _check_options(track)
     if track.arithmetic not in (None, PORTABLE):
         raise InputError(f"arithmetic is {PORTABLE}, or is left out; given {as_given(track.arithmetic)}")
     if track.arithmetic and "AdamW" in [getattr(track, recipe).optimiser for recipe in RECIPES]:
         raise InputError("AdamW takes square roots, which are not portable: train by SGD, or leave arithmetic out")
-    for name in RECIPES:
-        if (recipe := getattr(track, name)).distillation or recipe.regulariser:
-            raise InputError(f"distillation and a regulariser are declared by methods: leave them out of [{name}]")
     if track.judged not in (None, ANY_TIME):
         parse_planned(as_given(track.judged).strip("'"))
     if track.granularity not in (*OF_FILTERS, "weight"):
@@ -71,6 +64,18 @@ def check_track(track: Track) -> None:
     _check_images(track)
     check_bases(track)
     _check_levels(track)
+
+
+def _check_options(track: Track) -> None:
+    """Numbers that a track need not state, and what only a method states."""
+    if track.lr_stage_cap is not None:
+        _check_number("lr_stage_cap", track.lr_stage_cap, 1, 10**5, True)
+    if track.prior is not None:
+        _check_number("sd_pp of the prior", track.prior.sd_pp, 1e-6, 100, False)
+        _check_number("df of the prior", track.prior.df, 1e-6, 10**4, False)
+    for name in RECIPES:
+        if (recipe := getattr(track, name)).distillation or recipe.regulariser:
+            raise InputError(f"distillation and a regulariser are declared by methods: leave them out of [{name}]")
 
 
 def check_word(name: str, value: object, longest: int, form: str, words: str) -> None:

@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
 from prunemark.audit.judgement.audit_claim import Audit
-from prunemark.audit.report.content import LEGEND, ReportContent, content
+from prunemark.audit.report.answer import LEGEND, Answer, answer
 from prunemark.setups.text import MOST_OF_A_TEXT
 from prunemark.setups.text import shown as clean
 
 
 def as_markdown(audits: list[Audit]) -> str:
     """A section a claim."""
-    return "\n".join(_markdown(content(audit)) for audit in audits)
+    return "\n".join(_markdown(answer(audit)) for audit in audits)
 
 
-def _markdown(shown: ReportContent) -> str:
-    lines = [f"## {_pipe(shown.word)}", "", _pipe(shown.sentence), "", f"`{_code(shown.interval)}`  "]
-    lines += [f"`{_code(shown.setups)}`  ", LEGEND, ""]
-    lines += [f"| factor | {_pipe(shown.names[0])} | {_pipe(shown.names[1])} | state | why |", "|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(_pipe(cell) for cell in row) + " |" for row in shown.factors]
-    lines += ["", "**The gap**", "", *[f"- {_pipe(line)}" for line in shown.gap], "", "**Confounders**", ""]
-    lines += [f"- {name} differs, favours {_pipe(favours)}: {_pipe(why)}" for name, favours, why in shown.confounders]
-    lines += [] if shown.confounders else ["- none is known to differ"]
-    lines += [f"- unknown whether they differ: {shown.undisclosed}"] if shown.undisclosed else []
-    lines += ["", f"**Missing, and would close the interval:** {shown.missing or 'nothing'}", ""]
-    lines += ["**To settle it**", "", *[f"{n}. {_pipe(step)}" for n, step in enumerate(shown.next_experiments, 1)]]
-    lines += [] if shown.next_experiments else ["Nothing is left to settle."]
-    lines += ["", *[f"- note: {_pipe(note)}" for note in shown.notes]] if shown.notes else []
+def _markdown(found: Answer) -> str:
+    lines = [f"## {markdown_text(found.word)}", "", f"**{markdown_text(found.sentence)}**", ""]
+    lines += [f"{number}. {markdown_text(reason)}" for number, reason in enumerate(found.reasons, 1)]
+    for title, parts in _parts(found):
+        lines += ["", f"**{title}**", "", *[f"- {markdown_text(part)}" for part in parts]]
+    lines += ["", f"Fairness: {markdown_text(found.interval)}.  ", f"`{_code(found.setups)}`  ", LEGEND, ""]
+    rows = [(f"{line.mark} {line.name}", line.words) for line in found.factors]
+    lines += [markdown_table(("factor", "what was found"), rows).rstrip("\n")]
+    lines += ["", *[f"- note: {markdown_text(note)}" for note in found.notes]] if found.notes else []
     return "\n".join(lines) + "\n"
+
+
+def _parts(found: Answer) -> list[tuple[str, tuple[str, ...]]]:
+    """The lists of an answer that are not empty, with their titles."""
+    parts = [
+        ("Ask the authors for", found.ask),
+        ("The smallest experiment that settles it", found.experiment[:1]),
+        ("After that", found.experiment[1:]),
+        ("Numbers that look odd", found.remarks),
+    ]
+    return [(title, part) for title, part in parts if part]
 
 
 def markdown_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A table of plain cells."""
     lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(c if c == '---' else _pipe(c) for c in line)} |" for line in lines) + "\n"
+    return "\n".join(f"| {' | '.join(c if c == '---' else markdown_text(c) for c in line)} |" for line in lines) + "\n"
 
 
-def _pipe(text: str) -> str:
-    """Text that Markdown takes as it is, on one line."""
+_MENTION = re.compile(r"(?<![\w.])@(?=\w)")
+
+
+def markdown_text(text: str) -> str:
+    """Text that Markdown takes as it is, on one line; on GitHub it calls nobody and links to nothing."""
     text = clean(text, MOST_OF_A_TEXT)
-    for character in "\\`*_|<>[]#":
+    for character in "\\`*_|<>[]#~":
         text = text.replace(character, f"\\{character}")
+    text = _MENTION.sub("@<!-- -->", text).replace("://", ":<!-- -->//")
     return " ".join(text.split())
 
 
@@ -63,7 +75,7 @@ svg text { font: 12px system-ui, sans-serif; }
 
 def as_html(audits: list[Audit]) -> str:
     """One page, a section a claim."""
-    return page("Audit", "".join(_section(content(audit)) for audit in audits))
+    return page("Audit", "".join(_section(answer(audit)) for audit in audits))
 
 
 def page(title: str, body: str) -> str:
@@ -89,23 +101,18 @@ def _class(cell: str) -> str:
     return cell.split(maxsplit=1)[0] if cell in ("refuted", "undecidable", "holds", "holds a fortiori") else ""
 
 
-def _section(shown: ReportContent) -> str:
+def _section(found: Answer) -> str:
+    rows = tuple((f"{line.mark} {line.name}", line.words, line.state.replace("_", " ")) for line in found.factors)
     parts = [
-        f"<h2>{escape(shown.word)}</h2><p>{escape(shown.sentence)}</p>",
-        f'<p class="chain">{escape(shown.interval)}<br>{escape(shown.setups)}<br>{LEGEND}</p>',
-        table(("factor", *shown.names, "state", "why"), shown.factors),
-        "<h3>The gap</h3>" + _list(shown.gap),
-        "<h3>Confounders</h3>",
-        table(("what differs", "favours", "why"), shown.confounders)
-        if shown.confounders
-        else "<p>None is known to differ.</p>",
-        f'<p class="note">Unknown whether they differ: {escape(shown.undisclosed)}</p>' if shown.undisclosed else "",
-        f"<p>Missing, and would close the interval: {escape(shown.missing or 'nothing')}</p>",
-        "<h3>To settle it</h3>" + _list(shown.next_experiments) if shown.next_experiments else "",
-        _list(shown.notes) if shown.notes else "",
+        f"<h2>{escape(found.word)}</h2>\n<p><strong>{escape(found.sentence)}</strong></p>",
+        _list(found.reasons, "ol"),
+        *(f"<h3>{escape(title)}</h3>\n{_list(part)}" for title, part in _parts(found)),
+        f'<h3>Fairness</h3>\n<p>{escape(found.interval)}.</p>\n<p class="chain">{escape(found.setups)}<br>{LEGEND}</p>',
+        table(("factor", "what was found", "state"), rows),
+        _list(found.notes) if found.notes else "",
     ]
     return "\n".join(part for part in parts if part) + "\n"
 
 
-def _list(lines: tuple[str, ...]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+def _list(lines: tuple[str, ...], kind: str = "ul") -> str:
+    return f"<{kind}>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + f"</{kind}>" if lines else ""

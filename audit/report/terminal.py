@@ -1,4 +1,4 @@
-"""The report on a terminal: one claim fills one screen, several are a table with a line each."""
+"""The report on a terminal: one claim fills one screen of 80 columns, several are a table with a line each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.verdict import EXIT_CODES
-from prunemark.audit.report.content import LEGEND, ReportContent, content
+from prunemark.audit.report.answer import MARKS, answer
+from prunemark.audit.report.layout import lines
 from prunemark.setups.text import shown as clean
 
 if TYPE_CHECKING:
@@ -15,62 +16,20 @@ if TYPE_CHECKING:
 
 STYLES = {0: "bold green", 3: "bold red", 4: "bold yellow"}
 MOST_LINES = 200
-NARROW = 110
+_COLOURS = {MARKS["refuted"]: "red", MARKS["undecidable"]: "yellow"}
+_TITLES = frozenset({
+    "Why", "Ask the authors for", "The smallest experiment that settles it", "After that", "Numbers that look odd",
+})  # fmt: skip
 
 
 def print_audit(audit: Audit, console: Console) -> None:
     """One claim, whole."""
     from rich.text import Text
 
-    shown = content(audit)
-    console.print(Text(shown.word, style=STYLES[EXIT_CODES[shown.word]]) + Text(f"  {shown.sentence}", style="bold"))
-    console.print(Text(f"\n{shown.interval}\n{shown.setups}\n{LEGEND}"))
-    _factors(shown, console)
-    for line in shown.gap:
-        console.print(Text(line))
-    _confounders(shown, console)
-    if shown.missing:
-        console.print(Text(f"Missing, and would close it: {shown.missing}", style="yellow"))
-    if shown.undisclosed:
-        console.print(Text(f"Unknown whether they differ: {shown.undisclosed}", style="dim"))
-    for number, step in enumerate(shown.next_experiments, 1):
-        console.print(Text(f"{'To settle it:' if number == 1 else ' ' * 13} {number}. {step}"))
-    for note in shown.notes:
-        console.print(Text(f"Note: {note}", style="dim"))
-
-
-def _factors(shown: ReportContent, console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    widths = _widths(console)
-    for title, width in zip(("factor", *shown.names, "state", "why"), widths, strict=False):
-        table.add_column(title[:width], overflow="ellipsis", no_wrap=True, width=width)
-    for row in shown.factors:
-        style = {"refuted": "red", "undecidable": "yellow"}.get(row[3], "")
-        cells = [Text(cell, style=style if n == 3 else "") for n, cell in enumerate(row)]
-        table.add_row(*cells[: len(widths)])
-    console.print(table)
-
-
-def _widths(console: Console) -> tuple[int, ...]:
-    """Of the columns, in characters. On a narrow terminal the reasons are left to the other formats."""
-    factor, state, gaps = 17, 16, 8
-    rest = console.width - factor - state - gaps
-    if console.width < NARROW:
-        return factor, max(10, rest // 2), max(10, rest // 2), state
-    side = min(32, rest // 3)
-    return factor, side, side, state, rest - 2 * side - 2
-
-
-def _confounders(shown: ReportContent, console: Console) -> None:
-    from rich.text import Text
-
-    if not shown.confounders:
-        console.print(Text("Confounders: none is known to differ."))
-    for name, favours, why in shown.confounders:
-        console.print(Text(f"Confounder: {name} differs, favours {favours}: {why}"))
+    found = answer(audit)
+    for number, line in enumerate(lines(found, console.width)):
+        style = STYLES[found.exit_code] if number == 0 else "bold" if line in _TITLES else _COLOURS.get(line[:1], "")
+        console.print(Text(line, style=style), soft_wrap=True)
 
 
 def print_many(audits: list[Audit], console: Console) -> None:
@@ -85,7 +44,7 @@ def print_many(audits: list[Audit], console: Console) -> None:
         main, found = audit.gap.main, audit.pair.assessment
         points = f"{audit.gap.points:+.2f}" if audit.gap.points is not None else "?"
         span = f"{main.low:+.2f} to {main.high:+.2f}" if main else "unknown"
-        style = STYLES[audit.verdict.exit_code]
+        style = STYLES[EXIT_CODES[audit.verdict.word]]
         table.add_row(
             Text(_name(audit.pair.winner.name, audit.pair.winner.method)),
             Text(_name(audit.pair.loser.name, audit.pair.loser.method)),

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -55,28 +52,3 @@ def test_the_page_shows_what_the_command_prints(capsys, monkeypatch):
     for line in capsys.readouterr().out.splitlines():
         words = line.split("  ")[0].strip()
         assert words[:60] in AUDIT
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="the action runs in bash")
-@pytest.mark.parametrize(("fail_on", "code"), [("never", 0), ("unfair", 1), ("undecided", 1), ("sometimes", 2)])
-def test_the_action_fails_as_it_is_told(tmp_path, fail_on, code):
-    bin = tmp_path / "bin"
-    bin.mkdir()
-    script = f'#!/bin/sh\nexec "{sys.executable}" -m prunemark.cli.app "$@"\n'
-    (bin / "prunemark").write_text(script)
-    (bin / "prunemark").chmod(0o755)
-    for name, case in (("a", "5-t4-30pct-p30f90-1e-2-vs-scratch"), ("b c", "7-control-same-method-two-lrs")):
-        shutil.copy(EXAMPLES / f"{case}.yaml", tmp_path / f"{name}.comparison.yaml")
-    environment = os.environ | {
-        "PATH": f"{bin}:{os.environ['PATH']}",
-        "FAIL_ON": fail_on,
-        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
-        "GITHUB_OUTPUT": str(tmp_path / "output"),
-    }
-    action = HOUSE / ".github" / "actions" / "audit" / "audit.sh"
-    done = subprocess.run(["bash", str(action)], cwd=tmp_path, env=environment, capture_output=True, check=False)
-    assert done.returncode == code
-    if code < 2:
-        summary = (tmp_path / "summary.md").read_text()
-        assert "## attributable" in summary and "## not-a-pruning-effect" in summary
-        assert (tmp_path / "output").read_text() == "worst=3\n"

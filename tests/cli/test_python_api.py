@@ -175,7 +175,8 @@ def test_an_audit_takes_a_path_a_text_and_a_dictionary():
         one.text == repr(one)
         and one.verdict == "within-noise"
         and one.exit_code == 4
-        and one.why in " ".join(one.text.split())
+        and "95 % interval -0.18 to +0.70" in one.why
+        and "-0.18 to +0.70" in one.text
     )
     for same in (str(DOCUMENT), DOCUMENT.read_text(), yaml.safe_load(DOCUMENT.read_text())):
         assert prunemark.audit(same).verdict == one.verdict

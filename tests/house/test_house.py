@@ -44,10 +44,11 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "document": set(),
         "judgement": {"document"},
         "literature": {"document", "judgement"},
-        "report": {"document", "judgement", "literature"},
+        "table": {"document", "judgement"},
+        "report": {"document", "judgement", "literature", "table"},
     },
 }
-FLAT: dict[str, set[str]] = {"benchmark": {"method"}, "leaderboard": set(), "audit": {"run"}}
+FLAT: dict[str, set[str]] = {"benchmark": {"method"}, "leaderboard": set(), "audit": {"run", "run_table"}}
 HEAVY = {"torch", "torchvision", "timm", "mlflow", "sklearn", "torch_pruning", "numpy", "pandas", "scipy", "jinja2"}
 LONGEST = 300
 MODULES = sorted(p for room in ROOMS for p in (HOUSE / room).rglob("*.py"))
@@ -182,6 +183,7 @@ LIGHT = (
     "audit --template",
     f"audit {HOUSE}/tests/audit/examples/1-l1reimpl-vs-hrank.yaml",
     "audit --published --network ResNet-56",
+    f"audit table {HOUSE}/tests/audit/tables/torch-pruning.md --table 1",
 )
 
 

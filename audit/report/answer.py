@@ -1,0 +1,163 @@
+"""The whole answer in words, in the order in which it is read: every form of the report shows these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from prunemark.audit.judgement.audit_claim import Audit
+from prunemark.audit.report.content import as_dict
+from prunemark.audit.report.factor_words import factor_words, label
+from prunemark.audit.report.headline import claim_words, established_words, headline, reasons, sides
+from prunemark.audit.report.remarks import remarks
+from prunemark.setups.comparison import SETUPS, chain
+from prunemark.setups.factors import FACTORS
+from prunemark.setups.text import MOST_OF_A_TEXT, shown
+from prunemark.setups.values import NOT_REPORTED
+
+MARKS = {"holds": "●", "holds_a_fortiori": "●", "undecidable": "◐", "refuted": "○", "not_applicable": "–"}
+LEGEND = "● equal  ◐ cannot be decided  ○ differs  – does not apply"
+MOST_ASKED = 6
+
+ASK: dict[str, str] = {
+    "base_model": "which base model was pruned: a checkpoint or its hash",
+    "base_accuracy": "the accuracy of the base model",
+    "runs": "the number of runs, and their standard deviation",
+    "top1_sd": "the number of runs, and their standard deviation",
+    "noise": "the number of runs, and their standard deviation",
+    "top1": "the accuracy after retraining",
+    "retraining_epochs": "epochs and LR schedule of the retraining",
+    "retraining_lr": "epochs and LR schedule of the retraining",
+    "pruning_epochs": "epochs and LR of the pruning stage (0 for one-shot)",
+    "pruning_lr": "epochs and LR of the pruning stage (0 for one-shot)",
+    "total_epochs": "the epochs of every stage",
+    "total_flops": "the epochs of every stage",
+    "overall_lr": "the LR schedule of every stage",
+    "final_lr": "the LR schedule of every stage",
+    "dataset": "which dataset it is",
+    "network": "which network it is: its dense MACs",
+    "compression": "the speed-up, or MACs before and after",
+    "selection": "which epoch and run is reported: the last, or the best on the test split",
+    "distillation": "whether a teacher was used",
+    "label_smoothing": "label smoothing, weight decay and batch size",
+    "weight_decay": "label smoothing, weight decay and batch size",
+    "batch_size": "label smoothing, weight decay and batch size",
+    "augmentation": "the data augmentation",
+    "granularity": "what is pruned: filters, blocks or single weights",
+    "flops_convention": "whether costs are MACs or FLOPs",
+}
+"""What to ask the authors for, by what is not stated."""
+
+STATED_AS: dict[str, tuple[str, ...]] = {
+    "base_model": ("base.id", "base.source"), "base_accuracy": ("base.top1",), "runs": ("result.runs",),
+    "noise": ("result.top1_sd", "result.top1_plus_minus"), "top1_sd": ("result.top1_sd",), "top1": ("result.top1",),
+    "retraining_epochs": ("retraining.epochs",), "retraining_lr": ("retraining.lr",),
+    "pruning_epochs": ("pruning.epochs",), "pruning_lr": ("pruning.lr",), "selection": ("result.selection",),
+    "distillation": ("recipe.distillation",), "label_smoothing": ("recipe.label_smoothing",),
+    "weight_decay": ("recipe.weight_decay",), "batch_size": ("recipe.batch_size",),
+    "augmentation": ("recipe.augmentation",), "granularity": ("granularity",), "dataset": ("dataset",),
+    "network": ("network.dense_macs_millions",), "compression": ("speedup", "sparsity", "macs_kept", "params_kept"),
+    "flops_convention": ("flops_convention",),
+}  # fmt: skip
+"""The values of an entry that say it; of any of them one is enough."""
+
+
+@dataclass(frozen=True)
+class FactorLine:
+    """One factor: its mark, its state, its name, and what was found."""
+
+    mark: str
+    state: str
+    name: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The parts of a report, in the order in which they are read."""
+
+    word: str
+    exit_code: int
+    claim: str
+    sentence: str
+    reasons: tuple[str, ...]
+    ask: tuple[str, ...]
+    experiment: tuple[str, ...]
+    setups: str
+    interval: str
+    factors: tuple[FactorLine, ...]
+    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def presumed(audit: Audit) -> tuple[str, ...]:
+    """What the verdict presumes to be equal: the list of the JSON report."""
+    return tuple(as_dict(audit).get("presumed", ()))
+
+
+def answer(audit: Audit) -> Answer:
+    """The audit in words. Names of strangers are shown as every form can show them."""
+    found, names = audit.pair.assessment, sides(audit)
+    row = chain()
+    states = {id: found.setups[id] for id in (*row, *(id for id in SETUPS if id not in row))}
+    whole = Answer(
+        word=audit.verdict.word,
+        exit_code=audit.verdict.exit_code,
+        claim=claim_words(audit, names),
+        sentence=headline(audit, presumed(audit)),
+        reasons=reasons(audit),
+        ask=questions(audit),
+        experiment=audit.next_experiments,
+        setups="  ".join(f"{id} {MARKS[state]}" for id, state in states.items()),
+        interval=established_words(audit),
+        factors=tuple(
+            FactorLine(
+                MARKS[audit.pair.findings[id].state], audit.pair.findings[id].state, label(id),
+                factor_words(audit, id, names.winner, names.loser),
+            )
+            for id in FACTORS
+        ),
+        remarks=remarks(audit.pair.winner, audit.pair.loser),
+        notes=audit.notes,
+    )  # fmt: skip
+    return Answer(**{part.name: _seen(getattr(whole, part.name)) for part in fields(whole)})
+
+
+def _seen(part: Any) -> Any:
+    """Texts that may have names of strangers in them, on one line each."""
+    if isinstance(part, str):
+        return shown(part, MOST_OF_A_TEXT)
+    return tuple(_seen(each) for each in part) if isinstance(part, tuple) else part
+
+
+def questions(audit: Audit) -> tuple[str, ...]:
+    """What to ask the authors: first what the verdict rests on, then what would close it, then the other details."""
+    unsaid = [c.name for c in audit.undisclosed]
+    wanted: dict[str, set[str]] = {}
+    for name in (
+        *presumed(audit),
+        *audit.missing,
+        *sorted(unsaid, key=lambda n: n in ("flops_convention", "total_flops")),
+    ):
+        if name in ASK:
+            wanted.setdefault(ASK[name], set()).update(_silent(audit, name))
+    names = sides(audit)
+    order = (audit.pair.winner.name, audit.pair.loser.name)
+    found = []
+    for question, quiet in wanted.items():
+        of = {frozenset(order): "both", frozenset(order[:1]): names.winner, frozenset(order[1:]): names.loser}
+        whom = of.get(frozenset(quiet), "")
+        found.append(f"{question}{f' ({whom})' if whom else ''}")
+    if len(found) > MOST_ASKED:
+        found = [*found[: MOST_ASKED - 1], f"and {len(found) - MOST_ASKED + 1} further details: see --format checklist"]
+    return tuple(found)
+
+
+def _silent(audit: Audit, name: str) -> Sequence[str]:
+    """The sides that do not state it."""
+    return [
+        entry.name
+        for entry in (audit.pair.winner, audit.pair.loser)
+        if name in STATED_AS and all(entry[value].value == NOT_REPORTED for value in STATED_AS[name])
+    ]

@@ -1,0 +1,228 @@
+"""The verdict in a sentence that a person would say, and the reasons for it, the weightiest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prunemark.audit.judgement.audit_claim import Audit
+from prunemark.audit.judgement.confounders import Confounder
+from prunemark.audit.judgement.verdict import VERDICTS
+from prunemark.audit.report.factor_words import cleaned, factor_words, label
+from prunemark.setups.factors import FACTORS, plain_name
+from prunemark.setups.text import LONGEST_NAME, shown
+from prunemark.setups.values import State
+
+MOST_REASONS = 3
+UNIT = "points"
+SD_SOURCES = {
+    "stated": "the scatter of the runs is as reported",
+    "prior": "the scatter of the runs is that of published repeats of this network, not of these runs",
+    "own-repeats": "the scatter of the runs is that of this project's own repeats",
+    "unknown": "how much runs scatter is unknown",
+}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What the two sides are called in sentences: their methods, or their entries where both have one method."""
+
+    winner: str
+    loser: str
+
+
+def sides(audit: Audit) -> Sides:
+    """The names, as every form can show them."""
+    a, b = audit.pair.winner, audit.pair.loser
+    apart = plain_name(a.method) != plain_name(b.method)
+    names = (a.method, b.method) if apart else (a.name, b.name)
+    return Sides(*(shown(name, LONGEST_NAME) for name in names))
+
+
+def claim_words(audit: Audit, names: Sides) -> str:
+    """The claim, as "A is better than B"."""
+    if audit.claim.kind == "better":
+        return f"{names.winner} is better than {names.loser}"
+    return f"{names.winner} is within {audit.claim.margin:g} {UNIT} of {names.loser}"
+
+
+def headline(audit: Audit, presumed: Sequence[str] = ()) -> str:
+    """The verdict in a sentence. A verdict that this page does not know is said as the table of verdicts has it."""
+    names = sides(audit)
+    words = _SENTENCES.get(audit.verdict.word)
+    if words is None:
+        return f"{claim_words(audit, names)}: {VERDICTS.get(audit.verdict.word, audit.verdict.word)}."
+    return words(audit, names, presumed)
+
+
+def gap_words(audit: Audit, names: Sides) -> str:
+    """How many points more or fewer the claimed winner has."""
+    points = audit.gap.points
+    if points is None:
+        return f"{names.winner} and {names.loser} report no numbers that can be set against each other"
+    if round(abs(points), 2) == 0:
+        return f"{names.winner} and {names.loser} have the same number"
+    return f"{names.winner} has {abs(points):.2f} {UNIT} {'more' if points > 0 else 'fewer'} than {names.loser}"
+
+
+def _credit(audit: Audit) -> str:
+    return {"pruning": "the pruning method", "pipeline": "the pipeline"}.get(
+        audit.claim.credited_to, f"the {audit.claim.credited_to}"
+    )
+
+
+def _within(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
+    return f"Not shown: {gap_words(audit, names)}, and repeated runs of one method differ by as much."
+
+
+def _attributable(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
+    return f"Supported: {gap_words(audit, names)}, beyond what runs scatter, and what else could explain it was equal."
+
+
+def _presumed_words(audit: Audit, names: Sides, presumed: Sequence[str]) -> str:
+    what = listed([label(name) for name in presumed]) or "what is not stated"
+    return f"Only if {what} were equal: {gap_words(audit, names)}; that is not stated."
+
+
+def _confounded(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
+    against = [label(c.name) for c in against_the_claim(audit)][:MOST_REASONS]
+    what = listed(against) or "something else"
+    return (
+        f"Not shown to come from {_credit(audit)}: {gap_words(audit, names)}, but "
+        f"{what} {'differs' if len(against) < 2 else 'differ'} too."
+    )
+
+
+def _contradicted(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
+    return f"The numbers say the opposite: {gap_words(audit, names)}, beyond what runs scatter."
+
+
+def _undecided(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
+    return f"Open: {gap_words(audit, names)}; what is reported does not decide where that comes from."
+
+
+def _not_comparable(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
+    refuted = [f for f in ("dataset", "network") if audit.pair.findings[f].state is State.REFUTED]
+    return f"{names.winner} and {names.loser} cannot be compared: not the same {listed(refuted) or 'measure'}."
+
+
+_SENTENCES: dict[str, Callable[[Audit, Sides, Sequence[str]], str]] = {
+    "inconsistent-record": lambda a, n, p: "Nothing can rest on this record: its numbers contradict each other.",
+    "not-comparable": _not_comparable,
+    "supported": lambda a, n, p: f"Supported: {claim_words(a, n)}, in a fair comparison.",
+    "supported-presumed": lambda a, n, p: (
+        f"Supported only if {listed([label(x) for x in p]) or 'what is not stated'} "
+        f"were equal, which is not stated: {claim_words(a, n)}."
+    ),
+    "supported-not-attributable": lambda a, n, p: (
+        f"True as it stands, {claim_words(a, n)}, but not shown to come from {_credit(a)}."
+    ),
+    "attributable-cross-validated": lambda a, n, p: (
+        f"Supported: {n.winner} beats {n.loser} whichever way the two are retrained."
+    ),
+    "attributable-presumed": _presumed_words,
+    "claim-contradicted": _contradicted,
+    "retraining-dependent": lambda a, n, p: f"It depends on the retraining whether {n.winner} or {n.loser} is better.",
+    "within-noise": _within,
+    "not-a-pruning-effect": lambda a, n, p: (
+        f"Not an effect of pruning: {n.winner} and {n.loser} prune by one "
+        f"method, {shown(a.pair.winner.method, LONGEST_NAME)}."
+    ),
+    "compression-mismatch": lambda a, n, p: f"Not a fair size: {n.winner} is compressed less than {n.loser}.",
+    "attributable": _attributable,
+    "confounded": _confounded,
+    "a-fortiori": lambda a, n, p: (
+        f"{gap_words(a, n)}, although all that differs favours {n.loser}; the comparison is still not an equal one."
+    ),
+    "undecided": _undecided,
+}
+
+
+def against_the_claim(audit: Audit) -> list[Confounder]:
+    """What differs and may favour the claimed winner; who ran the loser is said last."""
+    found = [c for c in audit.differing if c.favours != audit.pair.loser.name]
+    return sorted(found, key=lambda c: (c.name == "quoted", c.favours is None, _order(c.name)))
+
+
+def _order(name: str) -> int:
+    order = ("base_model", "distillation", "retraining_epochs", "retraining_lr", "selection", "overall_lr")
+    return order.index(name) if name in order else len(order)
+
+
+def reasons(audit: Audit) -> tuple[str, ...]:
+    """At most three, in the order of their weight for this verdict."""
+    names = sides(audit)
+    word = audit.verdict.word
+    found: list[str] = []
+    if word == "inconsistent-record":
+        found = [shown(fault, 300) for fault in audit.evidence.contradictions]
+    elif word == "not-comparable":
+        found = [
+            _factor(audit, f, names) for f in ("dataset", "network") if audit.pair.findings[f].state is State.REFUTED
+        ]
+        found = found or [audit.verdict.why]
+    elif audit.evidence.cross is not None and word in ("retraining-dependent", "attributable-cross-validated"):
+        found = [audit.evidence.cross.why]
+    if word == "compression-mismatch":
+        found.append(_factor(audit, "compression", names))
+    against = [_confounder(audit, c, names) for c in against_the_claim(audit)]
+    gap = _gap(audit, names)
+    found += [*against[:2], gap, *against[2:]] if word == "confounded" else [gap, *against]
+    found += [_confounder(audit, c, names) for c in audit.differing if c.favours == audit.pair.loser.name]
+    found.append(established_words(audit))
+    whole = [f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in dict.fromkeys(found) if text]
+    return tuple(whole[:MOST_REASONS])
+
+
+def _factor(audit: Audit, id: str, names: Sides) -> str:
+    return f"{label(id)}: {factor_words(audit, id, names.winner, names.loser)}"
+
+
+def _confounder(audit: Audit, found: Confounder, names: Sides) -> str:
+    whom = {audit.pair.winner.name: names.winner, audit.pair.loser.name: names.loser}.get(found.favours or "", "")
+    favours = f"which favours {whom}" if whom else "and nobody knows whom that favours"
+    if found.name in FACTORS:
+        what = factor_words(audit, found.name, names.winner, names.loser).rpartition("; must be")[0]
+        what = what or factor_words(audit, found.name, names.winner, names.loser)
+    else:
+        what = cleaned(found.why, names.winner, names.loser)
+    if found.name == "quoted":
+        return f"{what}, {favours}"
+    return f"{label(found.name)}: {shown(what, 260)}, {favours}"
+
+
+def _gap(audit: Audit, names: Sides) -> str:
+    main = audit.gap.main
+    source = " and ".join(SD_SOURCES.get(part, part) for part in audit.gap.sd_source.split(" and "))
+    if main is None:
+        return f"{gap_words(audit, names)}; {source}"
+    return f"{gap_words(audit, names)} (95 % interval {main.low:+.2f} to {main.high:+.2f}); {source}"
+
+
+def established_words(audit: Audit) -> str:
+    """How far the two are equal, in words."""
+    found = audit.pair.assessment
+    if audit.pair.whole_pipelines:
+        states = {"the overall LR": audit.pair.findings["overall_lr"].state, "SX-A": found.setups["SX-A"]}
+        said = [f"{what} {_STATES[state]}" for what, state in {**states, "SX-B": found.setups["SX-B"]}.items()]
+        return f"over the whole pipelines {listed(said)}"
+    if found.established is None and found.ceiling is None:
+        return "not even dataset, network and compression are the same (S1)"
+    sure = (
+        f"what {found.established} asks for is known to be equal"
+        if found.established
+        else "nothing is known to be equal"
+    )
+    return f"{sure}; nothing is known to differ up to {found.ceiling}" if found.ceiling else sure
+
+
+_STATES = {
+    State.HOLDS: "holds", State.HOLDS_A_FORTIORI: "holds", State.REFUTED: "does not hold",
+    State.UNDECIDABLE: "cannot be decided", State.NOT_APPLICABLE: "does not apply",
+}  # fmt: skip
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    *most, last = words or ("",)
+    return f"{', '.join(most)} and {last}" if most else last

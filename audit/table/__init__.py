@@ -1,0 +1,1 @@
+"""A table of results is read: its cells, what its columns mean, and the comparisons that it makes."""

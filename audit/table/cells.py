@@ -1,0 +1,78 @@
+"""What a cell prints: a number with its decimals, its unit and what stands behind +-."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from prunemark.setups.errors import InputError
+from prunemark.setups.text import as_given
+
+NOTHING = frozenset({"", "-", "–", "—", "−", "n/a", "na", "n.a.", "/", "?", "none", "nan", "--", "..."})
+FACTORS = {"K": Decimal("0.001"), "M": Decimal(1), "G": Decimal(1000), "B": Decimal(1000), "T": Decimal(1000000)}
+"""Millions in a unit; a billion of MACs or parameters is a G."""
+
+_CELL = re.compile(
+    r"(?P<sign>[-+−–])?\s*(?P<number>\d{1,12}(?:[.,]\d{1,12})?|\.\d{1,12})\s*(?P<unit>%|[x×]|[KMGBT](?:MACs?|FLOPs?)?\b)?"
+    r"\s*(?:(?:±|\+/?-|\+−)\s*(?P<spread>\d{0,6}(?:\.\d{1,8})?)\s*%?)?\s*(?P<rest>.*)",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+_MARKS = "*†‡§¶↑↓ "
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number as printed: `text` keeps its decimals; `unit` is %, x, or one of K M G B T; `spread` follows +-."""
+
+    text: str
+    unit: str = ""
+    spread: str = ""
+
+    @property
+    def value(self) -> Decimal:
+        """The number itself."""
+        return Decimal(self.text)
+
+
+def printed(cell: str, what: str) -> Printed | None:
+    """The number of a cell; None where it says nothing. Raises InputError for what is not one number."""
+    text = cell.strip(_MARKS)
+    if text.lower() in NOTHING or text in ("x", "×", "✗"):
+        return None
+    found = _CELL.fullmatch(text)
+    rest = (found.group("rest") if found else "").strip(_MARKS)
+    if found is None or (
+        rest and not re.fullmatch(r"[(\[][^()\[\]]*[)\]]|ms|fps|epochs?|points?|pp", rest, re.IGNORECASE)
+    ):
+        raise InputError(f"{what}: a number is wanted; the cell says {as_given(cell)}")
+    number = found.group("number")
+    if re.fullmatch(r"\d{1,3},\d{3}", number):
+        raise InputError(f"{what}: {as_given(cell)} may mean thousands or decimals. Write it without the comma")
+    sign = "-" if found.group("sign") in ("-", "−", "–") else ""
+    unit = (found.group("unit") or "").upper()
+    return Printed(
+        sign + number.replace(",", "."), {"×": "x", "X": "x"}.get(unit, unit[:1]), found.group("spread") or ""
+    )
+
+
+def millions(number: Printed, unit: str, what: str) -> str:
+    """MACs or parameters in millions, with no more digits than were printed. Raises InputError without a unit."""
+    unit = number.unit or unit
+    if unit == "%":
+        raise InputError(f"{what}: {number.text}% is a share. Map the column as macs_kept or macs_removed")
+    if unit not in FACTORS:
+        raise InputError(f"{what}: is {number.text} in G or in M? Write the unit behind the column, as in macs=6:G")
+    decimals = len(number.text.partition(".")[2]) - FACTORS[unit].adjusted()
+    return f"{number.value * FACTORS[unit]:.{max(0, decimals)}f}"
+
+
+def share(number: Printed, what: str, removed: bool, percent: bool) -> str:
+    """The share that is left, as a fraction: from 46.5 %, 0.465 or 0.465x, or from what is gone.
+
+    `percent` says how a column of plain numbers is meant. Raises InputError for what is not a share.
+    """
+    value = number.value / 100 if number.unit == "%" or (percent and not number.unit) else number.value
+    if not 0 <= value <= 1 or number.unit in FACTORS:
+        raise InputError(f"{what}: a share lies between 0 and 100 %; the cell says {number.text}{number.unit}")
+    return f"{1 - value if removed else value:f}"
