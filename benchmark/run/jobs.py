@@ -12,6 +12,8 @@ from prunemark.benchmark.networks.own_modules import files_of, is_kept
 from prunemark.benchmark.run.work import checkpoints, longest_prefix
 from prunemark.benchmark.sandbox.confinement import isolation_of
 from prunemark.benchmark.sandbox.worker import ConfinedWorker
+from prunemark.benchmark.submission.covered import covered_files
+from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.benchmark.trial.keys import data_key, pretrain_key
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
@@ -37,10 +39,13 @@ class Job:
     confined: ConfinedWorker | None = None
 
 
-def confined_for(track: Track, isolation: str, device: str, store: Path, *writable: Path) -> ConfinedWorker | None:
+def confined_for(
+    track: Track, isolation: str, device: str, store: Path, *methods: MethodSource | None
+) -> ConfinedWorker | None:
     """How a worker is confined that builds the track's network; None where that is no code of the track's author.
 
-    Raises InputError for an isolation that it cannot have.
+    It reads the files of these methods, which it hands to their processes. Raises InputError for an isolation that it
+    cannot have.
     """
     if not is_kept(track.network):
         return None
@@ -49,9 +54,11 @@ def confined_for(track: Track, isolation: str, device: str, store: Path, *writab
             f"track {track.id} has a network of its author's, whose workers start no program, so no container.\n"
             "Use --isolation landlock"
         )
-    images = [] if is_own_dataset(track.dataset) or track.dataset in INSTALLED else [str(data_folder(track.dataset))]
-    folders = tuple(str(folder) for folder in (store, *writable))
-    return ConfinedWorker(isolation_of(isolation), folders, tuple(images), device != "cpu")
+    images = [] if is_own_dataset(track.dataset) or track.dataset in INSTALLED else [data_folder(track.dataset)]
+    mains = [Path(method.path) for method in methods if method]
+    code = [file for main in mains for file in covered_files(main)]
+    readable, listed = map(str, (*images, *code)), tuple(str(main.parent) for main in mains)
+    return ConfinedWorker(isolation_of(isolation), (str(store),), tuple(readable), device != "cpu", listed)
 
 
 def confined_to(network: str, device: str, *writable: Path) -> ConfinedWorker | None:
@@ -71,7 +78,8 @@ def make_jobs(trials: Sequence[Trial], store: Store) -> tuple[list[Job], dict[st
     def add(id: str, function: str, trial: Trial, needs: Iterable[str]) -> str:
         if id not in jobs:
             call = f"{WORKER}:{function}"
-            confined = confined_for(trial.track, trial.isolation, trial.device, store.root)
+            methods = [entrant.source for entrant in (trial.entrant, trial.submission) if entrant]
+            confined = confined_for(trial.track, trial.isolation, trial.device, store.root, *methods)
             jobs[id] = Job(id, call, (trial, store.root), frozenset(n for n in needs if n in jobs), confined)
             trial_of[id] = trial
         return id

@@ -55,7 +55,7 @@ def check(
     with tempfile.TemporaryDirectory(prefix="prunemark-check-") as folder:
         store = Store(Path(folder))
         on = bound(find_track(track), store, executor, "cpu", isolation) if track else None
-        confined = confined_for(on, isolation, "cpu", store.root) if on else None
+        confined = confined_for(on, isolation, "cpu", store.root, source) if on else None
         arguments = (name, source, settings, on, isolation, store.root)
         executor.run([Job("check", f"{WORKER}:check_job", arguments, confined=confined)], listen)
     return found

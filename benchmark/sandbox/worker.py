@@ -27,18 +27,22 @@ from prunemark.benchmark.sandbox.confinement import (
     Isolation,
     package_folders,
 )
-from prunemark.benchmark.sandbox.landlock import DEVICE, READ, SCRATCH, restrict_files
+from prunemark.benchmark.sandbox.landlock import DEVICE, READ, READ_DIR, SCRATCH, restrict_files
 from prunemark.benchmark.sandbox.syscalls import restrict_worker_calls
 
 
 @dataclass(frozen=True)
 class ConfinedWorker:
-    """What a worker keeps: folders that it writes, and files and folders that it reads besides the packages."""
+    """What a worker keeps: folders that it writes, and files and folders that it reads besides the packages.
+
+    `listed` are folders of which it sees the names only.
+    """
 
     isolation: Isolation
     writable: tuple[str, ...]
     readable: tuple[str, ...] = ()
     gpu: bool = False
+    listed: tuple[str, ...] = ()
 
 
 def enter(confined: ConfinedWorker, scratch: Path) -> None:
@@ -60,6 +64,7 @@ def enter(confined: ConfinedWorker, scratch: Path) -> None:
 
 def _rules(confined: ConfinedWorker, scratch: Path) -> Iterator[tuple[str, int]]:
     yield from ((place, READ) for place in (*SYSTEM, "/proc", *package_folders(), *confined.readable))
+    yield from ((place, READ_DIR) for place in confined.listed)
     yield from ((place, SCRATCH) for place in (str(scratch), *confined.writable))
     yield from ((device, DEVICE) for device in DEVICES)
     if confined.gpu:

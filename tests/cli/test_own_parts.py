@@ -15,6 +15,17 @@ from prunemark.records.record import load_file
 needs_landlock = pytest.mark.skipif(isolation_here() != "landlock", reason="this machine has no Landlock and seccomp")
 
 
+METHOD = """
+from helper import size
+from prunemark import FilterCriterion
+
+
+class Mine(FilterCriterion):
+    def score(self, layer, context):
+        return size(layer.weight)
+"""
+
+
 @pytest.fixture
 def home(furnish, tmp_path):
     return furnish(tmp_path / "home")
@@ -45,6 +56,14 @@ def test_a_network_and_images_of_ones_own_from_submit_to_export(prunemark, tmp_p
     assert terms["dataset"] == f"own:load@{terms['own']['dataset_sha256'][:12]}"
     assert terms["own"]["dataset_sha256"] == found[0].outcome.data_sha256 and terms["own"]["shape"] == [1, 8, 8]
     assert str(tmp_path) not in json.dumps(terms) and "model.py" not in json.dumps(terms)
+
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods" / "helper.py").write_text("def size(w):\n    return w.flatten(1).abs().sum(1)\n")
+    (mine := tmp_path / "methods" / "mine.py").write_text(METHOD)
+    assert prunemark("check", f"{mine}:Mine", "--track", track)[0] == 0
+    one = ("--track", track, "--seeds", "1", "--home", home, "--no-time")
+    code, said, trouble = prunemark("submit", f"{mine}:Mine", *one)
+    assert code == 0 and "Mine" in said, trouble
 
     # nothing runs again for other words, another name of the file, or other files beside it
     track.write_text(track.read_text().replace("model.py", "renamed.py"))
