@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -78,10 +78,9 @@ def write_shades(root: Path, per_class: int = 30) -> Path:
 
 def write_cifar(root: Path, per_class: int = 60) -> bool:
     """Some of the real CIFAR-10 in JPEG, for the dataset `folder:cifar@32`; False where it is not on this machine."""
-    if not SHARED.is_file() or importlib.util.find_spec("pyarrow") is None:
+    if not SHARED.is_file():
         return False
-    from pyarrow import parquet
-
+    parquet = pytest.importorskip("pyarrow.parquet")
     table, seen = parquet.read_table(SHARED), dict[str, int]()
     for image, name in zip(table["image"].to_pylist(), table["class_name"].to_pylist(), strict=True):
         seen[name] = seen.get(name, 0) + 1
