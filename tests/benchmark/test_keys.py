@@ -144,6 +144,7 @@ def test_no_key_holds_the_text_of_the_harness_or_a_path(monkeypatch, source):
 OTHER_RECIPE = {
     "lr": parse_schedule("0:1e-1,5:1e-2", TRACK.retraining.epochs), "batch_size": 64, "optimiser": "AdamW",
     "momentum": 0.8, "nesterov": True, "weight_decay": 1e-3, "label_smoothing": 0.1, "augmentation": "none",
+    "distillation": "temperature=4,weight=0.9", "regulariser": "l1:1e-05 on scales",
 }  # fmt: skip
 OTHER_LEVEL = {"name": "half", "ratio": 0.51, "speedup": 1.95, "layer_ratios": (("blocks", 0.5),)}
 OTHER_TRACK = {

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunemark.setups.errors import InputError
-from prunemark.setups.recipe import AUGMENTATIONS, OwnRecipe, Recipe, recipe_from_dict
+from prunemark.setups.recipe import AUGMENTATIONS, USUAL, OwnRecipe, Recipe, recipe_from_dict
 from prunemark.setups.schedule import halving, parse_schedule
 
 fixed = settings(derandomize=True, deadline=None, database=None)
@@ -39,7 +39,9 @@ def test_a_recipe_goes_through_json_and_back(recipe: Recipe) -> None:
 def test_the_plain_form_covers_every_field() -> None:
     """So that a changed default changes the identity of a result."""
     plain = Recipe(LR).as_dict()
-    assert set(plain) == {field.name for field in dataclasses.fields(Recipe)} - {"optimiser"} | {"epochs"}
+    assert set(plain) == {field.name for field in dataclasses.fields(Recipe)} - USUAL.keys() | {"epochs"}
+    whole = Recipe(LR, optimiser="AdamW", distillation="temperature=4,weight=0.9", regulariser="l1:1 on all").as_dict()
+    assert set(whole) == {field.name for field in dataclasses.fields(Recipe)} | {"epochs"}
     assert Recipe(LR, optimiser="AdamW").as_dict() == plain | {"optimiser": "AdamW"}
     assert plain == {
         "epochs": 20, "lr": "0:1e-1,10:1e-2,15:1e-3", "batch_size": 128, "momentum": 0.9, "nesterov": False,
