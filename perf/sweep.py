@@ -5,9 +5,9 @@
     python perf/sweep.py table FOUND > docs/sweep.md
 
 LIST has a network a line, `timm:NAME` or `torchvision:NAME`. Each runs in a process of its own, one at a time, for 60
-seconds of processor time at most: `propose` with streams, the check that a track of those layers would get, every
-group cut to half, a count, and a comparison of outputs at keeps that the check has not tried. torch-pruning's
-MagnitudePruner removes half of every layer but the classifier, in as many seconds.
+seconds of processor time at most: `propose` with streams (which ends with the check that a track gets), the check
+of costs, every group cut to half, a count, and a comparison of outputs at keeps that the check has not tried.
+torch-pruning's MagnitudePruner removes half of every layer but the classifier, in as many seconds.
 """
 
 from __future__ import annotations
@@ -111,7 +111,6 @@ def ours(name: str) -> dict[str, Any]:
         names = prunable.propose(model, shape, streams=True)
         track = find_track("digits-resnet8")
         track = dataclasses.replace(track, network=name, prunable=names)
-        prunable.check_prunable(model, names, shape)
         properties.check_costs(model, track, shape)
     except InputError as problem:
         return {"end": "refused", "words": str(problem), "seconds": time.process_time() - begun}
@@ -181,6 +180,14 @@ def table(rows: list[dict[str, Any]]) -> str:
     ends = Counter(row["end"] for row in here.values())
     ahead = sum(_as_many(row, there.get(name, {})) for name, row in here.items())
     lines = [
+        "# What can be pruned of public classifiers",
+        "",
+        "Written by `perf/sweep.py`, which says what it tries. Images have 64 pixels a side, or the next size that a "
+        "network takes.",
+        "*Layers* are those that `propose(..., streams=True)` finds, in brackets how many of them go in steps. *MACs "
+        "left* is the share",
+        "of the dense network that is left when half of every layer goes, next to torch-pruning's own pruner at 0.5.",
+        "",
         f"Of {len(here)} networks: " + ", ".join(f"{count} {end}" for end, count in ends.most_common()) + ". "
         f"As many MACs removed as torch-pruning, or more: {ahead}.",
         "",
