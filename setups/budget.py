@@ -113,10 +113,7 @@ class Budget:
 
 
 def notation(base_epochs: int | None, retraining: Recipe) -> str:
-    """The paper's name of a pipeline: `P30F90, 1e-2` is pruned at epoch 30 and retrained for 90 from LR 0.01.
-
-    Of a given base the epochs are not known (None): `given F90, 1e-2`.
-    """
+    """`P30F90, 1e-2` is pruned at epoch 30, retrained for 90 from LR 0.01; of a given base (None) `given F90, 1e-2`."""
     base = "given " if base_epochs is None else f"P{base_epochs}"
     return f"{base}F{retraining.epochs}, {format_lr(retraining.lr.initial)}"
 
@@ -144,9 +141,8 @@ def lr_stages(first: float, last: float) -> int:
 def budget_for(track: Track, setup: ComparisonSetup, level: Level, kind: str, own: Own = OWN_NOTHING) -> Budget:
     """What the setup grants an entrant of this kind ('pruned', 'dense' or 'scratch') at this level.
 
-    Raises InputError for what cannot be run: factors that cannot be held equal together, a pruning epoch outside
-    the dense run, too few epochs left, a recipe whose milestones lie past its end; where the base is given, imposed
-    sums and scratch training.
+    Raises InputError for what cannot be run: factors that cannot be held equal together, a pruning epoch outside the
+    dense run, too few epochs left, milestones past the end; where the base is given, imposed sums and scratch training.
     """
     _check_factors(setup, own)
     check_known_length(track, setup, kind)

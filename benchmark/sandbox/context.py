@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,14 +18,13 @@ from prunemark.benchmark.metering.meter import BudgetExceeded, Meter
 from prunemark.benchmark.metering.watch import Watch, has_any_global_hook
 from prunemark.benchmark.method import Decision, Group, PruningContext, Scores, Target
 from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.sandbox.asked_right import check_by_group, checked_penalty
 from prunemark.benchmark.sandbox.asking import Asking, Start
 from prunemark.benchmark.sandbox.settling import Settling
 from prunemark.benchmark.sandbox.training import PruningTraining
 from prunemark.benchmark.training.loop import Hooks, placed, served, steps_per_epoch
 from prunemark.setups.budget import Budget
 from prunemark.setups.track import ALLOCATIONS, Track
-
-PENALTY = "Write penalty=lambda: 1e-4 * sum(scale.abs().sum() for scale in scales)"
 
 
 @dataclass
@@ -134,7 +133,9 @@ class TrialContext:
             self._have_trained(start, model, schedule.vector, lr, keep)
             return
         masks = self.training.masks(model, keep)
-        hooks = Hooks(penalty=self._watched(_tensor_of(penalty)), after_step=self._watched(after_step), masks=masks)
+        hooks = Hooks(
+            penalty=self._watched(checked_penalty(penalty)), after_step=self._watched(after_step), masks=masks
+        )
         with self._alone(lambda: self.meter.steps - self.meter.foreign_steps):
             self.training.run(model, schedule, self._next_pass(), hooks)
         self.settling.note_trained(model)
@@ -198,14 +199,7 @@ class TrialContext:
 
     def decide(self, scores: Scores, allocation: str = "uniform", share: float = 1.0) -> Decision:
         """See `PruningContext.decide`."""
-        if not isinstance(scores, Mapping) or not all(isinstance(group, Group) for group in scores):
-            got = (
-                sorted({type(key).__name__ for key in scores}) if isinstance(scores, Mapping) else type(scores).__name__
-            )
-            raise ValueError(
-                f"decide takes scores by group; got {' and '.join(got) if isinstance(got, list) else got}.\n"
-                "Write {group: scores of group.layer(model) for group in context.groups}"
-            )
+        check_by_group(scores)
         by_name = sparsity.check_scores({group.name: s for group, s in scores.items()}, self.shapes)
         if not 0 < share <= 1:
             raise ValueError(f"share is above 0 and at most 1; got {share!r}")
@@ -280,25 +274,6 @@ def _plain_function(method: Callable[..., Any]) -> Callable[..., Any]:
 
     function.__name__, function.__doc__ = method.__name__, method.__doc__
     return function
-
-
-def _tensor_of(penalty: Callable[[], torch.Tensor] | None) -> Callable[[], torch.Tensor] | None:
-    """The penalty, checked to be a function that gives a tensor. Raises TypeError, there or when it is called."""
-    if penalty is None:
-        return None
-    if not callable(penalty):
-        raise TypeError(f"penalty is a function without arguments; got {penalty!r}.\n{PENALTY}")
-
-    def checked() -> torch.Tensor:
-        found = penalty()
-        if not isinstance(found, torch.Tensor) or found.numel() != 1:
-            got = f"one of shape {tuple(found.shape)}" if isinstance(found, torch.Tensor) else type(found).__name__
-            raise TypeError(
-                f"penalty() gives a tensor with one number, which is added to the loss; got {got}.\n{PENALTY}"
-            )
-        return found
-
-    return checked
 
 
 def _whole(epochs: int) -> int:

@@ -139,8 +139,7 @@ def _attempt(
         isolation_of(trial.isolation), _readable(images) + files_of(trial.track.network),
         4 * believed.most_bytes(state), cpu_seconds=trial.pruning_seconds_limit * 4, gpu=trial.device != "cpu",
     )  # fmt: skip
-    limits, source = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch)), trial.entrant.source
-    assert source is not None
+    limits = Limits(trial.pruning_seconds_limit, scratch_bytes=_scratch_bytes(scratch))
     with _trainer(trial, grant, base, data, harness_only, checkpoints) as pipe:
         try:
             used = run_in_child(
@@ -149,7 +148,7 @@ def _attempt(
             )  # fmt: skip
         except ChildFailed as failure:
             failure.trace = original_places(failure.trace, placed.originals)
-            failure.evidence = named_beside(failure.evidence, source.path)
+            failure.evidence = named_beside(failure.evidence, trial.entrant.source.path if trial.entrant.source else "")
             failure.printed = printed_in(scratch)
             if failure.rule == IMAGES:
                 _look_again(failure, images)
