@@ -88,7 +88,8 @@ def test_the_one_in_the_docs_can_be_copied(tmp_path: Path) -> None:
         ("margin_pp = 0.5", "margin_pp = -1", "margin_pp is a number from 1e-06 to 100; given -1"),
         ("classes = 12", "classes = 1", "classes is a whole number from 2 to 1e+06; given 1"),
         (
-            'granularity = "filter"', 'granularity = "channel"',
+            'granularity = "filter"',
+            'granularity = "channel"',
             "granularity is filter, stream, head or weight; given 'channel'",
         ),
         (
