@@ -73,8 +73,8 @@ def _followed(graph: Any, model: nn.Module, layer: nn.Module) -> tuple[tuple[Sli
         raise InputError("it does not run as a layer of its own on the way to the output")
     try:
         found = follow(graph, model, layer, out_function(layer), filters_of(layer))
-    except Exception as problem:
-        raise InputError(f"{type(problem).__name__} while following its channels") from None
+    except Exception:  # of torch-pruning's mappings, and of `follow` where they lead nowhere
+        raise InputError("on the way its channels are split, rearranged or counted") from None
     if not any(part.role == "reader" for part in found.slices):
         raise InputError("no layer reads its channels, as those of a classifier")
     return found.slices, steps_of(model, found, filters_of(layer))
