@@ -57,7 +57,7 @@ def confined_for(
     images = [] if is_own_dataset(track.dataset) or track.dataset in INSTALLED else [data_folder(track.dataset)]
     mains = [Path(method.path) for method in methods if method]
     code = [file for main in mains for file in covered_files(main)]
-    readable, listed = map(str, (*images, *code)), tuple(str(main.parent) for main in mains)
+    readable, listed = map(str, (*images, *code)), tuple(sorted({str(file.parent) for file in code}))
     return ConfinedWorker(isolation_of(isolation), (str(store),), tuple(readable), device != "cpu", listed)
 
 
