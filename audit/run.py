@@ -12,24 +12,21 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunemark.audit.document import json_schema
-from prunemark.audit.document.comparison import Claim, load
+from prunemark.audit.document.claims import Claim
+from prunemark.audit.document.comparison import load
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.yaml_nodes import read_file
-from prunemark.audit.judgement.audit_claim import Audit, audit_comparison, audit_entries
+from prunemark.audit.judgement.audit_claim import Audit, audit_claims, audit_entries
 from prunemark.audit.judgement.noise import OwnRepeats
-from prunemark.audit.literature import pairs, results
-from prunemark.audit.literature.published_errors import published_errors
-from prunemark.audit.literature.results_csv import TableEntry, read_table
-from prunemark.audit.literature.template import template
 from prunemark.audit.report import badge, checklist, content, latex, markup, review, terminal
-from prunemark.audit.report.explain import explain
 from prunemark.audit.report.output import save, write
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.values import known
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from prunemark.audit.literature.results_csv import TableEntry
 
 RENDERERS: dict[str, Callable[[list[Audit]], str]] = {
     "json": content.as_json,
@@ -77,10 +74,16 @@ def run(options: Options, console: Console) -> int:
     if options.format not in FORMATS:
         raise unknown_name("format", options.format, FORMATS)
     if options.explain is not None:
+        from prunemark.audit.report.explain import explain
+
         return _write(explain(options.explain), options)
     if options.schema:
+        from prunemark.audit.document import json_schema
+
         return _write(json_schema.dump(), options)
     if options.template or options.from_row:
+        from prunemark.audit.literature.template import template
+
         return _write(template(options.from_row), options)
     if options.published:
         return _published(options, console)
@@ -107,11 +110,15 @@ def _of_file(path: Path, options: Options, own: OwnRepeats | None) -> list[Audit
     if path.suffix.lower() != ".csv":
         if options.claims or options.all_pairs:
             raise InputError(f"{path}: --claim and --all-pairs are for tables (.csv); a document carries its claim")
-        return [audit_comparison(load(path), own)]
+        return audit_claims(load(path), own)
+    from prunemark.audit.literature.results_csv import read_table
+
     return _of_rows(read_table(read_file(path), str(path)), options, own, str(path))
 
 
 def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | None, name: str) -> list[Audit]:
+    from prunemark.audit.literature import pairs
+
     if options.claims:
         return [one for claim in options.claims for one in pairs.claimed(rows, claim, own)]
     if not options.all_pairs:
@@ -126,7 +133,11 @@ def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | Non
 
 
 def _published(options: Options, console: Console) -> int:
+    from prunemark.audit.literature import results
+
     if options.errors:
+        from prunemark.audit.literature.published_errors import published_errors
+
         _list([dict(vars(error)) for error in published_errors()], options, console)
         return 0
     rows = results.select(options.network, options.dataset, options.method)
@@ -157,7 +168,7 @@ def _list(rows: list[dict[str, object]], options: Options, console: Console) -> 
 
 
 def _of_runs(options: Options, own: OwnRepeats | None) -> list[Audit]:
-    from prunemark.audit.literature import recorded_runs
+    from prunemark.audit.literature import pairs, recorded_runs
 
     folder = Path(options.runs or "")
     if options.mapping is None:

@@ -124,10 +124,11 @@ def plain_name(name: str) -> str:
 
 def compression(pipeline: Pipeline) -> Leaf[float]:
     """Speed-up where one is stated, else dense weights over remaining ones: 1 / (1 - sparsity)."""
-    return _remaining(pipeline) if _silent(pipeline.speedup) else pipeline.speedup
+    return remaining(pipeline) if _silent(pipeline.speedup) else pipeline.speedup
 
 
-def _remaining(pipeline: Pipeline) -> Leaf[float]:
+def remaining(pipeline: Pipeline) -> Leaf[float]:
+    """Dense weights over those that remain, from the sparsity."""
     sparsity = known(pipeline.sparsity)
     if sparsity is not None and sparsity >= 1:
         return NotReported()
@@ -141,7 +142,7 @@ def _silent(leaf: Leaf[float]) -> bool:
 
 def _compression(left: Pipeline, right: Pipeline) -> StateWithReason:
     """By a quantity that both sides state, the speed-up first: a speed-up and a sparsity cannot be compared."""
-    for a, b in ((left.speedup, right.speedup), (_remaining(left), _remaining(right))):
+    for a, b in ((left.speedup, right.speedup), (remaining(left), remaining(right))):
         if not (_silent(a) or _silent(b)):
             return (state := compare(a, b, _relative(COMPRESSION_TOLERANCE))), _why(state, a, b, "within 2 %")
     a, b = compression(left), compression(right)
@@ -159,7 +160,10 @@ def _within_base_tolerance(a: float, b: float) -> bool:
 
 
 def _base_model(left: Pipeline, right: Pipeline) -> StateWithReason:
-    """Same id; else the same declared source. Accuracies too far apart refute it unless the ids are equal."""
+    """Same id; else the same declared source and accuracies that agree: a source has more than one model.
+
+    Accuracies too far apart refute it unless the ids are equal.
+    """
     a, b = left.base, right.base
     by_id = compare(a.id, b.id, lambda x, y: x == y)
     if by_id is not State.UNDECIDABLE:
@@ -168,6 +172,8 @@ def _base_model(left: Pipeline, right: Pipeline) -> StateWithReason:
     if accuracy is State.REFUTED:
         return State.REFUTED, f"base accuracy {show(a.top1_percent)} against {show(b.top1_percent)} %"
     by_source = compare(a.source, b.source, _same_name)
+    if by_source is State.HOLDS and known(a.source) is not None and accuracy is State.UNDECIDABLE:
+        return State.UNDECIDABLE, "one declared source, but not both base accuracies: it may have more than one model"
     return by_source, _why(by_source, a.source, b.source, "by declared source")
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, from_vector
 from prunemark.setups.values import NOT_REPORTED, Leaf, NotApplicable, NotReported, known
 
-PipelineKind = Literal["pruned", "scratch", "pruned_at_init", "sparse_training", "dense"]
+PipelineKind = Literal["pruned", "scratch", "pruned_at_init", "sparse_training", "dense_to_sparse", "dense"]
 
 
 @dataclass(frozen=True)

@@ -2,96 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import get_args
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
+from prunemark.audit.document.fields import REPEAT, REPORTED_VALUES, SYNONYMS
 from prunemark.audit.document.lr_schedules import read_lr
-from prunemark.audit.document.reported_values import (
-    Convert,
-    ReportedValue,
-    is_silent,
-    number,
-    number_or_none,
-    percent,
-    read_value,
-    share,
-    times,
-    word,
-)
+from prunemark.audit.document.metrics import READ_AS, RESULT_NAMES
+from prunemark.audit.document.plus_minus import is_plus_minus, split_plus_minus
+from prunemark.audit.document.quantities import EPOCHS
+from prunemark.audit.document.reported_values import ReportedValue, is_silent, read_value, word
 from prunemark.audit.document.same_as import EntryNodes, ResolvedNode
-from prunemark.audit.document.stages import MAX_REPEAT, STAGE_ROLES, ReportedStage, joined_by_role
+from prunemark.audit.document.sizes import check_sizes
+from prunemark.audit.document.stages import STAGE_ROLES, ReportedStage, joined_by_role
+from prunemark.audit.document.unknown_fields import check_entry
 from prunemark.audit.document.yaml_nodes import Node
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.pipeline import PipelineKind
-from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED
+from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Leaf, mapped
 
 PIPELINE_KINDS = get_args(PipelineKind)
-NUMBER = number(0, what="a number that is not negative")
-POINTS = number(0, 100, what="a number of points, from 0 to 100")
-POSITIVE = number(0, above=True, what="a number above 0")
-COUNT = number(1, 1e6, what="a number of runs, at least 1")
-REPEAT = number(1, MAX_REPEAT, what=f"a whole number of cycles, 1 to {MAX_REPEAT}")
-
-REPORTED_VALUES: dict[str, Convert] = {
-    "dataset": word,
-    "network.name": word,
-    "network.dense_macs_millions": POSITIVE,
-    "network.dense_params_millions": POSITIVE,
-    "granularity": word,
-    "speedup": times,
-    "params_kept": POSITIVE,
-    "params_kept_millions": POSITIVE,
-    "sparsity": share,
-    "macs_kept_millions": POSITIVE,
-    "macs_kept": share,
-    "flops_convention": word,
-    "base.id": word,
-    "base.source": word,
-    "base.top1": percent,
-    "recipe.batch_size": POSITIVE,
-    "recipe.weight_decay": number_or_none,
-    "recipe.label_smoothing": number_or_none,
-    "recipe.distillation": word,
-    "recipe.augmentation": word,
-    "result.top1": percent,
-    "result.top1_sd": POINTS,
-    "result.top1_plus_minus": POINTS,
-    "result.runs": COUNT,
-    "result.selection": word,
-    "result.top1_drop_printed": number(-100, 100, what="a drop in points, from -100 to 100"),
-}
-"""Every value that an entry may report outside its stages, and how it is read."""
-
-SYNONYMS = {
-    "pruned_macs_millions": "macs_kept_millions",
-    "pruned_params_millions": "params_kept_millions",
-    "network.macs_kept_millions": "macs_kept_millions",
-    "network.pruned_macs_millions": "macs_kept_millions",
-    "network.pruned_params_millions": "params_kept_millions",
-    "network.params_kept_millions": "params_kept_millions",
-    "network.flops_convention": "flops_convention",
-}
-FACTOR_CONFOUNDERS = (
-    "network", "base_model", "retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr", "overall_lr",
-    "total_epochs", "total_flops",
-)  # fmt: skip
-DETAIL_CONFOUNDERS = ("batch_size", "weight_decay", "label_smoothing", "distillation", "augmentation")
-CONFOUNDERS = (*FACTOR_CONFOUNDERS, *DETAIL_CONFOUNDERS, "selection", "quoted", "flops_convention")
-"""What may differ and explain a gap; `method_owned` names those that are the method itself."""
-
-OTHER_KEYS = {"method", "kind", "source", "stages", "method_owned", "tuning", "evidence", "notes", "note", "title"}
-STAGE_KEYS = {"stage", "epochs", "lr", "repeat", "same_as"}
-REMARKS = {"evidence", "note", "notes"}
-_PARTS = ("network", "base", "recipe", "result")
+SPARSE_KINDS = ("sparse_training", "dense_to_sparse")
+"""Kinds that train a sparse network from the first epoch on: they have neither a base nor a retraining stage."""
+_OTHERS = {meant: tuple(other for other, to in SYNONYMS.items() if to == meant) for meant in set(SYNONYMS.values())}
+_OF_BASE = ("base.id", "base.source", "base.top1")
+_SELDOM = ("base", "result", "measured")
+"""Parts of which most fields are seldom there: those are looked for only where the part has them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Entry:
     """What one source says of one pipeline.
 
-    `reported` has `REPORTED_VALUES` and `epochs` and `lr` of the three stages (`retraining.lr`); `cycle_epochs` are
-    the pruning epochs spent in the retraining of earlier cycles. `ignored` was not read.
+    `reported` has what was found of `REPORTED_VALUES`, and `epochs` and `lr` of the three stages (`retraining.lr`);
+    `cycle_epochs` are the pruning epochs spent in the retraining of earlier cycles.
     """
 
     name: str
@@ -104,10 +48,10 @@ class Entry:
     tuning: str = ""
     source: str = ""
     contradictions: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> ReportedValue:
-        return self.reported[name]
+        found = self.reported.get(name)
+        return ReportedValue(root=f"{self.name}.{name}") if found is None else found
 
 
 def read_entry(name: str, nodes: EntryNodes) -> Entry:
@@ -115,16 +59,18 @@ def read_entry(name: str, nodes: EntryNodes) -> Entry:
     node = nodes.entries[name]
     if node.kind != "mapping":
         raise InputError(f"{node.where}: entry {name!r} is a mapping of method, kind, dataset and so on")
+    check_entry(name, node)
     kind = _kind(name, node)
     contradictions: list[str] = []
-    reported = {value: _read(nodes, name, value, convert) for value, convert in REPORTED_VALUES.items()}
+    reported = read_reported(nodes, name, _fields(node))
+    check_sizes(reported)
     listed = [_stage(nodes, name, role, key, contradictions) for role, key in nodes.stages(name)]
     stages = joined_by_role(listed, kind, name, nodes.find(name, ("stages",)).root)
     of_stages = {f"{role}.{what}": getattr(stage, what) for role, stage in stages.items() for what in ("epochs", "lr")}
     source = node.entries.get("source")
     return Entry(
         name=name,
-        method=_plain_text(node, "method", name),
+        method=_method(node, name),
         kind=kind,
         reported=_for_kind(reported, kind, name) | of_stages,
         cycle_epochs=stages["pruning"].cycle_epochs,
@@ -133,8 +79,22 @@ def read_entry(name: str, nodes: EntryNodes) -> Entry:
         tuning=_tuning(node.entries.get("tuning")),
         source=_cited(source),
         contradictions=tuple(contradictions),
-        ignored=_ignored(node),
     )
+
+
+def _fields(node: Node) -> list[str]:
+    """The fields worth looking for: all, but of some parts only those that are written."""
+    written: dict[str, frozenset[str] | None] = {}
+    for part in _SELDOM:
+        inner = node.entries.get(part)
+        whole = inner is not None and (inner.kind != "mapping" or "same_as" in inner.entries)
+        written[part] = None if whole else frozenset(inner.entries if inner else ())
+    found = []
+    for field in REPORTED_VALUES:
+        part, _, rest = field.partition(".")
+        if part not in written or (keys := written[part]) is None or rest in keys:
+            found.append(field)
+    return found
 
 
 def _kind(name: str, node: Node) -> PipelineKind:
@@ -148,30 +108,82 @@ def _kind(name: str, node: Node) -> PipelineKind:
     return kind  # type: ignore[return-value]
 
 
-def _plain_text(node: Node, key: str, default: str) -> str:
-    return word(node.entries[key]) if key in node.entries else default
+def _method(node: Node, name: str) -> str:
+    given = node.entries.get("method")
+    if given is None or not word(given):
+        raise InputError(
+            f"{node.where}: {name}: an entry needs `method`, the name of the method, as in method: L1-norm"
+        )
+    return word(given)
 
 
-def _read(nodes: EntryNodes, name: str, value: str, convert: Convert) -> ReportedValue:
-    for spelling in (value, *(other for other, meant in SYNONYMS.items() if meant == value)):
+def read_reported(nodes: EntryNodes, name: str, fields: Iterable[str]) -> dict[str, ReportedValue]:
+    """These fields of one entry. Raises InputError, with the place and the field, for what cannot be read."""
+    found: dict[str, ReportedValue] = {}
+    for field in fields:
+        place = _place(nodes, name, field)
+        if field.removeprefix("result.") in RESULT_NAMES and place.node is not None and is_plus_minus(place.node):
+            value, spread = split_plus_minus(place.node)
+            others = [f"{field}{tail}" for tail in ("_sd", "_plus_minus")]
+            if twice := next((other for other in others if nodes.find(name, other.split(".")).node), None):
+                raise InputError(
+                    f"{spread.where}: {field} carries its spread, and {twice} gives another: keep one of them"
+                )
+            found[f"{field}_plus_minus"] = _value(replace(place, node=spread), f"{field}_plus_minus")
+            place = replace(place, node=value)
+        if field not in found:
+            found[field] = _value(place, field)
+    return found | _read_as(found)
+
+
+def _value(place: ResolvedNode, field: str) -> ReportedValue:
+    return _of_field(field, lambda: read_value(place.node, place.root, REPORTED_VALUES[field], place.provenance))
+
+
+def _of_field(field: str, read: Callable[[], ReportedValue]) -> ReportedValue:
+    """The value, with its field in the error where it cannot be read."""
+    try:
+        return read()
+    except InputError as problem:
+        where, _, rest = str(problem.args[0]).partition(": ")
+        raise InputError(f"{where}: {field}: {rest}") from None
+
+
+def _read_as(found: Mapping[str, ReportedValue]) -> dict[str, ReportedValue]:
+    """What another field is read as: an error of 24.76 is a top1 of 75.24."""
+    made = {}
+    for raw, meant in READ_AS.items():
+        for part, tail in (("base", ""), *(("result", t) for t in ("", "_sd", "_plus_minus", "_drop_printed"))):
+            given, there = found.get(f"{part}.{raw}{tail}"), found.get(f"{part}.{meant}{tail}")
+            if given is not None and (there is None or there.value == NOT_REPORTED):
+                made[f"{part}.{meant}{tail}"] = given if tail else replace(given, value=_rest(given.value))
+    return made
+
+
+def _rest(error: Leaf[Any]) -> Leaf[Any]:
+    if isinstance(error, Between):
+        return Between(100 - error.high, 100 - error.low)
+    return mapped(error, lambda value: 100 - value)
+
+
+def _place(nodes: EntryNodes, name: str, field: str) -> ResolvedNode:
+    for spelling in (field, *_OTHERS.get(field, ())):
         found = nodes.find(name, spelling.split("."))
         if found.node is not None:
-            return read_value(found.node, found.root, convert, found.provenance)
-    part, _, inner = value.partition(".")
+            return found
+    part, _, inner = field.partition(".")
     whole = nodes.find(name, (part,)) if inner else None
     if whole is not None and whole.node is not None and whole.node.kind != "mapping" and not is_silent(whole.node):
-        return _short(whole, part, inner, convert)
-    found = nodes.find(name, value.split("."))
-    return ReportedValue(root=found.root, provenance=found.provenance)
+        return _short(whole, part, inner)
+    return nodes.find(name, field.split("."))
 
 
-def _short(whole: ResolvedNode, part: str, inner: str, convert: Convert) -> ReportedValue:
+def _short(whole: ResolvedNode, part: str, inner: str) -> ResolvedNode:
     """`network: ResNet-50` is short for its name; any other part has to be a mapping, or it would be lost."""
     if whole.node is None or part != "network" or whole.node.kind != "scalar":
         where = whole.node.where if whole.node else ""
         raise InputError(f"{where}: {part} is a mapping, as in {part}: {{{inner}: ...}}")
-    root = f"{whole.root}.{inner}"
-    return read_value(whole.node, root, convert, whole.provenance) if inner == "name" else ReportedValue(root=root)
+    return replace(whole, node=whole.node if inner == "name" else None, root=f"{whole.root}.{inner}")
 
 
 def _stage(nodes: EntryNodes, name: str, role: str, key: str, contradictions: list[str]) -> ReportedStage:
@@ -179,20 +191,21 @@ def _stage(nodes: EntryNodes, name: str, role: str, key: str, contradictions: li
     repeat = 1
     if whole is not None and "repeat" in whole.entries:
         repeat = round(REPEAT(whole.entries["repeat"]))
-    found = nodes.find(name, ("stages", key, "epochs"))
-    epochs = read_value(found.node, found.root, NUMBER, found.provenance)
-    found = nodes.find(name, ("stages", key, "lr"))
-    lr = read_lr(found.node, epochs, found.root, found.provenance, contradictions, f"{name}, {role}")
+    of = nodes.find(name, ("stages", key, "epochs"))
+    epochs = _of_field(f"{role}.epochs", lambda: read_value(of.node, of.root, EPOCHS, of.provenance))
+    at = nodes.find(name, ("stages", key, "lr"))
+    stage = f"{name}, {role}"
+    lr = _of_field(f"{role}.lr", lambda: read_lr(at.node, epochs, at.root, at.provenance, contradictions, stage))
     return ReportedStage(STAGE_ROLES[role], epochs, lr, repeat)
 
 
 def _for_kind(reported: dict[str, ReportedValue], kind: PipelineKind, entry: str) -> dict[str, ReportedValue]:
     """What follows from the kind: scratch and sparse training have no base, pruning at init a random one."""
-    if kind in ("scratch", "sparse_training"):
-        silent = [name for name in ("base.id", "base.source", "base.top1") if reported[name].value == NOT_REPORTED]
-        return reported | {name: ReportedValue(NOT_APPLICABLE, f"{entry}.{name}") for name in silent}
-    if kind == "pruned_at_init" and reported["base.id"].value == NOT_REPORTED:
-        return reported | {"base.id": ReportedValue("random initialisation", f"{entry}.base.id", "inferred")}
+    if kind == "scratch" or kind in SPARSE_KINDS:
+        return reported | {name: ReportedValue(NOT_APPLICABLE, f"{entry}.{name}") for name in _OF_BASE}
+    if kind == "pruned_at_init":
+        none = {name: ReportedValue(NOT_APPLICABLE, f"{entry}.{name}") for name in _OF_BASE}
+        return reported | none | {"base.id": ReportedValue("random initialisation", f"{entry}.base.id", "inferred")}
     return reported
 
 
@@ -228,18 +241,3 @@ def _cited(source: Node | None) -> str:
     if source.kind == "mapping":
         return ", ".join(source.entries[k].text[:120] for k in ("paper", "locator") if k in source.entries)
     return source.text[:200]
-
-
-def _ignored(node: Node) -> tuple[str, ...]:
-    """Fields that nobody reads: shown, so that a slip of spelling is noticed."""
-    spellings = (*REPORTED_VALUES, *SYNONYMS)
-    known = {name.partition(".")[0] for name in spellings} | OTHER_KEYS
-    strange = [key for key in node.entries if key not in known]
-    for part in _PARTS:
-        inner = {name.partition(".")[2] for name in spellings if name.startswith(f"{part}.")}
-        below = node.entries.get(part)
-        if below is not None and below.kind == "mapping" and "same_as" not in below.entries:
-            strange += [f"{part}.{key}" for key in below.entries if key not in inner | REMARKS]
-    for stage in node.entries["stages"].items if "stages" in node.entries else ():
-        strange += [f"{stage.entries['stage'].text}.{key}" for key in stage.entries if key not in STAGE_KEYS | REMARKS]
-    return tuple(dict.fromkeys(strange))[:20]

@@ -1,7 +1,6 @@
 """The JSON Schema of the document, made from what the reader knows; `prunemark audit --schema` prints it.
 
-Editors check documents against it. It is stricter than the reader in one thing: a misspelt field is an
-error in an editor, while the reader only says that it was not read.
+Editors check documents against it. What a field means, and whether its size can be right, only the reader knows.
 """
 
 from __future__ import annotations
@@ -9,9 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any, get_args
 
-from prunemark.audit.document.comparison import SCHEMA, ClaimKind, Credit
-from prunemark.audit.document.entry import CONFOUNDERS, PIPELINE_KINDS, REPORTED_VALUES
+from prunemark.audit.document.claims import EXCEPTIONS, ClaimKind, Credit
+from prunemark.audit.document.comparison import SCHEMA
+from prunemark.audit.document.entry import PIPELINE_KINDS
+from prunemark.audit.document.fields import CONFOUNDERS, REPORTED_VALUES
 from prunemark.audit.document.lr_schedules import LR_KINDS
+from prunemark.audit.document.metrics import METRICS, READ_AS
 from prunemark.audit.document.reported_values import PROVENANCE, word
 from prunemark.audit.document.stages import STAGE_ROLES
 
@@ -32,7 +34,9 @@ def json_schema() -> dict[str, Any]:
             "schema": {"const": SCHEMA},
             "title": {"type": "string"},
             "notes": {"type": "string"},
-            "claim": _claim(),
+            "note": {"type": "string"},
+            "claim": {"anyOf": [_claim(), {"type": "array", "minItems": 1, "items": _claim()}]},
+            "protocol": _protocol(),
             "entries": {"type": "object", "minProperties": 2, "additionalProperties": {"$ref": "#/$defs/entry"}},
             "cross": {"type": "array", "items": _crossed()},
         },
@@ -54,8 +58,23 @@ def _claim() -> dict[str, Any]:
         "properties": {
             "winner": {"type": "string"}, "loser": {"type": "string"},
             "kind": {"enum": list(get_args(ClaimKind))}, "credited_to": {"enum": list(get_args(Credit))},
-            "margin": {"description": "points", "type": "number", "exclusiveMinimum": 0},
+            "metric": {"enum": [*METRICS, *READ_AS]},
+            "margin": {"description": "in units of the metric", "type": "number", "exclusiveMinimum": 0},
+            "notes": {"type": "string"},
         },
+        "additionalProperties": False,
+    }  # fmt: skip
+
+
+def _protocol() -> dict[str, Any]:
+    return {
+        "type": ["object", "null"],
+        "required": ["shared", "locator"],
+        "properties": {
+            "shared": {"type": "boolean"}, "locator": {"type": "string"}, "notes": {"type": "string"},
+            "except": {"type": "array", "items": {"enum": list(EXCEPTIONS)}},
+        },
+        "additionalProperties": False,
     }  # fmt: skip
 
 
@@ -69,6 +88,7 @@ def _entry() -> dict[str, Any]:
         "tuning": {"type": ["object", "string"]},
         "evidence": {"anyOf": [{"$ref": "#/$defs/evidence"}, {"type": "object"}]},
         "notes": {"type": "string"},
+        "title": {"type": "string"},
     }
     for name in REPORTED_VALUES:
         part, _, inner = name.partition(".")
@@ -76,10 +96,12 @@ def _entry() -> dict[str, Any]:
         if not inner:
             properties[name] = kind
             continue
-        group = properties.setdefault(part, {"type": ["object", "null"], "properties": {"evidence": {}, "same_as": {}}})
+        group = properties.setdefault(
+            part, {"type": ["object", "string", "null"], "properties": {"evidence": {}, "same_as": {}, "notes": {}}}
+        )
         group["properties"][inner] = kind
         group["additionalProperties"] = False
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    return {"type": "object", "required": ["method"], "properties": properties, "additionalProperties": False}
 
 
 def _stage() -> dict[str, Any]:
@@ -92,7 +114,10 @@ def _stage() -> dict[str, Any]:
             "lr": {"$ref": "#/$defs/lr"},
             "repeat": {"type": "integer", "minimum": 1},
             "evidence": {"anyOf": [{"$ref": "#/$defs/evidence"}, {"type": "object"}]},
+            "same_as": {"type": "string"},
+            "notes": {"type": "string"},
         },
+        "additionalProperties": False,
     }
 
 

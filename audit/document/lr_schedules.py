@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prunemark.audit.document.reported_values import Provenance, ReportedValue, read_number, read_value
+from prunemark.audit.document.quantities import EPOCHS, read_number
+from prunemark.audit.document.reported_values import Provenance, ReportedValue, read_value
 from prunemark.audit.document.yaml_nodes import Node
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, from_vector, halving, parse_schedule
@@ -19,7 +20,14 @@ from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Confl
 
 LR_KINDS = ("constant", "step", "cosine", "one-cycle", "halving", "linear")
 _SYNONYMS = {"gamma": "factor", "decay": "factor", "warmup_epochs": "warmup", "peak": "initial"}
-_FIELDS = {"kind", "initial", "final", "milestones", "factor", "warmup", "notation", "evidence", "note"}
+_FIELDS = {"kind", "initial", "final", "milestones", "factor", "warmup", "notation", "evidence", "note", "notes"}
+_NUM = r"(?:\d+(?:[.,]\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
+MOST_CHANGES = 500
+_IN_WORDS = re.compile(
+    rf"(?P<lr>{_NUM})\s*[,;:]?\s*(?:(?:/|÷|divided by)\s*(?P<over>{_NUM})|(?:x|×|\*|times)\s*(?P<by>{_NUM}))\s*"
+    r"(?:every\s*(?P<every>\d{1,6})|at\s*(?:epochs?\s*)?(?P<at>\d{1,6}(?:\s*(?:,|/|and)\s*\d{1,6})*))(?:\s*(?:epochs?|ep))?",
+    re.ASCII,
+)
 _MILESTONE = re.compile(r"(\d{1,9})\s*:")
 
 
@@ -52,12 +60,43 @@ def read_schedule(node: Node) -> WrittenSchedule:
 def _of_text(text: str, node: Node) -> WrittenSchedule:
     if len(text) > 4000:
         raise InputError(f"{node.where}: an LR schedule of {len(text)} characters is not read")
+    if match := _IN_WORDS.fullmatch(text):
+        return _in_words(match, node)
+    if re.fullmatch(r"\d+,\d+", text, re.ASCII):
+        text = format_lr(_rate(node))
     last = max((int(match) for match in _MILESTONE.findall(text)), default=0)
     try:
         parse_schedule(text, min(max(last + 1, 1000), MAX_EPOCHS))  # only to see whether it can be read
     except (InputError, ValueError, OverflowError) as problem:
         raise InputError(f"{node.where}: {problem}") from None
     return WrittenSchedule(text, last, lambda epochs: parse_schedule(text, epochs))
+
+
+def _in_words(match: re.Match[str], node: Node) -> WrittenSchedule:
+    """`0.01, /10 every 30 epochs`, or `0.1, /10 at 30, 60`: as papers say it in a sentence."""
+    initial = _rate(Node("scalar", node.where, match["lr"]))
+    by = _rate(Node("scalar", node.where, match["over"] or match["by"]))
+    factor = (1 / by if by else 0.0) if match["over"] else by
+
+    def over(epochs: int, milestones: list[int]) -> LRSchedule:
+        points = [(0, initial), *((at, float(f"{initial * factor**n:.9g}")) for n, at in enumerate(milestones, 1))]
+        return LRSchedule("step", epochs, tuple(points))
+
+    if match["at"]:
+        listed = [int(part) for part in re.findall(r"\d+", match["at"])]
+        if listed != sorted(set(listed)) or listed[0] == 0:
+            raise InputError(f"{node.where}: the epochs at which an LR changes increase, as in 0.1, /10 at 30, 60")
+        return WrittenSchedule(match[0], listed[-1], lambda epochs: over(epochs, listed))
+    step = int(match["every"])
+    if step == 0:
+        raise InputError(f"{node.where}: an LR that changes every 0 epochs; write 0.01, /10 every 30 epochs")
+
+    def repeated(epochs: int) -> LRSchedule:
+        if epochs > step * MOST_CHANGES:
+            raise InputError(f"an LR that changes more than {MOST_CHANGES} times is not read")
+        return over(epochs, list(range(step, epochs, step)))
+
+    return WrittenSchedule(match[0], 0, repeated)
 
 
 def _of_mapping(node: Node) -> WrittenSchedule:
@@ -72,7 +111,7 @@ def _of_mapping(node: Node) -> WrittenSchedule:
     if "initial" not in fields:
         raise InputError(f"{node.where}: an LR schedule needs `initial`, the LR it starts from")
     initial = _rate(fields["initial"])
-    warmup = round(_rate(fields["warmup"])) if "warmup" in fields else 0
+    warmup = round(EPOCHS(fields["warmup"])) if "warmup" in fields else 0
     tail = f"+warmup{warmup}" if warmup else ""
     if kind == "step":
         return _of_text(_steps(node, initial) + tail, node)
@@ -107,7 +146,7 @@ def _steps(node: Node, initial: float) -> str:
     listed = node.entries.get("milestones")
     if listed is None or listed.kind != "sequence":
         raise InputError(f"{node.where}: a step schedule needs `milestones`, as in [30, 60]")
-    epochs = [round(read_number(item)) for item in listed.items]
+    epochs = [round(EPOCHS(item)) for item in listed.items]
     if "factor" in node.entries:
         factor = _rate(node.entries["factor"])
     elif "final" in node.entries and epochs and initial > 0:

@@ -1,8 +1,9 @@
 """The stages of one entry as pretraining, pruning and retraining.
 
 Iterative pruning: every prune/retrain cycle but the last is pruning cost, the last retraining is the
-retraining. Pruning at initialisation has no pretraining. Sparse training has no retraining: its training is
-where it sparsifies, so it counts as the pruning stage. Of scratch training the training is the retraining.
+retraining. Pruning at initialisation has no pretraining. Sparse training, and training from dense to sparse, have no
+retraining: their training is where they sparsify, so it counts as the pruning stage. Of scratch training the training
+is the retraining.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ STAGE_ROLES: dict[str, StageRole] = {
 STAGES_WITHOUT = {
     "pruned_at_init": ("pretraining",),
     "sparse_training": ("pretraining", "retraining"),
+    "dense_to_sparse": ("pretraining", "retraining"),
     "dense": ("pruning", "retraining"),
 }
 """The stages that a kind of pipeline does not have, unless the source lists one."""
@@ -85,7 +87,7 @@ def _scratch(stages: Sequence[ReportedStage], entry: str, root: str) -> dict[str
     if pruning:
         raise InputError(
             f"{pruning[0].epochs.where or entry}: {entry} is trained from scratch and cannot have pruning epochs. "
-            "Its kind may be pruned, pruned_at_init or sparse_training"
+            "Its kind may be pruned, pruned_at_init, sparse_training or dense_to_sparse"
         )
     training = [s for s in stages if s.role != "pruning"]
     return {
@@ -99,7 +101,7 @@ def _role_of_training(stage: ReportedStage, place: int, stages: Sequence[Reporte
     """A stage called `training`: before the sparsifying action it is pretraining, after it retraining."""
     if stage.role != "training":
         return stage.role
-    if kind == "sparse_training":
+    if kind in ("sparse_training", "dense_to_sparse"):
         return "pruning"
     if kind == "pruned_at_init":
         return "retraining"

@@ -1,56 +1,36 @@
 """Two entries as Pipelines, and what the rulebook (`setups.assess`) says of them.
 
 The rules are those of `setups`. Added here is only what a document knows and a record does not: which side
-claims to win, how good the evidence is, what was declared to be the same, and FLOPs printed for MACs.
+claims to win, in which metric, what was declared to be the same, and what a printed number leaves open.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from prunemark.audit.document.entry import Entry
-from prunemark.audit.document.reported_values import bounds
-from prunemark.audit.judgement.entry_pipeline import counts_flops, pipeline_of_entry, states_macs
+from prunemark.audit.document.claims import Claim, Protocol
+from prunemark.audit.document.entry import SPARSE_KINDS, Entry
+from prunemark.audit.document.metrics import METRICS, Metric
+from prunemark.audit.judgement.compressed import measures
+from prunemark.audit.judgement.details import Detail, details, measured_fields
+from prunemark.audit.judgement.entry_pipeline import Units, pipeline_of_entry, states_macs
+from prunemark.audit.judgement.revised import Sides, revised
 from prunemark.setups.assessment import Assessment, assess
-from prunemark.setups.factors import LR_TOLERANCE_LOG10, FactorFinding
-from prunemark.setups.pipeline import Pipeline
-from prunemark.setups.values import (
-    NOT_APPLICABLE,
-    NOT_REPORTED,
-    Conflict,
-    Leaf,
-    NotApplicable,
-    NotReported,
-    State,
-    compare,
-    known,
-)
-
-VALUES_OF_FACTOR: dict[str, tuple[str, ...]] = {
-    "base_model": ("base.id", "base.source"),
-    "retraining_epochs": ("retraining.epochs",),
-    "retraining_lr": ("retraining.epochs", "retraining.lr"),
-    "pruning_epochs": ("pruning.epochs",),
-    "pruning_lr": ("pruning.epochs", "pruning.lr"),
-    "total_epochs": ("pretraining.epochs", "pruning.epochs", "retraining.epochs"),
-    "total_flops": ("pretraining.epochs", "pruning.epochs", "retraining.epochs"),
-    "overall_lr": ("pretraining.lr", "pruning.lr", "retraining.lr"),
-    "final_lr": ("retraining.lr",),
-}
-"""The values whose evidence decides how much a factor's finding is worth."""
-
-_LENGTHS = {"retraining_lr": "retraining_epochs", "pruning_lr": "pruning_epochs", "overall_lr": "total_epochs"}
-"""The epochs over which a schedule lasts: schedules of different length differ, whatever their length exactly is."""
-
-_TWICE = (1.94, 2.06)
+from prunemark.setups.factors import FactorFinding
+from prunemark.setups.pipeline import Pipeline, Training
+from prunemark.setups.schedule import LRSchedule
+from prunemark.setups.values import NOT_REPORTED, NotApplicable, State, known, mapped
 
 
 @dataclass(frozen=True)
 class AssessedPair:
-    """The claimed winner and the claimed loser, as the rulebook sees them."""
+    """The claimed winner and the claimed loser, as the rulebook sees them.
+
+    `metric` is None where the two sides report no metric in common; `details` and `measured` are what no setup
+    holds equal, by name.
+    """
 
     winner: Entry
     loser: Entry
@@ -58,21 +38,114 @@ class AssessedPair:
     right: Pipeline
     assessment: Assessment
     findings: Mapping[str, FactorFinding]
+    details: Mapping[str, Detail]
+    measured: Mapping[str, Detail]
+    metric: Metric | None
+    protocol: Protocol | None = None
 
     @property
     def whole_pipelines(self) -> bool:
-        """Whether the two can be compared only over whole pipelines: scratch, sparse training, mixed kinds."""
-        a, b = ("pruned" if side.kind == "dense" else side.kind for side in (self.left, self.right))
-        return a != b or a in ("scratch", "sparse_training")
+        """Whether the two can be compared only over whole pipelines: scratch, sparse kinds, kinds that differ.
+
+        Two dense networks too: neither was pruned or retrained.
+        """
+        a, b = self.left.kind, self.right.kind
+        return a != b or a in ("scratch", "dense", *SPARSE_KINDS)
+
+    @property
+    def network_by_name(self) -> bool:
+        """Whether one name is all that says that it is one network: parameters do not tell two VGG-19 apart."""
+        if self.findings["network"].state is not State.HOLDS or (self.protocol and self.protocol.declares("network")):
+            return False
+        ids = [
+            known(entry["base.id"].value) if entry["base.id"].stated else None for entry in (self.winner, self.loser)
+        ]
+        counted = all(entry["network.dense_macs_millions"].stated for entry in (self.winner, self.loser))
+        one_base = ids[0] is not None and ids[0] == ids[1] and self.left.kind != "pruned_at_init"
+        return not (counted or one_base or _one_root(self.winner, self.loser, "network.dense_macs_millions"))
 
 
-def assess_pair(winner: Entry, loser: Entry) -> AssessedPair:
+def _one_root(winner: Entry, loser: Entry, name: str) -> bool:
+    """Whether one side declares its value to be the other's, whatever it is."""
+    return winner[name].root == loser[name].root
+
+
+def assess_pair(
+    winner: Entry, loser: Entry, claim: Claim | None = None, protocol: Protocol | None = None
+) -> AssessedPair:
     """Assesses the claimed winner (left) against the claimed loser (right)."""
     same = _declared_same(winner, loser) if _borrows(winner) or _borrows(loser) else frozenset()
-    absolute = all(states_macs(e) for e in (winner, loser))
-    left, right = (pipeline_of_entry(e, same, absolute) if same else _cached(e, absolute) for e in (winner, loser))
-    found = assess([left, right], revise=lambda findings: _revised(findings, winner, loser, left, right))
-    return AssessedPair(winner, loser, left, right, found, {f.factor: f for f in found.findings})
+    metric = metric_of(winner, loser, claim)
+    meant = metric or METRICS["top1"]
+    has = details(winner, loser, same, protocol, meant)
+    base = _base_of(winner, loser, meant.name)
+    units = Units(
+        base, all(states_macs(e) for e in (winner, loser)) and not _one_base(winner, loser), _by_macs(winner, loser)
+    )
+    left, right = (pipeline_of_entry(e, same, units) if same else _cached(e, units) for e in (winner, loser))
+    one_batch = known(left.details.batch_size), known(right.details.batch_size)
+    if None not in one_batch and one_batch[0] != one_batch[1]:
+        right = _scaled(right, float(one_batch[0] or 1) / float(one_batch[1] or 1))
+    batch_known = None not in one_batch or has["batch_size"].state is State.HOLDS
+    sides = Sides(winner, loser, left, right, same, protocol, batch_known)
+    found = assess([left, right], revise=lambda findings: revised(findings, sides))
+    by_name = {f.factor: f for f in found.findings}
+    how = measured_fields(winner, loser, same, protocol, meant) if metric else {}
+    return AssessedPair(winner, loser, left, right, found, by_name, has, how, metric, protocol)
+
+
+def metric_of(winner: Entry, loser: Entry, claim: Claim | None) -> Metric | None:
+    """The metric of a claim: as it says, else the first that both report; None where both report, but nothing common.
+
+    A side that reports nothing at all leaves it open: then it is the metric of the other side, or top1.
+    """
+    if claim is not None and claim.metric is not None:
+        return METRICS[claim.metric]
+    reported = [[name for name in METRICS if _reports(entry, name)] for entry in (winner, loser)]
+    both = [name for name in reported[0] if name in reported[1]]
+    if not both and all(reported):
+        return None
+    return METRICS[next(iter(both or reported[0] or reported[1]), "top1")]
+
+
+def _reports(entry: Entry, metric: str) -> bool:
+    return entry[f"result.{metric}"].stated or entry[f"result.{metric}_drop_printed"].stated
+
+
+def _base_of(winner: Entry, loser: Entry, metric: str) -> str:
+    """By which metric two bases are as good: the claim's, unless it is a speed, or not both bases are known in it."""
+    both = all(entry[f"base.{metric}"].stated for entry in (winner, loser))
+    return metric if both and not METRICS[metric].speed else "top1"
+
+
+def _one_base(winner: Entry, loser: Entry) -> bool:
+    """One checkpoint is one network, in whatever its cost is counted: costs are compared in dense networks."""
+    a, b = (known(entry["base.id"].value) for entry in (winner, loser))
+    return a is not None and a == b
+
+
+def _by_macs(winner: Entry, loser: Entry) -> bool:
+    ratios = [measures(entry) for entry in (winner, loser)]
+    return all(one["MACs"].ratio != NOT_REPORTED for one in ratios) or any(
+        one["weights"].ratio == NOT_REPORTED for one in ratios
+    )
+
+
+def _scaled(pipeline: Pipeline, factor: float) -> Pipeline:
+    """Linear scaling: with a batch twice as large an LR twice as large does the same (Goyal et al. 2017)."""
+
+    def scaled(lr: LRSchedule) -> LRSchedule:
+        return replace(lr, points=tuple((epoch, rate * factor) for epoch, rate in lr.points))
+
+    def stage(training: Training) -> Training:
+        return replace(training, lr=mapped(training.lr, scaled))
+
+    return replace(
+        pipeline,
+        pretraining=stage(pipeline.pretraining),
+        pruning=stage(pipeline.pruning),
+        retraining=stage(pipeline.retraining),
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -85,133 +158,12 @@ def _declared_same(winner: Entry, loser: Entry) -> frozenset[str]:
     """Values that `same_as` gives one root: what is not one known value becomes one token on both sides."""
     return frozenset(
         name
-        for name, value in winner.reported.items()
-        if value.root and value.root == loser[name].root
-        and known(value.value) is None and not isinstance(value.value, NotApplicable)
+        for name in (*winner.reported, *loser.reported)
+        if winner[name].root and winner[name].root == loser[name].root
+        and known(winner[name].value) is None and not isinstance(winner[name].value, NotApplicable)
     )  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
-def _cached(entry: Entry, absolute: bool) -> Pipeline:
-    return pipeline_of_entry(entry, frozenset(), absolute)
-
-
-def _revised(
-    findings: dict[str, FactorFinding], winner: Entry, loser: Entry, left: Pipeline, right: Pipeline
-) -> dict[str, FactorFinding]:
-    found = dict(findings)
-    if found["compression"].state is State.REFUTED and _more_compressed(left, right):
-        why = f"{found['compression'].left} against {found['compression'].right}: the claimed winner is compressed more"
-        found["compression"] = replace(found["compression"], state=State.HOLDS_A_FORTIORI, why=why)
-    if found["network"].state is State.REFUTED and _may_be_flops(winner, loser, left, right):
-        why = "dense costs differ by a factor of two: one side may print FLOPs. State flops_convention"
-        found["network"] = replace(found["network"], state=State.UNDECIDABLE, why=why)
-    found |= {f: replace(found[f], state=State.REFUTED, why=why) for f, why in _structural(found, left, right).items()}
-    for stage in ("retraining", "pruning"):
-        first = [entry[f"{stage}.lr"].first for entry in (winner, loser)]
-        if found[f"{stage}_lr"].state is State.UNDECIDABLE and _start_apart(*first):
-            why = f"the LR starts from {first[0]:g} against {first[1]:g}, however many epochs there were"
-            found[f"{stage}_lr"] = replace(found[f"{stage}_lr"], state=State.REFUTED, why=why)
-    for lr, epochs in _LENGTHS.items():
-        apart = found[lr].state is State.UNDECIDABLE and found[epochs].state is State.REFUTED
-        if apart and all(_written(entry, lr) for entry in (winner, loser)):
-            why = f"schedules over {found[epochs].left} and {found[epochs].right} epochs are not one"
-            found[lr] = replace(found[lr], state=State.REFUTED, why=why)
-    for total in _equal_stage_by_stage(found, left, right):
-        if found[total].state is State.UNDECIDABLE:
-            why = "not known as a number, but every stage is the same on both sides"
-            found[total] = replace(found[total], state=State.HOLDS, why=why)
-    if found["network"].state is State.UNDECIDABLE and found["total_flops"].state in (State.HOLDS, State.REFUTED):
-        why = "what an epoch costs depends on the network, and that is left open"
-        found["total_flops"] = replace(found["total_flops"], state=State.UNDECIDABLE, why=why)
-    for factor, names in VALUES_OF_FACTOR.items():
-        decided = found[factor].state in (State.HOLDS, State.REFUTED)
-        if decided and (side := _default_only(names, winner, loser)):
-            why = f"{side} is known only from a default in published code, which need not be what was run"
-            found[factor] = replace(found[factor], state=State.UNDECIDABLE, why=why)
-    if found["final_lr"].state is State.REFUTED and found["total_epochs"].state is State.UNDECIDABLE:
-        why = f"{found['final_lr'].why}; but Rule 1 is about whole pipelines, and not every stage is reported"
-        found["final_lr"] = replace(found["final_lr"], state=State.UNDECIDABLE, why=why)
-    return found
-
-
-def _structural(found: Mapping[str, FactorFinding], left: Pipeline, right: Pipeline) -> dict[str, str]:
-    """What silence cannot hide: a trained base is no random initialisation, sparse training has no retraining."""
-    kinds = {left.kind, right.kind}
-    if "scratch" in kinds or len(kinds) == 1:
-        return {}
-    why = ""
-    factors: tuple[str, ...] = ()
-    if "pruned_at_init" in kinds:
-        why, factors = "structural: pruning at initialisation starts from random weights", ("base_model",)
-    if "sparse_training" in kinds:
-        why = "structural: sparse training has neither a base model nor a retraining stage"
-        factors = ("base_model", "retraining_epochs", "retraining_lr")
-    return {factor: why for factor in factors if found[factor].state is State.UNDECIDABLE}
-
-
-def _equal_stage_by_stage(found: Mapping[str, FactorFinding], left: Pipeline, right: Pipeline) -> list[str]:
-    """The totals that are equal because every stage was declared to be, whatever it is."""
-    stages = list(zip(left.stages, right.stages, strict=True))
-    if any(NOT_REPORTED in (a.epochs, b.epochs) for a, b in stages) or left.kind != right.kind:
-        return []
-    if any(compare(a.epochs, b.epochs, _same) is not State.HOLDS for a, b in stages):
-        return []
-    one_network = all(found[factor].state is State.HOLDS for factor in ("network", "compression"))
-    one_schedule = all(compare(a.lr, b.lr, _same) is State.HOLDS for a, b in stages)
-    return ["total_epochs", *(["total_flops"] if one_network else []), *(["overall_lr"] if one_schedule else [])]
-
-
-def _same(a: object, b: object) -> bool:
-    return a == b
-
-
-def _written(entry: Entry, factor: str) -> bool:
-    """Whether the source gives every LR that the factor is about, where there is training."""
-    stage = factor.removesuffix("_lr")
-    stages = [stage] if stage != "overall" else ["pretraining", "pruning", "retraining"]
-    epochs = {name: entry[f"{name}.epochs"].value for name in stages}
-    trains = [name for name, n in epochs.items() if known(n) != 0 and not isinstance(n, NotApplicable)]
-    written = [entry[f"{name}.lr"] for name in trains]
-    return bool(written) and all(lr.first is not None or known(lr.value) is not None for lr in written)
-
-
-def _start_apart(a: float | None, b: float | None) -> bool:
-    if a is None or b is None or a <= 0 or b <= 0:
-        return False
-    return abs(math.log10(a / b)) > LR_TOLERANCE_LOG10
-
-
-def _more_compressed(left: Pipeline, right: Pipeline) -> bool:
-    """By the quantity both state; a range counts by its worse end."""
-    for a, b in ((left.speedup, right.speedup), (left.sparsity, right.sparsity)):
-        if isinstance(a, NotReported) or isinstance(b, NotReported):
-            continue
-        lows, highs = _ends(a), _ends(b)
-        return bool(lows and highs) and min(lows) > max(highs)
-    return False
-
-
-def _ends(value: Leaf[float]) -> list[float]:
-    if isinstance(value, Conflict):
-        return [end for choice in value.choices for end in (_ends(choice) or [float("nan")])]
-    ends = bounds(value)
-    return list(ends) if ends else []
-
-
-def _may_be_flops(winner: Entry, loser: Entry, left: Pipeline, right: Pipeline) -> bool:
-    a, b = known(left.dense_macs), known(right.dense_macs)
-    declared = [counts_flops(e["flops_convention"].value) is not None for e in (winner, loser)]
-    if a is None or b is None or all(declared):
-        return False
-    return _TWICE[0] <= max(a, b) / min(a, b) <= _TWICE[1]
-
-
-def _default_only(names: tuple[str, ...], winner: Entry, loser: Entry) -> str:
-    """The side and value that rests on a code default, if one does."""
-    for entry in (winner, loser):
-        for name in names:
-            found = entry[name]
-            if found.provenance == "code_default" and found.value not in (NOT_REPORTED, NOT_APPLICABLE):
-                return f"{name} of {entry.name}"
-    return ""
+@lru_cache(maxsize=8192)
+def _cached(entry: Entry, units: Units) -> Pipeline:
+    return pipeline_of_entry(entry, frozenset(), units)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from prunemark.audit.document.entry import DETAIL_CONFOUNDERS, FACTOR_CONFOUNDERS
+from prunemark.audit.document.claims import Credit
+from prunemark.audit.document.fields import FACTOR_CONFOUNDERS, RECIPE_DETAILS
 from prunemark.audit.document.reported_values import bounds
 from prunemark.audit.judgement.assessed_pair import AssessedPair
+from prunemark.audit.judgement.details import Detail
 from prunemark.audit.judgement.entry_pipeline import counts_flops
-from prunemark.audit.judgement.noise import selection_of
-from prunemark.setups.factors import plain_name, show
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.schedule import LRSchedule
-from prunemark.setups.values import Conflict, Leaf, NotApplicable, State, compare, known
+from prunemark.setups.values import Conflict, Leaf, NotApplicable, State
 
 TOTALS = ("overall_lr", "total_epochs", "total_flops")
 COSTS_OF_PRUNING = ("pruning_epochs", "pruning_lr")
+_RETRAINING = ("retraining_epochs", "retraining_lr", *RECIPE_DETAILS)
+CREDITED: dict[str, frozenset[str]] = {
+    "pruning": frozenset(),
+    "retraining": frozenset({*_RETRAINING, *TOTALS}),
+    "base": frozenset({"base_model", *TOTALS}),
+    "pipeline": frozenset({"base_model", *_RETRAINING, *COSTS_OF_PRUNING, *TOTALS}),
+}
+"""What a claim credits is no confounder of it; the totals follow from what is credited."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,13 @@ class Confounder:
     why: str
 
 
-def confounders(pair: AssessedPair) -> list[Confounder]:
-    """All of them, by name; what a method owns is none. The overall LR is one only over whole pipelines."""
-    found = [_of_factor(pair, name) for name in FACTOR_CONFOUNDERS]
-    found += [_of_detail(pair, name) for name in DETAIL_CONFOUNDERS]
-    found += [_selection(pair), _quoted(pair), _convention(pair)]
-    left_out = pair.winner.method_owned | pair.loser.method_owned
+def confounders(pair: AssessedPair, credited_to: Credit = "pruning") -> list[Confounder]:
+    """All of them, by name; not what a method owns or the claim credits. The overall LR only over whole pipelines."""
+    left_out = pair.winner.method_owned | pair.loser.method_owned | CREDITED[credited_to]
     left_out |= set() if pair.whole_pipelines else {"overall_lr"}
+    found = [_of_factor(pair, name) for name in FACTOR_CONFOUNDERS]
+    found += [_of_detail(detail) for detail in pair.details.values()]
+    found += [_quoted(pair), _convention(pair)]
     return sorted((c for c in found if c and c.name not in left_out), key=lambda c: c.name)
 
 
@@ -51,12 +58,23 @@ def _of_factor(pair: AssessedPair, name: str) -> Confounder | None:
 
 
 def _structural(pair: AssessedPair, name: str) -> bool:
-    """A stage that one side cannot have does not confound: such pairs are compared over whole pipelines."""
-    if not pair.whole_pipelines or name not in ("retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr"):
-        return name == "pruning_lr" and any(isinstance(p.pruning.lr, NotApplicable) for p in (pair.left, pair.right))
-    stage = name.partition("_")[0]
-    stages = [getattr(pipeline, stage) for pipeline in (pair.left, pair.right)]
-    return any(isinstance(value, NotApplicable) for training in stages for value in (training.epochs, training.lr))
+    """What one side cannot have does not confound: such pairs are compared over whole pipelines."""
+    if name == "base_model":  # what trained it is part of the totals, but random weights are no trained ones
+        kinds = {pair.left.kind, pair.right.kind}
+        no_base = any(isinstance(side.base.id, NotApplicable) for side in (pair.left, pair.right))
+        return pair.whole_pipelines and (no_base or "pruned_at_init" not in kinds)
+    stage, _, what = name.partition("_")
+    if name not in ("retraining_epochs", "retraining_lr", "pruning_epochs", "pruning_lr"):
+        return False
+    if not pair.whole_pipelines and name != "pruning_lr":
+        return False
+    stages = [getattr(side, stage) for side in (pair.left, pair.right)]
+    # a stage of 0 epochs is a stage: its epochs are compared, only its LR does not apply
+    return any(
+        isinstance(leaf, NotApplicable)
+        for training in stages
+        for leaf in ((training.epochs, training.lr) if what == "lr" else (training.epochs,))
+    )
 
 
 _SIZES: dict[str, Callable[[Pipeline], Any]] = {
@@ -103,52 +121,11 @@ def _whom(pair: AssessedPair, name: str) -> str | None:
     return pair.loser.name if b[0] > a[1] else None
 
 
-def _of_detail(pair: AssessedPair, name: str) -> Confounder | None:
-    a, b = getattr(pair.left.details, name), getattr(pair.right.details, name)
-    state = compare(a, b, _equal)
-    if state is State.HOLDS:
+def _of_detail(detail: Detail) -> Confounder | None:
+    if detail.state is State.HOLDS:
         return None
-    if state is State.UNDECIDABLE:
-        return Confounder(name, "unknown", None, f"{show(a)} against {show(b)}")
-    return Confounder(name, "differs", _richer(pair, name, a, b), f"{show(a)} against {show(b)}")
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=1e-9)
-    return _word(a) == _word(b)
-
-
-def _word(value: Any) -> str:
-    text = plain_name(str(value))
-    return "none" if text in ("no", "none", "false", "0", "off", "without") else text
-
-
-def _richer(pair: AssessedPair, name: str, a: Any, b: Any) -> str | None:
-    """A teacher, label smoothing, or more augmentation than the plain one favours the side that has it.
-
-    Of batch size and weight decay nobody knows.
-    """
-    if name == "label_smoothing" and 0 in (known(a), known(b)):
-        return pair.loser.name if known(a) == 0 else pair.winner.name
-    plain = {"distillation": ("none",), "augmentation": ("none", "standard")}.get(name)
-    if plain is None or known(a) is None or known(b) is None:
-        return None
-    if (_word(a) in plain) != (_word(b) in plain):
-        return pair.loser.name if _word(a) in plain else pair.winner.name
-    if _word(a) in plain and _word(b) in plain:
-        return pair.winner.name if _word(b) == "none" else pair.loser.name
-    return None
-
-
-def _selection(pair: AssessedPair) -> Confounder | None:
-    a, b = (selection_of(p.result.selection) for p in (pair.left, pair.right))
-    if a is None or b is None:
-        return Confounder("selection", "unknown", None, f"{a or 'not reported'} against {b or 'not reported'}")
-    if a == b:
-        return None
-    best = [side.name for side, word in ((pair.winner, a), (pair.loser, b)) if word.startswith("best")]
-    return Confounder("selection", "differs", best[0] if len(best) == 1 else None, f"{a} against {b}")
+    differs = detail.state is State.REFUTED
+    return Confounder(detail.name, "differs" if differs else "unknown", detail.favours, detail.why)
 
 
 def _quoted(pair: AssessedPair) -> Confounder | None:

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from prunemark.audit.document.entry import Entry
-from prunemark.audit.document.reported_values import ReportedValue
-from prunemark.setups.factors import COMPRESSION_TOLERANCE, plain_name
-from prunemark.setups.values import known
+from prunemark.audit.document.metrics import METRICS, Metric
+from prunemark.audit.document.names import canonical
+from prunemark.audit.document.reported_values import ReportedValue, bounds
+from prunemark.audit.judgement.assessed_pair import AssessedPair
+from prunemark.audit.judgement.compressed import over, ratio_of_share
+from prunemark.setups.factors import COMPRESSION_TOLERANCE, plain_name, show
+from prunemark.setups.values import Between, Leaf, State, known
 
 PARAMS_TOLERANCE = 0.03  # relative: with or without batch norm, biases and a classifier of 100 or 1000 classes
 KNOWN_PARAMS_MILLIONS: dict[tuple[str, str], float] = {
@@ -30,52 +34,86 @@ KNOWN_PARAMS_MILLIONS: dict[tuple[str, str], float] = {
 @lru_cache(maxsize=4096)
 def contradictions(entry: Entry) -> tuple[str, ...]:
     """What contradicts itself in an entry, in words that name the numbers; empty for a sound record."""
-    drop = contradicted_drop(entry.name, entry.reported, entry["base.top1"])
-    return (*entry.contradictions, *drop, *_macs(entry), *_params(entry))
+    drops = [
+        fault
+        for metric in METRICS.values()
+        for fault in contradicted_drop(entry.name, entry.reported, entry[f"base.{metric.name}"], metric)
+    ]
+    return (*entry.contradictions, *drops, *_error(entry), *_macs(entry), *_params(entry))
 
 
-def contradicted_drop(name: str, result: Mapping[str, ReportedValue], base: ReportedValue) -> list[str]:
-    """Printed drop against base minus pruned accuracy, within one printed unit of the coarsest number."""
-    values = (base, result["result.top1"], result["result.top1_drop_printed"])
+def pair_contradictions(pair: AssessedPair) -> list[str]:
+    """What two entries contradict together: one checkpoint of two networks, one protocol and details that differ."""
+    found = []
+    ids = [known(entry["base.id"].value) if entry["base.id"].stated else None for entry in (pair.winner, pair.loser)]
+    network = pair.findings["network"]
+    if ids[0] is not None and ids[0] == ids[1] and network.state is State.REFUTED:
+        found.append(f"one base model, {str(ids[0])[:60]}, of two networks: {network.why}")
+    if pair.protocol is None:
+        return found
+    differing = [d for d in (*pair.details.values(), *pair.measured.values()) if d.state is State.REFUTED]
+    told = {d.name: d.why for d in differing} | ({"network": network.why} if network.state is State.REFUTED else {})
+    where = f"one protocol for both ({pair.protocol.locator})"
+    return found + [
+        f"{where}, but {name} differs and is not excepted: {why}"
+        for name, why in told.items() if pair.protocol.declares(name)
+    ]  # fmt: skip
+
+
+def contradicted_drop(
+    name: str, result: Mapping[str, ReportedValue], base: ReportedValue, metric: Metric = METRICS["top1"]
+) -> list[str]:
+    """Printed drop against base minus result, within one printed unit of the coarsest number.
+
+    Of a metric of which less is better a drop may be printed as what was lost, or as base minus result.
+    """
+    silent = ReportedValue()
+    values = (base, *(result.get(f"result.{metric.name}{tail}", silent) for tail in ("", "_drop_printed")))
     before, after, printed = (known(found.value) for found in values)
     if before is None or after is None or printed is None:
         return []
     decimals = [found.decimals for found in values if found.decimals is not None]
     unit = 10.0 ** -min(decimals) if decimals else 0.01
-    if abs(before - after - printed) <= unit + 1e-9:
+    readings = (before - after,) if metric.higher_is_better else (before - after, after - before)
+    if any(abs(reading - printed) <= unit + 1e-9 for reading in readings):
         return []
     return [f"{name}: prints a drop of {printed:g}, but {before:g} - {after:g} = {before - after:.4g}"]
 
 
+def _error(entry: Entry) -> list[str]:
+    """A top-1 and an error that are not one number, whichever of several sources is right."""
+    right, wrong = (entry[f"result.{name}"] for name in ("top1", "error"))
+    ends, error = bounds(right.value), known(wrong.value)
+    unit = 10.0 ** -min((d for d in (right.decimals, wrong.decimals) if d is not None), default=2)
+    if ends is None or error is None or all(abs(end + error - 100) <= unit + 1e-9 for end in ends):
+        return []
+    return [f"{entry.name}: prints a top1 of {show(right.value)} and an error of {error:g}, which are not one number"]
+
+
 def _macs(entry: Entry) -> list[str]:
-    speedup = known(entry["speedup"].value)
-    dense = known(entry["network.dense_macs_millions"].value)
-    kept = known(entry["macs_kept_millions"].value)
-    part = known(entry["macs_kept"].value)
-    found = []
+    speedup, part = (entry[name] for name in ("speedup", "macs_kept"))
+    kept, dense = known(entry["macs_kept_millions"].value), known(entry["network.dense_macs_millions"].value)
+    share, stated = known(part.value), known(speedup.value)
     if kept is not None and dense is not None:
         if kept > dense * (1 + COMPRESSION_TOLERANCE):
-            found.append(f"{entry.name}: keeps {kept:g} M MACs of {dense:g} M")
-        elif speedup is not None and not _agree(speedup, dense / kept, entry, rounded=kept):
-            found.append(
-                f"{entry.name}: prints a speed-up of {speedup:g}, but {dense:g} / {kept:g} M MACs = {dense / kept:.3g}"
-            )
-    if part and speedup is not None and not _agree(speedup, 1 / part, entry):
-        found.append(
-            f"{entry.name}: prints a speed-up of {speedup:g}, but keeps {part:.1%} of the MACs: {1 / part:.3g}"
-        )
-    if part and kept is not None and dense is not None and abs(kept / dense - part) > COMPRESSION_TOLERANCE * part:
-        found.append(f"{entry.name}: keeps {part:.1%} of the MACs, but {kept:g} of {dense:g} M is {kept / dense:.1%}")
-    return found[:1]
+            return [f"{entry.name}: keeps {kept:g} M MACs of {dense:g} M"]
+        derived = over(entry["network.dense_macs_millions"], entry["macs_kept_millions"])
+        if stated is not None and not _overlap(speedup.printed, derived):
+            ratio = f"{dense:g} / {kept:g} M MACs = {dense / kept:.3g}"
+            return [f"{entry.name}: prints a speed-up of {stated:g}, but {ratio}"]
+    if share and stated is not None and not _overlap(speedup.printed, ratio_of_share(part)):
+        return [f"{entry.name}: prints a speed-up of {stated:g}, but keeps {share:.1%} of the MACs: {1 / share:.3g}"]
+    if share and kept is not None and dense is not None and not _overlap(ratio_of_share(part), derived):
+        return [f"{entry.name}: keeps {share:.1%} of the MACs, but {kept:g} of {dense:g} M is {kept / dense:.1%}"]
+    return []
 
 
-def _agree(speedup: float, derived: float, entry: Entry, rounded: float | None = None) -> bool:
-    """Within 2 %, or within the rounding of the printed speed-up and of the `rounded` MACs kept, in millions."""
-    printed, decimals = entry["speedup"].decimals, entry["macs_kept_millions"].decimals
-    rounding = 0.5 * 10.0**-printed if printed is not None else 0.0
-    if rounded is not None and decimals is not None:
-        rounding += derived * 0.5 * 10.0**-decimals / rounded
-    return abs(speedup - derived) <= max(COMPRESSION_TOLERANCE * max(speedup, derived), rounding) + 1e-9
+def _overlap(a: Leaf[float], b: Leaf[float]) -> bool:
+    """Whether two printed numbers can be one, within 2 %; what is no interval contradicts nothing."""
+    if not isinstance(a, Between) or not isinstance(b, Between):
+        return True
+    more = 1 + COMPRESSION_TOLERANCE
+    return a.low <= b.high * more and b.low <= a.high * more
 
 
 def _params(entry: Entry) -> list[str]:
@@ -100,5 +138,6 @@ def _total(entry: Entry) -> tuple[float | None, str]:
     stated = known(entry["network.dense_params_millions"].value)
     if stated is not None:
         return float(stated), "as stated"
-    names = [str(known(entry[name].value) or "") for name in ("dataset", "network.name")]
-    return KNOWN_PARAMS_MILLIONS.get((plain_name(names[0]), plain_name(names[1]))), "what this network has"
+    data, net = (str(known(entry[name].value) or "") for name in ("dataset", "network.name"))
+    names = (plain_name(canonical("datasets", data)), plain_name(canonical("networks", net)))
+    return KNOWN_PARAMS_MILLIONS.get(names), "what this network has"

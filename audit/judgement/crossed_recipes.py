@@ -12,44 +12,58 @@ from typing import Literal
 
 from prunemark.audit.document.comparison import Comparison, CrossedResult
 from prunemark.audit.judgement.assessed_pair import AssessedPair
-from prunemark.audit.judgement.noise import Arm, Gap, OwnRepeats, gap, make_arm
+from prunemark.audit.judgement.noise import Arm, Gap, OwnRepeats, Position, gap, make_arm
 from prunemark.setups.values import State
 
 
 @dataclass(frozen=True)
 class CrossFinding:
-    """Who wins under both recipes, and by how much under each, in words."""
+    """Where the gap lies under each recipe, all arms that were run, and by how much, in words."""
 
-    outcome: Literal["wins", "loses", "depends"]
+    positions: tuple[Position, ...]
+    arms: tuple[Arm, ...]
     why: str
+    highest: str
+
+    @property
+    def outcome(self) -> Literal["wins", "loses", "depends"]:
+        """Whether the claimed winner is above under every recipe, below under every one, or neither."""
+        found = set(self.positions)
+        return "wins" if found == {"above"} else "loses" if found == {"below"} else "depends"
 
 
 def judge_crossed(
-    comparison: Comparison, pair: AssessedPair, arms: tuple[Arm, Arm], own: OwnRepeats | None
+    comparison: Comparison, pair: AssessedPair, arms: tuple[Arm, Arm], own: OwnRepeats | None, threshold: float
 ) -> CrossFinding | None:
     """What the crossed results say; None unless there is one of each method. `arms` are (winner, loser)."""
     a = _result(comparison, pair.winner.name, pair.loser.name)
     b = _result(comparison, pair.loser.name, pair.winner.name)
-    if a is None or b is None:
+    if a is None or b is None or pair.metric is None:
         return None
-    of = (pair.winner["dataset"].value, pair.winner["network.name"].value, own)
-    all_four = (*arms, *(make_arm(c.result, None, *of) for c in (a, b)))
+    names = (pair.winner["dataset"].value, pair.winner["network.name"].value, own, pair.metric)
+    crossed = (
+        make_arm(result.result, None, *names, selection=entry["result.selection"].value)
+        for entry, result in ((pair.winner, a), (pair.loser, b))
+    )
+    all_four = (*arms, *crossed)
     winner, loser, winner_crossed, loser_crossed = all_four
-    if all(pair.findings[f].state is State.HOLDS for f in ("retraining_epochs", "retraining_lr")):
-        matches = (("their own recipe", winner, loser), ("the crossed recipe", winner_crossed, loser_crossed))
-    else:
-        matches = (
-            (f"the recipe of {pair.winner.name}", winner, loser_crossed),
-            (f"the recipe of {pair.loser.name}", winner_crossed, loser),
-        )
+    own_and_crossed = (("their own recipe", winner, loser), ("the crossed recipe", winner_crossed, loser_crossed))
+    recipe_by_recipe = (
+        (f"the recipe of {pair.winner.name}", winner, loser_crossed),
+        (f"the recipe of {pair.loser.name}", winner_crossed, loser),
+    )
+    states = {pair.findings[f].state for f in ("retraining_epochs", "retraining_lr")}
+    matches: tuple[tuple[str, Arm, Arm], ...]
+    if states == {State.HOLDS}:
+        matches = own_and_crossed
+    elif State.REFUTED in states:
+        matches = recipe_by_recipe
+    else:  # whether they share a recipe is not said: the claim has to hold either way
+        matches = (*recipe_by_recipe, *own_and_crossed)
     gaps = tuple((recipe, gap(left, right, by_drop=False)) for recipe, left, right in matches)
-    positions = {found.position() for _, found in gaps}
     words = "; ".join(f"under {recipe} {_span(found)}" for recipe, found in gaps)
-    if positions == {"above"}:
-        return CrossFinding("wins", f"{pair.winner.name} wins under both recipes: {words}")
-    if positions == {"below"}:
-        return CrossFinding("loses", f"{pair.winner.name} loses under both recipes: {words}")
-    return CrossFinding("depends", f"no consistent winner beyond noise: {words}. {_highest(pair, all_four)}")
+    positions = tuple(found.position(threshold) for _, found in gaps)
+    return CrossFinding(positions, all_four, words, _highest(pair, all_four))
 
 
 def _result(comparison: Comparison, method: str, recipe: str) -> CrossedResult | None:
@@ -66,8 +80,9 @@ def _span(found: Gap) -> str:
 def _highest(pair: AssessedPair, arms: Sequence[Arm]) -> str:
     a, b = pair.winner.name, pair.loser.name
     names = (f"{a} as in its entry", f"{b} as in its entry", f"{a} retrained as {b}", f"{b} retrained as {a}")
-    reached = [(arm.top1, name) for arm, name in zip(arms, names, strict=True) if arm.top1 is not None]
+    reached = [(arm.score, name) for arm, name in zip(arms, names, strict=True) if arm.score is not None]
     if not reached:
         return ""
     best = max(reached)
-    return f"The highest was reached by {best[1]}: {best[0]:g} %"
+    sign, unit = (pair.metric.sign, pair.metric.unit) if pair.metric else (1.0, "points")
+    return f"The highest was reached by {best[1]}: {sign * best[0]:g} {'%' if unit == 'points' else unit}"

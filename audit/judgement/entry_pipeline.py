@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from prunemark.audit.document.entry import Entry
-from prunemark.setups.factors import compression
+from prunemark.audit.document.metrics import METRICS
+from prunemark.audit.document.names import NameKind, canonical
+from prunemark.setups.factors import remaining
 from prunemark.setups.pipeline import Base, Details, Pipeline, Result, Training
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, NotReported, known, mapped
 
@@ -18,36 +20,60 @@ MILLION = 1e6
 
 def _getter(entry: Entry, same: frozenset[str]) -> Get:
     def get(name: str) -> Leaf[Any]:
-        return NotReported(entry[name].root) if name in same else entry[name].value
+        if name in same:
+            return NotReported(entry[name].root)
+        found = entry[name]
+        return found.value if found.stated or isinstance(found.value, NotApplicable) else NOT_REPORTED
 
     return get
 
 
-def pipeline_of_entry(entry: Entry, same: frozenset[str], absolute: bool) -> Pipeline:
-    """The entry as the rulebook sees it.
+@dataclass(frozen=True)
+class Units:
+    """In what two sides are compared: the metric, costs in MACs or dense networks, compression by MACs or weights."""
 
-    The values named in `same` become one token on both sides. `absolute` gives training costs in MACs (both
-    sides state them), else in units of the dense network.
+    metric: str = "top1"
+    absolute: bool = False
+    by_macs: bool = True
+
+
+def pipeline_of_entry(entry: Entry, same: frozenset[str], units: Units) -> Pipeline:
+    """The entry as the rulebook sees it; what only a default of published code says is not reported.
+
+    The values named in `same` become one token on both sides. The base is as good as it is in the metric of `units`.
     """
     get = _getter(entry, same)
     plain = Pipeline(
         name=entry.name,
         method=entry.method,
         kind=entry.kind,
-        dataset=get("dataset"),
-        network=get("network.name"),
+        dataset=_named("datasets", get("dataset")),
+        network=_named("networks", get("network.name")),
         dense_macs=_dense_macs(get),
         granularity=get("granularity"),
         speedup=_speedup(entry, get),
         sparsity=_sparsity(get),
-        base=Base(get("base.id"), get("base.source"), get("base.top1")),
+        base=Base(get("base.id"), get("base.source"), get(f"base.{base_metric(entry, units.metric)}")),
         pretraining=_training(get, "pretraining"),
         pruning=_training(get, "pruning"),
         retraining=_training(get, "retraining"),
         details=Details(*(get(f"recipe.{name}") for name in Details.__dataclass_fields__)),
         result=Result(get("result.top1"), get("result.top1_sd"), get("result.runs"), get("result.selection")),
     )
-    return replace(plain, training_flops=_training_cost(plain, entry.cycle_epochs, absolute))
+    return replace(plain, training_flops=_training_cost(plain, entry.cycle_epochs, units))
+
+
+def _named(kind: NameKind, leaf: Leaf[Any]) -> Leaf[Any]:
+    """A name as the table lists it; what is no name stays as it is."""
+    if isinstance(leaf, Conflict):
+        choices: tuple[Any, ...] = tuple(_named(kind, choice) for choice in leaf.choices)
+        return Conflict(choices)
+    return canonical(kind, leaf) if isinstance(leaf, str) else leaf
+
+
+def base_metric(entry: Entry, metric: str) -> str:
+    """By which metric a base is as good as another: the claim's, unless that is a speed or nothing is said of it."""
+    return "top1" if METRICS[metric].speed or not entry[f"base.{metric}"].stated else metric
 
 
 def _training(get: Get, stage: str) -> Training:
@@ -117,13 +143,14 @@ def _removed(kept: float) -> float:
     return max(0.0, 1.0 - kept)
 
 
-def _training_cost(pipeline: Pipeline, cycle_epochs: float, absolute: bool) -> Leaf[float]:
+def _training_cost(pipeline: Pipeline, cycle_epochs: float, units: Units) -> Leaf[float]:
     """Sum of epochs x MACs of the network trained, in MACs an image, or in dense networks where MACs are missing.
 
     Pretraining and pruning train the dense network, retraining the pruned one; the retraining of earlier
-    cycles something in between. (The training FLOPs are a constant times that, the same on both sides.)
+    cycles something in between. Training from dense to sparse trains all weights, sparse training never does.
+    (The training FLOPs are a constant times that, the same on both sides.)
     """
-    ratio = known(compression(pipeline))
+    ratio = known(pipeline.speedup) if units.by_macs else known(remaining(pipeline))
     dense_only = pipeline.kind == "dense"
     if ratio is None and not dense_only:
         return NOT_REPORTED
@@ -138,7 +165,7 @@ def _training_cost(pipeline: Pipeline, cycle_epochs: float, absolute: bool) -> L
             return NOT_REPORTED
         cheap = cycle_epochs * (cost - small) if role == "pruning" else 0.0
         low, high = low + epochs * cost - cheap, high + epochs * cost
-    unit = known(pipeline.dense_macs) if absolute else 1.0
+    unit = known(pipeline.dense_macs) if units.absolute else 1.0
     if unit is None:
         return NOT_REPORTED
     return low * unit if low == high else Between(low * unit, high * unit)

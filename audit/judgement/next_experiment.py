@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 from prunemark.audit.judgement.noise import runs_needed
-from prunemark.audit.judgement.verdict import ClaimEvidence, position, threshold
+from prunemark.audit.judgement.verdict import AuditVerdict, ClaimEvidence
 from prunemark.setups.values import State
 
 
-def next_experiments(e: ClaimEvidence) -> list[str]:
-    """What to run, in words, the smallest first; empty when nothing is left to settle."""
+def next_experiments(e: ClaimEvidence, verdict: AuditVerdict) -> list[str]:
+    """What to ask for and to run, in words, the smallest first; empty when nothing is left to settle."""
     if e.contradictions:
         return ["correct the record: nothing can be settled from numbers that contradict each other"]
     if any(e.pair.findings[f].state is State.REFUTED for f in ("dataset", "network")):
         return ["run both methods on one dataset and one network"]
-    found = _noise(e)
+    if e.pair.metric is None or any(d.state is State.REFUTED for d in e.pair.measured.values()):
+        return ["measure both methods by one metric, in one way"]
+    found = [*_ask(e, verdict), *_noise(e)]
     if e.pair.findings["compression"].state is State.REFUTED:
         found.append(f"prune {e.pair.winner.name} to the compression of {e.pair.loser.name}, within 2 %")
     found += _whole_pipelines(e) if e.pair.whole_pipelines else _stages(e)
     return found
 
 
+def _ask(e: ClaimEvidence, verdict: AuditVerdict) -> list[str]:
+    """What only the authors can say, side by side."""
+    wanted: dict[str, list[str]] = {}
+    both = (e.pair.winner.name, e.pair.loser.name)
+    for name in verdict.presumed:
+        for side in e.presumed.get(name, ()) or both:
+            wanted.setdefault(side, []).append("sd over two or more runs" if name == "noise" else name)
+    return [f"ask the authors of {side} for: {', '.join(names)}" for side, names in sorted(wanted.items())]
+
+
 def _noise(e: ClaimEvidence) -> list[str]:
     main = e.gap.main
     if e.gap.points is None:
-        return [f"report the accuracy of {e.pair.winner.name} and {e.pair.loser.name}"]
+        metric = e.pair.metric.name if e.pair.metric else "top1"
+        what = "accuracy" if metric == "top1" else metric
+        return [f"report the {what} of {e.pair.winner.name} and {e.pair.loser.name}"]
     if main is None or e.gap.sd is None:
         return ["three or more runs per arm with their standard deviation: the noise of this network is unknown"]
-    if position(e) != "within":
+    if e.position != "within":
         return []
-    least = threshold(e.claim)
+    least = e.threshold
     points = min((r.points - least for r in e.gap.readings if r.decisive and r.low <= least <= r.high), key=abs)
     needed = runs_needed(e.gap.sd, points)
     if needed is None:

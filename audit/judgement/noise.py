@@ -7,29 +7,24 @@ what repeated published runs of the same network showed (`PRIORS`, labelled so),
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from prunemark.audit.document.metrics import METRICS, Metric
+from prunemark.audit.document.names import canonical
 from prunemark.audit.document.reported_values import ReportedValue, bounds
+from prunemark.audit.judgement.selection import (
+    BEST_EPOCH,
+    BEST_EPOCH_GAIN_PP,
+    best_of_sds,
+    is_best_of,
+    runs_of,
+    selection_of,
+)
 from prunemark.audit.judgement.t_distribution import quantile, two_sided_p
 from prunemark.setups.factors import plain_name
-from prunemark.setups.values import NOT_REPORTED, Between, Conflict, known
-
-PRIORS: dict[tuple[str, str], float] = {
-    ("imagenet", "resnet50"): 0.16,
-    ("cifar10", "resnet56"): 0.20,
-    ("cifar100", "vgg19"): 0.19,
-    ("imagenet", "resnet34"): 0.17,
-}
-"""Run-to-run standard deviation in points by (dataset, network), pooled from `published/noise_priors.csv`."""
-
-BEST_OF: dict[int, float] = {2: 0.56, 3: 0.85, 4: 1.03, 5: 1.16, 6: 1.27, 7: 1.35, 8: 1.42, 9: 1.49, 10: 1.54}
-"""Expected maximum of k standard normal numbers: how many sds the best of k runs lies above the mean of one."""
-
-BEST_EPOCH_GAIN_PP = 0.29
-"""The most that choosing the epoch on the test split added in eight logged runs (the least was 0.01)."""
+from prunemark.setups.values import NOT_REPORTED, known
 
 CONFIDENCE = 0.95
 Position = Literal["above", "below", "within", "mixed", "unknown"]
@@ -38,14 +33,17 @@ OwnRepeats = Mapping[tuple[str, str], float]
 
 @dataclass(frozen=True)
 class Arm:
-    """One side's accuracy (percent) and noise: `sd` in points of `runs` runs; `df` infinite for a prior.
+    """One side's value and noise: `sd` of `runs` runs, in units of the metric; `df` infinite for a prior.
 
-    Where sources dispute the accuracy, or give a range, `top1` is the highest and `spread` says how far below
-    it the lowest lies.
+    `score`, `base` and `drop` are such that more is better (a perplexity is negated). Where sources dispute the
+    value, or give a range, `score` is the best and `spread` says how far below it the worst lies. `drop` is what was
+    lost: as printed, or base minus result. `stated_sd` says whether an sd over two or more runs is stated, or this
+    project's own.
     """
 
-    top1: float | None
+    score: float | None
     base: float | None
+    drop: float | None
     sd: float | None
     runs: float
     df: float
@@ -55,6 +53,7 @@ class Arm:
     best_epoch: bool = False
     ambiguous_sd: bool = False
     spread: float = 0.0
+    stated_sd: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,19 @@ class Reading:
 
 @dataclass(frozen=True)
 class Gap:
-    """Winner minus loser. `readings` is empty when an accuracy or all knowledge of noise is missing."""
+    """How much better the winner is, in units of the metric; `readings` is empty when a value or the noise is missing.
+
+    `inflation` is what selection may have added to the winner and not to the loser. `without_drop` says that the drop
+    has to be looked at, and cannot be formed.
+    """
 
     points: float | None
     readings: tuple[Reading, ...]
     sd_source: str
     sd: float | None
     arms: tuple[Arm, Arm] | None = None
+    inflation: float = 0.0
+    without_drop: bool = False
 
     @property
     def main(self) -> Reading | None:
@@ -89,10 +94,16 @@ class Gap:
 
     @property
     def asides(self) -> tuple[Reading, ...]:
-        """What the interval would be if a printed sd were something else: shown, but it decides nothing."""
-        if self.arms is None or self.main is None or any(arm.ambiguous_sd for arm in self.arms):
+        """What is shown and decides nothing: a printed sd as something else, the gap less what selection adds."""
+        if self.arms is None or self.main is None:
             return ()
-        return tuple(_spread_readings((self.main.name, self.main.points), *self.arms))
+        found = []
+        if not any(arm.ambiguous_sd for arm in self.arms):
+            found += _spread_readings((self.main.name, self.main.points), *self.arms)
+        if self.inflation > 0:
+            name = f"{self.main.name}, less what selection adds ({self.inflation:.2f})"
+            found.append(_reading(name, self.main.points - self.inflation, *self.arms, decisive=False))
+        return tuple(found)
 
     def position(self, threshold: float = 0.0) -> Position:
         """Where the difference lies from a threshold in points, by all decisive readings together."""
@@ -112,28 +123,55 @@ def make_arm(
     dataset: Any,
     network: Any,
     own: OwnRepeats | None = None,
+    metric: Metric = METRICS["top1"],
+    selection: Any = None,
 ) -> Arm:
-    """What a result says of its own noise, or what stands in for it."""
-    runs = _runs(result["result.runs"].value)
-    selection = selection_of(result["result.selection"].value)
-    spread, ambiguous = _spread(result["result.top1_sd"]), False
+    """What a result says of its noise, or what stands in for it. `selection` is its entry's, where it has none."""
+    value, sd_value, plus_minus, printed = (
+        _stated(result, f"result.{metric.name}{tail}") for tail in ("", "_sd", "_plus_minus", "_drop_printed")
+    )
+    chosen = _stated(result, "result.selection").value
+    chosen = selection if chosen == NOT_REPORTED and selection is not None else chosen
+    reported = _stated(result, "result.runs")
+    runs = runs_of(reported.value)
+    spread, ambiguous = _spread(sd_value), False
     if spread is None:
-        spread = _spread(result["result.top1_plus_minus"])
+        spread = _spread(plus_minus)
         ambiguous = spread is not None
-    count = 1.0 if selection == "best_of_runs" else (runs or 1.0)
-    best_of = _best_of(_counted(result["result.selection"].value) or runs) if selection == "best_of_runs" else 0.0
+    count = 1.0 if is_best_of(chosen) else (runs or 1.0)
     if spread is not None:
-        sd, source = max(spread, _half_unit(result)), "stated"
+        sd, source = max(spread, _half_unit(sd_value, plus_minus)), "stated"
         df = count - 1 if count >= 2 else math.inf
     else:
-        sd_or_none, source = _stand_in(dataset, network, own or {})
+        sd_or_none, source = _stand_in(dataset, network, own or {}, metric)
         sd, df = sd_or_none if sd_or_none is not None else math.nan, math.inf
-    lowest, highest = _closed(result["result.top1"].value) or (None, None)
+    worst, best = _oriented(_closed(value.value), metric)
+    before = known(base.value) if base is not None and base.stated else None
+    before = None if before is None else metric.sign * before
+    alone = best is not None and best == worst
+    drop = before - best if alone and before is not None and best is not None else known(printed.value)
     return Arm(
-        highest, known(base.value) if base else None,
-        None if math.isnan(sd) else sd, count, df, source, result["result.runs"].value != NOT_REPORTED,
-        best_of, selection == "best_epoch_on_test", ambiguous, (highest or 0.0) - (lowest or 0.0),
+        best, before, drop, None if math.isnan(sd) else sd, count, df, source, reported.value != NOT_REPORTED,
+        best_of_sds(chosen, runs), metric.name == "top1" and selection_of(chosen) == BEST_EPOCH, ambiguous,
+        (best or 0.0) - (worst or 0.0), source == "own-repeats" or (source == "stated" and (runs or 0) >= 2),
     )  # fmt: skip
+
+
+_SILENT = ReportedValue()
+
+
+def _stated(result: Mapping[str, ReportedValue], name: str) -> ReportedValue:
+    """What a source states; a default of published code states nothing."""
+    found = result.get(name, _SILENT)
+    return found if found.stated else _SILENT
+
+
+def _oriented(ends: tuple[float, float] | None, metric: Metric) -> tuple[float | None, float | None]:
+    """(the worst, the best) of a value, more being better."""
+    if ends is None:
+        return None, None
+    low, high = ends
+    return (low, high) if metric.higher_is_better else (-high, -low)
 
 
 def _closed(value: Any) -> tuple[float, float] | None:
@@ -148,85 +186,44 @@ def _spread(value: ReportedValue) -> float | None:
     return ends[1] if ends else None
 
 
-def _runs(value: Any) -> float | None:
-    """How many runs there were at least."""
-    if isinstance(value, Between):
-        return max(value.low, 1.0)
-    if isinstance(value, Conflict):
-        return min((runs for choice in value.choices if (runs := _runs(choice)) is not None), default=None)
-    return known(value)
-
-
-def _best_of(runs: float | None) -> float:
-    """Of an unknown number of runs, ten are assumed: the claim has to survive that."""
-    count = round(runs) if runs else 10
-    return 0.0 if count <= 1 else BEST_OF.get(count, BEST_OF[10])
-
-
-def _half_unit(result: Mapping[str, ReportedValue]) -> float:
+def _half_unit(sd: ReportedValue, plus_minus: ReportedValue) -> float:
     """A printed sd of 0.00 means less than half its last digit, not that there is no noise."""
-    decimals = result["result.top1_sd"].decimals or result["result.top1_plus_minus"].decimals
-    return 0.5 * 10.0 ** -(decimals if decimals else 2)
+    return sd.half or plus_minus.half or 0.005
 
 
-def _stand_in(dataset: Any, network: Any, own: OwnRepeats) -> tuple[float | None, str]:
-    key = (plain_name(str(known(dataset) or "")), plain_name(str(known(network) or "")))
-    if key in own:
-        return own[key], "own-repeats"
-    return (PRIORS[key], "prior") if key in PRIORS else (None, "unknown")
-
-
-_BEST_OF_K = re.compile(r"best_of_(\d{1,4})(?:_(?:runs|seeds|trials))?", re.ASCII)
-_SELECTIONS = {
-    "mean": "last", "last": "last", "last_epoch": "last", "final": "last", "final_epoch": "last",
-    "mean_of_runs": "last", "median": "last", "best_epoch": "best_epoch_on_test", "best": "best_epoch_on_test",
-    "best_epoch_on_test": "best_epoch_on_test", "best_on_test": "best_epoch_on_test",
-    "best_of_runs": "best_of_runs", "best_run": "best_of_runs", "max_of_runs": "best_of_runs",
-}  # fmt: skip
-
-
-def selection_of(value: Any) -> str | None:
-    """How the reported number was chosen: last, best_epoch_on_test, best_of_runs, or another word as it stands."""
-    plain = _plain(value)
-    return "best_of_runs" if plain and _BEST_OF_K.fullmatch(plain) else _SELECTIONS.get(plain or "", plain)
-
-
-def _counted(value: Any) -> float | None:
-    """The k of a selection that is called best of k."""
-    match = _BEST_OF_K.fullmatch(_plain(value) or "")
-    return float(match.group(1)) if match else None
-
-
-def _plain(value: Any) -> str | None:
-    text = known(value)
-    return None if text is None else str(text).strip().lower().replace("-", "_").replace(" ", "_")
+def _stand_in(dataset: Any, network: Any, own: OwnRepeats, metric: Metric) -> tuple[float | None, str]:
+    data = plain_name(canonical("datasets", str(known(dataset) or "")))
+    net = plain_name(canonical("networks", str(known(network) or "")))
+    if metric.name == "top1" and (data, net) in own:
+        return own[(data, net)], "own-repeats"
+    prior = next((sd for a, b, sd in metric.priors if (a, b) == (data, net)), None)
+    return (prior, "prior") if prior is not None else (None, "unknown")
 
 
 def gap(winner: Arm, loser: Arm, by_drop: bool) -> Gap:
-    """Winner minus loser in points, by accuracy and, if `by_drop` and both bases are known, by drop."""
+    """How much better the winner is, by the value and, if `by_drop`, by the drop; by drops alone without a value."""
     quantities = _quantities(winner, loser, by_drop)
+    missing = by_drop and (winner.drop is None or loser.drop is None)
     sources = sorted({winner.source, loser.source})
     source = "unknown" if "unknown" in sources else " and ".join(sources)
     if not quantities:
-        return Gap(None, (), source, None)
+        return Gap(None, (), source, None, without_drop=missing)
     if winner.sd is None or loser.sd is None:
-        return Gap(quantities[0][1], (), "unknown", None)
+        return Gap(quantities[0][1], (), "unknown", None, without_drop=missing)
     pooled = math.sqrt((winner.sd**2 + loser.sd**2) / 2)
     readings = [_reading(name, points, winner, loser) for name, points in quantities]
     if winner.ambiguous_sd or loser.ambiguous_sd:
         readings += _spread_readings(quantities[0], winner, loser)
-    if (inflation := _inflation(winner, loser)) > 0:
-        name, points = f"{quantities[0][0]}, less what selection adds ({inflation:.2f})", quantities[0][1] - inflation
-        readings.append(_reading(name, points, winner, loser))
-    return Gap(quantities[0][1], tuple(readings), source, pooled, (winner, loser))
+    added = _inflation(winner, loser)
+    return Gap(quantities[0][1], tuple(readings), source, pooled, (winner, loser), added, missing)
 
 
 def _quantities(winner: Arm, loser: Arm, by_drop: bool) -> list[tuple[str, float]]:
     found = []
-    if winner.top1 is not None and loser.top1 is not None:
-        found.append(("accuracy", winner.top1 - loser.top1))
-        if by_drop and winner.base is not None and loser.base is not None:
-            found.append(("drop", (winner.top1 - winner.base) - (loser.top1 - loser.base)))
+    if winner.score is not None and loser.score is not None:
+        found.append(("accuracy", winner.score - loser.score))
+    if (by_drop or not found) and winner.drop is not None and loser.drop is not None:
+        found.append(("drop", loser.drop - winner.drop))
     if winner.spread or loser.spread:  # the claim has to hold for all that is reported
         worst = [(f"{name}, at the least", points - winner.spread) for name, points in found]
         return worst + [(f"{name}, at the most", points + loser.spread) for name, points in found]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from prunemark.audit.document.comparison import Claim
-from prunemark.audit.document.entry import DETAIL_CONFOUNDERS
+from prunemark.audit.document.claims import Claim
+from prunemark.audit.document.fields import DETAILS
 from prunemark.audit.judgement.assessed_pair import AssessedPair
-from prunemark.audit.judgement.confounders import COSTS_OF_PRUNING, TOTALS, Confounder
+from prunemark.audit.judgement.confounders import COSTS_OF_PRUNING, Confounder
 from prunemark.audit.judgement.crossed_recipes import CrossFinding
 from prunemark.audit.judgement.noise import Gap, Position
+from prunemark.audit.judgement.presumed import Presumed, by_source, in_words, silent_of
+from prunemark.audit.judgement.reasons import at_equal_cost, basis, interval, listed, span, why_undecided
 from prunemark.setups.assessment import combine
 from prunemark.setups.comparison import S1, S3_2
 from prunemark.setups.factors import plain_name
@@ -18,11 +20,13 @@ from prunemark.setups.values import State
 
 VERDICTS: dict[str, str] = {
     "inconsistent-record": "a number of the record contradicts another one, so nothing can rest on it",
-    "not-comparable": "dataset or network differ",
+    "not-comparable": "dataset, network or metric differ",
     "supported": "shown to be at least as good within the margin, under a fair setup",
+    "supported-presumed": "at least as good within the margin, if what is not stated were equal",
     "supported-not-attributable": "at least as good within the margin, but not shown to be so because of the pruning",
     "attributable-cross-validated": "the winner wins under both retraining recipes",
-    "claim-contradicted": "the numbers say the opposite, beyond noise",
+    "attributable-presumed": "the gap exceeds noise and all that is stated is equal, but not all is stated",
+    "claim-contradicted": "the numbers say the opposite, beyond noise, in a fair comparison",
     "retraining-dependent": "who wins depends on the retraining recipe",
     "within-noise": "the gap is no larger than run-to-run noise",
     "not-a-pruning-effect": "the same method stands on both sides, so the gap is not one between methods",
@@ -32,12 +36,14 @@ VERDICTS: dict[str, str] = {
     "a-fortiori": "everything that differs favours the loser, and the winner still wins",
     "undecided": "what is reported does not decide it",
 }
-"""Every verdict and what it means, in the order in which they are tried."""
+"""Every verdict and what it means, roughly in the order in which they are tried."""
 
 EXIT_CODES: dict[str, int] = {word: 3 for word in VERDICTS} | {
     "attributable": 0,
     "attributable-cross-validated": 0,
     "supported": 0,
+    "attributable-presumed": 4,
+    "supported-presumed": 4,
     "undecided": 4,
     "within-noise": 4,
 }
@@ -51,14 +57,20 @@ NEEDED: dict[str, frozenset[str]] = {
 """What has to be equal for a gap to be credited to one part of the pipeline: everything except that part.
 
 For pruning that is S3.2, the least the founding paper recommends; the cost of pruning itself may differ."""
+THROUGH_SX = frozenset({"overall_lr", "total_epochs", "final_lr"})
+FREE = frozenset({*COSTS_OF_PRUNING, "total_epochs", "total_flops"})
+"""The cost of pruning, which S3.2, or overall LR and SX-A, leave free where a claim is supported."""
+CROSSED = ("base_model", "granularity", "network", "noise", "selection")
+"""What crossed recipes leave to be presumed: the rest of a recipe is crossed with it."""
 
 
 @dataclass(frozen=True)
 class AuditVerdict:
-    """A word of `VERDICTS` and the reason, for a reader."""
+    """A word of `VERDICTS`, the reason for a reader, and what it rests on without it being stated, by name."""
 
     word: str
     why: str
+    presumed: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -68,7 +80,7 @@ class AuditVerdict:
 
 @dataclass(frozen=True)
 class ClaimEvidence:
-    """Everything a verdict rests on."""
+    """Everything a verdict rests on. `presumed` is what could favour the winner and is not stated as equal, by name."""
 
     claim: Claim
     pair: AssessedPair
@@ -76,15 +88,39 @@ class ClaimEvidence:
     gap: Gap
     cross: CrossFinding | None
     confounders: Sequence[Confounder]
+    presumed: Presumed
+
+    @property
+    def threshold(self) -> float:
+        """What the difference has to exceed, in units of the metric: 0, or minus the margin."""
+        return -(self.claim.margin or 0.0) if self.claim.kind == "at_least_as_good" else 0.0
+
+    @property
+    def position(self) -> Position:
+        """Where the gap lies from what the claim needs."""
+        return self.gap.position(self.threshold)
 
 
-def decide(evidence: ClaimEvidence) -> AuditVerdict:
+Swapped = Callable[[], ClaimEvidence]
+"""The same evidence for the opposite claim, which few verdicts ask for."""
+
+
+def decide(e: ClaimEvidence, swapped: Swapped) -> AuditVerdict:
     """The first verdict that fits. Never raises."""
-    for rule in _RULES:
-        found = rule(evidence)
-        if found is not None:
+    for rule in (_inconsistent, _not_comparable, _at_least_as_good):
+        if (found := rule(e)) is not None:
             return found
-    return AuditVerdict("undecided", _why_undecided(evidence))
+    if (found := _crossed(e, swapped)) is not None:
+        return found
+    for rule in (_within_noise, _same_method):
+        if (found := rule(e)) is not None:
+            return found
+    if e.position == "below":
+        return _below(e, swapped)
+    for rule in (_mismatch, _attributable, _confounded, _a_fortiori):
+        if (found := rule(e)) is not None:
+            return found
+    return AuditVerdict("undecided", why_undecided(e.pair, e.gap, e.position))
 
 
 def _inconsistent(e: ClaimEvidence) -> AuditVerdict | None:
@@ -92,39 +128,64 @@ def _inconsistent(e: ClaimEvidence) -> AuditVerdict | None:
 
 
 def _not_comparable(e: ClaimEvidence) -> AuditVerdict | None:
-    differing = [e.pair.findings[f] for f in ("dataset", "network") if e.pair.findings[f].state is State.REFUTED]
-    return AuditVerdict("not-comparable", "; ".join(f"{f.factor}: {f.why}" for f in differing)) if differing else None
+    findings = [e.pair.findings[f] for f in ("dataset", "network")]
+    why = [f"{f.factor}: {f.why}" for f in findings if f.state is State.REFUTED]
+    why += ["metric: no metric is reported by both"] if e.pair.metric is None else []
+    why += [f"{d.name}, measured: {d.why}" for d in e.pair.measured.values() if d.state is State.REFUTED]
+    return AuditVerdict("not-comparable", "; ".join(why)) if why else None
 
 
 def _at_least_as_good(e: ClaimEvidence) -> AuditVerdict | None:
-    if e.claim.kind != "at_least_as_good" or e.gap.position(threshold(e.claim)) != "above":
+    if e.claim.kind != "at_least_as_good" or e.position != "above":
         return None
-    why = f"{_interval(e.gap)} lies above -{e.claim.margin_pp:g}"
-    if established(e):
-        return AuditVerdict("supported", f"{why}, and {_basis(e)}")
-    return AuditVerdict("supported-not-attributable", f"{why}, but {_missing(e)}")
+    why = f"{interval(e.gap)} lies above -{e.claim.margin:g}"
+    against = _against(e, FREE)
+    if not established(e):
+        return AuditVerdict("supported-not-attributable", f"{why}, but not established: {', '.join(_missing(e))}")
+    if against:
+        return AuditVerdict("supported-not-attributable", f"{why}, but {listed(against)}")
+    if e.presumed:
+        return AuditVerdict("supported-presumed", f"{why}; {_if_equal(e, 'supported', e.presumed)}", tuple(e.presumed))
+    return AuditVerdict("supported", f"{why}, and {_basis(e)}")
 
 
-def _crossed(e: ClaimEvidence) -> AuditVerdict | None:
+def _crossed(e: ClaimEvidence, swapped: Swapped) -> AuditVerdict | None:
     if e.cross is None:
         return None
+    if e.cross.outcome == "depends":
+        why = f"no consistent winner beyond noise: {e.cross.why}. {e.cross.highest}"
+        return AuditVerdict("retraining-dependent", why)
     if e.cross.outcome == "wins":
-        return AuditVerdict("attributable-cross-validated", f"{e.cross.why}{_at_equal_cost(e)}")
-    if e.cross.outcome == "loses":
-        return AuditVerdict("claim-contradicted", e.cross.why)
-    return AuditVerdict("retraining-dependent", e.cross.why)
+        return _fair_crossed(e, e.cross)
+    other = swapped()
+    if other.cross is not None and other.cross.outcome == "wins" and _fair_crossed(other, other.cross):
+        return AuditVerdict("claim-contradicted", f"{e.pair.winner.name} loses under both recipes: {e.cross.why}")
+    return None
+
+
+def _fair_crossed(e: ClaimEvidence, cross: CrossFinding) -> AuditVerdict | None:
+    """Above under both recipes: attributable where S1, the base, selection and granularity allow it."""
+    needed = combine(e.pair.findings[factor].state for factor in S1 | {"base_model"})
+    against = [c.name for c in _against(e, frozenset()) if c.name in ("selection", "granularity")]
+    if not needed.satisfied or against:
+        return None
+    found = {name: silent for name, silent in e.presumed.items() if name in CROSSED}
+    if by_source(e.pair):
+        found["base_model"] = silent_of(e.pair, "base.id")
+    if not all(arm.stated_sd for arm in cross.arms):
+        found["noise"] = found.get("noise", ())
+    found = dict(sorted(found.items()))
+    why = f"{e.pair.winner.name} wins under both recipes: {cross.why}"
+    if found:
+        return AuditVerdict("attributable-presumed", f"{why}; {_if_equal(e, 'attributable', found)}", tuple(found))
+    return AuditVerdict("attributable-cross-validated", f"{why}{at_equal_cost(e.pair)}")
 
 
 def _within_noise(e: ClaimEvidence) -> AuditVerdict | None:
-    if position(e) != "within":
+    if e.position != "within":
         return None
-    inside = next(r for r in e.gap.readings if r.decisive and r.low <= threshold(e.claim) <= r.high)
-    return AuditVerdict("within-noise", f"{inside.name}: {inside.points:+.2f} points, {_span(inside.low, inside.high)}")
-
-
-def _contradicted(e: ClaimEvidence) -> AuditVerdict | None:
-    below = position(e) == "below"
-    return AuditVerdict("claim-contradicted", f"{_interval(e.gap)} lies below the claim") if below else None
+    inside = next(r for r in e.gap.readings if r.decisive and r.low <= e.threshold <= r.high)
+    return AuditVerdict("within-noise", f"{inside.name}: {inside.points:+.2f} points, {span(inside.low, inside.high)}")
 
 
 def _same_method(e: ClaimEvidence) -> AuditVerdict | None:
@@ -136,132 +197,76 @@ def _same_method(e: ClaimEvidence) -> AuditVerdict | None:
     return AuditVerdict("not-a-pruning-effect", f"{e.pair.winner.method} stands on both sides{what}")
 
 
+def _below(e: ClaimEvidence, swapped: Swapped) -> AuditVerdict:
+    """Contradicting a claim is a claim too: it needs the fairness that supporting it needs."""
+    other = swapped()
+    if other.position == "above" and (_mismatch(other) is None) and (_attributable(other) or _a_fortiori(other)):
+        return AuditVerdict("claim-contradicted", f"{interval(e.gap)} lies below the claim")
+    unequal = _against(other, frozenset())
+    missing = [] if established(other) else _missing(other)
+    parts = [listed(unequal)] if unequal else []
+    parts += [f"not established: {', '.join(missing)}"] if missing else []
+    why = f"the numbers point the other way, in an unequal comparison: {interval(e.gap)} but {'; '.join(parts)}"
+    return AuditVerdict("undecided", why)
+
+
 def _mismatch(e: ClaimEvidence) -> AuditVerdict | None:
     finding = e.pair.findings["compression"]
     return AuditVerdict("compression-mismatch", finding.why) if finding.state is State.REFUTED else None
 
 
 def _attributable(e: ClaimEvidence) -> AuditVerdict | None:
-    if position(e) != "above" or not established(e) or _blocking(e):
+    if e.position != "above" or not established(e) or _against(e, FREE):
         return None
-    return AuditVerdict("attributable", f"{_interval(e.gap)} excludes 0, and {_basis(e)}{_at_equal_cost(e)}")
+    if e.presumed:
+        why = f"{interval(e.gap)} excludes 0; {_if_equal(e, 'attributable', e.presumed)}"
+        return AuditVerdict("attributable-presumed", why, tuple(e.presumed))
+    return AuditVerdict("attributable", f"{interval(e.gap)} excludes 0, and {_basis(e)}{at_equal_cost(e.pair)}")
 
 
 def _confounded(e: ClaimEvidence) -> AuditVerdict | None:
-    """Something may favour the winner. Who ran the loser (`quoted`) is shown, but by itself explains no gap."""
-    against = [c for c in _differing(e) if c.favours != e.pair.loser.name and c.name != "quoted"]
-    return AuditVerdict("confounded", _list(against)) if against else None
+    against = _against(e, frozenset())
+    return AuditVerdict("confounded", listed(against)) if against else None
 
 
 def _a_fortiori(e: ClaimEvidence) -> AuditVerdict | None:
     """The winner wins in spite of all that differs; silence about what the claim needs might hide the opposite."""
-    differing = [c for c in _differing(e) if c.name != "quoted"]
-    needed = ("overall_lr", "total_epochs", "final_lr") if e.pair.whole_pipelines else NEEDED[e.claim.credited_to]
+    differing = [c for c in e.confounders if c.state == "differs" and c.name != "quoted"]
+    needed = THROUGH_SX if e.pair.whole_pipelines else NEEDED[e.claim.credited_to]
     silent = any(e.pair.findings[factor].state is State.UNDECIDABLE for factor in needed)
-    if position(e) != "above" or not differing or silent:
+    if e.position != "above" or not e.pair.assessment.setups["S1"].satisfied or not differing or silent:
         return None
-    return AuditVerdict("a-fortiori", f"{_interval(e.gap)} excludes 0, against the odds: {_list(differing)}")
-
-
-_RULES = (
-    _inconsistent, _not_comparable, _at_least_as_good, _crossed, _within_noise, _contradicted, _same_method,
-    _mismatch, _attributable, _confounded, _a_fortiori,
-)  # fmt: skip
-
-
-def threshold(claim: Claim) -> float:
-    """What the difference has to exceed, in points: 0, or minus the margin for `at_least_as_good`."""
-    return -(claim.margin_pp or 0.0) if claim.kind == "at_least_as_good" else 0.0
-
-
-def position(e: ClaimEvidence) -> Position:
-    """Where the gap lies from what the claim needs."""
-    return e.gap.position(threshold(e.claim))
+    if _against(e, frozenset()):
+        return None
+    details = {name: who for name, who in e.presumed.items() if name in DETAILS and name in e.pair.details}
+    unsaid = f"; not stated: {in_words(details, e.pair)}" if details else ""
+    why = f"{interval(e.gap)} excludes 0, against the odds: {listed(differing)}{unsaid}"
+    return AuditVerdict("a-fortiori", why, tuple(details))
 
 
 def established(e: ClaimEvidence) -> bool:
     """Whether what has to be equal is: S3.2 for pruning; over whole pipelines overall LR and SX-A."""
-    needed = NEEDED[e.claim.credited_to]
+    return not _missing(e)
+
+
+def _missing(e: ClaimEvidence) -> list[str]:
     if e.pair.whole_pipelines and e.claim.credited_to != "pipeline":
-        states = [e.pair.findings["overall_lr"].state, e.pair.assessment.setups["SX-A"]]
-        return all(state.satisfied for state in states)
-    return combine(e.pair.findings[factor].state for factor in needed).satisfied
+        states = {"overall_lr": e.pair.findings["overall_lr"].state, "SX-A": e.pair.assessment.setups["SX-A"]}
+    else:
+        states = {factor: e.pair.findings[factor].state for factor in sorted(NEEDED[e.claim.credited_to])}
+    return [name for name, state in states.items() if not state.satisfied]
 
 
-def _credited(e: ClaimEvidence) -> set[str]:
-    """Confounders that are the very thing the claim credits, or the cost of pruning, which S3.2 leaves free."""
-    if e.pair.whole_pipelines:
-        return {*TOTALS, *COSTS_OF_PRUNING, "base_model", "retraining_epochs", "retraining_lr"}
-    retraining = {"retraining_epochs", "retraining_lr", *DETAIL_CONFOUNDERS}
-    return {
-        "pruning": {*COSTS_OF_PRUNING, *TOTALS},
-        "retraining": {*retraining, *TOTALS},
-        "base": {"base_model", *TOTALS},
-        "pipeline": {"base_model", *retraining, *COSTS_OF_PRUNING, *TOTALS},
-    }[e.claim.credited_to]
-
-
-def _blocking(e: ClaimEvidence) -> list[Confounder]:
-    """What differs, may favour the winner, and should have been held equal.
-
-    Not among them: who ran the loser (`quoted`), which no setup holds equal, and selection, which the gap
-    has to survive as a reading of its own.
-    """
-    exempt = _credited(e) | {"quoted", "selection"}
-    return [c for c in _differing(e) if c.name not in exempt and c.favours != e.pair.loser.name]
-
-
-def _differing(e: ClaimEvidence) -> list[Confounder]:
-    owned_by_claim = _credited(e) if e.claim.credited_to != "pruning" and not e.pair.whole_pipelines else set()
-    return [c for c in e.confounders if c.state == "differs" and c.name not in owned_by_claim]
-
-
-def _at_equal_cost(e: ClaimEvidence) -> str:
-    if e.pair.whole_pipelines:
-        equal = e.pair.assessment.setups["SX-B"].satisfied
-        return ", at equal compute (SX-B)" if equal else ", at equal epochs; not shown at equal compute (SX-B)"
-    cost = e.pair.findings["pruning_epochs"].state
-    if cost.satisfied:
-        return ", at equal pruning cost" if e.pair.assessment.setups["S4.1"].satisfied else ""
-    differs = "differs" if cost is State.REFUTED else "is not reported"
-    return f"; what pruning cost {differs} (S4.1). Methods whose point is longer pruning: see SX-A and SX-B"
+def _against(e: ClaimEvidence, free: frozenset[str]) -> list[Confounder]:
+    """What differs and does not favour the loser. Who ran the loser (`quoted`) by itself explains no gap."""
+    exempt = free | {"quoted"}
+    differing = (c for c in e.confounders if c.state == "differs" and c.name not in exempt)
+    return [c for c in differing if c.favours != e.pair.loser.name]
 
 
 def _basis(e: ClaimEvidence) -> str:
-    if e.pair.whole_pipelines and e.claim.credited_to != "pipeline":
-        return "overall LR and SX-A hold"
-    if e.claim.credited_to != "pruning":
-        return f"what else could explain it is equal ({', '.join(sorted(NEEDED[e.claim.credited_to]))})"
-    return f"{e.pair.assessment.established} holds"
+    return basis(e.pair, e.claim.credited_to, NEEDED[e.claim.credited_to])
 
 
-def _missing(e: ClaimEvidence) -> str:
-    needed = sorted(f for f in NEEDED[e.claim.credited_to] if not e.pair.findings[f].state.satisfied)
-    return f"not established: {', '.join(['overall_lr', 'SX-A'] if e.pair.whole_pipelines else needed)}"
-
-
-def _why_undecided(e: ClaimEvidence) -> str:
-    parts = []
-    if e.gap.points is None:
-        parts.append("an accuracy is not reported")
-    elif position(e) == "unknown":
-        parts.append("the run-to-run noise is unknown")
-    elif position(e) == "mixed":
-        parts.append("accuracy and drop point in opposite directions")
-    unknown = [f.factor for f in e.pair.findings.values() if f.state is State.UNDECIDABLE]
-    if unknown:
-        parts.append(f"not reported or left open: {', '.join(unknown)}")
-    return "; ".join(parts) or "nothing differs, but what the claim needs is not established"
-
-
-def _interval(gap: Gap) -> str:
-    main = gap.main
-    return f"{main.points:+.2f} points, {_span(main.low, main.high)}," if main else "the gap"
-
-
-def _span(low: float, high: float) -> str:
-    return f"95 % interval {low:+.2f} to {high:+.2f}"
-
-
-def _list(found: Sequence[Confounder]) -> str:
-    return "; ".join(f"{c.name} ({c.why}; favours {c.favours or 'not known'})" for c in found)
+def _if_equal(e: ClaimEvidence, word: str, found: Presumed) -> str:
+    return f"{word} if {in_words(found, e.pair)}, were equal"

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from prunemark.audit.document.comparison import Claim
+from prunemark.audit.document.claims import Claim
+from prunemark.audit.document.names import canonical
 from prunemark.audit.judgement.audit_claim import Audit, audit_entries
 from prunemark.audit.judgement.noise import OwnRepeats
 from prunemark.audit.literature.results_csv import TableEntry
@@ -18,10 +19,9 @@ GroupKey = tuple[str, str]
 
 
 def group_of(row: TableEntry) -> GroupKey:
-    """(dataset, network) as the table spells them."""
-    names = (known(row.entry[name].value) for name in ("dataset", "network.name"))
-    dataset, network = (str(name or "?") for name in names)
-    return dataset, network
+    """(dataset, network) as the table of names lists them, however the row spells them."""
+    dataset, network = (str(known(row.entry[name].value) or "?") for name in ("dataset", "network.name"))
+    return canonical("datasets", dataset), canonical("networks", network)
 
 
 def groups(rows: Sequence[TableEntry]) -> dict[GroupKey, list[TableEntry]]:

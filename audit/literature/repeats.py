@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from prunemark.audit.document.entry import Entry
-from prunemark.audit.judgement.noise import PRIORS
+from prunemark.audit.document.metrics import METRICS
 from prunemark.audit.judgement.odd_numbers import names_of
 from prunemark.setups.factors import COMPRESSION_TOLERANCE, LR_TOLERANCE_LOG10, plain_name
 from prunemark.setups.values import known
@@ -78,7 +78,8 @@ def far_from_repeats(entry: Entry) -> tuple[str, ...]:
     if not alike:
         return ()
     nearest = min(alike, key=lambda repeats: abs(top1 - repeats.mean))
-    sd = max(nearest.sd, LEAST_SD_PP, PRIORS.get((nearest.dataset, nearest.network), 0.0))
+    priors = [sd for data, net, sd in METRICS["top1"].priors if (data, net) == (nearest.dataset, nearest.network)]
+    sd = max(nearest.sd, LEAST_SD_PP, *priors)
     away = top1 - nearest.mean
     if abs(away) <= max(FAR_SDS * sd * math.sqrt(1 + 1 / nearest.runs), FAR_PP):
         return ()

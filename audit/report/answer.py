@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
-from prunemark.audit.report.content import as_dict
 from prunemark.audit.report.factor_words import factor_words, label
 from prunemark.audit.report.headline import claim_words, established_words, headline, reasons, sides
 from prunemark.audit.report.remarks import remarks
@@ -19,6 +18,8 @@ from prunemark.setups.values import NOT_REPORTED
 MARKS = {"holds": "●", "holds_a_fortiori": "●", "undecidable": "◐", "refuted": "○", "not_applicable": "–"}
 LEGEND = "● equal  ◐ cannot be decided  ○ differs  – does not apply"
 MOST_ASKED = 6
+ASKING = "ask the authors"
+"""How a step begins that is a question, and no experiment: it stands among the questions."""
 
 ASK: dict[str, str] = {
     "base_model": "which base model was pruned: a checkpoint or its hash",
@@ -91,11 +92,6 @@ class Answer:
     notes: tuple[str, ...]
 
 
-def presumed(audit: Audit) -> tuple[str, ...]:
-    """What the verdict presumes to be equal: the list of the JSON report."""
-    return tuple(as_dict(audit).get("presumed", ()))
-
-
 def answer(audit: Audit) -> Answer:
     """The audit in words. Names of strangers are shown as every form can show them."""
     found, names = audit.pair.assessment, sides(audit)
@@ -105,10 +101,10 @@ def answer(audit: Audit) -> Answer:
         word=audit.verdict.word,
         exit_code=audit.verdict.exit_code,
         claim=claim_words(audit, names),
-        sentence=headline(audit, presumed(audit)),
+        sentence=headline(audit, audit.presumed),
         reasons=reasons(audit),
         ask=questions(audit),
-        experiment=audit.next_experiments,
+        experiment=tuple(step for step in audit.next_experiments if not step.startswith(ASKING)),
         setups="  ".join(f"{id} {MARKS[state]}" for id, state in states.items()),
         interval=established_words(audit),
         factors=tuple(
@@ -136,12 +132,12 @@ def questions(audit: Audit) -> tuple[str, ...]:
     unsaid = [c.name for c in audit.undisclosed]
     wanted: dict[str, set[str]] = {}
     for name in (
-        *presumed(audit),
+        *audit.presumed,
         *audit.missing,
         *sorted(unsaid, key=lambda n: n in ("flops_convention", "total_flops")),
     ):
-        if name in ASK:
-            wanted.setdefault(ASK[name], set()).update(_silent(audit, name))
+        if name in ASK or name in (*audit.presumed, *audit.missing):
+            wanted.setdefault(_question(name), set()).update(_silent(audit, name))
     names = sides(audit)
     order = (audit.pair.winner.name, audit.pair.loser.name)
     found = []
@@ -152,6 +148,13 @@ def questions(audit: Audit) -> tuple[str, ...]:
     if len(found) > MOST_ASKED:
         found = [*found[: MOST_ASKED - 1], f"and {len(found) - MOST_ASKED + 1} further details: see --format checklist"]
     return tuple(found)
+
+
+def _question(name: str) -> str:
+    """What is asked for by this name; a metric's own fields have no line in the table."""
+    if name in ASK:
+        return ASK[name]
+    return ASK["top1_sd"] if name.endswith("_sd") else f"the {label(name)}"
 
 
 def _silent(audit: Audit, name: str) -> Sequence[str]:

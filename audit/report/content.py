@@ -15,12 +15,14 @@ def as_dict(audit: Audit) -> dict[str, Any]:
     found, main = audit.pair.assessment, audit.gap.main
     return {
         "verdict": audit.verdict.word,
+        "exit_code": audit.verdict.exit_code,
         "established": found.established,
         "ceiling": found.ceiling,
         "setups": {id: str(state) for id, state in found.setups.items()},
         "overall_lr": str(audit.pair.findings["overall_lr"].state),
         "final_lr": str(audit.pair.findings["final_lr"].state),
         "confounders": [dict(vars(c)) for c in audit.differing],
+        "presumed": list(audit.presumed),
         "unknown": list(audit.missing),
         "difference": {
             "points": _number(audit.gap.points),
@@ -36,7 +38,8 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         "why": audit.verdict.why,
         "claim": {
             "winner": audit.claim.winner, "loser": audit.claim.loser, "kind": audit.claim.kind,
-            "credited_to": audit.claim.credited_to, "margin": audit.claim.margin_pp,
+            "credited_to": audit.claim.credited_to,
+            "metric": audit.pair.metric.name if audit.pair.metric else None, "margin": audit.claim.margin,
         },
         "undisclosed": [dict(vars(c)) for c in audit.undisclosed],
         "factors": {
@@ -45,7 +48,6 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         },
         "notes": list(audit.notes),
         "remarks": list(remarks(audit.pair.winner, audit.pair.loser)),
-        "exit_code": audit.verdict.exit_code,
     }  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prunemark.audit.document.entry import CONFOUNDERS
-from prunemark.audit.judgement.assessed_pair import VALUES_OF_FACTOR
+from prunemark.audit.document.fields import CONFOUNDERS
+from prunemark.audit.judgement.revised import VALUES_OF_FACTOR
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import unknown_name
 from prunemark.setups.factors import FACTORS
@@ -35,10 +35,11 @@ RULES: dict[str, str] = {
 DETAILS: dict[str, str] = {
     "batch_size": "part of the retraining recipe; whom a difference favours is not known in advance",
     "weight_decay": "part of the retraining recipe; for some methods it is the method: see method_owned",
-    "label_smoothing": "part of the retraining recipe; whom a difference favours is not known in advance",
+    "label_smoothing": "part of the retraining recipe; label smoothing favours the side that has it",
     "distillation": "a teacher favours the side that has one",
     "augmentation": "more than the standard one favours the side that has it",
     "selection": "the best epoch on the test split, or the best of k runs, favours its side",
+    "granularity": "single weights leave more choice than filters; a finer granularity favours the side that has it",
     "quoted": "a result copied from another paper was not run together with the other one",
     "flops_convention": "two FLOPs to a multiply-add in one source, one in another",
 }

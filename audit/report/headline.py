@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.confounders import Confounder
 from prunemark.audit.judgement.verdict import VERDICTS
@@ -14,7 +15,6 @@ from prunemark.setups.text import LONGEST_NAME, shown
 from prunemark.setups.values import State
 
 MOST_REASONS = 3
-UNIT = "points"
 SD_SOURCES = {
     "stated": "the scatter of the runs is as reported",
     "prior": "the scatter of the runs is that of published repeats of this network, not of these runs",
@@ -39,11 +39,16 @@ def sides(audit: Audit) -> Sides:
     return Sides(*(shown(name, LONGEST_NAME) for name in names))
 
 
+def metric_of(audit: Audit) -> Metric:
+    """What is compared; top-1 where the two have nothing in common."""
+    return audit.pair.metric or METRICS["top1"]
+
+
 def claim_words(audit: Audit, names: Sides) -> str:
     """The claim, as "A is better than B"."""
     if audit.claim.kind == "better":
         return f"{names.winner} is better than {names.loser}"
-    return f"{names.winner} is within {audit.claim.margin_pp:g} {UNIT} of {names.loser}"
+    return f"{names.winner} is within {audit.claim.margin:g} {metric_of(audit).unit} of {names.loser}"
 
 
 def headline(audit: Audit, presumed: Sequence[str] = ()) -> str:
@@ -62,7 +67,14 @@ def gap_words(audit: Audit, names: Sides) -> str:
         return f"{names.winner} and {names.loser} report no numbers that can be set against each other"
     if round(abs(points), 2) == 0:
         return f"{names.winner} and {names.loser} have the same number"
-    return f"{names.winner} has {abs(points):.2f} {UNIT} {'more' if points > 0 else 'fewer'} than {names.loser}"
+    metric = metric_of(audit)
+    if audit.gap.main is not None and audit.gap.main.name.startswith("drop"):
+        less = "fewer" if points > 0 else "more"
+        return f"{names.winner} loses {abs(points):.2f} {metric.unit} {less} than {names.loser}"
+    if metric.unit == "points":
+        return f"{names.winner} has {abs(points):.2f} points {'more' if points > 0 else 'fewer'} than {names.loser}"
+    better = "better" if points > 0 else "worse"
+    return f"{names.winner} is {abs(points):.3g} {metric.unit} {better} than {names.loser}"
 
 
 def _credit(audit: Audit) -> str:

@@ -57,14 +57,18 @@ def printed(cell: str, what: str) -> Printed | None:
 
 
 def millions(number: Printed, unit: str, what: str) -> str:
-    """MACs or parameters in millions, with no more digits than were printed. Raises InputError without a unit."""
+    """MACs or parameters with their unit, as the document reads them. Raises InputError without one."""
     unit = number.unit or unit
     if unit == "%":
         raise InputError(f"{what}: {number.text}% is a share. Map the column as macs_kept or macs_removed")
     if unit not in FACTORS:
         raise InputError(f"{what}: is {number.text} in G or in M? Write the unit behind the column, as in macs=6:G")
-    decimals = len(number.text.partition(".")[2]) - FACTORS[unit].adjusted()
-    return f"{number.value * FACTORS[unit]:.{max(0, decimals)}f}"
+    return f"{number.text}{'G' if unit == 'B' else unit}"
+
+
+def in_millions(text: str) -> float:
+    """What such a text is in millions."""
+    return float(text[:-1]) * float(FACTORS[text[-1]])
 
 
 def share(number: Printed, what: str, removed: bool, percent: bool) -> str:

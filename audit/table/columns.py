@@ -65,6 +65,8 @@ ROLES: dict[str, Role] = {
 }
 """What a column can be, in the order in which a header is looked through."""
 
+READ_AS = {"error": "top1"}
+"""A column of errors is read as one of accuracies, 100 minus each."""
 METRICS = ("top1", "error", "top5", "map", "f1", "perplexity", "latency_ms", "fps")
 
 

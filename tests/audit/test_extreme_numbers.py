@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from prunemark.audit.document.comparison import loads
-from prunemark.audit.document.entry import REPORTED_VALUES
+from prunemark.audit.document.fields import REPORTED_VALUES
 from prunemark.audit.judgement.audit_claim import audit_comparison
 from prunemark.audit.literature import results_csv
 from prunemark.audit.literature.pairs import all_pairs
@@ -100,7 +100,7 @@ def test_an_extreme_margin(margin: str) -> None:
 
 @pytest.mark.parametrize("sd", ["1e300", "1e308", "-1e300", "101", "1e-320", ".inf"])
 def test_an_sd_that_no_run_has_is_refused(sd: str) -> None:
-    with pytest.raises(InputError, match=r"document:\d+:\d+: a number"):
+    with pytest.raises(InputError, match=r"document:\d+:\d+: result.top1_sd: a number"):
         loads(document([("A", "result.top1_sd", sd)]))
 
 

@@ -89,8 +89,11 @@ def test_claims_by_method_and_by_row():
         (b"method,dataset\n", "t.csv:1: no column 'network'"),
         (b"method,dataset,network,network\n", "the column 'network' is there twice"),
         (b"method,dataset,network\na,b\n", "t.csv:2: this row has not as many cells"),
-        (b"method,dataset,network,pruned_top1\na,b,c,high\n", "t.csv:2: a number is wanted"),
-        (b"method,dataset,network,pruned_top1\na,b,c,0.75\n", "t.csv:2: 0.75 looks like a fraction"),
+        (
+            b"method,dataset,network,pruned_top1\na,b,c,high\n",
+            "t.csv:2: result.top1: a percentage from 0 to 100, as in 75.24, is wanted",
+        ),
+        (b"method,dataset,network,pruned_top1\na,b,c,0.75\n", "t.csv:2: result.top1: 0.75 looks like a fraction"),
         (b"\xff\n", "t.csv:1: byte 0 is not UTF-8"),
         (b'method,dataset,network\n"a', "t.csv:1: not a CSV"),
     ],
@@ -241,7 +244,7 @@ def test_the_forms_of_the_report(command, tmp_path):
     code, out, _ = command(path, "--format", "html", "--output", tmp_path / "page.html")
     assert code == 4 and out == "" and "<h2>within-noise</h2>" in (tmp_path / "page.html").read_text()
     code, out, _ = command(path, EXAMPLES / "5-t4-30pct-p30f90-1e-2-vs-scratch.yaml", "--format", "json")
-    assert code == 4 and [found["verdict"] for found in json.loads(out)] == ["within-noise", "attributable"]
+    assert code == 4 and [found["verdict"] for found in json.loads(out)] == ["within-noise", "attributable-presumed"]
 
 
 def test_names_of_strangers_are_escaped(command, tmp_path):

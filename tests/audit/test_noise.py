@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prunemark.audit.document.metrics import METRICS
 from prunemark.audit.document.reported_values import ReportedValue
-from prunemark.audit.judgement.noise import PRIORS, make_arm, runs_needed, selection_of
 from prunemark.audit.judgement.noise import gap as gap_of
+from prunemark.audit.judgement.noise import make_arm, runs_needed
+from prunemark.audit.judgement.selection import selection_of
 from prunemark.audit.judgement.t_distribution import quantile, two_sided_p
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict
 
@@ -20,7 +22,9 @@ VALUES = ("top1", "top1_sd", "top1_plus_minus", "runs", "selection")
 
 
 def arm(top1=75.0, *, dataset="ImageNet", network="ResNet-50", base=None, own=None, **values):
-    result = {f"result.{name}": ReportedValue(values.get(name, NOT_REPORTED), decimals=2) for name in VALUES}
+    result = {
+        f"result.{name}": ReportedValue(values.get(name, NOT_REPORTED), decimals=2, half=0.005) for name in VALUES
+    }
     result["result.top1"] = ReportedValue(top1)
     return make_arm(result, ReportedValue(base) if base else None, dataset, network, own)
 
@@ -72,7 +76,7 @@ def test_a_single_run_takes_its_sd_from_the_prior_and_says_so():
 
 
 def test_the_priors_are_those_four():
-    named = {" ".join(key): sd for key, sd in PRIORS.items()}
+    named = {f"{data} {net}": sd for data, net, sd in METRICS["top1"].priors}
     others = {"imagenet resnet34": 0.17, "cifar10 resnet56": 0.20, "cifar100 vgg19": 0.19}
     assert named == {"imagenet resnet50": 0.16} | others
 
@@ -118,13 +122,15 @@ def test_accuracy_and_drop():
 def test_the_best_of_k_runs_is_inflated(runs, sds):
     values = {"selection": "best_of_runs"} | ({"runs": runs} if runs else {})
     found = gap(arm(75.0, **values), arm(74.0))
-    assert found.readings[-1].points == pytest.approx(1.0 - sds * 0.16)
-    assert len(gap(arm(74.0), arm(75.0, **values)).readings) == 1  # never to the loser's cost
+    assert len(found.readings) == 1 and found.inflation == pytest.approx(sds * 0.16)
+    assert found.asides[-1].points == pytest.approx(1.0 - sds * 0.16) and not found.asides[-1].decisive
+    assert gap(arm(74.0), arm(75.0, **values)).inflation == 0  # never to the loser's cost
 
 
 def test_the_best_epoch_on_the_test_split():
     best, last = {"selection": "best_epoch_on_test"}, {"selection": "last"}
-    assert gap(arm(75.0, **best), arm(74.5, **last)).position() == "within"
+    shown = gap(arm(75.0, **best), arm(74.5, **last))
+    assert shown.position() == "above" and shown.inflation == 0.29  # shown, and never the reason for "within noise"
     assert gap(arm(75.0, **best), arm(74.5, **best)).position() == "above"
     words = ("mean", "Last-Epoch", "Best Epoch", NOT_REPORTED)
     assert [selection_of(word) for word in words] == ["last", "last", "best_epoch_on_test", None]

@@ -26,7 +26,9 @@ def test_silence_does_not_score_better_than_disclosure() -> None:
 def test_every_verdict_has_a_meaning_and_a_code() -> None:
     assert set(EXIT_CODES) == set(VERDICTS) and set(EXIT_CODES.values()) == {0, 3, 4}
     assert {w for w, c in EXIT_CODES.items() if c == 0} == {"attributable", "attributable-cross-validated", "supported"}
-    assert {w for w, c in EXIT_CODES.items() if c == 4} == {"undecided", "within-noise"}
+    assert {w for w, c in EXIT_CODES.items() if c == 4} == {
+        "undecided", "within-noise", "attributable-presumed", "supported-presumed",
+    }  # fmt: skip
 
 
 def test_an_lr_that_starts_elsewhere_is_another_one_however_long_it_lasts() -> None:
@@ -71,19 +73,23 @@ def test_what_a_whole_pipeline_costs_is_named_where_it_is_known_to_differ() -> N
 
 
 def test_a_source_is_one_however_its_name_is_written() -> None:
-    a, b = ({"source": name} for name in ("torchvision", "Torchvision"))
-    assert judge(entry("x", 76.0, base=a), entry("y", 75.0, base=b)).pair.assessment.established == "S4.2"
+    a, b = ({"source": name, "top1": 76.13} for name in ("torchvision", "Torchvision"))
+    found = judge(entry("x", 76.0, base=a), entry("y", 75.0, base=b))
+    assert (found.pair.assessment.established, found.presumed) == ("S4.2", ("base_model",))
+    silent = judge(entry("x", 76.0, base=a), entry("y", 75.0, base={"source": "torchvision"}))
+    assert (silent.pair.assessment.established, silent.verdict.word) == ("S1", "undecided")
 
 
 @pytest.mark.parametrize("words", ["best_of_3_runs", "best of 3", "best-of-3"])
 def test_the_best_of_so_many_runs_is_inflated(words: str) -> None:
-    winner = entry("x", 75.2, result={"top1": 75.2, "top1_sd": 0.1, "selection": words})
-    readings = judge(winner, L1).gap.readings
-    assert readings[-1].points == pytest.approx(0.2 - 0.085, abs=0.001)
+    winner = entry("x", 75.4, result={"top1": 75.4, "top1_sd": 0.1, "runs": 3, "selection": words})
+    found = judge(winner, L1)
+    assert found.gap.asides[-1].points == pytest.approx(0.4 - 0.085, abs=0.001)
+    assert found.verdict.word == "confounded" and names(found) == {"selection": "A"}
 
 
 def test_dense_costs_in_doubt_leave_the_training_flops_in_doubt() -> None:
-    unclear = judge(entry("x", 76.0, network__dense_macs_millions=8178), L1)
+    unclear = judge(entry("x", 76.0, network__dense_macs_millions=8178, base={}), L1)
     assert unclear.pair.findings["total_flops"].state == "undecidable" and "total_flops" not in names(unclear)
 
 

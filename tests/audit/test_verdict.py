@@ -28,12 +28,12 @@ def test_everything_equal_is_attributable_at_equal_pruning_cost() -> None:
         ({"base__id": "other", "base__top1": 75.5}, "a-fortiori", {"base_model": "B"}),
         ({"pruning__epochs": 10, "pruning__lr": "1e-3"}, "attributable", PRUNING_OF_A),
         ({"recipe__distillation": "teacher"}, "confounded", {"distillation": "A"}),
-        ({"recipe__batch_size": 128}, "confounded", {"batch_size": None}),
+        ({"recipe__batch_size": 128}, "confounded", {"batch_size": None, "retraining_lr": "A"}),
         ({"recipe__weight_decay": "1.0e-4"}, "attributable", {}),
         ({"speedup": 2.0}, "compression-mismatch", {}),
         ({"speedup": 3.0}, "attributable", {"total_flops": "B"}),
         ({"dataset": "CIFAR-10"}, "not-comparable", {}),
-        ({"network__dense_macs_millions": 4800}, "not-comparable", {"network": None, "total_flops": "A"}),
+        ({"network__dense_macs_millions": 4800}, "inconsistent-record", {"network": None}),
         ({"method": "l1 norm"}, "not-a-pruning-effect", {}),
         ({"source": {"quoted": True}}, "attributable", {"quoted": "B"}),
         ({"result__top1": 75.02}, "within-noise", {}),
@@ -134,8 +134,10 @@ def test_the_credit_decides_what_has_to_be_equal() -> None:
 
 def test_flops_and_macs() -> None:
     flops = entry("x", 76.0, network__dense_macs_millions=8178)
-    unclear = judge(flops, L1)
+    unclear = judge(flops | {"base": {}}, L1)
     assert unclear.pair.findings["network"].state == "undecidable" and "flops_convention" in names(unclear)
+    one_base = judge(flops, L1)  # one checkpoint is one network, in whatever its cost is counted
+    assert one_base.verdict.word == "attributable" and names(one_base) == {}
     declared = judge(flops | {"flops_convention": "FLOPs = 2*MACs"}, L1 | {"flops_convention": "MACs"})
     assert declared.verdict.word == "attributable" and names(declared) == {}
 

@@ -1,0 +1,152 @@
+"""The details that no setup holds equal: whether they are, and whom a difference favours.
+
+A shared protocol states as equal what the two sides do not state as different; an exception takes it out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from prunemark.audit.document.claims import Protocol
+from prunemark.audit.document.entry import Entry
+from prunemark.audit.document.fields import DETAIL_FIELDS
+from prunemark.audit.document.metrics import Metric
+from prunemark.audit.document.reported_values import ReportedValue
+from prunemark.audit.judgement.selection import more_inflated, open_k, selection_word
+from prunemark.setups.factors import plain_name, show
+from prunemark.setups.values import NOT_REPORTED, Conflict, Leaf, NotApplicable, NotReported, State, compare, known
+
+_NONE = ("no", "none", "false", "0", "off", "without")
+_PLAIN_RECIPE = {"distillation": ("none",), "augmentation": ("none", "standard")}
+GRANULARITIES = {"layer": 0, "filter": 1, "channel": 1, "head": 1, "block": 2, "weight": 4, "unstructured": 4}
+"""From coarse to fine; an N:M pattern lies between block and weight. A finer one removes what matters least."""
+_SAME_GRANULARITY = {"channel": "filter", "head": "filter", "unstructured": "weight"}
+_N_OF_M = re.compile(r"\d{1,4}:\d{1,4}", re.ASCII)
+_N_OF_M_RANK = 3
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One detail between two sides. `favours` is an entry, or None where nobody knows.
+
+    `silent` are the entries that do not state it, where that leaves it open.
+    """
+
+    name: str
+    state: State
+    favours: str | None
+    why: str
+    silent: tuple[str, ...] = ()
+
+
+def details(
+    winner: Entry, loser: Entry, same: frozenset[str], protocol: Protocol | None, metric: Metric
+) -> dict[str, Detail]:
+    """The seven details by name; without the granularity for a claim about speed, where it is no advantage."""
+    names = [name for name in DETAIL_FIELDS if not (metric.speed and name == "granularity")]
+    return {name: _detail(name, DETAIL_FIELDS[name], (winner, loser), same, protocol) for name in names}
+
+
+def measured_fields(
+    winner: Entry, loser: Entry, same: frozenset[str], protocol: Protocol | None, metric: Metric
+) -> dict[str, Detail]:
+    """How the metric was measured: what has to be equal for the two numbers to be comparable at all."""
+    return {name: _detail(name, f"measured.{name}", (winner, loser), same, protocol) for name in metric.measured}
+
+
+def _detail(
+    name: str, field: str, sides: tuple[Entry, Entry], same: frozenset[str], protocol: Protocol | None
+) -> Detail:
+    a, b = (NotReported(e[field].root) if field in same else stated(e[field]) for e in sides)
+    x, y = (_as(_reader(name, field, e), leaf) for e, leaf in zip(sides, (a, b), strict=True))
+    state = compare(x, y, _equal)
+    why = f"{show(a)} against {show(b)}"
+    if name == "selection" and state is State.REFUTED and open_k(str(x), str(y)):
+        state = State.UNDECIDABLE
+    if state is State.HOLDS:
+        return Detail(name, state, None, why)
+    if state is State.REFUTED:
+        return Detail(name, state, _whom(name, sides, x, y), why)
+    if protocol is not None and protocol.declares(name):
+        return Detail(name, State.HOLDS, None, f"equal by the shared protocol ({protocol.locator})")
+    silent = tuple(e.name for e, leaf in zip(sides, (a, b), strict=True) if isinstance(leaf, NotReported))
+    return Detail(name, state, None, why, silent or tuple(e.name for e in sides))
+
+
+def stated(found: ReportedValue) -> Leaf[Any]:
+    """A value; not reported where only a default of published code has it."""
+    return found.value if found.stated or isinstance(found.value, NotApplicable) else NOT_REPORTED
+
+
+def _reader(name: str, field: str, entry: Entry) -> Callable[[Any], Any]:
+    """How a value of this detail is read to be compared."""
+    if name == "selection":
+        return lambda value: selection_word(value, entry)
+    if name == "granularity":
+        return _granularity
+    return _number_or_word if field.startswith("measured.") else _word
+
+
+def _as(read: Callable[[Any], Any], leaf: Leaf[Any]) -> Leaf[Any]:
+    if isinstance(leaf, Conflict):
+        choices: tuple[Any, ...] = tuple(_as(read, choice) for choice in leaf.choices)
+        return Conflict(choices)
+    one = known(leaf)
+    return leaf if one is None else read(one)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9)
+    return bool(a == b)
+
+
+def _word(value: Any) -> Any:
+    if isinstance(value, float):
+        return value
+    text = plain_name(str(value))
+    return "none" if text in _NONE else text
+
+
+def _number_or_word(value: Any) -> Any:
+    try:
+        return float(str(value))
+    except ValueError:
+        return _word(value)
+
+
+def _granularity(value: Any) -> str:
+    text = plain_name(str(value)).removesuffix("s")
+    return _SAME_GRANULARITY.get(text, text)
+
+
+def _granularity_rank(text: str) -> int | None:
+    return _N_OF_M_RANK if _N_OF_M.fullmatch(text) else GRANULARITIES.get(text)
+
+
+def _whom(name: str, sides: tuple[Entry, Entry], a: Leaf[Any], b: Leaf[Any]) -> str | None:
+    """The side with a teacher, smoothing, the richer augmentation, more selection, the finer granularity.
+
+    Of batch size and weight decay nobody knows.
+    """
+    x, y = known(a), known(b)
+    if x is None or y is None:
+        return None
+    more: bool | None = None
+    if name == "label_smoothing" and 0 in (x, y):
+        more = x > y
+    elif name == "selection":
+        more = more_inflated(x, y)
+    elif name == "granularity":
+        more = _more(_granularity_rank(x), _granularity_rank(y))
+    elif (plain := _PLAIN_RECIPE.get(name)) and (x in plain or y in plain):
+        more = _more(*(plain.index(word) if word in plain else len(plain) for word in (x, y)))
+    return None if more is None else sides[0].name if more else sides[1].name
+
+
+def _more(a: int | None, b: int | None) -> bool | None:
+    return None if a is None or b is None or a == b else a > b
