@@ -8,7 +8,7 @@ from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.report.factor_words import factor_words, label
-from prunemark.audit.report.headline import claim_words, established_words, headline, reasons, sides
+from prunemark.audit.report.headline import claim_words, established_words, headline, reasons, sides, whole_claim
 from prunemark.audit.report.remarks import remarks
 from prunemark.setups.comparison import SETUPS, chain
 from prunemark.setups.factors import FACTORS
@@ -17,7 +17,7 @@ from prunemark.setups.values import NOT_REPORTED
 
 MARKS = {"holds": "●", "holds_a_fortiori": "●", "undecidable": "◐", "refuted": "○", "not_applicable": "–"}
 LEGEND = "● equal  ◐ cannot be decided  ○ differs  – does not apply"
-MOST_ASKED = 6
+MOST_ASKED = 7
 ASKING = "ask the authors"
 """How a step begins that is a question, and no experiment: it stands among the questions."""
 
@@ -41,10 +41,10 @@ ASK: dict[str, str] = {
     "compression": "the speed-up, or MACs before and after",
     "selection": "which epoch and run is reported: the last, or the best on the test split",
     "distillation": "whether a teacher was used",
-    "label_smoothing": "label smoothing, weight decay and batch size",
-    "weight_decay": "label smoothing, weight decay and batch size",
-    "batch_size": "label smoothing, weight decay and batch size",
-    "augmentation": "the data augmentation",
+    "label_smoothing": "augmentation, label smoothing, weight decay and batch size",
+    "weight_decay": "augmentation, label smoothing, weight decay and batch size",
+    "batch_size": "augmentation, label smoothing, weight decay and batch size",
+    "augmentation": "augmentation, label smoothing, weight decay and batch size",
     "granularity": "what is pruned: filters, blocks or single weights",
     "flops_convention": "whether costs are MACs or FLOPs",
 }
@@ -81,6 +81,7 @@ class Answer:
     word: str
     exit_code: int
     claim: str
+    whole_claim: str
     sentence: str
     reasons: tuple[str, ...]
     ask: tuple[str, ...]
@@ -101,6 +102,7 @@ def answer(audit: Audit) -> Answer:
         word=audit.verdict.word,
         exit_code=audit.verdict.exit_code,
         claim=claim_words(audit, names),
+        whole_claim=whole_claim(audit),
         sentence=headline(audit, audit.presumed),
         reasons=reasons(audit),
         ask=questions(audit),
@@ -159,6 +161,8 @@ def _question(name: str) -> str:
 
 def _silent(audit: Audit, name: str) -> Sequence[str]:
     """The sides that do not state it."""
+    if name in audit.presumed:
+        return audit.evidence.presumed.get(name, ())
     return [
         entry.name
         for entry in (audit.pair.winner, audit.pair.loser)

@@ -44,6 +44,14 @@ def metric_of(audit: Audit) -> Metric:
     return audit.pair.metric or METRICS["top1"]
 
 
+def whole_claim(audit: Audit) -> str:
+    """The claim with entries and methods, and what it credits: "A (L1-norm) is better than B (HRank)"."""
+    entries = (audit.pair.winner, audit.pair.loser)
+    full = [e.name if e.name == e.method else f"{e.name} ({shown(e.method, LONGEST_NAME)})" for e in entries]
+    credit = "" if audit.claim.credited_to == "pruning" else f", credited to the {audit.claim.credited_to}"
+    return f"{claim_words(audit, Sides(*full))}{credit}"
+
+
 def claim_words(audit: Audit, names: Sides) -> str:
     """The claim, as "A is better than B"."""
     if audit.claim.kind == "better":
@@ -93,11 +101,12 @@ def _attributable(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
 
 def _presumed_words(audit: Audit, names: Sides, presumed: Sequence[str]) -> str:
     what = listed([label(name) for name in presumed]) or "what is not stated"
-    return f"Only if {what} were equal: {gap_words(audit, names)}; that is not stated."
+    return f"Supported only if what is not stated were equal ({what}): {gap_words(audit, names)}."
 
 
 def _confounded(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
-    against = [label(c.name) for c in against_the_claim(audit)][:MOST_REASONS]
+    found = against_the_claim(audit)
+    against = [label(c.name) for c in found if c.name != "quoted" or len(found) == 1][:MOST_REASONS]
     what = listed(against) or "something else"
     return (
         f"Not shown to come from {_credit(audit)}: {gap_words(audit, names)}, but "
@@ -123,8 +132,7 @@ _SENTENCES: dict[str, Callable[[Audit, Sides, Sequence[str]], str]] = {
     "not-comparable": _not_comparable,
     "supported": lambda a, n, p: f"Supported: {claim_words(a, n)}, in a fair comparison.",
     "supported-presumed": lambda a, n, p: (
-        f"Supported only if {listed([label(x) for x in p]) or 'what is not stated'} "
-        f"were equal, which is not stated: {claim_words(a, n)}."
+        f"Supported only if what is not stated were equal ({listed([label(x) for x in p])}): {claim_words(a, n)}."
     ),
     "supported-not-attributable": lambda a, n, p: (
         f"True as it stands, {claim_words(a, n)}, but not shown to come from {_credit(a)}."
@@ -199,7 +207,8 @@ def _confounder(audit: Audit, found: Confounder, names: Sides) -> str:
     else:
         what = cleaned(found.why, names.winner, names.loser)
     if found.name == "quoted":
-        return f"{what}, {favours}"
+        quoted = names.loser if whom == names.winner else names.winner
+        return f"{quoted} is quoted from another paper and was not run again, {favours}"
     return f"{label(found.name)}: {shown(what, 260)}, {favours}"
 
 
