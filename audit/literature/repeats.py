@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from prunemark.audit.document.entry import Entry
@@ -69,6 +69,7 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+@lru_cache(maxsize=4096)
 def far_from_repeats(entry: Entry) -> tuple[str, ...]:
     """A remark on a result far from all repeats of its network, method, compression and schedule, with the nearest."""
     top1 = known(entry["result.top1"].value)

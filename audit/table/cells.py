@@ -15,7 +15,7 @@ FACTORS = {"K": Decimal("0.001"), "M": Decimal(1), "G": Decimal(1000), "B": Deci
 
 _CELL = re.compile(
     r"(?P<sign>[-+−–])?\s*(?P<number>\d{1,12}(?:[.,]\d{1,12})?|\.\d{1,12})\s*(?P<unit>%|[x×]|[KMGBT](?:MACs?|FLOPs?)?\b)?"
-    r"\s*(?:(?:±|\+/?-|\+−)\s*(?P<spread>\d{0,6}(?:\.\d{1,8})?)\s*%?)?\s*(?P<rest>.*)",
+    r"\s*(?:[(\[]?\s*(?:±|\+/?-|\+−)\s*(?P<spread>\d{0,6}(?:\.\d{1,8})?)\s*%?\s*[)\]]?)?\s*(?P<rest>.*)",
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
 _MARKS = "*†‡§¶↑↓ "
@@ -23,11 +23,15 @@ _MARKS = "*†‡§¶↑↓ "
 
 @dataclass(frozen=True)
 class Printed:
-    """A number as printed: `text` keeps its decimals; `unit` is %, x, or one of K M G B T; `spread` follows +-."""
+    """A number as printed: `text` keeps its decimals; `unit` is %, x, or one of K M G B T; `spread` follows +-.
+
+    `arrow` is ↑ or ↓ where one stands before or behind it, which is a sign in a column of changes.
+    """
 
     text: str
     unit: str = ""
     spread: str = ""
+    arrow: str = ""
 
     @property
     def value(self) -> Decimal:
@@ -51,9 +55,10 @@ def printed(cell: str, what: str) -> Printed | None:
         raise InputError(f"{what}: {as_given(cell)} may mean thousands or decimals. Write it without the comma")
     sign = "-" if found.group("sign") in ("-", "−", "–") else ""
     unit = (found.group("unit") or "").upper()
-    return Printed(
-        sign + number.replace(",", "."), {"×": "x", "X": "x"}.get(unit, unit[:1]), found.group("spread") or ""
-    )
+    unit = {"×": "x", "X": "x"}.get(unit, unit[:1])
+    around = cell.strip(" *†‡§¶")
+    arrow = next((mark for mark in "↑↓" if around.startswith(mark) or around.endswith(mark)), "")
+    return Printed(sign + number.replace(",", "."), unit, found.group("spread") or "", arrow)
 
 
 def millions(number: Printed, unit: str, what: str) -> str:

@@ -222,7 +222,7 @@ def _number(
     if role == "base":
         found.setdefault("base", {})[metric] = number.text
     elif role in ("drop", "change"):
-        result[f"{metric}_drop_printed"] = _negated(number.text) if flip or role == "change" else number.text
+        result[f"{metric}_drop_printed"] = _drop(number, flip or role == "change")
     elif role in METRICS:
         field, text = ("top1", _from_error(number)) if role == "error" else (role, number.text)
         result[field] = text
@@ -244,6 +244,13 @@ def _number(
     else:
         stage = role.removesuffix("_epochs")
         found.setdefault("stages", []).append({"stage": stage, "epochs": number.text})
+
+
+def _drop(number: Printed, is_change: bool) -> str:
+    """Base minus result. An arrow is the sign of a number that has none: down is a loss."""
+    if number.arrow and not number.text.startswith("-"):
+        return number.text if number.arrow == "↓" else f"-{number.text}"
+    return _negated(number.text) if is_change else number.text
 
 
 def _negated(text: str) -> str:
