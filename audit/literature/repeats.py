@@ -43,7 +43,10 @@ class Repeats:
 def published_repeats() -> tuple[Repeats, ...]:
     """All of the published results that are means of at least two runs, under a stated schedule."""
     text = (files("prunemark.audit.literature") / "published" / "results.csv").read_text(encoding="utf-8")
-    found = (_repeats(row) for row in csv.DictReader(text.splitlines()) if row.get("std") not in ("", "NaN", None))
+    lines = csv.reader(text.splitlines())
+    head = next(lines)
+    place = head.index("std")
+    found = (_repeats(dict(zip(head, line, strict=True))) for line in lines if line[place] not in ("", "NaN"))
     return tuple(repeats for repeats in found if repeats)
 
 

@@ -127,12 +127,12 @@ DOCUMENT = (EXAMPLES / "1-l1reimpl-vs-hrank.yaml").read_text()
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_form_acts_on_a_strangers_name(name: str) -> None:
-    from prunemark.audit.run import RENDERERS
+    from prunemark.audit.report.forms import FORMS, render
 
     quoted = "'" + name.replace("'", "''") + "'"
     found = audit_comparison(loads(DOCUMENT.replace("method: L1\n", f"method: {quoted}\n")))
     assert found.pair.winner.method == name
-    forms = {form: render([found]) for form, render in RENDERERS.items()}
+    forms = {form: render([found], form) for form in FORMS}
     for form in ("html", "markdown", "badge"):
         assert "<script>" not in forms[form] and (form == "markdown" or 'onload="' not in forms[form])
     assert "@everyone" not in forms["markdown"] and "https://x.y" not in forms["markdown"]
