@@ -175,6 +175,23 @@ def test_headers_of_papers(tmp_path: Path, header: str, roles: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("GFLOPs", "G"),
+        ("Params (M)", "M"),
+        ("FLOPs [G]", "G"),
+        ("MMACs", "M"),
+        ("FLOPs (%)", ""),
+        ("Model / FLOPs", ""),
+    ],
+)
+def test_the_unit_of_a_header(tmp_path: Path, header: str, unit: str) -> None:
+    (tmp_path / "t.csv").write_text(f"method,top1,{header}\nX,75.1,2.0\n")
+    grid = choose(load_tables(tmp_path / "t.csv"), None, "t.csv")
+    assert read_columns("method=1, top1=2, macs=3", grid, "t.csv")["macs"].unit == unit
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--columns", "methd=1"), "Did you mean 'method'?"),
