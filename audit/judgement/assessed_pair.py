@@ -101,15 +101,18 @@ def metric_of(winner: Entry, loser: Entry, claim: Claim | None) -> Metric | None
     """
     if claim is not None and claim.metric is not None:
         return METRICS[claim.metric]
-    reported = [[name for name in METRICS if _reports(entry, name)] for entry in (winner, loser)]
+    reported = [_reported_metrics(entry) for entry in (winner, loser)]
     both = [name for name in reported[0] if name in reported[1]]
     if not both and all(reported):
         return None
     return METRICS[next(iter(both or reported[0] or reported[1]), "top1")]
 
 
-def _reports(entry: Entry, metric: str) -> bool:
-    return entry[f"result.{metric}"].stated or entry[f"result.{metric}_drop_printed"].stated
+@lru_cache(maxsize=4096)
+def _reported_metrics(entry: Entry) -> tuple[str, ...]:
+    return tuple(
+        name for name in METRICS if any(entry[f"result.{name}{tail}"].stated for tail in ("", "_drop_printed"))
+    )
 
 
 def _base_of(winner: Entry, loser: Entry, metric: str) -> str:

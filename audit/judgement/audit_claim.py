@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from prunemark.audit.document.claims import Claim
 from prunemark.audit.document.comparison import Comparison
@@ -122,6 +123,15 @@ def _evidence(
 
 
 def _arm(entry: Entry, metric: Metric, own: OwnRepeats | None) -> Arm:
+    return _arm_without_repeats(entry, metric) if own is None else _made_arm(entry, metric, own)
+
+
+@lru_cache(maxsize=4096)
+def _arm_without_repeats(entry: Entry, metric: Metric) -> Arm:
+    return _made_arm(entry, metric, None)
+
+
+def _made_arm(entry: Entry, metric: Metric, own: OwnRepeats | None) -> Arm:
     base, dataset, network = (entry[name] for name in (f"base.{metric.name}", "dataset", "network.name"))
     return make_arm(entry.reported, base, dataset.value, network.value, own, metric)
 

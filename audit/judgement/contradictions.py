@@ -39,7 +39,7 @@ def contradictions(entry: Entry) -> tuple[str, ...]:
         for metric in METRICS.values()
         for fault in contradicted_drop(entry.name, entry.reported, entry[f"base.{metric.name}"], metric)
     ]
-    return (*entry.contradictions, *drops, *_error(entry), *_macs(entry), *_params(entry))
+    return (*entry.contradictions, *drops, *_error(entry), *_dense(entry), *_macs(entry), *_params(entry))
 
 
 def pair_contradictions(pair: AssessedPair) -> list[str]:
@@ -88,6 +88,17 @@ def _error(entry: Entry) -> list[str]:
     if ends is None or error is None or all(abs(end + error - 100) <= unit + 1e-9 for end in ends):
         return []
     return [f"{entry.name}: prints a top1 of {show(right.value)} and an error of {error:g}, which are not one number"]
+
+
+def _dense(entry: Entry) -> list[str]:
+    """A dense network is one times as fast as itself."""
+    if entry.kind != "dense":
+        return []
+    stated = [(field, known(entry[field].value)) for field in ("speedup", "macs_kept", "sparsity", "params_kept")]
+    removed = [
+        (f, v) for f, v in stated if v is not None and abs(v - (0 if f == "sparsity" else 1)) > COMPRESSION_TOLERANCE
+    ]
+    return [f"{entry.name}: is dense, and prints {field}: {value:g}" for field, value in removed[:1]]
 
 
 def _macs(entry: Entry) -> list[str]:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from prunemark.audit.document.claims import Protocol
@@ -61,8 +62,7 @@ def measured_fields(
 def _detail(
     name: str, field: str, sides: tuple[Entry, Entry], same: frozenset[str], protocol: Protocol | None
 ) -> Detail:
-    a, b = (NotReported(e[field].root) if field in same else stated(e[field]) for e in sides)
-    x, y = (_as(_reader(name, field, e), leaf) for e, leaf in zip(sides, (a, b), strict=True))
+    (a, x), (b, y) = (_declared(e[field]) if field in same else _read(name, field, e) for e in sides)
     state = compare(x, y, _equal)
     why = f"{show(a)} against {show(b)}"
     if name == "selection" and state is State.REFUTED and open_k(str(x), str(y)):
@@ -75,6 +75,18 @@ def _detail(
         return Detail(name, State.HOLDS, None, f"equal by the shared protocol ({protocol.locator})")
     silent = tuple(e.name for e, leaf in zip(sides, (a, b), strict=True) if isinstance(leaf, NotReported))
     return Detail(name, state, None, why, silent or tuple(e.name for e in sides))
+
+
+def _declared(found: ReportedValue) -> tuple[Leaf[Any], Leaf[Any]]:
+    """The token of a value that is declared to be the other side's."""
+    return NotReported(found.root), NotReported(found.root)
+
+
+@lru_cache(maxsize=16384)
+def _read(name: str, field: str, entry: Entry) -> tuple[Leaf[Any], Leaf[Any]]:
+    """What an entry states of a detail, as it stands and as it is compared."""
+    leaf = stated(entry[field])
+    return leaf, _as(_reader(name, field, entry), leaf)
 
 
 def stated(found: ReportedValue) -> Leaf[Any]:

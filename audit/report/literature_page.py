@@ -52,13 +52,15 @@ def _within(audit: Audit, rows: Sequence[TableEntry]) -> bool:
 def _summary(rows: Sequence[TableEntry], audits: Sequence[Audit], claims: Sequence[JudgedClaim]) -> str:
     counted = Counter(audit.verdict.word for audit in audits)
     verdicts = [(word, str(counted[word]), VERDICTS[word]) for word in VERDICTS if counted[word]]
-    supported = sum(claim.discovered and EXIT_CODES[claim.audit.verdict.word] == 0 for claim in claims)
+    found = [claim.audit.verdict.word for claim in claims if claim.discovered]
+    supported = sum(EXIT_CODES[word] == 0 for word in found)
+    presumed = found.count("attributable-presumed")
     return (
         f"<p>{len(rows)} published results, {len(audits)} pairs within one dataset and network. Of the "
         f"{len(claims)} pairs of different methods that S1 makes comparable and whose noise is known, the literature "
         f"supports {supported} as an effect of pruning at a false discovery rate of {FALSE_DISCOVERY_RATE:.0%} "
-        "(Benjamini-Hochberg over the list). Not reported never counts against a claim as if it differed: "
-        "what is refuted and what is missing are shown apart.</p>"
+        f"(Benjamini-Hochberg over the list), and {presumed} more if all that is not stated were equal. "
+        "Not reported never counts against a claim as if it differed: what is refuted and what is missing are shown apart.</p>"
         + table(("verdict", "pairs", "meaning"), verdicts)
     )  # fmt: skip
 

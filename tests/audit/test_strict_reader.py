@@ -52,9 +52,8 @@ def test_a_field_that_nobody_knows(line: str, near: str) -> None:
 
 def test_remarks_may_stand_in_every_part() -> None:
     notes = "{notes: hm}"
-    read(
-        f"notes: hm\nbase: {notes}\nrecipe: {notes}\nresult: {notes}\nmeasured: {notes}\nsource: {notes}\ntuning: {notes}"
-    )
+    parts = ("base", "recipe", "result", "measured", "source", "tuning")
+    read("notes: hm\n" + "\n".join(f"{part}: {notes}" for part in parts))
     text = HEAD.replace("loser: B", "loser: B, notes: hm") + "    stages: [{stage: pruning, epochs: 0, notes: hm}]\n"
     comparison.loads("notes: hm\nprotocol: {shared: true, locator: x, notes: hm}\n" + text)
 

@@ -134,6 +134,7 @@ def made_up(seed: int, most: int = 4) -> dict[str, Any]:
 def _of_kind(entries: dict[str, Any], kind: str) -> None:
     for one in entries.values():
         put(one, "kind", kind)
+        put(one, "speedup", 1.0 if kind == "dense" else 2.31)
         if kind != "dense":
             one["stages"] = [{"stage": "training", "epochs": 90, "lr": STEPS}]
 

@@ -42,9 +42,10 @@ def entry(method: str, top1: float, **changes: Any) -> dict[str, Any]:
     return made
 
 
-def judge(a: dict[str, Any], b: dict[str, Any], cross: Any = None, **claim: Any) -> Audit:
+def judge(a: dict[str, Any], b: dict[str, Any], cross: Any = None, protocol: Any = None, **claim: Any) -> Audit:
     claim = {"winner": "A", "loser": "B", **claim}
     document = {"schema": SCHEMA, "claim": claim, "entries": {"A": a, "B": b}, "cross": cross or []}
+    document |= {"protocol": protocol} if protocol else {}
     return audit_comparison(loads(yaml.safe_dump(document, sort_keys=False)))
 
 
