@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
-from prunemark.audit.report.content import as_dict
 from prunemark.audit.report.factor_words import factor_words, label
-from prunemark.audit.report.headline import claim_words, established_words, headline, reasons, sides
+from prunemark.audit.report.headline import claim_words, established_words, headline, reasons, sides, whole_claim
 from prunemark.audit.report.remarks import remarks
 from prunemark.setups.comparison import SETUPS, chain
 from prunemark.setups.factors import FACTORS
@@ -18,7 +17,9 @@ from prunemark.setups.values import NOT_REPORTED
 
 MARKS = {"holds": "●", "holds_a_fortiori": "●", "undecidable": "◐", "refuted": "○", "not_applicable": "–"}
 LEGEND = "● equal  ◐ cannot be decided  ○ differs  – does not apply"
-MOST_ASKED = 6
+MOST_ASKED = 7
+ASKING = "ask the authors"
+"""How a step begins that is a question, and no experiment: it stands among the questions."""
 
 ASK: dict[str, str] = {
     "base_model": "which base model was pruned: a checkpoint or its hash",
@@ -40,10 +41,10 @@ ASK: dict[str, str] = {
     "compression": "the speed-up, or MACs before and after",
     "selection": "which epoch and run is reported: the last, or the best on the test split",
     "distillation": "whether a teacher was used",
-    "label_smoothing": "label smoothing, weight decay and batch size",
-    "weight_decay": "label smoothing, weight decay and batch size",
-    "batch_size": "label smoothing, weight decay and batch size",
-    "augmentation": "the data augmentation",
+    "label_smoothing": "augmentation, label smoothing, weight decay and batch size",
+    "weight_decay": "augmentation, label smoothing, weight decay and batch size",
+    "batch_size": "augmentation, label smoothing, weight decay and batch size",
+    "augmentation": "augmentation, label smoothing, weight decay and batch size",
     "granularity": "what is pruned: filters, blocks or single weights",
     "flops_convention": "whether costs are MACs or FLOPs",
 }
@@ -80,6 +81,7 @@ class Answer:
     word: str
     exit_code: int
     claim: str
+    whole_claim: str
     sentence: str
     reasons: tuple[str, ...]
     ask: tuple[str, ...]
@@ -91,11 +93,6 @@ class Answer:
     notes: tuple[str, ...]
 
 
-def presumed(audit: Audit) -> tuple[str, ...]:
-    """What the verdict presumes to be equal: the list of the JSON report."""
-    return tuple(as_dict(audit).get("presumed", ()))
-
-
 def answer(audit: Audit) -> Answer:
     """The audit in words. Names of strangers are shown as every form can show them."""
     found, names = audit.pair.assessment, sides(audit)
@@ -105,10 +102,11 @@ def answer(audit: Audit) -> Answer:
         word=audit.verdict.word,
         exit_code=audit.verdict.exit_code,
         claim=claim_words(audit, names),
-        sentence=headline(audit, presumed(audit)),
+        whole_claim=whole_claim(audit),
+        sentence=headline(audit, audit.presumed),
         reasons=reasons(audit),
         ask=questions(audit),
-        experiment=audit.next_experiments,
+        experiment=tuple(step for step in audit.next_experiments if not step.startswith(ASKING)),
         setups="  ".join(f"{id} {MARKS[state]}" for id, state in states.items()),
         interval=established_words(audit),
         factors=tuple(
@@ -136,12 +134,12 @@ def questions(audit: Audit) -> tuple[str, ...]:
     unsaid = [c.name for c in audit.undisclosed]
     wanted: dict[str, set[str]] = {}
     for name in (
-        *presumed(audit),
+        *audit.presumed,
         *audit.missing,
         *sorted(unsaid, key=lambda n: n in ("flops_convention", "total_flops")),
     ):
-        if name in ASK:
-            wanted.setdefault(ASK[name], set()).update(_silent(audit, name))
+        if name in ASK or name in (*audit.presumed, *audit.missing):
+            wanted.setdefault(_question(name), set()).update(_silent(audit, name))
     names = sides(audit)
     order = (audit.pair.winner.name, audit.pair.loser.name)
     found = []
@@ -154,8 +152,17 @@ def questions(audit: Audit) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _question(name: str) -> str:
+    """What is asked for by this name; a metric's own fields have no line in the table."""
+    if name in ASK:
+        return ASK[name]
+    return ASK["top1_sd"] if name.endswith("_sd") else f"the {label(name)}"
+
+
 def _silent(audit: Audit, name: str) -> Sequence[str]:
     """The sides that do not state it."""
+    if name in audit.presumed:
+        return audit.evidence.presumed.get(name, ())
     return [
         entry.name
         for entry in (audit.pair.winner, audit.pair.loser)

@@ -15,7 +15,7 @@ from prunemark.audit.document.reported_values import bounds
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.selection import selection_of
 from prunemark.audit.report.factor_words import cleaned, factor_words, label
-from prunemark.audit.report.headline import Sides, listed, sides
+from prunemark.audit.report.headline import Sides, gap_words, listed, metric_of, sides
 from prunemark.audit.report.layout import WIDTH, wrapped
 from prunemark.setups.text import shown
 from prunemark.setups.values import NOT_REPORTED, State
@@ -79,7 +79,7 @@ def _details(*ids: str) -> Callable[[Audit, Sides], Finding]:
 def _claim(audit: Audit, names: Sides) -> Finding:
     if audit.gap.points is None:
         return "not stated", "a result is missing"
-    return "yes", f"{names.winner} over {names.loser}, {audit.gap.points:+.2f} points"
+    return "yes", gap_words(audit, names)
 
 
 def _selection(audit: Audit, names: Sides) -> Finding:
@@ -105,8 +105,9 @@ def _runs(audit: Audit, names: Sides) -> Finding:
 
 def _scatter(audit: Audit, names: Sides) -> Finding:
     entries = (audit.pair.winner, audit.pair.loser)
-    declared = [entry["result.top1_sd"].value != NOT_REPORTED for entry in entries]
-    loose = [entry["result.top1_plus_minus"].value != NOT_REPORTED for entry in entries]
+    metric = metric_of(audit).name
+    declared = [entry[f"result.{metric}_sd"].value != NOT_REPORTED for entry in entries]
+    loose = [entry[f"result.{metric}_plus_minus"].value != NOT_REPORTED for entry in entries]
     if all(declared):
         return "yes", "a standard deviation on both sides"
     if all(d or p for d, p in zip(declared, loose, strict=True)):

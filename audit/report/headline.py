@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.confounders import Confounder
 from prunemark.audit.judgement.verdict import VERDICTS
@@ -14,7 +15,6 @@ from prunemark.setups.text import LONGEST_NAME, shown
 from prunemark.setups.values import State
 
 MOST_REASONS = 3
-UNIT = "points"
 SD_SOURCES = {
     "stated": "the scatter of the runs is as reported",
     "prior": "the scatter of the runs is that of published repeats of this network, not of these runs",
@@ -39,11 +39,24 @@ def sides(audit: Audit) -> Sides:
     return Sides(*(shown(name, LONGEST_NAME) for name in names))
 
 
+def metric_of(audit: Audit) -> Metric:
+    """What is compared; top-1 where the two have nothing in common."""
+    return audit.pair.metric or METRICS["top1"]
+
+
+def whole_claim(audit: Audit) -> str:
+    """The claim with entries and methods, and what it credits: "A (L1-norm) is better than B (HRank)"."""
+    entries = (audit.pair.winner, audit.pair.loser)
+    full = [e.name if e.name == e.method else f"{e.name} ({shown(e.method, LONGEST_NAME)})" for e in entries]
+    credit = "" if audit.claim.credited_to == "pruning" else f", credited to the {audit.claim.credited_to}"
+    return f"{claim_words(audit, Sides(*full))}{credit}"
+
+
 def claim_words(audit: Audit, names: Sides) -> str:
     """The claim, as "A is better than B"."""
     if audit.claim.kind == "better":
         return f"{names.winner} is better than {names.loser}"
-    return f"{names.winner} is within {audit.claim.margin:g} {UNIT} of {names.loser}"
+    return f"{names.winner} is within {audit.claim.margin:g} {metric_of(audit).unit} of {names.loser}"
 
 
 def headline(audit: Audit, presumed: Sequence[str] = ()) -> str:
@@ -62,7 +75,14 @@ def gap_words(audit: Audit, names: Sides) -> str:
         return f"{names.winner} and {names.loser} report no numbers that can be set against each other"
     if round(abs(points), 2) == 0:
         return f"{names.winner} and {names.loser} have the same number"
-    return f"{names.winner} has {abs(points):.2f} {UNIT} {'more' if points > 0 else 'fewer'} than {names.loser}"
+    metric = metric_of(audit)
+    if audit.gap.main is not None and audit.gap.main.name.startswith("drop"):
+        less = "fewer" if points > 0 else "more"
+        return f"{names.winner} loses {abs(points):.2f} {metric.unit} {less} than {names.loser}"
+    if metric.unit == "points":
+        return f"{names.winner} has {abs(points):.2f} points {'more' if points > 0 else 'fewer'} than {names.loser}"
+    better = "better" if points > 0 else "worse"
+    return f"{names.winner} is {abs(points):.3g} {metric.unit} {better} than {names.loser}"
 
 
 def _credit(audit: Audit) -> str:
@@ -81,11 +101,12 @@ def _attributable(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
 
 def _presumed_words(audit: Audit, names: Sides, presumed: Sequence[str]) -> str:
     what = listed([label(name) for name in presumed]) or "what is not stated"
-    return f"Only if {what} were equal: {gap_words(audit, names)}; that is not stated."
+    return f"Supported only if what is not stated were equal ({what}): {gap_words(audit, names)}."
 
 
 def _confounded(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
-    against = [label(c.name) for c in against_the_claim(audit)][:MOST_REASONS]
+    found = against_the_claim(audit)
+    against = [label(c.name) for c in found if c.name != "quoted" or len(found) == 1][:MOST_REASONS]
     what = listed(against) or "something else"
     return (
         f"Not shown to come from {_credit(audit)}: {gap_words(audit, names)}, but "
@@ -111,8 +132,7 @@ _SENTENCES: dict[str, Callable[[Audit, Sides, Sequence[str]], str]] = {
     "not-comparable": _not_comparable,
     "supported": lambda a, n, p: f"Supported: {claim_words(a, n)}, in a fair comparison.",
     "supported-presumed": lambda a, n, p: (
-        f"Supported only if {listed([label(x) for x in p]) or 'what is not stated'} "
-        f"were equal, which is not stated: {claim_words(a, n)}."
+        f"Supported only if what is not stated were equal ({listed([label(x) for x in p])}): {claim_words(a, n)}."
     ),
     "supported-not-attributable": lambda a, n, p: (
         f"True as it stands, {claim_words(a, n)}, but not shown to come from {_credit(a)}."
@@ -187,7 +207,8 @@ def _confounder(audit: Audit, found: Confounder, names: Sides) -> str:
     else:
         what = cleaned(found.why, names.winner, names.loser)
     if found.name == "quoted":
-        return f"{what}, {favours}"
+        quoted = names.loser if whom == names.winner else names.winner
+        return f"{quoted} is quoted from another paper and was not run again, {favours}"
     return f"{label(found.name)}: {shown(what, 260)}, {favours}"
 
 
