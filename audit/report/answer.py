@@ -8,12 +8,20 @@ from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.report.factor_words import factor_words, label
-from prunemark.audit.report.headline import claim_words, established_words, headline, reasons, sides, whole_claim
+from prunemark.audit.report.headline import (
+    claim_words,
+    established_words,
+    headline,
+    metric_of,
+    reasons,
+    sides,
+    whole_claim,
+)
 from prunemark.audit.report.remarks import remarks
 from prunemark.setups.comparison import SETUPS, chain
 from prunemark.setups.factors import FACTORS
 from prunemark.setups.text import MOST_OF_A_TEXT, shown
-from prunemark.setups.values import NOT_REPORTED
+from prunemark.setups.values import NOT_REPORTED, State
 
 MARKS = {"holds": "●", "holds_a_fortiori": "●", "undecidable": "◐", "refuted": "○", "not_applicable": "–"}
 LEGEND = "● equal  ◐ cannot be decided  ○ differs  – does not apply"
@@ -139,7 +147,7 @@ def questions(audit: Audit) -> tuple[str, ...]:
         *sorted(unsaid, key=lambda n: n in ("flops_convention", "total_flops")),
     ):
         if name in ASK or name in (*audit.presumed, *audit.missing):
-            wanted.setdefault(_question(name), set()).update(_silent(audit, name))
+            wanted.setdefault(_question(audit, name), set()).update(_silent(audit, name))
     names = sides(audit)
     order = (audit.pair.winner.name, audit.pair.loser.name)
     found = []
@@ -152,8 +160,10 @@ def questions(audit: Audit) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _question(name: str) -> str:
+def _question(audit: Audit, name: str) -> str:
     """What is asked for by this name; a metric's own fields have no line in the table."""
+    if name in audit.presumed and (how := audit.pair.measured.get(name)) and how.state is State.UNDECIDABLE:
+        return f"how it was measured: the {label(name)}"
     if name in ASK:
         return ASK[name]
     return ASK["top1_sd"] if name.endswith("_sd") else f"the {label(name)}"
@@ -163,8 +173,10 @@ def _silent(audit: Audit, name: str) -> Sequence[str]:
     """The sides that do not state it."""
     if name in audit.presumed:
         return audit.evidence.presumed.get(name, ())
+    metric = metric_of(audit).name
+    values = (f"result.{name}",) if name in (metric, f"{metric}_sd") else STATED_AS.get(name, ())
     return [
         entry.name
         for entry in (audit.pair.winner, audit.pair.loser)
-        if name in STATED_AS and all(entry[value].value == NOT_REPORTED for value in STATED_AS[name])
+        if values and all(entry[value].value == NOT_REPORTED for value in values)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.report.schedule_words import against, named
@@ -21,7 +21,9 @@ LABELS: dict[str, str] = {
     "weight_decay": "weight decay", "label_smoothing": "label smoothing", "distillation": "teacher",
     "augmentation": "augmentation", "selection": "choice of epoch and run", "granularity": "granularity",
     "quoted": "who ran it", "flops_convention": "MACs or FLOPs", "noise": "scatter of the runs",
-    "runs": "number of runs", "top1": "accuracy", "top1_sd": "standard deviation",
+    "runs": "number of runs", "top1": "accuracy", "top1_sd": "standard deviation", "top5": "top-5 accuracy",
+    "map": "mAP", "f1": "F1", "latency_ms": "latency", "fps": "throughput", "iou": "IoU threshold",
+    "calibration": "calibration set",
 }  # fmt: skip
 """Names of factors, details and fields as people say them."""
 
@@ -45,6 +47,12 @@ _SCHEDULES: dict[str, Callable[[Pipeline], Leaf[LRSchedule]]] = {
 def label(name: str) -> str:
     """A factor or field as people say it."""
     return LABELS.get(name, name.replace("_", " "))
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    *most, last = words or ("",)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def cleaned(why: str, winner: str, loser: str) -> str:

@@ -9,7 +9,8 @@ from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.confounders import Confounder
 from prunemark.audit.judgement.verdict import VERDICTS
-from prunemark.audit.report.factor_words import cleaned, factor_words, label
+from prunemark.audit.report.factor_words import cleaned, factor_words, label, listed
+from prunemark.audit.report.presumed_words import conditions, presumed_words
 from prunemark.setups.factors import FACTORS, plain_name
 from prunemark.setups.text import LONGEST_NAME, shown
 from prunemark.setups.values import State
@@ -44,12 +45,20 @@ def metric_of(audit: Audit) -> Metric:
     return audit.pair.metric or METRICS["top1"]
 
 
+def full_names(audit: Audit) -> tuple[str, str]:
+    """The entries with their methods: "A (L1-norm)" and "B (HRank)"."""
+    a, b = (
+        shown(e.name, LONGEST_NAME) if e.name == e.method else f"{e.name} ({shown(e.method, LONGEST_NAME)})"
+        for e in (audit.pair.winner, audit.pair.loser)
+    )
+    return a, b
+
+
 def whole_claim(audit: Audit) -> str:
     """The claim with entries and methods, and what it credits: "A (L1-norm) is better than B (HRank)"."""
-    entries = (audit.pair.winner, audit.pair.loser)
-    full = [e.name if e.name == e.method else f"{e.name} ({shown(e.method, LONGEST_NAME)})" for e in entries]
+    metric = "" if metric_of(audit).name == "top1" else f", by {label(metric_of(audit).name)}"
     credit = "" if audit.claim.credited_to == "pruning" else f", credited to the {audit.claim.credited_to}"
-    return f"{claim_words(audit, Sides(*full))}{credit}"
+    return f"{claim_words(audit, Sides(*full_names(audit)))}{metric}{credit}"
 
 
 def claim_words(audit: Audit, names: Sides) -> str:
@@ -99,9 +108,20 @@ def _attributable(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
     return f"Supported: {gap_words(audit, names)}, beyond what runs scatter, and what else could explain it was equal."
 
 
-def _presumed_words(audit: Audit, names: Sides, presumed: Sequence[str]) -> str:
-    what = listed([label(name) for name in presumed]) or "what is not stated"
-    return f"Supported only if what is not stated were equal ({what}): {gap_words(audit, names)}."
+def _if_equal(audit: Audit, names: Sides, presumed: Sequence[str]) -> str:
+    """A positive verdict that rests on what is not stated."""
+    what = conditions(audit, (names.winner, names.loser), presumed)
+    if audit.verdict.word == "supported-presumed":
+        return f"Supported {what}: {claim_words(audit, names)}."
+    return f"Attributable {what}: {gap_words(audit, names)}."
+
+
+def _a_fortiori(audit: Audit, names: Sides, presumed: Sequence[str]) -> str:
+    unsaid = f"; not stated: {presumed_words(audit, (names.winner, names.loser), presumed)}" if presumed else ""
+    return (
+        f"{gap_words(audit, names)}, although all that differs favours {names.loser}; the comparison is still not an "
+        f"equal one{unsaid}."
+    )
 
 
 def _confounded(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
@@ -119,11 +139,16 @@ def _contradicted(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
 
 
 def _undecided(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
+    if audit.evidence.position == "below":
+        return f"The numbers point the other way, in an unequal comparison: {gap_words(audit, names)}."
+    if audit.gap.points is not None and audit.gap.sd_source.endswith("unknown"):
+        return f"Open: {gap_words(audit, names)}; nobody knows whether runs scatter by as much."
     return f"Open: {gap_words(audit, names)}; what is reported does not decide where that comes from."
 
 
 def _not_comparable(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
     refuted = [f for f in ("dataset", "network") if audit.pair.findings[f].state is State.REFUTED]
+    refuted += [label(d.name) for d in audit.pair.measured.values() if d.state is State.REFUTED]
     return f"{names.winner} and {names.loser} cannot be compared: not the same {listed(refuted) or 'measure'}."
 
 
@@ -131,16 +156,14 @@ _SENTENCES: dict[str, Callable[[Audit, Sides, Sequence[str]], str]] = {
     "inconsistent-record": lambda a, n, p: "Nothing can rest on this record: its numbers contradict each other.",
     "not-comparable": _not_comparable,
     "supported": lambda a, n, p: f"Supported: {claim_words(a, n)}, in a fair comparison.",
-    "supported-presumed": lambda a, n, p: (
-        f"Supported only if what is not stated were equal ({listed([label(x) for x in p])}): {claim_words(a, n)}."
-    ),
+    "supported-presumed": _if_equal,
     "supported-not-attributable": lambda a, n, p: (
         f"True as it stands, {claim_words(a, n)}, but not shown to come from {_credit(a)}."
     ),
     "attributable-cross-validated": lambda a, n, p: (
         f"Supported: {n.winner} beats {n.loser} whichever way the two are retrained."
     ),
-    "attributable-presumed": _presumed_words,
+    "attributable-presumed": _if_equal,
     "claim-contradicted": _contradicted,
     "retraining-dependent": lambda a, n, p: f"It depends on the retraining whether {n.winner} or {n.loser} is better.",
     "within-noise": _within,
@@ -151,9 +174,7 @@ _SENTENCES: dict[str, Callable[[Audit, Sides, Sequence[str]], str]] = {
     "compression-mismatch": lambda a, n, p: f"Not a fair size: {n.winner} is compressed less than {n.loser}.",
     "attributable": _attributable,
     "confounded": _confounded,
-    "a-fortiori": lambda a, n, p: (
-        f"{gap_words(a, n)}, although all that differs favours {n.loser}; the comparison is still not an equal one."
-    ),
+    "a-fortiori": _a_fortiori,
     "undecided": _undecided,
 }
 
@@ -241,9 +262,3 @@ _STATES = {
     State.HOLDS: "holds", State.HOLDS_A_FORTIORI: "holds", State.REFUTED: "does not hold",
     State.UNDECIDABLE: "cannot be decided", State.NOT_APPLICABLE: "does not apply",
 }  # fmt: skip
-
-
-def listed(words: Sequence[str]) -> str:
-    """`a, b and c`."""
-    *most, last = words or ("",)
-    return f"{', '.join(most)} and {last}" if most else last

@@ -84,10 +84,10 @@ def test_a_pull_request_gets_one_comment_with_all_of_it(place: Path) -> None:
     assert "--method POST repos/o/r/issues/5/comments" in asked[1]
     body = (place / "kept").read_text()
     assert body.startswith("<!-- prunemark audit -->\n")
-    for part in ("# b c.comparison.yaml", "Supported: L1 has", "A paragraph for a review", "Checklist", "6. "):
+    for part in ("# b c.comparison.yaml", "Attributable if", "A paragraph for a review", "Checklist", "6. "):
         assert part in body
-    assert "    As far as it is reported, the evidence supports the claim" in body
-    assert json.loads((place / "badges" / "a.comparison.yaml.json").read_text())["message"] == "fair under SX-A"
+    assert "    The evidence would support the claim that L1 is better than scratch if " in body
+    assert json.loads((place / "badges" / "a.comparison.yaml.json").read_text())["message"] == "not stated"
     assert (place / "badges" / "b-c.comparison.yaml.svg").read_text().startswith("<svg")
     (place / "bin" / "prunemark").write_text(QUICK)
     run(place, COMMENT="true", PULL_REQUEST="5", FAIL_ON="never")

@@ -145,7 +145,8 @@ def test_no_form_acts_on_a_strangers_name(name: str) -> None:
 def test_a_checklist_says_where() -> None:
     found = checklist(audit(EXAMPLES / "1-l1reimpl-vs-hrank.yaml"))
     replies = [item.reply for item in found]
-    assert replies.count("yes") == 4 and replies[5] == "no" and replies[8] == "not stated"
+    assert replies.count("yes") == 3 and replies[5] == "no" and replies[8] == "not stated"
+    assert replies[2] == "not stated" and "its dense MACs on both sides" in found[2].why, "one by name only"
     assert "1-l1reimpl-vs-hrank.yaml:10:14" in found[1].where
     more = "top1: 75.24\n      selection: best_epoch_on_test\n      runs: 1\n      top1_plus_minus: 0.1"
     assert "top1: 75.24" in DOCUMENT
