@@ -23,6 +23,11 @@ def unit_of(metric: Metric | None) -> str:
     return metric.unit if metric else "points"
 
 
+def reading_name(name: str, metric: Metric | None) -> str:
+    """How a reading is called: a value that is no accuracy by its metric."""
+    return name if metric is None or metric.name == "top1" else name.replace("accuracy", metric.name, 1)
+
+
 def span(low: float, high: float) -> str:
     """An interval with its confidence."""
     return f"95 % interval {low:+.2f} to {high:+.2f}"

@@ -12,7 +12,16 @@ from prunemark.audit.judgement.confounders import COSTS_OF_PRUNING, Confounder
 from prunemark.audit.judgement.crossed_recipes import CrossFinding
 from prunemark.audit.judgement.noise import Gap, Position
 from prunemark.audit.judgement.presumed import Presumed, by_source, in_words, silent_of
-from prunemark.audit.judgement.reasons import at_equal_cost, basis, interval, listed, span, unit_of, why_undecided
+from prunemark.audit.judgement.reasons import (
+    at_equal_cost,
+    basis,
+    interval,
+    listed,
+    reading_name,
+    span,
+    unit_of,
+    why_undecided,
+)
 from prunemark.setups.assessment import combine
 from prunemark.setups.comparison import S1, S3_2
 from prunemark.setups.factors import plain_name
@@ -185,9 +194,8 @@ def _within_noise(e: ClaimEvidence) -> AuditVerdict | None:
     if e.position != "within":
         return None
     inside = next(r for r in e.gap.readings if r.decisive and r.low <= e.threshold <= r.high)
-    return AuditVerdict(
-        "within-noise", f"{inside.name}: {inside.points:+.2f} {unit_of(e.pair.metric)}, {span(inside.low, inside.high)}"
-    )
+    gap = f"{inside.points:+.2f} {unit_of(e.pair.metric)}, {span(inside.low, inside.high)}"
+    return AuditVerdict("within-noise", f"{reading_name(inside.name, e.pair.metric)}: {gap}")
 
 
 def _same_method(e: ClaimEvidence) -> AuditVerdict | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
-from prunemark.audit.report.factor_words import factor_words, label
+from prunemark.audit.report.factor_words import factor_words, label, listed
 from prunemark.audit.report.headline import (
     claim_words,
     established_words,
@@ -29,6 +29,9 @@ MOST_ASKED = 7
 ASKING = "ask the authors"
 """How a step begins that is a question, and no experiment: it stands among the questions."""
 
+RECIPE, MEASURED = "recipe", "how it was measured"
+"""Two questions that list what is not stated of them."""
+
 ASK: dict[str, str] = {
     "base_model": "which base model was pruned: a checkpoint or its hash",
     "base_accuracy": "the accuracy of the base model",
@@ -49,10 +52,10 @@ ASK: dict[str, str] = {
     "compression": "the speed-up, or MACs before and after",
     "selection": "which epoch and run is reported: the last, or the best on the test split",
     "distillation": "whether a teacher was used",
-    "label_smoothing": "augmentation, label smoothing, weight decay and batch size",
-    "weight_decay": "augmentation, label smoothing, weight decay and batch size",
-    "batch_size": "augmentation, label smoothing, weight decay and batch size",
-    "augmentation": "augmentation, label smoothing, weight decay and batch size",
+    "augmentation": RECIPE,
+    "label_smoothing": RECIPE,
+    "weight_decay": RECIPE,
+    "batch_size": RECIPE,
     "granularity": "what is pruned: filters, blocks or single weights",
     "flops_convention": "whether costs are MACs or FLOPs",
 }
@@ -140,30 +143,39 @@ def _seen(part: Any) -> Any:
 def questions(audit: Audit) -> tuple[str, ...]:
     """What to ask the authors: first what the verdict rests on, then what would close it, then the other details."""
     unsaid = [c.name for c in audit.undisclosed]
-    wanted: dict[str, set[str]] = {}
+    wanted: dict[str, dict[str, Sequence[str]]] = {}
     for name in (
         *audit.presumed,
         *audit.missing,
         *sorted(unsaid, key=lambda n: n in ("flops_convention", "total_flops")),
     ):
         if name in ASK or name in (*audit.presumed, *audit.missing):
-            wanted.setdefault(_question(audit, name), set()).update(_silent(audit, name))
+            wanted.setdefault(_question(audit, name), {})[name] = _silent(audit, name)
     names = sides(audit)
     order = (audit.pair.winner.name, audit.pair.loser.name)
     found = []
-    for question, quiet in wanted.items():
+    for question, by_name in wanted.items():
+        quiet = {entry for silent in by_name.values() for entry in silent}
         of = {frozenset(order): "both", frozenset(order[:1]): names.winner, frozenset(order[1:]): names.loser}
         whom = of.get(frozenset(quiet), "")
-        found.append(f"{question}{f' ({whom})' if whom else ''}")
+        found.append(f"{_listing(question, list(by_name))}{f' ({whom})' if whom else ''}")
     if len(found) > MOST_ASKED:
         found = [*found[: MOST_ASKED - 1], f"and {len(found) - MOST_ASKED + 1} further details: see --format checklist"]
     return tuple(found)
 
 
+def _listing(question: str, names: list[str]) -> str:
+    """A question with what it asks for."""
+    if question not in (RECIPE, MEASURED):
+        return question
+    what = listed([label(name) for name in sorted(names)])
+    return f"{MEASURED}: {what}" if question == MEASURED else what
+
+
 def _question(audit: Audit, name: str) -> str:
     """What is asked for by this name; a metric's own fields have no line in the table."""
     if name in audit.presumed and (how := audit.pair.measured.get(name)) and how.state is State.UNDECIDABLE:
-        return f"how it was measured: the {label(name)}"
+        return MEASURED
     if name in ASK:
         return ASK[name]
     return ASK["top1_sd"] if name.endswith("_sd") else f"the {label(name)}"

@@ -11,6 +11,7 @@ from prunemark.audit.judgement.confounders import Confounder
 from prunemark.audit.judgement.verdict import VERDICTS
 from prunemark.audit.report.factor_words import cleaned, factor_words, label, listed
 from prunemark.audit.report.presumed_words import conditions, presumed_words
+from prunemark.setups.comparison import chain
 from prunemark.setups.factors import FACTORS, plain_name
 from prunemark.setups.text import LONGEST_NAME, shown
 from prunemark.setups.values import State
@@ -235,10 +236,19 @@ def _confounder(audit: Audit, found: Confounder, names: Sides) -> str:
 
 def _gap(audit: Audit, names: Sides) -> str:
     main = audit.gap.main
-    source = " and ".join(SD_SOURCES.get(part, part) for part in audit.gap.sd_source.split(" and "))
+    source = _sources(audit, names)
     if main is None:
         return f"{gap_words(audit, names)}; {source}"
     return f"{gap_words(audit, names)} (95 % interval {main.low:+.2f} to {main.high:+.2f}); {source}"
+
+
+def _sources(audit: Audit, names: Sides) -> str:
+    """Where the scatter is from, side by side where the two differ in that."""
+    arms = audit.gap.arms
+    if arms is None or arms[0].source == arms[1].source:
+        return SD_SOURCES.get(audit.gap.sd_source, audit.gap.sd_source)
+    sides = zip((names.winner, names.loser), arms, strict=True)
+    return "; ".join(f"for {name} {SD_SOURCES.get(arm.source, arm.source)}" for name, arm in sides)
 
 
 def established_words(audit: Audit) -> str:
@@ -255,6 +265,8 @@ def established_words(audit: Audit) -> str:
         if found.established
         else "nothing is known to be equal"
     )
+    if found.established is not None and found.established == found.ceiling:
+        return sure if found.ceiling == chain()[-1] else f"{sure}, and no more than that"
     return f"{sure}; nothing is known to differ up to {found.ceiling}" if found.ceiling else sure
 
 

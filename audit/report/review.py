@@ -28,6 +28,7 @@ OPENINGS: dict[str, str] = {
     "undecided": "From what is reported I cannot tell whether {claim}.",
 }
 """How the paragraph begins, by verdict."""
+POINTS_AWAY = "The reported numbers do not show that {claim}: they point the other way, in an unequal comparison."
 
 
 def as_review(audits: list[Audit]) -> str:
@@ -38,12 +39,12 @@ def as_review(audits: list[Audit]) -> str:
 def review(audit: Audit) -> str:
     """The paragraph: opening, reasons, questions, experiment, and on what it was judged."""
     found, names = answer(audit), sides(audit)
-    opening = OPENINGS.get(found.word, "The claim that {claim} was checked: " + found.sentence)
-    parts = [
-        opening.replace("{conditions}", conditions(audit, (names.winner, names.loser), audit.presumed)).replace(
-            "{claim}", found.claim
-        )
-    ]
+    below = found.word == "undecided" and audit.evidence.position == "below"
+    opening = (
+        POINTS_AWAY if below else OPENINGS.get(found.word, "The claim that {claim} was checked: " + found.sentence)
+    )
+    opening = opening.replace("{conditions}", conditions(audit, (names.winner, names.loser), audit.presumed))
+    parts = [opening.replace("{claim}", found.claim)]
     parts += [_hedged(reason) for reason in found.reasons]
     parts += [_asked(found)] if found.ask else []
     parts += [_proposed(found, full_names(audit))] if found.experiment and found.exit_code else []
