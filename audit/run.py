@@ -18,8 +18,6 @@ from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.yaml_nodes import read_file
 from prunemark.audit.judgement.audit_claim import Audit, audit_claims, audit_entries
 from prunemark.audit.judgement.noise import OwnRepeats
-from prunemark.audit.literature import pairs, results
-from prunemark.audit.literature.results_csv import TableEntry, read_table
 from prunemark.audit.report import terminal
 from prunemark.audit.report.forms import FORMS, render
 from prunemark.audit.report.output import save, write
@@ -104,11 +102,13 @@ def _of_file(path: Path, options: Options, own: OwnRepeats | None) -> list[Audit
         if options.claims or options.all_pairs:
             raise InputError(f"{path}: --claim and --all-pairs are for tables (.csv); a document carries its claim")
         return audit_claims(load(path), own)
+    from prunemark.audit.literature.results_csv import read_table
 
     return _of_rows(read_table(read_file(path), str(path)), options, own, str(path))
 
 
 def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | None, name: str) -> list[Audit]:
+    from prunemark.audit.literature import pairs
 
     if options.claims:
         return [one for claim in options.claims for one in pairs.claimed(rows, claim, own)]
@@ -124,6 +124,7 @@ def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | Non
 
 
 def _published(options: Options, console: Console) -> int:
+    from prunemark.audit.literature import results
 
     if options.errors:
         from prunemark.audit.literature.published_errors import published_errors
@@ -160,7 +161,7 @@ def _list(rows: list[dict[str, object]], options: Options, console: Console) -> 
 
 
 def _of_runs(options: Options, own: OwnRepeats | None) -> list[Audit]:
-    from prunemark.audit.literature import recorded_runs
+    from prunemark.audit.literature import pairs, recorded_runs
 
     folder = Path(options.runs or "")
     if options.mapping is None:
