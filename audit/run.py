@@ -6,7 +6,7 @@ import gc
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -18,9 +18,8 @@ from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.yaml_nodes import read_file
 from prunemark.audit.judgement.audit_claim import Audit, audit_claims, audit_entries
 from prunemark.audit.judgement.noise import OwnRepeats
-from prunemark.audit.literature import pairs, results
-from prunemark.audit.literature.results_csv import TableEntry, read_table
-from prunemark.audit.report import badge, checklist, content, latex, markup, review, terminal
+from prunemark.audit.report import terminal
+from prunemark.audit.report.forms import FORMS, render
 from prunemark.audit.report.output import save, write
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.values import known
@@ -30,17 +29,7 @@ if TYPE_CHECKING:
 
     from prunemark.audit.literature.results_csv import TableEntry
 
-RENDERERS: dict[str, Callable[[list[Audit]], str]] = {
-    "json": content.as_json,
-    "markdown": markup.as_markdown,
-    "html": markup.as_html,
-    "latex": latex.as_latex,
-    "review": review.as_review,
-    "checklist": checklist.as_checklist,
-    "badge": badge.as_badge,
-    "shields": badge.as_shields,
-}
-FORMATS = ("text", *RENDERERS)
+FORMATS = ("text", *FORMS)
 WORST_FIRST = (2, 3, 4, 0)
 
 
@@ -113,11 +102,13 @@ def _of_file(path: Path, options: Options, own: OwnRepeats | None) -> list[Audit
         if options.claims or options.all_pairs:
             raise InputError(f"{path}: --claim and --all-pairs are for tables (.csv); a document carries its claim")
         return audit_claims(load(path), own)
+    from prunemark.audit.literature.results_csv import read_table
 
     return _of_rows(read_table(read_file(path), str(path)), options, own, str(path))
 
 
 def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | None, name: str) -> list[Audit]:
+    from prunemark.audit.literature import pairs
 
     if options.claims:
         return [one for claim in options.claims for one in pairs.claimed(rows, claim, own)]
@@ -133,6 +124,7 @@ def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | Non
 
 
 def _published(options: Options, console: Console) -> int:
+    from prunemark.audit.literature import results
 
     if options.errors:
         from prunemark.audit.literature.published_errors import published_errors
@@ -158,6 +150,8 @@ def _list(rows: list[dict[str, object]], options: Options, console: Console) -> 
         _write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", options)
         return
     if options.format in ("markdown", "html"):
+        from prunemark.audit.report import markup
+
         head = tuple(rows[0]) if rows else ()
         cells = [tuple(str(cell) for cell in row.values()) for row in rows]
         text = markup.page("Published results", markup.table(head, cells))
@@ -167,7 +161,7 @@ def _list(rows: list[dict[str, object]], options: Options, console: Console) -> 
 
 
 def _of_runs(options: Options, own: OwnRepeats | None) -> list[Audit]:
-    from prunemark.audit.literature import recorded_runs
+    from prunemark.audit.literature import pairs, recorded_runs
 
     folder = Path(options.runs or "")
     if options.mapping is None:
@@ -212,7 +206,7 @@ def _show(audits: list[Audit], options: Options, console: Console) -> int:
         else:
             terminal.print_many(audits, console)
     else:
-        _write(RENDERERS.get(options.format, markup.as_markdown)(audits), options)
+        _write(render(audits, options.format), options)
     codes = {one.verdict.exit_code for one in audits}
     return next(code for code in WORST_FIRST if code in codes or code == 0)
 

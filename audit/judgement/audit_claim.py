@@ -162,15 +162,7 @@ def _missing(e: ClaimEvidence) -> tuple[str, ...]:
 
 def _notes(pair: AssessedPair, comparison: Comparison | None) -> tuple[str, ...]:
     """What a reader should see together with the verdict: ownership, tuning, grades of evidence, a shared protocol."""
-    found = []
-    for entry in (pair.winner, pair.loser):
-        if entry.method_owned:
-            found.append(f"{entry.name} declares as part of its method: {', '.join(sorted(entry.method_owned))}")
-        if entry.tuning:
-            found.append(f"{entry.name}, tuning: {entry.tuning}")
-        graded = _graded(entry)
-        if graded:
-            found.append(f"{entry.name}, not stated by the source itself: {graded}")
+    found = [*_notes_of(pair.winner), *_notes_of(pair.loser)]
     metric = pair.metric.name if pair.metric else "top1"
     if any(known(entry[f"result.{metric}"].value) is None for entry in (pair.winner, pair.loser)):
         found.append(f"{'an accuracy' if metric == 'top1' else metric} is not reported as one number")
@@ -179,6 +171,19 @@ def _notes(pair: AssessedPair, comparison: Comparison | None) -> tuple[str, ...]
         found.append(f"vacuous, because it applies to neither side: {', '.join(vacuous)}")
     if comparison is not None and comparison.protocol is not None:
         found.append(f"one shared protocol for both is declared: {comparison.protocol.locator}")
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _notes_of(entry: Entry) -> tuple[str, ...]:
+    found = []
+    if entry.method_owned:
+        found.append(f"{entry.name} declares as part of its method: {', '.join(sorted(entry.method_owned))}")
+    if entry.tuning:
+        found.append(f"{entry.name}, tuning: {entry.tuning}")
+    graded = _graded(entry)
+    if graded:
+        found.append(f"{entry.name}, not stated by the source itself: {graded}")
     return tuple(found)
 
 

@@ -61,7 +61,7 @@ def judge_crossed(
     else:  # whether they share a recipe is not said: the claim has to hold either way
         matches = (*recipe_by_recipe, *own_and_crossed)
     gaps = tuple((recipe, gap(left, right, by_drop=False)) for recipe, left, right in matches)
-    words = "; ".join(f"under {recipe} {_span(found)}" for recipe, found in gaps)
+    words = "; ".join(f"under {recipe} {_span(found, pair.metric.unit)}" for recipe, found in gaps)
     positions = tuple(found.position(threshold) for _, found in gaps)
     return CrossFinding(positions, all_four, words, _highest(pair, all_four))
 
@@ -70,11 +70,11 @@ def _result(comparison: Comparison, method: str, recipe: str) -> CrossedResult |
     return next((c for c in comparison.cross if (c.method, c.retraining) == (method, recipe)), None)
 
 
-def _span(found: Gap) -> str:
+def _span(found: Gap, unit: str) -> str:
     main = found.main
     if main is None:
         return "not decided (an accuracy or the noise is unknown)"
-    return f"{main.points:+.2f} points ({main.low:+.2f} to {main.high:+.2f})"
+    return f"{main.points:+.2f} {unit} ({main.low:+.2f} to {main.high:+.2f})"
 
 
 def _highest(pair: AssessedPair, arms: Sequence[Arm]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prunemark.audit.judgement.noise import runs_needed
+from prunemark.audit.judgement.reasons import unit_of
 from prunemark.audit.judgement.verdict import AuditVerdict, ClaimEvidence
 from prunemark.setups.values import State
 
@@ -44,10 +45,11 @@ def _noise(e: ClaimEvidence) -> list[str]:
         return []
     least = e.threshold
     points = min((r.points - least for r in e.gap.readings if r.decisive and r.low <= least <= r.high), key=abs)
-    needed = runs_needed(e.gap.sd, points)
+    chosen = "" if e.pair.metric and e.pair.metric.speed else ", last epoch"
+    needed, unit = runs_needed(e.gap.sd, points), unit_of(e.pair.metric)
     if needed is None:
-        return [f"a gap of {points:+.2f} points needs no experiment: it is too small for any number of runs"]
-    return [f"{needed} runs per arm (a gap of {abs(points):.2f} points, sd {e.gap.sd:.2f}, 80 % power), last epoch"]
+        return [f"a gap of {points:+.2f} {unit} needs no experiment: it is too small for any number of runs"]
+    return [f"{needed} runs per arm (a gap of {abs(points):.2f} {unit}, sd {e.gap.sd:.2f}, 80 % power){chosen}"]
 
 
 def _whole_pipelines(e: ClaimEvidence) -> list[str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from prunemark.audit.document.entry import Entry
+from prunemark.audit.document.names import NameKind, canonical
 from prunemark.audit.document.reported_values import ReportedValue
 from prunemark.audit.judgement.entry_pipeline import counts_flops
 from prunemark.audit.judgement.grain import reachable_mean, reachable_sd
 from prunemark.audit.judgement.network_totals import NetworkTotals, totals_of
-from prunemark.audit.judgement.selection import selection_of
+from prunemark.audit.judgement.selection import is_best_of
 from prunemark.audit.judgement.test_sets import TEST_SETS, TestSet
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import known
@@ -22,11 +23,13 @@ COST_TOLERANCE = 0.05  # relative: what counters that add batch norm, biases or 
 BASE_TOLERANCE_PP = 0.20
 SPREADS = ("result.top1_sd", "result.top1_plus_minus")
 MOST_RUNS = 1_000
+_KINDS: tuple[NameKind, NameKind] = ("datasets", "networks")
 
 
 def names_of(entry: Entry) -> tuple[str, str]:
     """Dataset and network, as the tables of facts have them."""
-    dataset, network = (plain_name(str(known(entry[name].value) or "")) for name in ("dataset", "network.name"))
+    said = (str(known(entry[name].value) or "") for name in ("dataset", "network.name"))
+    dataset, network = (plain_name(canonical(kind, name)) for kind, name in zip(_KINDS, said, strict=True))
     return dataset, network
 
 
@@ -47,9 +50,10 @@ def _off_grid(entry: Entry, test: TestSet) -> list[str]:
     count = known(entry["result.runs"].value)
     if count is None or count != round(count) or not 1 <= count <= MOST_RUNS:
         return []  # a mean of unknown many runs may be anything
-    runs = 1 if selection_of(entry["result.selection"].value) == "best_of_runs" else round(count)
+    runs = 1 if is_best_of(entry["result.selection"].value) else round(count)
     found = []
-    for what, value in (("top-1", entry["result.top1"]), ("base accuracy", entry["base.top1"])):
+    checked = {"top-1": "result.top1", "top-5": "result.top5", "base accuracy": "base.top1"}
+    for what, value in ((what, entry[name]) for what, name in checked.items()):
         if _number(value) and not any(reachable_mean(*_printed(value), n, runs) for n in test.images):
             found.append(
                 f"a {what} of {_text(value)} cannot come from {_runs(runs)} on {_sizes(test)} images: it moves in "

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from prunemark.audit.document.claims import Credit
+from prunemark.audit.document.metrics import Metric
 from prunemark.audit.judgement.assessed_pair import AssessedPair
 from prunemark.audit.judgement.confounders import Confounder
 from prunemark.audit.judgement.noise import Gap, Position
 from prunemark.setups.values import State, known
 
 
-def interval(gap: Gap) -> str:
-    """`+1.50 points, 95 % interval +1.20 to +1.80,`."""
-    main = gap.main
-    return f"{main.points:+.2f} points, {span(main.low, main.high)}," if main else "the gap"
+def interval(gap: Gap, metric: Metric | None) -> str:
+    """`+1.50 points, 95 % interval +1.20 to +1.80,`, in the unit of the metric."""
+    main, unit = gap.main, unit_of(metric)
+    return f"{main.points:+.2f} {unit}, {span(main.low, main.high)}," if main else "the gap"
+
+
+def unit_of(metric: Metric | None) -> str:
+    """In what a gap is counted; points where the two sides have no metric in common."""
+    return metric.unit if metric else "points"
+
+
+def reading_name(name: str, metric: Metric | None) -> str:
+    """How a reading is called: a value that is no accuracy by its metric."""
+    return name if metric is None or metric.name == "top1" else name.replace("accuracy", metric.name, 1)
 
 
 def span(low: float, high: float) -> str:

@@ -12,7 +12,16 @@ from prunemark.audit.judgement.confounders import COSTS_OF_PRUNING, Confounder
 from prunemark.audit.judgement.crossed_recipes import CrossFinding
 from prunemark.audit.judgement.noise import Gap, Position
 from prunemark.audit.judgement.presumed import Presumed, by_source, in_words, silent_of
-from prunemark.audit.judgement.reasons import at_equal_cost, basis, interval, listed, span, why_undecided
+from prunemark.audit.judgement.reasons import (
+    at_equal_cost,
+    basis,
+    interval,
+    listed,
+    reading_name,
+    span,
+    unit_of,
+    why_undecided,
+)
 from prunemark.setups.assessment import combine
 from prunemark.setups.comparison import S1, S3_2
 from prunemark.setups.factors import plain_name
@@ -138,7 +147,7 @@ def _not_comparable(e: ClaimEvidence) -> AuditVerdict | None:
 def _at_least_as_good(e: ClaimEvidence) -> AuditVerdict | None:
     if e.claim.kind != "at_least_as_good" or e.position != "above":
         return None
-    why = f"{interval(e.gap)} lies above -{e.claim.margin:g}"
+    why = f"{interval(e.gap, e.pair.metric)} lies above -{e.claim.margin:g}"
     against = _against(e, FREE)
     if not established(e):
         return AuditVerdict("supported-not-attributable", f"{why}, but not established: {', '.join(_missing(e))}")
@@ -185,7 +194,8 @@ def _within_noise(e: ClaimEvidence) -> AuditVerdict | None:
     if e.position != "within":
         return None
     inside = next(r for r in e.gap.readings if r.decisive and r.low <= e.threshold <= r.high)
-    return AuditVerdict("within-noise", f"{inside.name}: {inside.points:+.2f} points, {span(inside.low, inside.high)}")
+    gap = f"{inside.points:+.2f} {unit_of(e.pair.metric)}, {span(inside.low, inside.high)}"
+    return AuditVerdict("within-noise", f"{reading_name(inside.name, e.pair.metric)}: {gap}")
 
 
 def _same_method(e: ClaimEvidence) -> AuditVerdict | None:
@@ -201,12 +211,13 @@ def _below(e: ClaimEvidence, swapped: Swapped) -> AuditVerdict:
     """Contradicting a claim is a claim too: it needs the fairness that supporting it needs."""
     other = swapped()
     if other.position == "above" and (_mismatch(other) is None) and (_attributable(other) or _a_fortiori(other)):
-        return AuditVerdict("claim-contradicted", f"{interval(e.gap)} lies below the claim")
+        return AuditVerdict("claim-contradicted", f"{interval(e.gap, e.pair.metric)} lies below the claim")
     unequal = _against(other, frozenset())
     missing = [] if established(other) else _missing(other)
     parts = [listed(unequal)] if unequal else []
     parts += [f"not established: {', '.join(missing)}"] if missing else []
-    why = f"the numbers point the other way, in an unequal comparison: {interval(e.gap)} but {'; '.join(parts)}"
+    gap = interval(e.gap, e.pair.metric)
+    why = f"the numbers point the other way, in an unequal comparison: {gap} but {'; '.join(parts)}"
     return AuditVerdict("undecided", why)
 
 
@@ -219,9 +230,11 @@ def _attributable(e: ClaimEvidence) -> AuditVerdict | None:
     if e.position != "above" or not established(e) or _against(e, FREE):
         return None
     if e.presumed:
-        why = f"{interval(e.gap)} excludes 0; {_if_equal(e, 'attributable', e.presumed)}"
+        why = f"{interval(e.gap, e.pair.metric)} excludes 0; {_if_equal(e, 'attributable', e.presumed)}"
         return AuditVerdict("attributable-presumed", why, tuple(e.presumed))
-    return AuditVerdict("attributable", f"{interval(e.gap)} excludes 0, and {_basis(e)}{at_equal_cost(e.pair)}")
+    return AuditVerdict(
+        "attributable", f"{interval(e.gap, e.pair.metric)} excludes 0, and {_basis(e)}{at_equal_cost(e.pair)}"
+    )
 
 
 def _confounded(e: ClaimEvidence) -> AuditVerdict | None:
@@ -240,7 +253,7 @@ def _a_fortiori(e: ClaimEvidence) -> AuditVerdict | None:
         return None
     details = {name: who for name, who in e.presumed.items() if name in DETAILS and name in e.pair.details}
     unsaid = f"; not stated: {in_words(details, e.pair)}" if details else ""
-    why = f"{interval(e.gap)} excludes 0, against the odds: {listed(differing)}{unsaid}"
+    why = f"{interval(e.gap, e.pair.metric)} excludes 0, against the odds: {listed(differing)}{unsaid}"
     return AuditVerdict("a-fortiori", why, tuple(details))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from prunemark.audit.document.entry import Entry
@@ -43,7 +43,10 @@ class Repeats:
 def published_repeats() -> tuple[Repeats, ...]:
     """All of the published results that are means of at least two runs, under a stated schedule."""
     text = (files("prunemark.audit.literature") / "published" / "results.csv").read_text(encoding="utf-8")
-    found = (_repeats(row) for row in csv.DictReader(text.splitlines()) if row.get("std") not in ("", "NaN", None))
+    lines = csv.reader(text.splitlines())
+    head = next(lines)
+    place = head.index("std")
+    found = (_repeats(dict(zip(head, line, strict=True))) for line in lines if line[place] not in ("", "NaN"))
     return tuple(repeats for repeats in found if repeats)
 
 
@@ -69,6 +72,7 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+@lru_cache(maxsize=4096)
 def far_from_repeats(entry: Entry) -> tuple[str, ...]:
     """A remark on a result far from all repeats of its network, method, compression and schedule, with the nearest."""
     top1 = known(entry["result.top1"].value)

@@ -7,18 +7,30 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
-from prunemark.audit.report.content import as_dict
-from prunemark.audit.report.factor_words import factor_words, label
-from prunemark.audit.report.headline import claim_words, established_words, headline, reasons, sides
+from prunemark.audit.report.factor_words import factor_words, label, listed
+from prunemark.audit.report.headline import (
+    claim_words,
+    established_words,
+    headline,
+    metric_of,
+    reasons,
+    sides,
+    whole_claim,
+)
 from prunemark.audit.report.remarks import remarks
 from prunemark.setups.comparison import SETUPS, chain
 from prunemark.setups.factors import FACTORS
 from prunemark.setups.text import MOST_OF_A_TEXT, shown
-from prunemark.setups.values import NOT_REPORTED
+from prunemark.setups.values import NOT_REPORTED, State
 
 MARKS = {"holds": "●", "holds_a_fortiori": "●", "undecidable": "◐", "refuted": "○", "not_applicable": "–"}
 LEGEND = "● equal  ◐ cannot be decided  ○ differs  – does not apply"
-MOST_ASKED = 6
+MOST_ASKED = 7
+ASKING = "ask the authors"
+"""How a step begins that is a question, and no experiment: it stands among the questions."""
+
+RECIPE, MEASURED = "recipe", "how it was measured"
+"""Two questions that list what is not stated of them."""
 
 ASK: dict[str, str] = {
     "base_model": "which base model was pruned: a checkpoint or its hash",
@@ -40,10 +52,10 @@ ASK: dict[str, str] = {
     "compression": "the speed-up, or MACs before and after",
     "selection": "which epoch and run is reported: the last, or the best on the test split",
     "distillation": "whether a teacher was used",
-    "label_smoothing": "label smoothing, weight decay and batch size",
-    "weight_decay": "label smoothing, weight decay and batch size",
-    "batch_size": "label smoothing, weight decay and batch size",
-    "augmentation": "the data augmentation",
+    "augmentation": RECIPE,
+    "label_smoothing": RECIPE,
+    "weight_decay": RECIPE,
+    "batch_size": RECIPE,
     "granularity": "what is pruned: filters, blocks or single weights",
     "flops_convention": "whether costs are MACs or FLOPs",
 }
@@ -80,6 +92,7 @@ class Answer:
     word: str
     exit_code: int
     claim: str
+    whole_claim: str
     sentence: str
     reasons: tuple[str, ...]
     ask: tuple[str, ...]
@@ -91,11 +104,6 @@ class Answer:
     notes: tuple[str, ...]
 
 
-def presumed(audit: Audit) -> tuple[str, ...]:
-    """What the verdict presumes to be equal: the list of the JSON report."""
-    return tuple(as_dict(audit).get("presumed", ()))
-
-
 def answer(audit: Audit) -> Answer:
     """The audit in words. Names of strangers are shown as every form can show them."""
     found, names = audit.pair.assessment, sides(audit)
@@ -105,10 +113,11 @@ def answer(audit: Audit) -> Answer:
         word=audit.verdict.word,
         exit_code=audit.verdict.exit_code,
         claim=claim_words(audit, names),
-        sentence=headline(audit, presumed(audit)),
+        whole_claim=whole_claim(audit),
+        sentence=headline(audit, audit.presumed),
         reasons=reasons(audit),
         ask=questions(audit),
-        experiment=audit.next_experiments,
+        experiment=tuple(step for step in audit.next_experiments if not step.startswith(ASKING)),
         setups="  ".join(f"{id} {MARKS[state]}" for id, state in states.items()),
         interval=established_words(audit),
         factors=tuple(
@@ -134,30 +143,52 @@ def _seen(part: Any) -> Any:
 def questions(audit: Audit) -> tuple[str, ...]:
     """What to ask the authors: first what the verdict rests on, then what would close it, then the other details."""
     unsaid = [c.name for c in audit.undisclosed]
-    wanted: dict[str, set[str]] = {}
+    wanted: dict[str, dict[str, Sequence[str]]] = {}
     for name in (
-        *presumed(audit),
+        *audit.presumed,
         *audit.missing,
         *sorted(unsaid, key=lambda n: n in ("flops_convention", "total_flops")),
     ):
-        if name in ASK:
-            wanted.setdefault(ASK[name], set()).update(_silent(audit, name))
+        if name in ASK or name in (*audit.presumed, *audit.missing):
+            wanted.setdefault(_question(audit, name), {})[name] = _silent(audit, name)
     names = sides(audit)
     order = (audit.pair.winner.name, audit.pair.loser.name)
     found = []
-    for question, quiet in wanted.items():
+    for question, by_name in wanted.items():
+        quiet = {entry for silent in by_name.values() for entry in silent}
         of = {frozenset(order): "both", frozenset(order[:1]): names.winner, frozenset(order[1:]): names.loser}
         whom = of.get(frozenset(quiet), "")
-        found.append(f"{question}{f' ({whom})' if whom else ''}")
+        found.append(f"{_listing(question, list(by_name))}{f' ({whom})' if whom else ''}")
     if len(found) > MOST_ASKED:
         found = [*found[: MOST_ASKED - 1], f"and {len(found) - MOST_ASKED + 1} further details: see --format checklist"]
     return tuple(found)
 
 
+def _listing(question: str, names: list[str]) -> str:
+    """A question with what it asks for."""
+    if question not in (RECIPE, MEASURED):
+        return question
+    what = listed([label(name) for name in sorted(names)])
+    return f"{MEASURED}: {what}" if question == MEASURED else what
+
+
+def _question(audit: Audit, name: str) -> str:
+    """What is asked for by this name; a metric's own fields have no line in the table."""
+    if name in audit.presumed and (how := audit.pair.measured.get(name)) and how.state is State.UNDECIDABLE:
+        return MEASURED
+    if name in ASK:
+        return ASK[name]
+    return ASK["top1_sd"] if name.endswith("_sd") else f"the {label(name)}"
+
+
 def _silent(audit: Audit, name: str) -> Sequence[str]:
     """The sides that do not state it."""
+    if name in audit.presumed:
+        return audit.evidence.presumed.get(name, ())
+    metric = metric_of(audit).name
+    values = (f"result.{name}",) if name in (metric, f"{metric}_sd") else STATED_AS.get(name, ())
     return [
         entry.name
         for entry in (audit.pair.winner, audit.pair.loser)
-        if name in STATED_AS and all(entry[value].value == NOT_REPORTED for value in STATED_AS[name])
+        if values and all(entry[value].value == NOT_REPORTED for value in values)
     ]

@@ -32,10 +32,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "inconsistent-record": ("numbers disagree", "red"),
 }
 """What stands on the badge, and its colour, by verdict."""
+POINTS_AWAY = ("points the other way", "yellow")
+"""Undecided, for the other reason: the gap is below, in an unequal comparison."""
 
 
 def message(audit: Audit) -> tuple[str, str]:
     """The words and the colour's name."""
+    if audit.verdict.word == "undecided" and audit.evidence.position == "below":
+        return POINTS_AWAY
     words, colour = MESSAGES.get(audit.verdict.word, (audit.verdict.word.replace("-", " "), "grey"))
     return words.replace("{setup}", _setup(audit)), colour
 

@@ -13,9 +13,10 @@ from typing import Literal
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.reported_values import bounds
 from prunemark.audit.judgement.audit_claim import Audit
+from prunemark.audit.judgement.presumed import by_source
 from prunemark.audit.judgement.selection import selection_of
-from prunemark.audit.report.factor_words import cleaned, factor_words, label
-from prunemark.audit.report.headline import Sides, listed, sides
+from prunemark.audit.report.factor_words import cleaned, factor_words, label, listed
+from prunemark.audit.report.headline import Sides, gap_words, metric_of, sides
 from prunemark.audit.report.layout import WIDTH, wrapped
 from prunemark.setups.text import shown
 from prunemark.setups.values import NOT_REPORTED, State
@@ -45,6 +46,10 @@ class Answered:
     where: str
 
 
+_TO_BE_SURE = {"network": "its dense MACs on both sides", "base_model": "the checkpoint or its hash"}
+"""What tells two networks of one name, and two base models of one source, apart."""
+
+
 def _factors(*ids: str) -> Callable[[Audit, Sides], Finding]:
     """Yes where all hold; no where one is refuted; else not stated."""
 
@@ -56,19 +61,23 @@ def _factors(*ids: str) -> Callable[[Audit, Sides], Finding]:
             if found:
                 words = "; ".join(f"{label(id)}: {factor_words(audit, id, names.winner, names.loser)}" for id in found)
                 return reply, words  # type: ignore[return-value]
-        return "yes", "; ".join(factor_words(audit, id, names.winner, names.loser) for id in dict.fromkeys(ids))
+        words = "; ".join(dict.fromkeys(factor_words(audit, id, names.winner, names.loser) for id in ids))
+        by_name = {"network": audit.pair.network_by_name, "base_model": by_source(audit.pair)}
+        lacking = [_TO_BE_SURE[id] for id in ids if by_name.get(id)]
+        return ("not stated", f"{words}; not stated: {listed(lacking)}") if lacking else ("yes", words)
 
     return decide
 
 
 def _details(*ids: str) -> Callable[[Audit, Sides], Finding]:
-    """Of details, whatever is on the list of confounders is not equal."""
+    """Of details that no setup holds equal, also those that a method declares as its own."""
 
     def decide(audit: Audit, names: Sides) -> Finding:
-        wrong = [c for c in audit.differing if c.name in ids]
-        unsaid = [c.name for c in audit.undisclosed if c.name in ids]
+        found = [audit.pair.details[id] for id in ids]
+        wrong = [d for d in found if d.state is State.REFUTED]
+        unsaid = [d.name for d in found if d.state is State.UNDECIDABLE]
         if wrong:
-            return "no", "; ".join(f"{label(c.name)}: {cleaned(c.why, names.winner, names.loser)}" for c in wrong)
+            return "no", "; ".join(f"{label(d.name)}: {cleaned(d.why, names.winner, names.loser)}" for d in wrong)
         if unsaid:
             return "not stated", listed([label(name) for name in unsaid])
         return "yes", "stated, and the same"
@@ -79,7 +88,7 @@ def _details(*ids: str) -> Callable[[Audit, Sides], Finding]:
 def _claim(audit: Audit, names: Sides) -> Finding:
     if audit.gap.points is None:
         return "not stated", "a result is missing"
-    return "yes", f"{names.winner} over {names.loser}, {audit.gap.points:+.2f} points"
+    return "yes", gap_words(audit, names)
 
 
 def _selection(audit: Audit, names: Sides) -> Finding:
@@ -105,8 +114,9 @@ def _runs(audit: Audit, names: Sides) -> Finding:
 
 def _scatter(audit: Audit, names: Sides) -> Finding:
     entries = (audit.pair.winner, audit.pair.loser)
-    declared = [entry["result.top1_sd"].value != NOT_REPORTED for entry in entries]
-    loose = [entry["result.top1_plus_minus"].value != NOT_REPORTED for entry in entries]
+    metric = metric_of(audit).name
+    declared = [entry[f"result.{metric}_sd"].value != NOT_REPORTED for entry in entries]
+    loose = [entry[f"result.{metric}_plus_minus"].value != NOT_REPORTED for entry in entries]
     if all(declared):
         return "yes", "a standard deviation on both sides"
     if all(d or p for d, p in zip(declared, loose, strict=True)):
@@ -149,7 +159,8 @@ def checklist(audit: Audit) -> tuple[Answered, ...]:
     found = []
     for item in ITEMS:
         reply, why = item.decide(audit, names)
-        where = "; ".join(place for entry in entries if (place := _where(entry, item.values)))
+        values = [value.replace("result.top1", f"result.{metric_of(audit).name}") for value in item.values]
+        where = "; ".join(place for entry in entries if (place := _where(entry, values)))
         found.append(Answered(item.question, item.source, reply, shown(why), shown(where)))
     return tuple(found)
 

@@ -7,11 +7,12 @@ import math
 from typing import Any
 
 from prunemark.audit.judgement.audit_claim import Audit
+from prunemark.audit.judgement.reasons import reading_name
 from prunemark.audit.report.remarks import remarks
 
 
 def as_dict(audit: Audit) -> dict[str, Any]:
-    """What `--format json` prints. Numbers are in points; an interval that nothing is known of is null."""
+    """What `--format json` prints. Numbers are in units of the metric; an interval that nothing is known of is null."""
     found, main = audit.pair.assessment, audit.gap.main
     return {
         "verdict": audit.verdict.word,
@@ -29,8 +30,8 @@ def as_dict(audit: Audit) -> dict[str, Any]:
             "interval": [_number(main.low), _number(main.high)] if main else None,
             "sd_source": audit.gap.sd_source,
             "readings": [
-                {"name": r.name, "points": _number(r.points), "interval": [_number(r.low), _number(r.high)],
-                 "decisive": r.decisive}
+                {"name": reading_name(r.name, audit.pair.metric), "points": _number(r.points),
+                 "interval": [_number(r.low), _number(r.high)], "decisive": r.decisive}
                 for r in (*audit.gap.readings, *audit.gap.asides)
             ],
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.report.schedule_words import against, named
@@ -21,7 +21,9 @@ LABELS: dict[str, str] = {
     "weight_decay": "weight decay", "label_smoothing": "label smoothing", "distillation": "teacher",
     "augmentation": "augmentation", "selection": "choice of epoch and run", "granularity": "granularity",
     "quoted": "who ran it", "flops_convention": "MACs or FLOPs", "noise": "scatter of the runs",
-    "runs": "number of runs", "top1": "accuracy", "top1_sd": "standard deviation",
+    "runs": "number of runs", "top1": "accuracy", "top1_sd": "standard deviation", "top5": "top-5 accuracy",
+    "map": "mAP", "f1": "F1", "latency_ms": "latency", "fps": "throughput", "iou": "IoU threshold",
+    "calibration": "calibration set",
 }  # fmt: skip
 """Names of factors, details and fields as people say them."""
 
@@ -29,8 +31,9 @@ MUST: dict[str, str] = {
     "compression": "must be within 2 %", "base_accuracy": "must be within 0.10 points",
     "total_epochs": "must be within 1 %", "total_flops": "must be within 5 %", "final_lr": "must be the same",
 }  # fmt: skip
-SIDES = 40  # characters of a value
+SIDES, LONGEST_REASON = 40, 120  # characters of a value, and of a reason
 _SUMS = ("total_epochs", "total_flops", "overall_lr")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.ASCII)
 _RULE = re.compile(
     r" \((?:same number|per-epoch vector[^()]*|within [^()]*|by [^()]*|0\.02 in log10|structural[^()]*)\)"
 )
@@ -46,6 +49,12 @@ def label(name: str) -> str:
     return LABELS.get(name, name.replace("_", " "))
 
 
+def listed(words: Sequence[str]) -> str:
+    """`a, b and c`."""
+    *most, last = words or ("",)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def cleaned(why: str, winner: str, loser: str) -> str:
     """A reason of the rulebook without its rule in brackets, and with names for left and right."""
     text = _RULE.sub("", why).replace("on the left and right", "by either side")
@@ -59,10 +68,19 @@ def factor_words(audit: Audit, id: str, winner: str, loser: str) -> str:
         left, right = (_SCHEDULES[id](side) for side in (audit.pair.left, audit.pair.right))
         if finding.state is State.REFUTED and _plainly(finding):
             return shown(f"{against(left, right)}; must be the same", 400)
+        if finding.state is State.UNDECIDABLE and not finding.why.startswith("not reported"):
+            return shown(_open_schedules(finding, left, right), 400)
         values = (named(left), named(right))
     else:
         values = (_value(id, finding.left), _value(id, finding.right))
     return shown(_WORDS[finding.state](id, finding, values, winner, loser), 400)
+
+
+def _open_schedules(finding: FactorFinding, left: Leaf[LRSchedule], right: Leaf[LRSchedule]) -> str:
+    """Both by name, and what keeps them from being compared where that is said without printing them."""
+    reason = finding.why.rpartition(", but ")[2]
+    plain = "" if len(reason) > LONGEST_REASON or re.search(r"\d:\d", reason) else f": {reason}"
+    return f"{named(left)}; against {named(right)}; open{plain}"
 
 
 def _value(id: str, text: str) -> str:
@@ -72,9 +90,11 @@ def _value(id: str, text: str) -> str:
     unit = {"compression": "x", "base_accuracy": " %"}.get(id, "")
     if id.endswith("_epochs"):
         unit = " epoch" if text == "1" else " epochs"
-    if id in ("compression", "total_flops") and re.fullmatch(r"[\d.e+]+", text):
-        text = f"{float(text):.3g}" if id == "compression" else f"{float(text):.2e}"
-    return f"{shown(text, SIDES)}{unit}"
+    if id in ("compression", "total_flops"):
+        text = _NUMBER.sub(lambda number: f"{float(number.group(0)):.4g}", text) if id == "total_flops" else text
+        text = f"{float(text):.3g}" if _NUMBER.fullmatch(text) and id == "compression" else text
+    plain = re.fullmatch(r"[\d.e+-]+|at least .*|.* to .*", text)  # "90.9 M MACs kept" has its unit
+    return f"{shown(text, SIDES)}{unit if plain else ''}"
 
 
 def _holds(id: str, finding: FactorFinding, values: tuple[str, str], _winner: str, _loser: str) -> str:
@@ -97,12 +117,12 @@ def _a_fortiori(id: str, finding: FactorFinding, values: tuple[str, str], winner
 def _refuted(id: str, finding: FactorFinding, values: tuple[str, str], winner: str, loser: str) -> str:
     if not _plainly(finding) and "structural" not in finding.why:
         return cleaned(finding.why, winner, loser)
-    return f"{_times(values, winner, loser) or _pair(values)}; {MUST.get(id, 'must be the same')}"
+    return f"{_times(finding, values, winner, loser) or _pair(values)}; {MUST.get(id, 'must be the same')}"
 
 
-def _times(values: tuple[str, str], winner: str, loser: str) -> str:
+def _times(finding: FactorFinding, values: tuple[str, str], winner: str, loser: str) -> str:
     """Of training FLOPs only the ratio says anything to a reader."""
-    if not all(re.fullmatch(r"\d\.\d+e[+-]\d+", value) for value in values):
+    if finding.factor != "total_flops" or not all(_NUMBER.fullmatch(value) for value in values):
         return ""
     a, b = map(float, values)
     return (

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.confounders import Confounder
 from prunemark.audit.judgement.verdict import VERDICTS
-from prunemark.audit.report.factor_words import cleaned, factor_words, label
+from prunemark.audit.report.factor_words import cleaned, factor_words, label, listed
+from prunemark.audit.report.presumed_words import conditions, presumed_words
+from prunemark.setups.comparison import chain
 from prunemark.setups.factors import FACTORS, plain_name
 from prunemark.setups.text import LONGEST_NAME, shown
 from prunemark.setups.values import State
 
 MOST_REASONS = 3
-UNIT = "points"
 SD_SOURCES = {
     "stated": "the scatter of the runs is as reported",
     "prior": "the scatter of the runs is that of published repeats of this network, not of these runs",
@@ -39,11 +41,32 @@ def sides(audit: Audit) -> Sides:
     return Sides(*(shown(name, LONGEST_NAME) for name in names))
 
 
+def metric_of(audit: Audit) -> Metric:
+    """What is compared; top-1 where the two have nothing in common."""
+    return audit.pair.metric or METRICS["top1"]
+
+
+def full_names(audit: Audit) -> tuple[str, str]:
+    """The entries with their methods: "A (L1-norm)" and "B (HRank)"."""
+    a, b = (
+        shown(e.name, LONGEST_NAME) if e.name == e.method else f"{e.name} ({shown(e.method, LONGEST_NAME)})"
+        for e in (audit.pair.winner, audit.pair.loser)
+    )
+    return a, b
+
+
+def whole_claim(audit: Audit) -> str:
+    """The claim with entries and methods, and what it credits: "A (L1-norm) is better than B (HRank)"."""
+    metric = "" if metric_of(audit).name == "top1" else f", by {label(metric_of(audit).name)}"
+    credit = "" if audit.claim.credited_to == "pruning" else f", credited to the {audit.claim.credited_to}"
+    return f"{claim_words(audit, Sides(*full_names(audit)))}{metric}{credit}"
+
+
 def claim_words(audit: Audit, names: Sides) -> str:
     """The claim, as "A is better than B"."""
     if audit.claim.kind == "better":
         return f"{names.winner} is better than {names.loser}"
-    return f"{names.winner} is within {audit.claim.margin:g} {UNIT} of {names.loser}"
+    return f"{names.winner} is within {audit.claim.margin:g} {metric_of(audit).unit} of {names.loser}"
 
 
 def headline(audit: Audit, presumed: Sequence[str] = ()) -> str:
@@ -62,7 +85,14 @@ def gap_words(audit: Audit, names: Sides) -> str:
         return f"{names.winner} and {names.loser} report no numbers that can be set against each other"
     if round(abs(points), 2) == 0:
         return f"{names.winner} and {names.loser} have the same number"
-    return f"{names.winner} has {abs(points):.2f} {UNIT} {'more' if points > 0 else 'fewer'} than {names.loser}"
+    metric = metric_of(audit)
+    if audit.gap.main is not None and audit.gap.main.name.startswith("drop"):
+        less = "fewer" if points > 0 else "more"
+        return f"{names.winner} loses {abs(points):.2f} {metric.unit} {less} than {names.loser}"
+    if metric.unit == "points":
+        return f"{names.winner} has {abs(points):.2f} points {'more' if points > 0 else 'fewer'} than {names.loser}"
+    better = "better" if points > 0 else "worse"
+    return f"{names.winner} is {abs(points):.3g} {metric.unit} {better} than {names.loser}"
 
 
 def _credit(audit: Audit) -> str:
@@ -79,13 +109,25 @@ def _attributable(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
     return f"Supported: {gap_words(audit, names)}, beyond what runs scatter, and what else could explain it was equal."
 
 
-def _presumed_words(audit: Audit, names: Sides, presumed: Sequence[str]) -> str:
-    what = listed([label(name) for name in presumed]) or "what is not stated"
-    return f"Only if {what} were equal: {gap_words(audit, names)}; that is not stated."
+def _if_equal(audit: Audit, names: Sides, presumed: Sequence[str]) -> str:
+    """A positive verdict that rests on what is not stated."""
+    what = conditions(audit, (names.winner, names.loser), presumed)
+    if audit.verdict.word == "supported-presumed":
+        return f"Supported {what}: {claim_words(audit, names)}."
+    return f"Attributable {what}: {gap_words(audit, names)}."
+
+
+def _a_fortiori(audit: Audit, names: Sides, presumed: Sequence[str]) -> str:
+    unsaid = f"; not stated: {presumed_words(audit, (names.winner, names.loser), presumed)}" if presumed else ""
+    return (
+        f"{gap_words(audit, names)}, although all that differs favours {names.loser}; the comparison is still not an "
+        f"equal one{unsaid}."
+    )
 
 
 def _confounded(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
-    against = [label(c.name) for c in against_the_claim(audit)][:MOST_REASONS]
+    found = against_the_claim(audit)
+    against = [label(c.name) for c in found if c.name != "quoted" or len(found) == 1][:MOST_REASONS]
     what = listed(against) or "something else"
     return (
         f"Not shown to come from {_credit(audit)}: {gap_words(audit, names)}, but "
@@ -98,11 +140,16 @@ def _contradicted(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
 
 
 def _undecided(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
+    if audit.evidence.position == "below":
+        return f"The numbers point the other way, in an unequal comparison: {gap_words(audit, names)}."
+    if audit.gap.points is not None and audit.gap.sd_source.endswith("unknown"):
+        return f"Open: {gap_words(audit, names)}; nobody knows whether runs scatter by as much."
     return f"Open: {gap_words(audit, names)}; what is reported does not decide where that comes from."
 
 
 def _not_comparable(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
     refuted = [f for f in ("dataset", "network") if audit.pair.findings[f].state is State.REFUTED]
+    refuted += [label(d.name) for d in audit.pair.measured.values() if d.state is State.REFUTED]
     return f"{names.winner} and {names.loser} cannot be compared: not the same {listed(refuted) or 'measure'}."
 
 
@@ -110,17 +157,14 @@ _SENTENCES: dict[str, Callable[[Audit, Sides, Sequence[str]], str]] = {
     "inconsistent-record": lambda a, n, p: "Nothing can rest on this record: its numbers contradict each other.",
     "not-comparable": _not_comparable,
     "supported": lambda a, n, p: f"Supported: {claim_words(a, n)}, in a fair comparison.",
-    "supported-presumed": lambda a, n, p: (
-        f"Supported only if {listed([label(x) for x in p]) or 'what is not stated'} "
-        f"were equal, which is not stated: {claim_words(a, n)}."
-    ),
+    "supported-presumed": _if_equal,
     "supported-not-attributable": lambda a, n, p: (
         f"True as it stands, {claim_words(a, n)}, but not shown to come from {_credit(a)}."
     ),
     "attributable-cross-validated": lambda a, n, p: (
         f"Supported: {n.winner} beats {n.loser} whichever way the two are retrained."
     ),
-    "attributable-presumed": _presumed_words,
+    "attributable-presumed": _if_equal,
     "claim-contradicted": _contradicted,
     "retraining-dependent": lambda a, n, p: f"It depends on the retraining whether {n.winner} or {n.loser} is better.",
     "within-noise": _within,
@@ -131,9 +175,7 @@ _SENTENCES: dict[str, Callable[[Audit, Sides, Sequence[str]], str]] = {
     "compression-mismatch": lambda a, n, p: f"Not a fair size: {n.winner} is compressed less than {n.loser}.",
     "attributable": _attributable,
     "confounded": _confounded,
-    "a-fortiori": lambda a, n, p: (
-        f"{gap_words(a, n)}, although all that differs favours {n.loser}; the comparison is still not an equal one."
-    ),
+    "a-fortiori": _a_fortiori,
     "undecided": _undecided,
 }
 
@@ -187,16 +229,26 @@ def _confounder(audit: Audit, found: Confounder, names: Sides) -> str:
     else:
         what = cleaned(found.why, names.winner, names.loser)
     if found.name == "quoted":
-        return f"{what}, {favours}"
+        quoted = names.loser if whom == names.winner else names.winner
+        return f"{quoted} is quoted from another paper and was not run again, {favours}"
     return f"{label(found.name)}: {shown(what, 260)}, {favours}"
 
 
 def _gap(audit: Audit, names: Sides) -> str:
     main = audit.gap.main
-    source = " and ".join(SD_SOURCES.get(part, part) for part in audit.gap.sd_source.split(" and "))
+    source = _sources(audit, names)
     if main is None:
         return f"{gap_words(audit, names)}; {source}"
     return f"{gap_words(audit, names)} (95 % interval {main.low:+.2f} to {main.high:+.2f}); {source}"
+
+
+def _sources(audit: Audit, names: Sides) -> str:
+    """Where the scatter is from, side by side where the two differ in that."""
+    arms = audit.gap.arms
+    if arms is None or arms[0].source == arms[1].source:
+        return SD_SOURCES.get(audit.gap.sd_source, audit.gap.sd_source)
+    sides = zip((names.winner, names.loser), arms, strict=True)
+    return "; ".join(f"for {name} {SD_SOURCES.get(arm.source, arm.source)}" for name, arm in sides)
 
 
 def established_words(audit: Audit) -> str:
@@ -213,6 +265,8 @@ def established_words(audit: Audit) -> str:
         if found.established
         else "nothing is known to be equal"
     )
+    if found.established is not None and found.established == found.ceiling:
+        return sure if found.ceiling == chain()[-1] else f"{sure}, and no more than that"
     return f"{sure}; nothing is known to differ up to {found.ceiling}" if found.ceiling else sure
 
 
@@ -220,9 +274,3 @@ _STATES = {
     State.HOLDS: "holds", State.HOLDS_A_FORTIORI: "holds", State.REFUTED: "does not hold",
     State.UNDECIDABLE: "cannot be decided", State.NOT_APPLICABLE: "does not apply",
 }  # fmt: skip
-
-
-def listed(words: Sequence[str]) -> str:
-    """`a, b and c`."""
-    *most, last = words or ("",)
-    return f"{', '.join(most)} and {last}" if most else last

@@ -31,7 +31,7 @@ def as_latex(audits: list[Audit]) -> str:
 def _claim(found: Answer) -> str:
     parts = [
         f"% prunemark audit: {escaped(found.word)}",
-        f"\\paragraph{{{escaped(found.claim)}}} \\textbf{{{escaped(found.word)}.}} {escaped(found.sentence)}",
+        f"\\paragraph{{{escaped(found.whole_claim)}}} \\textbf{{{escaped(found.word)}.}} {escaped(found.sentence)}",
         _items("enumerate", found.reasons),
         _titled("Ask the authors for", found.ask),
         _titled("The smallest experiment that settles it", found.experiment),

@@ -14,7 +14,7 @@ _NAME = 19  # columns of a factor's name
 def lines(found: Answer, width: int = WIDTH) -> list[str]:
     """All lines, top to bottom: verdict, reasons, questions, experiment, factors, remarks."""
     width = max(NARROWEST, min(width, WIDTH))
-    made = [found.word, *wrapped(found.sentence, width), ""]
+    made = [found.word, *wrapped(found.sentence, width), *wrapped(f"Claim: {found.whole_claim}", width), ""]
     made += _block("Why", found.reasons, width, numbered=True)
     made += _block("Ask the authors for", found.ask, width)
     made += _experiment(found.experiment, width)

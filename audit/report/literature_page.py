@@ -60,8 +60,8 @@ def _summary(rows: Sequence[TableEntry], audits: Sequence[Audit], claims: Sequen
         f"{len(claims)} pairs of different methods that S1 makes comparable and whose noise is known, the literature "
         f"supports {supported} as an effect of pruning at a false discovery rate of {FALSE_DISCOVERY_RATE:.0%} "
         f"(Benjamini-Hochberg over the list), and {presumed} more if all that is not stated were equal. "
-        "Not reported never counts against a claim as if it differed: what is refuted and what is missing are shown "
-        "apart.</p>"
+        "Not reported never counts against a claim as if it differed: "
+        "what is refuted and what is missing are shown apart.</p>"
         + table(("verdict", "pairs", "meaning"), verdicts)
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ def as_markdown(audits: list[Audit]) -> str:
 
 def _markdown(found: Answer) -> str:
     lines = [f"## {markdown_text(found.word)}", "", f"**{markdown_text(found.sentence)}**", ""]
+    lines += [f"Claim: {markdown_text(found.whole_claim)}.", ""]
     lines += [f"{number}. {markdown_text(reason)}" for number, reason in enumerate(found.reasons, 1)]
     for title, parts in _parts(found):
         lines += ["", f"**{title}**", "", *[f"- {markdown_text(part)}" for part in parts]]
@@ -105,6 +106,7 @@ def _section(found: Answer) -> str:
     rows = tuple((f"{line.mark} {line.name}", line.words, line.state.replace("_", " ")) for line in found.factors)
     parts = [
         f"<h2>{escape(found.word)}</h2>\n<p><strong>{escape(found.sentence)}</strong></p>",
+        f"<p>Claim: {escape(found.whole_claim)}.</p>",
         _list(found.reasons, "ol"),
         *(f"<h3>{escape(title)}</h3>\n{_list(part)}" for title, part in _parts(found)),
         f'<h3>Fairness</h3>\n<p>{escape(found.interval)}.</p>\n<p class="chain">{escape(found.setups)}<br>{LEGEND}</p>',

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.report.answer import Answer, answer
-from prunemark.audit.report.headline import Sides, sides
+from prunemark.audit.report.headline import full_names, sides
+from prunemark.audit.report.presumed_words import conditions
 
 OPENINGS: dict[str, str] = {
     "inconsistent-record": "I could not check the claim that {claim}, because numbers behind it contradict each other.",
     "not-comparable": "The claim that {claim} compares results that are not of one kind.",
     "supported": "As far as it is reported, the evidence supports the claim that {claim}.",
-    "supported-presumed": "The evidence would support the claim that {claim}, if all that is unsaid were equal.",
+    "supported-presumed": "The evidence would support the claim that {claim} {conditions}.",
     "supported-not-attributable": "The numbers agree with the claim that {claim}; they do not show why.",
     "attributable-cross-validated": "The evidence supports the claim that {claim}, under either recipe.",
-    "attributable-presumed": "The evidence would support the claim that {claim}, if all that is unsaid were equal.",
+    "attributable-presumed": "The evidence would support the claim that {claim} {conditions}.",
     "claim-contradicted": "The reported numbers point against the claim that {claim}.",
     "retraining-dependent": "Whether {claim} appears to depend on how both are retrained.",
     "within-noise": "I do not think that the numbers show that {claim}: runs of one method vary as much.",
@@ -25,6 +28,7 @@ OPENINGS: dict[str, str] = {
     "undecided": "From what is reported I cannot tell whether {claim}.",
 }
 """How the paragraph begins, by verdict."""
+POINTS_AWAY = "The reported numbers do not show that {claim}: they point the other way, in an unequal comparison."
 
 
 def as_review(audits: list[Audit]) -> str:
@@ -35,11 +39,15 @@ def as_review(audits: list[Audit]) -> str:
 def review(audit: Audit) -> str:
     """The paragraph: opening, reasons, questions, experiment, and on what it was judged."""
     found, names = answer(audit), sides(audit)
-    opening = OPENINGS.get(found.word, "The claim that {claim} was checked: " + found.sentence)
+    below = found.word == "undecided" and audit.evidence.position == "below"
+    opening = (
+        POINTS_AWAY if below else OPENINGS.get(found.word, "The claim that {claim} was checked: " + found.sentence)
+    )
+    opening = opening.replace("{conditions}", conditions(audit, (names.winner, names.loser), audit.presumed))
     parts = [opening.replace("{claim}", found.claim)]
     parts += [_hedged(reason) for reason in found.reasons]
     parts += [_asked(found)] if found.ask else []
-    parts += [_proposed(found, names)] if found.experiment and found.exit_code else []
+    parts += [_proposed(found, full_names(audit))] if found.experiment and found.exit_code else []
     parts += [f"A number deserves a second look: {found.remarks[0].rstrip('.')}."] if found.remarks else []
     parts.append("(Checked with Prunemark against the comparison setups of arXiv:2301.05219, from what is reported.)")
     return " ".join(part for part in parts if part)
@@ -56,8 +64,6 @@ def _asked(found: Answer) -> str:
     return f"Could the authors state {'; '.join(numbered)}?"
 
 
-def _proposed(found: Answer, names: Sides) -> str:
+def _proposed(found: Answer, names: Sequence[str]) -> str:
     step = found.experiment[0]
-    return (
-        f"I think that the smallest experiment that would settle it, for {names.winner} and {names.loser}, is: {step}."
-    )
+    return f"I think that the smallest experiment that would settle it, for {' and '.join(names)}, is: {step}."

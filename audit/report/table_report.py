@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from prunemark.audit.report import checklist, latex, markup, review
 from prunemark.audit.report.answer import answer
 from prunemark.audit.report.content import as_dict
-from prunemark.audit.report.factor_words import label
+from prunemark.audit.report.factor_words import label, listed
+from prunemark.audit.report.headline import metric_of
 from prunemark.audit.report.layout import WIDTH, wrapped
 from prunemark.audit.table.claims import Judged, TableAudit
 from prunemark.audit.table.columns import ROLES, Columns, as_option
@@ -34,8 +35,13 @@ def row(one: Judged, found: TableAudit) -> tuple[str, str, str, str]:
     if main is not None:
         gap += f" ±{(main.high - main.low) / 2:.2f}"
     names = " > ".join(_name(side, found) for side in (one.winner, one.loser))
-    missing = ", ".join(dict.fromkeys(label(name) for name in one.audit.missing)) or "-"
+    missing = ", ".join(map(label, _unsaid(one))) or "-"
     return shown(names), one.audit.verdict.word, gap, missing
+
+
+def _unsaid(one: Judged) -> tuple[str, ...]:
+    """What the verdict rests on without its being stated, and what would close it."""
+    return tuple(dict.fromkeys((*one.audit.presumed, *one.audit.missing)))
 
 
 def _name(side: TableRow, found: TableAudit) -> str:
@@ -87,9 +93,11 @@ def _below(found: TableAudit) -> list[str]:
     """Counts, what is missing everywhere, and what could not be read."""
     counted = Counter(one.audit.verdict.word for one in found.judged)
     lines = ["", f"{len(found.judged)} comparisons: " + ", ".join(f"{word} {n}" for word, n in counted.most_common())]
-    everywhere = set.intersection(*(set(one.audit.missing) for one in found.judged)) if found.judged else set()
+    everywhere = set.intersection(*(set(_unsaid(one)) for one in found.judged)) if found.judged else set()
     if everywhere:
         lines.append(f"Missing everywhere, so state it once in --common: {', '.join(map(label, sorted(everywhere)))}")
+    if units := [unit for one in found.judged if (unit := metric_of(one.audit).unit) != "points"]:
+        lines.append(f"Gaps are in {listed(tuple(dict.fromkeys(units)))}; a positive one is in favour of yours")
     if found.more:
         lines.append(f"Of several rows of yours the nearest in compression was taken. {found.more} more: --every")
     odd = dict.fromkeys(remark for one in found.judged for remark in answer(one.audit).remarks)

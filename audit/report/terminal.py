@@ -38,7 +38,7 @@ def print_many(audits: list[Audit], console: Console) -> None:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("winner", "loser", "points", "95 %", "setups", "verdict"):
+    for title in ("winner", "loser", "gap", "95 %", "setups", "verdict"):
         table.add_column(title, overflow="fold")
     for audit in audits[:MOST_LINES]:
         main, found = audit.gap.main, audit.pair.assessment

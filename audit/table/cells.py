@@ -15,7 +15,7 @@ FACTORS = {"K": Decimal("0.001"), "M": Decimal(1), "G": Decimal(1000), "B": Deci
 
 _CELL = re.compile(
     r"(?P<sign>[-+−–])?\s*(?P<number>\d{1,12}(?:[.,]\d{1,12})?|\.\d{1,12})\s*(?P<unit>%|[x×]|[KMGBT](?:MACs?|FLOPs?)?\b)?"
-    r"\s*(?:(?:±|\+/?-|\+−)\s*(?P<spread>\d{0,6}(?:\.\d{1,8})?)\s*%?)?\s*(?P<rest>.*)",
+    r"\s*(?:[(\[]?\s*(?:±|\+/?-|\+−)\s*(?P<spread>\d{0,6}(?:\.\d{1,8})?)\s*%?\s*[)\]]?)?\s*(?P<rest>.*)",
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
 _MARKS = "*†‡§¶↑↓ "
@@ -23,11 +23,15 @@ _MARKS = "*†‡§¶↑↓ "
 
 @dataclass(frozen=True)
 class Printed:
-    """A number as printed: `text` keeps its decimals; `unit` is %, x, or one of K M G B T; `spread` follows +-."""
+    """A number as printed: `text` keeps its decimals; `unit` is %, x, or one of K M G B T; `spread` follows +-.
+
+    `arrow` is ↑ or ↓ where one stands before or behind it, which is a sign in a column of changes.
+    """
 
     text: str
     unit: str = ""
     spread: str = ""
+    arrow: str = ""
 
     @property
     def value(self) -> Decimal:
@@ -51,20 +55,25 @@ def printed(cell: str, what: str) -> Printed | None:
         raise InputError(f"{what}: {as_given(cell)} may mean thousands or decimals. Write it without the comma")
     sign = "-" if found.group("sign") in ("-", "−", "–") else ""
     unit = (found.group("unit") or "").upper()
-    return Printed(
-        sign + number.replace(",", "."), {"×": "x", "X": "x"}.get(unit, unit[:1]), found.group("spread") or ""
-    )
+    unit = {"×": "x", "X": "x"}.get(unit, unit[:1])
+    around = cell.strip(" *†‡§¶")
+    arrow = next((mark for mark in "↑↓" if around.startswith(mark) or around.endswith(mark)), "")
+    return Printed(sign + number.replace(",", "."), unit, found.group("spread") or "", arrow)
 
 
 def millions(number: Printed, unit: str, what: str) -> str:
-    """MACs or parameters in millions, with no more digits than were printed. Raises InputError without a unit."""
+    """MACs or parameters with their unit, as the document reads them. Raises InputError without one."""
     unit = number.unit or unit
     if unit == "%":
         raise InputError(f"{what}: {number.text}% is a share. Map the column as macs_kept or macs_removed")
     if unit not in FACTORS:
         raise InputError(f"{what}: is {number.text} in G or in M? Write the unit behind the column, as in macs=6:G")
-    decimals = len(number.text.partition(".")[2]) - FACTORS[unit].adjusted()
-    return f"{number.value * FACTORS[unit]:.{max(0, decimals)}f}"
+    return f"{number.text}{'G' if unit == 'B' else unit}"
+
+
+def in_millions(text: str) -> float:
+    """What such a text is in millions."""
+    return float(text[:-1]) * float(FACTORS[text[-1]])
 
 
 def share(number: Printed, what: str, removed: bool, percent: bool) -> str:

@@ -54,7 +54,7 @@ ROLES: dict[str, Role] = {
     "f1": Role("F1, in points", r"\bf1\b"),
     "latency_ms": Role("latency in milliseconds", r"latency|\bms\b"),
     "fps": Role("images a second", r"\bfps\b|throughput|images?/s"),
-    "macs": Role("MACs left, with their unit", r"flops?|macs?\b"),
+    "macs": Role("MACs left, with their unit", r"flops?|macs?\b|\bg?ops\b"),
     "params": Role("parameters left, with their unit", r"params?\b|parameters?"),
     "method": Role("the method", r"\bmethods?\b|\bapproach|\balg(orithm)?\b|technique|criterion|pruner"),
     "network": Role("the network", r"\bnetworks?\b|\bmodels?\b|\barch(itecture)?\b|backbone"),
@@ -65,6 +65,8 @@ ROLES: dict[str, Role] = {
 }
 """What a column can be, in the order in which a header is looked through."""
 
+READ_AS = {"error": "top1"}
+"""A column of errors is read as one of accuracies, 100 minus each."""
 METRICS = ("top1", "error", "top5", "map", "f1", "perplexity", "latency_ms", "fps")
 
 
@@ -95,7 +97,8 @@ def read_columns(text: str, grid: Grid, name: str) -> dict[str, Column]:
             raise InputError(f"--columns names {role!r} twice. One table is audited in one {role}: choose a column")
         if unit and unit not in UNITS:
             raise unknown_name("unit of a column", unit, UNITS)
-        found[role] = Column(_index(given, grid, name), unit)
+        index = _index(given, grid, name)
+        found[role] = Column(index, unit or _unit(role, grid.header[index]))
         place = part.end()
     if "method" not in found:
         raise InputError(f"--columns needs the column of the methods: {EXAMPLE}\n{listed(grid, name)}")
@@ -135,7 +138,7 @@ def propose(grid: Grid) -> dict[str, Column]:
     for index, header in enumerate(grid.header):
         role = _role_of(header, _cells(grid, index))
         if role and role not in found:
-            found[role] = Column(index)
+            found[role] = Column(index, _unit(role, header))
     texts = [n for n in range(len(grid.header)) if not _numeric(_cells(grid, n)) and any(_cells(grid, n))]
     taken = {column.index for role, column in found.items() if role != "network"}
     if "method" not in found and (free := [n for n in texts if n not in taken]):
@@ -157,6 +160,15 @@ def _role_of(header: str, cells: Sequence[str]) -> str:
             if re.search(what.header, text) and (role in names) != numeric:
                 return _by_unit(role, header, cells)
     return ""
+
+
+_IN_HEADER = re.compile(r"\b([KMGBT])(?:FLOPs?|MACs?|ops)\b|[(\[]\s*(?:FLOPs? *)?([KMGBT])\s*[)\]]", re.IGNORECASE)
+
+
+def _unit(role: str, header: str) -> str:
+    """The unit that a header gives to numbers without one: GFLOPs, Params (M)."""
+    found = _IN_HEADER.search(header) if role in ("macs", "params") else None
+    return (found.group(1) or found.group(2)).upper() if found else ""
 
 
 def _by_unit(role: str, header: str, cells: Sequence[str]) -> str:

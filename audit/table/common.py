@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prunemark.audit.document.fields import ENTRY_KEYS, REMARKS
 from prunemark.audit.document.yaml_nodes import Node, parse, read_file
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.factors import plain_name
 
-_NAMES = (
-    "kind source dataset network granularity base stages recipe result flops_convention speedup sparsity macs_kept "
-    "macs_kept_millions params_kept params_kept_millions method_owned tuning evidence measured"
-)
-ENTRY_FIELDS = frozenset(_NAMES.split())
+ENTRY_FIELDS = frozenset(ENTRY_KEYS) - {"method", "title", *REMARKS}
 OWN_FIELDS = frozenset({"schema", "protocol", "claim", "methods", "notes", "note", "title"})
 CLAIM_FIELDS = frozenset({"kind", "credited_to", "margin", "metric"})
 

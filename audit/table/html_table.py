@@ -81,7 +81,7 @@ class _Tables(HTMLParser):
             table.spans = (
                 _span(attributes.get("colspan"), MAX_COLSPAN), _span(attributes.get("rowspan"), MAX_ROWSPAN),
             )  # fmt: skip
-        elif tag in ("br", "p", "div", "li") and table.text is not None:
+        elif tag in ("br", "p", "div", "li", "sub") and table.text is not None:
             table.text.append(" ")
 
     def handle_endtag(self, tag: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prunemark.audit.table.grid import MAX_TABLES, Grid, RawCell, RawRow, make_grid
-from prunemark.audit.table.latex_text import argument, defined_macros, group_end, optional_end, plain
+from prunemark.audit.table.latex_text import Macros, argument, defined_macros, group_end, optional_end, plain
 from prunemark.setups.errors import InputError
 
 ENVIRONMENTS = {
@@ -116,7 +116,7 @@ def _piece(offset: int, cells: list[str]) -> _Piece:
     return _Piece(offset + len(cells[0]) - len(first.lstrip()), (first, *cells[1:]), tuple(rules))
 
 
-def _rows(pieces: list[_Piece], starts: list[int], macros: Mapping[str, str]) -> list[RawRow]:
+def _rows(pieces: list[_Piece], starts: list[int], macros: Macros) -> list[RawRow]:
     rows = []
     for piece in _without_repeated_heads(pieces):
         cells = [_cell(cell, macros) for cell in piece.cells]
@@ -135,7 +135,7 @@ def _without_repeated_heads(pieces: list[_Piece]) -> list[_Piece]:
     return [*pieces[:head], *pieces[max(places.values()) :]]
 
 
-def _cell(text: str, macros: Mapping[str, str]) -> RawCell:
+def _cell(text: str, macros: Macros) -> RawCell:
     r"""A cell without its \multicolumn and \multirow, which may stand inside each other."""
     body, columns, rows = text.strip(), 1, 1
     for _ in range(4):
@@ -171,7 +171,7 @@ def _head(pieces: list[_Piece], rows: list[RawRow]) -> int | None:
 
 
 def _caption(
-    text: str, start: int, end: int, floats: list[tuple[int, str]], macros: Mapping[str, str]
+    text: str, start: int, end: int, floats: list[tuple[int, str]], macros: Macros
 ) -> str:  # fmt: skip
     """The caption of the float that the table stands in; of a table without a float nothing."""
     before = [place for place, what in floats if place <= start and what == "begin"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-MAX_DEPTH = 25
-MAX_MACROS = 200
+MAX_DEPTH, MAX_MACROS, LONGEST = 25, 200, 5_000
 
 SYMBOLS = {
     "pm": "±", "times": "×", "downarrow": "↓", "uparrow": "↑", "rightarrow": "→", "to": "→", "sim": "~", "approx": "≈",
@@ -37,14 +36,20 @@ LAST_ONLY = {
 """Of so many arguments only the last is seen."""
 
 _DEFINED = re.compile(
-    r"\\(?:re|provide)?(?:newcommand|def)\*?\s*\{?\\([A-Za-z]+)\}?\s*\{((?:[^{}]|\{[^{}]{0,200}\}){0,200})\}"
+    r"\\(?:re|provide)?(?:newcommand|def)\*?\s*\{?\\([A-Za-z]+)\}?\s*(?:\[([1-9])\])?((?:#\d){0,9})\s*"
+    r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]{0,100}\}){0,200}\}){0,200})\}"
 )
 _WORD = re.compile(r"\\([A-Za-z@]+)\*?\s*|\\(.)", re.DOTALL)
 
 
-def defined_macros(text: str) -> dict[str, str]:
-    r"""Macros without arguments that the file defines itself, as \newcommand{\ours}{GReg}."""
-    return dict(found.groups() for found in list(_DEFINED.finditer(text))[:MAX_MACROS])  # type: ignore[misc]
+Macros = Mapping[str, tuple[int, str]]
+"""Macros that a file defines: how many arguments they take, and what they stand for."""
+
+
+def defined_macros(text: str) -> dict[str, tuple[int, str]]:
+    r"""The macros of a file, as \newcommand{\ours}{GReg} or \newcommand{\std}[1]{$\pm$#1}."""
+    found = (match.groups() for match, _ in zip(_DEFINED.finditer(text), range(MAX_MACROS), strict=False))
+    return {name: (int(count or 0) or marks.count("#"), body) for name, count, marks, body in found}
 
 
 def group_end(text: str, start: int) -> int:
@@ -88,7 +93,7 @@ def optional_end(text: str, start: int) -> int:
     return start
 
 
-def plain(text: str, macros: Mapping[str, str], depth: int = 0) -> str:
+def plain(text: str, macros: Macros, depth: int = 0) -> str:
     """The text that is seen. Never raises; what is nested too deeply is left out."""
     if depth > MAX_DEPTH:
         return ""
@@ -106,7 +111,8 @@ def plain(text: str, macros: Mapping[str, str], depth: int = 0) -> str:
             inner, place = argument(text, place + 1)
             power = letter == "^" and "".join(found[-3:]).rstrip().endswith("10")
             if letter == "_" or power:
-                found.append(("^" if power else "") + plain(inner, macros, depth + 1))
+                seen = plain(inner, macros, depth + 1)
+                found.append(f"^{seen}" if power else seen if seen.startswith("±") else f" {seen}")
         else:
             found.append({"~": " ", "$": "", "}": ""}.get(letter, letter))
             place += 1
@@ -117,7 +123,7 @@ def _dashes(text: str) -> str:
     return " ".join(text.replace("---", "—").replace("--", "–").replace("``", '"').replace("''", '"').split())
 
 
-def _command(text: str, place: int, macros: Mapping[str, str], depth: int) -> tuple[str, int]:
+def _command(text: str, place: int, macros: Macros, depth: int) -> tuple[str, int]:
     r"""What the command at `place` shows, and the place after it and its arguments."""
     match = _WORD.match(text, place)
     if match is None:  # a backslash at the very end
@@ -141,11 +147,15 @@ def _command(text: str, place: int, macros: Mapping[str, str], depth: int) -> tu
         for _ in range(LAST_ONLY[name]):
             inner, place = argument(text, optional_end(text, place))
         return plain(inner, macros, depth + 1), place
-    if name in macros and text[place : place + 1] != "{":
+    if name in macros:
+        count, body = macros[name]
+        for number in range(1, count + 1):
+            inner, place = argument(text, place)
+            body = body.replace(f"#{number}", inner)[:LONGEST]
         inside = {other: meant for other, meant in macros.items() if other != name}  # or it would stand for itself
-        return plain(macros[name], inside, depth + 1), place
+        return plain(body, inside, depth + 1), place
     shown = []
     while text[place : place + 1] == "{":
         inner, place = argument(text, place)
         shown.append(plain(inner, macros, depth + 1))
-    return (" ".join(shown) if shown else name), place
+    return (f" {' '.join(shown)} " if shown else name), place  # apart from what is before: 75.2\std{0.1} is not 75.20.1

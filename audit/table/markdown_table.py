@@ -18,7 +18,7 @@ _MARKS = (
     (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
     (re.compile(r"\[\[?([^\[\]]*)\]?\]\([^)]*\)"), r"\1"),
     (re.compile(r"<sup>[^<]*</sup>", re.IGNORECASE), ""),
-    (re.compile(r"<br\s*/?>", re.IGNORECASE), " "),
+    (re.compile(r"<(?:br\s*/?|sub)>", re.IGNORECASE), " "),
     (re.compile(r"</?[A-Za-z][^<>]*>"), ""),
     (re.compile(r"\\([\\`*_{}\[\]()#+.!|<>~-])"), r"\1"),
     (re.compile(r"(?<!\w)_{1,2}(?=\S)([^_]+)(?<=\S)_{1,2}(?!\w)"), r"\1"),

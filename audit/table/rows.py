@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from prunemark.audit.table.cells import NOTHING, Printed, millions, printed, share
-from prunemark.audit.table.columns import METRICS, Column, Columns
+from prunemark.audit.table.cells import NOTHING, Printed, in_millions, millions, printed, share
+from prunemark.audit.table.columns import METRICS, READ_AS, Column, Columns
 from prunemark.audit.table.common import Common, text_of
 from prunemark.audit.table.grid import Grid, Row
 from prunemark.setups.errors import InputError
@@ -128,8 +128,8 @@ def _row(row: Row, method: str, where: Mapping[str, str], stated: dict[str, Any]
         cost = float(speedup.strip("x"))
     elif kept and Decimal(kept) > 0:
         cost = 1 / float(kept)
-    elif "macs_kept_millions" in stated and float(stated["macs_kept_millions"]) > 0:
-        cost = 1 / float(stated["macs_kept_millions"])
+    elif "macs_kept_millions" in stated and in_millions(stated["macs_kept_millions"]) > 0:
+        cost = 1 / in_millions(stated["macs_kept_millions"])
     elif stated.get("sparsity", "100%") != "100%":
         cost = 100 / max(1e-9, 100 - float(stated["sparsity"].strip("%")))
     untouched = kept is not None and Decimal(kept) == 1
@@ -189,6 +189,7 @@ def _stated(
     """What the cells of a row state, by field of an entry. Raises InputError for a cell that cannot be read."""
     found: dict[str, Any] = {}
     result: dict[str, Any] = {}
+    metric = next((READ_AS.get(role, role) for role in METRICS if role in columns), "top1")
     for role, column in columns.items():
         if role in ("method", "network", "dataset"):
             continue
@@ -198,7 +199,7 @@ def _stated(
             continue
         number = printed(cell, what)
         if number is not None:
-            _number(found, result, role, number, column.unit, what, flip, percents[role])
+            _number(found, result, role, number, column.unit, what, flip, percents[role], metric)
     return {**found, **({"result": result} if result else {})}
 
 
@@ -216,19 +217,19 @@ def _word(found: dict[str, Any], result: dict[str, Any], role: str, cell: str) -
 
 def _number(
     found: dict[str, Any], result: dict[str, Any], role: str, number: Printed, unit: str, what: str, flip: bool,
-    percent: bool,
+    percent: bool, metric: str,
 ) -> None:  # fmt: skip
     if role == "base":
-        found.setdefault("base", {})["top1"] = number.text
+        found.setdefault("base", {})[metric] = number.text
     elif role in ("drop", "change"):
-        result["top1_drop_printed"] = _negated(number.text) if flip or role == "change" else number.text
+        result[f"{metric}_drop_printed"] = _drop(number, flip or role == "change")
     elif role in METRICS:
         field, text = ("top1", _from_error(number)) if role == "error" else (role, number.text)
         result[field] = text
         if number.spread:
             result[f"{field}_plus_minus"] = number.spread
     elif role in ("sd", "runs"):
-        result["top1_sd" if role == "sd" else "runs"] = number.text
+        result[f"{metric}_sd" if role == "sd" else "runs"] = number.text
     elif role == "speedup":
         if number.unit == "%":
             raise InputError(f"{what}: {number.text}% is not a ratio. Map the column as macs_removed or macs_kept")
@@ -243,6 +244,13 @@ def _number(
     else:
         stage = role.removesuffix("_epochs")
         found.setdefault("stages", []).append({"stage": stage, "epochs": number.text})
+
+
+def _drop(number: Printed, is_change: bool) -> str:
+    """Base minus result. An arrow is the sign of a number that has none: down is a loss."""
+    if number.arrow and not number.text.startswith("-"):
+        return number.text if number.arrow == "↓" else f"-{number.text}"
+    return _negated(number.text) if is_change else number.text
 
 
 def _negated(text: str) -> str:

@@ -47,7 +47,7 @@ def place(tmp_path: Path) -> Path:
     for name, script in (("prunemark", ours), ("gh", GH)):
         (tmp_path / "bin" / name).write_text(script)
         (tmp_path / "bin" / name).chmod(0o755)
-    for name, case in (("a", "5-t4-30pct-p30f90-1e-2-vs-scratch"), ("b c", "7-control-same-method-two-lrs")):
+    for name, case in (("a", "23-all-stated"), ("b c", "7-control-same-method-two-lrs")):
         shutil.copy(EXAMPLES / f"{case}.yaml", tmp_path / f"{name}.comparison.yaml")
     return tmp_path
 
@@ -84,10 +84,10 @@ def test_a_pull_request_gets_one_comment_with_all_of_it(place: Path) -> None:
     assert "--method POST repos/o/r/issues/5/comments" in asked[1]
     body = (place / "kept").read_text()
     assert body.startswith("<!-- prunemark audit -->\n")
-    for part in ("# b c.comparison.yaml", "Supported: L1 has", "A paragraph for a review", "Checklist", "6. "):
+    for part in ("# b c.comparison.yaml", "Supported: X has", "A paragraph for a review", "Checklist", "6. "):
         assert part in body
     assert "    As far as it is reported, the evidence supports the claim" in body
-    assert json.loads((place / "badges" / "a.comparison.yaml.json").read_text())["message"] == "fair under SX-A"
+    assert json.loads((place / "badges" / "a.comparison.yaml.json").read_text())["message"] == "fair under S4.2"
     assert (place / "badges" / "b-c.comparison.yaml.svg").read_text().startswith("<svg")
     (place / "bin" / "prunemark").write_text(QUICK)
     run(place, COMMENT="true", PULL_REQUEST="5", FAIL_ON="never")

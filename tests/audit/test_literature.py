@@ -226,7 +226,7 @@ def test_an_mlflow_experiment_that_was_not_made_here(tmp_path, command):
     (tmp_path / "map.yaml").write_text(MAPPING)
     words = ("--runs", "theirs", "--mapping", tmp_path / "map.yaml", "--tracking-uri", uri, "--format", "json")
     code, out, _ = command(*words)
-    assert (code, json.loads(out)["verdict"]) == (0, "attributable")
+    assert (code, json.loads(out)["verdict"]) == (4, "attributable-presumed")
     assert "unknown experiment 'there'" in command("--runs", "there", *words[2:])[2]
 
 

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,8 +19,9 @@ from rich.console import Console
 
 from prunemark.audit.document.comparison import load
 from prunemark.audit.judgement.audit_claim import Audit, audit_comparison
+from prunemark.audit.report.forms import FORMS
+from prunemark.audit.report.forms import render as render_form
 from prunemark.audit.report.terminal import print_audit
-from prunemark.audit.run import RENDERERS
 
 HOUSE = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,9 +41,9 @@ def as_text(audits: list[Audit]) -> str:
 
 
 def render(example: str, form: str) -> str:
-    renderers: dict[str, Callable[[list[Audit]], str]] = {"text": as_text, **RENDERERS}
     place = Path("tests") / "audit" / "examples" / f"{example}.yaml"
-    return renderers[form]([audit_comparison(load(place))])
+    audits = [audit_comparison(load(place))]
+    return as_text(audits) if form == "text" else render_form(audits, form)
 
 
 @pytest.mark.parametrize("form", ENDS)
@@ -55,7 +55,7 @@ def test_a_form_of_the_report(example: str, form: str, monkeypatch: pytest.Monke
 
 
 def test_every_form_is_here() -> None:
-    assert set(ENDS) == {"text", *RENDERERS}
+    assert set(ENDS) == {"text", *FORMS}
     assert len(list(GOLDEN.iterdir())) == len(ENDS) * len(EXAMPLES)
 
 

@@ -77,7 +77,8 @@ def test_a_latex_table_with_groups(table: Command) -> None:
     groups = Counter(one["network"] for one in read["comparisons"])
     assert groups == {"VGG16": 8, "ResNet56": 8}
     named = {(one["network"], one["claim"]["loser"]): one for one in read["comparisons"]}
-    assert named["ResNet56", "L1"]["factors"]["compression"]["right"] == f"{126.55 / 90.90:.6g}"
+    assert named["ResNet56", "L1"]["factors"]["compression"]["right"] == "90.9 M MACs kept"
+    assert named["ResNet56", "L1"]["factors"]["compression"]["state"] == "holds_a_fortiori"
     assert named["ResNet56", "KSE (G=4)"]["difference"]["points"] == -0.14
     assert not read["not_read"]
     second = found(table, TABLES / "filter-pruning.tex", "--table", 2, *words[:3], "Ours-E")
@@ -171,6 +172,23 @@ def test_headers_of_papers(tmp_path: Path, header: str, roles: str) -> None:
     grid = choose(load_tables(tmp_path / "t.csv"), None, "t.csv")
     assert " ".join(propose(grid)) == roles
     assert read_columns(as_option(propose(grid)).split('"')[1], grid, "t.csv") == propose(grid)
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("GFLOPs", "G"),
+        ("Params (M)", "M"),
+        ("FLOPs [G]", "G"),
+        ("MMACs", "M"),
+        ("FLOPs (%)", ""),
+        ("Model / FLOPs", ""),
+    ],
+)
+def test_the_unit_of_a_header(tmp_path: Path, header: str, unit: str) -> None:
+    (tmp_path / "t.csv").write_text(f"method,top1,{header}\nX,75.1,2.0\n")
+    grid = choose(load_tables(tmp_path / "t.csv"), None, "t.csv")
+    assert read_columns("method=1, top1=2, macs=3", grid, "t.csv")["macs"].unit == unit
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prunemark.audit.table.cells import Printed, printed
 from prunemark.audit.table.columns import propose, read_columns
 from prunemark.audit.table.common import Common
 from prunemark.audit.table.grid import MAX_ROWS, Grid
@@ -72,6 +73,8 @@ def test_a_latex_table_with_all_that_papers_do() -> None:
         (r"\underline{\textit{x}} \& y\_z", "x & y_z"),
         (r"\mymethod", "mymethod"),
         (r"\mymethod{a}{b}", "a b"),
+        (r"75.2\std{0.1}", "75.2 0.1"),
+        (r"$75_{1}$", "75 1"),
         (r"\textcolor[HTML]{FF0000}{9}", "9"),
         (r"$2.1\times$", "2.1×"),
         (r"$10^{-3}$ and $x^2$", "10^-3 and x"),
@@ -86,8 +89,40 @@ def test_what_is_seen_of_latex(latex: str, seen: str) -> None:
 
 
 def test_a_macro_that_stands_for_itself_ends() -> None:
-    assert plain(r"\a", {"a": r"\a x", "b": r"\a"}) == "ax"
+    assert plain(r"\a", {"a": (0, r"\a x"), "b": (0, r"\a")}) == "ax"
     assert plain("{" * 500 + "x" + "}" * 500, {}) == ""
+
+
+def test_macros_of_the_file() -> None:
+    text = r"\newcommand{\std}[1]{{\scriptsize $\pm$#1}} \def\ours{X} \begin{tabular}{ll} M & T \\"
+    grid = one(text + r" \ours & 75.2\std{0.1} \\ \end{tabular}", "a.tex")
+    assert grid.rows[0].cells == ("X", "75.2±0.1")
+
+
+@pytest.mark.parametrize(
+    ("cell", "text", "unit", "spread", "arrow"),
+    [
+        ("75.24 ± 0.2", "75.24", "", "0.2", ""),
+        ("75.24 (±0.2)", "75.24", "", "0.2", ""),
+        ("75.24+-0.2%", "75.24", "", "0.2", ""),
+        ("93.73%(-0.23%)", "93.73", "%", "", ""),
+        ("↓ 0.89", "0.89", "", "", "↓"),
+        ("0.3↑", "0.3", "", "", "↑"),
+        ("−0.5", "-0.5", "", "", ""),
+        ("4.09 B", "4.09", "B", "", ""),
+        ("2.31×", "2.31", "x", "", ""),
+        ("12.5 ms", "12.5", "", "", ""),
+        ("1.77GFLOPs", "1.77", "G", "", ""),
+    ],
+)
+def test_what_a_cell_prints(cell: str, text: str, unit: str, spread: str, arrow: str) -> None:
+    assert printed(cell, "t.md:1") == Printed(text, unit, spread, arrow)
+
+
+@pytest.mark.parametrize("cell", ["76.1/92.9", "75.2 0.1", "1,000", "about 3", "75..2", "5 of 6"])
+def test_what_is_not_one_number_is_refused(cell: str) -> None:
+    with pytest.raises(InputError, match="t.md:1"):
+        printed(cell, "t.md:1")
 
 
 def test_a_longtable_keeps_one_head() -> None:

@@ -70,7 +70,7 @@ def test_looking_around_needs_no_torch(words):
 def test_an_audit_needs_no_torch(format):
     done = light(COMMAND, "audit", DOCUMENT, "--format", format)
     assert done.returncode in (0, 3, 4) and done.stderr == ""
-    assert "HRank" in done.stdout or "within noise" in done.stdout
+    assert "HRank" in done.stdout or "within" in done.stdout
 
 
 def test_a_whole_table_is_audited_without_torch():

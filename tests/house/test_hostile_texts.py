@@ -158,6 +158,21 @@ def test_a_document_with_such_a_name_is_refused(name):
         parse(f"method: {json.dumps(name, ensure_ascii=False)}".encode(), "d")
 
 
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "html", "latex", "review", "checklist"])
+def test_no_form_of_an_audited_table_has_a_letter_that_is_unseen(tmp_path, prunemark, form):
+    """A paper's table has names of strangers in every cell; what no text can hold is refused with its file."""
+    names = [name for name in NAMES if not re.search("[\x00-\x08\x0b-\x1f]", name)]
+    rows = "".join(f'"{name}",75.{number:02d}\n' for number, name in enumerate(names, 10))
+    (tmp_path / "t.csv").write_text(f"method,top1\n{rows}ours,76.0\n", encoding="utf-8", newline="")
+    words = ("audit", "table", tmp_path / "t.csv", "--columns", "method=1, top1=2", "--ours", "ours")
+    code, out, err = prunemark(*words, "--format", form)
+    assert code in (3, 4) and unseen(out + err) == [] and "\x1b" not in out
+    assert "<script>" not in out or form in ("text", "json", "review", "checklist")
+    (tmp_path / "t.csv").write_text("method,top1\n\x1b[2J,75.0\nours,76.0\n")
+    code, out, err = prunemark(*words, "--format", form)
+    assert (code, out) == (2, "") and "cannot stand in a text" in err and unseen(err) == []
+
+
 ALIKE = ["L1norm", "L1_Norm", "Ll-norm", "l1norm", "\uff2c1-norm", "L1-n\u043erm", "L1\u2011norm", "LI.NORM",
          "\U0001d40b1-norm", "L1-norm\u200b", "L1-nor\u1e41", "L1-norrn"]  # fmt: skip
 

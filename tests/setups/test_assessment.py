@@ -227,7 +227,7 @@ def test_case_2_one_missing_word_about_the_base() -> None:
     expected = dict(zip(ROW, ["holds", *["undecidable"] * 3, *["refuted"] * 2], strict=True))
     assert {id: found.setups[id] for id in ROW} == expected
     assert (found.established, found.ceiling) == ("S1", "S3.2") and found.differing == ("pruning_epochs",)
-    found = assess([greg, replace(l1, base=Base(source="torchvision"))])  # with that word it becomes S3.2
+    found = assess([greg, replace(l1, base=Base(source="torchvision", top1_percent=76.13))])  # with that word
     assert (found.established, found.ceiling) == ("S3.2", "S3.2")
 
 

@@ -120,7 +120,7 @@ def test_total_epochs_add_up_within_one_percent() -> None:
         (Base("a"), Base("b"), "refuted"),
         (Base("a", "torchvision", 76.13), Base("a", "elsewhere", 70.0), "holds"),  # the id decides
         (Base("a", "torchvision"), Base("b", "torchvision"), "refuted"),
-        (Base(source="torchvision"), Base(source="torchvision"), "holds"),
+        (Base(source="torchvision"), Base(source="torchvision"), "undecidable"),  # a source has more than one model
         (Base(source="torchvision", top1_percent=76.13), Base(source="torchvision", top1_percent=76.15), "holds"),
         (Base(source="torchvision", top1_percent=76.13), Base(source="torchvision", top1_percent=76.30), "refuted"),
         (Base(top1_percent=76.13), Base(top1_percent=76.30), "refuted"),
@@ -129,7 +129,7 @@ def test_total_epochs_add_up_within_one_percent() -> None:
         (Base(source="torchvision"), Base(), "undecidable"),
         (Base(), Base(), "undecidable"),
         (Base(NotReported("B")), Base(NotReported("B")), "holds"),
-        (Base("a", "torchvision"), Base(source="torchvision"), "holds"),
+        (Base("a", "torchvision", 76.13), Base(source="torchvision", top1_percent=76.13), "holds"),
         (Base(NOT_APPLICABLE), Base(NOT_APPLICABLE), "holds"),
         (Base(NOT_APPLICABLE), Base("a"), "refuted"),
         (Base(Conflict(("a", "b"))), Base("c"), "refuted"),
