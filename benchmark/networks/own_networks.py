@@ -137,7 +137,8 @@ def check_own(build: Callable[[int], nn.Module], shape: ImageShape) -> None:
     """Raises InputError, in one or two lines, for a network that no trial could train, or would train as another one.
 
     `build` builds it from a seed. Tried are: layers to prune, the same weights twice, logits, in evaluation each
-    image for itself, the same logits of another build with these weights, and a step forward and backward. Not covered: a forward that changes after many calls.
+    image for itself, the same logits of another build with these weights, and a step forward and backward. Not
+    covered: a forward that changes after many calls.
     """
     model = build(SEED)
     if not any(isinstance(module, PRUNED) for module in model.modules()):
