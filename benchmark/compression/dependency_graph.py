@@ -53,6 +53,7 @@ def dependency_group(graph: Any, model: nn.Module, name: str) -> DependencyGroup
             slices, steps = follow_heads(*heads)
         else:
             slices, steps = _followed(graph, model, layer)
+        _check_own_weights(model, slices)
     except InputError as problem:
         raise InputError(
             f"layer {name!r} cannot be pruned: {problem}.\nLeave it out of the track's prunable layers"
@@ -66,6 +67,19 @@ def dependency_group(graph: Any, model: nn.Module, name: str) -> DependencyGroup
     return DependencyGroup(
         name, writers, readers, coupled_parameters_of(model, slices, filters), slices, steps, heads and heads[0]
     )
+
+
+def _check_own_weights(model: nn.Module, slices: Iterable[Slice]) -> None:
+    """Raises InputError where two modules have one parameter: cut, each of them would have its own."""
+    owners: dict[int, list[str]] = {}
+    for path, module in model.named_modules():
+        for parameter in module.parameters(recurse=False):
+            owners.setdefault(id(parameter), []).append(path)
+    shared = {path: paths for paths in owners.values() if len(paths) > 1 for path in paths}
+    for part in slices:
+        if part.path in shared:
+            one, other = shared[part.path][:2]
+            raise InputError(f"its channels meet {one!r} and {other!r}, which share a parameter")
 
 
 def _followed(graph: Any, model: nn.Module, layer: nn.Module) -> tuple[tuple[Slice, ...], Steps | None]:

@@ -30,7 +30,7 @@ from prunemark.setups.track import Track
 
 Keep = tuple[int, int, bool]
 KEEPS: tuple[Keep, ...] = ((1, 2, False), (5, 8, True), (1, 3, True))
-"""Shares of the filters that stay, and whether these are drawn; drawn ones are odd in number."""
+"""Shares of the filters that stay, and whether these are drawn, as many as the share on average, odd in number."""
 Kept = Mapping[str, torch.Tensor]
 
 
@@ -64,12 +64,16 @@ def _refusal(drawn: Drawn, names: Sequence[str], keeps: Sequence[Keep]) -> str |
 def _some(
     model: nn.Module, here: DependencyGroup, numerator: int, denominator: int, drawn: bool, generator: torch.Generator
 ) -> torch.Tensor:
-    """Which filters stay: the first so many, or an odd number of any; of units, where they go in steps."""
+    """Which filters stay: the first so many, or an odd number of any; of units, where they go in steps.
+
+    Odd numbers are drawn for each layer: a network that needs as many in two layers is found out.
+    """
     filters = filters_of(layer_of(model, here.name))
     units, step = (filters, 1) if here.steps is None else (here.steps.units, here.steps.step)
     count = max(1, units * numerator // denominator)
     if not drawn:
         return first(count * step, here.steps)
+    count = int(torch.randint(1, min(2 * count, units) + 1, (1,), generator=generator))
     return highest(torch.rand(filters, generator=generator), min(count | 1, units) * step, here.steps)
 
 
@@ -78,7 +82,7 @@ def _difference(drawn: Drawn, groups: Sequence[DependencyGroup], kept: Kept, gen
     model, shape, device = drawn.dense, drawn.shape, next(drawn.dense.parameters()).device
     images = [  # the way through a network may depend on the image
         (shift + scale * torch.randn(2, shape.channels, shape.height, shape.width, generator=generator)).to(device)
-        for shift, scale in ((0.0, 1.0), (1.0, 3.0))
+        for shift, scale in ((0.0, 1.0), (1.0, 3.0), (-3.0, 1.0))
     ]
     with restored(model):
         cut_groups(model, groups, kept).eval()

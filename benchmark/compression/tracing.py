@@ -31,7 +31,7 @@ def dependencies(model: nn.Module, shape: ImageShape) -> Any:
     except Exception as problem:  # whatever a stranger's network does when it is traced
         if not getattr(graph, "module2node", None):
             where = _running(model, problem.__traceback__)
-            if why := _fails(model, example):
+            if why := _fails(model, example.expand(2, -1, -1, -1)):
                 size = f"{shape.channels}x{shape.height}x{shape.width}"
                 raise InputError(f"this network does not run on images of {size}{where}: {why}") from None
             raise InputError(

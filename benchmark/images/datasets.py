@@ -154,9 +154,16 @@ def open_image(path: Path, sha256: bytes | None = None) -> Any:
         if sha256 is not None and hashlib.sha256(content).digest() != sha256:
             raise UnreadableImage(f"{path} has changed since it was prepared. Put it back, or take another --home")
         with Image.open(io.BytesIO(content)) as image:
-            return image.convert("RGB")
+            return as_rgb(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
         raise UnreadableImage(f"{path} cannot be read as an image: {problem}") from None
+
+
+def as_rgb(image: Any) -> Any:
+    """An image of PIL's in RGB. Raises ValueError for more than 8 bits a channel: Pillow would cut them off."""
+    if image.mode[:1] in ("I", "F"):
+        raise ValueError(f"it has more than 8 bits a channel (mode {image.mode}). Convert it to 8 bits first")
+    return image.convert("RGB")
 
 
 def _reduced(test_images: int | None) -> Callable[[Path], dict[str, Pixels]]:

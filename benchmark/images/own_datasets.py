@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from prunemark.benchmark.images.datasets import as_rgb
 from prunemark.setups.errors import InputError
 from prunemark.setups.text import as_given, shown
 
 SPLITS = ("train", "validation", "test", "all")
 OTHER_NAMES = {"val": "validation", "valid": "validation"}
 LAYOUT = "layout"
+READ_TWICE = 32
 CONTRACT = (
     'It returns {"train": ..., "test": ...}, with "validation" or without, or {"all": ...}, which is split by seed; '
     "each is a torch Dataset or (images, labels)"
@@ -49,7 +51,10 @@ def from_function(load: Callable[..., Any], function: str) -> tuple[dict[str, Pa
 def _pair(split: str, part: Any) -> Pair:
     """Images and labels of a Dataset, read one by one, or as they are given."""
     if isinstance(part, tuple) and len(part) == 2:
-        return part
+        images, labels = part
+        if isinstance(images, list | tuple) and images and not isinstance(images[0], int | float):
+            images, _ = together(split, ((_as_array(image), 0) for image in images))
+        return images, labels
     if isinstance(part, torch.utils.data.DataLoader):
         raise InputError(f"{split} is a DataLoader: give its dataset; Prunemark makes the batches")
     if isinstance(part, dict | str | np.ndarray | torch.Tensor) or not hasattr(part, "__getitem__"):
@@ -60,17 +65,19 @@ def _pair(split: str, part: Any) -> Pair:
         raise InputError(
             f"{split} is a {type(part).__name__} without a length: a map-style Dataset is needed"
         ) from None
-    if size and not _same(_sample(split, part, 0)[0], _sample(split, part, 0)[0]):
-        raise InputError(
-            f"image 0 of {split} is another one each time it is read: leave random transforms to the track's recipes"
-        )
+    for index in range(min(size, READ_TWICE)):  # a random flip leaves half of them as they are
+        if not _same(_sample(split, part, index)[0], _sample(split, part, index)[0]):
+            raise InputError(
+                f"image {index} of {split} is another one each time it is read: leave random transforms to the "
+                "track's recipes"
+            )
     return together(split, (_sample(split, part, index) for index in range(size)))
 
 
 def _sample(split: str, part: Any, index: int) -> Pair:
     try:
         image, label = part[index]
-        image = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else _as_array(image)
+        image = _as_array(image)
         label = label.item() if hasattr(label, "item") else label
     except InputError:
         raise
@@ -83,9 +90,12 @@ def _sample(split: str, part: Any, index: int) -> Pair:
 
 
 def _as_array(image: Any) -> np.ndarray[Any, Any]:
-    """An image of PIL's as its pixels; a palette becomes its colours."""
+    """An image of PIL's as its pixels, and an array or tensor; a palette becomes its colours."""
+    if isinstance(image, torch.Tensor):
+        return image.detach().cpu().numpy()
     if hasattr(image, "convert"):
-        return np.asarray(image if image.mode in ("L", "RGB", "I", "F") else image.convert("RGB"))
+        plain = image.mode in ("L", "RGB") or image.mode[:1] in ("I", "F")  # 16 bits are whole numbers above 255
+        return np.asarray(image if plain else image.convert("RGB"))
     return np.asarray(image)
 
 
@@ -222,7 +232,7 @@ def _decoded(split: str, rows: Iterator[Pair], size: int | None) -> Iterator[Pai
             raise InputError(f"image {index} of {split} has no label")
         try:
             with Image.open(io.BytesIO(content)) as opened:
-                image: Any = opened.convert("RGB")
+                image: Any = as_rgb(opened)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
             raise InputError(f"image {index} of {split} cannot be decoded: {shown(problem, 120)}") from None
         if size is not None:

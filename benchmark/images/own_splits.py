@@ -20,6 +20,8 @@ from prunemark.setups.errors import InputError
 SEED = 1
 TEST_SHARE, VALIDATION_SHARE = 5, 10
 """Of all images a fifth is the test split where there is none, and of the training images a tenth validation."""
+OTHER_SCALE = 20
+"""Splits whose deviations differ by more than this are not scaled alike: 0 to 255 in one, 0 to 1 in the other."""
 MANY, MOST_CLASSES = 1_000_000, 100_000
 
 
@@ -75,6 +77,12 @@ def _check_alike(found: Mapping[str, Pixels]) -> None:
         if pixels.dtype != images.dtype:
             kinds = ["bytes" if each.dtype == torch.uint8 else "floats" for each in (images, pixels)]
             raise InputError(f"images of {first} are {kinds[0]}, those of {split} {kinds[1]}: scale all alike")
+        spreads = [float(each.to(torch.float64).std(unbiased=False)) for each in (images, pixels)]
+        if min(spreads) > 0 and max(spreads) > OTHER_SCALE * min(spreads):
+            said = [f"{spread:.3g}" for spread in spreads]
+            raise InputError(
+                f"pixels of {first} have a deviation of {said[0]}, those of {split} of {said[1]}: scale all alike"
+            )
 
 
 def _split(found: dict[str, Pixels], whole: Pixels | None) -> dict[str, Pixels]:

@@ -133,16 +133,17 @@ def _check_parts(model: nn.Module, function: str) -> None:
             raise InputError(f"{name!r} of the network is {tensor.dtype}; weights are torch.float32")
 
 
-def check_own(build: Callable[[], nn.Module], shape: ImageShape) -> None:
+def check_own(build: Callable[[int], nn.Module], shape: ImageShape) -> None:
     """Raises InputError, in one or two lines, for a network that no trial could train, or would train as another one.
 
-    `build` builds it from one seed. Tried are: layers to prune, the same weights twice, logits, in evaluation each
-    image for itself, and a step forward and backward. Not covered: a forward that changes after many calls.
+    `build` builds it from a seed. Tried are: layers to prune, the same weights twice, logits, in evaluation each
+    image for itself, the same logits of another build with these weights, and a step forward and backward. Not
+    covered: a forward that changes after many calls.
     """
-    model = build()
+    model = build(SEED)
     if not any(isinstance(module, PRUNED) for module in model.modules()):
         raise InputError("the network has no Conv1d, Conv2d or Linear layer: there is nothing to prune")
-    _check_same(model, build())
+    _check_same(model, build(SEED))
     model.eval()
     generator = torch.Generator().manual_seed(SEED)
     images = torch.randn(EXAMPLES, shape.channels, shape.height, shape.width, generator=generator)
@@ -163,8 +164,23 @@ def check_own(build: Callable[[], nn.Module], shape: ImageShape) -> None:
         )
     if any(not torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items()):
         raise InputError("the network's weights or buffers change when it evaluates images")
+    _check_whole(build(SEED + 1), model, images, together, near)
     with in_words("a training step of the network"), torch.enable_grad():
         _logits(model.train()(images), EXAMPLES, shape).sum().backward()
+
+
+def _check_whole(other: nn.Module, model: nn.Module, images: torch.Tensor, logits: torch.Tensor, near: float) -> None:
+    """Trained weights go into a network that is built anew: from another seed, it has to be the same function."""
+    if other.state_dict().keys() == model.state_dict().keys():
+        with torch.no_grad(), in_words("forward of the network"):
+            other.load_state_dict(model.state_dict())
+            now = other.eval()(images)
+        if now.shape == logits.shape and float((now - logits).abs().max()) <= near:
+            return
+    raise InputError(
+        "not all that the network draws is in its state dict: built from another seed, it is another function of the "
+        "same weights.\nRegister what is drawn as a parameter or a persistent buffer"
+    )
 
 
 def _check_same(first: nn.Module, second: nn.Module) -> None:

@@ -19,6 +19,8 @@ from prunemark.benchmark.compression.prunable import kinds, propose, weight_laye
 from prunemark.benchmark.compression.steps import step_of
 from prunemark.benchmark.compression.surgery import cost_model
 from prunemark.benchmark.images.data import load_split
+from prunemark.benchmark.networks.own_modules import is_kept
+from prunemark.benchmark.networks.own_networks import check_own
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.run.check_track import LEAST_FILTERS, check_track, dense_trial
 from prunemark.benchmark.run.doctor import CheckResult
@@ -104,7 +106,7 @@ def _found_in_child(track: Track, shape: ImageShape, streams: bool) -> dict[str,
             run_in_child(_find, track, shape, streams, scratch, scratch=scratch, limits=limits)
             found: dict[str, Any] = json_of(scratch, FOUND)
         except ChildFailed as failure:
-            raise InputError(f"network {track.network} cannot be tried for pruning: {failure.evidence}") from None
+            raise InputError(f"network {track.network_id} cannot be tried for pruning: {failure.evidence}") from None
     if "refused" in found:
         raise InputError(str(found["refused"]))
     return found
@@ -119,6 +121,8 @@ def _find(track: Track, shape: ImageShape, streams: bool, out: Path) -> None:
 
 
 def _allowed(track: Track, shape: ImageShape, streams: bool) -> dict[str, Any]:
+    if is_kept(track.network):
+        check_own(lambda seed: build_network(track.network, shape, seed), shape)
     model = build_network(track.network, shape, 0)
     filters = track.of_filters
     names = _of_filters(model, track, shape, streams) if filters else weight_layers(model, shape, track.n_of_m)

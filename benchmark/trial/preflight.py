@@ -24,7 +24,7 @@ from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Track
 
 SECONDS = 60.0
-CHECK = 4
+CHECK = 5
 """Raise it when more is checked than before: networks that passed are then looked at again."""
 SAID, FOUND = "said.json", "found.json"
 
@@ -56,7 +56,7 @@ def check_network(trial: Trial, store: Store, shape: ImageShape) -> None:
 
 def _check(track: Track, shape: ImageShape) -> None:
     if is_kept(track.network):
-        check_own(lambda: build_network(track.network, shape, 0), shape)
+        check_own(lambda seed: build_network(track.network, shape, seed), shape)
     model = build_network(track.network, shape, 0)
     if track.of_filters:
         check_prunable(model, track.prunable, shape)

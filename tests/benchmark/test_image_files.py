@@ -85,6 +85,7 @@ def test_an_image_that_cannot_be_read_is_no_result_of_any_method(tree: Path, tmp
         "classes": 2,
         "dataset": "folder:insects@8/files",
     }
+    terms["levels"] = [{"name": "50%", "ratio": 0.5, "speedup": 1.9}]
     for stage in ("pretraining", "pruning", "retraining"):
         terms[stage] = terms[stage] | {"epochs": 1, "lr": "1e-2", "augmentation": "none"}
     track = track_from_dict(terms)
@@ -101,3 +102,15 @@ def test_an_image_that_cannot_be_read_is_no_result_of_any_method(tree: Path, tmp
         run_trial(trial, store, lambda *_: None)
     image.write_bytes(before)
     assert run_trial(trial, store, lambda *_: None).outcome.status == "ok"
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif", "floats.tif"])
+def test_images_of_more_than_eight_bits_are_refused(tmp_path: Path, name: str) -> None:
+    """Pillow turns them into RGB by cutting off at 255: all but the darkest pixels would be white."""
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
+    Image.fromarray(pixels.astype(np.float32) if name == "floats.tif" else pixels).save(tmp_path / name)
+    with pytest.raises(UnreadableImage, match="more than 8 bits a channel"):
+        read_image(tmp_path / name, 16)

@@ -259,3 +259,35 @@ def test_terms_are_plain_json(tmp_path):
     write_splits({"all": (IMAGES, LABELS)}, None, 3, tmp_path)
     with safe_open(tmp_path / "test.safetensors", "pt") as file:
         assert json.loads(file.metadata()["terms"])["shape"] == [3, 8, 8]
+
+
+def test_images_that_would_silently_become_others():
+    """A palette's numbers are no colours, 16 bits would be cut off at white, and half of all flips change nothing."""
+    from PIL import Image
+
+    pictures = [Image.fromarray(image.transpose(1, 2, 0)) for image in IMAGES]
+    found, _ = from_function(lambda: {"all": ([each.convert("P") for each in pictures], LABELS)}, "load")
+    assert found["all"][0].shape == (len(IMAGES), 8, 8, 3)
+    deep = [Image.fromarray(image[0].astype(np.uint16) * 257) for image in IMAGES]
+    for part in (list(zip(deep, LABELS.tolist(), strict=True)), (deep, LABELS)):
+        found, _ = from_function(lambda part=part: {"all": part}, "load")
+        refused("whole numbers from", checked_images, "all", found["all"][0], None)
+    refused(
+        "image 1 of all is 8 x 7",
+        from_function,
+        lambda: {"all": ([np.zeros((8, 8)), np.zeros((8, 7))], [0, 1])},
+        "load",
+    )
+
+    class Flipped(list):
+        def __getitem__(self, index):
+            return IMAGES[index][..., :: int(np.random.choice([1, -1]))], int(LABELS[index])
+
+    for seed in range(5):
+        np.random.seed(seed)
+        refused("is another one each time it is read", from_function, lambda: {"all": Flipped(range(28))}, "load")
+
+
+def test_splits_of_other_scales(tmp_path):
+    parts = {"train": (IMAGES.astype(np.float32), LABELS), "test": (IMAGES / 255, LABELS)}
+    refused("scale all alike", write_splits, parts, None, 3, tmp_path)

@@ -42,7 +42,7 @@ def test_it_is_built_from_a_seed_with_its_own_weights(kept):
     model = build_network(name, SHAPE, 0)
     redraw(name, model)
     assert torch.equal(model.state_dict()["body.0.weight"], one["body.0.weight"])
-    check_own(lambda: build_network(name, SHAPE, 0), SHAPE)
+    check_own(lambda seed: build_network(name, SHAPE, seed), SHAPE)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +160,12 @@ MISTAKES = {
         FORWARD.format("y").replace("return Net()", "n = Net()\n    n.a.weight.data += "
         "float(torch.Generator().seed() % 97)\n    return n"),
         "other weights each time it is built from one seed"),
+    "drawn and not kept": (
+        FORWARD.format("y * self.scale").replace("super().__init__()", "super().__init__()\n        self.scale = "
+        "torch.rand(1)"), "not all that the network draws is in its state dict"),
+    "drawn by the machine": (
+        FORWARD.format("y * self.scale").replace("super().__init__()", "super().__init__()\n        import os\n"
+        "        self.scale = 1 + os.urandom(1)[0]"), "not all that the network draws is in its state dict"),
     "counts its calls": (
         FORWARD.format("y").replace("super().__init__()", "super().__init__()\n        self.register_buffer('n', "
         "torch.zeros(()))").replace("        y =", "        self.n += 1\n        y ="), "change when it evaluates"),
@@ -171,7 +177,7 @@ def test_each_common_mistake_is_named_in_two_lines(kept, mistake):
     text, words = MISTAKES[mistake]
     name = kept(text)
     with pytest.raises(InputError) as raised:
-        check_own(lambda: build_network(name, SHAPE, 0), SHAPE)
+        check_own(lambda seed: build_network(name, SHAPE, seed), SHAPE)
     assert words in str(raised.value)
     assert len(str(raised.value).splitlines()) <= 2
 
@@ -179,7 +185,7 @@ def test_each_common_mistake_is_named_in_two_lines(kept, mistake):
 def test_a_signal_that_comes_as_an_image_is_explained(kept):
     name = kept(SIGNALS.replace(".squeeze(2)", ""))
     with pytest.raises(InputError, match="begin forward with x = x.squeeze"):
-        check_own(lambda: build_network(name, ImageShape(2, 1, 16, 3), 0), ImageShape(2, 1, 16, 3))
+        check_own(lambda seed: build_network(name, ImageShape(2, 1, 16, 3), seed), ImageShape(2, 1, 16, 3))
 
 
 def test_convolutions_over_time_are_counted_and_cut(kept):

@@ -137,3 +137,48 @@ def test_what_hardly_reaches_the_logits_is_told_apart_all_the_same() -> None:
         check_prunable(Damped(), ["a"], TINY)
     check_prunable(Damped(), ["b"], TINY)
     assert torch.get_default_dtype() == torch.float32
+
+
+def test_layers_that_have_to_keep_as_many_are_refused_together() -> None:
+    """`outer` is folded back by the channels of `patch`, and no graph knows it: any two numbers of each are tried."""
+    with pytest.raises(InputError, match="cannot be pruned"):
+        check_prunable(Folded(), ["patch", "outer"], TINY)
+
+
+class Tied(nn.Module):
+    """Two layers have one weight; one more is apart from them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.apart = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 6, 1)
+        self.one, self.other, self.head = nn.Conv2d(6, 6, 1), nn.Conv2d(6, 6, 1), nn.Linear(6, 7)
+        self.other.weight = self.one.weight
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.other(F.relu(self.one(F.relu(self.apart(F.relu(self.stem(images)))))))
+        return self.head(F.relu(x).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def test_layers_that_share_a_weight_are_not_taken_apart() -> None:
+    assert propose(Tied(), TINY, streams=True) == ("stem",)
+    with pytest.raises(InputError, match="layer 'one' cannot be pruned: its channels meet 'one' and 'other', .* share"):
+        check_prunable(Tied(), ["one"], TINY)
+
+
+class Dark(nn.Module):
+    """Dark images go another way than the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.light = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 6, 1)
+        self.dark, self.head = nn.Conv2d(8, 6, 1), nn.Linear(6, 7)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.inner(images))
+        x = self.dark(x) if images.mean() < -1 else self.light(x)
+        return self.head(F.relu(x).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def test_dark_images_are_tried_too() -> None:
+    with pytest.raises(InputError, match="layer 'inner' cannot be pruned"):
+        check_prunable(Dark(), ["inner"], TINY)

@@ -166,7 +166,7 @@ def test_networks_that_no_graph_can_be_made_of_are_refused_in_our_words() -> Non
     assert "ZeroDivision" not in str(told.value)
     with pytest.raises(InputError, match=r"the network's output is a dict, not logits \(examples, 7\)"):
         propose(Breaking("words"), TINY)
-    inside = nn.Sequential(nn.Conv2d(3, 4, 1), Breaking("count"))
+    inside = nn.Sequential(nn.Conv2d(3, 3, 1), Breaking("count"))
     with pytest.raises(InputError, match="could not trace this network in layer '1': "):
         propose(inside, TINY)
 
