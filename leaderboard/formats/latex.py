@@ -39,16 +39,23 @@ def latex(board: Board, identifier: str = "", columns: Sequence[str] = ()) -> st
     for name in columns:
         if name not in (*known, "method"):
             raise unknown_name("column", name, known)
-    chosen = tuple(name for name in columns if name != "method") or USUAL
+    chosen = tuple(name for name in columns if name != "method")
     head = (f"% {_one_line(identifier)}\n" if identifier else "") + NOTE
     ranked = [table for table in board.tables if table.ranked]
-    tables = [_table(list(group), chosen) for _, group in groupby(ranked, lambda table: (table.track, table.setup))]
+    grouped = [list(group) for _, group in groupby(ranked, lambda table: (table.track, table.setup))]
+    tables = [_table(group, chosen or _usual(group)) for group in grouped]
     unfit = [
         f"% {_one_line(f'{t.track}, level {t.level}, {t.setup}: not for ranking, because {t.not_for_ranking}')}\n"
         for t in board.tables
         if t.not_for_ranking
     ]
     return "\n".join([head, *unfit, *tables, *(_overall(overall) for overall in board.overall if overall.rows)])
+
+
+def _usual(levels: Sequence[Table]) -> tuple[str, ...]:
+    """What papers print; and the epochs and verdicts, where methods trained for unequal numbers of epochs."""
+    epochs = {labels.line(row, table).cells["epochs"] for table in levels for row in table.ranked}
+    return USUAL if len(epochs) == 1 else (*USUAL, "epochs", "verdict")
 
 
 def _table(levels: Sequence[Table], chosen: Sequence[str]) -> str:
