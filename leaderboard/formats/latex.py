@@ -43,19 +43,13 @@ def latex(board: Board, identifier: str = "", columns: Sequence[str] = ()) -> st
     head = (f"% {_one_line(identifier)}\n" if identifier else "") + NOTE
     ranked = [table for table in board.tables if table.ranked]
     grouped = [list(group) for _, group in groupby(ranked, lambda table: (table.track, table.setup))]
-    tables = [_table(group, chosen or _usual(group)) for group in grouped]
+    tables = [_table(group, chosen or USUAL) for group in grouped]
     unfit = [
         f"% {_one_line(f'{t.track}, level {t.level}, {t.setup}: not for ranking, because {t.not_for_ranking}')}\n"
         for t in board.tables
         if t.not_for_ranking
     ]
     return "\n".join([head, *unfit, *tables, *(_overall(overall) for overall in board.overall if overall.rows)])
-
-
-def _usual(levels: Sequence[Table]) -> tuple[str, ...]:
-    """What papers print; and the epochs and verdicts, where methods trained for unequal numbers of epochs."""
-    epochs = {labels.line(row, table).cells["epochs"] for table in levels for row in table.ranked}
-    return USUAL if len(epochs) == 1 else (*USUAL, "epochs", "verdict")
 
 
 def _table(levels: Sequence[Table], chosen: Sequence[str]) -> str:
@@ -119,10 +113,21 @@ def _notes(levels: Sequence[Table]) -> list[str]:
         reasons: dict[str, list[str]] = {}
         for row in table.unranked:
             reasons.setdefault(row.why, []).append(row.name)
-        notes = labels.flag_lines((*table.ranked, *table.unranked))
+        notes = [*_unequal_epochs(table), *labels.flag_lines((*table.ranked, *table.unranked))]
         for note in (*notes, *(f"{', '.join(names)}: not ranked; {why}" for why, names in reasons.items())):
             found.setdefault(note, []).append(table.level)
     return [note if len(at) == len(levels) else f"{note} ({', '.join(at)})" for note, at in found.items()]
+
+
+def _unequal_epochs(table: Table) -> list[str]:
+    """What no number may hide: methods that trained for other numbers of epochs than the anchor, and their verdicts."""
+    cells = {row.name: labels.line(row, table).cells for row in table.ranked}
+    usual = cells.get(table.anchor, {}).get("epochs")
+    said: dict[str, list[str]] = {}
+    for name, found in cells.items():
+        if found["epochs"] != usual:
+            said.setdefault(f"epochs of pruning and retraining {found['epochs']}; {found['verdict']}", []).append(name)
+    return [f"{', '.join(names)}: {words}" for words, names in said.items()]
 
 
 def _overall(overall: Overall) -> str:

@@ -18,10 +18,11 @@ def script(name):
 simulations, until_found = script("simulations"), script("seeds_until_found")
 
 
+@pytest.mark.parametrize("runs", [75, pytest.param(400, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", simulations.CASES, ids=lambda case: case.name)
-def test_errors_are_as_rare_as_they_should_be(case):
+def test_errors_are_as_rare_as_they_should_be(case, runs):
     for seeds in case.seeds:
-        rate = simulations.simulate(case, seeds, runs=200, seed=1)
+        rate = simulations.simulate(case, seeds, runs=runs, seed=1)
         assert rate.as_it_should_be, f"{seeds} seeds: {rate.error:.3f} in {rate.runs} runs, may be {case.bounds}"
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,23 @@ LOW, HIGH = [94.0, 95.0, 93.6, 94.8, 94.4, 94.2, 94.6, 93.8], [96.2, 96.8, 96.0,
 LONG = "AMethodWhoseNameIsAsLongAsAnyNameOfAClassThatSomebodyEverGaveToAPruningMethod"
 
 
+TRACKS = ("digits-resnet8-weights@2", "digits-mlp7@2", "cifar10-jpeg-small-2to4@1")
+
+
 @pytest.fixture(scope="module")
-def committed():
-    """Some tables of the committed board: of levels for ranking and not, and with matched controls."""
-    found = boards.tables_only(RECORDS)
-    tracks = ("digits-resnet8-weights@2", "digits-mlp7@2", "cifar10-jpeg-small-2to4@1")
-    wanted = [table for table in found.tables if table.setup == "S3.2" and table.track in tracks]
+def records(tmp_path_factory):
+    """Those of three tracks of the committed board, to be read in a moment."""
+    folder = tmp_path_factory.mktemp("board") / "records"
+    for track in TRACKS:
+        shutil.copytree(RECORDS / track, folder / track)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def committed(records):
+    """Tables of levels for ranking and not, and with matched controls."""
+    found = boards.tables_only(records)
+    wanted = [table for table in found.tables if table.setup == "S3.2"]
     assert len(wanted) > 5
     return dataclasses.replace(found, tables=tuple(wanted), overall=found.overall[:2])
 
@@ -110,8 +122,8 @@ def test_columns_are_chosen_and_an_empty_one_is_left_out(board):
         shown(board, 80, columns=("acuracy",))
 
 
-def test_a_pipe_gets_a_line_a_row_and_nothing_behind_it(prunemark):
-    words = ("leaderboard", "--records", RECORDS, "--track", "digits-mlp7@2", "--setup", "S3.2")
+def test_a_pipe_gets_a_line_a_row_and_nothing_behind_it(prunemark, records):
+    words = ("leaderboard", "--records", records, "--track", "digits-mlp7@2", "--setup", "S3.2")
     code, out, _ = prunemark(*words)
     lines = out.splitlines()
     assert code == 0 and not [line for line in lines if line != line.rstrip()] and "\x1b" not in out
