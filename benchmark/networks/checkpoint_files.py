@@ -36,7 +36,9 @@ def check_begins_well(path: Path) -> None:
     if head.startswith(LFS_POINTER):
         raise InputError(f"{path.name} is a pointer of Git LFS, and not the weights. `git lfs pull` gets them")
     if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise InputError(f"{path.name} is a web page, and not the weights: the link that was saved is not that of the file")
+        raise InputError(
+            f"{path.name} is a web page, and not the weights: the link that was saved is not that of the file"
+        )
 
 
 def read_state(path: Path, names: Iterable[str]) -> State:
@@ -53,7 +55,9 @@ def read_state(path: Path, names: Iterable[str]) -> State:
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.is_meta:
             raise InputError(f"{path.name}: {shown(name, 80)} is not a plain tensor of numbers ({_kind(tensor)})")
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise InputError(f"{path.name}: {shown(name, 80)} has values that are not finite. Such a base cannot be pruned")
+            raise InputError(
+                f"{path.name}: {shown(name, 80)} has values that are not finite. Such a base cannot be pruned"
+            )
     return _named_alike(state, set(names))
 
 
@@ -75,10 +79,14 @@ def _torch_file(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         why = _what_it_holds(str(problem))
-        raise InputError(f"{path.name} cannot be read without running code of it: it holds {why}.\n{SAVE_ANEW}") from None
+        raise InputError(
+            f"{path.name} cannot be read without running code of it: it holds {why}.\n{SAVE_ANEW}"
+        ) from None
     except Exception as problem:  # of a damaged file, whatever its parts are read by
         words = f"{type(problem).__name__}: {shown(str(problem).splitlines()[0] if str(problem) else '', 120)}"
-        raise InputError(f"{path.name} is no file that torch.save wrote, or is cut off ({words}).\n{SAVE_ANEW}") from None
+        raise InputError(
+            f"{path.name} is no file that torch.save wrote, or is cut off ({words}).\n{SAVE_ANEW}"
+        ) from None
 
 
 def _what_it_holds(words: str) -> str:

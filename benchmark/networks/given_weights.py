@@ -51,7 +51,8 @@ def load_given(
         except Exception as problem:  # a library's own, of many kinds
             lines = " ".join(str(problem).split())
             raise InputError(
-                f"{given.library} could not read {called} from {path.name}: {type(problem).__name__}: {shown(lines, 200)}"
+                f"{given.library} could not read {called} from {path.name}: {type(problem).__name__}: "
+                f"{shown(lines, 200)}"
             ) from None
     return filled(build_network(network, shape, 0), read.state_dict(), called, shape)
 
