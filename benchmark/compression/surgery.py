@@ -144,8 +144,10 @@ def cut_groups(model: nn.Module, found: Iterable[DependencyGroup], kept: Mapping
         check_steps(here.name, here.steps, kept[here.name])
         gone = set(range(filters_of(layer_of(model, here.name)))) - set(kept[here.name].tolist())
         going += [(part, part.going_with(gone)) for part in here.slices] if gone else []
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     take_out(model, going)
-    for parameter in model.parameters():
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name not in frozen)  # what is cut is a new parameter
         parameter.grad = None
     return model
 

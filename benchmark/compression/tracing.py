@@ -24,8 +24,11 @@ def dependencies(model: nn.Module, shape: ImageShape) -> Any:
 
     example, was_training = as_example(shape, next(model.parameters()).device), model.training
     graph = torch_pruning.DependencyGraph()
+    frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
+    for parameter in frozen:  # the graph is read off autograd's
+        parameter.requires_grad_(parameter.is_floating_point())
     try:
-        with warnings.catch_warnings(), torch.enable_grad():  # the graph is read off autograd's
+        with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")  # parameters outside layers, such as a class token, are found and handled
             graph.build_dependency(model, example_inputs=example, verbose=False)
     except Exception as problem:  # whatever a stranger's network does when it is traced
@@ -41,6 +44,8 @@ def dependencies(model: nn.Module, shape: ImageShape) -> Any:
         _place_by_place(graph)
     finally:
         model.train(was_training)
+        for parameter in frozen:
+            parameter.requires_grad_(False)
     return graph
 
 

@@ -32,11 +32,13 @@ def check_begins_well(path: Path) -> None:
     with open_plain(path) as file:
         head = file.read(256)
     if not head:
-        raise InputError(f"{path} is empty: a download or a copy was cut off. Get it again")
+        raise InputError(f"{path.name} is empty: a download or a copy was cut off. Get it again")
     if head.startswith(LFS_POINTER):
-        raise InputError(f"{path} is a pointer of Git LFS, and not the weights. `git lfs pull` gets them")
+        raise InputError(f"{path.name} is a pointer of Git LFS, and not the weights. `git lfs pull` gets them")
     if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise InputError(f"{path} is a web page, and not the weights: the link that was saved is not that of the file")
+        raise InputError(
+            f"{path.name} is a web page, and not the weights: the link that was saved is not that of the file"
+        )
 
 
 def read_state(path: Path, names: Iterable[str]) -> State:
@@ -51,9 +53,11 @@ def read_state(path: Path, names: Iterable[str]) -> State:
     state = _model_in(content, path)
     for name, tensor in state.items():
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.is_meta:
-            raise InputError(f"{path}: {shown(name, 80)} is not a plain tensor of numbers ({_kind(tensor)})")
+            raise InputError(f"{path.name}: {shown(name, 80)} is not a plain tensor of numbers ({_kind(tensor)})")
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise InputError(f"{path}: {shown(name, 80)} has values that are not finite. Such a base cannot be pruned")
+            raise InputError(
+                f"{path.name}: {shown(name, 80)} has values that are not finite. Such a base cannot be pruned"
+            )
     return _named_alike(state, set(names))
 
 
@@ -65,7 +69,7 @@ def _safetensors(path: Path) -> State:
     try:
         return load_file(path)
     except (SafetensorError, ValueError, OSError) as problem:
-        raise InputError(f"{path} is not a safetensors file: {shown(str(problem), 120)}") from None
+        raise InputError(f"{path.name} is not a safetensors file: {shown(str(problem), 120)}") from None
 
 
 def _torch_file(path: Path) -> Any:
@@ -75,10 +79,14 @@ def _torch_file(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         why = _what_it_holds(str(problem))
-        raise InputError(f"{path} cannot be read without running code of it: it holds {why}.\n{SAVE_ANEW}") from None
+        raise InputError(
+            f"{path.name} cannot be read without running code of it: it holds {why}.\n{SAVE_ANEW}"
+        ) from None
     except Exception as problem:  # of a damaged file, whatever its parts are read by
         words = f"{type(problem).__name__}: {shown(str(problem).splitlines()[0] if str(problem) else '', 120)}"
-        raise InputError(f"{path} is no file that torch.save wrote, or is cut off ({words}).\n{SAVE_ANEW}") from None
+        raise InputError(
+            f"{path.name} is no file that torch.save wrote, or is cut off ({words}).\n{SAVE_ANEW}"
+        ) from None
 
 
 def _what_it_holds(words: str) -> str:
@@ -94,13 +102,13 @@ def _model_in(content: Any, path: Path) -> State:
     if _is_state(content):
         return dict(content)
     if not isinstance(content, Mapping):
-        raise InputError(f"{path} holds a {type(content).__name__}, and not weights by name.\n{SAVE_ANEW}")
+        raise InputError(f"{path.name} holds a {type(content).__name__}, and not weights by name.\n{SAVE_ANEW}")
     found = [str(name) for name, part in content.items() if _is_state(part)]
     chosen = next((name for name in PREFERRED if name in found), found[0] if len(found) == 1 else None)
     if chosen is None:
         entries = shown(", ".join(str(name) for name in content), 120) or "nothing"
         what = f"several sets of weights: {', '.join(found)}" if found else f"no weights by name, but {entries}"
-        raise InputError(f"{path} holds {shown(what, 200)}.\n{SAVE_ANEW}")
+        raise InputError(f"{path.name} holds {shown(what, 200)}.\n{SAVE_ANEW}")
     return dict(content[chosen])
 
 

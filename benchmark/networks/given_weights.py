@@ -41,7 +41,7 @@ def load_given(
     check_begins_well(path)
     if given.library == FILE:
         model = build_network(network, shape, 0)
-        return filled(model, read_state(path, model.state_dict()), f"the weights in {path.name}", shape)
+        return filled(model, read_state(path, model.state_dict()), f"the file {path.name}", shape)
     tag = tag_of(network, given)
     _check_made_for(tag, shape, mean, sd)
     called = f"{given.weights} of {network}"
@@ -51,7 +51,8 @@ def load_given(
         except Exception as problem:  # a library's own, of many kinds
             lines = " ".join(str(problem).split())
             raise InputError(
-                f"{given.library} could not read {called} from {path}: {type(problem).__name__}: {shown(lines, 200)}"
+                f"{given.library} could not read {called} from {path.name}: {type(problem).__name__}: "
+                f"{shown(lines, 200)}"
             ) from None
     return filled(build_network(network, shape, 0), read.state_dict(), called, shape)
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from prunemark.benchmark.compression.properties import check_costs
 from prunemark.benchmark.compression.prunable import check_prunable, propose
+from prunemark.benchmark.compression.surgery import cut
 from prunemark.benchmark.networks.cost import count
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.setups.errors import InputError
@@ -182,3 +183,13 @@ class Dark(nn.Module):
 def test_dark_images_are_tried_too() -> None:
     with pytest.raises(InputError, match="layer 'inner' cannot be pruned"):
         check_prunable(Dark(), ["inner"], TINY)
+
+
+def test_frozen_layers_are_found_and_stay_frozen() -> None:
+    model = Folded()
+    for parameter in (*model.patch.parameters(), *model.inner.parameters()):
+        parameter.requires_grad_(False)
+    check_prunable(model, ["inner"], TINY)
+    cut(model, {"inner": torch.arange(2)}, TINY)
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert len(model.inner.weight) == 2 and trained == ["outer.weight", "outer.bias", "head.weight", "head.bias"]
