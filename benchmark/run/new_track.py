@@ -37,7 +37,7 @@ from prunemark.setups.recipe import Augmentation, Recipe
 from prunemark.setups.schedule import LRSchedule, halving
 from prunemark.setups.track import OF_FILTERS, Level, Track
 
-SECONDS = 300.0
+SECONDS = 60.0
 FOUND = "found.json"
 FILTER_RATIOS, WEIGHT_RATIOS = (0.5, 0.75), (0.8, 0.9, 0.95)
 STEPS, LEAST_EPOCHS, MOST_EPOCHS = 2_000, 30, 120
