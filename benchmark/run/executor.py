@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
+from prunemark.benchmark.images.sources import VARIABLE
 from prunemark.benchmark.run import job_process
 from prunemark.benchmark.run.crossing_words import heard
 from prunemark.benchmark.run.fork_server import fork_server, no_main_module, stop_server
@@ -195,7 +196,9 @@ class LocalProcesses:
 
 def _started(context: Any, job: Job, scratch: Path) -> _Running:
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=job_process.work, args=(job, theirs, str(scratch)), name=job.id)
+    process = context.Process(
+        target=job_process.work, args=(job, theirs, str(scratch), os.environ.get(VARIABLE)), name=job.id
+    )
     with no_main_module():
         process.start()
     theirs.close()

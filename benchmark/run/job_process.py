@@ -13,6 +13,7 @@ import traceback
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from prunemark.benchmark.images.sources import VARIABLE
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.sandbox import worker as sandbox_worker
 from prunemark.benchmark.sandbox.run_folder import remove_surely
@@ -22,10 +23,15 @@ from prunemark.setups.errors import Diverged, InputError, WorkFailed
 OURS = (Diverged, WorkFailed, InputError)
 
 
-def work(job: Job, pipe: Connection, scratch: str) -> None:
-    """The body of a job's process. Temporary files go to the run's folder, which its driver removes."""
+def work(job: Job, pipe: Connection, scratch: str, images: str | None) -> None:
+    """The body of a job's process. Temporary files go to the run's folder, which its driver removes.
+
+    `images` is the folder that --data names: the server that this process is forked from may be older than it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends this process
     tempfile.tempdir = scratch
+    os.environ.pop(VARIABLE, None)
+    os.environ |= {VARIABLE: images} if images else {}
     if job.confined is not None:  # before there is a second thread, which would stay free
         try:
             sandbox_worker.enter(job.confined, Path(scratch))

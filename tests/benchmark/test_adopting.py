@@ -13,6 +13,7 @@ from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.run.check import check_method
 from prunemark.benchmark.run.debug import debug
 from prunemark.benchmark.submission.locate import locate
+from prunemark.benchmark.trial.store import Store
 from prunemark.setups.track_files import find_track
 
 SUBMISSIONS = Path(__file__).parents[1] / "submissions" / "adopting.py"
@@ -44,10 +45,10 @@ def test_what_torch_pruning_cut_is_the_decision(name, by_scores):
     assert found.metered.epochs == (0 if name == "CutInPlace" else 1)
 
 
-def test_the_lane_is_that_of_what_was_done():
+def test_the_lane_is_that_of_what_was_done(tmp_path):
     """Cutting makes no weights: the base model's come back, or those that the harness trained."""
     for name, lane in (("CutInPlace", "decision"), ("CutAfterTraining", "harness"), ("Masked", "decision")):
-        finding = check_method(*locate(f"{SUBMISSIONS}:{name}"), {}, None)[2]
+        finding = check_method(*locate(f"{SUBMISSIONS}:{name}"), {}, None, Store(tmp_path))[2]
         assert finding.state == "fine" and f"lane {lane}" in finding.found
 
 

@@ -11,6 +11,7 @@ from prunemark.benchmark.run.debug import debug
 from prunemark.benchmark.sandbox.explain import MOST_OF_EVIDENCE, explained
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.place import place_of, said_and_advice
+from prunemark.benchmark.trial.store import Store
 from prunemark.cli.progress import failed_in_words
 
 HEAD = "import torch\nfrom torch.nn import functional as F\nfrom prunemark.benchmark.method import *\n"
@@ -92,9 +93,9 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("line", WHOLE)
-def test_a_class_that_cannot_be_made_is_refused_before_anything_runs(line, written):
+def test_a_class_that_cannot_be_made_is_refused_before_anything_runs(line, written, tmp_path):
     name, source = locate(f"{written(declared(line))}:Mine")
-    finding = check_method(name, source, {}, None)[-1]
+    finding = check_method(name, source, {}, None, Store(tmp_path / "store"))[-1]
     words, what_to_do = WHOLE[line]
     assert (finding.what, finding.state) == ("contract", "broken")
     assert words in finding.found and what_to_do in finding.advice and "begins at line" in finding.found
@@ -179,7 +180,7 @@ def test_a_mistake_is_said_with_what_to_do_and_where(code, words, what_to_do, wh
 def test_what_only_a_trial_forbids_is_said_by_check(line, words, what_to_do, written):
     path = written(criterion(line))
     (path.parent / "sign.json").write_text("{}")
-    finding = check_method(*locate(f"{path}:Mine"), {}, None)[2]
+    finding = check_method(*locate(f"{path}:Mine"), {}, None, Store(path.parent / "store"))[2]
     assert finding.state == "broken" and "(line 6, in score)" in finding.found
     assert words in finding.found and what_to_do in finding.advice
 
@@ -190,7 +191,10 @@ def test_a_relative_import_works_in_a_package_and_is_explained_elsewhere(package
     (path.parent / "helpers.py").write_text("def norm(w):\n    return w.flatten(1).norm(dim=1)\n")
     if packaged:
         (path.parent / "__init__.py").touch()
-    found = {finding.what: finding for finding in check_method(*locate(f"{path}:Mine"), {}, None)}
+    found = {
+        finding.what: finding
+        for finding in check_method(*locate(f"{path}:Mine"), {}, None, Store(path.parent / "store"))
+    }
     if packaged:
         assert found["level 50%"].state == "fine"
     else:
@@ -201,7 +205,7 @@ def test_a_model_that_was_left_changed_without_training_is_noted(written):
     path = written(
         method("model.train()", "model(torch.rand(2, *context.image_shape))", f"return context.decide({SCORES})")
     )
-    finding = check_method(*locate(f"{path}:Mine"), {}, None)[2]
+    finding = check_method(*locate(f"{path}:Mine"), {}, None, Store(path.parent / "store"))[2]
     assert finding.state == "note" and "lane own" in finding.found and "in evaluation mode" in finding.advice
 
 

@@ -53,7 +53,8 @@ def stage(track=None, setup="S3.2", level=None, seed=0, trained=False):
     meter = Meter(cost.count(model, data.shape).macs, pruning.grant_of(trial, len(data)))
     with watching(meter, track.pruning.batch_size) as watch:
         with watch.paused():
-            context = pruning._context(trial, model, data, None, meter, watch)
+            base = {name: value.clone() for name, value in model.state_dict().items()}
+            context = pruning._context(trial, model, data, None, meter, watch, base)
         yield model.eval(), context.view(), meter
 
 
