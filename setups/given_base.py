@@ -137,16 +137,16 @@ def base_of(track: Track, seed: int) -> GivenBase | None:
 
     Raises InputError for a seed that several bases do not reach.
     """
-    if not track.base:
+    bases: tuple[Any, ...] = track.base or ()  # Any: a module that imports this one, which pyright takes for two
+    if not bases:
         return None
-    if len(track.base) == 1:
-        return track.base[0]
-    if not 0 <= seed < len(track.base):
+    if len(bases) > 1 and not 0 <= seed < len(bases):
         raise InputError(
-            f"track {track.id} gives {len(track.base)} base models, for seeds 0 to {len(track.base) - 1}; seed {seed} "
-            "has none.\nAsk for fewer seeds"
+            f"track {track.id} gives {len(bases)} base models, for seeds 0 to {len(bases) - 1}; seed {seed} has none.\n"
+            "Ask for fewer seeds"
         )
-    return track.base[seed]
+    found: GivenBase = bases[seed if len(bases) > 1 else 0]
+    return found
 
 
 def check_seeds(track: Track, seeds: Sequence[int]) -> None:

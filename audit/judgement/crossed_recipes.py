@@ -62,7 +62,7 @@ def judge_crossed(
         matches = (*recipe_by_recipe, *own_and_crossed)
     gaps = tuple((recipe, gap(left, right, by_drop=False)) for recipe, left, right in matches)
     words = "; ".join(f"under {recipe} {_span(found, pair.metric.unit)}" for recipe, found in gaps)
-    positions = tuple(found.position(threshold) for _, found in gaps)
+    positions: tuple[Position, ...] = tuple(found.position(threshold) for _, found in gaps)
     return CrossFinding(positions, all_four, words, _highest(pair, all_four))
 
 

@@ -93,7 +93,8 @@ def build_network(name: str, shape: ImageShape, seed: int) -> nn.Module:
     if is_kept(name):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return build_own(name, shape)
+            of: Any = shape  # Any: own_networks imports this module, which pyright takes for two
+            return build_own(name, of)
     library, colon, model_name = name.partition(":")
     if name not in NETWORKS and (not colon or library not in LIBRARIES):
         raise unknown_name("network", name, [*NETWORKS, *(f"{library}:NAME" for library in LIBRARIES)])
