@@ -100,13 +100,12 @@ def describe(source: MethodSource, name: str) -> MethodDescription:
     share = found.pruning_share
     if share is not None and (isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1):
         raise TypeError(f"pruning_share of {source.class_name} is a number from 0 to 1 or None; got {share!r}")
-    if found.granularity not in GRANULARITIES:
-        raise TypeError(
-            f"granularity of {source.class_name} is one of {', '.join(GRANULARITIES)}; got {found.granularity!r}"
-        )
+    granularity = found.granularity  # looked at once: a class may say something else the next time
+    if granularity not in GRANULARITIES:
+        raise TypeError(f"granularity of {source.class_name} is one of {', '.join(GRANULARITIES)}; got {granularity!r}")
     described = MethodDescription(
         name,
-        found.granularity,
+        granularity,
         settings,
         retraining,
         pretraining,
