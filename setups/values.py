@@ -67,7 +67,7 @@ class Conflict(Generic[T]):
     choices: tuple[T, ...]
 
     def __str__(self) -> str:
-        return " or ".join(map(str, self.choices))
+        return " or ".join(dict.fromkeys(map(str, self.choices)))
 
 
 Leaf = Union[T, NotReported, NotApplicable, Between, "Conflict[T]"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
+from torch.nn.utils import parametrize
 
 from prunemark.benchmark.compression.channels import Slice, follow
 from prunemark.benchmark.compression.coupled_parameters import coupled_parameters_of
@@ -144,6 +145,17 @@ def layer_of(model: nn.Module, name: str) -> Any:
     if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
         raise InputError(f"layer {name!r} is a {type(layer).__name__}; only convolutions and linear layers are pruned")
     return layer
+
+
+def check_own_weights(model: nn.Module) -> None:
+    """Raises InputError for a layer whose weight is no parameter of its own: what is cut or masked would come back."""
+    for name, module in model.named_modules():
+        layer = isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear)
+        if parametrize.is_parametrized(module) or (layer and "weight" not in module._parameters):
+            raise InputError(
+                f"the weight of {name!r} is computed from others (a parametrization, an old weight norm): "
+                "remove it first"
+            )
 
 
 def filters_of(layer: nn.Module) -> int:

@@ -11,11 +11,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
-from prunemark.benchmark.compression.dependency_graph import Dependencies
+from prunemark.benchmark.compression.dependency_graph import Dependencies, check_own_weights
 from prunemark.benchmark.networks.registry import ImageShape, as_example
-from prunemark.setups.errors import InputError
 
 DOUBLE, SINGLE = 1e-7, 1e-3
 """Of the largest logit: what may change when sums are taken in another order, by the precision."""
@@ -29,8 +27,7 @@ class Drawn:
     """
 
     def __init__(self, model: nn.Module, shape: ImageShape) -> None:
-        if (odd := _computed_weight(model)) is not None:
-            raise InputError(f"the weight of {odd!r} is computed from others (a parametrization): remove it first")
+        check_own_weights(model)
         self.dense, self.shape = _drawn(model), shape
         self.found = Dependencies(self.dense, shape)
         self.dtype = torch.float64
@@ -55,10 +52,6 @@ class Drawn:
             yield
         finally:
             torch.set_default_dtype(before)
-
-
-def _computed_weight(model: nn.Module) -> str | None:
-    return next((name for name, module in model.named_modules() if parametrize.is_parametrized(module)), None)
 
 
 def _drawn(model: nn.Module) -> nn.Module:

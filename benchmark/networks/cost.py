@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from prunemark.benchmark.networks.registry import ImageShape, as_example
@@ -48,7 +50,7 @@ def count(model: nn.Module, shape: ImageShape) -> Cost:
     try:
         model.eval()
         torch.backends.mha.set_fastpath_enabled(False)  # one call for all of attention, its products unseen
-        with torch.no_grad(), Products() as all_products:
+        with torch.no_grad(), _OneImage(), Products() as all_products:
             model(as_example(shape, next(model.parameters()).device))
     finally:
         model.train(was_training)
@@ -57,6 +59,13 @@ def count(model: nn.Module, shape: ImageShape) -> Cost:
             handle.remove()
     outside = all_products.macs - sum(macs.values())
     return Cost(all_products.macs, sum(p.numel() for p in model.parameters()), macs, outside)
+
+
+class _OneImage(TorchFunctionMode):
+    """Group norms as they are carried out: of one image a group can be left with one value, which torch refuses."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return (torch.group_norm if func is F.group_norm else func)(*args, **(kwargs or {}))
 
 
 def _macs(module: nn.Module, output: torch.Tensor) -> int:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from prunemark.benchmark.compression import surgery
+from prunemark.benchmark.compression.dependency_graph import check_own_weights
 from prunemark.benchmark.compression.properties import check_costs
 from prunemark.benchmark.compression.prunable import check_kinds, check_prunable
 from prunemark.benchmark.compression.reachable import least_filters
@@ -24,7 +25,7 @@ from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Track
 
 SECONDS = 60.0
-CHECK = 5
+CHECK = 6
 """Raise it when more is checked than before: networks that passed are then looked at again."""
 SAID, FOUND = "said.json", "found.json"
 
@@ -64,6 +65,7 @@ def _check(track: Track, shape: ImageShape) -> None:
         check_kinds(model, track, shape)
         least_filters(model, track, shape)
     else:
+        check_own_weights(model)
         surgery.prunable_groups(model, track, shape)
 
 

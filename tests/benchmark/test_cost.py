@@ -182,3 +182,9 @@ def test_counting_leaves_the_model_as_it_was() -> None:
         count(model, DIGITS)
     handle.remove()
     assert model.training and not any(module._forward_hooks for module in model.modules())
+
+
+def test_a_group_norm_with_one_value_in_each_group_of_one_image_is_counted():
+    """torch refuses that outside of larger batches; with few filters and small images it is what is left."""
+    model = nn.Sequential(nn.Conv2d(1, 4, 8), nn.GroupNorm(4, 4), nn.Flatten(), nn.Linear(4, 3))
+    assert count(model, ImageShape(1, 8, 8, 3)).macs == 4 * 64 + 12

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.benchmark.trial import preflight
@@ -91,6 +93,22 @@ def test_a_check_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.
 def test_classes_that_the_images_do_not_have_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="track mine@1 states 10 classes; the images have 7"):
         check_network(trial_on("resnet20", "blocks.0.conv1"), Store(tmp_path), dataclasses.replace(SHAPE, classes=7))
+
+
+@pytest.mark.parametrize("norm", [nn.utils.weight_norm, nn.utils.parametrizations.weight_norm])
+@pytest.mark.parametrize("granularity", ["filter", "weight"])
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_a_weight_that_is_computed_anew_would_undo_what_is_pruned(
+    norm: Any, granularity: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*_given: object) -> nn.Module:
+        body = [norm(nn.Conv2d(3, 8, 3)), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        return nn.Sequential(*body, nn.Linear(8, 10))
+
+    monkeypatch.setattr(preflight, "build_network", build)
+    track = dataclasses.replace(trial_on("resnet20", "0").track, granularity=granularity)
+    with pytest.raises(InputError, match="the weight of '0' is computed from others"):
+        preflight._check(track, SHAPE)
 
 
 def test_a_trial_stops_before_it_trains(tmp_path: Path) -> None:
