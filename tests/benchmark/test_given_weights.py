@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from prunemark.benchmark.networks.given_weights import load_given
 from prunemark.benchmark.networks.library_tags import tag_of
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.networks.weights import weights_sha256
-from prunemark.benchmark.trial import weight_files
+from prunemark.benchmark.trial import given_base, weight_files
 from prunemark.benchmark.trial.weight_files import find_weights
 from prunemark.setups.errors import InputError
 from prunemark.setups.given_base import GivenBase
@@ -277,3 +279,16 @@ def test_a_file_that_is_not_here_or_another_one_says_what_to_do(
     (tmp_path / "net.pth").mkdir()
     with pytest.raises(InputError, match="is not a plain file"):
         find_weights(NETWORK, mine, bases)
+
+
+def test_a_file_that_changes_between_its_hash_and_its_reading_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "net.pth"
+    file.write_bytes(b"what lies there by now")
+    for name, result in {"load_split": None, "find_weights": file, "_name_for": "net.pth"}.items():
+        monkeypatch.setattr(given_base, name, lambda *_given, result=result: result)
+    stated = GivenBase("file:net.pth", hashlib.sha256(b"what was found").hexdigest(), 90.0, "a test")
+    trial: Any = SimpleNamespace(track=SimpleNamespace(network="resnet8", dataset="digits"))
+    with pytest.raises(InputError, match="changed while it was read"):
+        given_base._take(trial, stated, tmp_path, tmp_path, tmp_path, tmp_path)
