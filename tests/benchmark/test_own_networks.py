@@ -157,15 +157,15 @@ MISTAKES = {
             "self.a = ", "self.add_module(f'x{next(COUNT)}', nn.Linear(1, 1))\n        self.a = "
         ), "other names in its state dict each time it is built"),
     "other weights": (
-        FORWARD.format("y").replace("return Net()", "n = Net()\n    n.a.weight.data += "
-        "float(torch.Generator().seed() % 97)\n    return n"),
+        f"{LAYER}import itertools\nCOUNT = itertools.count()\n" + FORWARD.removeprefix(LAYER).format("y").replace(
+            "return Net()", "n = Net()\n    n.a.weight.data += next(COUNT)\n    return n"),
         "other weights each time it is built from one seed"),
     "drawn and not kept": (
         FORWARD.format("y * self.scale").replace("super().__init__()", "super().__init__()\n        self.scale = "
         "torch.rand(1)"), "not all that the network draws is in its state dict"),
     "drawn by the machine": (
         FORWARD.format("y * self.scale").replace("super().__init__()", "super().__init__()\n        import os\n"
-        "        self.scale = 1 + os.urandom(1)[0]"), "not all that the network draws is in its state dict"),
+        "        self.scale = 1 + int.from_bytes(os.urandom(6))"), "not all that the network draws is in its state dict"),
     "counts its calls": (
         FORWARD.format("y").replace("super().__init__()", "super().__init__()\n        self.register_buffer('n', "
         "torch.zeros(()))").replace("        y =", "        self.n += 1\n        y ="), "change when it evaluates"),
