@@ -56,7 +56,7 @@ def load_board(records: Path | None, home: Home, uri: str | None, track: str | N
         for entry in (entry for entry in entries if entry.record_sha256 in frozen.records):
             words = f"counts in release {frozen.id}; invalidated since: {entry.reason}"
             print(shown(f"note: record {entry.record_sha256[:12]} {words}"), file=sys.stderr)
-        return read_frozen(frozen, records)
+        return read_frozen(frozen, records, track)
     if records:
         return load.read_records(records, track)
     if uri is None:
@@ -100,12 +100,12 @@ def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | N
     wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)[1] if records else []
     id = frozen.id if frozen else None
     loaded = replace(loaded, refused=(*loaded.refused, *wrong))
+    found = make_board(loaded, track=only.track, setup=only.setup, levels=None if frozen else only.levels, release=id)
     if frozen:
-        whole = make_board(loaded, release=id)
-        releases.check_field(whole, frozen)
-        if only == EVERYTHING:
-            return timed(whole, records) if records else whole
-    found = make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, release=id)
+        releases.check_field(found, frozen, only.track, only.setup)
+        if only.levels:
+            found = make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, release=id)
+        found = replace(found, records=len(frozen.records))  # also where those of other tracks were not read
     return timed(found, records) if records else found
 
 

@@ -59,7 +59,8 @@ def leaderboard(
     if records and only == EVERYTHING and not (frozen or output):
         found = boards.tables_only(records)
     else:
-        loaded = boards.load_board(records, home_at(home), tracking_uri, only.track, frozen)
+        of_track = None if frozen and output else only.track  # a site has pages of every record of a release
+        loaded = boards.load_board(records, home_at(home), tracking_uri, of_track, frozen)
         gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
         found = boards.ranked(loaded, records, only, frozen)
         found = found if records else boards.timed(found, home_at(home).records)

@@ -123,16 +123,17 @@ def _draws(folder: Path, refused: list[Refused]) -> tuple[FreshSeeds, ...] | Non
     return draws
 
 
-def read_sound(folder: Path, refused: list[Refused]) -> list[Record]:
+def read_sound(folder: Path, refused: list[Refused], track: str | None = None) -> list[Record]:
     """All sound records of a folder, each once, whether they count or not; what is not sound goes to `refused`.
 
-    Raises InputError when the folder is missing or holds nothing.
+    With `track`, the id of one, packs that lie under other tracks are not opened. Raises InputError when the folder is
+    missing or holds nothing.
     """
     if not folder.is_dir():
         raise InputError(f"no folder {str(folder)!r}. Records lie in the folder `records` of --home")
-    found = _sift(chain(_loose(folder), _packed(folder, refused)), refused)
+    found = _sift(chain(_loose(folder), _packed(folder, refused, track)), refused)
     if not found and not refused:
-        raise InputError(f"no records in {str(folder)!r}. Run `prunemark submit` first")
+        raise InputError(f"no records{track and f' of {track}' or ''} in {str(folder)!r}. Run `prunemark submit` first")
     return found
 
 
@@ -144,6 +145,12 @@ def read_counting(folder: Path) -> list[Record]:
     withdrawn = {entry.record_sha256 for entry in read_invalidations(folder)[0]}
     sound = [record for record in read_sound(folder, []) if record.record_sha256 not in withdrawn]
     return one_a_trial(sound, [], {})
+
+
+def names_elsewhere(folder: Path, track: str) -> set[str]:
+    """The hashes of all records that the packs of a folder name, sound or not, but for those under this track."""
+    packs = [(path, True) for path in packs_of(folder) if path.parent.name != track]
+    return {line.sha256 for line in _unpacked(packs, [])}
 
 
 def record_names(folder: Path) -> set[str]:
@@ -178,9 +185,10 @@ def _loose(folder: Path) -> Iterator[Line]:
         yield Line(path.name, path.stem, text)
 
 
-def _packed(folder: Path, refused: list[Refused]) -> Iterator[Line]:
+def _packed(folder: Path, refused: list[Refused], track: str | None = None) -> Iterator[Line]:
     flat = [(path, False) for path in flat_packs_of(folder)]
-    return _unpacked(flat + [(path, True) for path in packs_of(folder)], refused)
+    named = [(path, True) for path in packs_of(folder) if track in (None, path.parent.name)]
+    return _unpacked(flat + named, refused)
 
 
 def _unpacked(packs: Sequence[tuple[Path, bool]], refused: list[Refused]) -> Iterator[Line]:

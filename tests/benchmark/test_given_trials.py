@@ -1,4 +1,4 @@
-"""Trials on a track that gives its base: torchvision's ResNet-18, trained here, as safetensors and as .pth."""
+"""Trials on a track that gives its base: a ResNet of timm, trained here, as safetensors and as .pth."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_a_release_is_frozen_once_and_stays_as_it_is(command, board, make_record
     assert code == 0 and again == first, err
     assert "Yours" in command(*words[:3], "--format", "markdown")[1]
     one_track = command(*words, "--format", "markdown", "--track", "digits-resnet8")[1]
-    assert "of release 2026.1" in one_track
+    assert "of release 2026.1" in one_track and "from 10 records" in one_track
     next(path for path in (board / "records").rglob("*.xz")).unlink()
     next(path for path in (board / "records").rglob("*.xz")).unlink()
     assert command(*words)[0] == 2  # there are no records at all

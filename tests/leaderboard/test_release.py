@@ -21,6 +21,7 @@ from prunemark.leaderboard.standings.release import (
     read_releases,
     write_release,
 )
+from prunemark.records import load
 from prunemark.records.load import Loaded, read_records
 from prunemark.records.pack import write_pack
 from prunemark.setups.errors import InputError, RuleBroken
@@ -102,6 +103,31 @@ def test_records_that_are_missing_are_named(board):
     with pytest.raises(RuleBroken, match=r"release 2026.1 rests on 1 records that are missing or were changed") as why:
         read_frozen(release, board / "records")
     assert release.records[0][:12] in str(why.value)
+
+
+def test_of_one_track_only_its_records_are_read_and_the_others_have_to_be_there(board, make_records, monkeypatch):
+    theirs = [*make_records("L1-norm", ANCHOR, track="digits-mlp7@1", role="anchor", level="50%"),
+              *make_records("Mine", MINE, track="digits-mlp7@1", level="50%")]  # fmt: skip
+    write_pack(theirs, board / "records")
+    release = frozen(board)
+    parsed = []
+    honest = load.load
+    monkeypatch.setattr(load, "load", lambda text, *where: parsed.append(found := honest(text, *where)) or found)
+    of_one = read_frozen(release, board / "records", "digits-resnet8@1")
+    assert {r.outcome.track for r in (*of_one.records, *parsed)} == {"digits-resnet8@1"}
+    assert len(of_one.records) == 10 == len(release.records) - len(theirs)
+    table = make_board(of_one, track="digits-resnet8@1", release="2026.1")
+    assert table.tables == tuple(t for t in whole_of(release, board).tables if t.track == "digits-resnet8@1")
+    check_field(table, release, "digits-resnet8@1")
+    with pytest.raises(RuleBroken, match="another field than was frozen"):
+        check_field(table, release, "digits-mlp7@1")
+    next((board / "records" / "digits-mlp7@1").iterdir()).unlink()
+    with pytest.raises(RuleBroken, match="rests on 10 records that are missing"):
+        read_frozen(release, board / "records", "digits-resnet8@1")
+
+
+def whole_of(release, board):
+    return make_board(read_frozen(release, board / "records"), release=release.id)
 
 
 def test_another_field_than_was_frozen_is_noticed(board, make_records):

@@ -1,4 +1,4 @@
-"""A ResNet-18 of torchvision that was trained here for a moment, its files, and a track that starts from them."""
+"""The smallest ResNet of timm, trained here for a moment, its files, and a track that starts from them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from prunemark.benchmark.training.loop import accuracy_percent, predictions
 
 CPU = torch.device("cpu")
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "cifar10-jpeg-test.parquet"
-DATASET, NETWORK, SMALL = "folder:shades@32", "torchvision:resnet18", "resnet8"
+DATASET, NETWORK, SMALL = "folder:shades@32", "timm:test_resnet", "resnet8"
 PRUNABLE = {
-    NETWORK: ["layer1.0.conv1", "layer1.1.conv1", "layer2.0.conv1", "layer2.1.conv1"],
+    NETWORK: ["layer1.0.conv1", "layer2.0.conv1", "layer4.0.conv1"],
     SMALL: ["blocks.0.conv1", "blocks.1.conv1"],
 }
 CLASSES = ("dark", "light", "red")
 TRACK = """
 name = "given"
 version = 1
-title = "shades, a ResNet-18 whose base is given"
+title = "shades, a ResNet whose base is given"
 dataset = "{dataset}"
 classes = {classes}
 network = "{network}"
