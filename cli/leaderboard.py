@@ -55,6 +55,9 @@ def leaderboard(
     if freeze:
         _freeze(_of_a_board(records), release, date, only)
     frozen = find_release(release, _of_a_board(records).parent / FOLDER) if release else None
+    if frozen and format == "bibtex" and not (output or board):
+        sys.stdout.write(citation.bibtex(frozen, ""))
+        return
     loaded = None
     if records and only == EVERYTHING and not (frozen or output):
         found = boards.tables_only(records)

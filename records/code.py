@@ -12,6 +12,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 READS_ITSELF = re.compile(rb"__doc__|getsource|getdoc|\babout\.|coding[:=]")
 READS_ITSELF_IN_CODE = re.compile(rb"\babout\b|__file__")
@@ -31,6 +32,7 @@ def source_sha256(named: Iterable[tuple[str, bytes]]) -> str:
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=64)  # a method has two hashes of the same files, and a submission shares some with its controls
 def code_of(content: bytes) -> bytes:
     """The file without comments, docstrings, `about = About(...)` of a class, and the lines that this leaves empty.
 

@@ -1,16 +1,19 @@
 """Synthetic records, valid in every field, for tests of whatever reads records."""
 
+import contextlib
 import importlib.util
 import os
 import shutil
+import sqlite3
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from prunemark.benchmark.run import fork_server
+from prunemark.benchmark.run import fork_server, mlflow_database
 from prunemark.records.observed import Latency, Observed
 from prunemark.records.outcome import (
     Accuracy,
@@ -154,27 +157,37 @@ def bench():
     return module
 
 
+@pytest.fixture(scope="session", autouse=True)
+def databases_are_copied(tmp_path_factory):
+    """MLflow takes seconds to make its tables. It makes them once a process, and every other database is a copy."""
+    template = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mlflow_database, "_fill", partial(_copied, template, mlflow_database._fill))
+        yield
+
+
+def _copied(template, make, draft, artifacts):
+    if not template.exists():
+        make(template, template.parent)
+    shutil.copy(template, draft)
+    with contextlib.closing(sqlite3.connect(draft)) as connection:
+        places = (template.parent.as_uri(), artifacts.as_uri())
+        connection.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", places)
+        connection.commit()
+
+
 @pytest.fixture(scope="session")
-def mlflow_database(tmp_path_factory):
-    """An empty MLflow store as `connect` makes it. Its tables take seconds, so homes of tests get a copy of it."""
+def furnish(databases_are_copied):
+    """furnish(folder) -> the folder, as a home whose MLflow store is there already: for tests that start processes."""
     from prunemark.benchmark.run.home import Home, open_home
     from prunemark.benchmark.run.mlflow_store import connect
 
-    home = open_home(Home(tmp_path_factory.mktemp("mlflow")))
-    connect(home.mlflow_uri, home)
-    return home.root / "mlflow.db"
-
-
-@pytest.fixture(scope="session")
-def furnish(mlflow_database):
-    """furnish(folder) -> the folder, as a home whose MLflow store is there already."""
-
-    def copied(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(mlflow_database, folder / "mlflow.db")
+    def furnished(folder):
+        home = open_home(Home(folder))
+        connect(home.mlflow_uri, home)
         return folder
 
-    return copied
+    return furnished
 
 
 @pytest.fixture(scope="module")

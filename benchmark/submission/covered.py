@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from prunemark.records.code import code_of, source_sha256
@@ -59,13 +60,24 @@ def covered_files(path: Path, name: str | None = None) -> list[Path]:
 
 
 def parsed(path: Path) -> ast.Module:
-    """The file as Python, not executed. Raises InputError in words for one that cannot be read."""
+    """The file as Python, not executed: for reading only. Raises InputError in words for one that cannot be read."""
     try:
-        return ast.parse(content_of(path), filename=str(path))
+        return _tree(content_of(path), str(path))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         line = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
         why = shown(problem.args[0], 200) if problem.args else type(problem).__name__
         raise InputError(f"{path.name}{line} is not Python that can be read: {why}") from None
+
+
+@lru_cache(maxsize=64)
+def _tree(content: bytes, filename: str) -> ast.Module:
+    return ast.parse(content, filename=filename)
+
+
+@lru_cache(maxsize=64)
+def imports_in(tree: ast.Module) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """Everything that is imported anywhere in a file. The same few files are asked for many times."""
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 def content_of(path: Path) -> bytes:
@@ -124,10 +136,10 @@ def _imported(tree: ast.Module, current: Path, root: Path) -> set[tuple[Path, st
     clone of it, in which or beside which the file lies.
     """
     names: set[tuple[Path, str]] = set()
-    for node in ast.walk(tree):
+    for node in imports_in(tree):
         if isinstance(node, ast.Import):
             names |= {(root, name) for alias in node.names if (name := alias.name.split(".")[0]) != HARNESS}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             folder = (root, *current.parents)[min(node.level, len(current.parents))]
             parts = node.module.split(".") if node.module else []
             if not node.level and root.name in parts and root.name != HARNESS:  # its own package, by its full name

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from prunemark.benchmark.submission.covered import parsed
+from prunemark.benchmark.submission.covered import imports_in, parsed
 from prunemark.benchmark.submission.locate import module_file
 from prunemark.records.about import About
 from prunemark.records.python_files import unparsed
@@ -34,7 +34,7 @@ def lineage(path: Path, class_name: str, seen: frozenset[tuple[Path, str]] = fro
 
 def _imported(tree: ast.Module, folder: Path) -> Iterator[tuple[str, tuple[Path, str]]]:
     """Of each name that is imported: the file it comes from, and its name there."""
-    for node in ast.walk(tree):  # `prunemark` itself names what it has for type checkers, below an `if`
+    for node in imports_in(tree):  # `prunemark` itself names what it has for type checkers, below an `if`
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             beside = folder / f"{node.module}.py"
             with contextlib.suppress(InputError):

@@ -237,7 +237,8 @@ def read_frozen(release: Release, folder: Path, track: str | None = None) -> Loa
 def check_field(board: Board, release: Release, track: str | None = None, setup: str | None = None) -> None:
     """Raises RuleBroken when the records of a release give another field than was frozen.
 
-    `track` and `setup` are those that the board is of, where it is not the whole. Raises InputError for a release that was judged by rules which this version does not compute any more.
+    `track` and `setup` are those that the board is of, where it is not the whole. Raises InputError for a release that
+    was judged by rules which this version does not compute any more.
     """
     if release.rules != RULES:
         raise InputError(

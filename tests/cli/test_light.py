@@ -1,11 +1,10 @@
 """A light install, without the packages of `run`: all that runs no trial works, and the rest says what it needs."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.zygote import Zygote
 
 from prunemark.setups.errors import EXTRAS, InputError, need, not_installed
 
@@ -25,7 +24,6 @@ class Absent(MetaPathFinder):
 NAMES = set(sys.argv.pop(1).split(","))
 sys.meta_path.insert(0, Absent())
 """
-COMMAND = ABSENT + "from prunemark.cli.app import main\nmain()\n"
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +37,15 @@ def board(tmp_path_factory):
     return folder
 
 
-def light(code, *words):
-    """Runs code in a Python that finds no package of any extra."""
+@pytest.fixture(scope="module")
+def light(tmp_path_factory):
+    """Runs a command in a Python that finds no package of any extra."""
     absent = ",".join(name for names in EXTRAS.values() for name in names)
-    return subprocess.run(
-        [sys.executable, "-c", code, absent, *map(str, words)], capture_output=True, text=True, check=False
+    zygote = Zygote(
+        f"import sys\nsys.argv.insert(1, {absent!r}){ABSENT}import prunemark.cli.app", tmp_path_factory.mktemp("light")
     )
+    yield lambda *words: zygote.run("from prunemark.cli.app import main\nmain()", *words)
+    zygote.close()
 
 
 @pytest.mark.parametrize(
@@ -61,58 +62,58 @@ def light(code, *words):
         "doctor",
     ],
 )
-def test_looking_around_needs_no_torch(words):
-    done = light(COMMAND, *words.split())
+def test_looking_around_needs_no_torch(light, words):
+    done = light(*words.split())
     assert (done.returncode, done.stderr) == (0, "") and done.stdout
 
 
 @pytest.mark.parametrize("format", ["text", "json", "markdown", "html", "latex", "review", "checklist", "badge"])
-def test_an_audit_needs_no_torch(format):
-    done = light(COMMAND, "audit", DOCUMENT, "--format", format)
+def test_an_audit_needs_no_torch(light, format):
+    done = light("audit", DOCUMENT, "--format", format)
     assert done.returncode in (0, 3, 4) and done.stderr == ""
     assert "HRank" in done.stdout or "within" in done.stdout
 
 
-def test_a_whole_table_is_audited_without_torch():
+def test_a_whole_table_is_audited_without_torch(light):
     columns = "method=1, base=2, top1=3, change=4, speedup=5"
     path = HOUSE / "tests" / "audit" / "tables" / "torch-pruning.md"
-    done = light(COMMAND, "audit", "table", path, "--table", 2, "--columns", columns, "--ours", "Ours")
+    done = light("audit", "table", path, "--table", 2, "--columns", columns, "--ours", "Ours")
     assert done.returncode == 3 and "Ours > EigenD" in done.stdout, done.stderr
 
 
-def test_the_table_of_published_comparisons_needs_no_torch():
-    done = light(COMMAND, "audit", "--published", "--network", "ResNet-56")
+def test_the_table_of_published_comparisons_needs_no_torch(light):
+    done = light("audit", "--published", "--network", "ResNet-56")
     assert done.returncode in (0, 3, 4) and done.stdout
 
 
 @pytest.mark.parametrize("format", ["table", "markdown", "csv", "json", "latex", "bibtex"])
-def test_the_tables_of_a_board_need_no_torch(board, format):
-    done = light(COMMAND, "leaderboard", "--records", board / "records", "--format", format)
+def test_the_tables_of_a_board_need_no_torch(light, board, format):
+    done = light("leaderboard", "--records", board / "records", "--format", format)
     assert done.returncode == 0, done.stderr
     assert (TRACK if format in ("markdown", "csv", "json") else "2") in done.stdout
 
 
-def test_the_tables_of_a_home_need_no_torch(board, tmp_path):
+def test_the_tables_of_a_home_need_no_torch(light, board, tmp_path):
     """Nor MLflow: a home's records are what counts."""
     (tmp_path / "mlflow.db").write_bytes(b"not a database")
     (tmp_path / "records").symlink_to(board / "records")
-    done = light(COMMAND, "leaderboard", "--home", tmp_path, "--format", "csv")
+    done = light("leaderboard", "--home", tmp_path, "--format", "csv")
     assert done.returncode == 0 and TRACK in done.stdout, done.stderr
 
 
-def test_the_site_of_a_board_needs_no_torch(board, tmp_path):
-    done = light(COMMAND, "leaderboard", "--records", board / "records", "--output", tmp_path / "site")
+def test_the_site_of_a_board_needs_no_torch(light, board, tmp_path):
+    done = light("leaderboard", "--records", board / "records", "--output", tmp_path / "site")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "index.html").stat().st_size > 1000
 
 
-def test_a_board_and_a_pack_are_verified_without_torch(board):
-    done = light(COMMAND, "verify", board)
+def test_a_board_and_a_pack_are_verified_without_torch(light, board):
+    done = light("verify", board)
     assert done.returncode == 0, done.stderr
     (pack,) = (board / "records" / TRACK).iterdir()
-    done = light(COMMAND, "verify", board, "--rerun", "1")
+    done = light("verify", board, "--rerun", "1")
     assert done.returncode == 2 and "pip install 'prunemark[run]'" in done.stderr and done.stdout == ""
-    done = light(COMMAND, "verify", pack)
+    done = light("verify", pack)
     assert done.returncode == 0 and "sound" in done.stdout, done.stderr
 
 
@@ -129,12 +130,12 @@ def test_a_board_and_a_pack_are_verified_without_torch(board):
         "audit --runs an-experiment --mapping mapping.yaml",
     ],
 )
-def test_what_runs_trials_says_which_command_installs_it(tmp_path, words):
+def test_what_runs_trials_says_which_command_installs_it(light, tmp_path, words):
     (tmp_path / "mapping.yaml").write_text("method: {value: A}\n")
     (tmp_path / "mlflow.db").touch()
     words = words.replace("mapping.yaml", str(tmp_path / "mapping.yaml")).replace("HOME", str(tmp_path)).split()
     home = [] if words[0] in ("check", "audit") else ["--home", str(tmp_path)]
-    done = light(COMMAND, *words, *home)
+    done = light(*words, *home)
     assert done.returncode == 2 and done.stdout == "", done.stderr
     assert "pip install 'prunemark[run]'" in done.stderr and len(done.stderr.splitlines()) <= 2
 

@@ -6,7 +6,7 @@ comment `# name.py`; it is written to that file, which later commands of the pag
 fenced block of another kind fails the test, and so does a command of an unknown kind.
 
 `prunemark` runs in this process, on the released tracks with trainings cut to two epochs and, unless the command names
-levels, at the first level only, with two seeds, or three where it goes on until something is decided. Whole experiments
+levels, at the first level only, with one seed, or three where it goes on until something is decided. Whole experiments
 are planned (`--dry-run`), and run by a slow test; `make` runs as `make -n`, and `python name.py` in this process too.
 `prunemark doctor` does not import the libraries anew, which takes longer than all the rest: test_doctor.py is about
 that.
@@ -101,7 +101,7 @@ def run_prunemark(arguments, patch):
         arguments = [*arguments, "--level", levels[0].name]
     if arguments[1] in ("submit", *EXPERIMENTS) and "--seeds" in arguments and "--dry-run" not in arguments:
         seeds = arguments.index("--seeds") + 1
-        arguments[seeds] = "2" if arguments[seeds].isdigit() else arguments[seeds]
+        arguments[seeds] = "1" if arguments[seeds].isdigit() else arguments[seeds]
     deciding = "--until" in arguments or arguments[1] == "fill"
     if deciding:  # which three seeds never do, so the code is that of an open verdict
         arguments = [*arguments, "--max-seeds", "3"]
