@@ -133,7 +133,8 @@ def read_sound(folder: Path, refused: list[Refused], track: str | None = None) -
         raise InputError(f"no folder {str(folder)!r}. Records lie in the folder `records` of --home")
     found = _sift(chain(_loose(folder), _packed(folder, refused, track)), refused)
     if not found and not refused:
-        raise InputError(f"no records{track and f' of {track}' or ''} in {str(folder)!r}. Run `prunemark submit` first")
+        of = f" of {track}" if track else ""
+        raise InputError(f"no records{of} in {str(folder)!r}. Run `prunemark submit` first")
     return found
 
 

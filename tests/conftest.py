@@ -179,12 +179,10 @@ def _copied(template, make, draft, artifacts):
 @pytest.fixture(scope="session")
 def furnish(databases_are_copied):
     """furnish(folder) -> the folder, as a home whose MLflow store is there already: for tests that start processes."""
-    from prunemark.benchmark.run.home import Home, open_home
-    from prunemark.benchmark.run.mlflow_store import connect
 
     def furnished(folder):
-        home = open_home(Home(folder))
-        connect(home.mlflow_uri, home)
+        folder.mkdir(parents=True, exist_ok=True)
+        mlflow_database.make(folder / "mlflow.db", folder / "mlflow-artifacts")
         return folder
 
     return furnished

@@ -30,10 +30,12 @@ def libraries(network: str, dataset: str = "digits") -> dict[str, str]:
 
 def package_versions(names: Sequence[str]) -> dict[str, str]:
     """Installed versions, without importing anything; 'missing' where there is none."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "missing"
-    return found
+    return {name: _version(name) for name in names}
+
+
+@functools.cache  # each trial asks for a dozen, and finding one reads a file
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"

@@ -128,14 +128,16 @@ def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch):
     honest, refused = executor._started, []
 
     def started(context, job, scratch):
-        if len(refused) < 2:
+        if refused.count(job.id) < 2:
             refused.append(job.id)
             raise BlockingIOError(11, "Resource temporarily unavailable")
         return honest(context, job, scratch)
 
     monkeypatch.setattr(executor, "_started", started)
+    monkeypatch.setattr(executor, "stop_server", lambda: refused.append("another server"))  # which takes seconds
     events = run([job("a", "double", 1)], pauses=(0.0, 0.0))
     assert kinds(events, "a") == ["again", "again", "started", "report", "done"]
+    assert refused == ["a", "another server"] * 2
     assert "Resource temporarily unavailable" in events[0].value
 
 

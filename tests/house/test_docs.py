@@ -101,7 +101,7 @@ def run_prunemark(arguments, patch):
         arguments = [*arguments, "--level", levels[0].name]
     if arguments[1] in ("submit", *EXPERIMENTS) and "--seeds" in arguments and "--dry-run" not in arguments:
         seeds = arguments.index("--seeds") + 1
-        arguments[seeds] = "1" if arguments[seeds].isdigit() else arguments[seeds]
+        arguments[seeds] = "1" if arguments[seeds].isdigit() else re.sub(",.*", ",", arguments[seeds])
     deciding = "--until" in arguments or arguments[1] == "fill"
     if deciding:  # which three seeds never do, so the code is that of an open verdict
         arguments = [*arguments, "--max-seeds", "3"]

@@ -1,4 +1,4 @@
-"""On import, quiet passes, recipes of new tracks and glyphs are few in this process: fork servers of tests import it."""
+"""On import, quiet passes, recipes of new tracks and glyphs are few here: fork servers of tests import this."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""An interpreter that has loaded what many tests need: each of them gets a fork of it, which is faster than a new one."""
+"""An interpreter that has loaded what many tests need. Each of them gets a fork of it: faster than a new one."""
 
 import json
 import subprocess
