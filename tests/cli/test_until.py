@@ -116,8 +116,14 @@ def test_words_that_contradict_each_other(prunemark, words, expected):
     assert code == 2 and expected in err
 
 
-def test_on_real_trials_it_ends_with_the_code_of_its_end(quick_prunemark, tmp_path):
-    words = ["submit", "FPGM", "--track", "quick", "--level", "50%", "--until", "decided", "--home", tmp_path / "h"]
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Of the same real trials, which run once."""
+    return tmp_path_factory.mktemp("until") / "home"
+
+
+def test_on_real_trials_it_ends_with_the_code_of_its_end(quick_prunemark, home):
+    words = ["submit", "FPGM", "--track", "quick", "--level", "50%", "--until", "decided", "--home", home]
     code, out, err = quick_prunemark(*words, "--max-seeds", "3")
     assert code == 4, err
     assert "end: 0 of 1 comparisons decided" in err and "undetermined" in out
@@ -125,10 +131,10 @@ def test_on_real_trials_it_ends_with_the_code_of_its_end(quick_prunemark, tmp_pa
     assert code == 4 and "nothing to run" in err
 
 
-def test_the_python_api_takes_the_same_words(quick_prunemark, tmp_path):
+def test_the_python_api_takes_the_same_words(quick_prunemark, home):
     import prunemark
 
     with pytest.raises(InputError, match="leave --seeds out"):
         prunemark.submit("FPGM", "quick", seeds=3, until="decided")
-    found = prunemark.submit("FPGM", "quick", levels=["50%"], until="decided", max_seeds=3, home=tmp_path / "h")
+    found = prunemark.submit("FPGM", "quick", levels=["50%"], until="decided", max_seeds=3, home=home)
     assert found.decided is False and {record.outcome.seed for record in found.records} == {0, 1, 2}

@@ -4,9 +4,11 @@ import ast
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.zygote import Zygote
 
 HOUSE = Path(__file__).parents[2]
 ROOMS = ("setups", "records", "benchmark", "baselines", "leaderboard", "contributions", "audit", "cli")
@@ -187,15 +189,22 @@ LIGHT = (
 )
 
 
+@pytest.fixture(scope="module")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    loaded = Zygote("from prunemark.cli.app import app", tmp_path_factory.mktemp("zygote"))
+    yield loaded
+    loaded.close()
+
+
 @pytest.mark.parametrize("words", LIGHT)
-def test_looking_around_loads_nothing_heavy(words: str) -> None:
+def test_looking_around_loads_nothing_heavy(words: str, zygote: Zygote) -> None:
     code = (
         "import sys\nfrom prunemark.cli.app import app\n"
         f"try:\n    app({words.split()!r}, standalone_mode=False)\nexcept SystemExit:\n    pass\n"
         f"print('LOADED', sorted({HEAVY!r} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "LOADED []"
+    done = zygote.run(code)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "LOADED []", done.stderr
 
 
 def test_every_room_is_linked_into_the_package() -> None:

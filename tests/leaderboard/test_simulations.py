@@ -18,7 +18,7 @@ def script(name):
 simulations, until_found = script("simulations"), script("seeds_until_found")
 
 
-@pytest.mark.parametrize("runs", [75, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [40, pytest.param(400, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", simulations.CASES, ids=lambda case: case.name)
 def test_errors_are_as_rare_as_they_should_be(case, runs):
     for seeds in case.seeds:
