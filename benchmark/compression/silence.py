@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.dependency_graph import DependencyGroup, filters_of, layer_of
+from prunemark.benchmark.compression.dependency_graph import DependencyGroup, layer_of
 from prunemark.setups.errors import InputError
 
 PER_CHANNEL = (
@@ -30,16 +30,21 @@ def silence(
 ) -> None:
     """Gives the readers new weights, zero for the channels that go: the function of the cut network, in place.
 
+    A block that goes has all its weights at zero: nothing is added to what it is given.
     A norm over channels is given the channels that stay, in the form that the cut network has of it (`norms`). Raises
     InputError where the groups of a group norm would not keep as many channels each.
     """
     over_channels: dict[str, frozenset[int]] = {}
     for here in groups:
-        gone = set(range(filters_of(layer_of(dense, here.name)))) - set(kept[here.name].tolist())
+        gone = set(range(here.size)) - set(kept[here.name].tolist())
         for part in here.slices:
             channels = part.going_with(gone)
             if part.role == "reader":
                 _zero(layer_of(dense, part.path), channels)
+            elif part.role == "block" and channels:
+                for path, parameter in list(dense.get_submodule(part.path).named_parameters(prefix=part.path)):
+                    owner, _, name = path.rpartition(".")
+                    setattr(dense.get_submodule(owner), name, nn.Parameter(torch.zeros_like(parameter)))
             elif part.role == "writer" and part.path in norms:
                 over_channels[part.path] = over_channels.get(part.path, frozenset()) | frozenset(channels)
     for path, going in over_channels.items():

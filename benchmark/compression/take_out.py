@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from prunemark.benchmark.compression.blocks import TakenOut
 from prunemark.benchmark.compression.channels import Slice
 
 
@@ -33,6 +34,9 @@ def _take(model: nn.Module, part: Slice, gone: list[int]) -> None:
         module = model.get_submodule(owner)
         part.take.__self__.pruning_dim = part.axis
         setattr(module, name, part.take(getattr(module, name), gone))
+        return
+    if part.role == "block":
+        model.set_submodule(part.path, TakenOut())
         return
     module = model.get_submodule(part.path)
     if part.role == "reader" and isinstance(module, nn.Conv1d | nn.Conv2d) and module.groups > 1:

@@ -73,7 +73,8 @@ def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
     )  # fmt: skip
     check_network(trial, store, shape)
     count = len(track.prunable)
-    yield CheckResult("network", "fine", f"{track.network_id}: {count} layer{'s' * (count > 1)} can be pruned")
+    what = f"stage{'s' * (count > 1)} of blocks" if track.granularity == "block" else f"layer{'s' * (count > 1)}"
+    yield CheckResult("network", "fine", f"{track.network_id}: {count} {what} can be pruned")
     yield _levels(track, train)
     yield from _bases(trial, store)
     yield _step(track, train.to(pick_device(device)), time.process_time)
@@ -90,8 +91,11 @@ def _levels(track: Track, train: Images) -> CheckResult:
     if not track.of_filters:
         return CheckResult("levels", "fine", "met to the weight: " + ", ".join(level.name for level in track.levels))
     least = least_filters(build_network(track.network, train.shape, 0), track, train.shape)
-    reached = ", ".join(f"{name} ({count} filters or more)" for name, count in least.items())
+    what = "blocks" if track.granularity == "block" else "filters"
+    reached = ", ".join(f"{name} ({count} {what} or more)" for name, count in least.items())
     found = f"met within {100 * track.tolerance:g} %: {reached}"
+    if track.granularity == "block":
+        return CheckResult("levels", "fine", found)
     if few := [name for name, count in least.items() if count < LEAST_FILTERS]:
         advice = f"with fewer than {LEAST_FILTERS} filters in a layer, {', '.join(few)} will not be ranked"
         return CheckResult("levels", "note", found, advice)
