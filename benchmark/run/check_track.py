@@ -75,6 +75,7 @@ def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
     count = len(track.prunable)
     what = f"stage{'s' * (count > 1)} of blocks" if track.granularity == "block" else f"layer{'s' * (count > 1)}"
     yield CheckResult("network", "fine", f"{track.network_id}: {count} {what} can be pruned")
+    yield from _outputs(track, train)
     yield _levels(track, train)
     yield from _bases(trial, store)
     yield _step(track, train.to(pick_device(device)), time.process_time)
@@ -84,6 +85,21 @@ def dense_trial(track: Track, device: str) -> Trial:
     """The dense network's trial on seed 0: what the images and the network of a track are looked up by."""
     budget = budget_for(track, SETUPS[SETUP], DENSE_LEVEL, "dense")
     return Trial(track, DENSE_LEVEL, SETUPS[SETUP], 0, DENSE, budget, device, track.pruning_seconds_limit)
+
+
+def _outputs(track: Track, train: Images) -> Iterator[CheckResult]:
+    """A note where the network ends in a softmax: the loss takes logits, and takes the softmax itself."""
+    model = build_network(track.network, train.shape, 0).eval()
+    with torch.no_grad():
+        outputs = model(train.first(FEW_IMAGES))
+    for name, shares, twice in (
+        ("softmax", outputs, "twice, it slows training"), ("log-softmax", outputs.exp(), "twice is the same to it")
+    ):  # fmt: skip
+        if bool((shares >= 0).all()) and bool(((shares.sum(dim=1) - 1).abs() < 1e-4).all()):
+            advice = (
+                f"cross-entropy expects logits and takes a softmax itself ({twice}): return the last layer's output"
+            )
+            yield CheckResult("logits", "note", f"the network ends in a {name}", advice)
 
 
 def _levels(track: Track, train: Images) -> CheckResult:

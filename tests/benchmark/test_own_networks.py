@@ -165,11 +165,19 @@ MISTAKES = {
         "torch.rand(1)"), "not all that the network draws is in its state dict"),
     "drawn by the machine": (
         FORWARD.format("y * self.scale").replace("super().__init__()", "super().__init__()\n        import os\n"
-        "        self.scale = 1 + int.from_bytes(os.urandom(6))"), "not all that the network draws is in its state dict"),
+        "        self.scale = 1 + int.from_bytes(os.urandom(6))"),
+        "not all that the network draws is in its state dict"),
     "counts its calls": (
         FORWARD.format("y").replace("super().__init__()", "super().__init__()\n        self.register_buffer('n', "
         "torch.zeros(()))").replace("        y =", "        self.n += 1\n        y ="), "change when it evaluates"),
 }  # fmt: skip
+
+
+def test_code_that_writes_a_file_is_named_where_it_still_can(kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = kept(NETWORK.replace("    return Net(", "    open('built.txt', 'w').close()\n    return Net("))
+    with pytest.raises(InputError, match="the network's code writes a file, 'built.txt'.\nIt is built many times"):
+        check_own(lambda seed: build_network(name, SHAPE, seed), SHAPE)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
