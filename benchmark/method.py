@@ -27,7 +27,7 @@ from typing import Any, ClassVar, Literal, Protocol, cast, dataclass_transform
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.steps import Steps
+from prunemark.benchmark.compression.steps import Block, Steps
 from prunemark.records.about import About
 from prunemark.setups.recipe import OwnRecipe
 from prunemark.setups.schedule import stepped
@@ -66,7 +66,8 @@ class Group:
     """One layer that may be pruned, with everything that is coupled to it.
 
     `name` is the layer's name in the model; `size` the number of its filters (output channels, or neurons), or of its
-    weights on a weight-granularity track. `steps` says which filters stay or go together; None: one by one.
+    weights on a track of weights. `steps` says which filters stay or go together; None: one by one. On a track of
+    residual blocks `block` says in which one the layer is, and all filters of a block stay or go.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Group:
     batch_norm_name: str | None = None
     coupled_parameters: tuple[CoupledParameter, ...] = dataclasses.field(default=(), compare=False, repr=False)
     steps: Steps | None = dataclasses.field(default=None, compare=False, repr=False)
+    block: Block | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def layer(self, model: nn.Module) -> nn.Module:
         """Its weight: Conv2d (filters, in_channels, k, k), Conv1d (filters, in_channels, k), Linear (neurons, in)."""
@@ -88,8 +90,7 @@ class Group:
     def coupled(self, model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
         """All that goes with the filters, a parameter's name and (filters, entries) at a time; gradients flow.
 
-        Of the layer, its batch norm and layers pruned with it weight and bias, of readers the slices that read them.
-        """
+        Of the layer, its batch norm and layers pruned with it weight and bias, of readers the slices that read them."""
         for coupled in self.coupled_parameters:
             values = model.get_parameter(coupled.parameter).movedim(coupled.dim, 0)
             yield coupled.parameter, values[coupled.index].flatten(1)
@@ -228,7 +229,6 @@ class PruningMethod(ABC):
     @abstractmethod
     def prune(self, model: nn.Module, context: PruningContext) -> Decision:
         """Decides what stays. `model` is the base model, in evaluation mode.
-
         Whatever weights (and batch-norm statistics) are left in it are the pruned model's.
         """
 

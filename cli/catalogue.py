@@ -89,9 +89,11 @@ def _base(track: Track) -> dict[str, str]:
 
 
 def _levels(track: Track) -> list[str]:
-    what = "filters" if track.of_filters else "weights"
+    blocks = track.granularity == "block"
+    what = "blocks" if blocks else "filters" if track.of_filters else "weights"
+    where = "stage" if blocks else "layer"
     return [
-        f"{level.name} of the {what}" + (f" of each layer ({level.speedup:g}x in MACs)" if level.speedup else "")
+        f"{level.name} of the {what}" + (f" of each {where} ({level.speedup:g}x in MACs)" if level.speedup else "")
         for level in track.levels
     ]
 

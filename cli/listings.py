@@ -67,11 +67,15 @@ def list_methods(context: typer.Context, format: Format = "table") -> None:
     """List the methods."""
     if context.invoked_subcommand is None:
         from prunemark.cli import catalogue, tables
+        from prunemark.records.card import peer_cards
 
         rows = catalogue.methods()
         if format == "table":  # the other formats have the whole card
             rows = [{column: row[column] for column in ("name", "family", "year", "what")} for row in rows]
         tables.print_rows(rows, format, console())
+        if format == "table":
+            peers = ", ".join(name.replace(".", ":", 1) for name in peer_cards())
+            typer.echo(f"Other libraries' criteria run by their names too: {peers}", err=True)
 
 
 @show_methods.command("show")

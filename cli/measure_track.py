@@ -77,7 +77,8 @@ def _no_download(track: Track) -> Condition:
     from prunemark.leaderboard.standings.conditions import Condition
 
     installed = track.dataset in INSTALLED
-    return Condition("no download", "the images come with Prunemark", "they do" if installed else "a folder", installed)
+    found = "they do" if installed else "the track's own" if track.own else "a folder"
+    return Condition("no download", "the images come with Prunemark", found, installed)
 
 
 def _same_bytes(records: Sequence[Record]) -> Condition:

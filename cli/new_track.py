@@ -26,7 +26,7 @@ def new_track(
     size: Annotated[
         int | None, typer.Option(help="pixels of a side, for a folder [default: as the images are]")
     ] = None,
-    granularity: Annotated[str, typer.Option(help="filter, stream, head or weight")] = "filter",
+    granularity: Annotated[str, typer.Option(help="filter, stream, head, block, weight or 2:4")] = "filter",
     pattern: Annotated[str | None, typer.Option(help="N:M, for weights, such as 2:4")] = None,
     streams: Annotated[bool, typer.Option("--streams", help="also prune residual sums, one layer for each")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
@@ -63,12 +63,17 @@ def _begun(
     from prunemark.benchmark.images.sources import dataset_in
     from prunemark.benchmark.run.new_track import draft
     from prunemark.setups.errors import InputError
+    from prunemark.setups.track import as_pattern
     from prunemark.setups.track_checks import check_track
     from prunemark.setups.track_files import released_tracks
 
     if name in {track.name for track in released_tracks().values()}:
         raise InputError(f"a track named {name!r} ships with Prunemark. Take another name")
     dataset, folder = dataset_in(data, size)
+    if (wanted := as_pattern(granularity)) is not None:
+        if pattern not in (None, wanted):
+            raise InputError(f"--granularity {granularity} is a pattern, and --pattern is {pattern}: give one")
+        granularity, pattern = "weight", wanted
     begun = draft(name, network, dataset, granularity, pattern, str(Path.cwd()))
     check_track(replace(begun, classes=2))
     return begun, folder

@@ -145,6 +145,8 @@ class Confirmation:
         """Why a row cannot be run here, in words; "" if it can."""
         if self._source(row.any) not in self.code.sources:
             return f"its source {self._source(row.any)[:12]} is not in methods/: it is not registered"
+        if (bases := len(row.any.outcome.track_terms.get("base") or ())) > 1:
+            return f"its track gives {bases} base models, one for each seed: there are no fresh seeds to draw"
         for level, record in row.records.items():
             if not can_run(record, self.records):
                 o = record.outcome

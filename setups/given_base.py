@@ -53,6 +53,8 @@ class GivenBase:
     folder: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.sha256, str):  # PowerShell's Get-FileHash prints upper case
+            object.__setattr__(self, "sha256", self.sha256.lower())
         self._check_texts()
         for name, value, most in (("top1_percent", self.top1_percent, 100.0), ("tolerance_pp", self.tolerance_pp, 5.0)):
             right = isinstance(value, int | float) and not isinstance(value, bool)

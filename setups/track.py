@@ -16,9 +16,11 @@ from prunemark.setups.own_parts import OwnParts, arrays_of, function_of, name_of
 from prunemark.setups.recipe import Recipe
 from prunemark.setups.text import as_given
 
-Granularity = Literal["filter", "stream", "head", "weight"]
-OF_FILTERS = ("filter", "stream", "head")
+Granularity = Literal["filter", "stream", "head", "block", "weight"]
+WITH_FILTERS = ("filter", "stream", "head")
 """What is a filter or a set of them: a stream is those of a residual sum, a head its queries, keys and values."""
+OF_FILTERS = (*WITH_FILTERS, "block")
+"""What is taken out, so that a speed-up is the target: a block is a whole residual block."""
 PORTABLE = "portable"
 ALLOCATIONS = ("uniform", "global")
 WORDS = frozenset({"title"})
@@ -161,7 +163,7 @@ class Track:
 
     @property
     def of_filters(self) -> bool:
-        """Whether filters are removed, one by one or in sets; otherwise single weights are set to zero."""
+        """Whether filters are removed, one by one, in sets or in blocks; otherwise weights are set to zero."""
         return self.granularity in OF_FILTERS
 
     @property
@@ -203,6 +205,11 @@ def parse_planned(text: str) -> int:
     if match is None or int(match[1]) < 3:
         raise InputError(f'judged is "{ANY_TIME}" or "planned: n" with n seeds from 3 to 99; given {as_given(text)}')
     return int(match[1])
+
+
+def as_pattern(granularity: object) -> str | None:
+    """The pattern that a granularity such as "2:4" is another word for: single weights by that pattern; else None."""
+    return granularity if isinstance(granularity, str) and _PATTERN.fullmatch(granularity) else None
 
 
 def parse_pattern(text: str) -> tuple[int, int]:

@@ -56,7 +56,8 @@ def check_track(track: Track) -> None:
     if track.judged not in (None, ANY_TIME):
         parse_planned(as_given(track.judged).strip("'"))
     if track.granularity not in (*OF_FILTERS, "weight"):
-        raise InputError(f"granularity is {', '.join(OF_FILTERS)} or weight; given {as_given(track.granularity)}")
+        known = f"{', '.join(OF_FILTERS)}, weight or a pattern such as 2:4"
+        raise InputError(f"granularity is {known}; given {as_given(track.granularity)}")
     _check_names(track)
     if track.pattern is not None and (not isinstance(track.pattern, str) or track.granularity != "weight"):
         raise InputError("a pattern is a text such as 2:4, on a track of granularity weight")

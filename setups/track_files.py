@@ -16,8 +16,8 @@ from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.given_base import NOT_PRETRAINED, bases_from
 from prunemark.setups.own_parts import OwnParts, installed_network, is_own_dataset, is_own_network
 from prunemark.setups.recipe import recipe_from_dict
-from prunemark.setups.text import shown
-from prunemark.setups.track import RECIPES, Level, SeedPrior, Track
+from prunemark.setups.text import as_given, shown
+from prunemark.setups.track import RECIPES, Level, SeedPrior, Track, as_pattern
 from prunemark.setups.track_checks import NETWORKS, check_track
 
 SHIPPED = Path(__file__).parent / "tracks"
@@ -116,7 +116,8 @@ def track_from_file(path: str | Path, *, released: bool = False) -> Track:
 def track_from_dict(data: dict[str, Any], *, released: bool = False, folder: str = "") -> Track:
     """The inverse of `Track.as_dict`. Raises InputError for what is missing, unknown, or of the wrong kind.
 
-    `folder` is where paths of own code, images and given bases start; `data` is another word for the key `dataset`. The
+    `folder` is where paths of own code, images and given bases start; `data` is another word for the key `dataset`, and
+    `granularity` "2:4" for "weight" with that `pattern`. The
     own parts of a track that ran are not read back: they are found out from the files.
     """
     if "data" in data:
@@ -125,6 +126,12 @@ def track_from_dict(data: dict[str, Any], *, released: bool = False, folder: str
         data = {"dataset" if name == "data" else name: value for name, value in data.items()}
     _refuse_unknown("a track", Track, data, frozenset({"own"}))
     rest = dict(data)
+    if (pattern := as_pattern(rest.get("granularity"))) is not None:
+        if rest.get("pattern", pattern) != pattern:
+            raise InputError(
+                f"granularity {pattern} is a pattern, and pattern is {as_given(rest['pattern'])}: state one"
+            )
+        rest |= {"granularity": "weight", "pattern": pattern}
     try:
         given = rest.get("base") is not None
         for name in RECIPES:

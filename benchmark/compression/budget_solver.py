@@ -32,13 +32,14 @@ class CostModel:
     """MACs as a function of how many filters each group keeps: every layer scales with its two sides.
 
     `ratios` are the layer ratios of a level that states them; none stands for one ratio in all layers. `steps` are
-    those of the layers whose filters stay in multiples of something.
+    those of the layers whose filters stay in multiples of something. `least` is how many stay at least: 0 for blocks.
     """
 
     sizes: dict[str, int]
     terms: tuple[CostTerm, ...]
     ratios: Mapping[str, float] = field(default_factory=dict)
     steps: Mapping[str, Steps] = field(default_factory=dict)
+    least: int = 1
 
     def macs(self, kept: Mapping[str, int]) -> int:
         """MACs per example with `kept` filters in each group; exact, in integers."""
@@ -87,6 +88,7 @@ def uniform_counts(
     ratio: float,
     ratios: Mapping[str, float] | None = None,
     steps: Mapping[str, Steps] | None = None,
+    least: int = 1,
 ) -> dict[str, int]:
     """Filters kept when `ratio` of every layer goes: rounded to the nearest step, at least one of which stays.
 
@@ -96,7 +98,7 @@ def uniform_counts(
     for name, size in sizes.items():
         step = step_of(name, steps or {})
         gone = min(ratio * share.get(name, 1.0 if not share else 0.0), 1.0)
-        counts[name] = max(1, size // step - int(gone * (size // step) + 0.5)) * step
+        counts[name] = max(least, size // step - int(gone * (size // step) + 0.5)) * step
     return counts
 
 
@@ -125,8 +127,10 @@ def choose_filters(
 def _nearest_uniform(cost: CostModel, goal: float) -> dict[str, int]:
     shares = {name: cost.ratios.get(name, 0.0) if cost.ratios else 1.0 for name in cost.sizes}
     units = {name: size // step_of(name, cost.steps) for name, size in cost.sizes.items()}
-    ratios = sorted({k / (size * shares[n]) for n, size in units.items() if shares[n] for k in range(size)})
-    candidates = [uniform_counts(cost.sizes, ratio, cost.ratios, cost.steps) for ratio in ratios]
+    ratios = sorted(
+        {k / (size * shares[n]) for n, size in units.items() if shares[n] for k in range(size + 1 - cost.least)}
+    )
+    candidates = [uniform_counts(cost.sizes, ratio, cost.ratios, cost.steps, cost.least) for ratio in ratios]
     return min(candidates, key=lambda counts: abs(cost.macs(counts) - goal))
 
 
@@ -145,7 +149,7 @@ def _greedy_global(
         if macs <= most:
             break
         fewer = counts[name] - step_of(name, cost.steps)
-        if fewer >= 1 and (now := macs + cost.change(counts, {name: fewer})) >= least:
+        if fewer >= cost.least and (now := macs + cost.change(counts, {name: fewer})) >= least:
             counts[name], macs = fewer, now
     return counts
 
@@ -154,14 +158,14 @@ def _exchange(counts: dict[str, int], cost: CostModel, goal: float, tolerance: f
     """The nearest counts, in filters exchanged, whose MACs lie within the tolerance of the goal, where there are."""
     macs = cost.macs(counts)
     least, most = allowed_macs(goal, tolerance)
-    for moved in _by_distance({name: counts[name] for name in cost.free}, cost.sizes, cost.steps):
+    for moved in _by_distance({name: counts[name] for name in cost.free}, cost.sizes, cost.steps, cost.least):
         if least <= macs + cost.change(counts, moved) <= most:
             return counts | moved
     return None
 
 
 def _by_distance(
-    counts: dict[str, int], sizes: Mapping[str, int], steps: Mapping[str, Steps]
+    counts: dict[str, int], sizes: Mapping[str, int], steps: Mapping[str, Steps], least: int
 ) -> Iterator[dict[str, int]]:
     """No change at all, then changes of one or two layers by up to three filters (or steps): the new numbers."""
     yield {}
@@ -176,7 +180,7 @@ def _by_distance(
     for _, first, second, a, b in sorted(moves):
         moved = {first: counts[first] + a * step_of(first, steps)}
         moved[second] = moved.get(second, counts[second]) + b * step_of(second, steps)
-        if all(1 <= moved[name] <= sizes[name] for name in moved):
+        if all(least <= moved[name] <= sizes[name] for name in moved):
             yield moved
 
 
@@ -188,7 +192,9 @@ def _anywhere(counts: dict[str, int], cost: CostModel, goal: float, tolerance: f
     used up there is no solution, and the nearest below and above are among their corners.
     """
     least, most = allowed_macs(goal, tolerance)
-    boxes = [(dict(cost.sizes) | {name: step_of(name, cost.steps) for name in cost.free}, dict(cost.sizes))]
+    boxes = [
+        (dict(cost.sizes) | {name: cost.least * step_of(name, cost.steps) for name in cost.free}, dict(cost.sizes))
+    ]
     below, above = 0, 0  # the largest MACs that are too small, the smallest that are too large; 0 for none
     for _ in range(MOST_BOXES):
         if not boxes:
@@ -226,5 +232,5 @@ def _nearest_in_words(cost: CostModel, goal: float, tolerance: float, below: int
         between = f" as far as {MOST_BOXES} steps of search can tell"
     return (
         f"a speed-up of {cost.dense_macs / goal:.3f}x was asked for, within {100 * tolerance:g} %; "
-        f"whole filters reach {nearest}{between}"
+        f"whole {'filters' if cost.least else 'blocks'} reach {nearest}{between}"
     )

@@ -14,7 +14,7 @@ from torch import nn
 
 MOST_MAPPED, MOST_OWNERS = 150_000, 8
 """Channels that are counted anew, at concatenations and flattened maps (VGG's has 25,088); filters of one channel."""
-Role = Literal["writer", "reader", "parameter", "heads"]
+Role = Literal["writer", "reader", "parameter", "heads", "block"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Slice:
     """Channels of one module, or of a parameter outside layers, that go with the filters of a layer.
 
     Channel `channels[i]` goes with filter `owners[i]`. A writer keeps those of the layer, a reader takes them in.
-    "heads" are those of an attention, which only has to be told. `take` is the function that takes channels out, along
-    `axis` where that is free.
+    "heads" are those of an attention, which only has to be told; the one channel of a "block" is itself. `take` is the
+    function that takes channels out, along `axis` where that is free.
     """
 
     path: str

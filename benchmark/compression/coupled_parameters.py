@@ -46,7 +46,8 @@ def filter_masks(
 
     Those are the layer, its batch norm, and whatever else keeps the same channels: a depthwise convolution and its own
     batch norm, batch norms behind a concatenation, the other branches of a residual sum. What reads the channels then
-    reads zeros and needs no mask, where the activation of zero is zero.
+    reads zeros and needs no mask, where the activation of zero is zero. Of a block that goes it is every parameter:
+    the block then adds nothing.
 
     Not covered: batch norms without scale and shift, whose running mean still moves a removed filter in evaluation,
     and layer norms, whose mean is over the removed channels too.
@@ -54,6 +55,9 @@ def filter_masks(
     masks: dict[str, torch.Tensor] = {}
     parameters = dict(model.named_parameters())
     for group in groups:
+        if (block := group.block) is not None and block.number not in kept.get(block.stage, [block.number]):
+            inside = model.get_submodule(block.path).named_parameters(prefix=block.path)
+            masks |= {name: torch.zeros(parameter.shape, dtype=torch.bool) for name, parameter in inside}
         if group.name not in kept:
             continue
         gone = torch.ones(group.size, dtype=torch.bool)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from prunemark.benchmark.compression import surgery
+from prunemark.benchmark.compression.block_decisions import by_stages
 from prunemark.benchmark.compression.left_weights import BadWeights
 from prunemark.benchmark.method import Decision, Group
 from prunemark.benchmark.networks.registry import ImageShape
@@ -47,9 +48,9 @@ def found_in(cut: State, whole: Sequence[State], track: Track, shape: ImageShape
     why = ""
     for weights in whole:
         try:
-            kept = {group.name: _kept(group, cut, weights) for group in groups}
-            _check(kept, cut, weights, track, shape)
-            return Found(Decision(kept, {}), weights)
+            decision = by_stages(Decision({group.name: _kept(group, cut, weights) for group in groups}, {}), groups)
+            _check(decision, cut, weights, track, shape)
+            return Found(decision, weights)
         except _NotFound as problem:
             why = str(problem)
     raise BadWeights(why)
@@ -58,6 +59,8 @@ def found_in(cut: State, whole: Sequence[State], track: Track, shape: ImageShape
 def _kept(group: Group, cut: State, whole: State) -> torch.Tensor:
     """The filters of one layer that are in the cut network, (kept,)."""
     name = f"{group.name}.weight"
+    if group.block is not None:
+        return torch.arange(group.size if name in cut else 0)
     if name not in cut:
         raise _NotFound(f"the network that was cut has no {name}.\nChange no names of its layers")
     left, before = cut[name], whole[name]
@@ -128,9 +131,9 @@ def _of_filters(group: Group, size: int, state: State) -> dict[str, torch.Tensor
     return {name: state[name] for name in names if name in state and state[name].shape == (size,)}
 
 
-def _check(kept: Mapping[str, torch.Tensor], cut: State, whole: State, track: Track, shape: ImageShape) -> None:
+def _check(decision: Decision, cut: State, whole: State, track: Track, shape: ImageShape) -> None:
     """Cuts the whole network so, and raises _NotFound unless that gives the one that was cut."""
-    made = surgery.rebuild(track, shape, whole, Decision(kept, {}), 0).state_dict()
+    made = surgery.rebuild(track, shape, whole, decision, 0).state_dict()
     for name in dict.fromkeys((*made, *cut)):
         if name not in cut or name not in made:
             raise _NotFound(

@@ -5,13 +5,14 @@ torch-pruning's dependency graph is read here; its criteria and its counters are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 from torch.nn.utils import parametrize
 
+from prunemark.benchmark.compression.blocks import is_block, slices_of, stages_of
 from prunemark.benchmark.compression.channels import Slice, follow
 from prunemark.benchmark.compression.coupled_parameters import coupled_parameters_of
 from prunemark.benchmark.compression.divisibility import steps_of
@@ -33,15 +34,18 @@ class DependencyGroup:
     norms, depthwise convolutions, the gates of squeeze-and-excitation, and the other branches of a residual sum.
     `coupled_parameters` says the same filter by filter, for `Group.coupled`, and `slices` for surgery. `steps` are the
     units in which the filters stay or go; None where one by one. `attention` is the path of one whose heads go.
+    `size` is the number of filters. Of a stage of `blocks` it is theirs, and these stay or go instead of filters.
     """
 
     name: str
+    size: int
     writers: Mapping[str, Channels]
     readers: Mapping[str, Channels]
     coupled_parameters: tuple[CoupledParameter, ...]
     slices: tuple[Slice, ...]
     steps: Steps | None
     attention: str | None = None
+    blocks: tuple[str, ...] = ()
 
 
 def dependency_group(graph: Any, model: nn.Module, name: str) -> DependencyGroup:
@@ -66,7 +70,14 @@ def dependency_group(graph: Any, model: nn.Module, name: str) -> DependencyGroup
             side = readers if part.role == "reader" else writers
             side[part.path] = side.get(part.path, frozenset()) | frozenset(part.channels)
     return DependencyGroup(
-        name, writers, readers, coupled_parameters_of(model, slices, filters), slices, steps, heads and heads[0]
+        name,
+        filters,
+        writers,
+        readers,
+        coupled_parameters_of(model, slices, filters),
+        slices,
+        steps,
+        heads and heads[0],
     )
 
 
@@ -100,14 +111,24 @@ def dependency_groups(model: nn.Module, names: Iterable[str], shape: ImageShape)
 
     Raises InputError, with the layers' names, for one that cannot be pruned and for two that share channels.
     """
-    return Dependencies(model, shape).groups(names)
+    names = list(names)
+    return Dependencies(model, shape, traced=not of_blocks(model, names)).groups(names)
+
+
+def of_blocks(model: nn.Module, names: Iterable[str]) -> bool:
+    """Whether these are residual blocks and not layers. Raises InputError where some are and some are not."""
+    blocks = {name: is_block(model, name) for name in names}
+    if len(set(blocks.values())) > 1:
+        one, other = (next(name for name, block in blocks.items() if block is which) for which in (True, False))
+        raise InputError(f"{one!r} is a block and {other!r} a layer: a track prunes one kind or the other")
+    return any(blocks.values())
 
 
 class Dependencies:
     """The dependency groups of one network, each followed once. It stays true as long as nothing is cut."""
 
-    def __init__(self, model: nn.Module, shape: ImageShape) -> None:
-        self.model, self.graph = model, dependencies(model, shape)
+    def __init__(self, model: nn.Module, shape: ImageShape, *, traced: bool = True) -> None:
+        self.model, self.shape, self.graph = model, shape, dependencies(model, shape) if traced else None
         self._found: dict[str, DependencyGroup | InputError] = {}
 
     def group(self, name: str) -> DependencyGroup:
@@ -124,6 +145,8 @@ class Dependencies:
 
     def groups(self, names: Iterable[str]) -> tuple[DependencyGroup, ...]:
         """See `dependency_groups`."""
+        if self.graph is None:
+            return self._stages(list(names))
         found: list[DependencyGroup] = []
         taken: dict[tuple[str, int], str] = {}
         for name in names:
@@ -134,6 +157,22 @@ class Dependencies:
                         raise InputError(f"layers {name} and {owner} are coupled: they cannot be pruned apart")
             found.append(here)
         return tuple(found)
+
+    def _stages(self, names: Sequence[str]) -> tuple[DependencyGroup, ...]:
+        stages = stages_of(self.model, self.shape)
+        for name in names:
+            if name not in stages:
+                first = next((first for first, blocks in stages.items() if name in blocks), None)
+                why = "it is no residual block: without its weights it does not give back what it is given"
+                known = (
+                    f"the stages of this network begin with {', '.join(stages)}" if stages else "this network has none"
+                )
+                why = f"{first!r} stands for it" if first else why
+                raise InputError(f"block {name!r} cannot be pruned: {why} ({known})")
+        return tuple(
+            DependencyGroup(name, len(stages[name]), {}, {}, (), slices_of(stages[name]), None, blocks=stages[name])
+            for name in dict.fromkeys(names)
+        )
 
 
 def layer_of(model: nn.Module, name: str) -> Any:

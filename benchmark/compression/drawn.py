@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.compression.dependency_graph import Dependencies, check_own_weights
+from prunemark.benchmark.compression.drawn_weights import drawn_weights
 from prunemark.benchmark.networks.registry import ImageShape, as_example
 
 DOUBLE, SINGLE = 1e-7, 1e-3
@@ -26,10 +27,10 @@ class Drawn:
     InputError for a network that cannot be traced, and one whose weights are computed from others.
     """
 
-    def __init__(self, model: nn.Module, shape: ImageShape) -> None:
+    def __init__(self, model: nn.Module, shape: ImageShape, *, traced: bool = True) -> None:
         check_own_weights(model)
-        self.dense, self.shape = _drawn(model), shape
-        self.found = Dependencies(self.dense, shape)
+        self.dense, self.shape = drawn_weights(model), shape
+        self.found = Dependencies(self.dense, shape, traced=traced)
         self.dtype = torch.float64
         try:
             with self.precisely(), torch.no_grad():
@@ -52,27 +53,6 @@ class Drawn:
             yield
         finally:
             torch.set_default_dtype(before)
-
-
-def _drawn(model: nn.Module) -> nn.Module:
-    """A copy with every parameter and batch norm statistic drawn: scales near 1, shifts on both sides of 0."""
-    copied, generator = copy.deepcopy(model), torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, parameter in copied.named_parameters():
-            drawn = torch.randn(parameter.shape, generator=generator)
-            if parameter.dim() > 1:
-                drawn /= max(parameter[0].numel(), 1) ** 0.5
-            elif name.endswith("bias"):
-                drawn *= 0.5
-            else:
-                drawn = 0.5 + torch.rand(parameter.shape, generator=generator)
-            parameter.copy_(drawn)
-        for module in copied.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_var is not None:
-                assert module.running_mean is not None
-                module.running_mean.copy_(0.3 * torch.randn(module.running_mean.shape, generator=generator))
-                module.running_var.copy_(0.5 + torch.rand(module.running_var.shape, generator=generator))
-    return copied
 
 
 @contextmanager

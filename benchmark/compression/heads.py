@@ -8,16 +8,13 @@ table of positions): those are refused when the network that is left does not ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
 from prunemark.benchmark.compression.channels import Slice
 from prunemark.benchmark.compression.steps import Steps, sets
-from prunemark.benchmark.networks.cost import Products
-from prunemark.benchmark.networks.registry import ImageShape, as_example
 
 
 def attention_of(model: nn.Module, name: str) -> tuple[str, Any] | None:
@@ -54,32 +51,3 @@ def fewer_heads(attention: Any, gone: Sequence[int]) -> None:
     if hasattr(attention, "attn_dim"):
         attention.attn_dim = attention.attn_dim // attention.num_heads * left
     attention.num_heads = left
-
-
-def products_of(model: nn.Module, paths: Iterable[str], shape: ImageShape) -> dict[str, int]:
-    """MACs of one image that each of these attentions has in products, those of its linear layers included."""
-    found: dict[str, int] = {}
-    handles = []
-    with torch.no_grad(), Products() as products:
-
-        def hooks(path: str) -> tuple[Callable[..., None], Callable[..., None]]:
-            def before(*_: Any) -> None:
-                found[path] = found.get(path, 0) - products.macs
-
-            def after(*_: Any) -> None:
-                found[path] += products.macs
-
-            return before, after
-
-        was_training = model.training
-        for path in paths:
-            before, after = hooks(path)
-            module = model.get_submodule(path)
-            handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
-        try:
-            model.eval()(as_example(shape, next(model.parameters()).device))
-        finally:
-            model.train(was_training)
-            for handle in handles:
-                handle.remove()
-    return found

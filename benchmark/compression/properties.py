@@ -16,8 +16,6 @@ from torch import nn
 from prunemark.benchmark.compression.dependency_graph import (
     DependencyGroup,
     dependency_groups,
-    filters_of,
-    layer_of,
 )
 from prunemark.benchmark.compression.drawn import Drawn, restored
 from prunemark.benchmark.compression.silence import norms_over_channels, silence
@@ -52,7 +50,7 @@ def _refusal(drawn: Drawn, names: Sequence[str], keeps: Sequence[Keep]) -> str |
     groups = drawn.found.groups(names)
     for number, (numerator, denominator, random) in enumerate(keeps if names else keeps[:1]):
         generator = torch.Generator().manual_seed(number)
-        kept = {here.name: _some(drawn.dense, here, numerator, denominator, random, generator) for here in groups}
+        kept = {here.name: _some(here, numerator, denominator, random, generator) for here in groups}
         if (why := _difference(drawn, groups, kept, generator)) is not None:
             return why
     if len(keeps) > 1:
@@ -62,13 +60,21 @@ def _refusal(drawn: Drawn, names: Sequence[str], keeps: Sequence[Keep]) -> str |
 
 
 def _some(
-    model: nn.Module, here: DependencyGroup, numerator: int, denominator: int, drawn: bool, generator: torch.Generator
+    here: DependencyGroup, numerator: int, denominator: int, drawn: bool, generator: torch.Generator
 ) -> torch.Tensor:
     """Which filters stay: the first so many, or an odd number of any; of units, where they go in steps.
 
-    Odd numbers are drawn for each layer: a network that needs as many in two layers is found out.
+    Odd numbers are drawn for each layer: a network that needs as many in two layers is found out. Of blocks any
+    number stays, or none.
     """
-    filters = filters_of(layer_of(model, here.name))
+    filters = here.size
+    if here.blocks:
+        count = (
+            int(torch.randint(0, filters + 1, (1,), generator=generator))
+            if drawn
+            else filters * numerator // denominator
+        )
+        return torch.randperm(filters, generator=generator)[:count].sort().values
     units, step = (filters, 1) if here.steps is None else (here.steps.units, here.steps.step)
     count = max(1, units * numerator // denominator)
     if not drawn:
@@ -129,7 +135,7 @@ def check_costs(model: nn.Module, track: Track, shape: ImageShape) -> None:
     cost = cost_of_groups(model, groups, shape)
     for number, (numerator, denominator, drawn) in enumerate(KEEPS):
         generator = torch.Generator().manual_seed(number)
-        kept = {here.name: _some(model, here, numerator, denominator, drawn, generator) for here in groups}
+        kept = {here.name: _some(here, numerator, denominator, drawn, generator) for here in groups}
         predicted = cost.macs({name: len(indices) for name, indices in kept.items()})
         found = count(cut_groups(copy.deepcopy(model), groups, kept), shape).macs
         if predicted != found:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.dependency_graph import dependency_groups, filters_of, layer_of
+from prunemark.benchmark.compression.blocks import stages_of
+from prunemark.benchmark.compression.dependency_graph import dependency_groups, filters_of, layer_of, of_blocks
 from prunemark.benchmark.compression.divisibility import depthwise
 from prunemark.benchmark.compression.drawn import Drawn
 from prunemark.benchmark.compression.properties import KEEPS, Keep, refusal
@@ -59,6 +60,17 @@ def _propose(drawn: Drawn, places: Mapping[str, int], *, streams: bool) -> tuple
     return tuple(found)
 
 
+def propose_blocks(model: nn.Module, shape: ImageShape) -> tuple[str, ...]:
+    """The first block of each stage of residual blocks that can be taken out, all together: see `blocks`.
+
+    Raises InputError when there is none.
+    """
+    if names := tuple(stages_of(model, shape)):
+        check_prunable(model, names, shape)
+        return names
+    raise InputError("no block of this network can be taken out: none gives back its input when its weights are zero")
+
+
 def weight_layers(model: nn.Module, shape: ImageShape, pattern: tuple[int, int] | None = None) -> tuple[str, ...]:
     """The layers whose single weights a track may call prunable: all that run but the first and the last.
 
@@ -93,35 +105,41 @@ def check_prunable(model: nn.Module, names: Sequence[str], shape: ImageShape) ->
 
     See `properties.refusal` for what is tried. It takes a trace of the network and no training.
     """
-    drawn = Drawn(model, shape)
+    blocks = of_blocks(model, names)
+    drawn, what = Drawn(model, shape, traced=not blocks), "block" if blocks else "layer"
     problem = refusal(drawn, names)
     if problem is None:
         return
     for name in names:
         if (alone := refusal(drawn, [name])) is not None:
-            why = alone.removeprefix(f"layer {name!r} cannot be pruned: ")
-            raise InputError(f"layer {name!r} cannot be pruned: {why}.\nLeave it out of the track's prunable layers")
-    raise InputError(f"the layers {', '.join(names)} cannot be pruned together: {problem}")
+            why = alone.removeprefix(f"{what} {name!r} cannot be pruned: ")
+            raise InputError(f"{what} {name!r} cannot be pruned: {why}.\nLeave it out of the track's prunable {what}s")
+    raise InputError(f"the {what}s {', '.join(names)} cannot be pruned together: {problem}")
 
 
 def check_kinds(model: nn.Module, track: Track, shape: ImageShape) -> None:
-    """Raises InputError for a layer that is not what the track prunes: a residual stream, or the heads of an attention.
+    """Raises InputError for a layer that is not what the track prunes: a stream, the heads of an attention, a block.
 
     A layer stands for a stream when other convolutions or linear layers, gates aside, have to keep its channels.
     """
-    if track.granularity not in ("stream", "head"):
+    if track.granularity == "filter" and not of_blocks(model, track.prunable):
         return
     for name, kind in kinds(model, track.prunable, shape).items():
         if kind != track.granularity:
-            wanted = "the `qkv` of an attention" if track.granularity == "head" else "in a residual sum"
+            wanted = {
+                "head": "the `qkv` of an attention", "stream": "in a residual sum", "block": "a residual block",
+                "filter": "a convolution or linear layer",
+            }[track.granularity]  # fmt: skip
             raise InputError(
                 f"track {track.id} prunes {track.granularity}s, and its layer {name!r} is not {wanted}.\n"
-                "Leave it out, or state granularity filter"
+                f"Leave it out, or state granularity {'block' if kind == 'block' else 'filter'}"
             )
 
 
 def kinds(model: nn.Module, names: Sequence[str], shape: ImageShape) -> dict[str, str]:
-    """What each of these layers stands for: the heads of an attention, a residual stream, or its own filters."""
+    """What each of these stands for: the heads of an attention, a residual stream, blocks, or its own filters."""
+    if of_blocks(model, names):
+        return dict.fromkeys(names, "block")
     places, found = _places(model, shape), {}
     for here in dependency_groups(model, names, shape):
         full = [layer for layer in here.writers if _is_full(model, layer, places)]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from prunemark.benchmark.compression.dependency_graph import DependencyGroup, filters_of, layer_of
+from prunemark.benchmark.compression.dependency_graph import DependencyGroup, layer_of
+from prunemark.benchmark.compression.take_out import norm_of
 from prunemark.setups.errors import InputError
 
 PER_CHANNEL = (
@@ -17,8 +18,13 @@ PER_CHANNEL = (
 
 def norms_over_channels(model: nn.Module, groups: Sequence[DependencyGroup]) -> dict[str, nn.Module]:
     """What keeps a layer's channels and computes over all of them, by its path."""
-    writers = dict.fromkeys(part.path for here in groups for part in here.slices if part.role == "writer")
-    found = {path: model.get_submodule(path) for path in writers}
+    paths: dict[str, None] = {}
+    for part in (part for here in groups for part in here.slices):
+        if part.role == "writer":
+            paths[part.path] = None
+        elif part.role == "parameter" and (owner := norm_of(model, part.path)) is not None:
+            paths[owner] = None
+    found = {path: model.get_submodule(path) for path in paths}
     return {path: module for path, module in found.items() if not isinstance(module, PER_CHANNEL)}
 
 
@@ -30,18 +36,23 @@ def silence(
 ) -> None:
     """Gives the readers new weights, zero for the channels that go: the function of the cut network, in place.
 
+    A block that goes has all its weights at zero: nothing is added to what it is given.
     A norm over channels is given the channels that stay, in the form that the cut network has of it (`norms`). Raises
     InputError where the groups of a group norm would not keep as many channels each.
     """
     over_channels: dict[str, frozenset[int]] = {}
     for here in groups:
-        gone = set(range(filters_of(layer_of(dense, here.name)))) - set(kept[here.name].tolist())
+        gone = set(range(here.size)) - set(kept[here.name].tolist())
         for part in here.slices:
             channels = part.going_with(gone)
             if part.role == "reader":
                 _zero(layer_of(dense, part.path), channels)
-            elif part.role == "writer" and part.path in norms:
-                over_channels[part.path] = over_channels.get(part.path, frozenset()) | frozenset(channels)
+            elif part.role == "block" and channels:
+                for path, parameter in list(dense.get_submodule(part.path).named_parameters(prefix=part.path)):
+                    owner, _, name = path.rpartition(".")
+                    setattr(dense.get_submodule(owner), name, nn.Parameter(torch.zeros_like(parameter)))
+            elif (norm := part.path if part.role == "writer" else part.path.rpartition(".")[0]) in norms:
+                over_channels[norm] = over_channels.get(norm, frozenset()) | frozenset(channels)
     for path, going in over_channels.items():
         whole = dense.get_submodule(path)
         if isinstance(whole, nn.GroupNorm):
@@ -82,5 +93,20 @@ class _OverTheRest(nn.Module):
         places = [axis for axis, size in enumerate(given.shape) if axis and size == self.channels]
         axis = places[-1] if self.last else places[0]
         stays = self.stays.to(given.device)
-        out = torch.zeros_like(given)
-        return out.index_copy(axis, stays, self.small(given.index_select(axis, stays)))
+        left = given.index_select(axis, stays)
+        normalised = self.small(left)
+        self._check_no_place(left, normalised, axis)
+        return torch.zeros_like(given).index_copy(axis, stays, normalised)
+
+    def _check_no_place(self, left: torch.Tensor, normalised: torch.Tensor, axis: int) -> None:
+        """Raises InputError for a norm of a stranger's that treats channels by their place: in another order, its
+        parameters with them, they have to come out in that order."""
+        if type(self.small).__module__.startswith("torch.") or isinstance(self.small, nn.LayerNorm | nn.GroupNorm):
+            return
+        order = torch.randperm(left.shape[axis], generator=torch.Generator().manual_seed(0)).to(left.device)
+        moved = {name: each.flatten()[order].reshape(each.shape) for name, each in self.small.named_parameters()}
+        again = torch.func.functional_call(self.small, moved, (left.index_select(axis, order),))
+        expected = normalised.index_select(axis, order)
+        near = 1e-7 if left.dtype == torch.float64 else 1e-3
+        if not bool((again - expected).abs().max() <= near * expected.abs().max()):
+            raise InputError(f"the norm {type(self.small).__name__} treats channels by their place")

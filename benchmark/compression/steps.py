@@ -63,6 +63,15 @@ class Steps:
         return f"as many in each of its {self.step} blocks of {self.units} filters"
 
 
+@dataclass(frozen=True)
+class Block:
+    """Which residual block a layer is in: its path, the stage that it belongs to, and its number there."""
+
+    path: str
+    stage: str
+    number: int
+
+
 def blocks(filters: int, step: int) -> Steps:
     """Equal blocks of neighbours, `step` of them, of which as many stay each."""
     return Steps(torch.arange(filters).reshape(step, filters // step).T, whole=False)

@@ -7,22 +7,23 @@ it is used for that only, never for its criteria or its counters.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
 
+from prunemark.benchmark.compression.blocks import layers_in
 from prunemark.benchmark.compression.budget_solver import CostModel, CostTerm
 from prunemark.benchmark.compression.channels import Slice
 from prunemark.benchmark.compression.dependency_graph import DependencyGroup, dependency_groups, filters_of, layer_of
 from prunemark.benchmark.compression.divisibility import depthwise
-from prunemark.benchmark.compression.heads import products_of
 from prunemark.benchmark.compression.sparsity import check_divisible
-from prunemark.benchmark.compression.steps import Steps, first
+from prunemark.benchmark.compression.steps import Block, Steps, first
 from prunemark.benchmark.compression.take_out import take_out
-from prunemark.benchmark.method import Decision, Group
+from prunemark.benchmark.method import CoupledParameter, Decision, Group
 from prunemark.benchmark.networks.cost import Cost, count
 from prunemark.benchmark.networks.registry import ImageShape, build_network
+from prunemark.setups.errors import InputError
 from prunemark.setups.track import Level, Track
 
 
@@ -31,7 +32,7 @@ class BadDecision(Exception):
 
 
 def prunable_groups(model: nn.Module, track: Track, shape: ImageShape) -> tuple[Group, ...]:
-    """The track's prunable layers with what a criterion needs to know of them.
+    """The track's prunable layers with what a criterion needs to know of them; of its blocks all layers.
 
     Raises InputError, with the layer's name, when a layer is missing, cannot be pruned, or is coupled to another
     prunable one.
@@ -42,24 +43,32 @@ def prunable_groups(model: nn.Module, track: Track, shape: ImageShape) -> tuple[
             for name, weight in weights.items():
                 check_divisible(name, weight.shape, track.n_of_m[1])
         return tuple(Group(name, weight.numel()) for name, weight in weights.items())
-    return tuple(
-        Group(
-            here.name,
-            filters_of(layer_of(model, here.name)),
-            _batch_norm(model, here),
-            here.coupled_parameters,
-            here.steps,
+    found = dependency_groups(model, track.prunable, shape)
+    if track.granularity == "block":
+        return tuple(
+            _in_block(model, layer, Block(path, stage.name, number))
+            for stage in found
+            for number, path in enumerate(stage.blocks)
+            for layer in layers_in(model, path)
         )
-        for here in dependency_groups(model, track.prunable, shape)
+    return tuple(
+        Group(here.name, here.size, _batch_norm(model, here), here.coupled_parameters, here.steps) for here in found
     )
+
+
+def _in_block(model: nn.Module, layer: str, block: Block) -> Group:
+    """A layer of a block, with its own weight and bias by filters."""
+    filters = filters_of(layer_of(model, layer))
+    index, own = torch.arange(filters)[:, None], layer_of(model, layer).named_parameters(recurse=False)
+    coupled = tuple(CoupledParameter(f"{layer}.{name}", 0, index) for name, _ in own)
+    return Group(layer, filters, None, coupled, block=block)
 
 
 def _batch_norm(model: nn.Module, here: DependencyGroup) -> str | None:
     """The first batch norm that has exactly the layer's channels: one behind a concatenation has more."""
-    filters = filters_of(layer_of(model, here.name))
     for name in here.writers:
         norm = model.get_submodule(name)
-        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) and norm.num_features == filters:
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) and norm.num_features == here.size:
             return name
     return None
 
@@ -80,9 +89,12 @@ def cost_of_groups(model: nn.Module, found: Sequence[DependencyGroup], shape: Im
 
     A layer at a concatenation has a term for each pair of groups that it writes and reads, and for channels of none.
     """
-    sizes = {here.name: filters_of(layer_of(model, here.name)) for here in found}
-    counted = count(model, shape)
-    terms = _outside(model, found, counted, shape)
+    sizes = {here.name: here.size for here in found}
+    inside = [path for here in found for path in (here.attention, *here.blocks) if path is not None]
+    counted = count(model, shape, inside)
+    if any(here.blocks for here in found):
+        return CostModel(sizes, tuple(_of_blocks(found, counted)), least=0)
+    terms = _outside(found, counted)
     for layer, macs in counted.macs_of_layer.items():
         writing = _shares(
             {here.name: here.writers.get(layer, ()) for here in found}, filters_of(layer_of(model, layer))
@@ -100,11 +112,22 @@ def cost_of_groups(model: nn.Module, found: Sequence[DependencyGroup], shape: Im
     return CostModel(sizes, tuple(terms), steps={here.name: here.steps for here in found if here.steps is not None})
 
 
-def _outside(model: nn.Module, found: Sequence[DependencyGroup], counted: Cost, shape: ImageShape) -> list[CostTerm]:
+def _of_blocks(found: Sequence[DependencyGroup], counted: Cost) -> Iterator[CostTerm]:
+    """A term for each stage of blocks and one for the rest. Raises InputError where the blocks of a stage differ."""
+    for stage in found:
+        costs = [counted.inside[path] for path in stage.blocks]
+        if len(set(costs)) > 1:
+            raise InputError(f"block {stage.name!r} cannot be pruned: its stage has blocks of {min(costs):,} and "
+                             f"{max(costs):,} MACs")  # fmt: skip
+        yield CostTerm(sum(costs), stage.name, None)
+    yield CostTerm(counted.macs - sum(counted.inside.values()), None, None)
+
+
+def _outside(found: Sequence[DependencyGroup], counted: Cost) -> list[CostTerm]:
     """What no layer does: of an attention whose heads may go, the products of each head, and the rest."""
     rest, terms = counted.outside, []
     heads = {here.attention: here.name for here in found if here.attention is not None}
-    for path, macs in (products_of(model, heads, shape) if heads else {}).items():
+    for path, macs in counted.inside.items():
         products = macs - sum(of for layer, of in counted.macs_of_layer.items() if layer.startswith(f"{path}."))
         terms.append(CostTerm(products, heads[path], None))
         rest -= products
@@ -130,9 +153,23 @@ def cut(model: nn.Module, kept: Mapping[str, torch.Tensor], shape: ImageShape) -
     return cut_groups(model, dependency_groups(model, kept, shape) if kept else (), kept)
 
 
-def first_filters(model: nn.Module, counts: Mapping[str, int], shape: ImageShape) -> dict[str, torch.Tensor]:
-    """So many filters of each layer, the first ones that can stay: where only the shape that is left matters."""
-    return {here.name: first(counts[here.name], here.steps) for here in dependency_groups(model, counts, shape)}
+def first_filters(
+    model: nn.Module, counts: Mapping[str, int], shape: ImageShape, names: Collection[str] = ()
+) -> dict[str, torch.Tensor]:
+    """So many filters of each layer, the first ones that can stay: where only the shape that is left matters.
+
+    Of blocks it matters which ones stay where there are weights: those that `names`, of weights, are in.
+    """
+    found = dependency_groups(model, counts, shape) if counts else ()
+    left = {
+        here.name: [n for n, b in enumerate(here.blocks) if any(w.startswith(f"{b}.") for w in names)] for here in found
+    }
+    return {
+        here.name: torch.tensor(left[here.name], dtype=torch.int64)
+        if here.blocks and names
+        else first(counts[here.name], here.steps)
+        for here in found
+    }
 
 
 def cut_groups(model: nn.Module, found: Iterable[DependencyGroup], kept: Mapping[str, torch.Tensor]) -> nn.Module:
@@ -142,7 +179,7 @@ def cut_groups(model: nn.Module, found: Iterable[DependencyGroup], kept: Mapping
         if here.name not in kept:
             continue
         check_steps(here.name, here.steps, kept[here.name])
-        gone = set(range(filters_of(layer_of(model, here.name)))) - set(kept[here.name].tolist())
+        gone = set(range(here.size)) - set(kept[here.name].tolist())
         going += [(part, part.going_with(gone)) for part in here.slices] if gone else []
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     take_out(model, going)
@@ -173,7 +210,8 @@ def rebuild(
         model.load_state_dict(dict(weights))
     except RuntimeError as problem:
         raise BadDecision(f"the weights left by the method do not fit {track.network_id}: {problem}") from None
-    check_decision(decision, model, track)
+    sizes = sizes_of(model, track, shape) if track.granularity == "block" else {}
+    check_decision(decision, model, track, sizes)
     cut(model, decision.kept, shape)
     with torch.no_grad():
         for name, mask in decision.masks.items():
@@ -181,8 +219,16 @@ def rebuild(
     return model
 
 
-def check_decision(decision: Decision, model: nn.Module, track: Track) -> None:
-    """Raises BadDecision unless the decision names prunable layers and filters or weights that exist."""
+def sizes_of(model: nn.Module, track: Track, shape: ImageShape) -> dict[str, int]:
+    """How many filters, or blocks, each prunable layer or stage has."""
+    return {here.name: here.size for here in dependency_groups(model, track.prunable, shape)}
+
+
+def check_decision(decision: Decision, model: nn.Module, track: Track, blocks: Mapping[str, int] | None = None) -> None:
+    """Raises BadDecision unless the decision names prunable layers and filters or weights that exist.
+
+    `blocks` are those of each stage, on a track of blocks; a stage may lose all of them.
+    """
     wrong_kind = decision.masks if track.of_filters else decision.kept
     if wrong_kind:
         raise BadDecision(f"track {track.id} prunes {track.granularity}s; the decision is about something else")
@@ -190,10 +236,11 @@ def check_decision(decision: Decision, model: nn.Module, track: Track) -> None:
         if name not in track.prunable:
             raise BadDecision(f"layer {name!r} may not be pruned. Prunable: {', '.join(track.prunable)}")
     for name, indices in decision.kept.items():
-        filters = filters_of(layer_of(model, name))
-        values = indices.tolist()
-        if not values or len(set(values)) != len(values) or min(values) < 0 or max(values) >= filters:
-            raise BadDecision(f"layer {name}: kept filters must be 1 to {filters} different numbers below {filters}")
+        size = blocks[name] if blocks else filters_of(layer_of(model, name))
+        values, least = indices.tolist(), 0 if blocks else 1
+        if len(values) < least or len(set(values)) != len(values) or not set(values) <= set(range(size)):
+            what = "blocks" if blocks else "filters"
+            raise BadDecision(f"layer {name}: kept {what} must be {least} to {size} different numbers below {size}")
     for name, mask in decision.masks.items():
         weight = layer_of(model, name).weight
         if mask.shape != weight.shape or mask.dtype != torch.bool:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from prunemark.benchmark.compression.blocks import TakenOut
 from prunemark.benchmark.compression.channels import Slice
 
 
@@ -27,12 +28,31 @@ def take_out(model: nn.Module, going: Iterable[tuple[Slice, list[int]]]) -> None
             _take(model, part, sorted(gone))
 
 
+def norm_of(model: nn.Module, parameter: str) -> str | None:
+    """The path of the norm over channels that a parameter outside torch's layers belongs to; None where it is none.
+
+    That is a module without parts whose class says so, and whose parameters have one number a channel: RMS norms, layer
+    norms by a lab's own code, global response norm (ConvNeXt V2).
+    """
+    owner = parameter.rpartition(".")[0]
+    module = model.get_submodule(owner)
+    sizes = {(each.numel(), max(each.shape)) for each in module.parameters()}
+    said = any(word in type(module).__name__.lower() for word in ("norm", "grn"))
+    one_a_channel = len(sizes) == 1 and all(numel == most for numel, most in sizes)
+    return owner if said and one_a_channel and not any(module.children()) else None
+
+
 def _take(model: nn.Module, part: Slice, gone: list[int]) -> None:
     if part.role == "parameter":
         owner, _, name = part.path.rpartition(".")
         module = model.get_submodule(owner)
         part.take.__self__.pruning_dim = part.axis
         setattr(module, name, part.take(getattr(module, name), gone))
+        if norm_of(model, part.path) is not None and hasattr(module, "normalized_shape"):
+            module.normalized_shape = (getattr(module, name).numel(),)
+        return
+    if part.role == "block":
+        model.set_submodule(part.path, TakenOut())
         return
     module = model.get_submodule(part.path)
     if part.role == "reader" and isinstance(module, nn.Conv1d | nn.Conv2d) and module.groups > 1:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,22 +21,32 @@ class Cost:
     """MACs per example (convolutions, linear layers and attention, one multiply-add each) and parameters.
 
     `macs_of_layer` has the convolutions and linear layers by name; `outside` is what no layer does: the products of
-    queries, keys and values, and those of layers that are written as functions.
+    queries, keys and values, and those of layers that are written as functions. `inside` has all MACs of the modules
+    that were asked for.
     """
 
     macs: int
     params: int
     macs_of_layer: dict[str, int]
     outside: int = 0
+    inside: Mapping[str, int] = field(default_factory=dict)
 
 
-def count(model: nn.Module, shape: ImageShape) -> Cost:
+def count(model: nn.Module, shape: ImageShape, inside: Iterable[str] = ()) -> Cost:
     """Counts by running one empty example through the model, in evaluation mode.
 
     Batch norm, bias, activations and pooling are not counted (the convention of the literature's 'MACs').
     Subclasses of Conv1d, Conv2d and Linear are, and the products of attention.
     """
     macs: dict[str, int] = {}
+    within = dict.fromkeys(inside, 0)
+    all_products = Products()
+
+    def adding(name: str, sign: int) -> Callable[..., None]:
+        def hook(*_: Any) -> None:
+            within[name] += sign * all_products.macs
+
+        return hook
 
     def counting(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], None]:
         def hook(module: nn.Module, _inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -46,11 +56,14 @@ def count(model: nn.Module, shape: ImageShape) -> Cost:
 
     counted = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)]
     handles = [module.register_forward_hook(counting(name)) for name, module in counted]
+    for name in within:
+        module = model.get_submodule(name)
+        handles += [module.register_forward_pre_hook(adding(name, -1)), module.register_forward_hook(adding(name, 1))]
     was_training, fused = model.training, torch.backends.mha.get_fastpath_enabled()
     try:
         model.eval()
         torch.backends.mha.set_fastpath_enabled(False)  # one call for all of attention, its products unseen
-        with torch.no_grad(), _OneImage(), Products() as all_products:
+        with torch.no_grad(), _OneImage(), all_products:
             model(as_example(shape, next(model.parameters()).device))
     finally:
         model.train(was_training)
@@ -58,7 +71,7 @@ def count(model: nn.Module, shape: ImageShape) -> Cost:
         for handle in handles:
             handle.remove()
     outside = all_products.macs - sum(macs.values())
-    return Cost(all_products.macs, sum(p.numel() for p in model.parameters()), macs, outside)
+    return Cost(all_products.macs, sum(p.numel() for p in model.parameters()), macs, outside, within)
 
 
 class _OneImage(TorchFunctionMode):

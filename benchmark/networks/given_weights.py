@@ -116,7 +116,7 @@ def filled(model: nn.Module, state: State, called: str, shape: ImageShape) -> nn
     more = [name for name in state if name not in needed]
     if missing:
         has = f"; it has {_some(more)} instead" if more else ""
-        raise InputError(f"{called} lacks {_some(missing)} of the network{has}.\nGive weights of this very network")
+        raise InputError(f"{called} lacks {_some(missing)} of the network{has}.\n{_advice(missing, more)}")
     if more:
         raise InputError(f"{called} has {_some(more)}, which the network has not.\nGive weights of this very network")
     for name, tensor in state.items():
@@ -126,6 +126,18 @@ def filled(model: nn.Module, state: State, called: str, shape: ImageShape) -> nn
     if broken := [n for n, t in model.state_dict().items() if t.is_floating_point() and not torch.isfinite(t).all()]:
         raise InputError(f"{called} has values that are not finite, in {_some(broken)}")
     return model
+
+
+def _advice(missing: Collection[str], more: Collection[str]) -> str:
+    """Where a training wrapper saved the network under a name of its own, next to its loss: save the network only."""
+    for beginning in dict.fromkeys(name.partition(".")[0] for name in more):
+        if all(f"{beginning}.{name}" in more for name in missing):
+            others = [name for name in more if not name.startswith(f"{beginning}.")]
+            return (
+                f"The network is there as {beginning!r}, next to {_some(others)}: save it without what trained it, "
+                f"torch.save(wrapper.{beginning}.state_dict(), PATH)"
+            )
+    return "Give weights of this very network"
 
 
 def _other_shape(

@@ -12,6 +12,7 @@ import inspect
 import random
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 GIVEN = ("channels", "height", "width", "classes")
 ADVICE = "docs/networks-and-data.md has the contract"
+NO_FILES = "It is built many times, where nothing can be written: leave files to the code that calls it"
 PRUNED = (nn.Conv1d, nn.Conv2d, nn.Linear)
 SEED, EXAMPLES = 0, 3
 NEARLY = 1e-3
@@ -109,6 +111,8 @@ def _hint(said: str) -> str:
         return ".\nA network has to run on a CPU too: leave devices to Prunemark, without .cuda() or .to(...)"
     if ("conv1d" in said and "4" in said) or "3D (batched) input to conv1d" in said:
         return ".\nA signal comes as (examples, channels, 1, length): begin forward with x = x.squeeze(2)"
+    if said.startswith("PermissionError"):
+        return f".\n{NO_FILES}"
     if said.startswith("FileNotFoundError"):
         return ".\nThe code runs from a copy, without the files next to it: it can import them, and not open them"
     return ""
@@ -140,7 +144,10 @@ def check_own(build: Callable[[int], nn.Module], shape: ImageShape) -> None:
     image for itself, the same logits of another build with these weights, and a step forward and backward. Not
     covered: a forward that changes after many calls.
     """
+    before_it = _files_here()
     model = build(SEED)
+    if written := sorted(_files_here() - before_it):
+        raise InputError(f"the network's code writes a file, {written[0]!r}.\n{NO_FILES}")
     if not any(isinstance(module, PRUNED) for module in model.modules()):
         raise InputError("the network has no Conv1d, Conv2d or Linear layer: there is nothing to prune")
     _check_same(model, build(SEED))
@@ -167,6 +174,13 @@ def check_own(build: Callable[[int], nn.Module], shape: ImageShape) -> None:
     _check_whole(build(SEED + 1), model, images, together, near)
     with in_words("a training step of the network"), torch.enable_grad():
         _logits(model.train()(images), EXAMPLES, shape).sum().backward()
+
+
+def _files_here() -> set[str]:
+    """Of the child's own folder, the only place where code of a network can write; none where it cannot be read."""
+    with contextlib.suppress(OSError):
+        return {each.name for each in Path().iterdir()}
+    return set()
 
 
 def _check_whole(other: nn.Module, model: nn.Module, images: torch.Tensor, logits: torch.Tensor, near: float) -> None:

@@ -73,7 +73,9 @@ def _findings(track: Track, device: str, store: Store) -> Iterator[CheckResult]:
     )  # fmt: skip
     check_network(trial, store, shape)
     count = len(track.prunable)
-    yield CheckResult("network", "fine", f"{track.network_id}: {count} layer{'s' * (count > 1)} can be pruned")
+    what = f"stage{'s' * (count > 1)} of blocks" if track.granularity == "block" else f"layer{'s' * (count > 1)}"
+    yield CheckResult("network", "fine", f"{track.network_id}: {count} {what} can be pruned")
+    yield from _outputs(track, train)
     yield _levels(track, train)
     yield from _bases(trial, store)
     yield _step(track, train.to(pick_device(device)), time.process_time)
@@ -85,13 +87,31 @@ def dense_trial(track: Track, device: str) -> Trial:
     return Trial(track, DENSE_LEVEL, SETUPS[SETUP], 0, DENSE, budget, device, track.pruning_seconds_limit)
 
 
+def _outputs(track: Track, train: Images) -> Iterator[CheckResult]:
+    """A note where the network ends in a softmax: the loss takes logits, and takes the softmax itself."""
+    model = build_network(track.network, train.shape, 0).eval()
+    with torch.no_grad():
+        outputs = model(train.first(FEW_IMAGES))
+    for name, shares, twice in (
+        ("softmax", outputs, "twice, it slows training"), ("log-softmax", outputs.exp(), "twice is the same to it")
+    ):  # fmt: skip
+        if bool((shares >= 0).all()) and bool(((shares.sum(dim=1) - 1).abs() < 1e-4).all()):
+            advice = (
+                f"cross-entropy expects logits and takes a softmax itself ({twice}): return the last layer's output"
+            )
+            yield CheckResult("logits", "note", f"the network ends in a {name}", advice)
+
+
 def _levels(track: Track, train: Images) -> CheckResult:
     """Whether whole filters can meet every level, and how few would stay."""
     if not track.of_filters:
         return CheckResult("levels", "fine", "met to the weight: " + ", ".join(level.name for level in track.levels))
     least = least_filters(build_network(track.network, train.shape, 0), track, train.shape)
-    reached = ", ".join(f"{name} ({count} filters or more)" for name, count in least.items())
+    what = "blocks" if track.granularity == "block" else "filters"
+    reached = ", ".join(f"{name} ({count} {what} or more)" for name, count in least.items())
     found = f"met within {100 * track.tolerance:g} %: {reached}"
+    if track.granularity == "block":
+        return CheckResult("levels", "fine", found)
     if few := [name for name, count in least.items() if count < LEAST_FILTERS]:
         advice = f"with fewer than {LEAST_FILTERS} filters in a layer, {', '.join(few)} will not be ranked"
         return CheckResult("levels", "note", found, advice)

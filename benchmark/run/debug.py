@@ -138,8 +138,10 @@ def debug(
     check_target(trial, decision, data.shape, None)
     speedup = cost.count(base, data.shape).macs / cost.count(pruned, data.shape).macs
     kept = counts_of(decision)
-    layers = {name: layer_weight(base, name) for name in kept}
-    total = {name: len(w) if found.of_filters else w.numel() for name, w in layers.items()}
+    if found.of_filters:
+        total = surgery.sizes_of(base, found, data.shape)
+    else:
+        total = {name: layer_weight(base, name).numel() for name in kept}
     return DebugRun(decision, model, metered, kept, total, speedup, seconds, where)
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.compression.budget_solver import CostModel, uniform_counts
-from prunemark.benchmark.compression.prunable import kinds, propose, weight_layers
+from prunemark.benchmark.compression.prunable import kinds, propose, propose_blocks, weight_layers
 from prunemark.benchmark.compression.steps import step_of
 from prunemark.benchmark.compression.surgery import cost_model
 from prunemark.benchmark.images.data import load_split
@@ -129,7 +129,7 @@ def _allowed(track: Track, shape: ImageShape, streams: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"prunable": names, "norm": _norm(model)}
     if filters:
         cost = cost_model(model, replace(track, prunable=names), shape)
-        most = cost.dense_macs / cost.macs({name: step_of(name, cost.steps) for name in cost.sizes})
+        most = cost.dense_macs / cost.macs({name: cost.least * step_of(name, cost.steps) for name in cost.sizes})
         return found | {"levels": [each.as_dict() for each in filter_levels(cost)], "most": most}
     ratios = [1 - track.n_of_m[0] / track.n_of_m[1]] if track.n_of_m else WEIGHT_RATIOS
     return found | {"levels": [Level(f"{100 * ratio:g}%", ratio).as_dict() for ratio in ratios]}
@@ -139,6 +139,8 @@ def _of_filters(model: nn.Module, track: Track, shape: ImageShape, streams: bool
     wanted = track.granularity
     if wanted == "filter":
         return propose(model, shape, streams=streams)
+    if wanted == "block":
+        return propose_blocks(model, shape)
     of_kind = kinds(model, propose(model, shape, streams=True), shape)
     found = tuple(name for name, kind in of_kind.items() if kind == wanted)
     if not found:
@@ -159,10 +161,10 @@ def filter_levels(cost: CostModel) -> list[Level]:
     found: list[Level] = []
     before: dict[str, int] = {}
     for ratio in FILTER_RATIOS:
-        counts = uniform_counts(cost.sizes, ratio, steps=cost.steps)
+        counts = uniform_counts(cost.sizes, ratio, None, cost.steps, cost.least)
         alike = found and counts == before  # coarse steps, such as three heads
         before = counts
-        if not found or (min(counts.values()) >= LEAST_FILTERS and not alike):
+        if not found or (min(counts.values()) >= LEAST_FILTERS * cost.least and not alike):
             found.append(Level(f"{100 * ratio:g}%", ratio, round(cost.dense_macs / cost.macs(counts), 3)))
     return found
 
@@ -207,7 +209,13 @@ def _comments(track: Track, test_images: int, found: dict[str, Any]) -> dict[str
         "pretraining": "a recipe to start from: train until the dense network no longer gains (`prunemark tracks\n"
         "measure` says so)",
     }
-    if track.of_filters:
+    if track.granularity == "block":
+        comments["levels"] = (
+            "the speed-up in MACs that removing the ratio of the blocks of every stage gives; all of them gone would\n"
+            f"give {most:.2f}x"
+        )
+        comments["prunable"] = f"{len(track.prunable)} stages, by their first block: whole blocks can be taken out"
+    elif track.of_filters:
         comments["levels"] = (
             "the speed-up in MACs that removing the ratio of every prunable layer gives; one filter left in each\n"
             f"would give {most:.2f}x"

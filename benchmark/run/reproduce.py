@@ -41,7 +41,7 @@ def levels_for(track: Track, ratios: Sequence[float]) -> tuple[Level, ...]:
 
     shape = DATASETS[track.dataset].shape
     cost = cost_model(build_network(track.network, shape, 0), track, shape)
-    kept = [uniform_counts(cost.sizes, ratio, steps=cost.steps) for ratio in ratios]
+    kept = [uniform_counts(cost.sizes, ratio, None, cost.steps, cost.least) for ratio in ratios]
     speedups = [cost.dense_macs / cost.macs(counts) for counts in kept]
     return tuple(Level(f"{100 * r:g}%", r, round(speedup, 6)) for r, speedup in zip(ratios, speedups, strict=True))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,7 +191,7 @@ def image_shape(architecture: Architecture) -> ImageShape:
     return ImageShape(shape.channels, shape.height, shape.width, architecture.classes)
 
 
-def built(network: str, shape: ImageShape, filters_kept: dict[str, int]) -> nn.Module:
-    """The network with so many filters left, in evaluation mode. Which filters they are does not matter here."""
+def built(network: str, shape: ImageShape, filters_kept: dict[str, int], names: Collection[str] = ()) -> nn.Module:
+    """The network with so many filters left, in evaluation mode; of blocks those that weights of `names` are for."""
     model = build_network(network, shape, 0)
-    return cut(model, first_filters(model, filters_kept, shape), shape).eval()
+    return cut(model, first_filters(model, filters_kept, shape, names), shape).eval()

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.compression import budget_solver, sparsity
+from prunemark.benchmark.compression.block_decisions import by_layers, scores_of_blocks
 from prunemark.benchmark.compression.steps import highest
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import BudgetExceeded, Meter
@@ -203,6 +204,7 @@ class TrialContext:
         by_name = sparsity.check_scores({group.name: s for group, s in scores.items()}, self.shapes)
         if not 0 < share <= 1:
             raise ValueError(f"share is above 0 and at most 1; got {share!r}")
+        by_name = scores_of_blocks(by_name, self.groups) or by_name
         if self.given_counts is not None:
             return self._decide_given(by_name)
         if allocation in ALLOCATIONS and allocation not in self.track.allocations:
@@ -219,7 +221,7 @@ class TrialContext:
         speedup = 1 / (1 - share * (1 - 1 / self.target.speedup))
         tolerance = self.track.tolerance if share == 1 else None
         kept = budget_solver.choose_filters(by_name, self.cost, speedup, tolerance, allocation)
-        return Decision(kept, {}, allocation)
+        return Decision(by_layers(kept, self.groups) or kept, {}, allocation)
 
     def remove(self, model: nn.Module, decision: Decision) -> None:
         """See `PruningContext.remove`."""
@@ -240,7 +242,7 @@ class TrialContext:
             name: highest(scores[name].flatten(), count, steps.get(name)) for name, count in self.given_counts.items()
         }
         if self.track.of_filters:
-            return Decision(kept, {}, "given")
+            return Decision(by_layers(kept, self.groups) or kept, {}, "given")
         masks = {name: torch.zeros(self.shapes[name], dtype=torch.bool) for name in kept}
         for name, indices in kept.items():
             masks[name].view(-1)[indices] = True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
+from prunemark.benchmark.compression.block_decisions import by_stages
 from prunemark.benchmark.compression.cut_already import State, found_in, whole_filters
 from prunemark.benchmark.compression.left_weights import BadWeights, check_left, without_masks
 from prunemark.benchmark.method import Decision, Group
@@ -36,14 +37,14 @@ class Settling:
         decision = by_name(decision)
         if decision.cut is not None:
             return found_in(_on_cpu(decision.cut), self._whole, self.track, self.shape, self.groups).decision
-        return whole_filters(decision, self.track)
+        return by_stages(whole_filters(decision, self.track), self.groups)
 
     def left(self, model: nn.Module, decision: Decision) -> tuple[nn.Module, Decision]:
         """The model with weights that fit the base network, and the decision. Raises BadWeights, in words."""
         state = model.state_dict()
         plain: State = without_masks(state, decision)
         if decision.cut is None:
-            settled = whole_filters(decision, self.track)
+            settled = by_stages(whole_filters(decision, self.track), self.groups)
         else:
             cut = _on_cpu(decision.cut)
             found = found_in(cut, self._whole, self.track, self.shape, self.groups)

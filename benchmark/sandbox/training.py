@@ -63,7 +63,11 @@ class PruningTraining:
         """
         if decision is None:
             return {}
-        surgery.check_decision(decision, model, self.track)
+        numbers: dict[str, int] = {}
+        for group in self.groups:
+            if group.block is not None:
+                numbers[group.block.stage] = group.block.number + 1
+        surgery.check_decision(decision, model, self.track, numbers)
         device = next(model.parameters()).device
         masks = {f"{name}.weight": mask for name, mask in decision.masks.items()}
         masks |= filter_masks(model, self.groups, decision.kept)

@@ -95,8 +95,14 @@ def check_stated(trial: Trial, given: GivenBase, percent: float) -> None:
     raise InputError(
         f"the given base {given.weights} has {percent:.2f} % on the test split of {trial.track.dataset}, and the track "
         f"states {given.top1_percent:g} % within {given.tolerance_pp:g} points{about}.\n"
-        "Nothing was pruned. Other images, another order of classes, or a wrong number: correct the track"
+        f"Nothing was pruned. {_advice(given, percent)}"
     )
+
+
+def _advice(given: GivenBase, percent: float) -> str:
+    if abs(percent - 100 * given.top1_percent) <= given.tolerance_pp + 1e-9:
+        return f"top1_percent is in percent, not a share of 1: write {100 * given.top1_percent:g}"
+    return "Other images, another order of classes, or a wrong number: correct the track"
 
 
 def _evaluated(trial: Trial, given: GivenBase) -> str:

@@ -65,7 +65,7 @@ def check_granularity(track: Track, name: str, granularity: str) -> None:
 def runs_on(granularity: str, track: Track) -> bool:
     """Whether a method of this granularity can run on the track.
 
-    What prunes weights can follow a pattern too; what scores filters is taken at its word for streams and heads.
+    What prunes weights can follow a pattern too; what scores filters is taken at its word for all that has filters.
     """
     if granularity == "N:M":
         return track.pattern is not None

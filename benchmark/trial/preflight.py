@@ -25,7 +25,7 @@ from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.track import Track
 
 SECONDS = 60.0
-CHECK = 6
+CHECK = 7
 """Raise it when more is checked than before: networks that passed are then looked at again."""
 SAID, FOUND = "said.json", "found.json"
 

@@ -158,6 +158,9 @@ def _random_masks(
 
 def _uniform_counts(trial: Trial, model: nn.Module, shape: ImageShape) -> dict[str, int]:
     """The layer ratios of the level itself, for when the submission has made no decision."""
+    if trial.track.granularity == "block":
+        sizes = surgery.sizes_of(model, trial.track, shape)
+        return {n: uniform_counts({n: s}, trial.level.ratio_of(n), least=0)[n] for n, s in sizes.items()}
     groups = surgery.prunable_groups(model, trial.track, shape)
     steps = {group.name: group.steps for group in groups if group.steps is not None}
     return {g.name: uniform_counts({g.name: g.size}, trial.level.ratio_of(g.name), None, steps)[g.name] for g in groups}
@@ -173,13 +176,13 @@ def measure_compression(trial: Trial, pruned: Pruned, shape: ImageShape) -> Comp
     dense = build_network(track.network, shape, 0)
     dense_cost, cost_now = cost.count(dense, shape), cost.count(pruned.model, shape)
     filters = track.of_filters
-    weights = {name: layer_weight(pruned.model, name) for name in track.prunable}
-    kept = {n: w.shape[0] if filters else w.numel() for n, w in weights.items()}
-    kept |= {name: int(mask.sum()) for name, mask in pruned.decision.masks.items()}
-    total = {
-        name: layer_weight(dense, name).shape[0] if filters else layer_weight(dense, name).numel()
-        for name in track.prunable
-    }
+    if track.granularity == "block":
+        total = surgery.sizes_of(dense, track, shape)
+        kept = total | counts_of(pruned.decision)
+    else:
+        before, after = ({n: layer_weight(m, n) for n in track.prunable} for m in (dense, pruned.model))
+        total, kept = ({n: len(w) if filters else w.numel() for n, w in of.items()} for of in (before, after))
+        kept |= {name: int(mask.sum()) for name, mask in pruned.decision.masks.items()}
     return Compression(
         target_speedup=trial.level.speedup if filters else None,
         target_sparsity=None if filters else trial.level.ratio,

@@ -12,7 +12,7 @@ from statistics import fmean, median
 from prunemark.leaderboard.inference.statistics import PairedComparison, paired_t
 from prunemark.leaderboard.standings.levels import FEWEST_FILTERS
 from prunemark.records.record import Record
-from prunemark.setups.track import OF_FILTERS
+from prunemark.setups.track import WITH_FILTERS
 
 TEST_EXAMPLES = 5_000
 DENSE_ERROR_PERCENT = (5.0, 25.0)
@@ -78,8 +78,8 @@ def _converged(dense: Mapping[int, Record]) -> Condition:
 
 
 def _filters(ours: Mapping[int, Record]) -> list[Condition]:
-    """None for a track of weights, where nothing is removed."""
-    costs = [r.outcome.compression for r in ours.values() if r.outcome.track_terms["granularity"] in OF_FILTERS]
+    """None for a track of weights, where nothing is removed, and of blocks, all of which may go."""
+    costs = [r.outcome.compression for r in ours.values() if r.outcome.track_terms["granularity"] in WITH_FILTERS]
     kept = [filters for cost in costs if cost for filters in cost.kept.values()]
     if not kept:
         return []

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from prunemark.leaderboard.standings.method_results import MethodResults, terms_of
 from prunemark.records.outcome import Compression
 from prunemark.records.record import Record
-from prunemark.setups.track import OF_FILTERS
+from prunemark.setups.track import WITH_FILTERS
 
 FEWEST_FILTERS = 4
 MOST_COLLAPSED = 0.05
@@ -69,7 +69,7 @@ def _few_filters(runs: Sequence[Record], anchor: str) -> str:
     costs = [
         (r.outcome.method.name == anchor, c)
         for r in runs
-        if r.outcome.track_terms["granularity"] in OF_FILTERS and (c := r.outcome.compression) and c.kept
+        if r.outcome.track_terms["granularity"] in WITH_FILTERS and (c := r.outcome.compression) and c.kept
     ]
     uniform = [(mine, c) for mine, c in costs if c.allocation == "uniform"]
     chosen = [c for mine, c in uniform if mine] or [c for _, c in uniform] or [c for mine, c in costs if mine]

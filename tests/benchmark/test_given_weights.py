@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -24,6 +25,7 @@ from prunemark.benchmark.networks.library_tags import tag_of
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.trial import given_base, weight_files
+from prunemark.benchmark.trial.given_base import check_stated
 from prunemark.benchmark.trial.weight_files import find_weights
 from prunemark.setups.errors import InputError
 from prunemark.setups.given_base import GivenBase
@@ -150,6 +152,14 @@ def test_published_checkpoints_hold_their_model_in_many_ways(how: str, tmp_path:
     assert weights_sha256(model.state_dict()) == weights_sha256(state)
 
 
+def test_a_share_in_the_place_of_percent_is_said() -> None:
+    trial = SimpleNamespace(track=SimpleNamespace(dataset="digits"))
+    with pytest.raises(InputError, match="top1_percent is in percent, not a share of 1: write 97"):
+        check_stated(trial, dataclasses.replace(given("file:net"), top1_percent=0.97), 97.05)
+    with pytest.raises(InputError, match="or a wrong number: correct the track"):
+        check_stated(trial, dataclasses.replace(given("file:net"), top1_percent=60.0), 97.2)
+
+
 def test_half_precision_becomes_float32(tmp_path: Path) -> None:
     state = {n: t.half() if t.is_floating_point() else t for n, t in small().items()}
     save_file(state, tmp_path / "net.safetensors")
@@ -173,6 +183,10 @@ def _head(state: State, classes: int) -> State:
     [
         (lambda s: {n: t for n, t in s.items() if "conv1" not in n}, r"lacks .*conv1.weight.* of the network"),
         (lambda s: {f"backbone.{n}x": t for n, t in s.items()}, r"lacks .* and \d+ more of the network; it has .*x"),
+        (
+            lambda s: {f"net.{n}": t for n, t in s.items()} | {"criterion.weight": torch.ones(10)},
+            r"is there as 'net', next to criterion.weight: save it without what trained it, torch.save\(wrapper.net.st",
+        ),
         (lambda s: s | {"aux.weight": torch.ones(2)}, "has aux.weight, which the network has not"),
         (lambda s: _head(s, 12), r"is for 12 classes \(.*\); the track's images have 10"),
         (lambda s: s | {next(iter(s)): torch.ones(4, 4)}, r"of shape \(4, 4\); the track's network has \(8, 3, 3, 3\)"),

@@ -173,6 +173,13 @@ MISTAKES = {
 }  # fmt: skip
 
 
+def test_code_that_writes_a_file_is_named_where_it_still_can(kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = kept(NETWORK.replace("    return Net(", "    open('built.txt', 'w').close()\n    return Net("))
+    with pytest.raises(InputError, match="the network's code writes a file, 'built.txt'.\nIt is built many times"):
+        check_own(lambda seed: build_network(name, SHAPE, seed), SHAPE)
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_common_mistake_is_named_in_two_lines(kept, mistake):
     text, words = MISTAKES[mistake]

@@ -193,3 +193,39 @@ def test_frozen_layers_are_found_and_stay_frozen() -> None:
     cut(model, {"inner": torch.arange(2)}, TINY)
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert len(model.inner.weight) == 2 and trained == ["outer.weight", "outer.bias", "head.weight", "head.bias"]
+
+
+class OwnNorm(nn.Module):
+    """Norms as labs write them: over the first or the last axis of an image's, and what only looks like one."""
+
+    def __init__(self, kind: str, channels: int = 8) -> None:
+        super().__init__()
+        shape = (1, channels, 1, 1) if kind == "GRN" else (channels,)
+        self.weight, self.kind, self.normalized_shape = nn.Parameter(torch.ones(shape)), kind, (channels,)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.kind == "RMS":
+            return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6) * self.weight[:, None, None]
+        if self.kind == "last":
+            return F.layer_norm(x.permute(0, 2, 3, 1), self.normalized_shape, self.weight).permute(0, 3, 1, 2)
+        if self.kind == "GRN":
+            size = x.norm(dim=(2, 3), keepdim=True)
+            return x + self.weight * x * size / (size.mean(1, keepdim=True) + 1e-6)
+        return x * self.weight[:, None, None] * x[:, :4].mean(1, keepdim=True)  # the first four, whichever they are
+
+
+@pytest.mark.parametrize("kind", ["RMS", "last", "GRN"])
+def test_norms_of_a_labs_own_run_over_the_channels_that_stay(kind: str) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3), OwnNorm(kind), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=9), nn.Flatten(), nn.Linear(128, 7)
+    )
+    check_prunable(model, ["0"], TINY)
+    small = cut(model, {"0": torch.tensor([1, 2, 6])}, TINY)
+    assert small[1].weight.numel() == 3 == small[1].normalized_shape[0]
+    assert small(torch.randn(2, 3, 32, 32)).shape == (2, 7)
+
+
+def test_what_only_looks_like_a_norm_is_refused() -> None:
+    parts = [nn.Conv2d(3, 8, 3), OwnNorm("first"), nn.Conv2d(8, 8, 3, stride=9), nn.Flatten(), nn.Linear(128, 7)]
+    with pytest.raises(InputError, match="the norm OwnNorm treats channels by their place"):
+        check_prunable(nn.Sequential(*parts), ["0"], TINY)

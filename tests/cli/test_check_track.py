@@ -1,7 +1,12 @@
 """`tracks check`: what a run would refuse after hours is refused in seconds, with what to do."""
 
 import pytest
+from support.pruning_stage import random_images
 from support.quick_cli import quick_toml
+from torch import nn
+
+from prunemark.benchmark.run import check_track
+from prunemark.setups.track_files import find_track
 
 WRONG = {
     "a layer that is not there": ('"blocks.0.conv1"', '"blocks.9.conv1"', "network", "no layer 'blocks.9.conv1'"),
@@ -44,3 +49,15 @@ def test_what_is_wrong_is_said_before_anything_trains(check, what, monkeypatch):
 def test_a_weight_track_is_checked_too(check):
     code, out, _ = check(quick_toml("digits-resnet8-weights", "quick-weights"))
     assert code == 0 and "met to the weight" in out
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [(nn.Softmax(1), "ends in a softmax"), (nn.LogSoftmax(1), "ends in a log-softmax"), (nn.ReLU(), ""), (None, "")],
+)
+def test_a_network_that_ends_in_a_softmax_gets_a_note(end, words, monkeypatch):
+    parts = [nn.Flatten(), nn.Linear(64, 10), *([end] if end else [])]
+    monkeypatch.setattr(check_track, "build_network", lambda *_: nn.Sequential(*parts))
+    found = list(check_track._outputs(find_track("digits-resnet8"), random_images()))
+    assert [(f.what, f.state) for f in found] == ([("logits", "note")] if words else [])
+    assert all(words in f.found and "cross-entropy expects logits" in f.advice for f in found)

@@ -85,6 +85,8 @@ WRONG = {
     ("mine", "--network", "resnet8", "--data", "digits", "--granularity", "channel"): "granularity is filter, stream",
     ("mine", "--network", "resnet8", "--data", "digits", "--granularity", "head"): "no heads that can be pruned",
     ("mine", "--network", "resnet8", "--data", "digits", "--pattern", "2:4"): "granularity weight",
+    ("mine", "--network", "resnet8", "--data", "digits", "--granularity", "1:4", "--pattern", "2:4"): "give one",
+    ("mine", "--network", "mlp7", "--data", "digits", "--granularity", "block"): "no block of this network can be",
     ("mine", "--network", "timm:vit_tiny_patch16_224", "--data", "digits"): "does not run on images of 1x8x8",
     ("mine", "--network", "mlp7", "--data", "."): "no images",
 }

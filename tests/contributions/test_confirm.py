@@ -6,6 +6,7 @@ import random
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.quick_cli import quick_track
@@ -176,6 +177,17 @@ def test_rows_of_one_track_share_what_is_drawn_for_them_at_once(make_record, tmp
     assert [row.label for row in confirming.contributed(records, ["bbbbbbbb"])] == [
         "Other bbbbbbbb on digits-resnet8@1, S3.2"
     ]
+
+
+def test_a_track_of_several_given_bases_has_no_fresh_seeds(make_record):
+    record = make_record("Mine", source="a" * 64)
+    terms = record.outcome.track_terms | {"base": [{"weights": "file"}, {"weights": "file"}]}
+    row = SimpleNamespace(
+        any=dataclasses.replace(record, outcome=dataclasses.replace(record.outcome, track_terms=terms))
+    )
+    code = SimpleNamespace(sources={"a" * 64: None})
+    why = confirming.Confirmation((), code, Path(), None, "").why_not(row)
+    assert why == "its track gives 2 base models, one for each seed: there are no fresh seeds to draw"
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,6 @@ def test_one_base_serves_all_seeds_and_of_several_each_seed_has_its_own() -> Non
         ({"weights": "file:"}, "weights of a base are"),
         ({"weights": "timm:fb_in1k"}, "are weights of networks timm:NAME; this track.s network is torchvision:res"),
         ({"sha256": "0676ba61"}, "sha256 of a base has 64 digits.*\n`sha256sum FILE` prints it"),
-        ({"sha256": SHA.upper()}, "sha256 of a base has 64 digits"),
         ({"sha256": 5}, "sha256 of a base has 64 digits"),
         ({"top1_percent": 101}, "top1_percent of a base is a number from 0 to 100; given 101"),
         ({"top1_percent": "76"}, "top1_percent of a base is a number"),
@@ -83,6 +82,10 @@ def test_one_base_serves_all_seeds_and_of_several_each_seed_has_its_own() -> Non
 def test_a_table_that_names_no_base_is_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         track_with(TABLE | changes)
+
+
+def test_a_hash_in_upper_case_is_the_same_hash() -> None:
+    assert track_with(TABLE | {"sha256": SHA.upper()}) == track_with(TABLE)
 
 
 def test_what_is_missing_in_a_table_is_named() -> None:

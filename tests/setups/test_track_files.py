@@ -72,6 +72,16 @@ def test_a_toml_file_is_a_track(file: Path) -> None:
     assert [track.level("half").ratio_of(name) for name in track.prunable] == [0.5, 0.5]
 
 
+def test_a_pattern_is_a_granularity_too() -> None:
+    plain = find_track("digits-resnet8-2to4").as_dict()
+    spelled = {**plain, "granularity": "2:4"}
+    assert track_from_dict(spelled) == track_from_dict(plain)
+    del spelled["pattern"]
+    assert track_from_dict(spelled) == track_from_dict(plain)
+    with pytest.raises(InputError, match="granularity 1:4 is a pattern, and pattern is '2:4': state one"):
+        track_from_dict({**plain, "granularity": "1:4"})
+
+
 def test_the_one_in_the_docs_can_be_copied(tmp_path: Path) -> None:
     page = (HOUSE / "docs" / "networks-and-data.md").read_text()
     text = next(block for block in page.split("```text\n") if block.startswith("name = ")).partition("```")[0]
@@ -90,7 +100,7 @@ def test_the_one_in_the_docs_can_be_copied(tmp_path: Path) -> None:
         (
             'granularity = "filter"',
             'granularity = "channel"',
-            "granularity is filter, stream, head or weight; given 'channel'",
+            "granularity is filter, stream, head, block, weight or a pattern such as 2:4; given 'channel'",
         ),
         (
             'granularity = "filter"',
