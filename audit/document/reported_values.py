@@ -21,7 +21,11 @@ PROVENANCE: dict[str, str] = {
 FORMS = "a value, n/a, {min: 1}, {range: [20, 30]}, {conflict: [x, y]}, {same_as: B} or {value: x, evidence: log}"
 MAX_CHOICES = 20
 _REMARKS = ("evidence", "note", "notes", "source")
-_SILENT = {"", "~", "null", "none reported", "not reported", "not_reported", "nan", "?"}
+_SILENT = {
+    "", "~", "null", "none reported", "not reported", "not_reported", "nan", "?", "-", "--", "\u2013", "\u2014", "unknown",
+    "unclear", "unspecified", "undisclosed", "unstated", "not stated", "not specified", "not given", "not mentioned",
+    "not disclosed", "not known", "not said", "nr", "n.r.",
+}  # fmt: skip
 NOT_APPLICABLE_WORDS = {"n/a", "not applicable", "not_applicable"}
 
 Convert = Callable[[Node], Any]

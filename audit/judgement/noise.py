@@ -14,8 +14,8 @@ from typing import Any, Literal
 from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.document.names import canonical
 from prunemark.audit.document.reported_values import ReportedValue, bounds
+from prunemark.audit.document.selection_words import BEST_EPOCH
 from prunemark.audit.judgement.selection import (
-    BEST_EPOCH,
     BEST_EPOCH_GAIN_PP,
     best_of_sds,
     is_best_of,

@@ -58,11 +58,18 @@ def silent_of(pair: AssessedPair, field: str) -> tuple[str, ...]:
     return tuple(entry.name for entry in entries if not entry[field].stated)
 
 
+def is_open(pair: AssessedPair, name: str) -> bool:
+    """Whether both sides state a detail, in words that can mean one thing."""
+    found = pair.measured.get(name) or pair.details.get(name)
+    return found is not None and found.state is State.UNDECIDABLE and not found.silent
+
+
 def in_words(found: Presumed, pair: AssessedPair) -> str:
     """`distillation, which A does not report, and batch_size, which neither reports`."""
     both = {pair.winner.name, pair.loser.name}
     by_side: dict[str, list[str]] = {}
     for name, silent in found.items():
         who = "neither reports" if set(silent) == both or not silent else f"{silent[0]} does not report"
+        who = "the two do not clearly state as the same" if is_open(pair, name) else who
         by_side.setdefault(who, []).append(name)
     return ", and ".join(f"{', '.join(names)}, which {who}" for who, names in by_side.items())
