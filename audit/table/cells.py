@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from prunemark.audit.table.grid import Grid
 from prunemark.setups.errors import InputError
 from prunemark.setups.text import as_given
 
@@ -85,3 +86,17 @@ def share(number: Printed, what: str, removed: bool, percent: bool) -> str:
     if not 0 <= value <= 1 or number.unit in FACTORS:
         raise InputError(f"{what}: a share lies between 0 and 100 %; the cell says {number.text}{number.unit}")
     return f"{1 - value if removed else value:f}"
+
+
+def sign_of_losses(grid: Grid, base: int, top1: int, index: int) -> str:
+    """Whether a column holds base minus result ("drop") or result minus base ("change"), as most rows say; else ""."""
+    as_drop = as_change = 0
+    for row in grid.rows:
+        try:
+            before, after, loss = (printed(row.cells[column], "") for column in (base, top1, index))
+        except InputError:
+            continue
+        if before and after and loss and loss.value:
+            as_drop += abs(before.value - after.value - loss.value) <= Decimal("0.02")
+            as_change += abs(after.value - before.value - loss.value) <= Decimal("0.02")
+    return "" if as_drop == as_change else "drop" if as_drop > as_change else "change"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from prunemark.audit.table.cells import sign_of_losses
 from prunemark.audit.table.grid import NUMBER, Grid
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.text import as_given, shown
@@ -40,12 +41,15 @@ ROLES: dict[str, Role] = {
     "macs_kept": Role("share of the MACs that is left", r"(flops?|macs?)\W*.*(kept|remain|left|ratio)"),
     "params_kept": Role("share of the parameters that is left", r"(params?|parameters?)\W*.*(kept|remain|left)"),
     "speedup": Role("dense MACs over those left", r"speed[- ]?up|acceleration"),
-    "sparsity": Role("share of the weights that is zero", r"\bsparsity\b|\bsparse\b"),
+    "sparsity": Role("share of the weights that is zero", r"^(?!.*\d *%).*(\bsparsity\b|\bsparse\b)"),
     "pruning_epochs": Role("epochs of the pruning stage", r"prun\w* *epochs?"),
     "retraining_epochs": Role("epochs of retraining", r"epochs?"),
     "runs": Role("number of runs", r"\bruns?\b|\bseeds?\b|\btrials\b"),
     "sd": Role("standard deviation over the runs, in points", r"\bstd\b|\bsd\b|std\.? ?dev|deviation"),
-    "base": Role("accuracy of the base model, in percent", r"\bbase(line)?\b|\borig(inal)?\b|\bdense\b|unpruned"),
+    "base": Role(
+        "accuracy of the base model, in percent",
+        r"^(?!.*(flop|\bmacs?\b|param|latency|size)).*(\bbase(line)?\b|\borig(inal)?\b|\bdense\b|unpruned)",
+    ),
     "top5": Role("top-5 accuracy, in percent", r"top-?5"),
     "error": Role("top-1 error, in percent", r"\berr(or)?\b"),
     "top1": Role("top-1 accuracy, in percent", r"top-?1|\bacc(uracy)?\b|\bpruned\b|\bresult\b"),
@@ -148,7 +152,36 @@ def propose(grid: Grid) -> dict[str, Column]:
             del found["network"]
     if "change" in found and "drop" in found:
         del found["drop"]
+    found = _with_results(grid, _with_sign(grid, found))
     return dict(sorted(found.items(), key=lambda item: item[1].index))
+
+
+def _with_sign(grid: Grid, found: dict[str, Column]) -> dict[str, Column]:
+    """The column of losses by the sign that base and result of most rows give it."""
+    role = next((role for role in ("drop", "change") if role in found), "")
+    if not role or not {"base", "top1"} <= set(found):
+        return found
+    said = sign_of_losses(grid, found["base"].index, found["top1"].index, found[role].index) or role
+    return {said if name == role else name: column for name, column in found.items()}
+
+
+def _with_results(grid: Grid, found: dict[str, Column]) -> dict[str, Column]:
+    """Where no header names a result, the first column of numbers that is nothing else: one column is one audit."""
+    if {*METRICS, "drop", "change"} & set(found):
+        return found
+    taken = {column.index for column in found.values()}
+    free = [n for n in range(len(grid.header)) if n not in taken and _numeric(_cells(grid, n))]
+    return found | ({"top1": Column(free[0])} if free else {})
+
+
+def ours(grid: Grid, columns: Columns) -> str:
+    """The method that a table calls its own; OURS where it calls none so."""
+    cells = [row.cells[columns["method"].index] for row in grid.rows] if "method" in columns else []
+    own = next((cell for cell in cells if re.search(r"\b(ours?|proposed|this work)\b", cell, re.IGNORECASE)), "OURS")
+    return (
+        re.sub(r"\s*[(\[]?\s*\b(ours?|proposed|this work)\b\s*[)\]]?\s*$", "", own, flags=re.IGNORECASE).strip("* ")
+        or "Ours"
+    )
 
 
 def _role_of(header: str, cells: Sequence[str]) -> str:
@@ -173,7 +206,8 @@ def _unit(role: str, header: str) -> str:
 
 def _by_unit(role: str, header: str, cells: Sequence[str]) -> str:
     """MACs in percent are a share; what one printed with a sign is a change."""
-    if role in ("macs", "params") and sum("%" in cell for cell in cells) * 2 > len(cells):
+    shares = sum("%" in cell for cell in cells) * 2 > len(cells) or "%" in header
+    if role in ("macs", "params") and shares and not re.search(r"\d\s*[GMBK]\b", " ".join(cells)):
         return f"{role}_removed" if re.search(r"↓|-", header) else f"{role}_kept"
     if (
         role == "macs_removed"
