@@ -14,6 +14,8 @@ NOTHING = frozenset({"", "-", "–", "—", "−", "n/a", "na", "n.a.", "/", "?"
 FACTORS = {"K": Decimal("0.001"), "M": Decimal(1), "G": Decimal(1000), "B": Decimal(1000), "T": Decimal(1000000)}
 """Millions in a unit; a billion of MACs or parameters is a G."""
 
+_COUNT = re.compile(r"(\d(?:\.\d{1,6})?)[eE]\+?(\d{1,2})", re.ASCII)
+_TWO = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*/\s*(\d{1,3}(?:\.\d+)?|[-\u2013\u2014]+)\s*%?\s*", re.ASCII)
 _CELL = re.compile(
     r"(?P<sign>[-+−–])?\s*(?P<number>\d{1,12}(?:[.,]\d{1,12})?|\.\d{1,12})\s*(?P<unit>%|[x×]|[KMGBT](?:MACs?|FLOPs?)?\b)?"
     r"\s*(?:[(\[]?\s*(?:±|\+/?-|\+−)\s*(?P<spread>\d{0,6}(?:\.\d{1,8})?)\s*%?\s*[)\]]?)?\s*(?P<rest>.*)",
@@ -38,6 +40,18 @@ class Printed:
     def value(self) -> Decimal:
         """The number itself."""
         return Decimal(self.text)
+
+
+def one_of_two(cell: str, role: str) -> str:
+    """The first of two results in one cell, as in 75.50/92.62; the second for top5. Another cell as it is."""
+    found = _TWO.fullmatch(cell.strip(_MARKS))
+    return found[2 if role == "top5" else 1] if found else cell
+
+
+def as_millions(cell: str) -> str:
+    """A count such as 9.09E7 in millions (90.9M); another cell as it is."""
+    found = _COUNT.fullmatch(cell.strip(_MARKS))
+    return f"{Decimal(found[1]).scaleb(int(found[2]) - 6):f}M" if found else cell
 
 
 def printed(cell: str, what: str) -> Printed | None:

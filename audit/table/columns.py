@@ -50,7 +50,7 @@ ROLES: dict[str, Role] = {
         "accuracy of the base model, in percent",
         r"^(?!.*(flop|\bmacs?\b|param|latency|size)).*(\bbase(line)?\b|\borig(inal)?\b|\bdense\b|unpruned)",
     ),
-    "top5": Role("top-5 accuracy, in percent", r"top-?5"),
+    "top5": Role("top-5 accuracy, in percent", r"(?<!/)(?<!/ )top-?5"),
     "error": Role("top-1 error, in percent", r"\berr(or)?\b"),
     "top1": Role("top-1 accuracy, in percent", r"top-?1|\bacc(uracy)?\b|\bpruned\b|\bresult\b"),
     "perplexity": Role("perplexity", r"\bppl\b|perplexity"),
@@ -61,7 +61,7 @@ ROLES: dict[str, Role] = {
     "macs": Role("MACs left, with their unit", r"flops?|macs?\b|\bg?ops\b"),
     "params": Role("parameters left, with their unit", r"params?\b|parameters?"),
     "method": Role("the method", r"\bmethods?\b|\bapproach|\balg(orithm)?\b|technique|criterion|pruner"),
-    "network": Role("the network", r"\bnetworks?\b|\bmodels?\b|\barch(itecture)?\b|backbone"),
+    "network": Role("the network", r"\bdepth\b|\bnetworks?\b|\bmodels?\b|\barch(itecture)?\b|backbone"),
     "kind": Role("pruned, scratch, dense and so on", r"\bkind\b"),
     "granularity": Role("filter, weight, 2:4 and so on", r"granularity|pattern"),
     "base_id": Role("which base model: a hash or an address", r"checkpoint|base id"),
@@ -180,7 +180,7 @@ def ours(grid: Grid, columns: Columns) -> str:
     own = next((cell for cell in cells if re.search(r"\b(ours?|proposed|this work)\b", cell, re.IGNORECASE)), "OURS")
     return (
         re.sub(r"\s*[(\[]?\s*\b(ours?|proposed|this work)\b\s*[)\]]?\s*$", "", own, flags=re.IGNORECASE).strip("* ")
-        or "Ours"
+        or own
     )
 
 
@@ -190,7 +190,8 @@ def _role_of(header: str, cells: Sequence[str]) -> str:
     names = ("method", "network", "dataset", "kind", "granularity", "base_id", "selection")
     for text in (header.rpartition(" / ")[2].lower(), header.lower()):
         for role, what in ROLES.items():
-            if re.search(what.header, text) and (role in names) != numeric:
+            depth = role == "network" and text.strip() == "depth"
+            if re.search(what.header, text) and ((role in names) != numeric or depth):
                 return _by_unit(role, header, cells)
     return ""
 
@@ -206,8 +207,16 @@ def _unit(role: str, header: str) -> str:
 
 def _by_unit(role: str, header: str, cells: Sequence[str]) -> str:
     """MACs in percent are a share; what one printed with a sign is a change."""
+    of, _, gone = role.partition("_")
+    if gone and of in ("macs", "params") and _unit(of, header) and "%" not in header:
+        return of
     shares = sum("%" in cell for cell in cells) * 2 > len(cells) or "%" in header
-    if role in ("macs", "params") and shares and not re.search(r"\d\s*[GMBK]\b", " ".join(cells)):
+    if (
+        role in ("macs", "params")
+        and shares
+        and not _unit(role, header)
+        and not re.search(r"\d\s*[GMBK]\b", " ".join(cells))
+    ):
         return f"{role}_removed" if re.search(r"↓|-", header) else f"{role}_kept"
     if (
         role == "macs_removed"

@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from prunemark.audit.table.cells import NOTHING, Printed, in_millions, millions, printed, share, sign_of_losses
+from prunemark.audit.document.names import compare_names
+from prunemark.audit.table.cells import (
+    NOTHING,
+    Printed,
+    as_millions,
+    in_millions,
+    millions,
+    one_of_two,
+    printed,
+    share,
+    sign_of_losses,
+)
 from prunemark.audit.table.columns import METRICS, READ_AS, Column, Columns
 from prunemark.audit.table.common import Common, text_of
 from prunemark.audit.table.grid import Grid, Row
@@ -31,6 +42,7 @@ _DENSE_NAMES = (
     "basemodel baselinemodel reference"
 )
 DENSE = frozenset(_DENSE_NAMES.split())
+_FAMILY = re.compile(r"\b(?:PreResNet|ResNet|VGG|DenseNet)\b", re.IGNORECASE)
 _N_OF_M = re.compile(r"(\d{1,2})\s*:\s*([1-9]\d?)", re.ASCII)
 _AT_SPARSITY = re.compile(
     r"(\d{1,2}(?:\.\d+)?\s?%)\s*(?:unstructured\s+)?spars|sparsity\s*(?:of|=|:)?\s*(\d{1,2}(?:\.\d+)?\s?%)", re.I
@@ -122,15 +134,19 @@ def _names(names: Mapping[str, str], section: str, common: Any, grid: Grid) -> d
     found = dict(names)
     for role, pattern, path in (("dataset", DATASETS, ("dataset",)), ("network", NETWORKS, ("network", "name"))):
         if not found[role]:
-            across, above = pattern.search(section), pattern.search(grid.caption)
+            across, above = pattern.search(f"{section} {found['network']}"), pattern.search(grid.caption)
             stated = text_of(common, *path)
             found[role] = across.group(0) if across else stated or (above.group(0) if above else "")
+    if found["network"].isdigit() and (family := _FAMILY.search(f"{section} {grid.caption}")):
+        found["network"] = f"{family.group(0)}-{found['network']}"
+    elif DATASETS.search(found["network"]) and (network := NETWORKS.search(found["network"])):
+        found["network"] = network.group(0)
     return {role: text.strip(" -_/.") for role, text in found.items()}
 
 
 def _row(row: Row, method: str, where: Mapping[str, str], stated: dict[str, Any]) -> TableRow:
     plain = plain_name(re.sub(r"\W", "", method))
-    is_network = bool(where["network"]) and plain == re.sub(r"\W", "", plain_name(where["network"]))
+    is_network = bool(where["network"]) and compare_names("networks", method, where["network"]) == "same"
     speedup, kept, cost = stated.get("speedup"), stated.get("macs_kept"), None
     if speedup and speedup.strip("x"):
         cost = float(speedup.strip("x"))
@@ -203,6 +219,10 @@ def _stated(
             kept, of = int(pattern[1]), int(pattern[2])
             found |= {"sparsity": f"{100 * (1 - kept / of):g}%", "granularity": f"{kept}:{of}"}
             continue
+        if role in ("macs", "params"):
+            cell = as_millions(cell)
+        elif role in METRICS:
+            cell = one_of_two(cell.replace(",", "") if role == "fps" else cell, role)
         number = printed(cell, what)
         if number is not None:
             _number(found, result, role, number, column.unit, what, flip, percents[role], metric)
