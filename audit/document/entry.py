@@ -140,6 +140,8 @@ def read_reported(nodes: EntryNodes, name: str, fields: Iterable[str]) -> dict[s
                 )
             found[f"{field}_plus_minus"] = _value(replace(place, node=spread), f"{field}_plus_minus")
             place = replace(place, node=value)
+        elif field.startswith("base.") and place.node is not None and is_plus_minus(place.node):
+            place = replace(place, node=split_plus_minus(place.node)[0])  # of a base only the accuracy is compared
         if field not in found:
             found[field] = _value(place, field)
     return found | _read_as(found)

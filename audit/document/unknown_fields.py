@@ -23,6 +23,10 @@ from prunemark.setups.factors import plain_name
 from prunemark.setups.text import as_given
 
 OTHER_NAMES: dict[tuple[str, ...], tuple[str, str]] = {
+    ("flops", "macs", "gflops", "mflops", "denseflops", "densemacs"): (
+        "dense_macs_millions", "dense_macs_millions, as in dense_macs_millions: 4.09G (before pruning)"),
+    ("params", "parameters", "denseparams"): (
+        "dense_params_millions", "dense_params_millions, as in dense_params_millions: 25.6M (before pruning)"),
     ("flops", "macs", "prunedflops", "prunedmacs", "gflops", "mflops", "flopsafter", "macsafter"): (
         "macs_kept_millions", "macs_kept_millions, as in macs_kept_millions: 2.05G (MACs after pruning)"),
     ("flopskept", "remainingflops", "flopsremaining", "flopsratio", "remainingmacs"): (

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from prunemark.audit.document.claims import Credit
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.judgement.assessed_pair import AssessedPair
+from prunemark.audit.judgement.compressed import one_sided
 from prunemark.audit.judgement.confounders import CREDITED
 from prunemark.audit.judgement.noise import Arm, Gap
 from prunemark.setups.values import State, known
@@ -34,7 +35,17 @@ def presumed(pair: AssessedPair, gap: Gap, arms: Sequence[Arm], credited_to: Cre
     left_out = pair.winner.method_owned | pair.loser.method_owned | CREDITED[credited_to]
     kept = {name for name, detail in pair.measured.items() if detail.state is State.UNDECIDABLE}
     kept |= {"batch_size"} if _compares_lrs(pair, credited_to) else set()
-    return {name: found[name] for name in sorted(found) if name not in left_out or name in kept}
+    named = {name: found[name] for name in sorted(found) if name not in left_out or name in kept}
+    return named or compression_presumed(pair)
+
+
+def compression_presumed(pair: AssessedPair) -> dict[str, tuple[str, ...]]:
+    """A measure of compression that one side states only, where nothing else keeps a claim from being supported.
+
+    By that measure the winner may be the less compressed: it has to be stated, as silence never pays.
+    """
+    silent = one_sided(pair.winner, pair.loser)
+    return {"compression": silent} if silent else {}
 
 
 def _compares_lrs(pair: AssessedPair, credited_to: Credit) -> bool:

@@ -12,6 +12,7 @@ _PRESUMED = {
     "network": "dense MACs of the network",
     "base_model": "file of the base model",
     "noise": "scatter of the runs",
+    "compression": "other measure of compression",
 }
 """What is not reported, where its name alone would say too much."""
 
