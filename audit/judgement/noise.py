@@ -105,6 +105,13 @@ class Gap:
             found.append(_reading(name, self.main.points - self.inflation, *self.arms, decisive=False))
         return tuple(found)
 
+    def besides_main(self, threshold: float = 0.0) -> Reading | None:
+        """The reading that makes the gap one within noise where the plain one does not; else None."""
+        main = self.main
+        if main is None or main.low <= threshold <= main.high:
+            return None
+        return next((r for r in self.readings if r.decisive and r.low <= threshold <= r.high), None)
+
     def position(self, threshold: float = 0.0) -> Position:
         """Where the difference lies from a threshold in points, by all decisive readings together."""
         decisive = [r for r in self.readings if r.decisive]
