@@ -26,7 +26,7 @@ NONE, YES, STANDARD = "none", "yes", "standard"
 _PIECE = re.compile(r"[a-z]+|\d+(?:\.\d+)?|\.\d+")
 _NO = frozenset(["no", "none", "not", "without", "false", "off", "0", "nothing", "never"])
 _SURE = frozenset(["yes", "true", "on"])
-AS_A_SLIP = 0.85
+AS_A_SLIP = 0.8
 """The share of letters in common from which on an unknown word is taken for a slip of a known one."""
 
 FILTER, WEIGHT, LAYER, BLOCK, STRUCTURED = "filter", "weight", "layer", "block", "structured"
@@ -105,7 +105,10 @@ def _augmentation(text: str) -> str:
     if found and all(token in _NO or token in _OF_STANDARD for token in found) and set(found) & _NO:
         return NONE
     more = sorted(token for token in found if token not in _OF_STANDARD)
-    return " ".join(more) if more or not found else STANDARD
+    whole = any(token.startswith("crop") for token in found) and any(token.startswith("flip") for token in found)
+    if more:
+        return " ".join(more)
+    return STANDARD if whole or {"standard", "std"} & set(found) else " ".join(sorted(found))
 
 
 def _teacher(text: str) -> str:
@@ -179,6 +182,8 @@ def may_be_one(name: str, a: str, b: str) -> bool:
         return blocks or (STRUCTURED in (a, b) and bool({a, b} & {LAYER, FILTER, BLOCK}))
     if name == "distillation" and YES in (a, b):
         return NONE not in (a, b)
+    if name == "augmentation" and STANDARD in (a, b):  # `default`, or flips only
+        return all(token in _OF_STANDARD for token in f"{a} {b}".split())
     if name not in (*MEASURED, "augmentation", "distillation") or {a, b} & {NONE, STANDARD}:
         return False
     first, second = Counter(a.split()), Counter(b.split())
@@ -212,7 +217,7 @@ def detail(name: str) -> Callable[[Node], str]:
         text = word(node)
         plain, known = plain_name(text), {plain_name(each): each for each in WORDS[name]}
         near = difflib.get_close_matches(plain, known, n=1, cutoff=AS_A_SLIP)
-        if near and plain not in known and plain_name(meant(name, text)) == plain:
+        if near and plain not in known and near[0] not in plain and plain_name(meant(name, text)) == plain:
             raise InputError(f"{node.where}: {as_given(text)}: did you mean {known[near[0]]}?")
         return text
 

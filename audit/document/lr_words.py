@@ -45,11 +45,9 @@ def in_notation(text: str) -> str:
     if re.fullmatch(_NUM, body) and (tail or body != text):
         return format_lr(float(body)) + tail
     stepped = _BY.sub(lambda found: f"{_sign(found['verb'], float(found['by']))}{found['by']}", _TH.sub("", body))
-    return (
-        text
-        if stepped == text.strip().lower() or tail
-        else re.sub(r"\bat\s+(?:the\s+)?\[?(?=\d)", "at ", stepped).rstrip(" ].")
-    )
+    if tail or stepped == text.strip().lower():
+        return text
+    return re.sub(r"\bat\s+the\s+(?=\d)", "at ", stepped.replace("[", "").replace("]", "")).rstrip(" .")
 
 
 def _sign(verb: str, by: float) -> str:

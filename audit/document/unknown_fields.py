@@ -90,11 +90,8 @@ def _meant(key: str, allowed: tuple[str, ...]) -> str:
     plain = plain_name(key)
     if spelt := next((name for name in allowed if plain_name(name) == plain), None):
         return f"Did you mean {spelt!r}?"
-    found = next((way for names, way in OTHER_NAMES.items() if plain in names), None)
-    if found is None:
-        return ""
-    field, how = found
-    return f"Write {how}" if field.partition(".")[0] in allowed else ""
+    meant = (way for names, way in OTHER_NAMES.items() if plain in names)
+    return next((f"Write {how}" for field, how in meant if field in allowed), "")
 
 
 def check_entry(name: str, node: Node) -> None:
