@@ -220,3 +220,8 @@ def test_numbers_and_kinds_as_people_write_them(path: str, plain: str, spelt: st
         found = loads(yaml.safe_dump({**document, "entries": {"A": made, "B": {"method": "b"}}})).entries["A"]
         read.append((found.kind, found[path].value, found[f"{path}_plus_minus"].value))
     assert read[0] == read[1]
+
+
+def test_the_kind_of_a_claim_in_words() -> None:
+    found = judge(entry("x", 76.0), entry("y", 75.0), kind="at least as good", margin=0.5)
+    assert (found.verdict.word, found.claim.kind) == ("supported", "at_least_as_good")
