@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prunemark.audit.report import table_report
 from prunemark.audit.report.output import save, write
 from prunemark.audit.table.claims import TableAudit, audit_table
-from prunemark.audit.table.columns import listed, propose, read_columns
+from prunemark.audit.table.columns import listed, ours, propose, read_columns
 from prunemark.audit.table.common import Common, load_common
 from prunemark.audit.table.documents import as_yaml
 from prunemark.audit.table.grid import Grid
@@ -73,7 +73,7 @@ def _propose(grid: Grid, options: TableOptions, console: Console) -> int:
         raise InputError(f"no column of {options.file} looks like one of methods. {listed(grid, str(options.file))}")
     parts = ["prunemark audit table", shlex.quote(str(options.file))]
     parts += [f"--table {options.table}"] if options.table else []
-    parts += [f"--ours {shlex.quote(name)}" for name in options.ours] or ["--ours OURS"]
+    parts += [f"--ours {shlex.quote(name)}" for name in options.ours] or [f"--ours {shlex.quote(ours(grid, columns))}"]
     parts += [f"--common {shlex.quote(str(options.common))}"] if options.common else []
     for line in table_report.proposal(grid, columns, str(options.file), " ".join(parts)):
         console.print(Text(line), soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -107,9 +108,9 @@ def _one_of(node: Node, key: str, valid: tuple[str, ...], default: str) -> str:
     given = node.entries.get(key)
     if given is None or (given.kind == "scalar" and not given.text.strip()):
         return default
-    value = given.text.strip()
+    value = re.sub(r"[\s-]+", "_", given.text.strip().lower())
     if given.kind != "scalar" or value not in valid:
-        problem = unknown_name(key, value[:60], valid)
+        problem = unknown_name(key, given.text.strip()[:60], valid)
         raise InputError(f"{given.where}: {problem.args[0]}")
     return value
 

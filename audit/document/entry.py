@@ -25,6 +25,14 @@ PIPELINE_KINDS = get_args(PipelineKind)
 SPARSE_KINDS = ("sparse_training", "dense_to_sparse")
 """Kinds that train a sparse network from the first epoch on: they have neither a base nor a retraining stage."""
 _OTHERS = {meant: tuple(other for other, to in SYNONYMS.items() if to == meant) for meant in set(SYNONYMS.values())}
+_KIND_WORDS = {
+    "from_scratch": "scratch", "trained_from_scratch": "scratch", "scratch_training": "scratch",
+    "training_from_scratch": "scratch", "unpruned": "dense", "sparse_to_sparse": "sparse_training",
+    "dynamic_sparse_training": "sparse_training", "pruning": "pruned", "pruned_after_training": "pruned",
+    "pruning_after_training": "pruned", "gradual_pruning": "dense_to_sparse",
+    **dict.fromkeys((f"{a}_at_{b}" for a in ("pruning", "pruned") for b in (
+        "init", "initialization", "initialisation")), "pruned_at_init"),
+}  # fmt: skip
 _OF_BASE = ("base.id", "base.source", "base.top1")
 _SELDOM = ("base", "result", "measured")
 """Parts of which most fields are seldom there: those are looked for only where the part has them."""
@@ -102,6 +110,7 @@ def _kind(name: str, node: Node) -> PipelineKind:
     if given is None:
         return "pruned"
     kind = given.text.strip().lower().replace("-", "_").replace(" ", "_")
+    kind = _KIND_WORDS.get(kind, kind)
     if given.kind != "scalar" or kind not in PIPELINE_KINDS:
         problem = unknown_name("kind of entry", given.text[:60], PIPELINE_KINDS)
         raise InputError(f"{given.where}: {name}: {problem.args[0]}")
@@ -131,6 +140,8 @@ def read_reported(nodes: EntryNodes, name: str, fields: Iterable[str]) -> dict[s
                 )
             found[f"{field}_plus_minus"] = _value(replace(place, node=spread), f"{field}_plus_minus")
             place = replace(place, node=value)
+        elif field.startswith("base.") and place.node is not None and is_plus_minus(place.node):
+            place = replace(place, node=split_plus_minus(place.node)[0])  # of a base only the accuracy is compared
         if field not in found:
             found[field] = _value(place, field)
     return found | _read_as(found)

@@ -5,6 +5,7 @@ The reader, the JSON Schema, the template and the errors about unknown fields al
 
 from __future__ import annotations
 
+from prunemark.audit.document.detail_words import detail
 from prunemark.audit.document.metrics import MEASURED, METRICS, READ_AS, RESULT_NAMES
 from prunemark.audit.document.quantities import (
     BATCH,
@@ -62,7 +63,7 @@ REPORTED_VALUES: dict[str, Convert] = {
     "network.name": word,
     "network.dense_macs_millions": MACS,
     "network.dense_params_millions": PARAMS,
-    "granularity": word,
+    "granularity": detail("granularity"),
     "speedup": times,
     "params_kept": kept_parameters,
     "params_kept_millions": PARAMS,
@@ -75,10 +76,10 @@ REPORTED_VALUES: dict[str, Convert] = {
     "recipe.batch_size": BATCH,
     "recipe.weight_decay": DECAY,
     "recipe.label_smoothing": SMOOTHING,
-    "recipe.distillation": word,
-    "recipe.augmentation": word,
+    "recipe.distillation": detail("distillation"),
+    "recipe.augmentation": detail("augmentation"),
     "result.runs": RUNS,
-    "result.selection": word,
+    "result.selection": detail("selection"),
     **{field: convert for name in RESULT_NAMES for field, convert in _of_metric(name).items()},
     **{f"measured.{name}": described for name in MEASURED},
 }

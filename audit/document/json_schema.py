@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from prunemark.audit.document.claims import EXCEPTIONS, ClaimKind, Credit
 from prunemark.audit.document.comparison import SCHEMA
+from prunemark.audit.document.detail_words import WORDS
 from prunemark.audit.document.entry import PIPELINE_KINDS
 from prunemark.audit.document.fields import CONFOUNDERS, REPORTED_VALUES
 from prunemark.audit.document.lr_schedules import LR_KINDS
@@ -18,7 +19,7 @@ from prunemark.audit.document.reported_values import PROVENANCE, word
 from prunemark.audit.document.stages import STAGE_ROLES
 
 ID = "https://json-schema.org/draft/2020-12/schema"
-TEXTS = {name for name, convert in REPORTED_VALUES.items() if convert is word}
+TEXTS = {name for name, convert in REPORTED_VALUES.items() if convert is word or name.rpartition(".")[2] in WORDS}
 
 
 def json_schema() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from prunemark.audit.document.lr_words import in_notation
 from prunemark.audit.document.quantities import EPOCHS, read_number
 from prunemark.audit.document.reported_values import Provenance, ReportedValue, read_value
 from prunemark.audit.document.yaml_nodes import Node
@@ -19,8 +20,26 @@ from prunemark.setups.schedule import MAX_EPOCHS, LRSchedule, format_lr, from_ve
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, known
 
 LR_KINDS = ("constant", "step", "cosine", "one-cycle", "halving", "linear")
-_SYNONYMS = {"gamma": "factor", "decay": "factor", "warmup_epochs": "warmup", "peak": "initial"}
-_FIELDS = {"kind", "initial", "final", "milestones", "factor", "warmup", "notation", "evidence", "note", "notes"}
+_SYNONYMS = {
+    "gamma": "factor", "decay": "factor", "warmup_epochs": "warmup", "step_size": "every",
+    **dict.fromkeys(("peak", "max", "lr", "max_lr", "base_lr", "initial_lr", "start"), "initial"),
+    **dict.fromkeys(("min", "min_lr", "final_lr", "end", "eta_min"), "final"),
+}  # fmt: skip
+_KIND_WORDS = re.compile(r"lr$|annealing|decay(?:ed)?|schedule|[\s_-]")
+_KINDS = {"fixed": "constant", "onecycle": "one-cycle", "1cycle": "one-cycle", "multistep": "step"}
+_FIELDS = {
+    "kind",
+    "initial",
+    "final",
+    "milestones",
+    "every",
+    "factor",
+    "warmup",
+    "notation",
+    "evidence",
+    "note",
+    "notes",
+}
 _NUM = r"(?:\d+(?:[.,]\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
 MOST_CHANGES = 500
 _IN_WORDS = re.compile(
@@ -28,6 +47,7 @@ _IN_WORDS = re.compile(
     r"(?:every\s*(?P<every>\d{1,6})|at\s*(?:epochs?\s*)?(?P<at>\d{1,6}(?:\s*(?:,|/|and)\s*\d{1,6})*))(?:\s*(?:epochs?|ep))?",
     re.ASCII,
 )
+_LINEAR = re.compile(rf"linear:({_NUM})->({_NUM})(?:\+warmup(\d{{1,6}}))?", re.ASCII)
 _MILESTONE = re.compile(r"(\d{1,9})\s*:")
 
 
@@ -49,7 +69,10 @@ def read_schedule(node: Node) -> WrittenSchedule:
         return _of_text(node.text.strip(), node)
     if node.kind != "mapping":
         raise InputError(f"{node.where}: an LR is 0:1e-2,30:1e-3 or {{kind: cosine, initial: 0.01, final: 0}}")
-    node = Node(node.kind, node.where, entries={_SYNONYMS.get(key, key): value for key, value in node.entries.items()})
+    if node.entries and all(key.strip().isdigit() for key in node.entries):
+        listed = ",".join(f"{key.strip()}:{format_lr(_rate(value))}" for key, value in node.entries.items())
+        return _of_text(listed, node)
+    node = _renamed(node)
     strange = sorted(set(node.entries) - _FIELDS)
     if strange:
         problem = unknown_name("field of an LR schedule", strange[0][:60], _FIELDS)
@@ -57,9 +80,23 @@ def read_schedule(node: Node) -> WrittenSchedule:
     return _of_mapping(node)
 
 
+def _renamed(node: Node) -> Node:
+    """The mapping with its fields by their names here. Raises InputError where two say one thing."""
+    found: dict[str, Node] = {}
+    for key, value in node.entries.items():
+        name = _SYNONYMS.get(key, key)
+        if name in found:
+            raise InputError(f"{value.where}: {key[:40]} is another word for {name}, which is given too: keep one")
+        found[name] = value
+    return Node(node.kind, node.where, entries=found)
+
+
 def _of_text(text: str, node: Node) -> WrittenSchedule:
     if len(text) > 4000:
         raise InputError(f"{node.where}: an LR schedule of {len(text)} characters is not read")
+    text = in_notation(text) if any(letter.isalpha() and letter not in "eE" for letter in text) else text
+    if straight := _LINEAR.fullmatch(text):
+        return _linear(float(straight[1]), float(straight[2]), int(straight[3] or 0))
     if match := _IN_WORDS.fullmatch(text):
         return _in_words(match, node)
     if re.fullmatch(r"\d+,\d+", text, re.ASCII):
@@ -103,8 +140,8 @@ def _of_mapping(node: Node) -> WrittenSchedule:
     fields = node.entries
     if "notation" in fields:
         return _of_text(fields["notation"].text.strip(), fields["notation"])
-    kind = fields["kind"].text.strip().lower().replace("_", "-") if "kind" in fields else _guessed(node)
-    kind = {"fixed": "constant", "onecycle": "one-cycle", "multistep": "step"}.get(kind, kind)
+    kind = _KIND_WORDS.sub("", fields["kind"].text.strip().lower()) if "kind" in fields else _guessed(node)
+    kind = _KINDS.get(kind, kind)
     if kind not in LR_KINDS:
         problem = unknown_name("kind of LR schedule", kind[:60], LR_KINDS)
         raise InputError(f"{node.where}: {problem.args[0]}")
@@ -113,6 +150,9 @@ def _of_mapping(node: Node) -> WrittenSchedule:
     initial = _rate(fields["initial"])
     warmup = round(EPOCHS(fields["warmup"])) if "warmup" in fields else 0
     tail = f"+warmup{warmup}" if warmup else ""
+    if kind == "step" and "every" in fields and "factor" in fields and not warmup:
+        step = EPOCHS(fields["every"])
+        return _of_text(f"{format_lr(initial)} x{format_lr(_rate(fields['factor']))} every {step:g}", node)
     if kind == "step":
         return _of_text(_steps(node, initial) + tail, node)
     final = _rate(fields["final"]) if "final" in fields else None
@@ -129,7 +169,7 @@ def _of_mapping(node: Node) -> WrittenSchedule:
 
 
 def _guessed(node: Node) -> str:
-    if "milestones" in node.entries:
+    if {"milestones", "every"} & set(node.entries):
         return "step"
     raise InputError(f"{node.where}: an LR schedule needs `kind`: one of {', '.join(LR_KINDS)}")
 

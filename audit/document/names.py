@@ -14,13 +14,16 @@ from typing import Literal
 
 from prunemark.setups.factors import plain_name
 
-NameKind = Literal["datasets", "networks"]
+NameKind = Literal["datasets", "networks", "sources"]
 NameState = Literal["same", "different", "alike"]
 TABLE = "names.toml"
 AS_ALIKE = 0.8
 """The share of letters in common from which on two names without a word in common may be slips of one another."""
 _PIECE = re.compile(r"[a-z]+|\d+")
 LEAST_LETTERS = 3
+_ENOUGH = re.compile(r"[A-Za-z]{3}")
+_LIBRARY = re.compile(r"(?i)\b(?:torchvision|pytorch)(?:\.models\.)?")
+_BATCH_NORM = re.compile(r"(?i)\b(?:with|w/|\+)?\s*(?:bn|batch[\s_-]?norm(?:ali[sz]ation)?)\b")
 
 
 @cache
@@ -34,8 +37,22 @@ def _table(kind: NameKind) -> dict[str, str]:
 
 @lru_cache(maxsize=4096)
 def canonical(kind: NameKind, name: str) -> str:
-    """The name under which the table lists it; a name that is in no table stays as it is."""
-    return _table(kind).get(plain_name(name), name)
+    """The name under which the table lists it; a name that is in no table stays as it is, less the hub's account.
+
+    `ImageNet (ILSVRC-2012)` names one thing twice, `VGG16 with BN` is VGG-16-BN, and `facebook/opt-125m` is opt-125m.
+    """
+    table = _table(kind)
+    if found := table.get(plain_name(name)):
+        return found
+    account, _, rest = name.rpartition("/")
+    if kind == "networks" and account and _ENOUGH.search(rest):
+        name = rest
+    bare = _BATCH_NORM.sub("bn", _LIBRARY.sub(" ", name)) if kind == "networks" else name
+    outer, _, inner = bare.rstrip(") ").partition("(")
+    twice = {table.get(plain_name(part)) for part in (outer, inner)} if inner else set()
+    if len(twice) == 1 and None not in twice:
+        return twice.pop() or name
+    return table.get(plain_name(re.sub(r"[()]", "", bare)), name)
 
 
 @lru_cache(maxsize=4096)

@@ -19,7 +19,8 @@ def is_plus_minus(node: Node | None) -> bool:
 def split_plus_minus(node: Node) -> tuple[Node, Node]:
     """(the value, the spread) of a value that carries its spread, as nodes of one place."""
     plain = _plain(node) or node
-    value, spread = (replace(plain, text=part.strip()) for part in _SIGN.split(plain.text, maxsplit=1))
+    parts = _SIGN.split(plain.text.strip().removesuffix(")"), maxsplit=1)
+    value, spread = (replace(plain, text=part.removesuffix("(").strip()) for part in parts)
     if plain is node:
         return value, spread
     return replace(node, entries={**node.entries, "value": value}), spread

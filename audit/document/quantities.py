@@ -18,6 +18,12 @@ from prunemark.setups.text import as_given
 LEAST, MOST, LONGEST_NUMBER = 1e-15, 1e15, 60
 """Numbers between these, and 0, are read: the squares of squares of others leave what a computer can hold."""
 _PRINTED = re.compile(r"([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d{1,4})?)\s*(\D*)", re.ASCII)
+_MINUS = "\u2212"
+_POWER = re.compile(rf"(?:(\d+(?:\.\d*)?)\s*[x\u00d7*\u00b7]\s*)?10\s*\^\s*\{{?([+\-{_MINUS}]?\d{{1,3}})\}}?", re.ASCII)
+_A_NUMBER = r"(\d+(?:\.\d*)?)"
+_RANGE = re.compile(rf"{_A_NUMBER}\s*(?:-|\u2013|to)\s*{_A_NUMBER}(?:\s*[a-z]+)?", re.ASCII)
+_AT_LEAST = re.compile(rf"(?:at least|more than|over|>)\s*{_A_NUMBER}(?:\s*[a-z]+)?", re.ASCII)
+_ABOUT = re.compile(rf"(?:~|\u2248|about|around|approximately|roughly|ca\.?)\s*{_A_NUMBER}(?:\s*[a-z]+)?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d*,\d{3}", re.ASCII)
 
 
@@ -49,12 +55,12 @@ class Quantity:
 
 def read_printed(node: Node, wanted: str, units: Mapping[str, float]) -> float:
     """A printed number in the wanted unit. Raises InputError with the place, what is wanted and what was given."""
-    text = node.text.strip()
+    text = as_power(node.text.strip())
     match = _PRINTED.fullmatch(text) if node.kind == "scalar" and len(text) <= LONGEST_NUMBER else None
     unit = (match.group(2) or "").strip().lower() if match else ""
     if match is None or (unit and unit not in units):
         given = as_given(text) if node.kind == "scalar" else f"a {node.kind}"
-        raise InputError(f"{node.where}: {wanted} is wanted; given {given}")
+        raise InputError(f"{node.where}: {wanted} is wanted; given {given}{_as_range(text)}{_as_flops(unit)}")
     if _THOUSANDS.fullmatch(match.group(1)):
         plain = match.group(1)
         raise InputError(
@@ -67,9 +73,30 @@ def read_printed(node: Node, wanted: str, units: Mapping[str, float]) -> float:
     return value
 
 
+def as_power(text: str) -> str:
+    """`1x10^-4` and `10^-4` as `1e-4`; another text as it is."""
+    found = _POWER.fullmatch(text) if "10" in text else None
+    return f"{found[1] or 1}e{found[2].replace(_MINUS, '-')}" if found else text
+
+
+def _as_range(text: str) -> str:
+    """What to write for `20-30`, `20 to 30`, `at least 20` or `~20`; nothing for another text."""
+    if found := _RANGE.fullmatch(text):
+        return f". Is it a range? Write {{range: [{found[1]}, {found[2]}]}}"
+    if found := _AT_LEAST.fullmatch(text):
+        return f". Write {{min: {found[1]}}} for at least {found[1]}"
+    return f". If it is about {found[1]}, write the range that it can be" if (found := _ABOUT.fullmatch(text)) else ""
+
+
+def _as_flops(unit: str) -> str:
+    if "flop" not in unit:
+        return ""
+    return ". Are these multiply-adds? Then leave FLOPs out (4.09G); if each counts two, say flops_convention: FLOPs"
+
+
 def half_a_unit(text: str, value: float) -> float | None:
     """Half of the last printed digit, in the unit of the value: what rounds to `4.09G` is 4085 to 4095 million."""
-    match = _PRINTED.match(text.strip())
+    match = _PRINTED.match(as_power(text.strip()))
     if match is None:
         return None
     printed = float(match.group(1).replace(",", "."))
@@ -92,19 +119,21 @@ def read_number(node: Node) -> float:
     return read_printed(node, "a number, as in 90 or 5e-3,", {})
 
 
-_MILLIONS = {"m": 1.0, "g": 1e3, "k": 1e-3, "t": 1e6}
-EPOCHS = Quantity("a number of epochs, as in 90,", 0, units={"epochs": 1, "epoch": 1, "ep": 1})
+_MILLIONS = {"m": 1.0, "g": 1e3, "b": 1e3, "k": 1e-3, "t": 1e6}
+EPOCHS = Quantity("a number of epochs, as in 90,", 0, units=dict.fromkeys(("epochs", "epoch", "ep", "ep."), 1))
 MACS = Quantity(
     "a number of MACs in millions, as in 4089 or 4.09G,", 0, above=True,
     units=_MILLIONS | {f"{unit}macs": worth for unit, worth in _MILLIONS.items()} | {"m macs": 1, "g macs": 1e3},
 )  # fmt: skip
 PARAMS = Quantity(
     "a number of parameters in millions, as in 25.56 or 25.56M,", 0, above=True,
-    units=_MILLIONS | {"b": 1e3, "m params": 1, "m parameters": 1},
+    units=_MILLIONS | {"m params": 1, "m parameters": 1, "b params": 1e3, "b parameters": 1e3},
 )  # fmt: skip
 POINTS = Quantity("a number of points, from 0 to 100,", 0, 100, units={"points": 1, "point": 1, "pp": 1, "%": 1})
 SIZE = Quantity("a number that is not negative", 0)
-RUNS = Quantity("a number of runs, at least 1,", 1, 1e6, units={"runs": 1, "run": 1, "seeds": 1, "seed": 1})
+RUNS = Quantity(
+    "a number of runs, at least 1,", 1, 1e6, units=dict.fromkeys(("runs", "run", "seeds", "seed", "trials", "trial"), 1)
+)
 BATCH = Quantity("a batch size, at least 1,", 1, units={"images": 1})
 PERPLEXITY = Quantity("a perplexity, at least 1, as in 6.42,", 1)
 MILLISECONDS = Quantity("a latency in ms, above 0, as in 12.5,", 0, above=True, units={"ms": 1, "s": 1e3, "us": 1e-3})
@@ -113,7 +142,7 @@ FPS = Quantity(
     units={"fps": 1, "images/s": 1, "img/s": 1, "images a second": 1},
 )  # fmt: skip
 DECAY = Quantity("a weight decay from 0 to 1, as in 5e-4, or none", 0, 1, or_none=True)
-SMOOTHING = Quantity("a label smoothing from 0 to 1, or none", 0, 1, or_none=True)
+SMOOTHING = Quantity("a label smoothing from 0 to 1, or none", 0, 1, units={"%": 0.01}, or_none=True)
 _TIMES = Quantity(
     "dense MACs over pruned MACs, as in 2.31 or 2.31x,", 0, above=True, units={"x": 1, "×": 1, "times": 1}
 )

@@ -21,7 +21,11 @@ PROVENANCE: dict[str, str] = {
 FORMS = "a value, n/a, {min: 1}, {range: [20, 30]}, {conflict: [x, y]}, {same_as: B} or {value: x, evidence: log}"
 MAX_CHOICES = 20
 _REMARKS = ("evidence", "note", "notes", "source")
-_SILENT = {"", "~", "null", "none reported", "not reported", "not_reported", "nan", "?"}
+_SILENT = {
+    "", "~", "null", "none reported", "not_reported", "nan", "?", "-", "--", "\u2013", "\u2014", "unknown", "unclear",
+    "unspecified", "undisclosed", "unstated", "nr", "n.r.",
+    *(f"not {said}" for said in ("reported", "stated", "specified", "given", "mentioned", "disclosed", "known")),
+}  # fmt: skip
 NOT_APPLICABLE_WORDS = {"n/a", "not applicable", "not_applicable"}
 
 Convert = Callable[[Node], Any]
@@ -88,7 +92,7 @@ def _value(node: Node, convert: Convert) -> Leaf[Any]:
         if plain.startswith((">=", "≥")):  # as tables print it
             return Between(_end(Node("scalar", node.where, plain.lstrip(">=≥").strip()), convert))
         return convert(node)
-    forms = {"min", "range", "conflict"} & set(node.entries)
+    forms = {"min", "range", "conflict"} & set(node.entries) if "kind" not in node.entries else set()
     if node.kind == "mapping" and len(forms) == 1:
         (form,) = forms
         _only(node, {form, *_REMARKS})

@@ -16,7 +16,16 @@ from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.reported_values import ReportedValue
 from prunemark.setups.assessment import combine
 from prunemark.setups.factors import COMPRESSION_TOLERANCE, FactorFinding, show
-from prunemark.setups.values import NOT_REPORTED, Between, Conflict, Leaf, NotApplicable, NotReported, State, compare
+from prunemark.setups.values import (
+    NOT_REPORTED,
+    Between,
+    Conflict,
+    Leaf,
+    NotApplicable,
+    NotReported,
+    State,
+    compare,
+)
 
 Range = tuple[float, float]
 FIELDS = {
@@ -54,6 +63,21 @@ def compression_finding(winner: Entry, loser: Entry, same: frozenset[str]) -> Fa
     state = combine(each for each, *_ in found)
     _, why, a, b = next(each for each in found if each[0] is state)
     return FactorFinding("compression", state, why, a.text, b.text)
+
+
+def one_sided(winner: Entry, loser: Entry) -> tuple[str, ...]:
+    """The sides that do not say how much is left of the MACs, or of the weights, where the other one does.
+
+    Also those that say what is left in millions and not of how many, unless both print the same.
+    """
+    for quantity, fields in FIELDS.items() if "dense" not in (winner.kind, loser.kind) else ():
+        a, b = measures(winner)[quantity], measures(loser)[quantity]
+        if NOT_REPORTED not in (a.ratio, b.ratio) or not (a.printed or b.printed):
+            continue
+        same = a.printed and _equal(a.printed.get(fields[-1], NOT_REPORTED), b.printed.get(fields[-1]))
+        if not same:
+            return tuple(e.name for e, one in ((winner, a), (loser, b)) if one.ratio == NOT_REPORTED)
+    return ()
 
 
 def _compared(a: Measured, b: Measured) -> tuple[State, str]:

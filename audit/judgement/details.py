@@ -13,19 +13,17 @@ from functools import lru_cache
 from typing import Any
 
 from prunemark.audit.document.claims import Protocol
+from prunemark.audit.document.detail_words import NONE, may_be_one, meant, richer
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.fields import DETAIL_FIELDS
 from prunemark.audit.document.metrics import Metric
 from prunemark.audit.document.reported_values import ReportedValue
-from prunemark.audit.judgement.selection import more_inflated, open_k, selection_word
-from prunemark.setups.factors import plain_name, show
+from prunemark.audit.judgement.selection import more_inflated, open_k, with_its_k
+from prunemark.setups.factors import show
 from prunemark.setups.values import NOT_REPORTED, Conflict, Leaf, NotApplicable, NotReported, State, compare, known
 
-_NONE = ("no", "none", "false", "0", "off", "without")
-_PLAIN_RECIPE = {"distillation": ("none",), "augmentation": ("none", "standard")}
-GRANULARITIES = {"layer": 0, "filter": 1, "channel": 1, "head": 1, "block": 2, "weight": 4, "unstructured": 4}
+GRANULARITIES = {"layer": 0, "filter": 1, "block": 2, "weight": 4}
 """From coarse to fine; an N:M pattern lies between block and weight. A finer one removes what matters least."""
-_SAME_GRANULARITY = {"channel": "filter", "head": "filter", "unstructured": "weight"}
 _N_OF_M = re.compile(r"\d{1,4}:\d{1,4}", re.ASCII)
 _N_OF_M_RANK = 3
 
@@ -34,7 +32,7 @@ _N_OF_M_RANK = 3
 class Detail:
     """One detail between two sides. `favours` is an entry, or None where nobody knows.
 
-    `silent` are the entries that do not state it, where that leaves it open.
+    `silent` are the entries that do not state it, where that leaves it open; none where both state it and it is open.
     """
 
     name: str
@@ -65,8 +63,8 @@ def _detail(
     (a, x), (b, y) = (_declared(e[field]) if field in same else _read(name, field, e) for e in sides)
     state = compare(x, y, _equal)
     why = f"{show(a)} against {show(b)}"
-    if name == "selection" and state is State.REFUTED and open_k(str(x), str(y)):
-        state = State.UNDECIDABLE
+    if state is State.REFUTED and _open(name, x, y):
+        state, why = State.UNDECIDABLE, f"{why}: is this the same?"
     if state is State.HOLDS:
         return Detail(name, state, None, why)
     if state is State.REFUTED:
@@ -74,7 +72,15 @@ def _detail(
     if protocol is not None and protocol.declares(name):
         return Detail(name, State.HOLDS, None, f"equal by the shared protocol ({protocol.locator})")
     silent = tuple(e.name for e, leaf in zip(sides, (a, b), strict=True) if isinstance(leaf, NotReported))
-    return Detail(name, state, None, why, silent or tuple(e.name for e in sides))
+    return Detail(name, state, None, why, silent)
+
+
+def _open(name: str, a: Leaf[Any], b: Leaf[Any]) -> bool:
+    """Whether two texts may be one thing: the best of k without the k, or one that only says more."""
+    x, y = known(a), known(b)
+    if not isinstance(x, str) or not isinstance(y, str):
+        return False
+    return open_k(x, y) if name == "selection" else may_be_one(name, x, y)
 
 
 def _declared(found: ReportedValue) -> tuple[Leaf[Any], Leaf[Any]]:
@@ -86,7 +92,7 @@ def _declared(found: ReportedValue) -> tuple[Leaf[Any], Leaf[Any]]:
 def _read(name: str, field: str, entry: Entry) -> tuple[Leaf[Any], Leaf[Any]]:
     """What an entry states of a detail, as it stands and as it is compared."""
     leaf = stated(entry[field])
-    return leaf, _as(_reader(name, field, entry), leaf)
+    return leaf, _as(_reader(name, entry), leaf)
 
 
 def stated(found: ReportedValue) -> Leaf[Any]:
@@ -94,13 +100,11 @@ def stated(found: ReportedValue) -> Leaf[Any]:
     return found.value if found.stated or isinstance(found.value, NotApplicable) else NOT_REPORTED
 
 
-def _reader(name: str, field: str, entry: Entry) -> Callable[[Any], Any]:
+def _reader(name: str, entry: Entry) -> Callable[[Any], Any]:
     """How a value of this detail is read to be compared."""
     if name == "selection":
-        return lambda value: selection_word(value, entry)
-    if name == "granularity":
-        return _granularity
-    return _number_or_word if field.startswith("measured.") else _word
+        return lambda value: with_its_k(value, entry)
+    return lambda value: value if isinstance(value, float) else meant(name, str(value))
 
 
 def _as(read: Callable[[Any], Any], leaf: Leaf[Any]) -> Leaf[Any]:
@@ -117,27 +121,10 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def _word(value: Any) -> Any:
-    if isinstance(value, float):
-        return value
-    text = plain_name(str(value))
-    return "none" if text in _NONE else text
-
-
-def _number_or_word(value: Any) -> Any:
-    try:
-        return float(str(value))
-    except ValueError:
-        return _word(value)
-
-
-def _granularity(value: Any) -> str:
-    text = plain_name(str(value)).removesuffix("s")
-    return _SAME_GRANULARITY.get(text, text)
-
-
 def _granularity_rank(text: str) -> int | None:
-    return _N_OF_M_RANK if _N_OF_M.fullmatch(text) else GRANULARITIES.get(text)
+    if _N_OF_M.fullmatch(text):
+        return _N_OF_M_RANK
+    return GRANULARITIES.get("block" if text.endswith("block") else text)
 
 
 def _whom(name: str, sides: tuple[Entry, Entry], a: Leaf[Any], b: Leaf[Any]) -> str | None:
@@ -155,8 +142,10 @@ def _whom(name: str, sides: tuple[Entry, Entry], a: Leaf[Any], b: Leaf[Any]) -> 
         more = more_inflated(x, y)
     elif name == "granularity":
         more = _more(_granularity_rank(x), _granularity_rank(y))
-    elif (plain := _PLAIN_RECIPE.get(name)) and (x in plain or y in plain):
-        more = _more(*(plain.index(word) if word in plain else len(plain) for word in (x, y)))
+    elif name == "distillation" and NONE in (x, y):
+        more = y == NONE
+    elif name == "augmentation":
+        more = richer(x, y)
     return None if more is None else sides[0].name if more else sides[1].name
 
 

@@ -53,7 +53,9 @@ def pipeline_of_entry(entry: Entry, same: frozenset[str], units: Units) -> Pipel
         granularity=get("granularity"),
         speedup=_speedup(entry, get),
         sparsity=_sparsity(get),
-        base=Base(get("base.id"), get("base.source"), get(f"base.{base_metric(entry, units.metric)}")),
+        base=Base(
+            get("base.id"), _named("sources", get("base.source")), get(f"base.{base_metric(entry, units.metric)}")
+        ),
         pretraining=_training(get, "pretraining"),
         pruning=_training(get, "pruning"),
         retraining=_training(get, "retraining"),

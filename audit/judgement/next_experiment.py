@@ -45,6 +45,10 @@ def _noise(e: ClaimEvidence) -> list[str]:
         return []
     least = e.threshold
     points = min((r.points - least for r in e.gap.readings if r.decisive and r.low <= least <= r.high), key=abs)
+    if (other := e.gap.besides_main(least)) is not None:  # more runs would not settle what the numbers mean
+        if not other.name.startswith("if +- is"):
+            return []
+        return ["ask the authors what the printed +- is: a standard deviation, a standard error or an interval"]
     chosen = "" if e.pair.metric and e.pair.metric.speed else ", last epoch"
     needed, unit = runs_needed(e.gap.sd, points), unit_of(e.pair.metric)
     if needed is None:

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.document.names import canonical
 from prunemark.audit.document.reported_values import ReportedValue, bounds
+from prunemark.audit.document.selection_words import BEST_EPOCH
 from prunemark.audit.judgement.selection import (
-    BEST_EPOCH,
     BEST_EPOCH_GAIN_PP,
     best_of_sds,
     is_best_of,
@@ -104,6 +104,13 @@ class Gap:
             name = f"{self.main.name}, less what selection adds ({self.inflation:.2f})"
             found.append(_reading(name, self.main.points - self.inflation, *self.arms, decisive=False))
         return tuple(found)
+
+    def besides_main(self, threshold: float = 0.0) -> Reading | None:
+        """The reading that makes the gap one within noise where the plain one does not; else None."""
+        main = self.main
+        if main is None or main.low <= threshold <= main.high:
+            return None
+        return next((r for r in self.readings if r.decisive and r.low <= threshold <= r.high), None)
 
     def position(self, threshold: float = 0.0) -> Position:
         """Where the difference lies from a threshold in points, by all decisive readings together."""

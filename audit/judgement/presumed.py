@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from prunemark.audit.document.claims import Credit
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.judgement.assessed_pair import AssessedPair
+from prunemark.audit.judgement.compressed import one_sided
 from prunemark.audit.judgement.confounders import CREDITED
 from prunemark.audit.judgement.noise import Arm, Gap
 from prunemark.setups.values import State, known
@@ -34,7 +35,17 @@ def presumed(pair: AssessedPair, gap: Gap, arms: Sequence[Arm], credited_to: Cre
     left_out = pair.winner.method_owned | pair.loser.method_owned | CREDITED[credited_to]
     kept = {name for name, detail in pair.measured.items() if detail.state is State.UNDECIDABLE}
     kept |= {"batch_size"} if _compares_lrs(pair, credited_to) else set()
-    return {name: found[name] for name in sorted(found) if name not in left_out or name in kept}
+    named = {name: found[name] for name in sorted(found) if name not in left_out or name in kept}
+    return named or compression_presumed(pair)
+
+
+def compression_presumed(pair: AssessedPair) -> dict[str, tuple[str, ...]]:
+    """A measure of compression that one side states only, where nothing else keeps a claim from being supported.
+
+    By that measure the winner may be the less compressed: it has to be stated, as silence never pays.
+    """
+    silent = one_sided(pair.winner, pair.loser)
+    return {"compression": silent} if silent else {}
 
 
 def _compares_lrs(pair: AssessedPair, credited_to: Credit) -> bool:
@@ -58,11 +69,18 @@ def silent_of(pair: AssessedPair, field: str) -> tuple[str, ...]:
     return tuple(entry.name for entry in entries if not entry[field].stated)
 
 
+def is_open(pair: AssessedPair, name: str) -> bool:
+    """Whether both sides state a detail, in words that can mean one thing."""
+    found = pair.measured.get(name) or pair.details.get(name)
+    return found is not None and found.state is State.UNDECIDABLE and not found.silent
+
+
 def in_words(found: Presumed, pair: AssessedPair) -> str:
     """`distillation, which A does not report, and batch_size, which neither reports`."""
     both = {pair.winner.name, pair.loser.name}
     by_side: dict[str, list[str]] = {}
     for name, silent in found.items():
         who = "neither reports" if set(silent) == both or not silent else f"{silent[0]} does not report"
+        who = "the two do not clearly state as the same" if is_open(pair, name) else who
         by_side.setdefault(who, []).append(name)
     return ", and ".join(f"{', '.join(names)}, which {who}" for who, names in by_side.items())

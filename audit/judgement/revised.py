@@ -7,6 +7,7 @@ states, and evidence that is only a default of published code.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -70,6 +71,7 @@ def revised(findings: Mapping[str, FactorFinding], sides: Sides) -> Findings:
     found["compression"] = compression_finding(sides.winner, sides.loser, sides.same)
     _names(found, sides)
     _network(found, sides)
+    _base(found, sides)
     for factor, why in _structural(found, sides).items():
         found[factor] = replace(found[factor], state=State.REFUTED, why=why)
     _schedules(found, sides)
@@ -120,6 +122,27 @@ def _network(found: Findings, sides: Sides) -> None:
         why = f"one network by the shared protocol ({sides.protocol.locator})"
         finding = replace(finding, state=State.HOLDS, why=why)
     found["network"] = finding
+
+
+def _base(found: Findings, sides: Sides) -> None:
+    """A file with and without its folder, or a source of which one side only says more, is a question."""
+    finding = found["base_model"]
+    apart = found["base_accuracy"].state is State.REFUTED
+    if finding.state is not State.REFUTED or apart:
+        return
+    for field in ("base.id", "base.source"):
+        a, b = (known(entry[field].value) for entry in sides.entries)
+        if a is None or b is None:
+            continue
+        if _may_be_one_base(str(a).lower(), str(b).lower()):
+            why = f"is `{str(a)[:80]}` the {str(b)[:80]} of {sides.loser.name}?"
+            found["base_model"] = replace(finding, state=State.UNDECIDABLE, why=why)
+        return
+
+
+def _may_be_one_base(a: str, b: str) -> bool:
+    words = [set(re.findall(r"\w+", text)) for text in (a, b)]
+    return a.rpartition("/")[2] == b.rpartition("/")[2] or words[0] < words[1] or words[1] < words[0]
 
 
 def _may_be_flops(sides: Sides) -> bool:

@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from prunemark.audit.document.entry import Entry
+from prunemark.audit.document.selection_words import BEST_EPOCH, BEST_OF_K, BEST_OF_RUNS, selection_word
 from prunemark.setups.values import Between, Conflict, known
 
 BEST_OF: dict[int, float] = {2: 0.56, 3: 0.85, 4: 1.03, 5: 1.16, 6: 1.27, 7: 1.35, 8: 1.42, 9: 1.49, 10: 1.54}
 """Expected maximum of k standard normal numbers: how many sds the best of k runs lies above the mean of one."""
 BEST_EPOCH_GAIN_PP = 0.29
 """The most that choosing the epoch on the test split added in eight logged runs (the least was 0.01)."""
-BEST_OF_RUNS, BEST_EPOCH = "best_of_runs", "best_epoch_on_test"
-
-_BEST_OF_K = re.compile(r"best_of_(\d{1,4})(?:_(?:runs|seeds|trials))?", re.ASCII)
-_SELECTIONS = {
-    "mean": "last", "last": "last", "last_epoch": "last", "final": "last", "final_epoch": "last",
-    "mean_of_runs": "last", "median": "last", "best_epoch": BEST_EPOCH, "best": BEST_EPOCH,
-    BEST_EPOCH: BEST_EPOCH, "best_on_test": BEST_EPOCH,
-    BEST_OF_RUNS: BEST_OF_RUNS, "best_run": BEST_OF_RUNS, "max_of_runs": BEST_OF_RUNS,
-}  # fmt: skip
 
 
 def selection_of(value: Any) -> str | None:
-    """How the reported number was chosen: last, best_epoch_on_test, best_of_runs, or another word as it stands.
-
-    The best of k says its k: `best_of_3`.
-    """
-    plain = _plain(value)
-    match = _BEST_OF_K.fullmatch(plain) if plain else None
-    return f"best_of_{int(match.group(1))}" if match else _SELECTIONS.get(plain or "", plain)
+    """How the reported number was chosen: last, best_epoch_on_test, best_of_3, or another word as it stands."""
+    text = known(value)
+    return None if text is None else selection_word(str(text))
 
 
 def is_best_of(value: Any) -> bool:
     """Whether it is the best of some number of runs."""
     found = selection_of(value) or ""
-    return found == BEST_OF_RUNS or _BEST_OF_K.fullmatch(found) is not None
+    return found == BEST_OF_RUNS or BEST_OF_K.fullmatch(found) is not None
 
 
 def counted(value: Any) -> float | None:
     """The k of a selection that is called best of k."""
-    match = _BEST_OF_K.fullmatch(_plain(value) or "")
+    match = BEST_OF_K.fullmatch(selection_of(value) or "")
     return float(match.group(1)) if match else None
 
 
@@ -54,7 +41,7 @@ def best_of_sds(value: Any, runs: float | None) -> float:
     return 0.0 if count <= 1 else BEST_OF.get(count, BEST_OF[10])
 
 
-def selection_word(value: Any, entry: Entry) -> str:
+def with_its_k(value: Any, entry: Entry) -> str:
     """As `selection_of`, with the k of the best of k where the entry says how many runs there were."""
     found = selection_of(value) or ""
     runs = known(entry["result.runs"].value)
@@ -84,8 +71,3 @@ def runs_of(value: Any) -> float | None:
     if isinstance(value, Conflict):
         return min((runs for choice in value.choices if (runs := runs_of(choice)) is not None), default=None)
     return known(value)
-
-
-def _plain(value: Any) -> str | None:
-    text = known(value)
-    return None if text is None else str(text).strip().lower().replace("-", "_").replace(" ", "_")

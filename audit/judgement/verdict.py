@@ -11,7 +11,7 @@ from prunemark.audit.judgement.assessed_pair import AssessedPair
 from prunemark.audit.judgement.confounders import COSTS_OF_PRUNING, Confounder
 from prunemark.audit.judgement.crossed_recipes import CrossFinding
 from prunemark.audit.judgement.noise import Gap, Position
-from prunemark.audit.judgement.presumed import Presumed, by_source, in_words, silent_of
+from prunemark.audit.judgement.presumed import Presumed, by_source, compression_presumed, in_words, silent_of
 from prunemark.audit.judgement.reasons import (
     at_equal_cost,
     basis,
@@ -183,7 +183,7 @@ def _fair_crossed(e: ClaimEvidence, cross: CrossFinding) -> AuditVerdict | None:
         found["base_model"] = silent_of(e.pair, "base.id")
     if not all(arm.stated_sd for arm in cross.arms):
         found["noise"] = found.get("noise", ())
-    found = dict(sorted(found.items()))
+    found = dict(sorted(found.items())) or compression_presumed(e.pair)
     why = f"{e.pair.winner.name} wins under both recipes: {cross.why}"
     if found:
         return AuditVerdict("attributable-presumed", f"{why}; {_if_equal(e, 'attributable', found)}", tuple(found))

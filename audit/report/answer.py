@@ -151,9 +151,10 @@ def questions(audit: Audit) -> tuple[str, ...]:
     ):
         if name in ASK or name in (*audit.presumed, *audit.missing):
             wanted.setdefault(_question(audit, name), {})[name] = _silent(audit, name)
+    what = [step for step in audit.next_experiments if step.startswith(f"{ASKING} what ")]
     names = sides(audit)
     order = (audit.pair.winner.name, audit.pair.loser.name)
-    found = []
+    found = [step.removeprefix(f"{ASKING} ") for step in what]
     for question, by_name in wanted.items():
         quiet = {entry for silent in by_name.values() for entry in silent}
         of = {frozenset(order): "both", frozenset(order[:1]): names.winner, frozenset(order[1:]): names.loser}

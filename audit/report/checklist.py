@@ -12,6 +12,7 @@ from typing import Literal
 
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.reported_values import bounds
+from prunemark.audit.document.selection_words import BEST_ON_VALIDATION
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.presumed import by_source
 from prunemark.audit.judgement.selection import selection_of
@@ -21,7 +22,7 @@ from prunemark.audit.report.layout import WIDTH, wrapped
 from prunemark.setups.text import shown
 from prunemark.setups.values import NOT_REPORTED, State
 
-Reply = Literal["yes", "no", "not stated"]
+Reply = Literal["yes", "no", "not stated", "n/a"]
 Finding = tuple[Reply, str]
 
 
@@ -62,6 +63,8 @@ def _factors(*ids: str) -> Callable[[Audit, Sides], Finding]:
                 words = "; ".join(f"{label(id)}: {factor_words(audit, id, names.winner, names.loser)}" for id in found)
                 return reply, words  # type: ignore[return-value]
         words = "; ".join(dict.fromkeys(factor_words(audit, id, names.winner, names.loser) for id in ids))
+        if all(state is State.NOT_APPLICABLE for state in states.values()):
+            return "n/a", words
         by_name = {"network": audit.pair.network_by_name, "base_model": by_source(audit.pair)}
         lacking = [_TO_BE_SURE[id] for id in ids if by_name.get(id)]
         return ("not stated", f"{words}; not stated: {listed(lacking)}") if lacking else ("yes", words)
@@ -85,6 +88,22 @@ def _details(*ids: str) -> Callable[[Audit, Sides], Finding]:
     return decide
 
 
+def _compression(audit: Audit, names: Sides) -> Finding:
+    """The compression, and the granularity where that matters to the metric."""
+    found = [_factors("compression")(audit, names)]
+    if "granularity" in audit.pair.details:
+        reply, why = _details("granularity")(audit, names)
+        found.append((reply, "granularity: the same" if reply == "yes" else why))
+    reply = next((reply for reply in ("no", "not stated") if reply in dict(found)), "yes")
+    return reply, "; ".join(why for _, why in found)
+
+
+def _whole(audit: Audit, names: Sides) -> Finding:
+    """Epochs and FLOPs of the whole pipeline; through SX its LRs too."""
+    lrs = ("overall_lr", "final_lr") if audit.pair.whole_pipelines else ()
+    return _factors("total_epochs", "total_flops", *lrs)(audit, names)
+
+
 def _claim(audit: Audit, names: Sides) -> Finding:
     if audit.gap.points is None:
         return "not stated", "a result is missing"
@@ -96,7 +115,7 @@ def _selection(audit: Audit, names: Sides) -> Finding:
     said = listed(
         [f"{name}: {word or 'not stated'}" for name, word in zip((names.winner, names.loser), chosen, strict=True)]
     )
-    if any(word and word.startswith("best") for word in chosen):
+    if any(word and word.startswith("best") and word != BEST_ON_VALIDATION for word in chosen):
         return "no", said
     return ("not stated" if None in chosen else "yes"), said
 
@@ -130,8 +149,8 @@ ITEMS: tuple[Item, ...] = (
     Item("Are both on one dataset?", "NeurIPS 6; REFORMS 3", ("dataset",), _factors("dataset")),
     Item("Is it one network, by its dense costs too?", "NeurIPS 6; REFORMS 5",
          ("network.name", "network.dense_macs_millions"), _factors("network")),
-    Item("Is the compression stated, and alike?", "NeurIPS 6; REFORMS 7",
-         ("speedup", "sparsity", "macs_kept", "params_kept"), _factors("compression")),
+    Item("Are compression and granularity stated, and alike?", "NeurIPS 6; REFORMS 7",
+         ("speedup", "sparsity", "macs_kept", "params_kept", "granularity"), _compression),
     Item("Is the base model named, and one?", "NeurIPS 4; REFORMS 2", ("base.id", "base.source", "base.top1"),
          _factors("base_model")),
     Item("Are epochs and LR of the retraining stated, and equal?", "NeurIPS 6; REFORMS 5",
@@ -147,7 +166,7 @@ ITEMS: tuple[Item, ...] = (
     Item("Is the scatter of the runs stated, and what it is?", "NeurIPS 7; REFORMS 7",
          ("result.top1_sd", "result.top1_plus_minus"), _scatter),
     Item("Is the training of the whole pipeline stated, and equal?", "NeurIPS 8; REFORMS 2", ("pretraining.epochs",),
-         _factors("total_flops")),
+         _whole),
 )  # fmt: skip
 """The twelve, in the order of a pipeline."""
 
@@ -179,7 +198,9 @@ def as_checklist(audits: list[Audit]) -> str:
     made: list[str] = []
     for audit in audits:
         names, found = sides(audit), checklist(audit)
-        counts = [f"{sum(item.reply == reply for item in found)} {reply}" for reply in ("yes", "no", "not stated")]
+        replies = [item.reply for item in found]
+        counts = [f"{replies.count(reply)} {reply}" for reply in ("yes", "no", "not stated")]
+        counts += [f"{replies.count('n/a')} not applicable"] if "n/a" in replies else []
         made += wrapped(f"{names.winner} against {names.loser}: {', '.join(counts)}", WIDTH)
         for number, item in enumerate(found, 1):
             made += wrapped(f"{number:>2}. {item.reply:<11}{item.question} ({item.source})", WIDTH, " " * 15)

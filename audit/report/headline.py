@@ -102,7 +102,16 @@ def _credit(audit: Audit) -> str:
 
 
 def _within(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
+    if (other := audit.gap.besides_main(audit.evidence.threshold)) is not None:
+        return f"Not shown: {gap_words(audit, names)}, but {_READ_AS.get(other.name, other.name)} it is within noise."
     return f"Not shown: {gap_words(audit, names)}, and repeated runs of one method differ by as much."
+
+
+_READ_AS = {
+    "drop": "as a drop from its own base",
+    "if +- is a standard error": "if the printed +- is a standard error",
+    "if +- is a population sd": "if the printed +- is a population sd",
+}
 
 
 def _attributable(audit: Audit, names: Sides, _presumed: Sequence[str]) -> str:
@@ -205,6 +214,7 @@ def reasons(audit: Audit) -> tuple[str, ...]:
         found = found or [audit.verdict.why]
     elif audit.evidence.cross is not None and word in ("retraining-dependent", "attributable-cross-validated"):
         found = [audit.evidence.cross.why]
+        found += [audit.evidence.cross.highest] if word == "retraining-dependent" else []
     if word == "compression-mismatch":
         found.append(_factor(audit, "compression", names))
     against = [_confounder(audit, c, names) for c in against_the_claim(audit)]
@@ -239,7 +249,14 @@ def _gap(audit: Audit, names: Sides) -> str:
     source = _sources(audit, names)
     if main is None:
         return f"{gap_words(audit, names)}; {source}"
-    return f"{gap_words(audit, names)} (95 % interval {main.low:+.2f} to {main.high:+.2f}); {source}"
+    found = f"{gap_words(audit, names)} (95 % interval {main.low:+.2f} to {main.high:+.2f}"
+    other = audit.gap.besides_main(audit.evidence.threshold)
+    if other is not None and audit.verdict.word == "within-noise":
+        return (
+            f"{found}), but {_READ_AS.get(other.name, other.name)} {other.points:+.2f} "
+            f"({other.low:+.2f} to {other.high:+.2f}); {source}"
+        )
+    return f"{found}); {source}"
 
 
 def _sources(audit: Audit, names: Sides) -> str:

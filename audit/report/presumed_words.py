@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prunemark.audit.judgement.audit_claim import Audit
+from prunemark.audit.judgement.presumed import is_open
 from prunemark.audit.report.factor_words import label, listed
 
 _PRESUMED = {
     "network": "dense MACs of the network",
     "base_model": "file of the base model",
     "noise": "scatter of the runs",
+    "compression": "other measure of compression",
 }
 """What is not reported, where its name alone would say too much."""
 
@@ -25,6 +27,7 @@ def presumed_words(audit: Audit, names: tuple[str, str], presumed: Sequence[str]
     for name in presumed:
         silent = audit.evidence.presumed.get(name, ())
         who = f"{of[silent[0]]} does not report" if len(silent) == 1 else "neither reports"
+        who = "the two do not clearly state as the same" if is_open(audit.pair, name) else who
         by_side.setdefault(who, []).append(_PRESUMED.get(name, label(name)))
     return ", and ".join(f"the {listed(found)}, which {who}" for who, found in by_side.items())
 

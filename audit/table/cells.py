@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from prunemark.audit.table.grid import Grid
 from prunemark.setups.errors import InputError
 from prunemark.setups.text import as_given
 
@@ -13,6 +14,8 @@ NOTHING = frozenset({"", "-", "–", "—", "−", "n/a", "na", "n.a.", "/", "?"
 FACTORS = {"K": Decimal("0.001"), "M": Decimal(1), "G": Decimal(1000), "B": Decimal(1000), "T": Decimal(1000000)}
 """Millions in a unit; a billion of MACs or parameters is a G."""
 
+_COUNT = re.compile(r"(\d(?:\.\d{1,6})?)[eE]\+?(\d{1,2})", re.ASCII)
+_TWO = re.compile(r"\s*(\d{1,3}(?:\.\d+)?)\s*%?\s*/\s*(\d{1,3}(?:\.\d+)?|[-\u2013\u2014]+)\s*%?\s*", re.ASCII)
 _CELL = re.compile(
     r"(?P<sign>[-+−–])?\s*(?P<number>\d{1,12}(?:[.,]\d{1,12})?|\.\d{1,12})\s*(?P<unit>%|[x×]|[KMGBT](?:MACs?|FLOPs?)?\b)?"
     r"\s*(?:[(\[]?\s*(?:±|\+/?-|\+−)\s*(?P<spread>\d{0,6}(?:\.\d{1,8})?)\s*%?\s*[)\]]?)?\s*(?P<rest>.*)",
@@ -37,6 +40,18 @@ class Printed:
     def value(self) -> Decimal:
         """The number itself."""
         return Decimal(self.text)
+
+
+def one_of_two(cell: str, role: str) -> str:
+    """The first of two results in one cell, as in 75.50/92.62; the second for top5. Another cell as it is."""
+    found = _TWO.fullmatch(cell.strip(_MARKS))
+    return found[2 if role == "top5" else 1] if found else cell
+
+
+def as_millions(cell: str) -> str:
+    """A count such as 9.09E7 in millions (90.9M); another cell as it is."""
+    found = _COUNT.fullmatch(cell.strip(_MARKS))
+    return f"{Decimal(found[1]).scaleb(int(found[2]) - 6):f}M" if found else cell
 
 
 def printed(cell: str, what: str) -> Printed | None:
@@ -85,3 +100,17 @@ def share(number: Printed, what: str, removed: bool, percent: bool) -> str:
     if not 0 <= value <= 1 or number.unit in FACTORS:
         raise InputError(f"{what}: a share lies between 0 and 100 %; the cell says {number.text}{number.unit}")
     return f"{1 - value if removed else value:f}"
+
+
+def sign_of_losses(grid: Grid, base: int, top1: int, index: int) -> str:
+    """Whether a column holds base minus result ("drop") or result minus base ("change"), as most rows say; else ""."""
+    as_drop = as_change = 0
+    for row in grid.rows:
+        try:
+            before, after, loss = (printed(row.cells[column], "") for column in (base, top1, index))
+        except InputError:
+            continue
+        if before and after and loss and loss.value:
+            as_drop += abs(before.value - after.value - loss.value) <= Decimal("0.02")
+            as_change += abs(after.value - before.value - loss.value) <= Decimal("0.02")
+    return "" if as_drop == as_change else "drop" if as_drop > as_change else "change"

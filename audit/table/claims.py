@@ -108,12 +108,18 @@ def _pairs(
         if every or len(against) < 2 or other.cost is None or any(row.cost is None for row in against):
             taken = against
         else:
-            taken = [min(against, key=lambda row: abs(math.log((row.cost or 1) / (other.cost or 1))))]
+            taken = [min(against, key=lambda row: _distance(row, other))]
         more += len(against) - len(taken)
         chosen += [(row, other) for row in taken]
         if len(chosen) > MAX_COMPARISONS:
             raise InputError(f"more than {MAX_COMPARISONS:,} comparisons: name one method with --ours")
     return chosen, more
+
+
+def _distance(row: TableRow, other: TableRow) -> tuple[bool, float]:
+    """How far two rows are apart: first another pattern (2:4), then the compression."""
+    patterns = (row.stated.get("granularity"), other.stated.get("granularity"))
+    return patterns[0] != patterns[1], abs(math.log((row.cost or 1) / (other.cost or 1)))
 
 
 def make_document(winner: TableRow, loser: TableRow, common: Common, name: str) -> Node:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from prunemark.audit.table.cells import sign_of_losses
 from prunemark.audit.table.grid import NUMBER, Grid
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.text import as_given, shown
@@ -40,13 +41,16 @@ ROLES: dict[str, Role] = {
     "macs_kept": Role("share of the MACs that is left", r"(flops?|macs?)\W*.*(kept|remain|left|ratio)"),
     "params_kept": Role("share of the parameters that is left", r"(params?|parameters?)\W*.*(kept|remain|left)"),
     "speedup": Role("dense MACs over those left", r"speed[- ]?up|acceleration"),
-    "sparsity": Role("share of the weights that is zero", r"\bsparsity\b|\bsparse\b"),
+    "sparsity": Role("share of the weights that is zero", r"^(?!.*\d *%).*(\bsparsity\b|\bsparse\b)"),
     "pruning_epochs": Role("epochs of the pruning stage", r"prun\w* *epochs?"),
     "retraining_epochs": Role("epochs of retraining", r"epochs?"),
     "runs": Role("number of runs", r"\bruns?\b|\bseeds?\b|\btrials\b"),
     "sd": Role("standard deviation over the runs, in points", r"\bstd\b|\bsd\b|std\.? ?dev|deviation"),
-    "base": Role("accuracy of the base model, in percent", r"\bbase(line)?\b|\borig(inal)?\b|\bdense\b|unpruned"),
-    "top5": Role("top-5 accuracy, in percent", r"top-?5"),
+    "base": Role(
+        "accuracy of the base model, in percent",
+        r"^(?!.*(flop|\bmacs?\b|param|latency|size)).*(\bbase(line)?\b|\borig(inal)?\b|\bdense\b|unpruned)",
+    ),
+    "top5": Role("top-5 accuracy, in percent", r"(?<!/)(?<!/ )top-?5"),
     "error": Role("top-1 error, in percent", r"\berr(or)?\b"),
     "top1": Role("top-1 accuracy, in percent", r"top-?1|\bacc(uracy)?\b|\bpruned\b|\bresult\b"),
     "perplexity": Role("perplexity", r"\bppl\b|perplexity"),
@@ -57,7 +61,7 @@ ROLES: dict[str, Role] = {
     "macs": Role("MACs left, with their unit", r"flops?|macs?\b|\bg?ops\b"),
     "params": Role("parameters left, with their unit", r"params?\b|parameters?"),
     "method": Role("the method", r"\bmethods?\b|\bapproach|\balg(orithm)?\b|technique|criterion|pruner"),
-    "network": Role("the network", r"\bnetworks?\b|\bmodels?\b|\barch(itecture)?\b|backbone"),
+    "network": Role("the network", r"\bdepth\b|\bnetworks?\b|\bmodels?\b|\barch(itecture)?\b|backbone"),
     "kind": Role("pruned, scratch, dense and so on", r"\bkind\b"),
     "granularity": Role("filter, weight, 2:4 and so on", r"granularity|pattern"),
     "base_id": Role("which base model: a hash or an address", r"checkpoint|base id"),
@@ -148,7 +152,36 @@ def propose(grid: Grid) -> dict[str, Column]:
             del found["network"]
     if "change" in found and "drop" in found:
         del found["drop"]
+    found = _with_results(grid, _with_sign(grid, found))
     return dict(sorted(found.items(), key=lambda item: item[1].index))
+
+
+def _with_sign(grid: Grid, found: dict[str, Column]) -> dict[str, Column]:
+    """The column of losses by the sign that base and result of most rows give it."""
+    role = next((role for role in ("drop", "change") if role in found), "")
+    if not role or not {"base", "top1"} <= set(found):
+        return found
+    said = sign_of_losses(grid, found["base"].index, found["top1"].index, found[role].index) or role
+    return {said if name == role else name: column for name, column in found.items()}
+
+
+def _with_results(grid: Grid, found: dict[str, Column]) -> dict[str, Column]:
+    """Where no header names a result, the first column of numbers that is nothing else: one column is one audit."""
+    if {*METRICS, "drop", "change"} & set(found):
+        return found
+    taken = {column.index for column in found.values()}
+    free = [n for n in range(len(grid.header)) if n not in taken and _numeric(_cells(grid, n))]
+    return found | ({"top1": Column(free[0])} if free else {})
+
+
+def ours(grid: Grid, columns: Columns) -> str:
+    """The method that a table calls its own; OURS where it calls none so."""
+    cells = [row.cells[columns["method"].index] for row in grid.rows] if "method" in columns else []
+    own = next((cell for cell in cells if re.search(r"\b(ours?|proposed|this work)\b", cell, re.IGNORECASE)), "OURS")
+    return (
+        re.sub(r"\s*[(\[]?\s*\b(ours?|proposed|this work)\b\s*[)\]]?\s*$", "", own, flags=re.IGNORECASE).strip("* ")
+        or own
+    )
 
 
 def _role_of(header: str, cells: Sequence[str]) -> str:
@@ -157,7 +190,8 @@ def _role_of(header: str, cells: Sequence[str]) -> str:
     names = ("method", "network", "dataset", "kind", "granularity", "base_id", "selection")
     for text in (header.rpartition(" / ")[2].lower(), header.lower()):
         for role, what in ROLES.items():
-            if re.search(what.header, text) and (role in names) != numeric:
+            depth = role == "network" and text.strip() == "depth"
+            if re.search(what.header, text) and ((role in names) != numeric or depth):
                 return _by_unit(role, header, cells)
     return ""
 
@@ -173,7 +207,16 @@ def _unit(role: str, header: str) -> str:
 
 def _by_unit(role: str, header: str, cells: Sequence[str]) -> str:
     """MACs in percent are a share; what one printed with a sign is a change."""
-    if role in ("macs", "params") and sum("%" in cell for cell in cells) * 2 > len(cells):
+    of, _, gone = role.partition("_")
+    if gone and of in ("macs", "params") and _unit(of, header) and "%" not in header:
+        return of
+    shares = sum("%" in cell for cell in cells) * 2 > len(cells) or "%" in header
+    if (
+        role in ("macs", "params")
+        and shares
+        and not _unit(role, header)
+        and not re.search(r"\d\s*[GMBK]\b", " ".join(cells))
+    ):
         return f"{role}_removed" if re.search(r"↓|-", header) else f"{role}_kept"
     if (
         role == "macs_removed"

@@ -12,6 +12,7 @@ from prunemark.audit.table.latex_table import read_latex
 _DELIMITER = re.compile(r"\s*\|?\s*:?-{1,200}:?\s*(?:\|\s*:?-{1,200}:?\s*){0,100}\|?\s*")
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
+_CAPTION = re.compile(r"[\s*_]*Tab(?:le|\.)\s*[\dIVX]{1,5}[\s*_]*[.:]", re.IGNORECASE)
 _PIPE = re.compile(r"(?<!\\)\|")
 _MARKS = (
     (re.compile(r"\[\[?\^?\d{1,3}\]?\]\([^)]*\)"), ""),
@@ -87,7 +88,10 @@ def plain(text: str) -> str:
 
 
 def _heading(lines: list[str], number: int) -> str:
-    """The last heading above a line, and the text between it and the table where that is one short line."""
+    """The caption right above a table (`Table 3: ...`), else the last heading above it."""
+    above = next((line for line in reversed(lines[max(0, number - 3) : number]) if line.strip()), "")
+    if _CAPTION.match(above):
+        return plain(above[:500])
     for place in range(number - 1, max(-1, number - 400), -1):
         if match := _HEADING.match(lines[place]):
             return plain(match.group(1))

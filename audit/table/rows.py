@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from prunemark.audit.table.cells import NOTHING, Printed, in_millions, millions, printed, share
+from prunemark.audit.document.names import compare_names
+from prunemark.audit.table.cells import (
+    NOTHING,
+    Printed,
+    as_millions,
+    in_millions,
+    millions,
+    one_of_two,
+    printed,
+    share,
+    sign_of_losses,
+)
 from prunemark.audit.table.columns import METRICS, READ_AS, Column, Columns
 from prunemark.audit.table.common import Common, text_of
 from prunemark.audit.table.grid import Grid, Row
@@ -31,6 +42,12 @@ _DENSE_NAMES = (
     "basemodel baselinemodel reference"
 )
 DENSE = frozenset(_DENSE_NAMES.split())
+_FAMILY = re.compile(r"\b(?:PreResNet|ResNet|VGG|DenseNet)\b", re.IGNORECASE)
+_N_OF_M = re.compile(r"(\d{1,2})\s*:\s*([1-9]\d?)", re.ASCII)
+_AT_SPARSITY = re.compile(
+    r"(\d{1,2}(?:\.\d+)?\s?%)\s*(?:unstructured\s+)?spars|sparsity\s*(?:of|=|:)?\s*(\d{1,2}(?:\.\d+)?\s?%)", re.I
+)
+_COSTS = {"sparsity", "speedup", "macs_kept", "params_kept", "macs_kept_millions", "params_kept_millions"}
 _MARKED = re.compile(r"\s*(?:\[[^\[\]]*\]|\((?:ours?|this (?:work|paper)|proposed)\)|[*†‡§]+|(?<=\s)\d{1,3})\s*$", re.I)
 
 
@@ -72,6 +89,7 @@ def read_rows(grid: Grid, columns: Columns, common: Common, name: str) -> Rows:
     problems: list[str] = []
     names = {"dataset": "", "network": ""}
     method = section = ""
+    over = next((grid.header[columns[role].index] for role in METRICS if role in columns), "")
     for row in grid.rows:
         if row.section:
             if NETWORKS.search(row.section) or DATASETS.search(row.section):
@@ -90,7 +108,9 @@ def read_rows(grid: Grid, columns: Columns, common: Common, name: str) -> Rows:
         except InputError as problem:
             problems.append(str(problem.args[0]))
             continue
-        where = _names(names, section, common.of(method), grid)
+        if not _COSTS & set(stated) and (at := _AT_SPARSITY.search(f"{over} {section} {grid.caption}")):
+            stated["sparsity"] = at[1] or at[2]
+        where = _names(names, f"{section} {over}", common.of(method), grid)
         found.append(_row(row, method, where, stated))
     return Rows(tuple(_with_dense(found)), tuple(problems), notes)
 
@@ -114,15 +134,19 @@ def _names(names: Mapping[str, str], section: str, common: Any, grid: Grid) -> d
     found = dict(names)
     for role, pattern, path in (("dataset", DATASETS, ("dataset",)), ("network", NETWORKS, ("network", "name"))):
         if not found[role]:
-            across, above = pattern.search(section), pattern.search(grid.caption)
+            across, above = pattern.search(f"{section} {found['network']}"), pattern.search(grid.caption)
             stated = text_of(common, *path)
             found[role] = across.group(0) if across else stated or (above.group(0) if above else "")
+    if found["network"].isdigit() and (family := _FAMILY.search(f"{section} {grid.caption}")):
+        found["network"] = f"{family.group(0)}-{found['network']}"
+    elif DATASETS.search(found["network"]) and (network := NETWORKS.search(found["network"])):
+        found["network"] = network.group(0)
     return {role: text.strip(" -_/.") for role, text in found.items()}
 
 
 def _row(row: Row, method: str, where: Mapping[str, str], stated: dict[str, Any]) -> TableRow:
     plain = plain_name(re.sub(r"\W", "", method))
-    is_network = bool(where["network"]) and plain == re.sub(r"\W", "", plain_name(where["network"]))
+    is_network = bool(where["network"]) and compare_names("networks", method, where["network"]) == "same"
     speedup, kept, cost = stated.get("speedup"), stated.get("macs_kept"), None
     if speedup and speedup.strip("x"):
         cost = float(speedup.strip("x"))
@@ -167,20 +191,14 @@ def _in_percent(grid: Grid, column: Column) -> bool:
 
 def _sign_of_drops(grid: Grid, columns: Columns) -> tuple[bool, tuple[str, ...]]:
     """Whether the numbers of the column of drops are changes, as base and result of most rows say."""
-    if "drop" not in columns or not {"base", "top1"} <= set(columns):
-        return "change" in columns, ()
-    as_drop = as_change = 0
-    for row in grid.rows:
-        try:
-            base, top1, drop = (printed(row.cells[columns[role].index], role) for role in ("base", "top1", "drop"))
-        except InputError:
-            continue
-        if base and top1 and drop and drop.value:
-            as_drop += abs(base.value - top1.value - drop.value) <= Decimal("0.02")
-            as_change += abs(top1.value - base.value - drop.value) <= Decimal("0.02")
-    if as_change <= as_drop:
-        return False, ()
-    return True, (f"column {columns['drop'].index + 1} is read as result minus base: so it agrees with both",)
+    role = next((role for role in ("drop", "change") if role in columns), "")
+    if not role or not {"base", "top1"} <= set(columns):
+        return role == "change", ()
+    index = columns[role].index
+    found = sign_of_losses(grid, columns["base"].index, columns["top1"].index, index) or role
+    what = {"drop": "base minus result", "change": "result minus base"}[found]
+    note = f"column {index + 1} is read as {what}: so it agrees with both"
+    return found == "change", (() if found == role else (note,))
 
 
 def _stated(
@@ -197,6 +215,14 @@ def _stated(
         if role in ("kind", "granularity", "selection", "base_id"):
             _word(found, result, role, cell)
             continue
+        if role == "sparsity" and (pattern := _N_OF_M.fullmatch(cell.strip(" *"))):
+            kept, of = int(pattern[1]), int(pattern[2])
+            found |= {"sparsity": f"{100 * (1 - kept / of):g}%", "granularity": f"{kept}:{of}"}
+            continue
+        if role in ("macs", "params"):
+            cell = as_millions(cell)
+        elif role in METRICS:
+            cell = one_of_two(cell.replace(",", "") if role == "fps" else cell, role)
         number = printed(cell, what)
         if number is not None:
             _number(found, result, role, number, column.unit, what, flip, percents[role], metric)
@@ -222,7 +248,7 @@ def _number(
     if role == "base":
         found.setdefault("base", {})[metric] = number.text
     elif role in ("drop", "change"):
-        result[f"{metric}_drop_printed"] = _drop(number, flip or role == "change")
+        result[f"{metric}_drop_printed"] = _drop(number, flip)
     elif role in METRICS:
         field, text = ("top1", _from_error(number)) if role == "error" else (role, number.text)
         result[field] = text

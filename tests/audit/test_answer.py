@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from support.audit_pairs import entry, judge
 
 from prunemark.audit.document.comparison import load, loads
 from prunemark.audit.judgement.audit_claim import Audit, audit_comparison
@@ -164,3 +166,30 @@ def test_a_badge_of_several_claims_shows_the_worst() -> None:
     assert "not attributable" in badge.as_badge([fair, unfair, open_])
     with pytest.raises(InputError, match="there is none"):
         badge.as_badge([])
+
+
+def test_a_checklist_of_an_unequal_comparison_is_not_twelve_times_yes() -> None:
+    whole = [{"stage": "training", "epochs": 270, "lr": "0:1e-1,90:1e-2,180:1e-3"}]
+    scratch = entry("scratch", 75.0, kind="scratch", stages=whole)
+    del scratch["base"]
+    replies = [item.reply for item in checklist(judge(entry("L1", 76.0), scratch))]
+    assert replies[4:7] == ["n/a"] * 3 and replies[11] == "no"
+    assert checklist(judge(entry("x", 76.0, granularity="weight"), entry("y", 75.0)))[3].reply == "no"
+    chosen = entry("x", 76.0, result__selection="best on validation")
+    assert checklist(judge(chosen, entry("y", 75.0)))[8].reply == "yes"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said", "asked"),
+    [
+        ({"result": {"top1": "75.8 +- 0.3", "runs": 3}}, {"result": {"top1": "74.9 +- 0.3", "runs": 3}},
+         "if the printed +- is a standard error it is within noise", "what the printed +- is"),
+        ({"base": {"source": "a", "top1": 76.2}}, {"base": {"source": "b", "top1": 75.2}},
+         "as a drop from its own base it is within noise", ""),
+    ],
+)  # fmt: skip
+def test_the_reading_that_makes_a_gap_noise_is_said(a: Any, b: Any, said: str, asked: str) -> None:
+    found = answer.answer(judge(entry("x", 76.0) | a, entry("y", 75.0) | b))
+    assert found.word == "within-noise" and said in found.sentence
+    assert said.partition(" it is")[0] in found.reasons[0] and not any("runs per arm" in x for x in found.experiment)
+    assert not asked or found.ask[0].startswith(asked)

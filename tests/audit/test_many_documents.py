@@ -28,7 +28,8 @@ STRANGE = [
     "{same_as: A}", "{same_as: B}", "{value: 3, evidence: code_default}", "4.09G", "45%", "2:4", "75.2 ± 0.1", "± 3",
     "0.1, /10 every 1", "0.1, /0 every 3 epochs", "cosine:1e-1->0", "{kind: linear, initial: 1}", "\u00e4", "''", "A",
     "perplexity", "best of 3", "{set: C4, samples: 128}", "true", "0x1F", "1e300", "{shared: true, locator: x}", "~",
-    "{}", "+-", "x" * 99,
+    "{}", "+-", "x" * 99, "unknown", "best of 9999", "cosine from 0 to 0", "0.1, x0 every 1 epochs", "10^-999", "AP",
+    "KD from", "ImageNet (", "(((((", "a/b", "{kind: step, every: 0, factor: 0.1, lr: 0.1}", "{0: 0.1, 30: 0.01}",
 ]  # fmt: skip
 
 

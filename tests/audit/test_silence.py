@@ -95,3 +95,15 @@ def test_the_deletions_reach_every_leaf() -> None:
         "network.dense_macs_millions",
     } <= tried
     assert "speedup" in tried and "kind" not in tried and "stages.2.stage" not in tried
+
+
+def test_a_measure_of_compression_that_one_side_states_only_is_presumed() -> None:
+    less = of_two(params_kept="50%")
+    less["entries"]["B"]["params_kept"] = "40%"
+    assert judged(less).verdict.word == "compression-mismatch" and paying(less) == []
+    one = judged(of_two(params_kept="50%")).verdict
+    assert (one.word, one.presumed) == ("attributable-presumed", ("compression",))
+    rounded = of_two(speedup=None, macs_kept_millions="2.0G", network__dense_macs_millions="4.1G")
+    rounded["entries"]["B"] |= {"macs_kept_millions": 2057}
+    del rounded["entries"]["B"]["speedup"]
+    assert judged(rounded).verdict.word == "undecided" and paying(rounded) == []
