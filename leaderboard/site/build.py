@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from prunemark.leaderboard.formats.tables import render as as_text
@@ -38,23 +40,35 @@ def build_site(
     citation: str = "",
     identifier: str = "",
     releases: Sequence[Release] = (),
+    form: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Writes the site into `folder`, which appears whole or stays as it was.
 
     `methods` are the sources to show, by hash; `citation` is a BibTeX entry and `identifier` the name of this state of
-    the board; `releases` are all that there are, from first to last. Raises InputError when the folder has other
-    content, WorkFailed when the disk refuses.
+    the board; `releases` are all that there are, from first to last; `form` are the files of the form of the audit, if
+    the site has it. Raises InputError when the folder has other content, WorkFailed when the disk refuses.
     """
+    further = dict(form)
     context = site_context(board, loaded, methods or {}, citation, identifier, releases)
-    _check_replaceable(folder)
+    context = replace(context, form=bool(further))
+    write_folder(chain(files(context), further.items()), folder, MARKER_TEXT, ("assets", "vendor"))
+
+
+def write_folder(pages: Iterable[tuple[str, str]], folder: Path, marker: str, parts: Sequence[str]) -> None:
+    """Writes files and folders of this room into `folder`, which appears whole or stays as it was.
+
+    Only a folder that is new, empty or carries this `marker` is replaced. Raises InputError for another one, WorkFailed
+    when the disk refuses.
+    """
+    _check_replaceable(folder, marker)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         try:
-            for name, text in files(context):
+            for name, text in (*pages, (MARKER, marker)):
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
                 (draft / name).write_text(text, encoding="utf-8", newline="\n")
-            for part in ("assets", "vendor"):
+            for part in parts:
                 shutil.copytree(HERE / part, draft / part, copy_function=shutil.copyfile)
             draft.chmod(0o755)
             _replace(folder, draft)
@@ -82,7 +96,6 @@ def files(context: SiteContext) -> Iterator[tuple[str, str]]:
     for name, format in DOWNLOADS.items():
         yield name, as_text(context.board, format, identifier=context.identifier)
     yield "left-out.txt", left_out.as_text(context.board)
-    yield MARKER, MARKER_TEXT
 
 
 def entrance_page(context: SiteContext, track: str) -> str:
@@ -100,11 +113,11 @@ def record_files(context: SiteContext, track: str) -> Iterator[tuple[str, str]]:
     yield context.urls.records(track), records_page(context, track, shards)
 
 
-def _check_replaceable(folder: Path) -> None:
+def _check_replaceable(folder: Path, marker: str) -> None:
     """Only a folder that this module wrote, which has its marker, or an empty one is replaced."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise InputError(f"{folder} is not a folder. Give one that is new, empty, or an earlier site")
-    if not folder.is_dir() or _is_ours(folder / MARKER):
+    if not folder.is_dir() or _is_ours(folder / MARKER, marker):
         return
     if foreign := min((path.name for path in folder.iterdir()), default=""):
         raise InputError(
@@ -113,9 +126,9 @@ def _check_replaceable(folder: Path) -> None:
         )
 
 
-def _is_ours(marker: Path) -> bool:
+def _is_ours(path: Path, marker: str) -> bool:
     try:
-        return read_bounded(marker, 2 * len(MARKER_TEXT)).decode() == MARKER_TEXT
+        return read_bounded(path, 2 * len(marker)).decode() == marker
     except (InputError, UnicodeDecodeError):
         return False
 
