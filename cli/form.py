@@ -31,7 +31,7 @@ def form_files(*, alone: bool) -> Iterator[tuple[str, str]]:
 def write_form(folder: Path) -> Path:
     """Writes the page into a folder of its own; gives the page. Raises InputError for a folder with other content."""
     from prunemark.leaderboard.site import urls
-    from prunemark.leaderboard.site.build import write_folder
+    from prunemark.leaderboard.site.folder import write_folder
 
     write_folder(form_files(alone=True), folder, MARKER_TEXT, ())
     return folder / urls.FORM

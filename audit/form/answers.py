@@ -40,14 +40,14 @@ def judged(text: str) -> list[dict[str, Any]]:
 
 
 def judged_all(texts: str) -> str:
-    """JSON in, JSON out: the same of many documents, with the message of one that cannot be read. The tests ask this."""
+    """JSON in, JSON out: the same of many documents, with the message of each that cannot be read (for the tests)."""
     found: list[Any] = []
     for text in json.loads(texts):
         try:
             found.append(judged(text))
         except InputError as problem:
             found.append(str(problem.args[0]))
-    return json.dumps(found, ensure_ascii=False)
+    return json.dumps(found)
 
 
 def answered(answers: str) -> str:
@@ -62,7 +62,7 @@ def answered(answers: str) -> str:
         shown |= judged(made.text)[0]
     except InputError as problem:
         shown |= {"exit_code": UNREADABLE} | _error(str(problem.args[0]), made, given)
-    return json.dumps(shown, ensure_ascii=False)
+    return json.dumps(shown)
 
 
 def _error(message: str, made: Written, given: dict[str, str]) -> dict[str, Any]:

@@ -19,9 +19,9 @@ FOLDER = "form"
 """Where the scripts lie, next to the page."""
 PYODIDE = "0.29.5"
 """Its version; vendor/README.md has the hashes."""
-VENDOR = Path(__file__).parent / "vendor"
+HERE = Path(__file__).parent
+VENDOR = HERE / "vendor"
 PLAIN, BINARY = ("pyodide.js", "pyodide.asm.js"), ("pyodide.asm.wasm.gz", "python_stdlib.zip")
-OWN = ("form.js", "form.css")
 KINDS = {".py", ".toml", ".csv"}
 NOT_NEEDED = {"__pycache__", "vendor", "tracks", "table"}
 
@@ -34,8 +34,8 @@ def scripts() -> Iterator[tuple[str, str]]:
         packed = base64.b64encode((VENDOR / name).read_bytes()).decode()
         yield f"{FOLDER}/{name.removesuffix('.gz')}.js", f'prunemark.part({json.dumps(name)}, "{packed}");\n'
     yield f"{FOLDER}/python.js", f"prunemark.files({json.dumps(sources())});\n"
-    for name in OWN:
-        yield f"{FOLDER}/{name}", (Path(__file__).parent / name).read_text(encoding="utf-8")
+    for path in (HERE / "form.js", HERE / "form.css", VENDOR / "LICENSES.txt"):
+        yield f"{FOLDER}/{path.name}", path.read_text(encoding="utf-8")
 
 
 def sources() -> dict[str, str]:

@@ -14,7 +14,7 @@ from importlib.resources import files
 from prunemark.audit.document.metrics import METRICS, READ_AS
 
 METRIC = "METRIC"
-OWN_TRAINING = ("scratch", "sparse_training", "dense_to_sparse")
+OWN_TRAINING = ("scratch", "pruned_at_init", "sparse_training", "dense_to_sparse")
 """Kinds whose whole training is one stage, called training."""
 
 
@@ -137,6 +137,8 @@ def questions() -> tuple[Question, ...]:
                 Field("macs_kept", "MACs kept", "43%"),
                 Field("sparsity", "Sparsity: weights removed", "90%"),
                 Field("params_kept", "Parameters kept", "45%"),
+                Field("flops_convention", "What costs count",
+                      choices=(_UNSAID, ("MACs", "multiply-adds (MACs)"), ("FLOPs = 2*MACs", "FLOPs, two to a MAC"))),
             ),
         ),
         Question(
