@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import prunemark
-
 MARKER_TEXT = "`prunemark audit --form` wrote this folder and replaces it as a whole. Do not keep your files in it.\n"
 
 
 def form_files(*, alone: bool) -> Iterator[tuple[str, str]]:
     """(name, text) of everything that the page needs, except the style sheet where it lies in a site (not `alone`)."""
+    from importlib.metadata import version
+
     from prunemark.audit.form import engine
     from prunemark.audit.form.document import hidden
     from prunemark.audit.form.questions import example, questions
@@ -21,7 +21,7 @@ def form_files(*, alone: bool) -> Iterator[tuple[str, str]]:
 
     yield urls.FORM, render(
         "form", here=urls.FORM, alone=alone, form=True, questions=questions(), example=example(), hidden=hidden({}),
-        legend=LEGEND, version=prunemark.__version__, pyodide=engine.PYODIDE,
+        legend=LEGEND, version=version("prunemark"), pyodide=engine.PYODIDE,
     )  # fmt: skip
     yield from engine.scripts()
     if alone:

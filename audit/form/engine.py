@@ -12,9 +12,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import prunemark.audit
-import prunemark.setups
-
 FOLDER = "form"
 """Where the scripts lie, next to the page."""
 PYODIDE = "0.29.5"
@@ -43,9 +40,8 @@ def sources() -> dict[str, str]:
     import yaml
 
     found = {"prunemark/__init__.py": ""}
-    for package in (prunemark.setups, prunemark.audit):
-        room = Path(str(package.__file__)).parent
-        found |= {f"prunemark/{room.name}/{name}": text for name, text in _files(room)}
+    for room in ("setups", "audit"):
+        found |= {f"prunemark/{room}/{name}": text for name, text in _files(HERE.parents[1] / room)}
     found |= {f"yaml/{name}": text for name, text in _files(Path(yaml.__file__).parent)}
     return found
 

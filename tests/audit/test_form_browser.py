@@ -104,7 +104,7 @@ def test_the_verdict_follows_what_is_typed(form):
 
 
 def test_an_error_stands_at_its_field_and_goes_when_it_is_mended(form):
-    size = form.get_by_role("textbox", name="Batch size B, compared with it")
+    size = form.get_by_role("textbox", name="Batch size B (compared with it)")
     size.fill("lots")
     settled(form, "cannot be read")
     assert size.get_attribute("aria-invalid") == "true"
