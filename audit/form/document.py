@@ -114,13 +114,13 @@ def _entry(side: str, values: Mapping[str, str], places: Mapping[str, str]) -> l
         parts.setdefault(part, {})[inner] = value
     stages = [(stage, parts.pop(stage)) for stage in STAGES if stage in parts]
     lines = []
-    for part, inner in parts.items():
-        filled = tuple(f"{side}.{places[f'{part}.{key}' if key else part]}" for key in inner)
-        lines.append((f"    {part}: {inner['']}" if "" in inner else f"    {part}: {_flow(inner)}", filled))
+    for part, held in parts.items():
+        filled = tuple(f"{side}.{places[f'{part}.{key}' if key else part]}" for key in held)
+        lines.append((f"    {part}: {held['']}" if "" in held else f"    {part}: {_flow(held)}", filled))
     lines += [("    stages:", ())] if stages else []
-    for stage, inner in stages:
-        filled = tuple(f"{side}.{stage}.{key}" for key in inner)
-        lines.append((f"      - {_flow({'stage': stage} | inner)}", filled))
+    for stage, held in stages:
+        filled = tuple(f"{side}.{stage}.{key}" for key in held)
+        lines.append((f"      - {_flow({'stage': stage} | held)}", filled))
     return lines
 
 
