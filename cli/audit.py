@@ -41,8 +41,14 @@ def audit(
     explain: Annotated[
         str | None, typer.Option(metavar="FACTOR", help="what a factor is, and how it is decided")
     ] = None,
+    form: Annotated[Path | None, typer.Option(help="write the form for a browser into this folder")] = None,
 ) -> None:
     """Was a published comparison fair? Exit code 0 supported, 3 not, 4 undecided. `audit table FILE` reads a table."""
+    if form is not None:
+        from prunemark.cli.form import write_form
+
+        typer.echo(write_form(form).absolute().as_uri())
+        return
     from prunemark.audit.run import Options, run
 
     options = Options(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -110,9 +110,18 @@ def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | N
 
 
 def write_site(
-    board: Board, loaded: Loaded, folder: Path, records: Path | None, citation: str = "", identifier: str = ""
+    board: Board,
+    loaded: Loaded,
+    folder: Path,
+    records: Path | None,
+    citation: str = "",
+    identifier: str = "",
+    form: Iterable[tuple[str, str]] = (),
 ) -> None:
-    """The site of a board, with the sources and releases beside its records. Broken sources are left out by name."""
+    """The site of a board, with the sources and releases beside its records. Broken sources are left out by name.
+
+    `form` are the files of the form of the audit, for a site that has it.
+    """
     from prunemark.leaderboard.site.build import build_site
     from prunemark.leaderboard.standings.release import FOLDER, read_releases
     from prunemark.records.admission import Refused
@@ -123,7 +132,7 @@ def write_site(
     refused = (*board.refused, *(Refused(name, why) for name, why in wrong))
     build_site(
         replace(board, refused=refused), loaded, folder,
-        methods=methods, citation=citation, identifier=identifier, releases=releases,
+        methods=methods, citation=citation, identifier=identifier, releases=releases, form=form,
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ def leaderboard(
     """Regenerate the leaderboard: only what the evidence can separate."""
     from prunemark.benchmark.run.home import home_at
     from prunemark.cli import boards
+    from prunemark.cli.form import form_files
     from prunemark.leaderboard.formats import citation, tables
     from prunemark.leaderboard.standings.release import FOLDER, find_release
     from prunemark.records.folders import records_folder
@@ -72,7 +73,7 @@ def leaderboard(
     if board:
         write_atomically(board, tables.render(found, "markdown", identifier=identifier))
     if output and loaded:
-        boards.write_site(found, loaded, output, records, entry, identifier)
+        boards.write_site(found, loaded, output, records, entry, identifier, form_files(alone=False))
     if format == "table":
         boards.print_tables(found, wide=wide, columns=shown)
     else:

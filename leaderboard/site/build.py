@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from prunemark.leaderboard.formats.tables import render as as_text
 from prunemark.leaderboard.site import left_out, urls
 from prunemark.leaderboard.site.context import SiteContext, page, site_context
+from prunemark.leaderboard.site.folder import write_folder
 from prunemark.leaderboard.site.meaning_page import meaning_page
 from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
 from prunemark.leaderboard.site.overview_page import overview_page
@@ -19,13 +20,8 @@ from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.release import Release
 from prunemark.records.load import Loaded
 from prunemark.records.source import MethodFiles
-from prunemark.setups.bounded_files import read_bounded
-from prunemark.setups.errors import InputError, WorkFailed
-from prunemark.setups.text import shown
 
-HERE = Path(__file__).parent
 DOWNLOADS = {"board.md": "markdown", "board.csv": "csv", "board.json": "json", "board.tex": "latex"}
-MARKER = "written-by-prunemark.txt"
 MARKER_TEXT = "`prunemark leaderboard` wrote this folder and replaces it as a whole. Do not keep your files in it.\n"
 
 
@@ -38,32 +34,18 @@ def build_site(
     citation: str = "",
     identifier: str = "",
     releases: Sequence[Release] = (),
+    form: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Writes the site into `folder`, which appears whole or stays as it was.
 
     `methods` are the sources to show, by hash; `citation` is a BibTeX entry and `identifier` the name of this state of
-    the board; `releases` are all that there are, from first to last. Raises InputError when the folder has other
-    content, WorkFailed when the disk refuses.
+    the board; `releases` are all that there are, from first to last; `form` are the files of the form of the audit, if
+    the site has it. Raises InputError when the folder has other content, WorkFailed when the disk refuses.
     """
+    further = dict(form)
     context = site_context(board, loaded, methods or {}, citation, identifier, releases)
-    _check_replaceable(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
-        try:
-            for name, text in files(context):
-                (draft / name).parent.mkdir(parents=True, exist_ok=True)
-                (draft / name).write_text(text, encoding="utf-8", newline="\n")
-            for part in ("assets", "vendor"):
-                shutil.copytree(HERE / part, draft / part, copy_function=shutil.copyfile)
-            draft.chmod(0o755)
-            _replace(folder, draft)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except OSError as problem:
-        raise WorkFailed(
-            f"cannot write the site to {folder}: {problem.strerror or problem}.\nNothing half-written was kept"
-        ) from problem
+    context = replace(context, form=bool(further))
+    write_folder(chain(files(context), further.items()), folder, MARKER_TEXT, ("assets", "vendor"))
 
 
 def files(context: SiteContext) -> Iterator[tuple[str, str]]:
@@ -82,7 +64,6 @@ def files(context: SiteContext) -> Iterator[tuple[str, str]]:
     for name, format in DOWNLOADS.items():
         yield name, as_text(context.board, format, identifier=context.identifier)
     yield "left-out.txt", left_out.as_text(context.board)
-    yield MARKER, MARKER_TEXT
 
 
 def entrance_page(context: SiteContext, track: str) -> str:
@@ -98,39 +79,3 @@ def record_files(context: SiteContext, track: str) -> Iterator[tuple[str, str]]:
         shards.append(hashes)
         yield f"{context.urls.shards(track)}/{shard_name(number)}", text
     yield context.urls.records(track), records_page(context, track, shards)
-
-
-def _check_replaceable(folder: Path) -> None:
-    """Only a folder that this module wrote, which has its marker, or an empty one is replaced."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise InputError(f"{folder} is not a folder. Give one that is new, empty, or an earlier site")
-    if not folder.is_dir() or _is_ours(folder / MARKER):
-        return
-    if foreign := min((path.name for path in folder.iterdir()), default=""):
-        raise InputError(
-            f"{folder} has other content ({shown(foreign)}), which a site would replace.\n"
-            "Give a folder that is new, empty, or an earlier site"
-        )
-
-
-def _is_ours(marker: Path) -> bool:
-    try:
-        return read_bounded(marker, 2 * len(MARKER_TEXT)).decode() == MARKER_TEXT
-    except (InputError, UnicodeDecodeError):
-        return False
-
-
-def _replace(folder: Path, draft: Path) -> None:
-    """Puts the draft in the place of the folder; an earlier one is kept until the new one stands there."""
-    if not folder.exists():
-        draft.rename(folder)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
-    folder.rename(aside / folder.name)
-    try:
-        draft.rename(folder)
-    except OSError:
-        (aside / folder.name).rename(folder)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

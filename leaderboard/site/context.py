@@ -28,7 +28,8 @@ FIRST_SHOWN = ("S3.2", "S4.2")
 class SiteContext:
     """A board and everything that its pages show. `records` and `methods` by hash; `styles` by name of a row.
 
-    `standing` says in a sentence which release the board is, if any; `releases` are those up to it, first to last.
+    `standing` says in a sentence which release the board is, if any; `releases` are those up to it, first to last;
+    `form` whether the form of the audit lies next to the pages.
     """
 
     board: Board
@@ -40,6 +41,7 @@ class SiteContext:
     identifier: str
     standing: str
     releases: Sequence[Release]
+    form: bool = False
 
     @cached_property
     def by_track(self) -> dict[str, dict[str, list[Table]]]:
@@ -79,7 +81,9 @@ class SiteContext:
 
 def page(context: SiteContext, template: str, here: str, **values: Any) -> str:
     """A page as HTML: what its template needs, and what stands on every page. `here` is the page's own address."""
-    return render(template, here=here, identifier=context.identifier, count=context.board.records, **values)
+    return render(
+        template, here=here, identifier=context.identifier, count=context.board.records, form=context.form, **values
+    )
 
 
 def site_context(

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 INDEX, METHODS, RECORDS, MEANING = "index.html", "methods.html", "records.html", "meaning.html"
+FORM = "form.html"
+"""The form of the audit, where the site has it."""
 LONGEST = 60
 SHA_SHOWN = 12
 """So many characters of a hash name a record in links and lists. A link with more of them, or all, works too."""

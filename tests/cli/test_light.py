@@ -104,7 +104,22 @@ def test_the_tables_of_a_home_need_no_torch(light, board, tmp_path):
 def test_the_site_of_a_board_needs_no_torch(light, board, tmp_path):
     done = light("leaderboard", "--records", board / "records", "--output", tmp_path / "site")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "site" / "index.html").stat().st_size > 1000
+    assert '<a href="form.html">Audit a paper</a>' in (tmp_path / "site" / "index.html").read_text()
+    page = (tmp_path / "site" / "form.html").read_text()
+    assert '<a href="form.html" aria-current="page">Audit a paper</a>' in page and '<a href="methods.html">' in page
+    assert (tmp_path / "site" / "form" / "python.js").is_file()
+
+
+def test_the_form_of_the_audit_needs_no_torch(tmp_path):
+    """It lies in a folder of its own, which only the same command replaces."""
+    done = light(COMMAND, "audit", "--form", tmp_path / "form")
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.strip().endswith("/form/form.html")
+    assert "methods.html" not in (tmp_path / "form" / "form.html").read_text()  # no link leads out of the folder
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    done = light(COMMAND, "audit", "--form", tmp_path / "other")
+    assert done.returncode == 2 and "notes.txt" in done.stderr and "Traceback" not in done.stderr
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["notes.txt"]
 
 
 def test_a_board_and_a_pack_are_verified_without_torch(light, board):

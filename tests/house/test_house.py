@@ -48,6 +48,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "literature": {"document", "judgement"},
         "table": {"document", "judgement"},
         "report": {"document", "judgement", "literature", "table"},
+        "form": {"document", "judgement", "literature", "table", "report"},
     },
 }
 FLAT: dict[str, set[str]] = {"benchmark": {"method"}, "leaderboard": set(), "audit": {"run", "run_table"}}

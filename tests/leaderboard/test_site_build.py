@@ -14,7 +14,8 @@ import pytest
 from support.site_context import CITATION, IDENTIFIER, SETUPS, build, loaded, real_records
 
 from prunemark.leaderboard.site import build as building
-from prunemark.leaderboard.site.build import MARKER, build_site
+from prunemark.leaderboard.site.build import build_site
+from prunemark.leaderboard.site.folder import MARKER
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.load import Loaded
 from prunemark.records.record import canonical_json, dump
