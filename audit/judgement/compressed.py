@@ -38,8 +38,12 @@ class Measured:
     kept: Leaf[float] = NOT_REPORTED
 
 
+@lru_cache(maxsize=64)
 def compression_finding(winner: Entry, loser: Entry, same: frozenset[str]) -> FactorFinding:
-    """Whether both are compressed alike, by every quantity that both state; a fortiori where the winner is more so."""
+    """Whether both are compressed alike, by every quantity that both state; a fortiori where the winner is more so.
+
+    The last ones are kept: a pair is looked at for whether it can be compared, and then audited.
+    """
     found = []
     sides = [(measures(winner)[quantity], measures(loser)[quantity]) for quantity in FIELDS]
     for (a, b), fields in zip(sides, FIELDS.values(), strict=True):

@@ -1,21 +1,26 @@
-"""Pairs of rows of a table: those that a claim names, or all within one dataset and network."""
+"""Pairs of rows of a table: those that a claim names, or all runs that can be compared."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from prunemark.audit.document.claims import Claim
+from prunemark.audit.document.metrics import METRICS
 from prunemark.audit.document.names import canonical
 from prunemark.audit.judgement.audit_claim import Audit, audit_entries
+from prunemark.audit.judgement.compressed import FIELDS, compression_finding, measures
 from prunemark.audit.judgement.noise import OwnRepeats
-from prunemark.audit.literature.results_csv import TableEntry
+from prunemark.audit.literature.results_csv import TableEntry, metric_of
+from prunemark.audit.literature.runs import distinct, result_of
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.factors import plain_name
-from prunemark.setups.values import known
+from prunemark.setups.values import NOT_REPORTED, State, known
 
 GroupKey = tuple[str, str]
+NO_TOKENS: frozenset[str] = frozenset()
 
 
 def group_of(row: TableEntry) -> GroupKey:
@@ -32,13 +37,53 @@ def groups(rows: Sequence[TableEntry]) -> dict[GroupKey, list[TableEntry]]:
     return dict(found)
 
 
+@dataclass(frozen=True)
+class Pairing:
+    """Two rows of one dataset, network and metric, the better result first, and how their compression compares."""
+
+    winner: TableEntry
+    loser: TableEntry
+    metric: str
+    compression: State
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the better result is known to be compressed at least as much, or only printed digits leave it open.
+
+        Otherwise it says nothing of the methods: a network that keeps more is more accurate.
+        """
+        return self.compression is not State.REFUTED and self.common
+
+    @property
+    def common(self) -> bool:
+        """Whether both state one measure of compression, MACs or weights."""
+        if self.compression is not State.UNDECIDABLE:
+            return True
+        sides = (measures(self.winner.entry), measures(self.loser.entry))
+        return any(all(side[quantity].ratio != NOT_REPORTED for side in sides) for quantity in FIELDS)
+
+
+def pairings(rows: Sequence[TableEntry]) -> Iterator[Pairing]:
+    """Every two runs within one dataset, network and metric; a run that several rows list stands once."""
+    for group in groups([run.row for run in distinct(rows)]).values():
+        scored: dict[str, list[tuple[float, TableEntry]]] = defaultdict(list)
+        for row in group:
+            metric, value = metric_of(row.row), result_of(row)
+            if metric is not None and value is not None:
+                scored[metric].append((value * METRICS[metric].sign, row))
+        for metric, its in scored.items():
+            for (a, left), (b, right) in combinations(its, 2):
+                winner, loser = (left, right) if a >= b else (right, left)
+                compression = compression_finding(winner.entry, loser.entry, NO_TOKENS).state
+                yield Pairing(winner, loser, metric, compression)
+
+
 def all_pairs(rows: Sequence[TableEntry], own: OwnRepeats | None = None) -> Iterator[Audit]:
-    """Every pair within a dataset and network; the claim is that the higher accuracy is better."""
-    for group in groups(rows).values():
-        scored = [(top1, row) for row in group if (top1 := known(row.entry["result.top1"].value)) is not None]
-        for (a, left), (b, right) in combinations(scored, 2):
-            winner, loser = (left, right) if a >= b else (right, left)
-            yield audit_entries(winner.entry, loser.entry, Claim(winner.id, loser.id), own=own)
+    """Every pair of runs that can be compared (`Pairing.comparable`); the claim is that the better result is better."""
+    for found in pairings(rows):
+        if found.comparable:
+            claim = Claim(found.winner.id, found.loser.id, metric=found.metric)
+            yield audit_entries(found.winner.entry, found.loser.entry, claim, own=own)
 
 
 def claimed(rows: Sequence[TableEntry], claim: str, own: OwnRepeats | None = None) -> list[Audit]:
