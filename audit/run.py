@@ -6,7 +6,8 @@ import gc
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -114,10 +115,17 @@ def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | Non
         return [one for claim in options.claims for one in pairs.claimed(rows, claim, own)]
     if not options.all_pairs:
         raise InputError(f"{name} is a table: name pairs with --claim 'L1-norm>HRank', or take --all-pairs")
-    collecting = gc.isenabled()
-    gc.disable()  # tens of thousands of small objects, none of them garbage
-    try:
+    with _no_collecting():
         return list(pairs.all_pairs(rows, own))
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Tens of thousands of small objects are made, none of them garbage."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
@@ -136,7 +144,8 @@ def _published(options: Options, console: Console) -> int:
         from prunemark.audit.report.literature_page import report
 
         target = options.output or Path("published.html")
-        save(report(rows), target)
+        with _no_collecting():
+            save(report(rows), target)
         console.print(f"{len(rows)} results audited: {target}", markup=False)
         return 0
     if options.claims or options.all_pairs:
