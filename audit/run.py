@@ -61,6 +61,23 @@ class Options:
 
 def run(options: Options, console: Console) -> int:
     """Does what was asked for; gives the exit code. Raises InputError for what cannot be done."""
+    with no_collecting():
+        return _run(options, console)
+
+
+@contextmanager
+def no_collecting() -> Iterator[None]:
+    """Without looking for garbage, of which an audit makes none: in millions of objects that takes seconds."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _run(options: Options, console: Console) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that knows no ● shows a ? instead of failing
         sys.stdout.reconfigure(errors="replace")
     if options.format not in FORMATS:
@@ -115,20 +132,7 @@ def _of_rows(rows: Sequence[TableEntry], options: Options, own: OwnRepeats | Non
         return [one for claim in options.claims for one in pairs.claimed(rows, claim, own)]
     if not options.all_pairs:
         raise InputError(f"{name} is a table: name pairs with --claim 'L1-norm>HRank', or take --all-pairs")
-    with _no_collecting():
-        return list(pairs.all_pairs(rows, own))
-
-
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Tens of thousands of small objects are made, none of them garbage."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
+    return list(pairs.all_pairs(rows, own))
 
 
 def _published(options: Options, console: Console) -> int:
@@ -144,8 +148,7 @@ def _published(options: Options, console: Console) -> int:
         from prunemark.audit.report.literature_page import report
 
         target = options.output or Path("published.html")
-        with _no_collecting():
-            save(report(rows), target)
+        save(report(rows), target)
         console.print(f"{len(rows)} results audited: {target}", markup=False)
         return 0
     if options.claims or options.all_pairs:

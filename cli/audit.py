@@ -52,9 +52,11 @@ def audit(
     )  # fmt: skip
     if published and report and output is not None and output.suffix != ".html":
         from prunemark.audit.literature.results import select
+        from prunemark.audit.run import no_collecting
         from prunemark.cli.literature import write_literature
 
-        write_literature(select(network, dataset, method), output, repository)
+        with no_collecting():
+            write_literature(select(network, dataset, method), output, repository)
         typer.echo(f"Literature: {(output / 'index.html').absolute().as_uri()}")
         return
     code = run(options, console())

@@ -91,13 +91,12 @@ def assess_pair(
     meant = metric or METRICS["top1"]
     base = _base_of(winner, loser, meant.name)
     units = Units(
-        base, all(states_macs(e) for e in (winner, loser)) and not _one_base(winner, loser), _by_macs(winner, loser)
+        base, states_macs(winner) and states_macs(loser) and not _one_base(winner, loser), _by_macs(winner, loser)
     )
+    left, right = _pipelines(winner, loser, same, units)
     if same or protocol is not None:
-        left, right = _pipelines(winner, loser, same, units)
         found = _compared(Sides(winner, loser, left, right, same, protocol), meant)
     else:
-        left, right = _pipelines(winner, loser, same, units)
         alike = _of_settings(setting(winner, WINNER), setting(loser, LOSER), meant, base)
         found = _filled(alike, winner.name, loser.name)
     sides = Sides(winner, loser, left, right, same, protocol, found.batch_known)

@@ -60,6 +60,26 @@ def compression_finding(winner: Entry, loser: Entry, same: frozenset[str]) -> Fa
     return FactorFinding("compression", state, why, a.text, b.text)
 
 
+def at_a_glance(winner: Entry, loser: Entry) -> State | None:
+    """The state of `compression_finding` where it can be seen at once, which is ten times as fast; None elsewhere.
+
+    REFUTED: the winner is compressed less by some measure. UNDECIDABLE: they have no measure in common.
+    """
+    one, other = measures(winner), measures(loser)
+    common = False
+    for quantity, fields in FIELDS.items():
+        a, b = one[quantity], other[quantity]
+        common = common or not (a.ratio == NOT_REPORTED or b.ratio == NOT_REPORTED)
+        common = common or (_only_kept(a, fields[-1]) and _only_kept(b, fields[-1]))
+        if (
+            type(a.ratio) is Between and type(b.ratio) is Between
+            and a.ratio.high < b.ratio.low * (1 - COMPRESSION_TOLERANCE)
+            and not any(_equal(value, b.printed.get(field)) for field, value in a.printed.items())
+        ):  # fmt: skip
+            return State.REFUTED
+    return None if common else State.UNDECIDABLE
+
+
 def _compared(a: Measured, b: Measured) -> tuple[State, str]:
     if any(_equal(value, b.printed.get(field)) for field, value in a.printed.items()):
         return State.HOLDS, "equal (within 2 %)"

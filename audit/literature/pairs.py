@@ -11,13 +11,13 @@ from prunemark.audit.document.claims import Claim
 from prunemark.audit.document.metrics import METRICS
 from prunemark.audit.document.names import canonical
 from prunemark.audit.judgement.audit_claim import Audit, audit_entries
-from prunemark.audit.judgement.compressed import FIELDS, compression_finding, measures
+from prunemark.audit.judgement.compressed import at_a_glance, compression_finding
 from prunemark.audit.judgement.noise import OwnRepeats
 from prunemark.audit.literature.results_csv import TableEntry, metric_of
 from prunemark.audit.literature.runs import distinct, result_of
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.factors import plain_name
-from prunemark.setups.values import NOT_REPORTED, State, known
+from prunemark.setups.values import State, known
 
 GroupKey = tuple[str, str]
 NO_TOKENS: frozenset[str] = frozenset()
@@ -39,12 +39,17 @@ def groups(rows: Sequence[TableEntry]) -> dict[GroupKey, list[TableEntry]]:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two rows of one dataset, network and metric, the better result first, and how their compression compares."""
+    """Two rows of one dataset, network and metric, the better result first, and how their compression compares.
+
+    `common` says that both state one measure of it, MACs or weights.
+    """
 
     winner: TableEntry
     loser: TableEntry
     metric: str
     compression: State
+
+    common: bool
 
     @property
     def comparable(self) -> bool:
@@ -53,14 +58,6 @@ class Pairing:
         Otherwise it says nothing of the methods: a network that keeps more is more accurate.
         """
         return self.compression is not State.REFUTED and self.common
-
-    @property
-    def common(self) -> bool:
-        """Whether both state one measure of compression, MACs or weights."""
-        if self.compression is not State.UNDECIDABLE:
-            return True
-        sides = (measures(self.winner.entry), measures(self.loser.entry))
-        return any(all(side[quantity].ratio != NOT_REPORTED for side in sides) for quantity in FIELDS)
 
 
 def pairings(rows: Sequence[TableEntry]) -> Iterator[Pairing]:
@@ -74,8 +71,9 @@ def pairings(rows: Sequence[TableEntry]) -> Iterator[Pairing]:
         for metric, its in scored.items():
             for (a, left), (b, right) in combinations(its, 2):
                 winner, loser = (left, right) if a >= b else (right, left)
-                compression = compression_finding(winner.entry, loser.entry, NO_TOKENS).state
-                yield Pairing(winner, loser, metric, compression)
+                seen = at_a_glance(winner.entry, loser.entry)
+                state = seen or compression_finding(winner.entry, loser.entry, NO_TOKENS).state
+                yield Pairing(winner, loser, metric, state, seen is not State.UNDECIDABLE)
 
 
 def all_pairs(rows: Sequence[TableEntry], own: OwnRepeats | None = None) -> Iterator[Audit]:
