@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from prunemark.audit.literature.results_csv import TableEntry
 
 MARKER_TEXT = (
-    "`prunemark audit --published --report` wrote this folder and replaces it as a whole. Do not keep your files in it.\n"
+    "`prunemark audit --published --report` wrote this folder and replaces it as a whole. "
+    "Do not keep your files in it.\n"
 )
 PARTS = ("assets", "vendor")
 SITE = "index.html"

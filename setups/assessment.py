@@ -54,8 +54,8 @@ _Read = tuple[dict[str, State], str | None, str | None, tuple[str, ...], tuple[s
 
 
 def _assessment(findings: tuple[FactorFinding, ...], read: _Read) -> Assessment:
-    setups, *rest = read
-    return Assessment(findings, dict(setups), *rest)
+    setups, highest, ceiling, differing, unknown = read
+    return Assessment(findings, dict(setups), highest, ceiling, differing, unknown)
 
 
 @lru_cache(maxsize=2**16)

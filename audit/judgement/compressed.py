@@ -69,7 +69,7 @@ def at_a_glance(winner: Entry, loser: Entry) -> State | None:
     common = False
     for quantity, fields in FIELDS.items():
         a, b = one[quantity], other[quantity]
-        common = common or not (a.ratio == NOT_REPORTED or b.ratio == NOT_REPORTED)
+        common = common or NOT_REPORTED not in (a.ratio, b.ratio)
         common = common or (_only_kept(a, fields[-1]) and _only_kept(b, fields[-1]))
         if (
             type(a.ratio) is Between and type(b.ratio) is Between

@@ -58,9 +58,9 @@ class Arm:
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read the printed numbers: the difference in points, its interval, and its t of `df` degrees of freedom.
+    """One way to read the printed numbers: the difference in points and its interval.
 
-    `decisive` readings all have to agree with a claim; the others are only shown.
+    `t` has `df` degrees of freedom. `decisive` readings all have to agree with a claim; the others are only shown.
     """
 
     name: str

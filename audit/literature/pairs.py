@@ -14,7 +14,7 @@ from prunemark.audit.judgement.audit_claim import Audit, audit_entries
 from prunemark.audit.judgement.compressed import at_a_glance, compression_finding
 from prunemark.audit.judgement.noise import OwnRepeats
 from prunemark.audit.literature.results_csv import TableEntry, metric_of
-from prunemark.audit.literature.runs import distinct, result_of
+from prunemark.audit.literature.runs import distinct, drop_of, result_of
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import State, known
@@ -61,19 +61,32 @@ class Pairing:
 
 
 def pairings(rows: Sequence[TableEntry]) -> Iterator[Pairing]:
-    """Every two runs within one dataset, network and metric; a run that several rows list stands once."""
+    """Every two runs within one dataset, network and metric; a run that several rows list stands once.
+
+    Better is the higher accuracy, or the smaller drop where a drop is all that one of them prints.
+    """
     for group in groups([run.row for run in distinct(rows)]).values():
-        scored: dict[str, list[tuple[float, TableEntry]]] = defaultdict(list)
+        by_metric: dict[str, list[tuple[float | None, float | None, TableEntry]]] = defaultdict(list)
         for row in group:
-            metric, value = metric_of(row.row), result_of(row)
-            if metric is not None and value is not None:
-                scored[metric].append((value * METRICS[metric].sign, row))
-        for metric, its in scored.items():
-            for (a, left), (b, right) in combinations(its, 2):
-                winner, loser = (left, right) if a >= b else (right, left)
-                seen = at_a_glance(winner.entry, loser.entry)
-                state = seen or compression_finding(winner.entry, loser.entry, NO_TOKENS).state
-                yield Pairing(winner, loser, metric, state, seen is not State.UNDECIDABLE)
+            metric, value, drop = metric_of(row.row), result_of(row), drop_of(row)
+            if metric is not None and (value is not None or drop is not None):
+                score = None if value is None else value * METRICS[metric].sign
+                by_metric[metric].append((score, drop, row))
+        for metric, its in by_metric.items():
+            for (a, lost_a, one), (b, lost_b, other) in combinations(its, 2):
+                if a is not None and b is not None:
+                    first = a >= b
+                elif lost_a is not None and lost_b is not None:
+                    first = lost_a <= lost_b
+                else:
+                    continue
+                yield _pairing(*((one, other) if first else (other, one)), metric)
+
+
+def _pairing(winner: TableEntry, loser: TableEntry, metric: str) -> Pairing:
+    seen = at_a_glance(winner.entry, loser.entry)
+    state = seen or compression_finding(winner.entry, loser.entry, NO_TOKENS).state
+    return Pairing(winner, loser, metric, state, seen is not State.UNDECIDABLE)
 
 
 def all_pairs(rows: Sequence[TableEntry], own: OwnRepeats | None = None) -> Iterator[Audit]:

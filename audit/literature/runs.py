@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from prunemark.audit.document.metrics import METRICS
 from prunemark.audit.literature.results_csv import TableEntry, cell, metric_of
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import known
@@ -90,6 +91,19 @@ def result_of(row: TableEntry) -> float | None:
     """The result of a row in its metric; None where no claim can be about it."""
     metric = metric_of(row.row)
     return None if metric is None else known(row.entry[f"result.{metric}"].value)
+
+
+def drop_of(row: TableEntry) -> float | None:
+    """What a row lost, in its metric: as printed, or base minus result; None where neither can be said."""
+    metric = metric_of(row.row)
+    if metric is None:
+        return None
+    before, after, printed = (
+        known(row.entry[name].value) for name in (f"base.{metric}", f"result.{metric}", f"result.{metric}_drop_printed")
+    )
+    if before is None or after is None:
+        return printed
+    return float(before - after) * METRICS[metric].sign
 
 
 def one_run(a: TableEntry, b: TableEntry) -> bool:

@@ -33,8 +33,8 @@ FIRST_TITLE = "First example: Table 1 of arXiv:2301.05219 (ResNet-50 on ImageNet
 SHOWN_CLAIMS = 100
 CORRECT = (
     "Say so in an issue: the row (such as R011), what its source prints, and where. Rows stand in "
-    "audit/literature/published/results.csv; a correction is a line of corrections.csv next to it, with its source, and "
-    "the new value in the row. What a source prints is never repaired: a number that contradicts another one is shown "
+    "audit/literature/published/results.csv; a correction is a line of corrections.csv next to it, with its source, "
+    "and the new value in the row. What a source prints is never repaired: a number that contradicts another one is shown "
     "as it is."
 )
 
@@ -118,7 +118,9 @@ def _left_out(found: Literature) -> str:
 def _by(found: Literature, what: str) -> str:
     head = (what, "papers", "results", "comparisons", "beyond noise", "supported", "if the unsaid were equal",
             f"fields disclosed, of {len(DISCLOSED)}")  # fmt: skip
-    return listing(f"By {what}", head, [_headline(line) for line in headlines(found.papers, found.rows, found.claims, what)])
+    return listing(
+        f"By {what}", head, [_headline(line) for line in headlines(found.papers, found.rows, found.claims, what)]
+    )
 
 
 def _headline(line: Headline) -> tuple[str, ...]:

@@ -50,7 +50,9 @@ def listing(label: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> 
     """A table that scrolls where it is too wide; nothing for no rows. Columns of numbers stand to the right."""
     if not rows:
         return ""
-    numbers = [all(isinstance(row[n], str) and _NUMBER.fullmatch(str(row[n])) for row in rows) for n in range(len(head))]
+    numbers = [
+        all(isinstance(row[n], str) and _NUMBER.fullmatch(str(row[n])) for row in rows) for n in range(len(head))
+    ]
     heads = "".join(
         f'<th scope="col"{"" if number else _WORDS}>{escape(name)}</th>'
         for name, number in zip(head, numbers, strict=True)

@@ -135,7 +135,8 @@ def _result(row: TableEntry, places: Places) -> list[Cell]:
     (said,) = as_rows([row])
     text = {name: str(value) for name, value in said.items()}
     variant = f", {text['variant']}" if text["variant"] else ""
-    pruned = text["speedup"] and f"{text['speedup']}x" or text["sparsity"] and f"sparsity {text['sparsity']}" or ""
+    sparsity = f"sparsity {text['sparsity']}" if text["sparsity"] else ""
+    pruned = f"{text['speedup']}x" if text["speedup"] else sparsity
     metric = "" if text["metric"] == "top1" else f" {text['metric']}"
     spread = f" ± {text['sd']}" if text["sd"] else ""
     corrected = [f"{c.column}: {c.new} for {c.old} ({c.source})" for c in corrections().get(row.id, ())]
