@@ -36,7 +36,6 @@ class Run:
 
 def distinct(rows: Sequence[TableEntry]) -> list[Run]:
     """The runs that these rows report, in the order of their first rows."""
-    place = {id(row): n for n, row in enumerate(rows)}
     head = list(range(len(rows)))
 
     def find(n: int) -> int:
@@ -45,8 +44,8 @@ def distinct(rows: Sequence[TableEntry]) -> list[Run]:
         return n
 
     for a, b in _candidates(rows):
-        first, second = sorted((find(place[id(a)]), find(place[id(b)])))
-        if first != second and one_run(a, b):
+        first, second = sorted((find(a), find(b)))
+        if first != second and one_run(rows[a], rows[b]):
             head[second] = first
     members: dict[int, list[TableEntry]] = {}
     for n, row in enumerate(rows):
@@ -65,26 +64,26 @@ def _disclosed(row: TableEntry) -> tuple[bool, int, bool]:
     return not row.entry.quoted, stated, cell(row.row, "selection") != "best_epoch_on_test"
 
 
-def _candidates(rows: Sequence[TableEntry]) -> Iterator[tuple[TableEntry, TableEntry]]:
+def _candidates(rows: Sequence[TableEntry]) -> Iterator[tuple[int, int]]:
     """Pairs within one dataset, network and metric whose results could be one number; and rows of one log."""
-    groups: dict[tuple[str, ...], list[tuple[float, TableEntry]]] = {}
-    logs: dict[tuple[str, ...], list[TableEntry]] = {}
-    for row in rows:
+    groups: dict[tuple[str, ...], list[tuple[float, int]]] = {}
+    logs: dict[tuple[str, ...], list[int]] = {}
+    for n, row in enumerate(rows):
         value = result_of(row)
         if value is not None:
             key = tuple(plain_name(row.row.get(name) or "") for name in ("dataset", "network", "metric"))
-            groups.setdefault(key, []).append((value, row))
+            groups.setdefault(key, []).append((value, n))
         if row.row.get("source_type") == "log":
-            logs.setdefault((row.row["source_key"], row.row["locator"]), []).append(row)
+            logs.setdefault((row.row["source_key"], row.row["locator"]), []).append(n)
     for its in logs.values():
         yield from pairwise(its)
     for scored in groups.values():
-        scored.sort(key=lambda each: each[0])
-        for n, (value, row) in enumerate(scored):
-            for other_value, other in scored[n + 1 :]:
+        scored.sort()
+        for place, (value, n) in enumerate(scored):
+            for other_value, other in scored[place + 1 :]:
                 if other_value - value > WINDOW:
                     break
-                yield row, other
+                yield n, other
 
 
 def result_of(row: TableEntry) -> float | None:

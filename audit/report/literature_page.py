@@ -34,8 +34,8 @@ SHOWN_CLAIMS = 100
 CORRECT = (
     "Say so in an issue: the row (such as R011), what its source prints, and where. Rows stand in "
     "audit/literature/published/results.csv; a correction is a line of corrections.csv next to it, with its source, "
-    "and the new value in the row. What a source prints is never repaired: a number that contradicts another one is shown "
-    "as it is."
+    "and the new value in the row. What a source prints is never repaired: a number that contradicts another one is "
+    "shown as it is."
 )
 
 
