@@ -69,10 +69,12 @@ def _candidates(rows: Sequence[TableEntry]) -> Iterator[tuple[int, int]]:
     groups: dict[tuple[str, ...], list[tuple[float, int]]] = {}
     logs: dict[tuple[str, ...], list[int]] = {}
     for n, row in enumerate(rows):
-        value = result_of(row)
+        value, drop = result_of(row), drop_of(row)
+        key = tuple(plain_name(row.row.get(name) or "") for name in ("dataset", "network", "metric"))
         if value is not None:
-            key = tuple(plain_name(row.row.get(name) or "") for name in ("dataset", "network", "metric"))
             groups.setdefault(key, []).append((value, n))
+        elif drop is not None:
+            groups.setdefault((*key, "drop"), []).append((drop, n))
         if row.row.get("source_type") == "log":
             logs.setdefault((row.row["source_key"], row.row["locator"]), []).append(n)
     for its in logs.values():
@@ -129,7 +131,7 @@ def _pattern(row: TableEntry) -> str:
 
 def _printed(row: TableEntry) -> str:
     column = "pruned_top1" if cell(row.row, "metric") in (None, "top1") else "metric_value"
-    return cell(row.row, column) or ""
+    return cell(row.row, column) or f"drop {cell(row.row, 'drop_reported')}"
 
 
 def _agree(a: TableEntry, b: TableEntry, columns: Sequence[str]) -> bool:

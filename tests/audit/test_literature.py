@@ -110,7 +110,7 @@ def test_benjamini_hochberg_by_hand_and_by_scipy():
 def test_completeness_counts_what_is_disclosed():
     found = {c.paper: c for c in results.completeness(results.published())}
     assert found["Torch-Pruning"].disclosed > found["SFP"].disclosed
-    assert found["SFP"].fields["speedup"] > 0.9 and found["SFP"].fields["result.runs"] < 0.2
+    assert found["SFP"].fields["speedup"] > 0.9 and found["SFP"].fields["result.runs"] < 0.3
     assert sum(c.rows for c in found.values()) == 1424
 
 

@@ -83,7 +83,7 @@ def test_a_run_that_several_tables_list_is_one_run():
         assert listed[first] == ids
     for a, b in APART:
         assert not any({a, b} <= ids for ids in listed.values())
-    again = [row for row in rows if row.row["network"] == "ResNet-34"]
+    again = [row for row in rows if row.row["network"] == "ResNet-110"]
     assert len(distinct([*again, *again])) == len(distinct(again)), "a second listing is no second run"
 
 
