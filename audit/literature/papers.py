@@ -16,6 +16,8 @@ from prunemark.audit.literature.results_csv import TableEntry, cell
 from prunemark.audit.literature.runs import Run
 
 NO_YEAR = "not stated"
+RENAMED = {"NIPS": "NeurIPS"}
+"""Venues that have another name now."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def _published_in(rows: Sequence[TableEntry]) -> tuple[str, str]:
     """(year, venue) as most of the sources have them."""
     found = []
     for column in ("year", "venue"):
-        said = Counter(text for row in rows if (text := cell(row.row, column)) and text not in ("repo", "issue"))
+        said = Counter(
+            RENAMED.get(text, text) for row in rows if (text := cell(row.row, column)) and text not in ("repo", "issue")
+        )
         found.append(max(sorted(said), key=said.__getitem__) if said else NO_YEAR)
     return found[0], found[1]
 

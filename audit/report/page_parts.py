@@ -9,6 +9,7 @@ from html import escape
 
 from prunemark.setups.text import MOST_OF_A_TEXT, shown
 
+SHORT = 34  # letters of the longest cell of a narrow column
 _NUMBER = re.compile(r"[+–-]?[\d,.]*\d(?: ?%|x)?(?: ±[\d.]+)?|")
 
 
@@ -50,21 +51,13 @@ def listing(label: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> 
     """A table that scrolls where it is too wide; nothing for no rows. Columns of numbers stand to the right."""
     if not rows:
         return ""
-    numbers = [
-        all(isinstance(row[n], str) and _NUMBER.fullmatch(str(row[n])) for row in rows) for n in range(len(head))
-    ]
-    heads = "".join(
-        f'<th scope="col"{"" if number else _WORDS}>{escape(name)}</th>'
-        for name, number in zip(head, numbers, strict=True)
-    )
+    kinds = [_kind([row[n] for row in rows]) for n in range(len(head))]
+    heads = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(head, kinds, strict=True))
     lines = [
-        "<tr>"
-        + "".join(
-            f'<th scope="row">{cell_html(cell)}</th>' if n == 0
-            else f"<td{'' if numbers[n] else _WORDS}>{cell_html(cell)}</td>"
+        "<tr>" + "".join(
+            f'<td{kinds[n]}>{cell_html(cell)}</td>' if n else f'<th scope="row">{cell_html(cell)}</th>'
             for n, cell in enumerate(row)
-        )
-        + "</tr>"
+        ) + "</tr>"
         for row in rows
     ]  # fmt: skip
     return (
@@ -73,7 +66,17 @@ def listing(label: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> 
     )
 
 
-_WORDS = ' class="words"'
+def _kind(cells: Sequence[Cell]) -> str:
+    """The class of a column: numbers to the right, words to the left, and only long words in a wide column."""
+    if all(isinstance(cell, str) and _NUMBER.fullmatch(cell) for cell in cells):
+        return ""
+    return ' class="words"' if max(map(_length, cells)) > SHORT else ' class="words short"'
+
+
+def _length(cell: Cell) -> int:
+    if isinstance(cell, Named):
+        return sum(map(_length, cell.parts))
+    return len(cell.text if isinstance(cell, Link) else cell)
 
 
 def section(id: str, title: str, *parts: str) -> str:

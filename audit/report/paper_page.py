@@ -75,7 +75,7 @@ def _comparisons(paper: Paper, places: Places, verdicts: list[tuple[str, str, st
     if not paper.audits:
         return [paragraph("Nothing: a comparison needs a second result of the same dataset, network and metric.")]
     chosen = sorted(paper.audits, key=_weight)
-    head = ("comparison", "points", "verdict", "what it supports", "not stated", "what would settle it", "")
+    head = ("comparison", "points", "verdict", "what it supports", "not stated", "what would settle it", "correction")
     parts = [
         listing("Verdicts", ("verdict", "comparisons", "meaning"), verdicts),
         listing("Comparisons", head, [_line(audit, places) for audit in chosen[:MOST_SHOWN]]),
@@ -127,7 +127,7 @@ def _contradicted(paper: Paper) -> list[str]:
 
 def _results(paper: Paper, places: Places) -> str:
     head = ("row", "method", "dataset and network", "kind", "compression", "base", "result", "drop printed", "source",
-            "remarks", "")  # fmt: skip
+            "remarks", "correction")  # fmt: skip
     return listing("Results", head, [_result(row, places) for row in paper.rows])
 
 
@@ -136,7 +136,9 @@ def _result(row: TableEntry, places: Places) -> list[Cell]:
     text = {name: str(value) for name, value in said.items()}
     variant = f", {text['variant']}" if text["variant"] else ""
     sparsity = f"sparsity {text['sparsity']}" if text["sparsity"] else ""
-    pruned = f"{text['speedup']}x" if text["speedup"] else sparsity
+    pruned = ", ".join(
+        filter(None, (f"{text['speedup']}x" if text["speedup"] else sparsity, cell(row.row, "granularity")))
+    )
     metric = "" if text["metric"] == "top1" else f" {text['metric']}"
     spread = f" ± {text['sd']}" if text["sd"] else ""
     corrected = [f"{c.column}: {c.new} for {c.old} ({c.source})" for c in corrections().get(row.id, ())]
