@@ -58,6 +58,8 @@ lint: $(READY)
 
 leaderboard: $(READY)
 	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --board leaderboard/BOARD.md
+	.venv/bin/prunemark audit --published --report --output build/site/literature \
+	  $(if $(GITHUB_REPOSITORY),--repository $(GITHUB_SERVER_URL)/$(GITHUB_REPOSITORY))
 
 bench: $(READY)
 	.venv/bin/python perf/throughput.py

@@ -23,8 +23,9 @@ def audit(
     output: Annotated[Path | None, typer.Option(help="write to this file instead")] = None,
     published: Annotated[bool, typer.Option("--published", help="the literature that ships with Prunemark")] = False,
     report: Annotated[
-        bool, typer.Option("--report", help="with --published: write the page of the literature")
+        bool, typer.Option("--report", help="with --published: write pages, into --output FOLDER or PAGE.html")
     ] = False,
+    repository: Annotated[str | None, typer.Option(help="with --report: where corrections of a number go")] = None,
     errors: Annotated[
         bool, typer.Option("--errors", help="with --published: records that contradict themselves")
     ] = False,
@@ -55,6 +56,15 @@ def audit(
         tuple(files or ()), tuple(claim or ()), all_pairs, format, output, published, report, errors, network, dataset,
         method, runs, mapping, tracking_uri, repeats, template, from_row, schema, explain,
     )  # fmt: skip
+    if published and report and output is not None and output.suffix != ".html":
+        from prunemark.audit.literature.results import select
+        from prunemark.audit.run import no_collecting
+        from prunemark.cli.literature import write_literature
+
+        with no_collecting():
+            write_literature(select(network, dataset, method), output, repository)
+        typer.echo(f"Literature: {(output / 'index.html').absolute().as_uri()}")
+        return
     code = run(options, console())
     if code:
         raise typer.Exit(code)

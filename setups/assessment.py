@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 from prunemark.setups.comparison import SETUPS, ComparisonSetup, chain
@@ -30,32 +31,46 @@ class Assessment:
     unknown: tuple[str, ...]
 
 
-def assess(
-    pipelines: Sequence[Pipeline],
-    *,
-    setups: dict[str, ComparisonSetup] | None = None,
-    revise: Callable[[dict[str, FactorFinding]], dict[str, FactorFinding]] | None = None,
-) -> Assessment:
+def assess(pipelines: Sequence[Pipeline], *, setups: dict[str, ComparisonSetup] | None = None) -> Assessment:
     """Compares every pair of the pipelines by every factor and reads the setups off the findings.
 
-    `revise` is given the findings of each pair, by factor, and gives them back with what only the caller
-    knows: who claims to win, how good the evidence is. Raises ValueError for fewer than two pipelines.
-    Between more than two, a factor holds only if it does for every pair, because equality within a
-    tolerance is not transitive.
+    Raises ValueError for fewer than two pipelines. Between more than two, a factor holds only if it does for every
+    pair, because equality within a tolerance is not transitive.
     """
     if len(pipelines) < 2:
         raise ValueError("an assessment needs at least two pipelines")
-    registry = setups or SETUPS
     pairs = [{id: factor.compare(*pair) for id, factor in FACTORS.items()} for pair in combinations(pipelines, 2)]
-    pairs = [revise(pair) for pair in pairs] if revise else pairs
-    findings = tuple(finding for pair in pairs for finding in pair.values())
-    by_factor = {id: combine([pair[id].state for pair in pairs]) for id in FACTORS}
-    states = {id: combine(by_factor[f] for f in setup.factors) for id, setup in registry.items()}
-    established, ceiling = _interval(states, chain(registry))
-    return Assessment(
-        findings, states, established, ceiling,
-        differing=tuple(id for id, state in by_factor.items() if state is State.REFUTED),
-        unknown=tuple(id for id, state in by_factor.items() if state is State.UNDECIDABLE),
+    states = tuple([combine([pair[id].state for pair in pairs]) for id in FACTORS])
+    return _assessment(tuple(finding for pair in pairs for finding in pair.values()), _read(states, setups or SETUPS))
+
+
+def assessed(findings: Mapping[str, FactorFinding]) -> Assessment:
+    """The same for two pipelines of which the findings are there, by factor in the order of `FACTORS`."""
+    states = tuple([findings[id].state for id in FACTORS])
+    return _assessment(tuple(findings.values()), _read_cached(states))
+
+
+_Read = tuple[dict[str, State], str | None, str | None, tuple[str, ...], tuple[str, ...]]
+
+
+def _assessment(findings: tuple[FactorFinding, ...], read: _Read) -> Assessment:
+    setups, highest, ceiling, differing, unknown = read
+    return Assessment(findings, dict(setups), highest, ceiling, differing, unknown)
+
+
+@lru_cache(maxsize=2**16)
+def _read_cached(states: tuple[State, ...]) -> _Read:
+    return _read(states, SETUPS)
+
+
+def _read(states: tuple[State, ...], registry: dict[str, ComparisonSetup]) -> _Read:
+    """What an assessment says beyond the findings: setups, established, ceiling, differing and unknown."""
+    by_factor = dict(zip(FACTORS, states, strict=True))
+    found = {id: combine(by_factor[f] for f in setup.factors) for id, setup in registry.items()}
+    return (
+        found, *_interval(found, chain(registry)),
+        tuple(id for id, state in by_factor.items() if state is State.REFUTED),
+        tuple(id for id, state in by_factor.items() if state is State.UNDECIDABLE),
     )  # fmt: skip
 
 

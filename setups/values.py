@@ -25,6 +25,8 @@ class State(StrEnum):
     REFUTED = "refuted"
     NOT_APPLICABLE = "not_applicable"
 
+    __hash__ = str.__hash__  # an enum's own is a function in Python, and states are looked up millions of times
+
     @property
     def satisfied(self) -> bool:
         """Whether the comparison may rest on it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, get_args
 
 from prunemark.audit.document.fields import REPEAT, REPORTED_VALUES, SYNONYMS
@@ -58,8 +59,13 @@ class Entry:
     contradictions: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> ReportedValue:
-        found = self.reported.get(name)
-        return ReportedValue(root=f"{self.name}.{name}") if found is None else found
+        return self.reported.get(name) or _silent(f"{self.name}.{name}")
+
+
+@lru_cache(maxsize=2**16)
+def _silent(root: str) -> ReportedValue:
+    """What an entry says of what it does not mention."""
+    return ReportedValue(root=root)
 
 
 def read_entry(name: str, nodes: EntryNodes) -> Entry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from prunemark.audit.document.quantities import half_a_unit, printed_decimals, read_number
@@ -49,7 +50,7 @@ class ReportedValue:
     first: float | None = None
     half: float | None = None
 
-    @property
+    @cached_property
     def stated(self) -> bool:
         """Whether the source says it: a default of published code states nothing."""
         return self.value != NOT_REPORTED and self.provenance != "code_default"

@@ -13,12 +13,13 @@ from functools import lru_cache
 from prunemark.audit.document.claims import Claim, Protocol
 from prunemark.audit.document.entry import SPARSE_KINDS, Entry
 from prunemark.audit.document.metrics import METRICS, Metric
+from prunemark.audit.judgement.alike import LOSER, WINNER, filled_detail, filled_finding, setting
 from prunemark.audit.judgement.compressed import measures
 from prunemark.audit.judgement.details import Detail, details, measured_fields
 from prunemark.audit.judgement.entry_pipeline import Units, pipeline_of_entry, states_macs
-from prunemark.audit.judgement.revised import Sides, revised
-from prunemark.setups.assessment import Assessment, assess
-from prunemark.setups.factors import FactorFinding
+from prunemark.audit.judgement.revised import Sides, revised, with_costs
+from prunemark.setups.assessment import Assessment, assessed
+from prunemark.setups.factors import FACTORS, FactorFinding
 from prunemark.setups.pipeline import Pipeline, Training
 from prunemark.setups.schedule import LRSchedule
 from prunemark.setups.values import NOT_REPORTED, NotApplicable, State, known, mapped
@@ -70,6 +71,17 @@ def _one_root(winner: Entry, loser: Entry, name: str) -> bool:
     return winner[name].root == loser[name].root
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """What two settings have in common, whatever their compression; `named` are the findings that name a side."""
+
+    findings: Mapping[str, FactorFinding]
+    details: Mapping[str, Detail]
+    measured: Mapping[str, Detail]
+    batch_known: bool
+    named: tuple[str, ...] = ()
+
+
 def assess_pair(
     winner: Entry, loser: Entry, claim: Claim | None = None, protocol: Protocol | None = None
 ) -> AssessedPair:
@@ -77,21 +89,60 @@ def assess_pair(
     same = _declared_same(winner, loser) if _borrows(winner) or _borrows(loser) else frozenset()
     metric = metric_of(winner, loser, claim)
     meant = metric or METRICS["top1"]
-    has = details(winner, loser, same, protocol, meant)
     base = _base_of(winner, loser, meant.name)
     units = Units(
-        base, all(states_macs(e) for e in (winner, loser)) and not _one_base(winner, loser), _by_macs(winner, loser)
+        base, states_macs(winner) and states_macs(loser) and not _one_base(winner, loser), _by_macs(winner, loser)
     )
+    left, right = _pipelines(winner, loser, same, units)
+    if same or protocol is not None:
+        found = _compared(Sides(winner, loser, left, right, same, protocol), meant)
+    else:
+        alike = _of_settings(setting(winner, WINNER), setting(loser, LOSER), meant, base)
+        found = _filled(alike, winner.name, loser.name)
+    sides = Sides(winner, loser, left, right, same, protocol, found.batch_known)
+    findings = with_costs(found.findings, sides)
+    how = found.measured if metric else {}
+    assessment = assessed(findings)
+    return AssessedPair(winner, loser, left, right, assessment, findings, found.details, how, metric, protocol)
+
+
+def _pipelines(winner: Entry, loser: Entry, same: frozenset[str], units: Units) -> tuple[Pipeline, Pipeline]:
+    """Both sides as pipelines; the right one's LRs are scaled to the batch size of the left one."""
     left, right = (pipeline_of_entry(e, same, units) if same else _cached(e, units) for e in (winner, loser))
-    one_batch = known(left.details.batch_size), known(right.details.batch_size)
-    if None not in one_batch and one_batch[0] != one_batch[1]:
-        right = _scaled(right, float(one_batch[0] or 1) / float(one_batch[1] or 1))
-    batch_known = None not in one_batch or has["batch_size"].state is State.HOLDS
-    sides = Sides(winner, loser, left, right, same, protocol, batch_known)
-    found = assess([left, right], revise=lambda findings: revised(findings, sides))
-    by_name = {f.factor: f for f in found.findings}
-    how = measured_fields(winner, loser, same, protocol, meant) if metric else {}
-    return AssessedPair(winner, loser, left, right, found, by_name, has, how, metric, protocol)
+    a, b = known(left.details.batch_size), known(right.details.batch_size)
+    if a is None or b is None or a == b:
+        return left, right
+    factor = float(a) / float(b)
+    return left, _scaled(right, factor) if same else _cached_scaled(loser, units, factor)
+
+
+def _compared(sides: Sides, metric: Metric) -> _Compared:
+    """Everything but what the compression decides."""
+    has = details(sides.winner, sides.loser, sides.same, sides.protocol, metric)
+    batches = [known(side.details.batch_size) for side in sides.pipelines]
+    batch_known = None not in batches or has["batch_size"].state is State.HOLDS
+    findings = {id: factor.compare(sides.left, sides.right) for id, factor in FACTORS.items()}
+    how = measured_fields(sides.winner, sides.loser, sides.same, sides.protocol, metric)
+    return _Compared(revised(findings, replace(sides, batch_known=batch_known)), has, how, batch_known)
+
+
+@lru_cache(maxsize=2**16)
+def _of_settings(winner: Entry, loser: Entry, metric: Metric, base: str) -> _Compared:
+    """The same of two settings, once for all rows that have them."""
+    left, right = _pipelines(winner, loser, frozenset(), Units(base))
+    found = _compared(Sides(winner, loser, left, right, frozenset(), None), metric)
+    return replace(found, named=tuple(id for id, f in found.findings.items() if WINNER in f.why or LOSER in f.why))
+
+
+def _filled(found: _Compared, winner: str, loser: str) -> _Compared:
+    details, measured = (
+        {name: filled_detail(d, winner, loser) if d.silent or d.favours else d for name, d in part.items()}
+        for part in (found.details, found.measured)
+    )
+    findings = found.findings
+    if found.named:
+        findings = {**findings, **{id: filled_finding(findings[id], winner, loser) for id in found.named}}
+    return _Compared(findings, details, measured, found.batch_known)
 
 
 def metric_of(winner: Entry, loser: Entry, claim: Claim | None) -> Metric | None:
@@ -167,6 +218,11 @@ def _declared_same(winner: Entry, loser: Entry) -> frozenset[str]:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16384)
 def _cached(entry: Entry, units: Units) -> Pipeline:
     return pipeline_of_entry(entry, frozenset(), units)
+
+
+@lru_cache(maxsize=2**16)
+def _cached_scaled(entry: Entry, units: Units, factor: float) -> Pipeline:
+    return _scaled(_cached(entry, units), factor)

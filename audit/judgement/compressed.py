@@ -47,8 +47,12 @@ class Measured:
     kept: Leaf[float] = NOT_REPORTED
 
 
+@lru_cache(maxsize=64)
 def compression_finding(winner: Entry, loser: Entry, same: frozenset[str]) -> FactorFinding:
-    """Whether both are compressed alike, by every quantity that both state; a fortiori where the winner is more so."""
+    """Whether both are compressed alike, by every quantity that both state; a fortiori where the winner is more so.
+
+    The last ones are kept: a pair is looked at for whether it can be compared, and then audited.
+    """
     found = []
     sides = [(measures(winner)[quantity], measures(loser)[quantity]) for quantity in FIELDS]
     for (a, b), fields in zip(sides, FIELDS.values(), strict=True):
@@ -78,6 +82,26 @@ def one_sided(winner: Entry, loser: Entry) -> tuple[str, ...]:
         if not same:
             return tuple(e.name for e, one in ((winner, a), (loser, b)) if one.ratio == NOT_REPORTED)
     return ()
+
+
+def at_a_glance(winner: Entry, loser: Entry) -> State | None:
+    """The state of `compression_finding` where it can be seen at once, which is ten times as fast; None elsewhere.
+
+    REFUTED: the winner is compressed less by some measure. UNDECIDABLE: they have no measure in common.
+    """
+    one, other = measures(winner), measures(loser)
+    common = False
+    for quantity, fields in FIELDS.items():
+        a, b = one[quantity], other[quantity]
+        common = common or NOT_REPORTED not in (a.ratio, b.ratio)
+        common = common or (_only_kept(a, fields[-1]) and _only_kept(b, fields[-1]))
+        if (
+            type(a.ratio) is Between and type(b.ratio) is Between
+            and a.ratio.high < b.ratio.low * (1 - COMPRESSION_TOLERANCE)
+            and not any(_equal(value, b.printed.get(field)) for field, value in a.printed.items())
+        ):  # fmt: skip
+            return State.REFUTED
+    return None if common else State.UNDECIDABLE
 
 
 def _compared(a: Measured, b: Measured) -> tuple[State, str]:

@@ -21,12 +21,15 @@ KNOWN_PARAMS_MILLIONS: dict[tuple[str, str], float] = {
     ("imagenet", "resnet50"): 25.56,
     ("imagenet", "resnet101"): 44.55,
     ("imagenet", "vgg16"): 138.36,
+    ("imagenet", "vgg16bn"): 138.37,
     ("imagenet", "mobilenetv2"): 3.50,
     ("cifar10", "resnet20"): 0.27,
     ("cifar10", "resnet56"): 0.86,
     ("cifar10", "resnet110"): 1.73,
     ("cifar10", "vgg16"): 14.99,
+    ("cifar10", "vgg16bn"): 14.99,
     ("cifar100", "vgg19"): 20.09,
+    ("cifar100", "vgg19bn"): 20.09,
 }
 """Parameters of the dense network in millions, as torchvision and the CIFAR definitions (He et al. 2016) have them."""
 

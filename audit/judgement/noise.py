@@ -60,15 +60,21 @@ class Arm:
 class Reading:
     """One way to read the printed numbers: the difference in points and its interval.
 
-    `decisive` readings all have to agree with a claim; the others are only shown. `p` is two-sided.
+    `t` has `df` degrees of freedom. `decisive` readings all have to agree with a claim; the others are only shown.
     """
 
     name: str
     points: float
     low: float
     high: float
-    p: float
+    t: float
+    df: float
     decisive: bool = True
+
+    @property
+    def p(self) -> float:
+        """Two-sided; computed when it is asked for, which takes longer than all the rest."""
+        return two_sided_p(self.t, self.df)
 
 
 @dataclass(frozen=True)
@@ -245,8 +251,8 @@ def _reading(
     bottom = sum(part**2 / arm.df for part, arm in zip(parts, (winner, loser), strict=True))
     df = sum(parts) ** 2 / bottom if bottom > 0 else math.inf
     half = quantile(CONFIDENCE, df) * error
-    p = two_sided_p(points / error, df) if error > 0 else float(points == 0)
-    return Reading(name, points, points - half, points + half, p, decisive)
+    t = points / error if error > 0 else (0.0 if points == 0 else math.inf)
+    return Reading(name, points, points - half, points + half, t, df, decisive)
 
 
 def _spread_readings(quantity: tuple[str, float], winner: Arm, loser: Arm) -> list[Reading]:

@@ -26,6 +26,7 @@ MOST_RUNS = 1_000
 _KINDS: tuple[NameKind, NameKind] = ("datasets", "networks")
 
 
+@lru_cache(maxsize=4096)
 def names_of(entry: Entry) -> tuple[str, str]:
     """Dataset and network, as the tables of facts have them."""
     said = (str(known(entry[name].value) or "") for name in ("dataset", "network.name"))

@@ -17,7 +17,7 @@ from prunemark.audit.document.entry import SPARSE_KINDS, Entry
 from prunemark.audit.document.names import NameKind, compare_names
 from prunemark.audit.judgement.compressed import compression_finding
 from prunemark.audit.judgement.entry_pipeline import counts_flops
-from prunemark.setups.factors import LR_TOLERANCE_LOG10, FactorFinding, show
+from prunemark.setups.factors import FACTORS, LR_TOLERANCE_LOG10, FactorFinding, show
 from prunemark.setups.pipeline import Pipeline
 from prunemark.setups.values import NOT_APPLICABLE, NOT_REPORTED, NotApplicable, State, compare, known
 
@@ -36,6 +36,7 @@ VALUES_OF_FACTOR: dict[str, tuple[str, ...]] = {
 
 _LENGTHS = {"retraining_lr": "retraining_epochs", "pruning_lr": "pruning_epochs", "overall_lr": "total_epochs"}
 """The epochs over which a schedule lasts: schedules of different length differ, whatever their length exactly is."""
+_STAGE_BY_STAGE = "not known as a number, but every stage is the same on both sides"
 _TWICE = (1.94, 2.06)
 _NAMES: dict[str, tuple[NameKind, str]] = {"dataset": ("datasets", "dataset"), "network": ("networks", "network.name")}
 _LRS = {"retraining_lr": "retraining", "pruning_lr": "pruning"}
@@ -52,7 +53,7 @@ class Sides:
     right: Pipeline
     same: frozenset[str]
     protocol: Protocol | None
-    batch_known: bool
+    batch_known: bool = False
 
     @property
     def entries(self) -> tuple[Entry, Entry]:
@@ -66,31 +67,53 @@ class Sides:
 
 
 def revised(findings: Mapping[str, FactorFinding], sides: Sides) -> Findings:
-    """The findings with what only a document knows."""
+    """The findings with what only a document knows, except for what the compression decides (`with_costs`)."""
     found = dict(findings)
-    found["compression"] = compression_finding(sides.winner, sides.loser, sides.same)
     _names(found, sides)
     _network(found, sides)
     _base(found, sides)
     for factor, why in _structural(found, sides).items():
         found[factor] = replace(found[factor], state=State.REFUTED, why=why)
     _schedules(found, sides)
-    for total in _equal_stage_by_stage(found, sides):
+    for total in _equal_stage_by_stage(sides):
         if found[total].state is State.UNDECIDABLE:
-            why = "not known as a number, but every stage is the same on both sides"
-            found[total] = replace(found[total], state=State.HOLDS, why=why)
-    if found["network"].state is State.UNDECIDABLE and found["total_flops"].state in (State.HOLDS, State.REFUTED):
-        why = "what an epoch costs depends on the network, and that is left open"
-        found["total_flops"] = replace(found["total_flops"], state=State.UNDECIDABLE, why=why)
+            found[total] = replace(found[total], state=State.HOLDS, why=_STAGE_BY_STAGE)
     _unknown_batches(found, sides)
-    for factor, names in VALUES_OF_FACTOR.items():
-        if found[factor].state is State.UNDECIDABLE and (side := _default_only(names, sides)):
-            why = f"{side} is known only from a default in published code, which need not be what was run"
-            found[factor] = replace(found[factor], why=why)
+    for factor in VALUES_OF_FACTOR:
+        _of_defaults(found, factor, sides)
     if found["final_lr"].state is State.REFUTED and found["total_epochs"].state is State.UNDECIDABLE:
         why = f"{found['final_lr'].why}; but Rule 1 is about whole pipelines, and not every stage is reported"
         found["final_lr"] = replace(found["final_lr"], state=State.UNDECIDABLE, why=why)
     return found
+
+
+def with_costs(findings: Mapping[str, FactorFinding], sides: Sides) -> Findings:
+    """The findings with the compression, and with the training FLOPs, which depend on it."""
+    found = dict(findings)
+    found["compression"] = compression_finding(sides.winner, sides.loser, sides.same)
+    if all(side.training_flops == NOT_REPORTED for side in sides.pipelines) and not _one_length(found):
+        return found  # as it stands: neither side says what it cost
+    flops = FACTORS["total_flops"].compare(sides.left, sides.right)
+    one_network = all(found[factor].state is State.HOLDS for factor in ("network", "compression"))
+    if flops.state is State.UNDECIDABLE and one_network and "total_epochs" in _equal_stage_by_stage(sides):
+        flops = replace(flops, state=State.HOLDS, why=_STAGE_BY_STAGE)
+    if found["network"].state is State.UNDECIDABLE and flops.state in (State.HOLDS, State.REFUTED):
+        why = "what an epoch costs depends on the network, and that is left open"
+        flops = replace(flops, state=State.UNDECIDABLE, why=why)
+    found["total_flops"] = flops
+    _of_defaults(found, "total_flops", sides)
+    return found
+
+
+def _one_length(found: Findings) -> bool:
+    return found["total_epochs"].state is State.HOLDS
+
+
+def _of_defaults(found: Findings, factor: str, sides: Sides) -> None:
+    """What only a default of published code says is named as the reason for leaving a factor open."""
+    if found[factor].state is State.UNDECIDABLE and (side := _default_only(VALUES_OF_FACTOR[factor], sides)):
+        why = f"{side} is known only from a default in published code, which need not be what was run"
+        found[factor] = replace(found[factor], why=why)
 
 
 def _names(found: Findings, sides: Sides) -> None:
@@ -211,7 +234,7 @@ def _unknown_batches(found: Findings, sides: Sides) -> None:
             found[factor] = replace(found[factor], state=State.UNDECIDABLE, why=why)
 
 
-def _equal_stage_by_stage(found: Findings, sides: Sides) -> list[str]:
+def _equal_stage_by_stage(sides: Sides) -> list[str]:
     """The totals that are equal because every stage was declared to be, whatever it is."""
     left, right = sides.pipelines
     stages = list(zip(left.stages, right.stages, strict=True))
@@ -219,9 +242,8 @@ def _equal_stage_by_stage(found: Findings, sides: Sides) -> list[str]:
         return []
     if any(compare(a.epochs, b.epochs, _same) is not State.HOLDS for a, b in stages):
         return []
-    one_network = all(found[factor].state is State.HOLDS for factor in ("network", "compression"))
     one_schedule = all(compare(a.lr, b.lr, _same) is State.HOLDS for a, b in stages)
-    return ["total_epochs", *(["total_flops"] if one_network else []), *(["overall_lr"] if one_schedule else [])]
+    return ["total_epochs", *(["overall_lr"] if one_schedule else [])]
 
 
 def _same(a: Any, b: Any) -> bool:

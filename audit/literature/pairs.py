@@ -1,21 +1,26 @@
-"""Pairs of rows of a table: those that a claim names, or all within one dataset and network."""
+"""Pairs of rows of a table: those that a claim names, or all runs that can be compared."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from prunemark.audit.document.claims import Claim
+from prunemark.audit.document.metrics import METRICS
 from prunemark.audit.document.names import canonical
 from prunemark.audit.judgement.audit_claim import Audit, audit_entries
+from prunemark.audit.judgement.compressed import at_a_glance, compression_finding
 from prunemark.audit.judgement.noise import OwnRepeats
-from prunemark.audit.literature.results_csv import TableEntry
+from prunemark.audit.literature.results_csv import TableEntry, metric_of
+from prunemark.audit.literature.runs import distinct, drop_of, result_of
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.factors import plain_name
-from prunemark.setups.values import known
+from prunemark.setups.values import State, known
 
 GroupKey = tuple[str, str]
+NO_TOKENS: frozenset[str] = frozenset()
 
 
 def group_of(row: TableEntry) -> GroupKey:
@@ -32,13 +37,64 @@ def groups(rows: Sequence[TableEntry]) -> dict[GroupKey, list[TableEntry]]:
     return dict(found)
 
 
+@dataclass(frozen=True)
+class Pairing:
+    """Two rows of one dataset, network and metric, the better result first, and how their compression compares.
+
+    `common` says that both state one measure of it, MACs or weights.
+    """
+
+    winner: TableEntry
+    loser: TableEntry
+    metric: str
+    compression: State
+
+    common: bool
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the better result is known to be compressed at least as much, or only printed digits leave it open.
+
+        Otherwise it says nothing of the methods: a network that keeps more is more accurate.
+        """
+        return self.compression is not State.REFUTED and self.common
+
+
+def pairings(rows: Sequence[TableEntry]) -> Iterator[Pairing]:
+    """Every two runs within one dataset, network and metric; a run that several rows list stands once.
+
+    Better is the higher accuracy, or the smaller drop where a drop is all that one of them prints.
+    """
+    for group in groups([run.row for run in distinct(rows)]).values():
+        by_metric: dict[str, list[tuple[float | None, float | None, TableEntry]]] = defaultdict(list)
+        for row in group:
+            metric, value, drop = metric_of(row.row), result_of(row), drop_of(row)
+            if metric is not None and (value is not None or drop is not None):
+                score = None if value is None else value * METRICS[metric].sign
+                by_metric[metric].append((score, drop, row))
+        for metric, its in by_metric.items():
+            for (a, lost_a, one), (b, lost_b, other) in combinations(its, 2):
+                if a is not None and b is not None:
+                    first = a >= b
+                elif lost_a is not None and lost_b is not None:
+                    first = lost_a <= lost_b
+                else:
+                    continue
+                yield _pairing(*((one, other) if first else (other, one)), metric)
+
+
+def _pairing(winner: TableEntry, loser: TableEntry, metric: str) -> Pairing:
+    seen = at_a_glance(winner.entry, loser.entry)
+    state = seen or compression_finding(winner.entry, loser.entry, NO_TOKENS).state
+    return Pairing(winner, loser, metric, state, seen is not State.UNDECIDABLE)
+
+
 def all_pairs(rows: Sequence[TableEntry], own: OwnRepeats | None = None) -> Iterator[Audit]:
-    """Every pair within a dataset and network; the claim is that the higher accuracy is better."""
-    for group in groups(rows).values():
-        scored = [(top1, row) for row in group if (top1 := known(row.entry["result.top1"].value)) is not None]
-        for (a, left), (b, right) in combinations(scored, 2):
-            winner, loser = (left, right) if a >= b else (right, left)
-            yield audit_entries(winner.entry, loser.entry, Claim(winner.id, loser.id), own=own)
+    """Every pair of runs that can be compared (`Pairing.comparable`); the claim is that the better result is better."""
+    for found in pairings(rows):
+        if found.comparable:
+            claim = Claim(found.winner.id, found.loser.id, metric=found.metric)
+            yield audit_entries(found.winner.entry, found.loser.entry, claim, own=own)
 
 
 def claimed(rows: Sequence[TableEntry], claim: str, own: OwnRepeats | None = None) -> list[Audit]:

@@ -9,8 +9,7 @@ from functools import cache
 from importlib.resources import files
 
 from prunemark.audit.judgement.audit_claim import Audit
-from prunemark.audit.literature.pairs import all_pairs
-from prunemark.audit.literature.results_csv import TableEntry, read_table
+from prunemark.audit.literature.results_csv import TableEntry, cell, metric_of, read_table
 from prunemark.setups.errors import InputError, unknown_name
 from prunemark.setups.factors import plain_name
 from prunemark.setups.values import NOT_REPORTED, NotApplicable, State, known
@@ -33,6 +32,22 @@ DISCLOSED: dict[str, str] = {
     "result.selection": "which epoch or run was chosen",
 }
 """The fields that a comparison at S3.2 and its noise need, of which a paper discloses some."""
+
+
+ONE_PAPER: dict[str, str] = {
+    "amc-automl-han": "AMC", "autopruner": "AutoPruner", "channel-lasso-lstsq": "CP",
+    "google-state-of-sparsity": "Gale et al. 2019", "lottery-ticket-followup": "Lottery tickets at scale",
+    "nisp": "NISP", "peng-collaborative": "CCP", "PFEC": "L1-norm", "Rethinking": "Rethinking (Liu et al.)",
+    "rethinking-net-pruning": "Rethinking (Liu et al.)", "soft-filter-pruning": "SFP", "sss": "SSS",
+    "thinet-channel-norms": "ThiNet", "zhuang-discriminative-channel": "DCP",
+}  # fmt: skip
+"""Papers under one name: the sources call some of them by another one (PFEC is the L1-norm of Li et al., ICLR 2017)."""
+
+
+def paper_of(row: TableEntry) -> str:
+    """The paper that a result is of."""
+    name = row.row.get("paper") or "?"
+    return ONE_PAPER.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -76,7 +91,7 @@ def find_row(id: str) -> TableEntry:
         if row.id.lower() == id.lower():
             return row
     raise InputError(
-        f"no published row {id[:40]!r}. Rows are R001 to {published()[-1].id}; `audit --published` lists them"
+        f"no published row {id[:40]!r}. Rows have ids such as R001, S001 and MS001; `audit --published` lists them"
     )
 
 
@@ -90,11 +105,14 @@ def as_rows(rows: Sequence[TableEntry]) -> list[dict[str, object]]:
             "paper": row.row.get("paper", ""),
             "method": row.entry.method,
             "variant": _clean(row.row.get("variant", "")),
-            "kind": row.entry.kind,
+            "kind": cell(row.row, "kind") or "",
             "speedup": _text(row, "speedup"),
-            "base": _text(row, "base.top1"),
-            "top1": _text(row, "result.top1"),
-            "sd": _text(row, "result.top1_sd"),
+            "sparsity": _text(row, "sparsity"),
+            "metric": cell(row.row, "metric") or "top1",
+            "base": _of_metric(row, "base", "metric_base", "base_top1"),
+            "result": _of_metric(row, "result", "metric_value", "pruned_top1"),
+            "sd": _clean(row.row.get("std", "")),
+            "drop": _clean(row.row.get("drop_reported", "")),
             "runs": _text(row, "result.runs"),
             "source": f"{row.row.get('source_key', '')}, {row.row.get('locator', '')}",
         }
@@ -109,6 +127,14 @@ def _text(row: TableEntry, name: str) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _of_metric(row: TableEntry, part: str, column: str, top1: str) -> str:
+    """A value in the metric of its row, as it is read; as printed where no claim can be about that metric."""
+    metric = metric_of(row.row)
+    if metric is not None:
+        return _text(row, f"{part}.{metric}")
+    return cell(row.row, column) or cell(row.row, top1) or ""
+
+
 def _clean(text: str) -> str:
     return "" if text == "NaN" else text
 
@@ -117,7 +143,7 @@ def completeness(rows: Sequence[TableEntry]) -> list[Completeness]:
     """Fields disclosed out of those needed, paper by paper, the most complete first."""
     by_paper: dict[str, list[TableEntry]] = defaultdict(list)
     for row in rows:
-        by_paper[row.row.get("paper", "?")].append(row)
+        by_paper[paper_of(row)].append(row)
     found = []
     for paper, its in by_paper.items():
         fields = {name: sum(_discloses(row, name) for row in its) / len(its) for name in DISCLOSED}
@@ -127,9 +153,11 @@ def completeness(rows: Sequence[TableEntry]) -> list[Completeness]:
 
 def _discloses(row: TableEntry, name: str) -> bool:
     """Whether a field is stated, or does not apply; a default in published code does not disclose what was run."""
-    names = {"base.id": ("base.id", "base.source"), "speedup": ("speedup", "sparsity", "params_kept")}.get(
-        name, (name,)
-    )
+    metric = metric_of(row.row) or "top1"
+    names = {
+        "base.id": ("base.id", "base.source"), "speedup": ("speedup", "sparsity", "params_kept"),
+        "base.top1": (f"base.{metric}",), "result.top1_sd": (f"result.{metric}_sd",),
+    }.get(name, (name,))  # fmt: skip
     return any(
         isinstance(found.value, NotApplicable) or (found.value != NOT_REPORTED and found.provenance != "code_default")
         for found in (row.entry[one] for one in names)
@@ -166,12 +194,15 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def judged_claims(rows: Sequence[TableEntry]) -> list[JudgedClaim]:
-    """Every pair of different methods that S1 makes comparable and whose noise is known, judged as one list."""
-    audits = [audit for audit in all_pairs(rows) if _is_claim(audit)]
-    p_values = [max(r.p for r in audit.gap.readings if r.decisive) for audit in audits]
+def judged_claims(audits: Sequence[Audit]) -> list[JudgedClaim]:
+    """The pairs of different methods that S1 makes comparable and whose noise is known, judged as one list.
+
+    `audits` are of pairs of distinct runs (`pairs.all_pairs`): a run that stands in three tables is counted once.
+    """
+    claims = [audit for audit in audits if _is_claim(audit)]
+    p_values = [max(r.p for r in audit.gap.readings if r.decisive) for audit in claims]
     adjusted = benjamini_hochberg(p_values)
-    return [JudgedClaim(*found) for found in zip(audits, p_values, adjusted, strict=True)]
+    return [JudgedClaim(*found) for found in zip(claims, p_values, adjusted, strict=True)]
 
 
 def _is_claim(audit: Audit) -> bool:

@@ -23,6 +23,15 @@ NEEDED = ("method", "dataset", "network")
 MAX_ROWS = 20_000
 _LEADING = re.compile(r"(\d+(?:\.\d+)?)", re.ASCII)
 _ITERATIONS = re.compile(r"(\d{1,9}) per iteration x (\d{1,9})", re.ASCII)
+_WARMUP = re.compile(r"(\d{1,9}) warmup", re.ASCII)
+_N_OF_M = re.compile(r"\d{1,4}:\d{1,4}", re.ASCII)
+_DEFAULT = re.compile(r"code[ _]default")
+METRIC_OF = {
+    "top1": "top1", "accuracy": "top1", "accuracy (matched)": "top1", "F1": "f1", "perplexity": "perplexity",
+    "map": "map",
+}  # fmt: skip
+"""The metrics of the table that a claim can be about; results in another one (BLEU, a mean over tasks) are listed."""
+TRAINED_WHOLE = ("scratch", "sparse_training", "dense_to_sparse")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +84,8 @@ def cell(row: CsvRow, column: str) -> str | None:
 
 def document(row: CsvRow) -> dict[str, Any]:
     """The row as an entry of a comparison document (which `--template --from-row` prints)."""
-    kind = _kind(row)
+    kind = cell(row, "kind") or "pruned"
+    default = _rests_on_defaults(row)
     found: dict[str, Any] = {
         "method": cell(row, "method"),
         "kind": kind,
@@ -95,25 +105,55 @@ def document(row: CsvRow) -> dict[str, Any]:
         "macs_kept": _kept(cell(row, "macs_reduction_pct")),
         "flops_convention": _convention(row),
         "base": _base(row),
-        "stages": _stages(row, kind),
-        "recipe": {
-            "batch_size": cell(row, "batch_size"),
-            "weight_decay": _weight_decay(row),
-            "label_smoothing": cell(row, "label_smoothing"),
-            "distillation": cell(row, "distillation"),
-        },
-        "result": {
-            "top1": cell(row, "pruned_top1"),
-            "top1_sd": cell(row, "std"),
-            "runs": _runs(cell(row, "n_runs")),
-            "selection": _selection(cell(row, "selection")),
-            "top1_drop_printed": cell(row, "drop_reported"),
-        },
+        "stages": [stage | default if len(stage) > 1 else stage for stage in map(_without_silence, _stages(row, kind))],
+        "recipe": _recipe(row, default),
+        "result": _result(row),
+        "measured": _measured(row),
     }
     if "part of the method" in (row.get("notes") or ""):
         found["method_owned"] = ["weight_decay"]
     reported: dict[str, Any] = _without_silence(found)
     return reported
+
+
+def _rests_on_defaults(row: CsvRow) -> dict[str, str]:
+    """Recipes that were read in published code and not in the source: what was run may be another one."""
+    return {"evidence": "code_default"} if "(code_default)" in (row.get("field_sources") or "") else {}
+
+
+def _recipe(row: CsvRow, default: dict[str, str]) -> dict[str, Any]:
+    stated = {"batch_size": cell(row, "batch_size"), "weight_decay": _weight_decay(row),
+              "label_smoothing": cell(row, "label_smoothing"), "distillation": cell(row, "distillation")}  # fmt: skip
+    return stated | default if any(stated.values()) else stated
+
+
+def metric_of(row: CsvRow) -> str | None:
+    """The metric of a row as a claim names it; None where no claim can be about it."""
+    return METRIC_OF.get(cell(row, "metric") or "top1")
+
+
+def _result(row: CsvRow) -> dict[str, Any]:
+    metric = metric_of(row)
+    found = {"runs": _runs(row), "selection": _selection(cell(row, "selection"))}
+    if metric is None:
+        return found
+    value = cell(row, "metric_value") or (cell(row, "pruned_top1") if metric == "top1" else None)
+    return {
+        metric: value, f"{metric}_sd": cell(row, "std"), f"{metric}_drop_printed": cell(row, "drop_reported")
+    } | found  # fmt: skip
+
+
+def _measured(row: CsvRow) -> dict[str, Any]:
+    """What a perplexity was measured with; a length that only the code gives is a default."""
+    if metric_of(row) != "perplexity":
+        return {}
+    found = {"context_length": cell(row, "seq_len"), "calibration": cell(row, "calibration")}
+    return {name: _graded(text) for name, text in found.items() if text}
+
+
+def _graded(text: str) -> Any:
+    plain = text.partition(" (")[0]
+    return {"value": plain, "evidence": "code_default"} if _DEFAULT.search(text) else text
 
 
 def _without_silence(value: Any) -> Any:
@@ -123,23 +163,22 @@ def _without_silence(value: Any) -> Any:
     return [_without_silence(item) for item in value] if isinstance(value, list) else value
 
 
-def _kind(row: CsvRow) -> str:
-    if cell(row, "kind") == "scratch":
-        return "scratch"
-    timing = cell(row, "timing") or ""
-    return "sparse_training" if timing == "sparse training from scratch" else (cell(row, "kind") or "pruned")
-
-
 def _source(row: CsvRow) -> dict[str, Any]:
-    via = cell(row, "cited_via")
-    quoted = via is not None and via not in ("own", "third party rerun")
-    return {"paper": cell(row, "source_key"), "locator": cell(row, "locator"), "quoted": quoted}
+    return {"paper": cell(row, "source_key"), "locator": cell(row, "locator"), "quoted": _quoted(row)}
+
+
+def _quoted(row: CsvRow) -> bool:
+    """Whether a result is copied from another source. Of the baselines of a README only where a note says so."""
+    via = cell(row, "cited_via") or "own"
+    if via == "own" or via.endswith(("rerun", "reproduction")):
+        return False
+    return not via.endswith((" README", " repository")) or "quoted" in (row.get("notes") or "")
 
 
 def _sparsity(row: CsvRow) -> str | None:
-    """For single weights only: the ratio of pruned filters is another quantity under the same name."""
-    ratio = cell(row, "sparsity_pct")
-    return f"{ratio}%" if ratio and cell(row, "granularity") == "weight" else None
+    """Of weights only, single ones or N:M: the ratio of pruned filters is another quantity under the same name."""
+    ratio, granularity = cell(row, "sparsity_pct"), cell(row, "granularity") or ""
+    return f"{ratio}%" if ratio and (granularity == "weight" or _N_OF_M.fullmatch(granularity)) else None
 
 
 def _kept(reduction: str | None) -> str | None:
@@ -156,15 +195,16 @@ def _convention(row: CsvRow) -> str | None:
 
 
 def _base(row: CsvRow) -> dict[str, Any]:
-    source, top1 = cell(row, "base_source"), cell(row, "base_top1")
+    metric = metric_of(row) or "top1"
+    source, top1 = cell(row, "base_source"), cell(row, "base_top1" if metric == "top1" else "metric_base")
     if "n/a" in (source, top1):
         return {"id": "n/a", "source": "n/a", "top1": "n/a"}
     if cell(row, "base_role") == "reference_only":  # an accuracy printed next to the result, not of what was pruned
         return {}
     if source and source != "torchvision":  # 'own' is one thing only within one source
-        parts = (cell(row, "source_key"), _epochs_before(row), cell(row, "base_top1"))
+        parts = (cell(row, "source_key"), _epochs_before(row), top1)
         source = f"{source} [{', '.join(part for part in parts if part)}]"
-    return {"source": source, "top1": top1}
+    return {"source": source, metric: top1}
 
 
 def _epochs_before(row: CsvRow) -> str | None:
@@ -174,7 +214,9 @@ def _epochs_before(row: CsvRow) -> str | None:
 
 def _stages(row: CsvRow, kind: str) -> list[dict[str, Any]]:
     total = _count(cell(row, "total_epochs"))
-    if kind in ("scratch", "sparse_training"):
+    if kind == "dense":
+        return []
+    if kind in TRAINED_WHOLE:
         own = _count(cell(row, "ft_epochs"))
         epochs = total if own in (None, "n/a") else own
         return [{"stage": "training", "epochs": epochs, "lr": _lr(row)}]
@@ -214,8 +256,8 @@ def _lr(row: CsvRow) -> Any:
     final, listed = cell(row, "ft_lr_final"), cell(row, "ft_lr_milestones")
     lr: dict[str, Any] | None = None
     if kind.startswith("cosine"):
-        warmup = "5" if "5 warmup" in kind else None
-        lr = {"kind": "cosine", "initial": initial, "final": final or "0", "warmup": warmup}
+        warmup = _WARMUP.search(kind)
+        lr = {"kind": "cosine", "initial": initial, "final": final or "0", "warmup": warmup and warmup.group(1)}
     elif kind == "constant":
         lr = {"kind": "constant", "initial": initial}
     elif kind.startswith("step") and listed and final:
@@ -224,7 +266,7 @@ def _lr(row: CsvRow) -> Any:
             lr = {"kind": "step", "initial": initial, "milestones": milestones, "final": final}
     if lr is None:
         return None
-    default = "code default" in (listed or "")
+    default = _DEFAULT.search(f"{listed} {kind}")
     return {"value": lr, "evidence": "code_default"} if default else lr
 
 
@@ -234,9 +276,10 @@ def _weight_decay(row: CsvRow) -> str | None:
     return match.group(0) if match else None
 
 
-def _runs(text: str | None) -> Any:
-    """`>=3` is at least three; anything after the number is a remark on it."""
-    if text is None:
+def _runs(row: CsvRow) -> Any:
+    """`>=3` is at least three; anything after the number is a remark on it. The best of one run is of more trials."""
+    text = cell(row, "n_runs")
+    if text is None or (text == "1" and cell(row, "selection") == "best_of_runs"):
         return None
     match = _LEADING.search(text)
     if match is None:

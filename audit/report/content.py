@@ -19,9 +19,9 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         "exit_code": audit.verdict.exit_code,
         "established": found.established,
         "ceiling": found.ceiling,
-        "setups": {id: str(state) for id, state in found.setups.items()},
-        "overall_lr": str(audit.pair.findings["overall_lr"].state),
-        "final_lr": str(audit.pair.findings["final_lr"].state),
+        "setups": {id: state.value for id, state in found.setups.items()},
+        "overall_lr": audit.pair.findings["overall_lr"].state.value,
+        "final_lr": audit.pair.findings["final_lr"].state.value,
         "confounders": [dict(vars(c)) for c in audit.differing],
         "presumed": list(audit.presumed),
         "unknown": list(audit.missing),
@@ -44,7 +44,7 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         },
         "undisclosed": [dict(vars(c)) for c in audit.undisclosed],
         "factors": {
-            id: {"state": str(f.state), "left": f.left, "right": f.right, "why": f.why}
+            id: {"state": f.state.value, "left": f.left, "right": f.right, "why": f.why}
             for id, f in audit.pair.findings.items()
         },
         "notes": list(audit.notes),

@@ -83,3 +83,8 @@ def slugs(texts: Iterable[str]) -> dict[str, str]:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def literature_index() -> str:
+    """The index of the published literature, where a site has its pages (`prunemark audit --published --report`)."""
+    return "literature/index.html"

@@ -86,6 +86,11 @@ def test_the_table_of_published_comparisons_needs_no_torch(light):
     assert done.returncode in (0, 3, 4) and done.stdout
 
 
+def test_the_pages_of_the_literature_need_no_torch(tmp_path):
+    done = light(COMMAND, "audit", "--published", "--report", "--network", "ResNet-110", "--output", tmp_path / "pages")
+    assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "pages" / "index.html").stat().st_size > 1000
+
+
 @pytest.mark.parametrize("format", ["table", "markdown", "csv", "json", "latex", "bibtex"])
 def test_the_tables_of_a_board_need_no_torch(light, board, format):
     done = light("leaderboard", "--records", board / "records", "--format", format)

@@ -1,0 +1,43 @@
+"""The pages of the published literature, in the style of the site, as a folder that works from a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prunemark.audit.literature.results_csv import TableEntry
+
+MARKER_TEXT = (
+    "`prunemark audit --published --report` wrote this folder and replaces it as a whole. "
+    "Do not keep your files in it.\n"
+)
+PARTS = ("assets", "vendor")
+SITE = "index.html"
+
+
+def literature_files(rows: Sequence[TableEntry], repository: str | None, in_site: bool) -> Iterator[tuple[str, str]]:
+    """(name, text) of every page; `in_site` says that the leaderboard's pages lie one folder up."""
+    from markupsafe import Markup
+
+    from prunemark.audit.literature.results import paper_of
+    from prunemark.audit.report.literature_page import pages
+    from prunemark.audit.report.paper_page import Places
+    from prunemark.leaderboard.site.rendering import render
+    from prunemark.leaderboard.site.urls import slugs
+
+    slug = slugs(paper_of(row) for row in rows)
+    ways = [("index.html", "Papers"), ("networks.html", "Networks")]
+    ways += [(f"../{SITE}", "Leaderboard")] if in_site else []
+    for address, title, body in pages(rows, Places(lambda name: f"paper_{slug[name]}.html", repository)):
+        values = {"here": address, "ways": ways, "home": f"../{SITE}" if in_site else "index.html"}
+        yield address, render("literature", title=title, body=Markup(body), **values)
+
+
+def write_literature(rows: Sequence[TableEntry], folder: Path, repository: str | None) -> None:
+    """Writes the folder, which appears whole or stays as it was. Raises InputError for one with other content."""
+    from prunemark.leaderboard.site.folder import MARKER, write_folder
+
+    in_site = (folder.absolute().parent / MARKER).is_file()
+    write_folder(literature_files(rows, repository, in_site), folder, MARKER_TEXT, PARTS)
