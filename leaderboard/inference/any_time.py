@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +116,7 @@ def interval(path: Path, alpha: float = 0.05) -> tuple[float, float]:
     return mean - half, mean + half
 
 
+@cache
 def half_width(seeds: int, alpha: float = 0.05) -> float:
     """Half of the interval's width with so many seeds, in standard deviations of the differences."""
     from scipy.optimize import brentq

@@ -7,13 +7,16 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from prunemark.leaderboard.formats.tables import render as as_text
 from prunemark.leaderboard.site import left_out, urls
+from prunemark.leaderboard.site.compare_page import compare_page, pairs_script
 from prunemark.leaderboard.site.context import SiteContext, page, site_context
+from prunemark.leaderboard.site.downloads import download_files
+from prunemark.leaderboard.site.leaders import first_shown
 from prunemark.leaderboard.site.meaning_page import meaning_page
 from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
 from prunemark.leaderboard.site.overview_page import overview_page
 from prunemark.leaderboard.site.record_pages import records_index_page, records_page, shard_name, write_shards
+from prunemark.leaderboard.site.start_page import start_page
 from prunemark.leaderboard.site.track_page import track_page
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.release import Release
@@ -24,7 +27,6 @@ from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.text import shown
 
 HERE = Path(__file__).parent
-DOWNLOADS = {"board.md": "markdown", "board.csv": "csv", "board.json": "json", "board.tex": "latex"}
 MARKER = "written-by-prunemark.txt"
 MARKER_TEXT = "`prunemark leaderboard` wrote this folder and replaces it as a whole. Do not keep your files in it.\n"
 
@@ -70,6 +72,8 @@ def files(context: SiteContext) -> Iterator[tuple[str, str]]:
     """Every file that is written, by name: pages, shards of records, downloads."""
     yield urls.INDEX, overview_page(context)
     yield urls.MEANING, meaning_page(context)
+    yield urls.START, start_page(context)
+    yield urls.COMPARE, compare_page(context, *first_shown(context))
     yield urls.METHODS, methods_page(context)
     yield urls.RECORDS, records_index_page(context)
     for name, rows in rows_by_method(context).items():
@@ -78,9 +82,9 @@ def files(context: SiteContext) -> Iterator[tuple[str, str]]:
         yield context.urls.entrance(track), entrance_page(context, track)
         for setup in setups:
             yield context.urls.track(track, setup), track_page(context, track, setup)
+            yield context.urls.pairs(track, setup), pairs_script(context, track, setup)
         yield from record_files(context, track)
-    for name, format in DOWNLOADS.items():
-        yield name, as_text(context.board, format, identifier=context.identifier)
+    yield from download_files(context)
     yield "left-out.txt", left_out.as_text(context.board)
     yield MARKER, MARKER_TEXT
 
