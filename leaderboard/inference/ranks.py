@@ -95,18 +95,21 @@ def shared(pair: Pair, rows: Mapping[str, Floats], anchor: str, apart: Mapping[s
 
 
 def _logs(of_pairs: Mapping[Pair, tuple[Floats, Floats]], quantum_percent: float) -> list[float]:
-    """For every ordered pair, the largest log e so far of "the first is better"."""
-    found: dict[Pair, float] = {}
-    for (a, b), (ours, theirs) in of_pairs.items():
-        if (a, b) in found:
-            continue
-        if len(ours) < LEAST_SEEDS:
-            found[a, b] = found[b, a] = 0.0
-            continue
-        path = path_of(theirs - ours, quantum_percent=quantum_percent)
-        found[a, b] = float(log_e_below(path, 0.0).max())
-        found[b, a] = float(log_e_below(Path(-path.mean, path.sd), 0.0).max())
-    return [found[pair] for pair in of_pairs]
+    """For every ordered pair, the largest log e so far of "the first is better"; pairs of as many seeds at once."""
+    found = dict.fromkeys(of_pairs, 0.0)
+    by_seeds: dict[int, list[Pair]] = {}
+    for (a, b), (ours, _) in of_pairs.items():
+        alike = by_seeds.setdefault(len(ours), [])
+        if a < b:
+            alike.append((a, b))
+    for seeds, pairs in by_seeds.items():
+        if seeds >= LEAST_SEEDS:
+            paths = [path_of(of_pairs[pair][1] - of_pairs[pair][0], quantum_percent=quantum_percent) for pair in pairs]
+            mean, sd = np.stack([path.mean for path in paths]), np.stack([path.sd for path in paths])
+            better, worse = (log_e_below(Path(m, sd), 0.0).max(axis=-1).tolist() for m in (mean, -mean))
+            for (a, b), first, second in zip(pairs, better, worse, strict=True):
+                found[a, b], found[b, a] = first, second
+    return list(found.values())
 
 
 def _planned_p(a: Floats, b: Floats, planned: int, quantum_percent: float, prior: VariancePrior | None) -> float:

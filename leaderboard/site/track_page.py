@@ -28,7 +28,7 @@ from prunemark.records.matched_to import RATIOS_OF
 from prunemark.setups.comparison import HARNESS_SETUPS
 
 INSIDE = ("lane", "new_images", *times.COLUMNS)
-"""What stands in another column here: the lane under epochs, new images under the verdict, times under what was saved."""
+"""What stands in another column: the lane under epochs, new images under the verdict, times under what was saved."""
 
 
 def track_page(context: SiteContext, track: str, setup: str) -> str:
