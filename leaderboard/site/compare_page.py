@@ -87,7 +87,7 @@ def _pair(table: Table, i: int, j: int) -> list[Any] | None:
     if not seeds:
         return None
     a, b = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
-    differences = [x - y for x, y in zip(a, b, strict=True)]
+    differences = [float(x - y) for x, y in zip(a, b, strict=True)]
     low, high = _interval(table, a, b, differences)
     p = [table.pairs.get(pair) for pair in ((one.name, other.name), (other.name, one.name))]
     ends = [round(low, 5), round(high, 5)] if math.isfinite(low) else None

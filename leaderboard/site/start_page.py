@@ -50,4 +50,5 @@ def start_page(context: SiteContext) -> str:
         citation=context.citation,
         standing=context.standing,
         release=context.board.release,
+        releases=bool(context.releases),
     )

@@ -87,16 +87,16 @@ function facets(place) {
   for (const name of ["family", "year", "lane", "isolation"]) {
     const values = [...new Set(rows.map((row) => row.dataset[name] || "not known"))].sort();
     if (values.length < 2) continue;
-    const select = element("select", undefined, { name });
+    const select = element("select", undefined, { name, id: `only-${name}` });
     select.append(element("option", "all", { value: "" }), ...values.map((value) => element("option", value, { value })));
     select.value = values.includes(switches.get(name)) ? switches.get(name) : "";
     select.addEventListener("change", () => {
       keep(name, select.value);
       apply();
     });
-    const label = element("label", `${name[0].toUpperCase()}${name.slice(1)} `);
-    label.append(select);
-    place.append(label);
+    const item = element("span");
+    item.append(element("label", `${name[0].toUpperCase()}${name.slice(1)}`, { for: select.id }), " ", select);
+    place.append(item);
     place.hidden = false;
   }
   apply();
@@ -132,6 +132,7 @@ function recordList(table) {
       { data: 5, render: words("statuses"), className: "words" },
       { data: 6, render: (number, type) => (type === "display" ? (number === null ? "" : number.toFixed(2)) : number) },
     ],
+    createdRow: (row) => [...row.cells].forEach((cell, at) => (cell.dataset.label = table.tHead.rows[0].cells[at].textContent)),
     layout: { topStart: "search", topEnd: "pageLength", bottomStart: "info", bottomEnd: "paging" },
     language: { search: "Filter", zeroRecords: "No record has this text", lengthMenu: "_MENU_ a page", info: "_START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_)", infoEmpty: "none" },
   });
