@@ -96,6 +96,7 @@ def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | N
     """The board, in the field of the release if there is one, which has to be the field that was frozen."""
     from prunemark.leaderboard.standings import release as releases
     from prunemark.leaderboard.standings.board import make_board
+    from prunemark.leaderboard.standings.parallel import board_of_loaded
 
     wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)[1] if records else []
     id = frozen.id if frozen else None
@@ -105,7 +106,10 @@ def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | N
         releases.check_field(whole, frozen)
         if only == EVERYTHING:
             return timed(whole, records) if records else whole
-    found = make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, release=id)
+    if only == EVERYTHING:
+        found = board_of_loaded(loaded)
+    else:
+        found = make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, release=id)
     return timed(found, records) if records else found
 
 

@@ -49,7 +49,7 @@ class Path:
     @property
     def seeds(self) -> int:
         """How many seeds there are in all."""
-        return self.mean.shape[-1]
+        return int(self.mean.shape[-1])
 
 
 def path_of(differences_pp: Sequence[float] | Floats, *, quantum_percent: float) -> Path:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from prunemark.leaderboard.site import left_out, urls
@@ -19,6 +20,7 @@ from prunemark.leaderboard.site.record_pages import records_index_page, records_
 from prunemark.leaderboard.site.start_page import start_page
 from prunemark.leaderboard.site.track_page import track_page
 from prunemark.leaderboard.standings.board import Board
+from prunemark.leaderboard.standings.parallel import WORTH_A_PROCESS, cores, in_processes
 from prunemark.leaderboard.standings.release import Release
 from prunemark.records.load import Loaded
 from prunemark.records.source import MethodFiles
@@ -53,9 +55,12 @@ def build_site(
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         try:
-            for name, text in files(context):
-                (draft / name).parent.mkdir(parents=True, exist_ok=True)
-                (draft / name).write_text(text, encoding="utf-8", newline="\n")
+            # the records are half of the work, and nothing else needs what is written of them
+            work = [partial(_write, draft, files, context), partial(_write, draft, all_record_files, context)]
+            if len(context.records) < WORTH_A_PROCESS or cores() < 2:
+                _ = [each() for each in work]
+            elif in_processes(work)[1] is None:
+                work[1]()
             for part in ("assets", "vendor"):
                 shutil.copytree(HERE / part, draft / part, copy_function=shutil.copyfile)
             draft.chmod(0o755)
@@ -69,7 +74,7 @@ def build_site(
 
 
 def files(context: SiteContext) -> Iterator[tuple[str, str]]:
-    """Every file that is written, by name: pages, shards of records, downloads."""
+    """Every file that is written, by name, but for those of `all_record_files`: pages and downloads."""
     yield urls.INDEX, overview_page(context)
     yield urls.MEANING, meaning_page(context)
     yield urls.START, start_page(context)
@@ -83,7 +88,6 @@ def files(context: SiteContext) -> Iterator[tuple[str, str]]:
         for setup in setups:
             yield context.urls.track(track, setup), track_page(context, track, setup)
             yield context.urls.pairs(track, setup), pairs_script(context, track, setup)
-        yield from record_files(context, track)
     yield from download_files(context)
     yield "left-out.txt", left_out.as_text(context.board)
     yield MARKER, MARKER_TEXT
@@ -93,6 +97,19 @@ def entrance_page(context: SiteContext, track: str) -> str:
     """A page that leads on to the first page of a track, for links that name no setup."""
     to, here = context.urls.track(track), context.urls.entrance(track)
     return page(context, "entrance", here, to=to, track=track)
+
+
+def all_record_files(context: SiteContext) -> Iterator[tuple[str, str]]:
+    """The pages and shards of the records of all tracks."""
+    for track in context.by_track:
+        yield from record_files(context, track)
+
+
+def _write(draft: Path, made: Callable[[SiteContext], Iterator[tuple[str, str]]], context: SiteContext) -> bool:
+    for name, text in made(context):
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
+        (draft / name).write_text(text, encoding="utf-8", newline="\n")
+    return True
 
 
 def record_files(context: SiteContext, track: str) -> Iterator[tuple[str, str]]:

@@ -39,10 +39,10 @@ def download_files(context: SiteContext) -> Iterator[tuple[str, str]]:
             address = context.urls.table(table.track, table.setup, table.level, form)
             yield address, render(alone, form, identifier=context.identifier)
     for track in context.by_track:
-        if (table := badge_table(context, track)) is not None:
-            for row in table.ranked:
+        if (spoken_of := badge_table(context, track)) is not None:
+            for row in spoken_of.ranked:
                 if row.verdict and (method := context.method_of(row)):
-                    yield context.urls.badge(method, track), badge(badge_text(context, row, table))
+                    yield context.urls.badge(method, track), badge(badge_text(context, row, spoken_of))
 
 
 def badge_table(context: SiteContext, track: str) -> Table | None:

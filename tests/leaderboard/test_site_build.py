@@ -79,6 +79,17 @@ def test_the_same_records_give_the_same_bytes_in_any_order(site, tmp_path):
     assert contents(again) == contents(site)
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["whole", "killed"])
+def test_records_that_another_process_wrote_are_the_same_bytes(site, tmp_path, monkeypatch, killed):
+    asked, real = [], building.in_processes
+    monkeypatch.setattr(building, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(building, "cores", lambda: 2)
+    monkeypatch.setattr(
+        building, "in_processes", lambda work: asked.append(work) or ([work[0](), None] if killed else real(work))
+    )
+    assert contents(build(tmp_path / "again")) == contents(site) and len(asked[0]) == 2
+
+
 def test_every_page_has_a_title_one_heading_a_language_and_no_fragment_twice(pages):
     assert len(pages) > 10
     for name, page in pages.items():
