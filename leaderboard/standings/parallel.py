@@ -127,7 +127,14 @@ def in_processes(work: Sequence[Callable[[], Found | None]]) -> list[Found | Non
     """
     forking = multiprocessing.get_context("fork")
     helpers = [_helper(forking, each) for each in work[1:]]
-    return [work[0](), *(_heard(*helper) for helper in helpers)]
+    try:
+        first = work[0]()
+    except BaseException:
+        for process, _ in helpers:  # none may go on after whoever asked has given up
+            process.kill()
+            process.join()
+        raise
+    return [first, *(_heard(*helper) for helper in helpers)]
 
 
 def _boards(folder: Path, part: Sequence[Packs]) -> list[Board] | None:

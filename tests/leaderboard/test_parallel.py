@@ -202,3 +202,9 @@ def test_records_that_are_read_are_ranked_in_several_processes(board, monkeypatc
     assert all(parallel.board_of_loaded(loaded, processes) == whole for processes in (1, 2, 3)) and asked == [2, 3]
     monkeypatch.setattr(parallel, "in_processes", lambda work: [None for _ in work])
     assert parallel.board_of_loaded(loaded, 2) == whole  # killed, or what only who has all of it can say
+
+
+def test_no_process_goes_on_when_the_first_piece_of_work_fails():
+    with pytest.raises(ZeroDivisionError):
+        parallel.in_processes([lambda: 1 / 0, lambda: time.sleep(60)])
+    assert multiprocessing.active_children() == []

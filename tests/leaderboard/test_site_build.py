@@ -14,7 +14,9 @@ import pytest
 from support.site_context import CITATION, IDENTIFIER, SETUPS, build, loaded, real_records
 
 from prunemark.leaderboard.site import build as building
-from prunemark.leaderboard.site.build import MARKER, build_site
+from prunemark.leaderboard.site import folder as folders
+from prunemark.leaderboard.site.build import build_site
+from prunemark.leaderboard.site.folder import MARKER
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.load import Loaded
 from prunemark.records.record import canonical_json, dump
@@ -81,11 +83,11 @@ def test_the_same_records_give_the_same_bytes_in_any_order(site, tmp_path):
 
 @pytest.mark.parametrize("killed", [False, True], ids=["whole", "killed"])
 def test_records_that_another_process_wrote_are_the_same_bytes(site, tmp_path, monkeypatch, killed):
-    asked, real = [], building.in_processes
+    asked, real = [], folders.in_processes
     monkeypatch.setattr(building, "WORTH_A_PROCESS", 1)
     monkeypatch.setattr(building, "cores", lambda: 2)
     monkeypatch.setattr(
-        building, "in_processes", lambda work: asked.append(work) or ([work[0](), None] if killed else real(work))
+        folders, "in_processes", lambda work: asked.append(work) or ([work[0](), None] if killed else real(work))
     )
     assert contents(build(tmp_path / "again")) == contents(site) and len(asked[0]) == 2
 
