@@ -96,11 +96,16 @@ def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | N
     """The board, in the field of the release if there is one, which has to be the field that was frozen."""
     from prunemark.leaderboard.standings import release as releases
     from prunemark.leaderboard.standings.board import make_board
+    from prunemark.leaderboard.standings.parallel import board_of_loaded
 
     wrong = releases.read_releases(records.absolute().parent / releases.FOLDER)[1] if records else []
     id = frozen.id if frozen else None
     loaded = replace(loaded, refused=(*loaded.refused, *wrong))
-    found = make_board(loaded, track=only.track, setup=only.setup, levels=None if frozen else only.levels, release=id)
+    if not frozen and only == EVERYTHING:
+        found = board_of_loaded(loaded)
+    else:
+        levels = None if frozen else only.levels
+        found = make_board(loaded, track=only.track, setup=only.setup, levels=levels, release=id)
     if frozen:
         releases.check_field(found, frozen, only.track, only.setup)
         if only.levels:

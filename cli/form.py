@@ -17,10 +17,11 @@ def form_files(*, alone: bool) -> Iterator[tuple[str, str]]:
     from prunemark.audit.form.questions import example, questions
     from prunemark.audit.report.answer import LEGEND
     from prunemark.leaderboard.site import urls
+    from prunemark.leaderboard.site.context import header_links
     from prunemark.leaderboard.site.rendering import FOLDER, render
 
     yield urls.FORM, render(
-        "form", here=urls.FORM, alone=alone, form=True, questions=questions(), example=example(), hidden=hidden({}),
+        "form", here=urls.FORM, header=header_links(True), alone=alone, questions=questions(), example=example(), hidden=hidden({}),
         legend=LEGEND, version=version("prunemark"), pyodide=engine.PYODIDE,
     )  # fmt: skip
     yield from engine.scripts()

@@ -17,7 +17,7 @@ def found_in_words(tables: Sequence[Table]) -> str:
     Levels that are not for ranking, and verdicts of methods that trained for longer, are counted apart. "" where
     nothing is compared.
     """
-    counts = _counts(tables)
+    counts = counts_of(tables)
     compared = sum(counts.values())
     if not compared:
         return ""
@@ -30,7 +30,8 @@ def found_in_words(tables: Sequence[Table]) -> str:
     return f"{said}{_by_setup(tables)}."
 
 
-def _counts(tables: Iterable[Table]) -> Counter[str]:
+def counts_of(tables: Iterable[Table]) -> Counter[str]:
+    """How many tested comparisons with the anchor ended with which verdict, `longer` those after longer pruning."""
     found: Counter[str] = Counter()
     for table in tables:
         for row in table.ranked:
@@ -49,7 +50,7 @@ def _by_setup(tables: Sequence[Table]) -> str:
     tracks &= {table.track for table in tables if table.setup == there[-1]}
     shares = []
     for setup in (there[0], there[-1]):
-        counts = _counts(table for table in tables if table.setup == setup and table.track in tracks)
+        counts = counts_of(table for table in tables if table.setup == setup and table.track in tracks)
         if not (compared := sum(counts.values())):
             return ""
         shares.append(f"{setup} calls {(counts['better'] + counts['longer']) / compared:.0%} of its methods better")

@@ -196,12 +196,6 @@ def overall_line(row: OverallRow, overall: Overall) -> list[str]:
     ]
 
 
-def numbers_of_seeds(tables: Iterable[Table]) -> str:
-    """With how many seeds the rows of tables are ranked: 5, or 5–10."""
-    found = {len(row.seeds) for table in tables for row in table.ranked} or {0}
-    return "–".join(map(str, sorted({min(found), max(found)})))
-
-
 def other_version(id: str, records: int) -> str:
     """That a track has records of a version which is not ranked here, and how it is."""
     return (

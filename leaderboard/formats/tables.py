@@ -17,6 +17,7 @@ from prunemark.leaderboard.standings.board import Board
 from prunemark.setups.errors import unknown_name
 from prunemark.setups.text import MOST_OF_A_TEXT, escaped_json, shown, shown_cell
 
+SCHEMA = "prunemark-board/1"
 TITLE = "# Leaderboard\n\nGenerated from"
 HEADING = TITLE + " {records:,} records by `prunemark leaderboard`; never edited by hand.\n"
 
@@ -50,8 +51,9 @@ def as_csv(board: Board, identifier: str = "") -> str:
 
 
 def as_json(board: Board, identifier: str = "") -> str:
-    """Rows with real numbers, captions, and what was refused or does not count."""
+    """Rows with real numbers, captions, and what was refused or does not count; `plain_columns` says what rows have."""
     data = {
+        "schema": SCHEMA,
         "identifier": identifier or None,
         "release": board.release,
         "rows": plain_rows(board.tables),

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ LEAST_SEEDS = 3
 class Path:
     """Of the first n seeds, for n = 1 ... k: mean and standard deviation of the differences, in points, (k,) each.
 
+    Several paths of as many seeds can be one, shape (paths, k): what is computed of it has that shape too.
+
     The standard deviation has the floor of `statistics.paired_t`: accuracy comes in steps, so that equal differences
     do not mean that there is no noise. With one seed it is infinite.
     """
@@ -46,7 +49,7 @@ class Path:
     @property
     def seeds(self) -> int:
         """How many seeds there are in all."""
-        return len(self.mean)
+        return int(self.mean.shape[-1])
 
 
 def path_of(differences_pp: Sequence[float] | Floats, *, quantum_percent: float) -> Path:
@@ -98,8 +101,8 @@ def log_e_equivalent(path: Path, margin_pp: float) -> Floats:
     """
     positive(margin_pp, "the margin in points")
     mirrored = Path(-path.mean, path.sd)
-    above = np.maximum.accumulate(log_e_below(mirrored, margin_pp))
-    return np.asarray(np.minimum(np.maximum.accumulate(log_e_below(path, margin_pp)), above), dtype=np.float64)
+    above = np.maximum.accumulate(log_e_below(mirrored, margin_pp), axis=-1)
+    return np.asarray(np.minimum(np.maximum.accumulate(log_e_below(path, margin_pp), axis=-1), above), dtype=np.float64)
 
 
 def interval(path: Path, alpha: float = 0.05) -> tuple[float, float]:
@@ -117,13 +120,18 @@ def interval(path: Path, alpha: float = 0.05) -> tuple[float, float]:
 
 def half_width(seeds: int, alpha: float = 0.05) -> float:
     """Half of the interval's width with so many seeds, in standard deviations of the differences."""
+    return _half_width(seeds, alpha, PRECISIONS)
+
+
+@cache
+def _half_width(seeds: int, alpha: float, precisions: tuple[float, ...]) -> float:
     from scipy.optimize import brentq
 
     n = np.array([float(seeds)])
 
     def beyond(width: float) -> float:
         ratio = np.array([width * math.sqrt(seeds / (seeds - 1))])
-        return float(_mixture([_log_bayes_factor(ratio, n, g) for g in PRECISIONS])[0]) + math.log(alpha)
+        return float(_mixture([_log_bayes_factor(ratio, n, g) for g in precisions])[0]) + math.log(alpha)
 
     if beyond(1e9) < 0:
         return math.inf

@@ -36,18 +36,21 @@ def further_seeds(path: Path, margin_pp: float, *, log_different: float, log_equ
     middles = (np.arange(VALUES) + 0.5) / VALUES
     error = float(path.sd[-1]) / math.sqrt(path.seeds)
     means = float(path.mean[-1]) + error * np.asarray(stdtrit(path.seeds - 1, middles), dtype=np.float64)
-    further = [_further(path, float(mean), margin_pp, log_different, log_equivalent) for mean in means]
+    further = _further(path, means, margin_pp, log_different, log_equivalent)
     return float(np.exp(np.mean(np.log(further))))
 
 
-def _further(path: Path, mean_pp: float, margin_pp: float, log_different: float, log_equivalent: float) -> int:
-    """Of a path that goes on without noise around this mean."""
+def _further(path: Path, means_pp: Floats, margin_pp: float, log_different: float, log_equivalent: float) -> list[int]:
+    """Of paths that go on without noise around each of these means, shape (means,).
+
+    Around a mean beyond the margin there is never evidence of equivalence: each e-value against it is at most 1.
+    """
     count = path.seeds + MOST
-    steady = Path(np.full(count, mean_pp), np.full(count, float(path.sd[-1])))
-    decided = _reached(log_e(steady), log_different) | _reached(log_e_equivalent(steady, margin_pp), log_equivalent)
-    later = np.flatnonzero(decided[path.seeds :])
-    return int(later[0]) + 1 if len(later) else MOST
-
-
-def _reached(log_evidence: Floats, level: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.asarray(log_evidence >= level)
+    steady = Path(np.repeat(means_pp[:, None], count, axis=1), np.full((len(means_pp), count), float(path.sd[-1])))
+    decided = log_e(steady) >= log_different
+    inside = np.abs(means_pp) < margin_pp if log_equivalent > 0 else np.full(len(means_pp), True)
+    if inside.any():
+        equal = log_e_equivalent(Path(steady.mean[inside], steady.sd[inside]), margin_pp)
+        decided[inside] |= equal >= log_equivalent
+    later = decided[:, path.seeds :]
+    return [int(row.argmax()) + 1 if row.any() else MOST for row in later]

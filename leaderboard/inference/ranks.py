@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -27,31 +27,55 @@ def rank_intervals(
 ) -> dict[str, tuple[int, int]]:
     """The ranks (lowest, highest) that the evidence leaves open for each method; rank 1 is the best.
 
+    By `adjusted_pairs`, which has the arguments: L = 1 + the number of methods shown better, U = m - the number shown
+    worse, so that all intervals together cover the true ranks with confidence 1 - alpha (Mogstad et al., Review of
+    Economic Studies 2024, with Holm for their step-down bootstrap). Methods with L = 1 are the top set. Raises
+    ValueError for accuracies that are not numbers.
+    """
+    pairs = adjusted_pairs(scores, quantum_percent, planned=planned, prior=prior, anchor=anchor, apart=apart)
+    return places(list(scores), pairs, alpha)
+
+
+def places(names: Sequence[str], pairs: Mapping[Pair, float], alpha: float = 0.05) -> dict[str, tuple[int, int]]:
+    """The rank intervals of these methods from the adjusted p of their ordered pairs."""
+    lowest, highest = dict.fromkeys(names, 1), dict.fromkeys(names, len(names))
+    for (winner, loser), p in pairs.items():
+        if p <= alpha:
+            highest[winner] -= 1
+            lowest[loser] += 1
+    return {name: (lowest[name], highest[name]) for name in names}
+
+
+def adjusted_pairs(
+    scores: Mapping[str, ArrayLike],
+    quantum_percent: float,
+    *,
+    planned: int | None = None,
+    prior: VariancePrior | None = None,
+    anchor: str = "",
+    apart: Mapping[str, ArrayLike] = MappingProxyType({}),
+) -> dict[Pair, float]:
+    """For each ordered pair (A, B) the adjusted p of "A is better than B".
+
     `scores` as in `multiplicity.against_anchor`; each pair is compared on the seeds that both have. All m (m - 1)
     ordered pairs are tested, at any time by one-sided e-processes with e-Holm, or with `planned` by one-sided paired t
-    with Holm on exactly so many seeds. L = 1 + the number of methods shown better, U = m - the number shown worse, so
-    that all intervals together cover the true ranks with confidence 1 - alpha (Mogstad et al., Review of Economic
-    Studies 2024, with Holm for their step-down bootstrap). Methods with L = 1 are the top set. Pairs with fewer than 3
-    seeds in common separate nothing. A method in `apart` has seeds of its own, on which that gives the accuracies of
-    the `anchor`: against others it is shown better where it is better than the anchor, and the anchor better than they,
-    which costs no test. Raises ValueError for accuracies that are not numbers.
+    with Holm on exactly so many seeds. Pairs with fewer than 3 seeds in common separate nothing. A method in `apart`
+    has seeds of its own, on which that gives the accuracies of the `anchor`: against others it is shown better where it
+    is better than the anchor, and the anchor better than they, which costs no test: the larger p of both.
     """
     rows = {name: _accuracies(values, name) for name, values in scores.items()}
     there = {name: accuracies(values, anchor) for name, values in apart.items() if name in rows}
-    names = list(rows)
-    pairs = [(a, b) for a in names for b in names if a != b]
-    of_pairs = {pair: _shared(rows, pair, anchor, there) for pair in pairs}
+    of_pairs = {(a, b): shared((a, b), rows, anchor, there) for a in rows for b in rows if a != b}
     if planned is None:
         adjusted = e_holm(_logs(of_pairs, quantum_percent))
     else:
         adjusted = holm([_planned_p(a, b, planned, quantum_percent, prior) for a, b in of_pairs.values()])
-    shown = {pair for pair, p in zip(pairs, adjusted, strict=True) if p <= alpha}
-    shown |= {(a, b) for a, b in pairs if {(a, anchor), (anchor, b)} <= shown and {a, b} & there.keys()}
-    lowest, highest = dict.fromkeys(names, 1), dict.fromkeys(names, len(names))
-    for winner, loser in shown:
-        highest[winner] -= 1
-        lowest[loser] += 1
-    return {name: (lowest[name], highest[name]) for name in names}
+    found = dict(zip(of_pairs, adjusted, strict=True))
+    if there:
+        for a, b in found:
+            if {a, b} & there.keys() and anchor not in (a, b):
+                found[a, b] = max(found[a, anchor], found[anchor, b])
+    return found
 
 
 def _accuracies(values: ArrayLike, name: str) -> Floats:
@@ -59,7 +83,7 @@ def _accuracies(values: ArrayLike, name: str) -> Floats:
     return accuracies(values, name) if np.size(values) else np.zeros(0)
 
 
-def _shared(rows: Mapping[str, Floats], pair: Pair, anchor: str, apart: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+def shared(pair: Pair, rows: Mapping[str, Floats], anchor: str, apart: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     """The accuracies of two methods on the seeds that both have: of one apart, with the anchor only."""
     a, b = pair
     if not {a, b} & apart.keys():
@@ -71,18 +95,21 @@ def _shared(rows: Mapping[str, Floats], pair: Pair, anchor: str, apart: Mapping[
 
 
 def _logs(of_pairs: Mapping[Pair, tuple[Floats, Floats]], quantum_percent: float) -> list[float]:
-    """For every ordered pair, the largest log e so far of "the first is better"."""
-    found: dict[Pair, float] = {}
-    for (a, b), (ours, theirs) in of_pairs.items():
-        if (a, b) in found:
-            continue
-        if len(ours) < LEAST_SEEDS:
-            found[a, b] = found[b, a] = 0.0
-            continue
-        path = path_of(theirs - ours, quantum_percent=quantum_percent)
-        found[a, b] = float(log_e_below(path, 0.0).max())
-        found[b, a] = float(log_e_below(Path(-path.mean, path.sd), 0.0).max())
-    return [found[pair] for pair in of_pairs]
+    """For every ordered pair, the largest log e so far of "the first is better"; pairs of as many seeds at once."""
+    found = dict.fromkeys(of_pairs, 0.0)
+    by_seeds: dict[int, list[Pair]] = {}
+    for (a, b), (ours, _) in of_pairs.items():
+        alike = by_seeds.setdefault(len(ours), [])
+        if a < b:
+            alike.append((a, b))
+    for seeds, pairs in by_seeds.items():
+        if seeds >= LEAST_SEEDS:
+            paths = [path_of(of_pairs[pair][1] - of_pairs[pair][0], quantum_percent=quantum_percent) for pair in pairs]
+            mean, sd = np.stack([path.mean for path in paths]), np.stack([path.sd for path in paths])
+            better, worse = (log_e_below(Path(m, sd), 0.0).max(axis=-1).tolist() for m in (mean, -mean))
+            for (a, b), first, second in zip(pairs, better, worse, strict=True):
+                found[a, b], found[b, a] = first, second
+    return list(found.values())
 
 
 def _planned_p(a: Floats, b: Floats, planned: int, quantum_percent: float, prior: VariancePrior | None) -> float:

@@ -7,21 +7,24 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from prunemark.leaderboard.formats.tables import render as as_text
 from prunemark.leaderboard.site import left_out, urls
+from prunemark.leaderboard.site.compare_page import compare_page, pairs_script
 from prunemark.leaderboard.site.context import SiteContext, page, site_context
+from prunemark.leaderboard.site.downloads import download_files
 from prunemark.leaderboard.site.folder import write_folder
+from prunemark.leaderboard.site.leaders import first_shown
 from prunemark.leaderboard.site.meaning_page import meaning_page
 from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
 from prunemark.leaderboard.site.overview_page import overview_page
 from prunemark.leaderboard.site.record_pages import records_index_page, records_page, shard_name, write_shards
+from prunemark.leaderboard.site.start_page import start_page
 from prunemark.leaderboard.site.track_page import track_page
 from prunemark.leaderboard.standings.board import Board
+from prunemark.leaderboard.standings.parallel import WORTH_A_PROCESS, cores
 from prunemark.leaderboard.standings.release import Release
 from prunemark.records.load import Loaded
 from prunemark.records.source import MethodFiles
 
-DOWNLOADS = {"board.md": "markdown", "board.csv": "csv", "board.json": "json", "board.tex": "latex"}
 MARKER_TEXT = "`prunemark leaderboard` wrote this folder and replaces it as a whole. Do not keep your files in it.\n"
 
 
@@ -45,13 +48,19 @@ def build_site(
     further = dict(form)
     context = site_context(board, loaded, methods or {}, citation, identifier, releases)
     context = replace(context, form=bool(further))
-    write_folder(chain(files(context), further.items()), folder, MARKER_TEXT, ("assets", "vendor"))
+    pages, apart = chain(files(context), further.items()), all_record_files(context)
+    if len(context.records) < WORTH_A_PROCESS or cores() < 2:
+        write_folder(chain(pages, apart), folder, MARKER_TEXT, ("assets", "vendor"))
+    else:  # the records are half of the work, and nothing else needs what is written of them
+        write_folder(pages, folder, MARKER_TEXT, ("assets", "vendor"), apart)
 
 
 def files(context: SiteContext) -> Iterator[tuple[str, str]]:
-    """Every file that is written, by name: pages, shards of records, downloads."""
+    """Every file that is written, by name, but for those of `all_record_files`: pages and downloads."""
     yield urls.INDEX, overview_page(context)
     yield urls.MEANING, meaning_page(context)
+    yield urls.START, start_page(context)
+    yield urls.COMPARE, compare_page(context, *first_shown(context))
     yield urls.METHODS, methods_page(context)
     yield urls.RECORDS, records_index_page(context)
     for name, rows in rows_by_method(context).items():
@@ -60,9 +69,8 @@ def files(context: SiteContext) -> Iterator[tuple[str, str]]:
         yield context.urls.entrance(track), entrance_page(context, track)
         for setup in setups:
             yield context.urls.track(track, setup), track_page(context, track, setup)
-        yield from record_files(context, track)
-    for name, format in DOWNLOADS.items():
-        yield name, as_text(context.board, format, identifier=context.identifier)
+            yield context.urls.pairs(track, setup), pairs_script(context, track, setup)
+    yield from download_files(context)
     yield "left-out.txt", left_out.as_text(context.board)
 
 
@@ -70,6 +78,12 @@ def entrance_page(context: SiteContext, track: str) -> str:
     """A page that leads on to the first page of a track, for links that name no setup."""
     to, here = context.urls.track(track), context.urls.entrance(track)
     return page(context, "entrance", here, to=to, track=track)
+
+
+def all_record_files(context: SiteContext) -> Iterator[tuple[str, str]]:
+    """The pages and shards of the records of all tracks."""
+    for track in context.by_track:
+        yield from record_files(context, track)
 
 
 def record_files(context: SiteContext, track: str) -> Iterator[tuple[str, str]]:

@@ -116,8 +116,13 @@ def verdict_word(row: Row) -> str:
     return row.verdict.word if row.verdict and judged else "undetermined"
 
 
-def cost(row: Row, table: Table) -> float | None:
-    """What was saved: the speed-up in MACs, or on weight tracks the percentage of weights that are zero."""
+def cost(row: Row, table: Table, timed: bool = False) -> float | None:
+    """What was saved: the speed-up in MACs, or on weight tracks the percentage of weights that are zero.
+
+    `timed`: the speed-up that a quiet pass measured of PyTorch itself, None where there is none.
+    """
+    if timed:
+        return row.measured.speedup("eager")
     if table.granularity == "weight":
         return None if row.sparsity is None else 100 * row.sparsity
     return row.speedup_macs
@@ -132,14 +137,14 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return front[::-1]
 
 
-def frontier(tables: Sequence[Table], styles: Mapping[str, Style], page: str) -> Spec | None:
+def frontier(tables: Sequence[Table], styles: Mapping[str, Style], page: str, timed: bool = False) -> Spec | None:
     """Accuracy against speed-up over all levels: means with intervals, every seed's record, and the Pareto front.
 
-    `page` has the records, which a click opens. Methods of one level are drawn side by side. None
-    without a result.
+    `page` has the records, which a click opens; `timed` is against measured time. Methods of one level are drawn side
+    by side. None without a result.
     """
     names = list(dict.fromkeys(row.name for table in tables for row in table.ranked))
-    means, seeds = _points(tables, names)
+    means, seeds = _points(tables, names, timed)
     if not means:
         return None
     best = set(pareto([(point["x"], point["y"]) for point in means]))
@@ -148,13 +153,13 @@ def frontier(tables: Sequence[Table], styles: Mapping[str, Style], page: str) ->
         key=lambda point: (point["x"], point["shift"]),
     )
     dense = [row.accuracy_percent for t in tables for row in t.unranked if row.kind == "dense" and row.accuracy_percent]
-    weights = tables[0].granularity == "weight"
+    weights = tables[0].granularity == "weight" and not timed
     ends = [y for point in means for y in (point["low"], point["high"])] + [p["y"] for p in seeds] + dense[:1]
     xs = [point["x"] for point in means]
     place = at("x", "x", offset={"signal": f"datum.shift * {_spread(means, weights)}"})
     domain = [min(xs), max(xs)] if len({point["t"] for point in means}) > 1 else [0.9 * min(xs), 1.1 * max(xs)]
     colour = at("colour", "m")
-    title = "weights that are zero, %" if weights else "speed-up in MACs"
+    title = "measured speed-up" if timed else "weights that are zero, %" if weights else "speed-up in MACs"
     return vega.figure(
         f"Test accuracy against {title}. "
         + described([f"{names[p['m']]} {p['y']:.2f} % at {p['x']:.3g}" for p in means]),
@@ -187,11 +192,17 @@ def frontier(tables: Sequence[Table], styles: Mapping[str, Style], page: str) ->
             ),
             mark("symbol", "seeds", seen=True, x=place, y=at("y", "y"), size=22, fill=colour, fillOpacity=0.4,
                  stroke=None, cursor="pointer", tooltip={"signal": _SEED_TIP}, href={"signal": "page + '#' + datum.r"}),
+            *([mark("rule", "means", x=_end(place, "from"), x2=_end(place, "to"), y=at("y", "y"), stroke=colour)]
+              if timed else []),
             mark("rule", "means", x=place, y=at("y", "low"), y2=at("y", "high"), stroke=colour, strokeWidth=2),
             mark("symbol", "means", seen=True, x=place, y=at("y", "y"), size=80, shape=at("shape", "m"), fill=colour,
                  stroke=colour, strokeWidth=2, tooltip={"signal": _MEAN_TIP}),
         ],
     )  # fmt: skip
+
+
+def _end(place: Mapping[str, Any], field: str) -> Spec:
+    return {**place, "field": field}
 
 
 def _spread(means: Sequence[Mapping[str, Any]], weights: bool) -> str:
@@ -223,7 +234,9 @@ _MEAN_TIP = (
 )
 
 
-def _points(tables: Sequence[Table], names: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _points(
+    tables: Sequence[Table], names: Sequence[str], timed: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Means and single seeds of the methods in `names`, by their numbers there; `t` is the number of the table.
 
     `shift` is the place among those of the level, from -1/2 to 1/2, in the order of what was saved: no front goes back.
@@ -233,15 +246,17 @@ def _points(tables: Sequence[Table], names: Sequence[str]) -> tuple[list[dict[st
         rows = [
             (round(saved, 3), names.index(row.name), row)
             for row in table.ranked
-            if row.accuracy_percent is not None and (saved := cost(row, table)) is not None
+            if row.accuracy_percent is not None and (saved := cost(row, table, timed)) is not None
         ]
         for place, (saved, m, row) in enumerate(sorted(rows, key=lambda each: each[:2])):
             accuracy = row.accuracy_percent or 0.0
             low, high = row.interval_percent or (accuracy, accuracy)
+            speed = row.measured.timed["eager"].speedup if timed and row.measured.timed else None
             where = {"m": m, "x": saved, "shift": round(place / (len(rows) - 1) - 0.5, 4) if len(rows) > 1 else 0}
             means.append(
                 where | {"t": number, "y": round(accuracy, 3), "low": round(low, 3), "high": round(min(high, 100.0), 3)}
             )
+            means[-1] |= {"from": round(speed.low, 3), "to": round(speed.high, 3)} if speed else {}
             seeds += [
                 where | {"y": round(score, 3), "s": seed, "r": sha256[:SHA_SHOWN]}
                 for seed, score, sha256 in zip(row.seeds, row.scores, row.records, strict=True)

@@ -29,8 +29,8 @@ def reproduce(record: Record, methods: Mapping[str, MethodFiles]) -> Command:
     """
     outcome, method = record.outcome, record.outcome.method
     setup = HARNESS_SETUPS[outcome.setup]
-    submitted = method.role in ("submission", "anchor")
-    named, note = _submitted(outcome, methods) if submitted else _beside(outcome)
+    alone = method.role in ("submission", "anchor")
+    named, note = submitted(outcome, methods) if alone else _beside(outcome)
     if setup.tuned:
         words = ["prunemark", "tune", named, "--configurations", str(len(outcome.tuning))]
     else:
@@ -46,7 +46,7 @@ def reproduce(record: Record, methods: Mapping[str, MethodFiles]) -> Command:
     return Command(" ".join(map(shlex.quote, words)), note)
 
 
-def _submitted(outcome: Outcome, methods: Mapping[str, MethodFiles]) -> tuple[str, str]:
+def submitted(outcome: Outcome, methods: Mapping[str, MethodFiles]) -> tuple[str, str]:
     """A method as the command line names it: a file and its class, or the name that it is registered by."""
     method = outcome.method
     if method.role == "anchor":

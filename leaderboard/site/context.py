@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import metadata
 from typing import Any
 
 from prunemark.leaderboard.formats.citation import standing
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.style import Style, assign
-from prunemark.leaderboard.site.urls import Urls, make_urls
+from prunemark.leaderboard.site.urls import COMPARE, FORM, INDEX, MEANING, METHODS, RECORDS, START, Urls, make_urls
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.release import Release, before
 from prunemark.leaderboard.standings.rows import Row
@@ -22,6 +23,20 @@ from prunemark.setups.comparison import HARNESS_SETUPS
 
 FIRST_SHOWN = ("S3.2", "S4.2")
 """The setup that a track opens with: the least that the founding paper recommends, or else the last there is."""
+
+AUDIT = f"{START}#audit"
+HEADER = (
+    (INDEX, "Leaders"),
+    (METHODS, "Methods"),
+    (COMPARE, "A or B?"),
+    (RECORDS, "Records"),
+    (MEANING, "What it means"),
+    (f"{START}#submit", "Submit a method"),
+    (AUDIT, "Audit a paper"),
+)
+"""The links at the head of every page: (address, text). Those of `stated_links` follow."""
+STATED = {"repository": "Repository", "documentation": "Documents"}
+"""Names of addresses in `pyproject.toml`, in small letters, and the texts of their links."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +97,29 @@ class SiteContext:
 def page(context: SiteContext, template: str, here: str, **values: Any) -> str:
     """A page as HTML: what its template needs, and what stands on every page. `here` is the page's own address."""
     return render(
-        template, here=here, identifier=context.identifier, count=context.board.records, form=context.form, **values
+        template,
+        here=here,
+        header=header_links(context.form),
+        identifier=context.identifier,
+        count=context.board.records,
+        **values,
     )
+
+
+def header_links(form: bool) -> list[tuple[str, str]]:
+    """The links at the head of every page: (address, text). `form`: the site has the form of the audit."""
+    return [(FORM if form and address == AUDIT else address, text) for address, text in HEADER] + list(stated_links())
+
+
+@cache
+def stated_links() -> tuple[tuple[str, str], ...]:
+    """Where the package says that its repository and documents are, (address, text); () where it does not say."""
+    try:
+        stated = metadata.metadata("prunemark").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        return ()
+    found = {name.strip().lower(): address.strip() for name, _, address in (each.partition(",") for each in stated)}
+    return tuple((found[name], text) for name, text in STATED.items() if name in found)
 
 
 def site_context(

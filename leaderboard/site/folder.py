@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
+from prunemark.leaderboard.standings.parallel import in_processes
 from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.text import shown
@@ -16,10 +19,14 @@ MARKER = "written-by-prunemark.txt"
 """The file that says who wrote a folder."""
 
 
-def write_folder(pages: Iterable[tuple[str, str]], folder: Path, marker: str, parts: Sequence[str]) -> None:
+Pages = Iterable[tuple[str, str]]
+
+
+def write_folder(pages: Pages, folder: Path, marker: str, parts: Sequence[str], apart: Pages | None = None) -> None:
     """Writes files and folders of this room into `folder`, which appears whole or stays as it was.
 
-    Only a folder that is new, empty or carries this `marker` is replaced. Raises InputError for another one, WorkFailed
+    Pages `apart` are written by a process of their own, at the same time. Only a folder that is new, empty or carries
+    this `marker` is replaced. Raises InputError for another one, WorkFailed
     when the disk refuses.
     """
     _check_replaceable(folder, marker)
@@ -27,9 +34,9 @@ def write_folder(pages: Iterable[tuple[str, str]], folder: Path, marker: str, pa
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         try:
-            for name, text in (*pages, (MARKER, marker)):
-                (draft / name).parent.mkdir(parents=True, exist_ok=True)
-                (draft / name).write_text(text, encoding="utf-8", newline="\n")
+            work = [partial(_write, draft, each) for each in (chain(pages, [(MARKER, marker)]), apart) if each]
+            if None in in_processes(work):
+                work[1]()
             for part in parts:
                 shutil.copytree(HERE / part, draft / part, copy_function=shutil.copyfile)
             draft.chmod(0o755)
@@ -40,6 +47,13 @@ def write_folder(pages: Iterable[tuple[str, str]], folder: Path, marker: str, pa
         raise WorkFailed(
             f"cannot write the site to {folder}: {problem.strerror or problem}.\nNothing half-written was kept"
         ) from problem
+
+
+def _write(draft: Path, pages: Pages) -> bool:
+    for name, text in pages:
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
+        (draft / name).write_text(text, encoding="utf-8", newline="\n")
+    return True
 
 
 def _check_replaceable(folder: Path, marker: str) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from prunemark.leaderboard.formats import labels
 from prunemark.leaderboard.site import charts, urls
+from prunemark.leaderboard.site.command import submitted
 from prunemark.leaderboard.site.context import SiteContext, page
+from prunemark.leaderboard.site.downloads import badge_table, badge_text
+from prunemark.leaderboard.site.leaders import compare_address
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
-from prunemark.records.card import card_of
+from prunemark.records.card import FAMILIES, card_of
 from prunemark.records.python_files import unparsed
 from prunemark.records.record import Record, canonical_json
 from prunemark.records.source import MethodFiles
@@ -27,6 +31,8 @@ ROLES = {
     "control": "control, run with every submission",
     "reference": "reference, run with every submission",
 }
+FACETS = {"family": "Family", "year": "Year", "lane": "Lane", "isolation": "Isolation"}
+"""By what rows are filtered, and in which words."""
 LONGEST_CITATION = 2000
 """Characters of a paper's citation that are looked through: what a stranger states may be a megabyte."""
 LINKS = re.compile(
@@ -46,6 +52,8 @@ def methods_page(context: SiteContext) -> str:
                 "name": name,
                 "page": context.urls.method(name),
                 "summary": _summary(records),
+                "facets": facets(name, records.values()),
+                "paper": next(((text, to) for text, to in paper(name, records, context) if to), None),
                 "roles": ", ".join(roles(records)),
                 "tracks": len({record.outcome.track for record in records.values()}),
                 "records": len(records),
@@ -59,6 +67,7 @@ def method_page(context: SiteContext, name: str, rows: list[tuple[Table, Row]]) 
     """The page of one method; `rows` are all rows of tables that its records stand behind."""
     records = context.records_by_method[name]
     summary = _summary(records)
+    card = card_of(name)
     return page(
         context,
         "method",
@@ -66,7 +75,11 @@ def method_page(context: SiteContext, name: str, rows: list[tuple[Table, Row]]) 
         name=name,
         summary=summary,
         paper=paper(name, records, context),
-        note=card.note if (card := card_of(name)) else "",
+        note=card.note if card else "",
+        family=(card.family, FAMILIES[card.family]) if card else None,
+        facets=facets(name, records.values()),
+        command=own_network(records, context),
+        badges=badges(context, rows),
         recipes=own_recipes(name, records, context),
         elsewhere=[part for part in linked(summary) if part[1]],
         roles=[ROLES[role] for role in roles(records)],
@@ -78,6 +91,46 @@ def method_page(context: SiteContext, name: str, rows: list[tuple[Table, Row]]) 
             for track, number in sorted(Counter(record.outcome.track for record in records.values()).items())
         ],
     )
+
+
+def facets(name: str | None, records: Iterable[Record]) -> dict[str, str]:
+    """What a method is filtered by: "" where its card or its records do not say."""
+    card = card_of(name) if name else None
+    observed = [record.observed for record in records]
+    lanes = {each.pruning_process.lane for each in observed if each.pruning_process}
+    return {
+        "family": card.family if card else "",
+        "year": str(card.year) if card and card.year else "",
+        "lane": " or ".join(sorted(lanes)),
+        "isolation": " or ".join(sorted({each.isolation for each in observed if each.isolation})),
+    }
+
+
+def own_network(records: Mapping[str, Record], context: SiteContext) -> tuple[list[str], str]:
+    """The commands that run a method on a network and images of one's own, and what else has to be known.
+
+    None for controls and references, which run with every submission.
+    """
+    ran = [r.outcome for r in records.values() if r.outcome.method.role in ("submission", "anchor")]
+    if not ran:
+        return [], "It runs with every submission."
+    named, note = submitted(ran[-1], context.methods)
+    terms = ran[-1].track_terms
+    kind = {"filter": "", "weight": " --granularity weight"}.get(str(terms["granularity"]), "")
+    kind += f" --pattern {terms['pattern']}" if terms.get("pattern") else ""
+    return [
+        f"prunemark tracks new photos --network model.py:build --data photos{kind}",
+        f"prunemark submit {shlex.quote(named)} --track photos.toml --seeds 5 --data photos",
+    ], note
+
+
+def badges(context: SiteContext, rows: list[tuple[Table, Row]]) -> list[tuple[str, str]]:
+    """(address, text) of the badges of a method, one a track."""
+    found, spoken_of = {}, {track: badge_table(context, track) for track in {table.track for table, _ in rows}}
+    for table, row in rows:
+        if row.verdict and table is spoken_of[table.track] and (method := context.method_of(row)):
+            found[context.urls.badge(method, table.track)] = badge_text(context, row, table)
+    return list(found.items())
 
 
 def rows_by_method(context: SiteContext) -> dict[str, list[tuple[Table, Row]]]:
@@ -200,5 +253,6 @@ def result_view(context: SiteContext, row: Row, table: Table) -> dict[str, Any]:
         "accuracy": row.accuracy_percent,
         "difference": difference,
         "word": charts.word(row) if row.verdict else "",
+        "compare": compare_address(table, row.name, table.anchor) if row.verdict else "",
         "why": row.why,
     }

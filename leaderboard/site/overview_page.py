@@ -1,4 +1,4 @@
-"""The first page: what this is, what is settled and what is not, why setups matter, and how to cite it."""
+"""The first page: what is settled, who leads, the counts of all tracks, why setups matter, and the releases."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.formats.citation import bibtex
-from prunemark.leaderboard.formats.found import found_in_words
 from prunemark.leaderboard.site import left_out, setup_effect, urls
 from prunemark.leaderboard.site.context import FIRST_SHOWN, SiteContext, page
+from prunemark.leaderboard.site.leaders import first_shown, panel_view, settled_in_words
+from prunemark.leaderboard.site.release_changes import changes
 from prunemark.leaderboard.site.slope_chart import slopes
 from prunemark.leaderboard.site.track_facts import not_for_ranking, not_run, same_runs, tally, tally_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
@@ -23,6 +24,7 @@ MOST_LEFT_OUT = 50
 def overview_page(context: SiteContext) -> str:
     """The page as HTML."""
     board = context.board
+    changed = changes(board, context.releases)
     return page(
         context,
         "overview",
@@ -41,36 +43,23 @@ def overview_page(context: SiteContext) -> str:
             for sha256, why in sorted(board.invalid.items())
             for record in (context.records.get(sha256),)
         ],
-        facts=facts(context),
-        found=found_in_words(board.tables),
-        release=board.release,
+        settled=settled_in_words(board.tables),
+        panel=panel_view(context, *first_shown(context)),
         standing=context.standing,
-        releases=[release_view(release) for release in reversed(context.releases)],
-        citation=context.citation,
+        since=changed.get("", ""),
+        releases=[release_view(each, changed.get(each.id, "")) for each in reversed(context.releases)],
     )
 
 
-def release_view(release: Release) -> dict[str, str]:
-    """A release as it is listed, with the entry that cites it."""
+def release_view(release: Release, changed: str) -> dict[str, str]:
+    """A release as it is listed, with what changed since the one before and the entry that cites it."""
     return {
         "id": release.id,
         "date": release.date,
         "records": f"{len(release.records):,}",
+        "changed": changed,
         "citation": bibtex(release, release.digest),
     }
-
-
-def facts(context: SiteContext) -> list[tuple[str, str]]:
-    """How large the board is: pairs of a number and what it counts."""
-    submitted = {r.outcome.method.name for r in context.records.values() if r.outcome.method.kind == "pruned"}
-    counted = [
-        (len(context.by_track), "track"),
-        (len(context.setups), "setup"),
-        (len(submitted), "pruning method"),
-        (context.board.records, "record"),
-    ]
-    seeds = labels.numbers_of_seeds(context.board.tables)
-    return [*((f"{number:,}", what + "s" * (number != 1)) for number, what in counted), (seeds, "seeds a comparison")]
 
 
 def track_view(context: SiteContext, track: str) -> dict[str, Any]:

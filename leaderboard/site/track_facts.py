@@ -10,7 +10,6 @@ from prunemark.leaderboard.site.context import SiteContext
 from prunemark.leaderboard.standings import given
 from prunemark.leaderboard.standings.table import Table
 from prunemark.records.identity import method_of
-from prunemark.setups.comparison import HARNESS_SETUPS
 
 
 def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
@@ -78,21 +77,6 @@ def some_of(names: Sequence[str]) -> str:
     """The names as a list, cut after four of more than five; "" for none."""
     cut = [*names[:4], f"{len(names) - 4} more"] if len(names) > 5 else names
     return ", ".join(cut)
-
-
-def setup_view(context: SiteContext, track: str, setup: str) -> dict[str, Any]:
-    """A setup with what it holds equal and what is settled under it."""
-    tables = context.by_track[track][setup]
-    counts = tally(tables)
-    fields = sorted({len(table.ranked) for table in tables})
-    return {
-        "id": setup,
-        "page": context.urls.track(track, setup),
-        "title": HARNESS_SETUPS[setup].title,
-        "ranked": f"{fields[0]}–{fields[-1]}" if len(fields) > 1 else f"{fields[0]}",
-        "counts": counts,
-        "words": tally_words(counts),
-    }
 
 
 def tally(tables: Sequence[Table]) -> dict[str, int]:

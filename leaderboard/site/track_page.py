@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from prunemark.leaderboard.formats import captions, labels
+from prunemark.leaderboard.formats import captions, labels, times
 from prunemark.leaderboard.site import charts, training_charts, urls
 from prunemark.leaderboard.site.context import SiteContext, page
+from prunemark.leaderboard.site.leaders import compare_address, panel_view
+from prunemark.leaderboard.site.method_pages import facets
 from prunemark.leaderboard.site.slope_chart import shown_in_slopes, slopes
 from prunemark.leaderboard.site.style import legend
 from prunemark.leaderboard.site.track_facts import (
@@ -17,7 +19,6 @@ from prunemark.leaderboard.site.track_facts import (
     not_run,
     same_runs,
     setup_effect_view,
-    setup_view,
     some_of,
     terms_view,
 )
@@ -26,13 +27,15 @@ from prunemark.leaderboard.standings.table import Table
 from prunemark.records.matched_to import RATIOS_OF
 from prunemark.setups.comparison import HARNESS_SETUPS
 
+INSIDE = ("lane", "new_images", *times.COLUMNS)
+"""What stands in another column: the lane under epochs, new images under the verdict, times under what was saved."""
+
 
 def track_page(context: SiteContext, track: str, setup: str) -> str:
     """The page as HTML."""
     by_setup = context.by_track[track]
     tables = by_setup[setup]
     records_page = context.urls.records(track)
-    drawn = [row for table in tables for row in table.ranked]
     return page(
         context,
         "track",
@@ -41,17 +44,14 @@ def track_page(context: SiteContext, track: str, setup: str) -> str:
         title=tables[0].title,
         setup=HARNESS_SETUPS[setup],
         overview=urls.INDEX,
-        setups=[setup_view(context, track, id) for id in by_setup],
+        setups=list(by_setup),
+        panel=panel_view(context, track, setup),
         same=same_runs(context, track),
         not_run=not_run([table for tables in by_setup.values() for table in tables]),
         terms=terms_view(next(iter(context.records_by_track[track].values())).outcome.track_terms),
         records_page=records_page,
         levels=[level_view(context, table) for table in tables],
         **over_setups(context, track, setup),
-        frontier=charts.frontier(tables, context.styles, records_page),
-        frontier_legend=legend(drawn, context.styles),
-        frontier_with_seeds=len({row.name for row in drawn}) <= charts.MOST_WITH_SEEDS,
-        styles={row.name: context.styles[row.name] for table in tables for row in (*table.ranked, *table.unranked)},
         anchor=tables[0].anchor,
         margin_pp=tables[0].margin_pp,
         one_lr="retraining_lr" in HARNESS_SETUPS[setup].factors,
@@ -77,11 +77,14 @@ def over_setups(context: SiteContext, track: str, setup: str) -> dict[str, Any]:
 def level_view(context: SiteContext, table: Table) -> dict[str, Any]:
     """One level as its template needs it."""
     page = context.urls.records(table.track)
-    columns = labels.columns(table)
+    columns = {key: head for key, head in labels.columns(table).items() if key not in INSIDE}
     return {
         "level": table.level,
         "setup_effect": setup_effect_view(context, table),
         "anchor_id": context.urls.level(table.level),
+        "files": [
+            (form.upper(), context.urls.table(table.track, table.setup, table.level, form)) for form in ("csv", "json")
+        ],
         "columns": columns,
         "unranked_columns": {key: columns[key] for key in labels.NUMBERS if key in columns},
         "rows": [row_view(context, row, table) for row in table.ranked],
@@ -105,7 +108,9 @@ def row_view(context: SiteContext, row: Row, table: Table) -> dict[str, Any]:
     line = labels.line(row, table)
     low, high = row.interval_percent or (None, None)
     return common_view(context, row, table) | {
-        "cells": {key: cell for key, cell in line.cells.items() if key != "method"},
+        "cells": {key: cell for key, cell in line.cells.items() if key != "method" and key not in INSIDE},
+        "new_images": line.cells.get("new_images", ""),
+        "compare": compare_address(table, row.name, table.anchor) if row.verdict else "",
         "interval": f"{low:.2f} to {min(high, 100.0):.2f}" if low is not None and high is not None else "",
         "sort": sort_keys(row) | ({"difference": 0.0} if row.name == table.anchor else {}),
         "top": line.top,
@@ -117,7 +122,8 @@ def row_view(context: SiteContext, row: Row, table: Table) -> dict[str, Any]:
 
 def unranked_view(context: SiteContext, row: Row, table: Table) -> dict[str, Any]:
     """A row that is not ranked, with its reason."""
-    cells = {key: cell for key, cell in labels.unranked_line(row, table).items() if key not in ("method", "why")}
+    line = labels.unranked_line(row, table)
+    cells = {key: cell for key, cell in line.items() if key not in ("method", "why") and key not in INSIDE}
     return common_view(context, row, table) | {"cells": cells, "sort": sort_keys(row), "why": row.why}
 
 
@@ -150,6 +156,9 @@ def common_view(context: SiteContext, row: Row, table: Table) -> dict[str, Any]:
         "flags": row.flags,
         "role": {"control": "control", "reference": "reference"}.get(row.role, ""),
         "style": context.styles[row.name],
+        "facets": facets(method, (context.records[h] for h in row.records if h in context.records)),
+        "lane": row.lane.lane if labels.says_lanes(table) else "",
+        "times": [(times.COLUMNS[key], cell) for key, cell in times.cells(row.measured).items() if cell != "not timed"],
         "records": [
             (seed, context.urls.records(table.track, sha256))
             for seed, sha256 in sorted([*zip(row.seeds, row.records, strict=True), *row.uncounted])
@@ -163,7 +172,6 @@ def sort_keys(row: Row) -> dict[str, float | None]:
     return {
         "accuracy": row.accuracy_percent,
         "compression": row.sparsity or row.speedup_macs,
-        "eager": row.measured.speedup("eager"),
         "difference": verdict.comparison.difference_pp if verdict else None,
         "p": verdict.p_holm if verdict else None,
         "rank": sum(row.rank) / 2 if row.rank else None,

@@ -10,8 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 INDEX, METHODS, RECORDS, MEANING = "index.html", "methods.html", "records.html", "meaning.html"
+COMPARE, START = "compare.html", "start.html"
 FORM = "form.html"
 """The form of the audit, where the site has it."""
 LONGEST = 60
@@ -54,9 +56,26 @@ class Urls:
         page = f"records_{self.tracks[track]}.html"
         return page if sha256 is None else f"{page}#{sha256[:SHA_SHOWN]}"
 
+    def table(self, track: str, setup: str, level: str, ending: str) -> str:
+        """One table as a file."""
+        return f"tables/{self.tracks[track]}_{self.setups[setup]}_{self.levels[level]}.{ending}"
+
+    def pairs(self, track: str, setup: str) -> str:
+        """All pairs of methods of a track under a setup, as a script."""
+        return f"{self.shards(track)}/pairs_{self.setups[setup]}.js"
+
+    def badge(self, method: str, track: str) -> str:
+        """What is shown of a method on a track, as a picture."""
+        return f"badges/{self.methods[method]}_{self.tracks[track]}.svg"
+
     def shards(self, track: str) -> str:
         """The folder with the full records of a track."""
         return f"data/{self.tracks[track]}"
+
+
+def compare(**chosen: str) -> str:
+    """A comparison of two methods: `track`, `setup`, `level`, `a` and `b`, by their own names."""
+    return f"{COMPARE}?{urlencode(chosen)}"
 
 
 def make_urls(opening: Mapping[str, str], setups: Iterable[str], levels: Iterable[str], methods: Iterable[str]) -> Urls:

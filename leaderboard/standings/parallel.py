@@ -11,25 +11,31 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from prunemark.leaderboard.standings.board import Board, make_board
 from prunemark.leaderboard.standings.overall import make_overall
 from prunemark.records.admission import track_name
-from prunemark.records.load import Contents, flat_packs_of, loose_records_of, read_records, read_tracks
+from prunemark.records.load import Contents, Loaded, flat_packs_of, loose_records_of, read_records, read_tracks
 from prunemark.records.pack import packs_of
 from prunemark.setups.comparison import HARNESS_SETUPS
 from prunemark.setups.errors import InputError
 from prunemark.setups.processes import die_with_parent, uninterrupted
 
 Packs = Sequence[Path]
+Found = TypeVar("Found")
 MOST_PROCESSES = 8
 WORTH_A_PROCESS_BYTES = 2**18
 """Bytes of packs, some hundred records, that take about as long as it takes to start a process and hear from it."""
+WORTH_A_PROCESS = 1000
+"""Records that are read already whose tables take about as long."""
 
 
 def board_of(folder: Path, processes: int | None = None) -> Board:
@@ -40,6 +46,28 @@ def board_of(folder: Path, processes: int | None = None) -> Board:
     work = split_packs(folder, cores() if processes is None else processes)
     parts = _parts(folder, work) if work else None
     return joined(parts) if parts else make_board(read_records(folder))
+
+
+def board_of_loaded(loaded: Loaded, processes: int | None = None) -> Board:
+    """`make_board(loaded)`, in parallel: each process makes the tables of some tracks of the records that are read."""
+    count: Counter[str] = Counter(record.outcome.track for record in loaded.records)
+    wanted = min(cores() if processes is None else processes, len(count), len(loaded.records) // WORTH_A_PROCESS)
+    if wanted < 2:
+        return make_board(loaded)
+    parts: list[list[str]] = [[] for _ in range(wanted)]
+    for track, _ in count.most_common():
+        min(parts, key=lambda part: sum(count[each] for each in part)).append(track)
+    alone = [replace(loaded, records=tuple(r for r in loaded.records if r.outcome.track in part)) for part in parts]
+    found = in_processes([partial(_board, each) for each in alone])
+    boards = [board for board in found if board is not None]
+    return joined(boards) if len(boards) == len(found) else make_board(loaded)
+
+
+def _board(loaded: Loaded) -> Board | None:
+    try:
+        return make_board(loaded)
+    except InputError:  # as in _boards
+        return None
 
 
 def cores() -> int:
@@ -88,10 +116,25 @@ def joined(parts: Sequence[Board]) -> Board:
 
 def _parts(folder: Path, work: Sequence[Sequence[Packs]]) -> list[Board] | None:
     """The boards of all tracks; None when one of them cannot be made by itself, or a process was killed."""
-    forking = multiprocessing.get_context("fork")
-    helpers = [_helper(forking, folder, part) for part in work[1:]]
-    found = [_boards(folder, work[0]), *(_heard(*helper) for helper in helpers)]
+    found = in_processes([partial(_boards, folder, part) for part in work])
     return None if None in found else [board for boards in found for board in boards or ()]
+
+
+def in_processes(work: Sequence[Callable[[], Found | None]]) -> list[Found | None]:
+    """What each piece of work returns: the first is done here, every other by a forked process of its own.
+
+    None for one that failed, or whose process was killed: whoever asked does it again where its error is seen.
+    """
+    forking = multiprocessing.get_context("fork")
+    helpers = [_helper(forking, each) for each in work[1:]]
+    try:
+        first = work[0]()
+    except BaseException:
+        for process, _ in helpers:  # none may go on after whoever asked has given up
+            process.kill()
+            process.join()
+        raise
+    return [first, *(_heard(*helper) for helper in helpers)]
 
 
 def _boards(folder: Path, part: Sequence[Packs]) -> list[Board] | None:
@@ -108,30 +151,30 @@ def _boards(folder: Path, part: Sequence[Packs]) -> list[Board] | None:
     return boards
 
 
-def _helper(forking: Any, folder: Path, part: Sequence[Packs]) -> tuple[BaseProcess, Connection]:
+def _helper(forking: Any, work: Callable[[], Any]) -> tuple[BaseProcess, Connection]:
     ear, mouth = forking.Pipe(duplex=False)
-    process = forking.Process(target=_tell, args=(mouth, folder, part, os.getpid()), daemon=True)
+    process = forking.Process(target=_tell, args=(mouth, work, os.getpid()), daemon=True)
     with uninterrupted():
         process.start()
     mouth.close()
     return process, ear
 
 
-def _tell(mouth: Connection, folder: Path, part: Sequence[Packs], parent: int) -> None:
+def _tell(mouth: Connection, work: Callable[[], Any], parent: int) -> None:
     die_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that forked this one, and ends it too
     try:
-        found = _boards(folder, part)
+        found = work()
     except Exception:  # it is raised again where somebody sees it, by the process that reads everything
         found = None
     with contextlib.suppress(OSError):  # nobody listens any more
         mouth.send(found)
 
 
-def _heard(process: BaseProcess, ear: Connection) -> list[Board] | None:
+def _heard(process: BaseProcess, ear: Connection) -> Any:
     try:
-        found: list[Board] | None = ear.recv()
+        found = ear.recv()
     except EOFError:
         found = None
     ear.close()

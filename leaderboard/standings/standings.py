@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from prunemark.leaderboard.inference.crossed import CrossedComparison, correctness_difference, crossed_t
 from prunemark.leaderboard.inference.multiplicity import Verdict, against_anchor, holm, judge
-from prunemark.leaderboard.inference.ranks import rank_intervals
+from prunemark.leaderboard.inference.ranks import Pair, adjusted_pairs, places
 from prunemark.leaderboard.inference.statistics import VariancePrior
 
 Correctness = NDArray[np.bool_]
@@ -23,12 +23,13 @@ CROSSED_SEEDS = 5
 class Standings:
     """By method, the anchor left out of `verdicts` and `generalises`: all of it holds for one release's field.
 
-    `ranks` is empty where no method is tested.
+    `ranks` and `pairs`, the adjusted p of "the first is better" by ordered pair, are empty where no method is tested.
     """
 
     verdicts: Mapping[str, Verdict]
     ranks: Mapping[str, tuple[int, int]]
     generalises: Mapping[str, CrossedComparison]
+    pairs: Mapping[Pair, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,11 @@ def stand(
     )  # fmt: skip
     verdicts = judge(comparisons, margin_pp=margin_pp)
     tested = {name for name, verdict in verdicts.items() if verdict.p_holm is not None}
-    ranks: dict[str, tuple[int, int]] = {}
-    if tested:
-        field = {name: values for name, values in scores.items() if name == anchor or name in tested}
-        ranks = rank_intervals(field, quantum_percent, planned=planned, prior=prior, anchor=anchor, apart=theirs)
+    them = {name: values for name, values in scores.items() if name == anchor or name in tested} if tested else {}
+    pairs = adjusted_pairs(them, quantum_percent, planned=planned, prior=prior, anchor=anchor, apart=theirs)
     crossed = generalising(correct, anchor, {name: there.correct for name, there in apart.items()})
     generalises = {name: _also_for_seeds(c, verdicts[name]) for name, c in crossed.items() if name in verdicts}
-    return Standings(verdicts, ranks, generalises)
+    return Standings(verdicts, places(list(them), pairs), generalises, pairs)
 
 
 def _also_for_seeds(crossed: CrossedComparison, verdict: Verdict) -> CrossedComparison:

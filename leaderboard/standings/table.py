@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as field_
 from typing import Any
 
 import numpy as np
 
 from prunemark.leaderboard.inference.multiplicity import evidence_level
+from prunemark.leaderboard.inference.ranks import Pair
 from prunemark.leaderboard.inference.statistics import VariancePrior
 from prunemark.leaderboard.standings import field, given
 from prunemark.leaderboard.standings.levels import NOT_RANKED, collapsed_anchor, collapsed_in_words
@@ -29,7 +31,8 @@ class Table:
     one look, None where it is judged at any time. `prior` and `notes` are sentences for the caption, `release` is whose
     field it is; each is "" (or empty) where there is nothing to say. `variance_prior` is the prior that the
     tests used, `pattern` that of an N:M track. `not_for_ranking` is why the level ranks nothing: all rows are then
-    among the `unranked`. It is "" where the level is for ranking.
+    among the `unranked`. It is "" where the level is for ranking. `pairs` has the adjusted p of "the first is better"
+    by ordered pair of ranked rows.
     """
 
     track: str
@@ -55,6 +58,7 @@ class Table:
     pattern: str = ""
     not_for_ranking: str = ""
     most_seeds: int | None = None
+    pairs: Mapping[Pair, float] = field_(default_factory=dict)
 
     @property
     def evidence(self) -> str:
@@ -129,7 +133,7 @@ def make_table(
         len(bases) == 1 and (len(seeds) > 1 or given.is_one(terms)), examples_of(anchor), planned,
         _prior_in_words(prior if planned else None), prior,
         (*given.notes(terms), *_notes(anchor, candidates, seeds, draws or ())), release,
-        str(terms.get("pattern") or ""), unfit, given.most_seeds(terms),
+        str(terms.get("pattern") or ""), unfit, given.most_seeds(terms), found.pairs,
     )  # fmt: skip
 
 

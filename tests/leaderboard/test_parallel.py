@@ -192,3 +192,19 @@ def test_the_command_says_the_same_with_a_site_and_without(board, prunemark, tmp
         assert (code, alone) == prunemark(*words, "--output", tmp_path / "site")[:2] and code == 0
     assert made == [3] * 6  # by the commands without a site
     assert "2026.1.json is not a release" in alone.replace("\n", " ") and "digits-mlp7@1" in alone
+
+
+def test_records_that_are_read_are_ranked_in_several_processes(board, monkeypatch):
+    monkeypatch.setattr(parallel, "WORTH_A_PROCESS", 1)
+    loaded = read_records(board)
+    whole, asked, real = make_board(loaded), [], parallel.in_processes
+    monkeypatch.setattr(parallel, "in_processes", lambda work: asked.append(len(work)) or real(work))
+    assert all(parallel.board_of_loaded(loaded, processes) == whole for processes in (1, 2, 3)) and asked == [2, 3]
+    monkeypatch.setattr(parallel, "in_processes", lambda work: [None for _ in work])
+    assert parallel.board_of_loaded(loaded, 2) == whole  # killed, or what only who has all of it can say
+
+
+def test_no_process_goes_on_when_the_first_piece_of_work_fails():
+    with pytest.raises(ZeroDivisionError):
+        parallel.in_processes([lambda: 1 / 0, lambda: time.sleep(60)])
+    assert multiprocessing.active_children() == []

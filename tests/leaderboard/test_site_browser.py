@@ -7,7 +7,7 @@ import re
 
 import pytest
 from support.browser import DESK, draw_all
-from support.site_context import ENTRANCE, KINDS, NASTY, OLDER, RECORDS, SETUPS, STANDINGS, real_records
+from support.site_context import ENTRANCE, KINDS, MEANING, NASTY, OLDER, RECORDS, SETUPS, STANDINGS, real_records
 
 MEGABYTE = 10**6
 PHONE, PAPER = {"width": 360, "height": 740}, {"width": 718, "height": 1000}
@@ -76,9 +76,10 @@ def test_the_mouse_is_told_the_record_and_a_click_opens_it(visit):
 def test_a_track_opens_with_the_least_that_the_paper_recommends_and_leads_to_its_other_setups(visit):
     page = visit(ENTRANCE)
     page.wait_for_url(f"**/{STANDINGS}")
-    assert page.locator(".switcher a[aria-current]").inner_text() == "S3.2"
-    assert page.locator(".switcher li:not(.aside)").all_inner_texts() == list(SETUPS)
-    page.locator(".switcher a", has_text="S2").click()
+    setups = page.locator(".choosers ul").last
+    assert setups.locator("a[aria-current]").inner_text() == "S3.2"
+    assert setups.locator("li").all_inner_texts() == list(SETUPS)
+    setups.get_by_text("S2", exact=True).click()
     assert page.locator("h1").inner_text() == "digits-resnet8@1 under S2"
     draw_all(page)
     view = "views.get(document.querySelector('figure.slopes'))"
@@ -128,16 +129,78 @@ def test_the_command_says_what_its_comma_is_for(visit):
     assert "The comma makes the seed a list of one" in page.locator("#record").inner_text()
 
 
-def test_a_phone_shows_difference_and_verdict_without_scrolling(visit):
+def test_on_a_phone_a_row_is_a_card_with_every_column_and_its_name(visit):
     page = visit(STANDINGS, viewport={"width": 390, "height": 800})
     table = page.locator("table.standings").first
-    for hidden in ("drop", "compression", "p", "new_images"):
-        assert not table.locator(f".of-{hidden}").first.is_visible(), hidden
-    for shown in ("accuracy", "difference", "verdict"):
-        box = table.locator(f"td.of-{shown}").first.bounding_box()
+    assert not table.locator("thead").is_visible()
+    for shown in ("accuracy", "drop", "compression", "epochs", "difference", "verdict"):
+        cell = table.locator(f"td.of-{shown}").first
+        box = cell.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390, shown
-    assert "gradient" in page.evaluate("getComputedStyle(document.querySelector('.scroll')).backgroundImage")
+        assert cell.evaluate("e => getComputedStyle(e, '::before').content") == f'"{cell.get_attribute("data-label")}"'
+    assert table.locator("td.seeds a").first.is_visible()
     assert visit(STANDINGS).locator("table.standings thead th.of-compression").first.is_visible()
+
+
+def test_no_table_of_a_board_is_wider_than_a_page_on_a_desk_or_a_phone(visit, site):
+    wider = (
+        "[...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.ariaLabel)"
+    )
+    for viewport in (DESK, PHONE):
+        page = visit("index.html", viewport=viewport)
+        for name in KINDS:
+            page.goto(f"{site.as_uri()}/{name}")
+            known = ["Setups and their factors"] if viewport == PHONE else []  # a mark at each crossing is no card
+            assert page.evaluate(wider) == (known if name == MEANING else []), (name, viewport)
+
+
+def test_the_state_of_every_switch_is_in_the_address(visit, site):
+    from playwright.sync_api import expect
+
+    page = visit(STANDINGS)
+    page.get_by_label("Filter").first.fill("norm")
+    page.get_by_label("Family", exact=True).select_option("magnitude")
+    page.locator("table.standings").first.locator("th", has_text="Accuracy").locator("[role=button]").press("Enter")
+    page.wait_for_function("location.search.includes('order')")
+    address = page.url
+    assert "filter=norm" in address and "family=magnitude" in address and "order=1+asc" in address
+    again = visit(address.removeprefix(f"{site.as_uri()}/"))
+    names = again.locator("table.standings").first.locator("tbody tr:visible th a")
+    expect(names).to_have_text(["L2-norm", "L1-norm"])  # the lower accuracy first; FPGM is of another family
+    again.get_by_label("Family", exact=True).select_option("")
+    again.get_by_label("Filter").first.fill("")
+    expect(names).to_have_count(6)
+    assert "family" not in again.url and "filter" not in again.url
+
+
+def test_two_methods_stand_head_to_head_at_an_address_that_stays(visit, site):
+    from playwright.sync_api import expect
+
+    page = visit("compare.html?track=digits-resnet8%401&setup=SX-A&level=90%25&a=FPGM&b=Random")
+    heading = page.locator("#pair h2")
+    expect(heading).to_have_text("FPGM against Random")
+    first = page.locator("#pair dd").first.inner_text()
+    page.get_by_label("B", exact=True).select_option("L2-norm")
+    expect(heading).to_have_text("FPGM against L2-norm")
+    page.get_by_label("A", exact=True).select_option("L2-norm")  # both change places
+    expect(heading).to_have_text("L2-norm against FPGM")
+    page.get_by_label("B", exact=True).select_option("Random")
+    page.get_by_label("A", exact=True).select_option("Random")
+    page.get_by_label("B", exact=True).select_option("FPGM")
+    turned = page.locator("#pair dd").first.inner_text()
+    assert sorted(re.findall(r"[\d.]+", first)) == sorted(re.findall(r"[\d.]+", turned)) and first != turned
+    assert "a=Random&b=FPGM" in page.url and "--setup SX-A --level 90%" in page.locator("#pair pre").inner_text()
+    again = visit(page.url.removeprefix(f"{site.as_uri()}/"))
+    expect(again.locator("#pair dd").first).to_have_text(turned)
+    again.get_by_label("Setup").select_option("S3.2")
+    again.get_by_label("A", exact=True).select_option("Breaks")
+    expect(again.locator("#pair")).to_contain_text("Breaks is not ranked here")
+
+
+def test_a_pair_that_nobody_ran_opens_the_nearest_choice(visit):
+    page = visit("compare.html?track=nothing&setup=S9&a=%3Cb%3E&level=")
+    page.locator("#pair h2").wait_for()
+    assert page.get_by_label("Track").input_value() == "digits-resnet8@1" and "nothing" not in page.url
 
 
 def test_records_are_found_by_any_of_their_words(visit):

@@ -22,7 +22,17 @@ L1_SOURCE = MethodFiles("L1Norm", (("l1_norm.py", (ROOT / "baselines" / "l1_norm
 IDENTIFIER, CITATION = "prunemark-test-0123456789ab", "@misc{prunemark,\n  title = {A \\& B <b>},\n}"
 ENTRANCE, STANDINGS = "track_digits-resnet8-1.html", "track_digits-resnet8-1_s3.2.html"
 RECORDS, METHOD, MEANING = "records_digits-resnet8-1.html", "method_fpgm.html", "meaning.html"
-KINDS = ("index.html", STANDINGS, "methods.html", METHOD, RECORDS, "records.html", MEANING)
+KINDS = (
+    "index.html",
+    STANDINGS,
+    "methods.html",
+    METHOD,
+    RECORDS,
+    "records.html",
+    MEANING,
+    "start.html",
+    "compare.html",
+)
 """One page of each kind."""
 
 OLDER = "0ddba11c0ffe"

@@ -49,17 +49,57 @@ function figures() {
   addEventListener("beforeprint", () => all("figure.chart").forEach(draw));
 }
 
-// Tables -------------------------------------------------------------------------------------------------------------
+// Tables: filter, order and choice of methods are in the address -----------------------------------------------------
+
+const switches = new URLSearchParams(location.search);
+
+function keep(name, value) {
+  if (value) switches.set(name, value);
+  else switches.delete(name);
+  const query = switches.size ? `?${switches}` : "";
+  history.replaceState(null, "", `${location.pathname}${query}${location.hash}`);
+}
 
 function tables() {
-  for (const table of all("table.sortable")) {
-    new DataTable(table, {
-      paging: false, info: false, order: [], autoWidth: false, orderMulti: false,
+  all("table.sortable").forEach((table, number) => {
+    const [text, order] = [`filter${number || ""}`, `order${number || ""}`];
+    const [column, direction] = (switches.get(order) || "").split(" ");
+    const sound = ["asc", "desc"].includes(direction) && Number(column) < table.rows[0].cells.length;
+    const made = new DataTable(table, {
+      paging: false, info: false, order: sound ? [[Number(column), direction]] : [], autoWidth: false, orderMulti: false,
+      search: { search: switches.get(text) || "" },
       layout: { topStart: table.rows.length > 4 ? "search" : null, topEnd: null, bottomStart: null, bottomEnd: null },
       language: { search: "Filter", zeroRecords: "No row has this text" },
     });
+    made.on("search", () => keep(text, made.search()));
+    made.on("order", () => keep(order, made.order().map(([at, way]) => (way ? `${at} ${way}` : ""))[0]));
     nameFilter(table);
+  });
+  all(".facets").forEach(facets);
+}
+
+// A choice for each property that tells the methods of a page apart. Rows of other methods are hidden.
+function facets(place) {
+  const rows = all("tr[data-isolation]");
+  const apply = () => rows.forEach((row) => {
+    row.hidden = all("select", place).some(({ name, value }) => value && (row.dataset[name] || "not known") !== value);
+  });
+  for (const name of ["family", "year", "lane", "isolation"]) {
+    const values = [...new Set(rows.map((row) => row.dataset[name] || "not known"))].sort();
+    if (values.length < 2) continue;
+    const select = element("select", undefined, { name, id: `only-${name}` });
+    select.append(element("option", "all", { value: "" }), ...values.map((value) => element("option", value, { value })));
+    select.value = values.includes(switches.get(name)) ? switches.get(name) : "";
+    select.addEventListener("change", () => {
+      keep(name, select.value);
+      apply();
+    });
+    const item = element("span");
+    item.append(element("label", `${name[0].toUpperCase()}${name.slice(1)}`, { for: select.id }), " ", select);
+    place.append(item);
+    place.hidden = false;
   }
+  apply();
 }
 
 // A page has several tables: each filter says which one it is of, to those who do not see where it stands.
@@ -92,6 +132,7 @@ function recordList(table) {
       { data: 5, render: words("statuses"), className: "words" },
       { data: 6, render: (number, type) => (type === "display" ? (number === null ? "" : number.toFixed(2)) : number) },
     ],
+    createdRow: (row) => [...row.cells].forEach((cell, at) => (cell.dataset.label = table.tHead.rows[0].cells[at].textContent)),
     layout: { topStart: "search", topEnd: "pageLength", bottomStart: "info", bottomEnd: "paging" },
     language: { search: "Filter", zeroRecords: "No record has this text", lengthMenu: "_MENU_ a page", info: "_START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_)", infoEmpty: "none" },
   });
