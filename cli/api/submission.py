@@ -85,9 +85,8 @@ def submit(
     from prunemark.setups.errors import need
 
     need("run", "prunemark.submit")
-    from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
-    from prunemark.cli import boards, requests, rounds
+    from prunemark.cli import boards, engines, requests, rounds
     from prunemark.cli import until as deciding
     from prunemark.cli.api.class_files import spec_of
     from prunemark.cli.isolation import settled
@@ -107,13 +106,13 @@ def submit(
     if written:
         console.print(f"{method.__name__} is submitted from this file: {written}", soft_wrap=True)  # type: ignore[union-attr]
     open_home(place)
-    executor = LocalProcesses(requests.worker_count(workers, device))
+    executor = engines.local(workers, device, engines.stop_after(None if until else hours))
     request = requests.bound(request, place, executor)
     given = {name: str(value) for name, value in (settings or {}).items()}
     submission, trials = requests.plan(spec, given, request, place, executor)
     ended = deciding.carry_out(request, submission, trials, place, executor, tracking_uri, console, limits)
     if time:
-        after_submit(ended.records, place, device, LocalProcesses(1), console)
+        after_submit(ended.records, place, device, engines.local(1, device), console)
     boards.write_page(place)
     names = [level.name for level in request.levels]
     found = boards.standings(place.records, request.track.id, request.setup.id, names)
