@@ -78,7 +78,7 @@ def estimated(todo: Sequence[Trial], done: Sequence[Trial], home: Home, engine: 
     track, device = todo[0].track, todo[0].device
     records = [record for trial in done if (record := submit.stored_record(trial, home.store))]
     seconds, count = timed_epoch(records, track.id, device)
-    if not count:
+    if not count and any(home.records.glob("*.json")):
         records = list(read_records(home.records, track.id).records)
         seconds, count = timed_epoch(records, track.id, device)
     sizes = measured_bytes(done, home.store)

@@ -27,12 +27,12 @@ from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.submission.covered import sha256_of
 from prunemark.benchmark.submission.locate import MethodSource
 from prunemark.benchmark.trial.environment import environment
+from prunemark.benchmark.trial.locks import SHARED
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.writer import write_atomically
 from prunemark.setups.errors import InputError, WorkFailed
 
 HEARTBEAT_SECONDS = 15.0
-TOKEN = ".shared"
 Word = tuple[str, Any]
 """What crosses back: the kind of an event and its value; 'error' with the problem, and 'alive', which says nothing."""
 
@@ -48,8 +48,11 @@ class Common:
 
 
 def in_common(home: Path) -> Common:
-    """Of this machine. Writes a token into the home, by which another machine knows that it sees the same folder."""
-    place = home / TOKEN
+    """Of this machine. Writes a token into the home, by which another machine knows that it sees the same folder.
+
+    From then on the locks of the home are leases.
+    """
+    place = home / SHARED
     if not place.exists():
         write_atomically(place, uuid4().hex)
     return Common(str(home), place.read_text(), tuple(_libraries().items()))
@@ -64,7 +67,7 @@ def check_common(common: Common, job: Job | None = None) -> None:
     """Raises InputError where this machine would work on something else than the one that asks."""
     here = socket.gethostname()
     try:
-        token = (Path(common.home) / TOKEN).read_text()
+        token = (Path(common.home) / SHARED).read_text()
     except OSError:
         token = ""
     if token != common.token:
