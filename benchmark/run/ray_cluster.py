@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from prunemark.benchmark.run.elsewhere import Common, Word, carry_out, check_com
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.retries import PAUSES_SECONDS
 from prunemark.setups.errors import InputError, WorkFailed, need
+from prunemark.setups.text import shown
 
 PATIENCE_SECONDS = 60.0
 CLOSE_SECONDS = 3.0
@@ -121,6 +123,8 @@ class RayCluster:
     def close(self) -> None:
         """Lets the slots go, with what they left on their machines."""
         ray = _ray()
+        if not ray.is_initialized():
+            self._slots.clear()
         with contextlib.suppress(Exception):
             idle = [slot.actor.close.remote() for slot in self._slots if slot.ready and slot.job is None]
             ray.wait(idle, num_returns=len(idle), timeout=CLOSE_SECONDS)
@@ -188,7 +192,7 @@ class _Slots:
             self.slots.remove(slot)  # the next look at the room asks for another one
             with contextlib.suppress(Exception):
                 ray.kill(slot.actor)
-            why = f"a worker of the Ray cluster is gone ({type(problem).__name__})"
+            why = f"a worker of the Ray cluster is gone ({_in_a_line(problem)})"
             return [(job, lost(job, why))] if job is not None else []
         assert job is not None
         if kind in ("done", "error"):
@@ -213,10 +217,14 @@ class _Slots:
                 ray.kill(slot.actor)
 
 
-def _ray() -> Any:
-    import ray  # pyright: ignore[reportMissingImports]
+def _in_a_line(problem: BaseException) -> str:
+    """Of what Ray says, the end: a traceback of the worker ends with the error."""
+    last = (str(problem).strip() or "it said nothing").splitlines()[-1]
+    return shown(f"{type(problem).__name__}: {last}", 300)
 
-    return ray
+
+def _ray() -> Any:
+    return importlib.import_module("ray")
 
 
 def _connect(address: str) -> None:

@@ -8,6 +8,7 @@ A task that is preempted, or reaches its time limit, goes back into the queue an
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import pickle
 import shutil
@@ -54,10 +55,8 @@ class Task:
 
     def checkpoint(self) -> Any:
         """What submitit asks for when the task has to leave its machine: the same again, later."""
-        from submitit.helpers import DelayedSubmission
-
         say(Path(self.words), ("requeued", None))
-        return DelayedSubmission(self)
+        return _submitit().helpers.DelayedSubmission(self)
 
     __submitit_checkpoint__ = checkpoint  # its name in versions to come
 
@@ -131,8 +130,7 @@ class SlurmTasks:
         drive(jobs, listen, engine, self.pauses_seconds, stop_at=self.stop_at)
 
     def _submitter(self) -> Any:
-        import submitit
-
+        submitit = _submitit()
         folder = self.home / FOLDER
         (folder / WORDS).mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)  # who can write here can have this process read what he likes
@@ -149,6 +147,10 @@ class SlurmTasks:
         stated["additional_parameters"] = {"requeue": True} | others
         made.update_parameters(timeout_min=minutes, **{f"slurm_{name}": value for name, value in stated.items()})
         return made
+
+
+def _submitit() -> Any:
+    return importlib.import_module("submitit")
 
 
 @dataclass
