@@ -69,29 +69,26 @@ def engine_of(name: str, address: str, gpus: float | None, slurm: list[str] | No
     return Engine(name, address, gpus, tuple(slurm or ()))
 
 
-def executor_for(
-    engine: Engine, home: Path, workers: int | None, device: str, hours: float | None = None
-) -> Executor:  # fmt: skip
-    """What carries trials out. With `hours` it stops then, and what runs goes on from its checkpoints another time.
+def executor_for(engine: Engine, home: Path, workers: int | None, device: str) -> Executor:
+    """What carries trials out.
 
     Raises InputError, also where the extra or the cluster is not there.
     """
-    stop_at = stop_after(hours)
     check_workers(workers)
     if engine.name == RAY:
         from prunemark.benchmark.run.ray_cluster import RayCluster
 
-        return RayCluster(home, workers or 0, engine.address, engine.gpus_on(device), stop_at=stop_at)
+        return RayCluster(home, workers or 0, engine.address, engine.gpus_on(device))
     if engine.name == SLURM:
         from prunemark.benchmark.run.slurm_tasks import SlurmTasks
 
         options = dict(text.split("=", 1) for text in engine.slurm)
-        return SlurmTasks(home, workers or 0, engine.gpus_on(device), options, stop_at=stop_at)
-    return local(workers, device, stop_at)
+        return SlurmTasks(home, workers or 0, engine.gpus_on(device), options)
+    return local(workers, device)
 
 
 def stop_after(hours: float | None) -> float | None:
-    """When that is, by the clock of executors. Raises InputError for what is no limit."""
+    """When an executor stops that is given this. Raises InputError for what is no limit."""
     from prunemark.setups.errors import InputError
 
     if hours is not None and not 0 < hours < 1e5:
@@ -107,13 +104,13 @@ def check_workers(workers: int | None) -> None:
         raise InputError(f"--workers is at least 1; given {workers}")
 
 
-def local(workers: int | None, device: str, stop_at: float | None = None) -> LocalProcesses:
+def local(workers: int | None, device: str) -> LocalProcesses:
     """Processes of this machine, spread over its GPUs; one to a core, or to a GPU, where no number is given."""
     from prunemark.benchmark.run.executor import LocalProcesses, default_workers, visible_devices
 
     check_workers(workers)
     devices = visible_devices(device, os.environ, _gpus)
-    return LocalProcesses(workers or default_workers(device, devices), devices=devices, stop_at=stop_at)
+    return LocalProcesses(workers or default_workers(device, devices), devices=devices)
 
 
 def _gpus() -> int:

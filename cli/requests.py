@@ -147,7 +147,8 @@ def run(
         records = submit.execute(trials, home, executor, [progress, noted, MlflowWatcher(tracker)])
         code = submission.source.sha256 if submission.source else ""
         named = (submission.name, code, dict(submission.settings))
-        tracker.describe(mirrored.standing_of(home.records, parent.track, parent.setup, *named))
+        if records:
+            tracker.describe(mirrored.standing_of(home.records, parent.track, parent.setup, *named))
     return [records[trial] for trial in trials if trial in records]
 
 

@@ -18,6 +18,7 @@ from prunemark.cli.engines import (
     executor_for,
     local,
     planner,
+    stop_after,
 )
 from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
@@ -72,6 +73,7 @@ def submit(
 
     use_data(data)
     deciding.check_words(until, seeds, max_seeds, hours)
+    stop_at = stop_after(None if until else hours)
     limits = rounds.read_limits(max_seeds, hours) if until else None
     seeds = seeds or str(deciding.first_seeds(limits))
     engine = engine_of(executor, address, gpus_per_trial, slurm)
@@ -79,7 +81,7 @@ def submit(
     request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at, kept, engine.elsewhere)
     request = replace(request, show_output=show_output)
     place = open_home(home_at(home))
-    running = executor_for(engine, place.root, workers, device, None if until else hours)
+    running = executor_for(engine, place.root, workers, device)
     request = requests.bound(request, place, running)
     submission, trials = requests.plan(method, requests.read_settings(set_), request, place, planner(engine, running))
     if dry_run:
@@ -89,7 +91,10 @@ def submit(
         giving.check_before_running(submission, board_folder(contribute))
     if retry_failed:
         requests.forget_failed(trials, place, console(stderr=True))
+    running.stop_at = stop_at  # from here on: what was looked at before takes seconds
     ended = deciding.carry_out(request, submission, trials, place, running, tracking_uri, console(stderr=True), limits)
+    if not ended.records:
+        raise typer.Exit(UNDECIDED)
     if not no_time and not engine.elsewhere:  # which of a cluster's machines is quiet is not known here
         time.after_submit(ended.records, place, device, local(1, device), console(stderr=True))
     boards.print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)

@@ -37,11 +37,11 @@ Ended = tuple[Job, Exception | None]
 class Executor(Protocol):
     """What carries jobs out. `run` returns when every job is done, has failed, or cannot start because of one that has.
 
-    `workers` is how many run at once. After `stop_at`, a time of the executor's clock, `run` returns without the rest.
+    `workers` is how many run at once. At `stop_at`, a time of `time.monotonic`, `run` ends what runs and returns.
     """
 
-    @property
-    def workers(self) -> int: ...
+    workers: int
+    stop_at: float | None
 
     def run(self, jobs: Sequence[Job], listen: Listen) -> None:
         """Runs the jobs; `listen` hears of each in the caller's thread."""

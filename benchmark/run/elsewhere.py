@@ -119,7 +119,7 @@ def carry_out(job: Job, common: Common, processes: Processes) -> Iterator[Word]:
             words = [("alive", None)]
         if words:
             said_at = time.monotonic()
-            yield from words
+            yield from (word for word in words)  # Ray sends values into generators, which a list does not take
 
 
 def lost(job: Job, why: str) -> WorkFailed:
