@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from prunemark import __version__
 from prunemark.benchmark.images.sources import VARIABLE
 from prunemark.benchmark.run.drive import Event
 from prunemark.benchmark.run.executor import Processes
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.submission.covered import sha256_of
 from prunemark.benchmark.submission.locate import MethodSource
-from prunemark.benchmark.trial.environment import environment
+from prunemark.benchmark.trial.environment import environment, package_versions
 from prunemark.benchmark.trial.locks import SHARED
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.writer import write_atomically
@@ -60,7 +59,7 @@ def in_common(home: Path) -> Common:
 
 def _libraries() -> dict[str, str]:
     python = ".".join(platform.python_version_tuple()[:2])
-    return environment() | {"prunemark": __version__, "Python": python}
+    return environment() | package_versions(("prunemark",)) | {"Python": python}
 
 
 def check_common(common: Common, job: Job | None = None) -> None:

@@ -47,7 +47,7 @@ def test_another_home_is_refused_and_the_same_one_is_not(common, tmp_path):
 
 
 def test_other_libraries_are_refused(common, monkeypatch):
-    monkeypatch.setattr(elsewhere, "__version__", "0.0.1")
+    monkeypatch.setattr(elsewhere, "package_versions", lambda names: dict.fromkeys(names, "0.0.1"))
     with pytest.raises(InputError, match=r"other libraries .* prunemark .*, here 0\.0\.1"):
         check_common(common)
 
