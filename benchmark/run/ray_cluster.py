@@ -123,8 +123,9 @@ class RayCluster:
     def close(self) -> None:
         """Lets the slots go, with what they left on their machines."""
         ray = _ray()
-        if not ray.is_initialized():
+        if not ray.is_initialized():  # to ask it anything would start a cluster
             self._slots.clear()
+            return
         with contextlib.suppress(Exception):
             idle = [slot.actor.close.remote() for slot in self._slots if slot.ready and slot.job is None]
             ray.wait(idle, num_returns=len(idle), timeout=CLOSE_SECONDS)
