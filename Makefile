@@ -43,7 +43,9 @@ test: $(READY)
 torture: $(READY)
 	.venv/bin/python tests/support/torture.py --faults $(or $(FAULTS),100)
 
+# With Ray, which only the tests of a cluster need.
 test-slow: $(READY)
+	.venv/bin/python -c 'import ray' 2>/dev/null || .venv/bin/python -m pip install -q -c constraints.txt -e '.[ray]'
 	$(PYTEST) -m slow $(ROOM:%=tests/%)
 
 # Trials of these files run on the GPU: a process for each, several at once.
@@ -98,7 +100,7 @@ $(READY): pyproject.toml constraints.txt
 constraints:
 	$(PYTHON) -m venv --clear build/resolve
 	build/resolve/bin/pip install -q --upgrade pip
-	build/resolve/bin/pip install -q --dry-run --ignore-installed --report build/resolve/report.json -e '.[dev]'
+	build/resolve/bin/pip install -q --dry-run --ignore-installed --report build/resolve/report.json -e '.[dev,ray]'
 	@build/resolve/bin/python -c "$$PIN" < build/resolve/report.json > build/resolve/constraints.txt
 	mv build/resolve/constraints.txt constraints.txt
 

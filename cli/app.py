@@ -24,6 +24,7 @@ from prunemark.cli.leaderboard import leaderboard
 from prunemark.cli.mlflow import mirror
 from prunemark.cli.pack import pack
 from prunemark.cli.reproduce import reproduce
+from prunemark.cli.status import status
 from prunemark.cli.submit import submit
 from prunemark.cli.time import time
 from prunemark.cli.tune import tune
@@ -55,6 +56,7 @@ app.command()(check)
 app.command()(doctor)
 app.command()(leaderboard)
 app.command()(fill)
+app.command()(status)
 app.command()(verify)
 app.command()(confirm)
 app.command()(invalidate)

@@ -11,7 +11,7 @@ from prunemark.setups.errors import InputError
 
 if TYPE_CHECKING:
     from prunemark.benchmark.run.doctor import CheckResult
-    from prunemark.benchmark.run.executor import Event
+    from prunemark.benchmark.run.drive import Event
     from prunemark.benchmark.run.home import Home
     from prunemark.setups.track import Track
 

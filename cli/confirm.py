@@ -48,9 +48,8 @@ def confirm(
 
     Verdicts about these methods count no other seeds. Exit code 4 says that a method could not be run here.
     """
-    from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
-    from prunemark.cli import boards, recorded, requests
+    from prunemark.cli import boards, engines, recorded, requests
     from prunemark.contributions import confirm as confirming
     from prunemark.contributions.contribution import counting_records
     from prunemark.records.board_terms import read_terms
@@ -82,7 +81,7 @@ def confirm(
         possible = [row for row, words in zip(rows, why, strict=True) if not words]
         draws = draw(folder, possible, records, seeds, random.SystemRandom(), say)
         if not draw_only:
-            executor = LocalProcesses(requests.worker_count(workers, "cpu"))
+            executor = engines.local(workers, "cpu")
             trials = {row: list(dict.fromkeys(found.trials(row, draws, executor))) for row in possible}
             Runs(folder, terms, place, executor, tracking_uri, records).add(trials, say)
     if any(why):

@@ -7,6 +7,15 @@ from typing import Annotated
 
 import typer
 
+from prunemark.cli.engines import (
+    AddressOption,
+    ExecutorOption,
+    GpusOption,
+    SlurmOption,
+    engine_of,
+    executor_for,
+    planner,
+)
 from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
 
@@ -19,6 +28,10 @@ def cross_validate(
     level: Annotated[list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    executor: ExecutorOption = "local",
+    address: AddressOption = "",
+    gpus_per_trial: GpusOption = None,
+    slurm: SlurmOption = None,
     isolation: IsolationOption = "",
     data: DataOption = None,
     home: HomeOption = None,
@@ -28,21 +41,21 @@ def cross_validate(
 ) -> None:
     """Retrain two methods by both their recipes: is one better, or do pruning and recipe interact?"""
     from prunemark.benchmark.run import crossing
-    from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
     from prunemark.cli import plans, requests
     from prunemark.leaderboard.formats.crossing import cross_markdown
 
     use_data(data)
-    request = requests.read(track, "S2", level, seeds, device, None, isolation=settled(isolation))
+    engine = engine_of(executor, address, gpus_per_trial, slurm)
+    request = requests.read(track, "S2", level, seeds, device, None, None, settled(isolation), engine.elsewhere)
     place = open_home(home_at(home, "cross-validation"))
-    executor = LocalProcesses(requests.worker_count(workers, device))
-    request = requests.bound(request, place, executor)
-    trials = crossing.cross_trials(a, b, request, place, executor)
+    running = executor_for(engine, place.root, workers, device)
+    request = requests.bound(request, place, running)
+    trials = crossing.cross_trials(a, b, request, place, planner(engine, running))
     if dry_run:
-        plans.print_plan(trials, place, format, console())
+        plans.print_plan(trials, place, format, console(), running, engine)
         return
-    records = requests.run(request, trials[0].entrant, trials, place, executor, tracking_uri, console(stderr=True))
+    records = requests.run(request, trials[0].entrant, trials, place, running, tracking_uri, console(stderr=True))
     requests.stop_if_failed(records, place.records)
     pairs = {trial.entrant.name: trial for trial in trials}
     names = tuple(name.partition(" + FT(")[0] for name in pairs)

@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prunemark.cli.engines import (
+    AddressOption,
+    ExecutorOption,
+    GpusOption,
+    SlurmOption,
+    engine_of,
+    executor_for,
+)
 from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, HomeOption, UriOption, console, use_data
 from prunemark.cli.rounds import Rounds, read_limits
@@ -34,6 +42,10 @@ def fill(
         list[str] | None, typer.Option(help="path/to/file.py:Class of a method whose source is not recorded")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
+    executor: ExecutorOption = "local",
+    address: AddressOption = "",
+    gpus_per_trial: GpusOption = None,
+    slurm: SlurmOption = None,
     isolation: IsolationOption = "",
     data: DataOption = None,
     home: HomeOption = None,
@@ -43,7 +55,6 @@ def fill(
 
     New records go to --home. Exit code 4 says that comparisons are still open.
     """
-    from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
     from prunemark.cli import boards, plans, recorded, requests
     from prunemark.records.folders import records_folder
@@ -54,17 +65,17 @@ def fill(
     only = boards.only(track, setup, level)
     folder = records_folder(records) if records else None
     place = open_home(home_at(home))
-    executor = LocalProcesses(requests.worker_count(workers, "cpu"))
+    running = executor_for(engine_of(executor, address, gpus_per_trial, slurm), place.root, workers, "cpu")
     say = partial(console(stderr=True).print, soft_wrap=True, markup=False)
     with tempfile.TemporaryDirectory(prefix="prunemark-fill-") as scratch:
         folders = [f.absolute().parent / requests.METHODS for f in (place.records, folder) if f]
         found = recorded.Recorded(place, folder, recorded.code_at_hand(method or (), folders), Path(scratch), kept)
 
         def run(prospects: Sequence[Prospect]) -> None:
-            found.run(prospects, executor, tracking_uri, console(stderr=True))
+            found.run(prospects, running, tracking_uri, console(stderr=True))
 
         began = time.monotonic()
-        rounds = Rounds(partial(found.plan, only), run, say, time.monotonic, executor.workers, limits, began)
+        rounds = Rounds(partial(found.plan, only), run, say, time.monotonic, running.workers, limits, began)
         plan = rounds.to_the_end()
     for why in found.left_out.values():
         say(why)

@@ -21,8 +21,8 @@ def form_files(*, alone: bool) -> Iterator[tuple[str, str]]:
     from prunemark.leaderboard.site.rendering import FOLDER, render
 
     yield urls.FORM, render(
-        "form", here=urls.FORM, header=header_links(True), alone=alone, questions=questions(), example=example(), hidden=hidden({}),
-        legend=LEGEND, version=version("prunemark"), pyodide=engine.PYODIDE,
+        "form", here=urls.FORM, header=header_links(True), alone=alone, questions=questions(), example=example(),
+        hidden=hidden({}), legend=LEGEND, version=version("prunemark"), pyodide=engine.PYODIDE,
     )  # fmt: skip
     yield from engine.scripts()
     if alone:

@@ -27,10 +27,9 @@ def measure_track(
     format: Format = "table",
 ) -> None:
     """Measure whether a track can tell methods apart. NAME may be file.toml; exits with 4 where a condition fails."""
-    from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
     from prunemark.benchmark.run.largest_first import BAD
-    from prunemark.cli import requests, tables
+    from prunemark.cli import engines, requests, tables
     from prunemark.leaderboard.standings.conditions import LEAST_SEEDS, conditions
     from prunemark.records.controls import RANDOM_CONTROL
     from prunemark.setups.errors import InputError
@@ -41,7 +40,7 @@ def measure_track(
         raise InputError(f"conditions are measured on {LEAST_SEEDS} seeds or more; given --seeds {seeds}")
     track = request.track
     place = open_home(home_at(home))
-    executor = LocalProcesses(requests.worker_count(workers, device))
+    executor = engines.local(workers, device)
     request = requests.bound(request, place, executor)
     bad = BAD[track.granularity]
     submission, planned = requests.plan(f"prunemark.benchmark.run.largest_first:{bad}", {}, request, place, executor)

@@ -14,7 +14,7 @@ from prunemark.cli.options import HomeOption, console, use_data
 
 if TYPE_CHECKING:
     from prunemark.benchmark.run.doctor import CheckResult
-    from prunemark.benchmark.run.executor import Event
+    from prunemark.benchmark.run.drive import Event
     from prunemark.benchmark.trial.store import Store
     from prunemark.setups.track import Track
 

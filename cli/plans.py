@@ -9,7 +9,18 @@ from pathlib import Path
 from rich.console import Console
 
 from prunemark.benchmark.run import submit
+from prunemark.benchmark.run.drive import Event, Executor
+from prunemark.benchmark.run.estimate import (
+    PARAMETER_SETS,
+    Estimate,
+    Step,
+    estimate,
+    measured_bytes,
+    timed_epoch,
+)
 from prunemark.benchmark.run.home import Home
+from prunemark.benchmark.run.home_parts import readable
+from prunemark.benchmark.run.jobs import WORKER, Job, confined_for
 from prunemark.benchmark.run.mlflow_address import (
     check_address,
     experiment_in,
@@ -19,18 +30,24 @@ from prunemark.benchmark.run.mlflow_address import (
     tracking_uri,
 )
 from prunemark.benchmark.run.mlflow_store import quiet_logs
+from prunemark.benchmark.run.own_parts import bound
 from prunemark.benchmark.run.work import Work, expected_work
 from prunemark.benchmark.trial.trial import Trial, as_plain
 from prunemark.cli.check_track import check_before_planning
+from prunemark.cli.engines import Engine, local
+from prunemark.cli.progress import in_words
 from prunemark.cli.tables import print_rows
-from prunemark.records.record import Record
+from prunemark.records.load import read_records
 from prunemark.setups.secrets import without_secrets
+from prunemark.setups.track import Track
 
 
-def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Console) -> None:
-    """What would run, what is stored, and how long it took before. Raises InputError for what would be refused."""
+def print_plan(
+    trials: Sequence[Trial], home: Home, format: str, console: Console, executor: Executor, engine: Engine
+) -> None:
+    """What would run, what is stored, and what it is expected to take. Raises InputError for what would be refused."""
     for track, device in dict.fromkeys((trial.track, trial.device) for trial in trials):
-        check_before_planning(track, device, home)
+        check_before_planning(track, "cpu" if engine.elsewhere else device, home)
     stored = {trial: submit.stored_record(trial, home.store) for trial in trials}
     rows = [as_plain(trial) | {"stored": "yes" if stored[trial] else "no"} for trial in trials]
     print_rows(rows, format, console)
@@ -38,7 +55,12 @@ def print_plan(trials: Sequence[Trial], home: Home, format: str, console: Consol
         return
     todo = [trial for trial in trials if stored[trial] is None]
     console.print(f"\n{len(trials)} trials, {len(trials) - len(todo)} stored; {say_work(expected_work(todo))}")
-    console.print(estimate([record for record in stored.values() if record], todo))
+    if not todo:
+        console.print("nothing to do")
+        return
+    found = estimated(todo, [trial for trial in trials if stored[trial]], home, engine)
+    gpus = engine.gpus_on(todo[0].device) if engine.elsewhere else float(todo[0].device != "cpu")
+    console.print(say_estimate(found, executor.workers, gpus), soft_wrap=True)
 
 
 def say_work(work: Work) -> str:
@@ -51,16 +73,46 @@ def say_work(work: Work) -> str:
     )
 
 
-def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
-    """How long the rest will take, judged by the trials of this plan that were timed here already."""
-    timed = [(r.observed.retraining_seconds, r.outcome.retraining.epochs) for r in done if r.outcome.retraining]
-    epochs = sum(epochs for _, epochs in timed)
-    if not todo:
-        return "nothing to do"
-    if not epochs:
-        return "no trial of this plan has been timed here yet, so no time is estimated"
-    seconds = sum(seconds for seconds, _ in timed) / epochs * expected_work(todo).epochs
-    return f"about {seconds / 60:.1f} minutes on one worker, judged by {len(timed)} trials timed here"
+def estimated(todo: Sequence[Trial], done: Sequence[Trial], home: Home, engine: Engine) -> Estimate:
+    """Judged by what has been timed and stored in this home, and where there is nothing by a step that is run now."""
+    track, device = todo[0].track, todo[0].device
+    records = [record for trial in done if (record := submit.stored_record(trial, home.store))]
+    seconds, count = timed_epoch(records, track.id, device)
+    if not count and any(home.records.glob("*.json")):
+        records = list(read_records(home.records, track.id).records)
+        seconds, count = timed_epoch(records, track.id, device)
+    sizes = measured_bytes(done, home.store)
+    judged = f"{count} trials timed here"
+    if not count or not all(sizes):
+        step = _step(track, "cpu" if engine.elsewhere else device, home)
+        sizes = tuple(size or PARAMETER_SETS * step.parameter_bytes for size in sizes)  # type: ignore[assignment]
+        if not count:
+            kind = " on this machine's CPU" if engine.elsewhere and device != "cpu" else ""
+            seconds, judged = step.epoch_seconds, f"a step measured now{kind}, without reading and augmenting images"
+    return estimate(todo, home.store, seconds, judged, *sizes)
+
+
+def _step(track: Track, device: str, home: Home) -> Step:
+    found: list[Step] = []
+
+    def listen(event: Event) -> None:
+        if event.kind == "done":
+            found.append(event.value)
+
+    executor = local(1, "cpu")
+    track = bound(track, home.store, executor, device)
+    confined = confined_for(track, "", device, home.store.root)
+    job = Job("a step", f"{WORKER}:step_job", (track, device, home.store.root), confined=confined)
+    executor.run([job], listen)
+    return found[0]
+
+
+def say_estimate(found: Estimate, workers: int, gpus: float) -> str:
+    """Time, the chain that no number of workers shortens, GPU-hours where there are GPUs, and disk."""
+    said = f"about {in_words(found.wall_seconds(workers))} on {workers} worker{'s' * (workers > 1)}"
+    said += f" ({in_words(found.work_seconds)} of work; the longest chain takes {in_words(found.chain_seconds)})"
+    said += f", {found.gpu_hours(gpus):.2g} GPU-hours" if gpus else ""
+    return f"{said}, {readable(found.disk_bytes)} of disk; judged by {found.judged_by}"
 
 
 def say_where(home: Home, uri: str | None, console: Console, track: str = "") -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from prunemark.benchmark.run.executor import Executor
+from prunemark.benchmark.run.drive import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.method_files import read_source

@@ -9,6 +9,15 @@ from typing import Annotated
 
 import typer
 
+from prunemark.cli.engines import (
+    AddressOption,
+    ExecutorOption,
+    GpusOption,
+    SlurmOption,
+    engine_of,
+    executor_for,
+    planner,
+)
 from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
 
@@ -19,6 +28,10 @@ def reproduce(
     seeds: Annotated[str, typer.Option(help="how many (5), or which (0,1,7)")] = "5",
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    executor: ExecutorOption = "local",
+    address: AddressOption = "",
+    gpus_per_trial: GpusOption = None,
+    slurm: SlurmOption = None,
     output: Annotated[Path | None, typer.Option(help="also write the table and its packed records here")] = None,
     isolation: IsolationOption = "",
     data: DataOption = None,
@@ -29,7 +42,6 @@ def reproduce(
 ) -> None:
     """Run one of the founding paper's experiments and say of every cell what is found here."""
     from prunemark.benchmark.run import reproduce as grids
-    from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
     from prunemark.benchmark.trial.plan import Request
     from prunemark.cli import plans, requests
@@ -43,18 +55,19 @@ def reproduce(
 
     use_data(data)
     kept = settled(isolation)
+    engine = engine_of(executor, address, gpus_per_trial, slurm)
     grid, found = find_grid(table), find_track(track)
     if output:
         check_ours(output / f"{grid.id}.md", f"# {grid.title}\n", "--output")
     place = open_home(home_at(home, f"reproductions/{grid.id}"))
-    executor = LocalProcesses(requests.worker_count(workers, device))
-    plan = grids.grid_trials(grid, found, requests.read_seeds(seeds), device, place, executor)
+    running = executor_for(engine, place.root, workers, device)
+    plan = grids.grid_trials(grid, found, requests.read_seeds(seeds), device, place, planner(engine, running))
     trials = [replace(trial, isolation=kept) for trial in plan]
     if dry_run:
-        plans.print_plan(trials, place, format, console())
+        plans.print_plan(trials, place, format, console(), running, engine)
         return
     request = Request(found, find_setup("SX-A"), (), requests.read_seeds(seeds), device)
-    records = requests.run(request, trials[0].entrant, trials, place, executor, tracking_uri, console(stderr=True))
+    records = requests.run(request, trials[0].entrant, trials, place, running, tracking_uri, console(stderr=True))
     requests.stop_if_failed(records, place.records)
     text = reproduction_markdown(reproduced(grid, records))
     sys.stdout.write(text)

@@ -12,11 +12,12 @@ from pathlib import Path
 from rich.console import Console
 
 from prunemark.benchmark.run import own_parts, renamed, submit
+from prunemark.benchmark.run.drive import Executor
 from prunemark.benchmark.run.entrants import entrants
-from prunemark.benchmark.run.executor import Executor, default_workers
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_address import tracking_uri
 from prunemark.benchmark.run.mlflow_fields import Submission
+from prunemark.benchmark.run.notes import Noted
 from prunemark.benchmark.run.tracking import Tracker
 from prunemark.benchmark.run.work import checkpoints, expected_work
 from prunemark.benchmark.submission.method_files import read_source
@@ -47,26 +48,27 @@ def read(
     pruning_seconds: float | None,
     prune_at: int | None = None,
     isolation: str = "",
+    elsewhere: bool = False,
 ) -> Request:
-    """Checks the request. Raises InputError with the valid choices."""
+    """Checks the request. Raises InputError with the valid choices; a device that is `elsewhere` may not be here."""
     found_track, found_setup = find_track(track), find_setup(setup)
     if found_setup.tuned:
         raise InputError(f"setup {found_setup.id} is run by `prunemark tune`, which takes the same options")
     chosen = tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
     if pruning_seconds is not None and not 0 < pruning_seconds < math.inf:
         raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")
-    check_device(device)
+    check_device(device, here=not elsewhere)
     for level in chosen:
         budget_for(found_track, found_setup, level, "pruned", Own(prune_at=prune_at))
     return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds, prune_at, isolation)
 
 
-def check_device(device: str) -> None:
+def check_device(device: str, *, here: bool = True) -> None:
     """The word, and whether there is such a GPU; for the CPU, torch is not loaded to find that out."""
     kind, _, index = device.partition(":")
     if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and device != "cpu"):
         raise InputError(f"unknown device {device!r}. Valid: cpu, cuda, cuda:0, cuda:1, ...")
-    if kind == "cuda":
+    if kind == "cuda" and here:
         from prunemark.benchmark.images.data import pick_device
 
         pick_device(device)
@@ -95,13 +97,6 @@ def read_settings(given: Sequence[str] | None) -> dict[str, str]:
             raise InputError(f"--set takes name=value; given {text!r}")
         settings[name.strip()] = value.strip()
     return settings
-
-
-def worker_count(given: int | None, device: str) -> int:
-    """How many trials run at once."""
-    if given is not None and given < 1:
-        raise InputError(f"--workers is at least 1; given {given}")
-    return given or default_workers(device)
 
 
 def bound(request: Request, home: Home, executor: Executor) -> Request:
@@ -146,11 +141,14 @@ def run(
         say = partial(console.print, soft_wrap=True, markup=False)
         tracker = stack.enter_context(Tracker(tracking_uri(uri, home), home, parent, say))
         bases = [key for key in checkpoints(todo) if home.store.read(key)]
-        progress = stack.enter_context(Progress(console, len(todo), expected_work(todo, bases).epochs))
-        records = submit.execute(trials, home, executor, [progress, MlflowWatcher(tracker)])
+        epochs = expected_work(todo, bases).epochs
+        progress = stack.enter_context(Progress(console, len(todo), epochs))
+        noted = stack.enter_context(Noted(home, submission.name, request.track.id, request.setup.id, len(todo), epochs))
+        records = submit.execute(trials, home, executor, [progress, noted, MlflowWatcher(tracker)])
         code = submission.source.sha256 if submission.source else ""
         named = (submission.name, code, dict(submission.settings))
-        tracker.describe(mirrored.standing_of(home.records, parent.track, parent.setup, *named))
+        if records:
+            tracker.describe(mirrored.standing_of(home.records, parent.track, parent.setup, *named))
     return [records[trial] for trial in trials if trial in records]
 
 

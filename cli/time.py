@@ -14,7 +14,7 @@ from prunemark.setups.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from prunemark.benchmark.run.executor import Executor
+    from prunemark.benchmark.run.drive import Executor
     from prunemark.benchmark.run.home import Home
     from prunemark.benchmark.run.timing import Taken, Task
     from prunemark.records.record import Record

@@ -7,6 +7,15 @@ from typing import Annotated
 
 import typer
 
+from prunemark.cli.engines import (
+    AddressOption,
+    ExecutorOption,
+    GpusOption,
+    SlurmOption,
+    engine_of,
+    executor_for,
+    planner,
+)
 from prunemark.cli.isolation import IsolationOption, settled
 from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
 
@@ -20,6 +29,10 @@ def tune(
     set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    executor: ExecutorOption = "local",
+    address: AddressOption = "",
+    gpus_per_trial: GpusOption = None,
+    slurm: SlurmOption = None,
     isolation: IsolationOption = "",
     data: DataOption = None,
     home: HomeOption = None,
@@ -29,22 +42,24 @@ def tune(
 ) -> None:
     """Give every method the same number of LR configurations, chosen only on the validation split, and rank."""
     from prunemark.benchmark.run import crossing
-    from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
     from prunemark.cli import boards, plans, requests
     from prunemark.leaderboard.formats.crossing import tuning_markdown
 
     use_data(data)
-    request = requests.read(track, "S3.1", level, seeds, device, None, isolation=settled(isolation))
+    engine = engine_of(executor, address, gpus_per_trial, slurm)
+    request = requests.read(track, "S3.1", level, seeds, device, None, None, settled(isolation), engine.elsewhere)
     place = open_home(home_at(home, "tuning"))
-    executor = LocalProcesses(requests.worker_count(workers, device))
-    request = requests.bound(request, place, executor)
+    running = executor_for(engine, place.root, workers, device)
+    request = requests.bound(request, place, running)
     settings = requests.read_settings(set_)
-    submission, trials = crossing.tuning_trials(method, settings, request, configurations, place, executor)
+    submission, trials = crossing.tuning_trials(
+        method, settings, request, configurations, place, planner(engine, running)
+    )
     if dry_run:
-        plans.print_plan(trials, place, format, console())
+        plans.print_plan(trials, place, format, console(), running, engine)
         return
-    records = requests.run(request, submission, trials, place, executor, tracking_uri, console(stderr=True))
+    records = requests.run(request, submission, trials, place, running, tracking_uri, console(stderr=True))
     boards.print_standings(
         place.records, request.track.id, trials[0].setup.id, [each.name for each in request.levels], format
     )

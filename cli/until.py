@@ -14,7 +14,7 @@ from prunemark.setups.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from prunemark.benchmark.run.executor import LocalProcesses
+    from prunemark.benchmark.run.drive import Executor
     from prunemark.benchmark.run.home import Home
     from prunemark.benchmark.trial.plan import Request
     from prunemark.benchmark.trial.trial import Entrant, Trial
@@ -30,18 +30,22 @@ Run = Callable[[Sequence["Trial"]], "list[Record]"]
 
 @dataclass(frozen=True)
 class Ended:
-    """What there is in the end: trials and their records; and if it was asked, whether all verdicts are there."""
+    """What there is in the end: trials and their records; and if it was asked, whether all verdicts are there.
+
+    It was `stopped` where the hours ended before all trials had run.
+    """
 
     trials: tuple[Trial, ...]
     records: tuple[Record, ...]
     decided: bool | None = None
+    stopped: bool = False
 
 
 def check_words(until: str | None, seeds: object, max_seeds: int | None, hours: float | None) -> None:
     """Raises InputError for words that contradict each other."""
     if until is None:
-        if max_seeds is not None or hours is not None:
-            raise InputError("--max-seeds and --hours limit a run with --until decided")
+        if max_seeds is not None:
+            raise InputError("--max-seeds limits a run with --until decided")
         return
     if until != DECIDED:
         raise InputError(f"--until takes the word {DECIDED}; given {until!r}")
@@ -55,7 +59,7 @@ def first_seeds(limits: Limits | None) -> int:
 
 
 def carry_out(
-    request: Request, submission: Entrant, trials: Sequence[Trial], home: Home, executor: LocalProcesses,
+    request: Request, submission: Entrant, trials: Sequence[Trial], home: Home, executor: Executor,
     uri: str | None, console: Console, limits: Limits | None,
 ) -> Ended:  # fmt: skip
     """Runs the trials; within limits, if there are some, goes on until the submission's verdicts are there."""
@@ -64,9 +68,12 @@ def carry_out(
     def run(trials: Sequence[Trial]) -> list[Record]:
         return requests.run(request, submission, trials, home, executor, uri, console)
 
-    if limits is None:
-        return Ended(tuple(trials), tuple(run(trials)))
     say = partial(console.print, soft_wrap=True, markup=False)
+    if limits is None:
+        records = run(trials)
+        if missing := len(trials) - len(records):
+            say(f"stopped after --hours with {missing} trials to run: the same command goes on from there")
+        return Ended(tuple(trials), tuple(records), stopped=missing > 0)
     workers = executor.workers
     return until_decided(
         request, submission, trials, home, run, limits=limits, workers=workers, say=say, clock=time.monotonic

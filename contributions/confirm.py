@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from prunemark.benchmark.run.executor import Executor
+from prunemark.benchmark.run.drive import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.contributions.draw import can_run

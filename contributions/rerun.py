@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from prunemark.benchmark.run import submit
+from prunemark.benchmark.run.drive import Executor
 from prunemark.benchmark.run.entrants import describe_methods
-from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home, home_at, open_home
 from prunemark.benchmark.submission.method_files import write_source
 from prunemark.benchmark.trial.trial import Entrant, Trial

@@ -14,6 +14,8 @@ EXTRAS = {
     "run": ("torch", "torchvision", "timm", "torch_pruning", "mlflow", "safetensors", "sklearn", "PIL"),
     "export": ("onnx", "onnxscript"),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "ray": ("ray",),
+    "slurm": ("submitit",),
 }
 MOST_SHOWN = 4000  # characters of the valid names
 

@@ -15,6 +15,7 @@ from prunemark.benchmark.images.data import Images, load_split, pick_device
 from prunemark.benchmark.metering.footprint import step_memory
 from prunemark.benchmark.networks.registry import build_network
 from prunemark.benchmark.run.doctor import CheckResult
+from prunemark.benchmark.run.estimate import Step
 from prunemark.benchmark.training.loop import placed, steps_per_epoch
 from prunemark.benchmark.trial.base_model import measured, prepare_data, pretrain
 from prunemark.benchmark.trial.keys import stage_keys
@@ -141,8 +142,7 @@ def _step(track: Track, train: Images, clock: Callable[[], float]) -> CheckResul
     images = train.first(min(recipe.batch_size, FEW_IMAGES) if train.device.type == "cpu" else recipe.batch_size)
     labels = train.labels[: len(images)]
     taken = [_seconds(model, images, labels, clock) for _ in range(MEASURED_STEPS)]
-    steps = steps_per_epoch(len(train), recipe.batch_size)
-    minutes = min(taken) * min(recipe.batch_size, len(train)) / len(images) * steps * recipe.epochs / 60
+    minutes = _epoch_seconds(min(taken), len(images), len(train), recipe.batch_size) * recipe.epochs / 60
     on_gpu = train.device.type == "cuda"
     memory = torch.cuda.max_memory_allocated() if on_gpu else step_memory(model, images, labels, recipe.batch_size)
     return CheckResult(
@@ -151,6 +151,24 @@ def _step(track: Track, train: Images, clock: Callable[[], float]) -> CheckResul
         f"about {minutes:.1f} minutes, without reading and augmenting images; a batch of {recipe.batch_size} takes "
         f"about {memory / 2**20:,.0f} MiB",
     )  # fmt: skip
+
+
+def _epoch_seconds(taken: float, images: int, examples: int, batch_size: int) -> float:
+    return taken * min(batch_size, examples) / images * steps_per_epoch(examples, batch_size)
+
+
+def measured_step(track: Track, device: str, store: Store) -> Step:
+    """For a plan of which nothing has been timed: an epoch of the dense network, without reading and augmenting."""
+    trial = dense_trial(track, device)
+    folder = prepare_data(trial, stage_keys(trial), store)
+    train = load_split(track.dataset, folder, "train", pick_device(device))
+    batch_size = track.retraining.batch_size
+    model = placed(build_network(track.network, train.shape, 0), train.device).train()
+    images = train.first(min(batch_size, FEW_IMAGES) if train.device.type == "cpu" else batch_size)
+    labels = train.labels[: len(images)]
+    taken = min(_seconds(model, images, labels, time.perf_counter) for _ in range(MEASURED_STEPS))
+    size = sum(each.numel() * each.element_size() for each in model.state_dict().values())
+    return Step(_epoch_seconds(taken, len(images), len(train), batch_size), size)
 
 
 def _seconds(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, clock: Callable[[], float]) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
+from prunemark.benchmark.run.drive import Executor
 from prunemark.benchmark.run.entrants import describe_methods, entrants
-from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.renamed import locate_here
 from prunemark.benchmark.submission.names import check_name

@@ -21,6 +21,7 @@ DATA = {
     "records.timing": ("Architecture", "Conditions", "Timing"),
     "records.speed": ("Blocks",),
     "benchmark.run.doctor": ("CheckResult",),
+    "benchmark.run.estimate": ("Step",),
     "benchmark.run.timing": ("Architected", "Task", "Taken"),
 }
 """Classes without behaviour, by module: what reports and results of confined workers are made of."""

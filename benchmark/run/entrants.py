@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from prunemark.benchmark.run.executor import Event, Executor
+from prunemark.benchmark.run.drive import Event, Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.jobs import WORKER, Job
 from prunemark.benchmark.run.renamed import locate_here

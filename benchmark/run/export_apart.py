@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from prunemark.benchmark.run.executor import Event, LocalProcesses
+from prunemark.benchmark.run.drive import Event
+from prunemark.benchmark.run.executor import LocalProcesses
 from prunemark.benchmark.run.export import describe, export
 from prunemark.benchmark.run.jobs import WORKER, Job, confined_to
 from prunemark.benchmark.trial.own_code import kept_by_name

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 from prunemark.benchmark.trial.store import Store
 from prunemark.records.writer import storage_errors
@@ -75,7 +76,7 @@ def open_home(home: Home) -> Home:
     with storage_errors(home.root):
         for folder in (home.root, home.store.root, home.records):
             folder.mkdir(parents=True, exist_ok=True)
-        probe = home.root / f".writable-{os.getpid()}"
+        probe = home.root / f".writable-{uuid4().hex}"  # a process of another machine may have this one's number
         probe.touch()
         probe.unlink()
     return home

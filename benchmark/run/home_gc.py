@@ -29,8 +29,9 @@ from prunemark.benchmark.run.home_parts import (
 )
 from prunemark.benchmark.run.quiet import alone
 from prunemark.benchmark.sandbox.scratch import remove
+from prunemark.benchmark.trial import locks
 from prunemark.benchmark.trial.entry import MANIFEST, damage_of, kind_of
-from prunemark.benchmark.trial.store import ASIDE
+from prunemark.benchmark.trial.store import ASIDE, DRAFT, LOCKS
 from prunemark.records.writer import storage_errors, write_atomically
 
 YOUNG_SECONDS = 24 * 3600.0
@@ -135,7 +136,16 @@ def _text(data: Any) -> str:
 
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[bool]:
-    """Whether nobody else holds it; inside, this process does. Where that cannot be told, somebody may."""
+    """Whether nobody else holds it; inside, this process does. Where that cannot be told, somebody may.
+
+    Of a lease, and of a draft in a home with leases, it is looked at only.
+    """
+    if path.suffix == locks.END:
+        yield not locks.is_leased(path)
+        return
+    if path.name.startswith(DRAFT) and locks.uses_leases(path.parents[2]):
+        yield not locks.is_leased(path.parents[1] / LOCKS / f"{path.name}{locks.END}")
+        return
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:

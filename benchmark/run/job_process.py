@@ -21,17 +21,20 @@ from prunemark.benchmark.sandbox.usage import end_children
 from prunemark.setups.errors import Diverged, InputError, WorkFailed
 
 OURS = (Diverged, WorkFailed, InputError)
+DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
-def work(job: Job, pipe: Connection, scratch: str, images: str | None) -> None:
+def work(job: Job, pipe: Connection, scratch: str, images: str | None, device: str | None = None) -> None:
     """The body of a job's process. Temporary files go to the run's folder, which its driver removes.
 
     `images` is the folder that --data names: the server that this process is forked from may be older than it.
+    `device` is the one GPU that the job sees. CUDA reads that when it is first used, which is here.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends this process
     tempfile.tempdir = scratch
     os.environ.pop(VARIABLE, None)
     os.environ |= {VARIABLE: images} if images else {}
+    os.environ |= {DEVICES: device} if device is not None else {}
     if job.confined is not None:  # before there is a second thread, which would stay free
         try:
             sandbox_worker.enter(job.confined, Path(scratch))

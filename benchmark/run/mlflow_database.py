@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from prunemark.benchmark.trial import locks
+
 BUSY_SECONDS = 3.0
 LOCK_SECONDS = 60.0
 """How long another process may take to make the database: 4 to 20 s on two busy cores."""
@@ -32,8 +34,17 @@ class Unavailable(Exception):
 
 @contextlib.contextmanager
 def turn(path: Path, seconds: float) -> Iterator[bool]:
-    """One process of this machine at a time; False when the turn did not come within the seconds."""
+    """One process at a time; False when the turn did not come within the seconds."""
     deadline = time.monotonic() + seconds
+    if locks.uses_leases(path.parent):
+        place = path.with_suffix(locks.END)
+        while not (came := locks.try_lease(place)) and time.monotonic() < deadline:
+            time.sleep(locks.POLL_SECONDS)
+        try:
+            yield came
+        finally:
+            locks.let_go(place)
+        return
     with path.with_suffix(".lock").open("w") as handle:
         while True:
             try:

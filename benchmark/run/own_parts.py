@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from prunemark.benchmark.run.executor import Event, Executor
+from prunemark.benchmark.run.drive import Event, Executor
 from prunemark.benchmark.run.jobs import WORKER, Job, confined_for
 from prunemark.benchmark.trial.own_code import kept_in, locate_function
 from prunemark.benchmark.trial.store import Store

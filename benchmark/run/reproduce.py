@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prunemark.benchmark.run.drive import Executor
 from prunemark.benchmark.run.entrants import describe_methods
-from prunemark.benchmark.run.executor import Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.trial.trial import Entrant, Trial

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from prunemark.benchmark.run import mlflow_fields
 from prunemark.benchmark.run.doctor import CheckResult
-from prunemark.benchmark.run.executor import Event, Executor
+from prunemark.benchmark.run.drive import Event, Executor
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.jobs import WORKER, Job, confined_for, make_jobs
 from prunemark.benchmark.run.own_parts import bound

@@ -19,7 +19,7 @@ from prunemark.benchmark.metering.footprint import LARGE_BATCH
 from prunemark.benchmark.metering.in_turns import Run, time_in_turns
 from prunemark.benchmark.networks.own_modules import is_kept
 from prunemark.benchmark.networks.registry import ImageShape, as_example, build_network
-from prunemark.benchmark.run.executor import Event, Executor
+from prunemark.benchmark.run.drive import Event, Executor
 from prunemark.benchmark.run.jobs import WORKER, Job, confined_to
 from prunemark.benchmark.trial.environment import package_versions
 from prunemark.benchmark.trial.own_code import kept_by_name

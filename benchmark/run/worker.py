@@ -14,8 +14,9 @@ import torch
 import torch_pruning  # noqa: F401
 
 from prunemark.benchmark.run.check import check_method
-from prunemark.benchmark.run.check_track import check_track, try_network
+from prunemark.benchmark.run.check_track import check_track, measured_step, try_network
 from prunemark.benchmark.run.doctor import CheckResult
+from prunemark.benchmark.run.estimate import Step
 from prunemark.benchmark.run.export import export
 from prunemark.benchmark.run.new_track import new_track
 from prunemark.benchmark.run.timing import Taken, Task, take
@@ -63,6 +64,13 @@ def check_track_job(report: Report, track: Track, device: str, store: Path) -> l
     arithmetic.use(track.arithmetic, device)
     torch.set_num_threads(1)
     return check_track(track, device, _telling(store, report))
+
+
+def step_job(report: Report, track: Track, device: str, store: Path) -> Step:
+    """What a step of a track takes here."""
+    arithmetic.use(track.arithmetic, device)
+    torch.set_num_threads(1)
+    return measured_step(track, device, _telling(store, report))
 
 
 def _telling(store: Path, report: Report) -> Store:

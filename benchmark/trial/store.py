@@ -14,11 +14,14 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
+from prunemark.benchmark.trial import locks
 from prunemark.benchmark.trial.entry import damage_of, in_words, kind_of, seal
 from prunemark.records.writer import storage_errors
 
@@ -116,7 +119,7 @@ class Store:
         target = self.path(key)
         with storage_errors(self.root):
             target.parent.mkdir(parents=True, exist_ok=True)
-            draft, held = _new_draft(target.parent)
+            draft, let_go = self._new_draft(target.parent)
         try:
             with storage_errors(self.root):
                 yield draft
@@ -126,20 +129,57 @@ class Store:
                         break
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-            os.close(held)
+            let_go()
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """Keeps other processes from computing the same entry meanwhile; a killed holder lets go."""
+        """Keeps other processes from computing the same entry meanwhile; a killed holder lets go: see `locks`."""
         with storage_errors(self.root):
             place = self.root / LOCKS / key
             place.parent.mkdir(parents=True, exist_ok=True)
+        if self.with_leases:
+            with contextlib.ExitStack() as held:
+                with storage_errors(self.root):
+                    held.enter_context(locks.lease(place.with_name(key + locks.END)))
+                yield
+            return
+        with storage_errors(self.root):
             handle = place.open("w")
             while not _locked(handle, place):
                 handle.close()
                 handle = place.open("w")
         with handle:
             yield
+
+    @property
+    def with_leases(self) -> bool:
+        """Whether it lies in a home whose locks are leases."""
+        return locks.uses_leases(self.root.parent)
+
+    def _new_draft(self, parent: Path) -> tuple[Path, Callable[[], None]]:
+        """A draft, held as long as this process lives, and what lets it go: `home gc` removes none that is held."""
+        if not self.with_leases:
+            draft, descriptor = _new_draft(parent)
+            return draft, lambda: os.close(descriptor)
+        for left in parent.glob(f"{DRAFT}*"):
+            self.remove_unheld(left)
+        (self.root / LOCKS).mkdir(exist_ok=True)
+        draft = parent / f"{DRAFT}{uuid4().hex}"
+        held = self.root / LOCKS / f"{draft.name}{locks.END}"
+        if not locks.try_lease(held):
+            raise FileExistsError(held)
+        draft.mkdir(mode=0o700)
+        return draft, lambda: locks.let_go(held)
+
+    def remove_unheld(self, draft: Path) -> bool:
+        """Takes away a draft whose maker is dead; whether it is gone. One that was made just now is left."""
+        if not self.with_leases:
+            _remove_unheld(draft)
+        elif not locks.is_leased(self.root / LOCKS / f"{draft.name}{locks.END}"):
+            with contextlib.suppress(OSError):
+                if time.time() - draft.stat().st_mtime > locks.STALE_SECONDS:
+                    shutil.rmtree(draft, ignore_errors=True)
+        return not draft.exists()
 
 
 def _locked(handle: IO[str], place: Path) -> bool:

@@ -71,7 +71,8 @@ def submit(
     script that is running, a file with the class is written into `home`, and this is said.
 
     `seeds` is how many, or which [5]. In their place `until="decided"` adds seeds where a verdict of the method is
-    open, up to `max_seeds` [60] and `hours` [no limit]; `decided` of the result says how it ended.
+    open, up to `max_seeds` [60] and `hours` [no limit]; `decided` of the result says how it ended. Without it `hours`
+    end the run, and the same call goes on from there.
     `levels` are names such as "90%" [all of the track]; `settings` the method's own; `home` the folder of results
     [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core];
     `isolation` of submitted code, "process", "landlock" or "container" [landlock where it is there].
@@ -85,9 +86,8 @@ def submit(
     from prunemark.setups.errors import need
 
     need("run", "prunemark.submit")
-    from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
-    from prunemark.cli import boards, requests, rounds
+    from prunemark.cli import boards, engines, requests, rounds
     from prunemark.cli import until as deciding
     from prunemark.cli.api.class_files import spec_of
     from prunemark.cli.isolation import settled
@@ -97,6 +97,7 @@ def submit(
     console = Console(stderr=True, highlight=False, force_jupyter=False, force_terminal=sys.stderr.isatty())
     use_data(Path(data) if data else None)
     deciding.check_words(until, seeds, max_seeds, hours)
+    stop_at = engines.stop_after(None if until else hours)
     limits = rounds.read_limits(max_seeds, hours) if until else None
     if seeds is None:
         seeds = deciding.first_seeds(limits)
@@ -107,13 +108,14 @@ def submit(
     if written:
         console.print(f"{method.__name__} is submitted from this file: {written}", soft_wrap=True)  # type: ignore[union-attr]
     open_home(place)
-    executor = LocalProcesses(requests.worker_count(workers, device))
+    executor = engines.local(workers, device)
     request = requests.bound(request, place, executor)
     given = {name: str(value) for name, value in (settings or {}).items()}
     submission, trials = requests.plan(spec, given, request, place, executor)
+    executor.stop_at = stop_at
     ended = deciding.carry_out(request, submission, trials, place, executor, tracking_uri, console, limits)
     if time:
-        after_submit(ended.records, place, device, LocalProcesses(1), console)
+        after_submit(ended.records, place, device, engines.local(1, device), console)
     boards.write_page(place)
     names = [level.name for level in request.levels]
     found = boards.standings(place.records, request.track.id, request.setup.id, names)

@@ -127,11 +127,11 @@ def test_a_base_that_diverged_is_not_tried_again():
 def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch):
     honest, refused = executor._started, []
 
-    def started(context, job, scratch):
+    def started(context, job, *rest):
         if refused.count(job.id) < 2:
             refused.append(job.id)
             raise BlockingIOError(11, "Resource temporarily unavailable")
-        return honest(context, job, scratch)
+        return honest(context, job, *rest)
 
     monkeypatch.setattr(executor, "_started", started)
     monkeypatch.setattr(executor, "stop_server", lambda: refused.append("another server"))  # which takes seconds

@@ -101,7 +101,7 @@ def test_after_the_seconds_that_are_given_no_task_is_begun():
     class Executor:
         def run(self, jobs, listen):
             begun.append(jobs[0].id)
-            from prunemark.benchmark.run.executor import Event
+            from prunemark.benchmark.run.drive import Event
 
             listen(Event(jobs[0], "done", Taken(jobs[0].arguments[0])))
 

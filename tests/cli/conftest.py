@@ -31,3 +31,19 @@ def home(finished: Path, tmp_path: Path) -> Home:
 def verb(home: Home, prunemark: Verb) -> Verb:
     """`prunemark home VERB` on that home: its code, and what it printed on both streams."""
     return lambda *words: prunemark("home", *words, "--home", str(home.root))
+
+
+@pytest.fixture
+def plan_of_two():
+    from prunemark.benchmark.submission.locate import locate
+    from prunemark.benchmark.trial.trial import Entrant, Trial
+    from prunemark.setups.budget import budget_for
+    from prunemark.setups.comparison import find_setup
+    from prunemark.setups.track_files import find_track
+
+    track, setup = find_track("digits-resnet8"), find_setup("S3.2")
+    name, source = locate("L1-norm")
+    level = track.levels[0]
+    entrant = Entrant(name, "pruned", "submission", source, (), "filter")
+    budget = budget_for(track, setup, level, "pruned")
+    return [Trial(track, level, setup, seed, entrant, budget, "cpu", 60.0) for seed in (0, 1)]

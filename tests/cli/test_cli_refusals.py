@@ -6,7 +6,8 @@ import pytest
 import torch
 from support.quick_cli import SUBMISSIONS, submit
 
-from prunemark.benchmark.run.executor import Event, LocalProcesses
+from prunemark.benchmark.run.drive import Event
+from prunemark.benchmark.run.executor import LocalProcesses
 
 
 @pytest.fixture

@@ -86,8 +86,8 @@ def test_the_table_of_published_comparisons_needs_no_torch(light):
     assert done.returncode in (0, 3, 4) and done.stdout
 
 
-def test_the_pages_of_the_literature_need_no_torch(tmp_path):
-    done = light(COMMAND, "audit", "--published", "--report", "--network", "ResNet-110", "--output", tmp_path / "pages")
+def test_the_pages_of_the_literature_need_no_torch(light, tmp_path):
+    done = light("audit", "--published", "--report", "--network", "ResNet-110", "--output", tmp_path / "pages")
     assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "pages" / "index.html").stat().st_size > 1000
 
 
@@ -115,14 +115,14 @@ def test_the_site_of_a_board_needs_no_torch(light, board, tmp_path):
     assert (tmp_path / "site" / "form" / "python.js").is_file()
 
 
-def test_the_form_of_the_audit_needs_no_torch(tmp_path):
+def test_the_form_of_the_audit_needs_no_torch(light, tmp_path):
     """It lies in a folder of its own, which only the same command replaces."""
-    done = light(COMMAND, "audit", "--form", tmp_path / "form")
+    done = light("audit", "--form", tmp_path / "form")
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.strip().endswith("/form/form.html")
     assert "methods.html" not in (tmp_path / "form" / "form.html").read_text()  # no link leads out of the folder
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
-    done = light(COMMAND, "audit", "--form", tmp_path / "other")
+    done = light("audit", "--form", tmp_path / "other")
     assert done.returncode == 2 and "notes.txt" in done.stderr and "Traceback" not in done.stderr
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["notes.txt"]
 

@@ -40,19 +40,3 @@ def test_stored_bases_are_not_work(plan_of_two):
     epochs = sum(trial.budget.base_epochs for trial in needed.values())
     whole, rest = expected_work(plan_of_two), expected_work(plan_of_two, list(needed))
     assert epochs > 0 and whole.epochs - rest.epochs == epochs
-
-
-@pytest.fixture
-def plan_of_two():
-    from prunemark.benchmark.submission.locate import locate
-    from prunemark.benchmark.trial.trial import Entrant, Trial
-    from prunemark.setups.budget import budget_for
-    from prunemark.setups.comparison import find_setup
-    from prunemark.setups.track_files import find_track
-
-    track, setup = find_track("digits-resnet8"), find_setup("S3.2")
-    name, source = locate("L1-norm")
-    level = track.levels[0]
-    entrant = Entrant(name, "pruned", "submission", source, (), "filter")
-    budget = budget_for(track, setup, level, "pruned")
-    return [Trial(track, level, setup, seed, entrant, budget, "cpu", 60.0) for seed in (0, 1)]

@@ -105,8 +105,8 @@ def test_the_anchor_has_no_verdict(pretended):
     [
         (["--until", "decided", "--seeds", "5"], "leave --seeds out"),
         (["--until", "tomorrow"], "--until takes the word decided"),
-        (["--max-seeds", "9"], "limit a run with --until decided"),
-        (["--hours", "1"], "limit a run with --until decided"),
+        (["--max-seeds", "9"], "limits a run with --until decided"),
+        (["--hours", "0"], "above 0"),
         (["--until", "decided", "--max-seeds", "2"], "from 3 to 1000"),
         (["--until", "decided", "--hours", "0"], "above 0"),
     ],

@@ -31,6 +31,7 @@ from support.pages import FENCE, PAGES, ROOT, blocks, commands_of, label
 from prunemark.audit.judgement.verdict import EXIT_CODES, VERDICTS
 from prunemark.benchmark.run import doctor
 from prunemark.cli import app
+from prunemark.cli.engines import engine_of
 from prunemark.leaderboard.formats import labels
 from prunemark.records import speed
 from prunemark.setups.comparison import SETUPS
@@ -42,6 +43,7 @@ ELSEWHERE = {"audit.md", "audit-document.md", "published-errors.md"}  # tests/au
 READ_THE_BOARD = {"README.md", "docs/paper-tables.md", "docs/site.md"}
 EXPERIMENTS = ("reproduce", "cross-validate", "tune")
 EXPERIMENTS_BEGIN = tuple(f"prunemark {name} " for name in EXPERIMENTS)
+OF_CLUSTERS = ("--executor", "--address", "--gpus-per-trial", "--slurm")
 SHORT = Recipe(lr=parse_schedule("0:1e-1,1:1e-2", 2), augmentation="shift1")
 
 STATISTICS = "statistics|any_time|expected|multiplicity|crossed|power|ranks|standings|families|overall|matched_controls"
@@ -95,6 +97,7 @@ def shell(command, folder):
 
 
 def run_prunemark(arguments, patch):
+    arguments = here(arguments)
     if "submit" in arguments and "--level" not in arguments and "--dry-run" not in arguments:
         name = arguments[arguments.index("--track") + 1]
         levels = find_track(name if name in TRACK_NAMES else "digits-resnet8").levels
@@ -112,6 +115,16 @@ def run_prunemark(arguments, patch):
         code = end.code or 0
         return 0 if deciding and code == UNDECIDED else code
     return 0
+
+
+def here(arguments):
+    """What a page shows of a cluster, on this machine: the options are read, and have to go with that executor."""
+    given, kept, rest = {name: [] for name in OF_CLUSTERS}, [], iter(arguments)
+    for word in rest:
+        given[word].append(next(rest)) if word in given else kept.append(word)
+    executor, address, gpus = ("".join(given[name]) for name in OF_CLUSTERS[:3])
+    engine_of(executor or "local", address, float(gpus) if gpus else None, given["--slurm"])
+    return kept
 
 
 def run_make(arguments, patch):

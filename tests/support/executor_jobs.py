@@ -1,6 +1,7 @@
 """What the executor's tests run in its processes."""
 
 import errno
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -35,6 +36,16 @@ def dies_once(report, folder):
     if not mark.exists():
         mark.touch()
         os.kill(os.getpid(), 9)
+    return "alive"
+
+
+def kills_its_driver_once(report, folder):
+    """The process that started it, as when the machine of a cluster's worker runs out of memory."""
+    mark = Path(folder) / "killed"
+    if not mark.exists():
+        mark.touch()
+        os.kill(multiprocessing.parent_process().pid, 9)
+        time.sleep(60)
     return "alive"
 
 
@@ -73,3 +84,8 @@ def _note_and_wait(parent, note):
 def empties(report, folder):
     for path in Path(folder).glob("prunemark-run-*"):
         shutil.rmtree(path)
+
+
+def sees_devices(report, seconds):
+    time.sleep(seconds)
+    return os.environ["CUDA_VISIBLE_DEVICES"]

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from prunemark.benchmark.run.executor import Event
+from prunemark.benchmark.run.drive import Event
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.worker import prepare_job, pretrain_job, trial_job
 from prunemark.benchmark.submission.locate import locate
