@@ -63,13 +63,13 @@ def estimate(done: Sequence[Record], todo: Sequence[Trial]) -> str:
     return f"about {seconds / 60:.1f} minutes on one worker, judged by {len(timed)} trials timed here"
 
 
-def say_where(home: Home, uri: str | None, console: Console, track: str = "") -> None:
-    """Where the page, the records and MLflow are; with a track, the page of its runs."""
+def say_where(home: Home, uri: str | None, console: Console, track: str = "", submission_key: str = "") -> None:
+    """Where the page, the records and MLflow are; with a track, the page of a submission's runs on it."""
     console.print(f"\nPage:    {home.page.as_uri()}", soft_wrap=True)
     console.print(f"Records: {_short(home.records)}", soft_wrap=True)
     address = tracking_uri(uri, home)
     experiment = _experiment(address, track) if track else ""
-    link = runs_link(address, experiment) if experiment else ""
+    link = runs_link(address, experiment, submission_key) if experiment else ""
     if is_server(address):
         console.print(f"MLflow:  {link or without_secrets(address)}", soft_wrap=True, markup=False)
         return

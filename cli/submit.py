@@ -50,6 +50,7 @@ def submit(
     """
     from prunemark.benchmark.run.executor import LocalProcesses
     from prunemark.benchmark.run.home import home_at, open_home
+    from prunemark.benchmark.run.submit import submission_key
     from prunemark.cli import boards, plans, requests, rounds, time
     from prunemark.cli import until as deciding
     from prunemark.contributions import contribute as giving
@@ -77,7 +78,7 @@ def submit(
         time.after_submit(ended.records, place, device, LocalProcesses(1), console(stderr=True))
     boards.print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     boards.write_page(place)
-    plans.say_where(place, tracking_uri, console(stderr=True), request.track.id)
+    plans.say_where(place, tracking_uri, console(stderr=True), request.track.id, submission_key(trials, submission))
     if contribute:
         say = partial(console(stderr=True).print, soft_wrap=True)
         giving.contribute(ended.trials, place.store, board_folder(contribute), say)
