@@ -92,7 +92,7 @@ def final_metrics(record: Record) -> dict[str, float]:
     if outcome.accuracy:
         metrics["test_accuracy_percent"] = outcome.accuracy.test_percent
     if outcome.base and outcome.accuracy:
-        metrics["drop_pp"] = outcome.base.test_percent - outcome.accuracy.test_percent
+        metrics["drop_pp"] = round(outcome.base.test_percent - outcome.accuracy.test_percent, 6)
     if compression := outcome.compression:
         metrics["speedup_macs"] = compression.speedup_macs
         metrics["sparsity"] = compression.sparsity

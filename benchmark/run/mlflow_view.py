@@ -15,8 +15,8 @@ from prunemark.benchmark.run.mlflow_fields import NOTE_TAG, Submission
 EXPERIMENT_KIND = ("mlflow.experimentKind", "custom_model_development")
 """What makes MLflow 3 show runs first, and not traces of language models."""
 NOTE = (
-    "**Every run with a seed is a trial.** Compare `test_accuracy_percent` of methods at the same `level`; the verdict "
-    "is on the page of the run *METHOD under SETUP*.\n\n"
+    "**Compare `test_accuracy_percent` at the same `level`.** For the verdicts, open the run *METHOD under SETUP*.\n\n"
+    "- A run with a seed in its name is a trial: one method, level and seed.\n"
     "- `drop_pp`: points of accuracy lost to the base model.\n"
     "- `speedup_macs`: how many times fewer multiply-accumulates, not time.\n"
     "- L1-norm or another anchor, Random, Scratch and Dense ran for comparison.\n"
