@@ -165,7 +165,8 @@ MISTAKES = {
         "torch.rand(1)"), "not all that the network draws is in its state dict"),
     "drawn by the machine": (
         FORWARD.format("y * self.scale").replace("super().__init__()", "super().__init__()\n        import os\n"
-        "        self.scale = 1 + int.from_bytes(os.urandom(6))"), "not all that the network draws is in its state dict"),
+        "        self.scale = 1 + int.from_bytes(os.urandom(6))"),
+        "not all that the network draws is in its state dict"),
     "counts its calls": (
         FORWARD.format("y").replace("super().__init__()", "super().__init__()\n        self.register_buffer('n', "
         "torch.zeros(()))").replace("        y =", "        self.n += 1\n        y ="), "change when it evaluates"),
