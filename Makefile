@@ -15,7 +15,7 @@ ifneq ($(filter-out $(TESTED),$(ROOM)),)
 $(error unknown ROOM '$(filter-out $(TESTED),$(ROOM))'. Valid: $(TESTED))
 endif
 
-.PHONY: help demo test test-slow torture test-gpu lint leaderboard bench constraints clean
+.PHONY: help demo test test-slow torture test-gpu lint leaderboard docs bench constraints clean
 .DELETE_ON_ERROR:
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo 'make test-gpu     run every method and cheat on a GPU, and compare it with the CPU'
 	@echo 'make lint         ruff, mypy --strict and pyright'
 	@echo 'make leaderboard  rebuild leaderboard/BOARD.md and the site in build/site from the records'
+	@echo 'make docs         build the documents in build/site/docs, after `make leaderboard`; every link is followed'
 	@echo 'make bench        measure what training, trials and a growing board cost on this machine (10 minutes)'
 	@echo 'make constraints  pin the newest versions that work together in constraints.txt'
 	@echo 'make clean        remove what make built, the environment in .venv too (records are kept)'
@@ -62,6 +63,9 @@ leaderboard: $(READY)
 	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --board leaderboard/BOARD.md
 	.venv/bin/prunemark audit --published --report --output build/site/literature \
 	  $(if $(GITHUB_REPOSITORY),--repository $(GITHUB_SERVER_URL)/$(GITHUB_REPOSITORY))
+
+docs: $(READY)
+	.venv/bin/python docs/site/build.py build/site/docs
 
 bench: $(READY)
 	.venv/bin/python perf/throughput.py

@@ -115,13 +115,13 @@ def say_estimate(found: Estimate, workers: int, gpus: float) -> str:
     return f"{said}, {readable(found.disk_bytes)} of disk; judged by {found.judged_by}"
 
 
-def say_where(home: Home, uri: str | None, console: Console, track: str = "") -> None:
-    """Where the page, the records and MLflow are; with a track, the page of its runs."""
+def say_where(home: Home, uri: str | None, console: Console, track: str = "", submission_key: str = "") -> None:
+    """Where the page, the records and MLflow are; with a track, the page of a submission's runs on it."""
     console.print(f"\nPage:    {home.page.as_uri()}", soft_wrap=True)
     console.print(f"Records: {_short(home.records)}", soft_wrap=True)
     address = tracking_uri(uri, home)
     experiment = _experiment(address, track) if track else ""
-    link = runs_link(address, experiment) if experiment else ""
+    link = runs_link(address, experiment, submission_key) if experiment else ""
     if is_server(address):
         console.print(f"MLflow:  {link or without_secrets(address)}", soft_wrap=True, markup=False)
         return

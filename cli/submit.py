@@ -66,6 +66,7 @@ def submit(
     Exit code 4 says that --hours ended it, or with --until decided that a verdict is still open.
     """
     from prunemark.benchmark.run.home import home_at, open_home
+    from prunemark.benchmark.run.submit import submission_key
     from prunemark.cli import boards, plans, requests, rounds, time
     from prunemark.cli import until as deciding
     from prunemark.contributions import contribute as giving
@@ -99,7 +100,7 @@ def submit(
         time.after_submit(ended.records, place, device, local(1, device), console(stderr=True))
     boards.print_standings(place.records, request.track.id, request.setup.id, [t.name for t in request.levels], format)
     boards.write_page(place)
-    plans.say_where(place, tracking_uri, console(stderr=True), request.track.id)
+    plans.say_where(place, tracking_uri, console(stderr=True), request.track.id, submission_key(trials, submission))
     if contribute and not ended.stopped:
         say = partial(console(stderr=True).print, soft_wrap=True)
         giving.contribute(ended.trials, place.store, board_folder(contribute), say)

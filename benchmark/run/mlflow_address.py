@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from prunemark.benchmark.run.home import Home
+from prunemark.benchmark.run.mlflow_view import view_name
 from prunemark.setups.errors import InputError
 from prunemark.setups.secrets import without_secrets
 
@@ -87,10 +88,10 @@ def check_address(uri: str) -> None:
             ) from None
 
 
-def runs_link(uri: str, experiment: str) -> str:
-    """The page with the runs of an experiment; of a store without a server, where `mlflow ui` shows it."""
+def runs_link(uri: str, experiment: str, submission_key: str) -> str:
+    """The page with the runs of a submission; of a store without a server, where `mlflow ui` shows it."""
     base = without_secrets(uri).partition("?")[0].rstrip("/") if is_server(uri) else UI
-    return f"{base}/#/experiments/{experiment}/{RUNS_VIEW}"
+    return f"{base}/#/experiments/{experiment}/{RUNS_VIEW}&viewStateShareKey={view_name(submission_key)}"
 
 
 def experiment_in(database: Path, name: str) -> str:

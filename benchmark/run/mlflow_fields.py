@@ -15,6 +15,10 @@ from prunemark.setups.track import DENSE_LEVEL
 KEY_TAG, SETUP_TAG = "prunemark.trial_key", "prunemark.setup"
 NOTE_TAG = "mlflow.note.content"
 LONGEST_DIGEST, LONGEST_PARAMETER, LONGEST_TAG = 36, 500, 5000
+WHAT_TO_LOOK_AT = (
+    "What to look at: the verdict of each level, above; the whole table with intervals, `tables.md` under *Artifacts*; "
+    "single trials under *Child runs*. A control that had run before is under the submission that it first ran with."
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def final_metrics(record: Record) -> dict[str, float]:
     if outcome.accuracy:
         metrics["test_accuracy_percent"] = outcome.accuracy.test_percent
     if outcome.base and outcome.accuracy:
-        metrics["drop_pp"] = outcome.base.test_percent - outcome.accuracy.test_percent
+        metrics["drop_pp"] = round(outcome.base.test_percent - outcome.accuracy.test_percent, 6)
     if compression := outcome.compression:
         metrics["speedup_macs"] = compression.speedup_macs
         metrics["sparsity"] = compression.sparsity
@@ -105,6 +109,22 @@ def epoch_metrics(stage: str, point: EpochPoint) -> dict[str, float]:
         "lr": point.lr,
     }
     return {f"{stage}.{name}": value for name, value in values.items() if value is not None}
+
+
+def curve(points: dict[tuple[str, int], tuple[EpochPoint, int]]) -> list[Any]:
+    """MLflow's metrics of the epochs of a trial: (stage, epoch) -> (what was measured, when in milliseconds)."""
+    from mlflow.entities import Metric
+
+    return [
+        Metric(name, value, when, epoch)
+        for (stage, epoch), (point, when) in sorted(points.items(), key=lambda item: item[0])
+        for name, value in epoch_metrics(stage, point).items()
+    ]
+
+
+def status(of_record: str) -> str:
+    """MLflow's word for the status of a record."""
+    return "FINISHED" if of_record == "ok" else "FAILED"
 
 
 def finished_ms(record: Record) -> int:
@@ -138,7 +158,7 @@ def standing_tags(submission: Submission, standing: Standing) -> dict[str, str]:
     table = ["", "| level | verdict |", "|---|---|", *rows] if rows else []
     seeds = [f"Seeds: {standing.seeds}"] if standing.seeds else []
     words = f"**{submission.name}** on {submission.track} under {submission.setup}"
-    note = "\n".join([words, "", submission.summary, "", *seeds, *table])
+    note = "\n".join([words, "", submission.summary, "", *seeds, *table, "", WHAT_TO_LOOK_AT])
     verdicts = {f"prunemark.verdict.{_plain(level)}": verdict for level, verdict in standing.verdicts.items()}
     return {NOTE_TAG: note[:LONGEST_TAG], "prunemark.seeds": standing.seeds[:LONGEST_TAG]} | verdicts
 

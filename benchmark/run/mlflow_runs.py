@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.benchmark.run import mlflow_fields as fields
+from prunemark.benchmark.run import mlflow_view as view
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.run.mlflow_database import turn
 from prunemark.benchmark.run.mlflow_fields import KEY_TAG, SETUP_TAG, Standing, Submission
 from prunemark.benchmark.run.mlflow_store import KIND_TAG, SHA_TAG, local_artifacts
+from prunemark.benchmark.run.mlflow_view import SUBMISSIONS_TAG, short_key
 from prunemark.records.outcome import EpochPoint
 from prunemark.records.record import Record, dump
 
 PROCESS_TAG, TOKEN_TAG, PARENT_TAG = "prunemark.process", "prunemark.token", "prunemark.submission_key"
-EXPERIMENT_KIND = ("mlflow.experimentKind", "custom_model_development")
-"""What makes MLflow 3 show runs first, and not traces of language models."""
 MOST_METRICS = 800
 """Values in one request. MLflow takes 1,000 values, parameters and tags together."""
 
@@ -80,6 +80,7 @@ class Runs:
     _known: dict[tuple[str, str], dict[str, tuple[str, str]]] = field(default_factory=dict)
     _parents: dict[str, str] = field(default_factory=dict)
     _brought: set[tuple[str, str]] = field(default_factory=set)
+    _serves: dict[str, str] = field(default_factory=dict)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def prepare(self, submission: Submission) -> str:
@@ -97,6 +98,7 @@ class Runs:
             for run in self._search(track, f"tags.`{SETUP_TAG}` = '{setup}'"):
                 if sha := run.data.tags.get(SHA_TAG):
                     found[run.data.tags[KEY_TAG]] = (run.info.run_id, sha)
+                    self._serves[run.info.run_id] = run.data.tags.get(SUBMISSIONS_TAG, "")
             self._known[track, setup] = found
         return self._known[track, setup]
 
@@ -109,6 +111,7 @@ class Runs:
         """Logs what is not there yet of a trial; all of it, and `done`, once it has its record."""
         record = wanted.record
         if record and not wanted.run and self.has(record):
+            self._serve(record, wanted.parent)
             wanted.done = True
             return
         if wanted.unsure:
@@ -120,12 +123,21 @@ class Runs:
         if not wanted.run:
             tags = {"mlflow.parentRunId": self.prepare(wanted.parent), KIND_TAG: "trial"}
             tags |= {PROCESS_TAG: this_process(), TOKEN_TAG: wanted.token}
+            tags[SUBMISSIONS_TAG] = short_key(wanted.parent.key)
             run = self.client.create_run(self.experiment(wanted.parent.track), run_name=wanted.label, tags=tags)
             wanted.run = run.info.run_id
         if record is None:
-            self._metrics(wanted, _curve(wanted))
+            self._metrics(wanted, fields.curve(wanted.points))
         else:
             self._finish(wanted, record)
+
+    def _serve(self, record: Record, submission: Submission) -> None:
+        """A run that is there already also belongs to this submission."""
+        run, _ = self.known(record.outcome.track, record.outcome.setup)[record.outcome.trial_key]
+        theirs, ours = self._serves.get(run, "").split(), short_key(submission.key)
+        if ours not in theirs:
+            self._serves[run] = " ".join([*theirs, ours])
+            self.client.set_tag(run, SUBMISSIONS_TAG, self._serves[run])
 
     def describe(self, submission: Submission, standing: Standing) -> None:
         """What the parent run says of its submission, in place of what it said before."""
@@ -151,8 +163,8 @@ class Runs:
             found = self.client.get_experiment_by_name(track) or self._new_experiment(track)
             if found.lifecycle_stage == "deleted":
                 self.client.restore_experiment(found.experiment_id)
-            if EXPERIMENT_KIND[0] not in found.tags:
-                self.client.set_experiment_tag(found.experiment_id, *EXPERIMENT_KIND)
+            for tag in view.first_tags(found.tags).items():
+                self.client.set_experiment_tag(found.experiment_id, *tag)
             self._experiments[track] = str(found.experiment_id)
             self._close_orphans(track)
         return self._experiments[track]
@@ -163,7 +175,7 @@ class Runs:
         location = local_artifacts(self.uri, self.home)
         place = (location / track).as_uri() if location else None
         try:
-            self.client.create_experiment(track, artifact_location=place, tags=dict([EXPERIMENT_KIND]))
+            self.client.create_experiment(track, artifact_location=place, tags=view.first_tags({}))
         except MlflowException:  # another process made it meanwhile, or it cannot be made, which is said next
             if not (found := self.client.get_experiment_by_name(track)):
                 raise
@@ -185,7 +197,7 @@ class Runs:
             if host == platform.node() and not Path(f"/proc/{pid}").exists():
                 whole = SHA_TAG in run.data.tags
                 self.client.set_terminated(
-                    run.info.run_id, _status(run.data.tags["prunemark.status"]) if whole else "KILLED"
+                    run.info.run_id, fields.status(run.data.tags["prunemark.status"]) if whole else "KILLED"
                 )
 
     def _parent(self, submission: Submission) -> str:
@@ -196,9 +208,10 @@ class Runs:
         found = min(ours, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
         if found is None:
             tags = {PARENT_TAG: submission.key, KIND_TAG: "submission", PROCESS_TAG: this_process()}
-            tags |= fields.parent_tags(submission)
+            tags |= fields.parent_tags(submission) | {SUBMISSIONS_TAG: short_key(submission.key)}
             name = f"{submission.name} under {submission.setup}"
             found = self.client.create_run(experiment, run_name=name, tags=tags)
+        view.show(self.client, experiment, submission)
         params = [Param(name, value) for name, value in fields.parent_parameters(submission).items()]
         if not found.data.params:
             try:
@@ -264,7 +277,7 @@ class Runs:
         for point in record.outcome.curve:
             wanted.points.setdefault(("retraining", point.epoch), (point, when))
         rest = [
-            *_curve(wanted),
+            *fields.curve(wanted.points),
             *(Metric(name, value, when, 0) for name, value in fields.final_metrics(record).items()),
         ]
         rest = [metric for metric in rest if (metric.key, metric.step) not in wanted.sent]
@@ -272,23 +285,10 @@ class Runs:
         params = [Param(name, value) for name, value in fields.parameters(record).items()]
         tags = fields.filterable_tags(record) | {SHA_TAG: record.record_sha256}
         client.log_batch(run, rest[-MOST_METRICS:], params[:100], [RunTag(*tag) for tag in tags.items()])
-        client.set_terminated(run, _status(record.outcome.status))
+        client.set_terminated(run, fields.status(record.outcome.status))
         self.known(record.outcome.track, record.outcome.setup)[record.outcome.trial_key] = (run, record.record_sha256)
+        self._serves[run] = short_key(wanted.parent.key)
         wanted.done = True
-
-
-def _curve(wanted: Wanted) -> list[Any]:
-    from mlflow.entities import Metric
-
-    return [
-        Metric(name, value, when, epoch)
-        for (stage, epoch), (point, when) in sorted(wanted.points.items(), key=lambda item: item[0])
-        for name, value in fields.epoch_metrics(stage, point).items()
-    ]
-
-
-def _status(of_record: str) -> str:
-    return "FINISHED" if of_record == "ok" else "FAILED"
 
 
 def this_process() -> str:

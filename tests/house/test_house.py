@@ -160,7 +160,11 @@ def test_inference_takes_numbers_and_knows_no_record() -> None:
             assert outside or module.startswith(known), f"{name(path)} imports {module}"
 
 
-@pytest.mark.parametrize("path", sorted([*(HOUSE / "perf").glob("*.py"), *(HOUSE / "examples").glob("*.py")]), ids=name)
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for folder in ("perf", "examples", "docs/site") for path in (HOUSE / folder).glob("*.py")),
+    ids=name,
+)
 def test_a_script_outside_the_rooms_imports_what_is_there(path: Path) -> None:
     """No test runs all of them, and a rename would be noticed months later."""
     for module in imported(ast.parse(path.read_text())):
