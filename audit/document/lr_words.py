@@ -14,7 +14,7 @@ _OPENING = re.compile(
     r"^(?:(?:an?|the|initial|starting|base|peak|max(?:imum)?)\s+)*(?:lr|learning[\s_-]rate)\b[\s:=]*(?:of|is)?\s*|^step\s*[:,]?\s*"
 )
 _WARMUP = re.compile(
-    r"[\s,;+]*(?:\(|with|after|and)?\s*(?:an?\s+)?(?:(?:linear\s+)?warm[\s_-]?up(?:\s*(?:of|for|over|:))?\s*(\d{1,6})\s*(?:epochs?)?"
+    r"(?<![\s,;+])[\s,;+]*(?:\(|with|after|and)?\s*(?:an?\s+)?(?:(?:linear\s+)?warm[\s_-]?up(?:\s*(?:of|for|over|:))?\s*(\d{1,6})\s*(?:epochs?)?"
     r"|(\d{1,6})[\s-]*(?:epochs?)?\s*(?:of\s+)?(?:linear\s+)?warm[\s_-]?up(?:\s*epochs?)?)\s*\)?\s*$"
 )
 _KIND = r"(?P<kind>cosine|linear|one[\s_-]?cycle|1[\s_-]?cycle|constant|fixed)"

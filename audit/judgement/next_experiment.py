@@ -45,12 +45,13 @@ def _noise(e: ClaimEvidence) -> list[str]:
         return []
     least = e.threshold
     points = min((r.points - least for r in e.gap.readings if r.decisive and r.low <= least <= r.high), key=abs)
-    if (other := e.gap.besides_main(least)) is not None:  # more runs would not settle what the numbers mean
-        if not other.name.startswith("if +- is"):
-            return []
+    other = e.gap.besides_main(least)
+    if other is not None and other.name.startswith("if +- is"):  # more runs would not say what the +- is
         return ["ask the authors what the printed +- is: a standard deviation, a standard error or an interval"]
     chosen = "" if e.pair.metric and e.pair.metric.speed else ", last epoch"
     needed, unit = runs_needed(e.gap.sd, points), unit_of(e.pair.metric)
+    if needed is None and other is not None:
+        return []
     if needed is None:
         return [f"a gap of {points:+.2f} {unit} needs no experiment: it is too small for any number of runs"]
     return [f"{needed} runs per arm (a gap of {abs(points):.2f} {unit}, sd {e.gap.sd:.2f}, 80 % power){chosen}"]
