@@ -35,13 +35,9 @@ _TOP1_PRIORS = (
     ("imagenet", "resnet50", 0.16),
     ("cifar10", "resnet56", 0.20),
     ("cifar100", "vgg19", 0.19),
-    ("cifar100", "vgg19bn", 0.19),
     ("imagenet", "resnet34", 0.17),
 )
-"""Run-to-run standard deviation in points, pooled from `literature/published/noise_priors.csv`.
-
-The VGG-19 of those repeats has batch norm by its code, and its paper calls it VGG-19: the prior goes by both names.
-"""
+"""Run-to-run standard deviation in points, pooled from `literature/published/noise_priors.csv`."""
 _OF_SPEED = ("device", "batch_size", "precision", "runtime", "resolution")
 
 METRICS: dict[str, Metric] = {

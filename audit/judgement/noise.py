@@ -15,6 +15,7 @@ from prunemark.audit.document.metrics import METRICS, Metric
 from prunemark.audit.document.names import canonical
 from prunemark.audit.document.reported_values import ReportedValue, bounds
 from prunemark.audit.document.selection_words import BEST_EPOCH
+from prunemark.audit.judgement.network_totals import OF_CIFAR_WITH_BN
 from prunemark.audit.judgement.selection import (
     BEST_EPOCH_GAIN_PP,
     best_of_sds,
@@ -27,6 +28,7 @@ from prunemark.setups.factors import plain_name
 from prunemark.setups.values import NOT_REPORTED, known
 
 CONFIDENCE = 0.95
+OF_CIFAR = ("cifar10", "cifar100")
 Position = Literal["above", "below", "within", "mixed", "unknown"]
 OwnRepeats = Mapping[tuple[str, str], float]
 
@@ -209,6 +211,8 @@ def _stand_in(dataset: Any, network: Any, own: OwnRepeats, metric: Metric) -> tu
     net = plain_name(canonical("networks", str(known(network) or "")))
     if metric.name == "top1" and (data, net) in own:
         return own[(data, net)], "own-repeats"
+    if data in OF_CIFAR:  # the VGG-19 of the repeats has batch norm, and its paper calls it VGG-19
+        net = OF_CIFAR_WITH_BN.get(net, net)
     prior = next((sd for a, b, sd in metric.priors if (a, b) == (data, net)), None)
     return (prior, "prior") if prior is not None else (None, "unknown")
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from prunemark.audit.document.entry import Entry
 from prunemark.audit.document.metrics import METRICS
+from prunemark.audit.judgement.network_totals import OF_CIFAR_WITH_BN
 from prunemark.audit.judgement.odd_numbers import names_of
 from prunemark.setups.factors import COMPRESSION_TOLERANCE, LR_TOLERANCE_LOG10, plain_name
 from prunemark.setups.values import known
@@ -94,7 +95,8 @@ def far_from_repeats(entry: Entry) -> tuple[str, ...]:
 
 
 def _priors(repeats: Repeats) -> list[float]:
-    return [sd for data, net, sd in METRICS["top1"].priors if (data, net) == (repeats.dataset, repeats.network)]
+    network = OF_CIFAR_WITH_BN.get(repeats.network, repeats.network)
+    return [sd for data, net, sd in METRICS["top1"].priors if (data, net) == (repeats.dataset, network)]
 
 
 def _same_recipe(entry: Entry, repeats: Repeats) -> bool:

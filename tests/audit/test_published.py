@@ -14,7 +14,7 @@ from prunemark.audit.document.metrics import METRICS
 from prunemark.audit.judgement import assessed_pair
 from prunemark.audit.judgement.revised import Sides
 from prunemark.audit.literature import papers, results
-from prunemark.audit.literature.pairs import all_pairs, pairings
+from prunemark.audit.literature.pairs import all_pairs, claimed, pairings
 from prunemark.audit.literature.runs import distinct
 from prunemark.audit.report import permalinks
 from prunemark.audit.report.literature_page import report
@@ -61,6 +61,11 @@ def test_each_metric_is_read_as_what_it_is():
     assert wanda["measured.context_length"].value == "4096" and not wanda["measured.context_length"].stated
     assert not any(entry("S059")[f"result.{name}"].stated for name in METRICS)  # BLEU: listed, and never judged
     assert entry("S110")["pruning.epochs"].value == 500 and entry("S361")["sparsity"].value == 0.5
+
+
+def test_the_repeats_of_vgg_19_count_for_the_network_with_batch_norm():
+    (audit,) = claimed(results.published(), "R187>R186")
+    assert audit.pair.left.network == "VGG-19-BN" and [arm.sd for arm in audit.gap.arms] == [0.19, 0.19]
 
 
 def test_what_only_code_says_states_nothing_and_the_best_of_many_is_no_single_run():
