@@ -254,7 +254,8 @@ def test_modules_of_the_current_folder_do_not_run_inside_the_harness(tmp_path):
         "from prunemark.benchmark.run.jobs import Job\n"
         "import os; sys.path.insert(0, ''); sys.path.insert(0, os.getcwd())\n"
         "heard = []\n"
-        "LocalProcesses(1, (0.0,)).run([Job('a', 'prunemark.benchmark.run.worker:check_job', ('L1-norm', None, {}, None))],"
+        "executor = LocalProcesses(1, (0.0,))\n"
+        "executor.run([Job('a', 'prunemark.benchmark.run.worker:check_job', ('L1-norm', None, {}, None))],"
         " heard.append)\n"
     )
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
