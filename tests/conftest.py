@@ -37,9 +37,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).pare
 
 LR = (0.1, 0.01)
 LONGEST_FIRST = (
-    "test_docs", "test_cli", "test_setups_run", "test_unstructured_trials", "test_contribution",
-    "test_committed_results", "test_interruption", "test_trial", "test_site_access", "test_check", "test_site_browser",
-    "test_structured_field", "test_export", "test_cli_refusals",
+    "test_docs", "test_cli", "test_red_team", "test_setups_run", "test_contribution", "test_golden_stages",
+    "test_mlflow_server", "test_own_parts", "test_committed_results", "test_check", "test_trial", "test_confirm",
+    "test_container", "test_export", "test_unstructured_trials", "test_python_api", "test_faults",
+    "test_mlflow_rebuild", "test_site_access", "test_until", "test_fill", "test_given_trials", "test_interruption",
+    "test_structured_field", "test_site_browser", "test_docs_shown",
 )  # fmt: skip
 
 
