@@ -150,6 +150,11 @@ def test_what_the_readme_says_of_the_board(standings):
     assert set(words) == {"worse", "equivalent"}
     assert f"{words.total()} of {words.total() + open_ones} comparisons under S4.2 are decided" in said
     assert f"{words['worse']} methods are worse than L1-norm, {words['equivalent']} are equivalent to it" in said
+    setups = ("S3.2", "S4.2", "SX-A", "SX-B")
+    four = [t for t in standings.tables if t.track == "glyphs-resnet8@1" and t.setup in setups]
+    verdicts = [row.verdict.word for table in four for row in table.ranked if row.verdict]
+    decided = len(verdicts) - verdicts.count("undetermined")
+    assert f"S3.2, S4.2, SX-A and SX-B together, {decided} of {len(verdicts)} are decided" in said
 
 
 def test_every_track_of_digits_was_run_under_every_setup_of_the_paper(standings):
