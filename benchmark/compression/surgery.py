@@ -21,7 +21,7 @@ from prunemark.benchmark.compression.sparsity import check_divisible
 from prunemark.benchmark.compression.steps import Block, Steps, first
 from prunemark.benchmark.compression.take_out import take_out
 from prunemark.benchmark.method import CoupledParameter, Decision, Group
-from prunemark.benchmark.networks.cost import Cost, count
+from prunemark.benchmark.networks.cost import Cost, count_within
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import Level, Track
@@ -91,10 +91,10 @@ def cost_of_groups(model: nn.Module, found: Sequence[DependencyGroup], shape: Im
     """
     sizes = {here.name: here.size for here in found}
     inside = [path for here in found for path in (here.attention, *here.blocks) if path is not None]
-    counted = count(model, shape, inside)
+    counted, within = count_within(model, shape, inside)
     if any(here.blocks for here in found):
-        return CostModel(sizes, tuple(_of_blocks(found, counted)), least=0)
-    terms = _outside(found, counted)
+        return CostModel(sizes, tuple(_of_blocks(found, counted, within)), least=0)
+    terms = _outside(found, counted, within)
     for layer, macs in counted.macs_of_layer.items():
         writing = _shares(
             {here.name: here.writers.get(layer, ()) for here in found}, filters_of(layer_of(model, layer))
@@ -112,22 +112,22 @@ def cost_of_groups(model: nn.Module, found: Sequence[DependencyGroup], shape: Im
     return CostModel(sizes, tuple(terms), steps={here.name: here.steps for here in found if here.steps is not None})
 
 
-def _of_blocks(found: Sequence[DependencyGroup], counted: Cost) -> Iterator[CostTerm]:
+def _of_blocks(found: Sequence[DependencyGroup], counted: Cost, within: Mapping[str, int]) -> Iterator[CostTerm]:
     """A term for each stage of blocks and one for the rest. Raises InputError where the blocks of a stage differ."""
     for stage in found:
-        costs = [counted.inside[path] for path in stage.blocks]
+        costs = [within[path] for path in stage.blocks]
         if len(set(costs)) > 1:
             raise InputError(f"block {stage.name!r} cannot be pruned: its stage has blocks of {min(costs):,} and "
                              f"{max(costs):,} MACs")  # fmt: skip
         yield CostTerm(sum(costs), stage.name, None)
-    yield CostTerm(counted.macs - sum(counted.inside.values()), None, None)
+    yield CostTerm(counted.macs - sum(within.values()), None, None)
 
 
-def _outside(found: Sequence[DependencyGroup], counted: Cost) -> list[CostTerm]:
+def _outside(found: Sequence[DependencyGroup], counted: Cost, within: Mapping[str, int]) -> list[CostTerm]:
     """What no layer does: of an attention whose heads may go, the products of each head, and the rest."""
     rest, terms = counted.outside, []
     heads = {here.attention: here.name for here in found if here.attention is not None}
-    for path, macs in counted.inside.items():
+    for path, macs in within.items():
         products = macs - sum(of for layer, of in counted.macs_of_layer.items() if layer.startswith(f"{path}."))
         terms.append(CostTerm(products, heads[path], None))
         rest -= products

@@ -49,7 +49,7 @@ def _take(model: nn.Module, part: Slice, gone: list[int]) -> None:
         part.take.__self__.pruning_dim = part.axis
         setattr(module, name, part.take(getattr(module, name), gone))
         if norm_of(model, part.path) is not None and hasattr(module, "normalized_shape"):
-            module.normalized_shape = (getattr(module, name).numel(),)
+            setattr(module, "normalized_shape", (getattr(module, name).numel(),))  # noqa: B010
         return
     if part.role == "block":
         model.set_submodule(part.path, TakenOut())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,23 +21,26 @@ class Cost:
     """MACs per example (convolutions, linear layers and attention, one multiply-add each) and parameters.
 
     `macs_of_layer` has the convolutions and linear layers by name; `outside` is what no layer does: the products of
-    queries, keys and values, and those of layers that are written as functions. `inside` has all MACs of the modules
-    that were asked for.
+    queries, keys and values, and those of layers that are written as functions.
     """
 
     macs: int
     params: int
     macs_of_layer: dict[str, int]
     outside: int = 0
-    inside: Mapping[str, int] = field(default_factory=dict)
 
 
-def count(model: nn.Module, shape: ImageShape, inside: Iterable[str] = ()) -> Cost:
+def count(model: nn.Module, shape: ImageShape) -> Cost:
     """Counts by running one empty example through the model, in evaluation mode.
 
     Batch norm, bias, activations and pooling are not counted (the convention of the literature's 'MACs').
     Subclasses of Conv1d, Conv2d and Linear are, and the products of attention.
     """
+    return count_within(model, shape, ())[0]
+
+
+def count_within(model: nn.Module, shape: ImageShape, inside: Iterable[str]) -> tuple[Cost, Mapping[str, int]]:
+    """The same, and all MACs of each of these modules, by their paths."""
     macs: dict[str, int] = {}
     within = dict.fromkeys(inside, 0)
     all_products = Products()
@@ -71,7 +74,7 @@ def count(model: nn.Module, shape: ImageShape, inside: Iterable[str] = ()) -> Co
         for handle in handles:
             handle.remove()
     outside = all_products.macs - sum(macs.values())
-    return Cost(all_products.macs, sum(p.numel() for p in model.parameters()), macs, outside, within)
+    return Cost(all_products.macs, sum(p.numel() for p in model.parameters()), macs, outside), within
 
 
 class _OneImage(TorchFunctionMode):

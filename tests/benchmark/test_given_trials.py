@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from prunemark.benchmark.run.home import Home, home_at, open_home
 from prunemark.benchmark.run.jobs import make_jobs
 from prunemark.benchmark.run.work import expected_work
 from prunemark.benchmark.submission.locate import locate
+from prunemark.benchmark.trial.given_base import check_stated
 from prunemark.benchmark.trial.keys import stage_keys
 from prunemark.benchmark.trial.plan import Request, make_trials
 from prunemark.benchmark.trial.trial import Entrant, Trial
@@ -39,6 +41,7 @@ from prunemark.records.outcome import MeteredStage
 from prunemark.records.record import Record, dump, load
 from prunemark.setups.comparison import SETUPS
 from prunemark.setups.errors import InputError
+from prunemark.setups.given_base import GivenBase
 from prunemark.setups.track import Track
 from prunemark.setups.track_files import track_from_file
 
@@ -279,3 +282,10 @@ def test_a_method_is_debugged_on_the_given_base(made: Made, capsys: pytest.Captu
     saved = torch.load(made.folder / "small.pth", weights_only=True)["state_dict"]
     assert torch.equal(kept["weight"], saved["module.blocks.0.conv1.weight"])
     assert "base given" in capsys.readouterr().out
+
+
+def test_a_share_in_the_place_of_percent_is_said() -> None:
+    trial: Any = SimpleNamespace(track=SimpleNamespace(dataset="digits"))
+    for stated, words in ((0.97, "top1_percent is in percent, not a share of 1: write 97"), (60.0, "a wrong number")):
+        with pytest.raises(InputError, match=words):
+            check_stated(trial, GivenBase("file:net", "0" * 64, stated, "by hand"), 97.05)

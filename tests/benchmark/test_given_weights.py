@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import re
@@ -25,7 +24,6 @@ from prunemark.benchmark.networks.library_tags import tag_of
 from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.trial import given_base, weight_files
-from prunemark.benchmark.trial.given_base import check_stated
 from prunemark.benchmark.trial.weight_files import find_weights
 from prunemark.setups.errors import InputError
 from prunemark.setups.given_base import GivenBase
@@ -150,14 +148,6 @@ def test_published_checkpoints_hold_their_model_in_many_ways(how: str, tmp_path:
     torch.save(WRAPPED[how](state), path)
     model = load_given(NETWORK, SMALL, given("file:net.pth"), path)
     assert weights_sha256(model.state_dict()) == weights_sha256(state)
-
-
-def test_a_share_in_the_place_of_percent_is_said() -> None:
-    trial = SimpleNamespace(track=SimpleNamespace(dataset="digits"))
-    with pytest.raises(InputError, match="top1_percent is in percent, not a share of 1: write 97"):
-        check_stated(trial, dataclasses.replace(given("file:net"), top1_percent=0.97), 97.05)
-    with pytest.raises(InputError, match="or a wrong number: correct the track"):
-        check_stated(trial, dataclasses.replace(given("file:net"), top1_percent=60.0), 97.2)
 
 
 def test_half_precision_becomes_float32(tmp_path: Path) -> None:
