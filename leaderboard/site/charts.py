@@ -28,7 +28,7 @@ VERDICT_STYLES = {
 """Of a verdict in every figure and legend. Only the mark of `undetermined` is hollow."""
 PADDING, WIDEST = 40, 64
 """In pixels: the room at both ends of the axis of costs, and the most that the methods of one level take there."""
-ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 26, 8, 24
+ROW_PIXELS, MOST_DESCRIBED, MOST_WITH_SEEDS = 26, 8, 15
 """A figure of more methods refers to its table in words, and shows no single seeds: that keeps a page small."""
 
 

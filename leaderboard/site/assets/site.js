@@ -60,6 +60,11 @@ function keep(name, value) {
   history.replaceState(null, "", `${location.pathname}${query}${location.hash}`);
 }
 
+// On a phone a row is a card: every cell has the name of its column.
+function named(row, table) {
+  [...row.cells].forEach((cell, at) => (cell.dataset.label = table.tHead.rows[0].cells[at].textContent));
+}
+
 function tables() {
   all("table.sortable").forEach((table, number) => {
     const [text, order] = [`filter${number || ""}`, `order${number || ""}`];
@@ -132,7 +137,7 @@ function recordList(table) {
       { data: 5, render: words("statuses"), className: "words" },
       { data: 6, render: (number, type) => (type === "display" ? (number === null ? "" : number.toFixed(2)) : number) },
     ],
-    createdRow: (row) => [...row.cells].forEach((cell, at) => (cell.dataset.label = table.tHead.rows[0].cells[at].textContent)),
+    createdRow: (row) => named(row, table),
     layout: { topStart: "search", topEnd: "pageLength", bottomStart: "info", bottomEnd: "paging" },
     language: { search: "Filter", zeroRecords: "No record has this text", lengthMenu: "_MENU_ a page", info: "_START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_)", infoEmpty: "none" },
   });
@@ -257,6 +262,7 @@ function runs(values) {
 
 // Everything at its place --------------------------------------------------------------------------------------------
 
+for (const table of all("table.cards")) all("tbody tr", table).forEach((row) => named(row, table));
 if (window.vega) figures();
 if (window.DataTable) {
   tables();
