@@ -60,9 +60,8 @@ lint: $(READY)
 	.venv/bin/pyright
 
 leaderboard: $(READY)
-	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --board leaderboard/BOARD.md
-	.venv/bin/prunemark audit --published --report --output build/site/literature \
-	  $(if $(GITHUB_REPOSITORY),--repository $(GITHUB_SERVER_URL)/$(GITHUB_REPOSITORY))
+	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --literature \
+	  --board leaderboard/BOARD.md
 
 docs: $(READY)
 	.venv/bin/python docs/site/build.py build/site/docs

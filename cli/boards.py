@@ -121,11 +121,11 @@ def write_site(
     records: Path | None,
     citation: str = "",
     identifier: str = "",
-    form: Iterable[tuple[str, str]] = (),
+    further: Iterable[tuple[str, str]] = (),
 ) -> None:
     """The site of a board, with the sources and releases beside its records. Broken sources are left out by name.
 
-    `form` are the files of the form of the audit, for a site that has it.
+    `further` are the files of the form of the audit and of the literature, for a site that has them.
     """
     from prunemark.leaderboard.site.build import build_site
     from prunemark.leaderboard.standings.release import FOLDER, read_releases
@@ -137,7 +137,7 @@ def write_site(
     refused = (*board.refused, *(Refused(name, why) for name, why in wrong))
     build_site(
         replace(board, refused=refused), loaded, folder,
-        methods=methods, citation=citation, identifier=identifier, releases=releases, form=form,
+        methods=methods, citation=citation, identifier=identifier, releases=releases, further=further,
     )  # fmt: skip
 
 

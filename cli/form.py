@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 MARKER_TEXT = "`prunemark audit --form` wrote this folder and replaces it as a whole. Do not keep your files in it.\n"
 
 
-def form_files(*, alone: bool) -> Iterator[tuple[str, str]]:
-    """(name, text) of everything that the page needs, except the style sheet where it lies in a site (not `alone`)."""
+def form_files(site: Set[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    """(name, text) of everything that the page needs, except the style sheet where it lies in a site.
+
+    `site` names what is added to that site; empty where the page is alone in a folder.
+    """
     from importlib.metadata import version
 
     from prunemark.audit.form import engine
@@ -21,11 +24,11 @@ def form_files(*, alone: bool) -> Iterator[tuple[str, str]]:
     from prunemark.leaderboard.site.rendering import FOLDER, render
 
     yield urls.FORM, render(
-        "form", here=urls.FORM, header=header_links(True), alone=alone, questions=questions(), example=example(),
-        hidden=hidden({}), legend=LEGEND, version=version("prunemark"), pyodide=engine.PYODIDE,
+        "form", here=urls.FORM, header=header_links(site), alone=not site, questions=questions(),
+        example=example(), hidden=hidden({}), legend=LEGEND, version=version("prunemark"), pyodide=engine.PYODIDE,
     )  # fmt: skip
     yield from engine.scripts()
-    if alone:
+    if not site:
         yield "assets/site.css", (FOLDER / "assets" / "site.css").read_text(encoding="utf-8")
 
 
@@ -34,5 +37,5 @@ def write_form(folder: Path) -> Path:
     from prunemark.leaderboard.site import urls
     from prunemark.leaderboard.site.folder import write_folder
 
-    write_folder(form_files(alone=True), folder, MARKER_TEXT, ())
+    write_folder(form_files(), folder, MARKER_TEXT, ())
     return folder / urls.FORM

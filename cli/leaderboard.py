@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,7 @@ def leaderboard(
     level: Annotated[list[str] | None, typer.Option(help="only this level; may be given several times")] = None,
     format: Annotated[str, typer.Option(help="table, markdown, csv, json, latex or bibtex")] = "table",
     output: Annotated[Path | None, typer.Option(help="also write the site into this folder")] = None,
+    literature: Annotated[bool, typer.Option("--literature", help="the site has the published literature too")] = False,
     board: Annotated[Path | None, typer.Option(help="also write the Markdown tables to this file")] = None,
     release: Annotated[str | None, typer.Option(help="exactly the records of this release, such as 2026.1")] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="make --release of the records that count now")] = False,
@@ -38,7 +40,9 @@ def leaderboard(
     from prunemark.benchmark.run.home import home_at
     from prunemark.cli import boards
     from prunemark.cli.form import form_files
+    from prunemark.cli.literature import in_the_site
     from prunemark.leaderboard.formats import citation, tables
+    from prunemark.leaderboard.site import urls
     from prunemark.leaderboard.standings.release import FOLDER, find_release
     from prunemark.records.folders import records_folder
     from prunemark.records.writer import check_ours, write_atomically
@@ -73,7 +77,9 @@ def leaderboard(
     if board:
         write_atomically(board, tables.render(found, "markdown", identifier=identifier))
     if output and loaded:
-        boards.write_site(found, loaded, output, records, entry, identifier, form_files(alone=False))
+        added = {urls.FORM, urls.LITERATURE} if literature else {urls.FORM}
+        further = chain(form_files(added), in_the_site() if literature else ())
+        boards.write_site(found, loaded, output, records, entry, identifier, further)
     if format == "table":
         boards.print_tables(found, wide=wide, columns=shown)
     else:

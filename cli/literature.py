@@ -30,14 +30,26 @@ def literature_files(rows: Sequence[TableEntry], repository: str | None, in_site
     slug = slugs(paper_of(row) for row in rows)
     ways = [("index.html", "Papers"), ("networks.html", "Networks")]
     ways += [(f"../{SITE}", "Leaderboard")] if in_site else []
+    root = "../" if in_site else ""
     for address, title, body in pages(rows, Places(lambda name: f"paper_{slug[name]}.html", repository)):
-        values = {"here": address, "ways": ways, "home": f"../{SITE}" if in_site else "index.html"}
+        values = {"here": address, "ways": ways, "home": f"{root}{SITE}", "root": root}
         yield address, render("literature", title=title, body=Markup(body), **values)
 
 
 def write_literature(rows: Sequence[TableEntry], folder: Path, repository: str | None) -> None:
     """Writes the folder, which appears whole or stays as it was. Raises InputError for one with other content."""
-    from prunemark.leaderboard.site.folder import MARKER, write_folder
+    from prunemark.leaderboard.site.folder import write_folder
 
-    in_site = (folder.absolute().parent / MARKER).is_file()
-    write_folder(literature_files(rows, repository, in_site), folder, MARKER_TEXT, PARTS)
+    write_folder(literature_files(rows, repository, in_site=False), folder, MARKER_TEXT, PARTS)
+
+
+def in_the_site() -> Iterator[tuple[str, str]]:
+    """(name, text) of every page as a part of the leaderboard's site, corrected in the repository that is stated."""
+    from prunemark.audit.literature.results import select
+    from prunemark.leaderboard.site.context import stated_links
+    from prunemark.leaderboard.site.urls import LITERATURE
+
+    repository = next((address for address, name in stated_links() if name == "Repository"), None)
+    folder = LITERATURE.rpartition("/")[0]
+    for name, text in literature_files(select(), repository, in_site=True):
+        yield f"{folder}/{name}", text

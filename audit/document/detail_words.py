@@ -151,7 +151,7 @@ def _device(text: str) -> str:
 
 def _precision(text: str) -> str:
     written = re.findall(r"[a-z]+\d*|\d+", re.sub(r"(?<=[a-z])[\s_-]+(?=\d)", "", text.lower()))
-    found = [_PRECISIONS.get(token, token) for token in written if token not in _SAID["precision"]]
+    found = [str(_PRECISIONS.get(token, token)) for token in written if token not in _SAID["precision"]]
     return " ".join(sorted(found))
 
 

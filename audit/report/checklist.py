@@ -94,8 +94,9 @@ def _compression(audit: Audit, names: Sides) -> Finding:
     if "granularity" in audit.pair.details:
         reply, why = _details("granularity")(audit, names)
         found.append((reply, "granularity: the same" if reply == "yes" else why))
-    reply = next((reply for reply in ("no", "not stated") if reply in dict(found)), "yes")
-    return reply, "; ".join(why for _, why in found)
+    replies = [reply for reply, _ in found]
+    worst: Reply = "no" if "no" in replies else "not stated" if "not stated" in replies else "yes"
+    return worst, "; ".join(why for _, why in found)
 
 
 def _whole(audit: Audit, names: Sides) -> Finding:

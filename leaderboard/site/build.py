@@ -37,18 +37,19 @@ def build_site(
     citation: str = "",
     identifier: str = "",
     releases: Sequence[Release] = (),
-    form: Iterable[tuple[str, str]] = (),
+    further: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Writes the site into `folder`, which appears whole or stays as it was.
 
     `methods` are the sources to show, by hash; `citation` is a BibTeX entry and `identifier` the name of this state of
-    the board; `releases` are all that there are, from first to last; `form` are the files of the form of the audit, if
-    the site has it. Raises InputError when the folder has other content, WorkFailed when the disk refuses.
+    the board; `releases` are all that there are, from first to last; `further` are the files of the form of the audit
+    and of the literature, if the site has them. Raises InputError when the folder has other content, WorkFailed when
+    the disk refuses.
     """
-    further = dict(form)
+    added = dict(further)
     context = site_context(board, loaded, methods or {}, citation, identifier, releases)
-    context = replace(context, form=bool(further))
-    pages, apart = chain(files(context), further.items()), all_record_files(context)
+    context = replace(context, added=frozenset(added))
+    pages, apart = chain(files(context), added.items()), all_record_files(context)
     if len(context.records) < WORTH_A_PROCESS or cores() < 2:
         write_folder(chain(pages, apart), folder, MARKER_TEXT, ("assets", "vendor"))
     else:  # the records are half of the work, and nothing else needs what is written of them

@@ -11,7 +11,18 @@ from typing import Any
 from prunemark.leaderboard.formats.citation import standing
 from prunemark.leaderboard.site.rendering import render
 from prunemark.leaderboard.site.style import Style, assign
-from prunemark.leaderboard.site.urls import COMPARE, FORM, INDEX, MEANING, METHODS, RECORDS, START, Urls, make_urls
+from prunemark.leaderboard.site.urls import (
+    COMPARE,
+    FORM,
+    INDEX,
+    LITERATURE,
+    MEANING,
+    METHODS,
+    RECORDS,
+    START,
+    Urls,
+    make_urls,
+)
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.release import Release, before
 from prunemark.leaderboard.standings.rows import Row
@@ -44,7 +55,7 @@ class SiteContext:
     """A board and everything that its pages show. `records` and `methods` by hash; `styles` by name of a row.
 
     `standing` says in a sentence which release the board is, if any; `releases` are those up to it, first to last;
-    `form` whether the form of the audit lies next to the pages.
+    `added` names files that lie next to the pages: the form of the audit, and the literature.
     """
 
     board: Board
@@ -56,7 +67,7 @@ class SiteContext:
     identifier: str
     standing: str
     releases: Sequence[Release]
-    form: bool = False
+    added: Set[str] = frozenset()
 
     @cached_property
     def by_track(self) -> dict[str, dict[str, list[Table]]]:
@@ -99,16 +110,18 @@ def page(context: SiteContext, template: str, here: str, **values: Any) -> str:
     return render(
         template,
         here=here,
-        header=header_links(context.form),
+        header=header_links(context.added),
         identifier=context.identifier,
         count=context.board.records,
         **values,
     )
 
 
-def header_links(form: bool) -> list[tuple[str, str]]:
-    """The links at the head of every page: (address, text). `form`: the site has the form of the audit."""
-    return [(FORM if form and address == AUDIT else address, text) for address, text in HEADER] + list(stated_links())
+def header_links(added: Set[str]) -> list[tuple[str, str]]:
+    """The links at the head of every page: (address, text). `added` names what a site has besides its own pages."""
+    links = [(FORM if FORM in added and address == AUDIT else address, text) for address, text in HEADER]
+    links += [(LITERATURE, "Literature")] if LITERATURE in added else []
+    return [*links, *stated_links()]
 
 
 @cache

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 INDEX, METHODS, RECORDS, MEANING = "index.html", "methods.html", "records.html", "meaning.html"
 COMPARE, START = "compare.html", "start.html"
-FORM = "form.html"
-"""The form of the audit, where the site has it."""
+FORM, LITERATURE = "form.html", "literature/index.html"
+"""The form of the audit and the index of the published literature, where the site has them."""
 LONGEST = 60
 SHA_SHOWN = 12
 """So many characters of a hash name a record in links and lists. A link with more of them, or all, works too."""
@@ -102,8 +102,3 @@ def slugs(texts: Iterable[str]) -> dict[str, str]:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-def literature_index() -> str:
-    """The index of the published literature, where a site has its pages (`prunemark audit --published --report`)."""
-    return "literature/index.html"

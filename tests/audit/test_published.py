@@ -18,7 +18,8 @@ from prunemark.audit.literature.pairs import all_pairs, claimed, pairings
 from prunemark.audit.literature.runs import distinct
 from prunemark.audit.report import permalinks
 from prunemark.audit.report.literature_page import report
-from prunemark.cli.literature import write_literature
+from prunemark.cli.literature import in_the_site, write_literature
+from prunemark.leaderboard.site.urls import LITERATURE
 from prunemark.setups.errors import InputError
 from prunemark.setups.values import NOT_REPORTED, State, known
 
@@ -182,18 +183,23 @@ def test_a_page_for_every_paper(resnet56, tmp_path):
     assert (tmp_path / "again" / "index.html").read_text() == index
 
 
-def test_the_pages_replace_only_themselves_and_know_the_site_around_them(tmp_path):
+def test_the_pages_replace_only_themselves_and_know_the_site_around_them(tmp_path, monkeypatch):
     rows = results.select("ResNet-110")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").touch()
     with pytest.raises(InputError, match="has other content"):
         write_literature(rows, tmp_path / "mine", None)
-    (tmp_path / "written-by-prunemark.txt").touch()
     for _ in range(2):
         write_literature(rows, tmp_path / "literature", None)
-    text = (tmp_path / "literature" / "index.html").read_text()
-    assert "../index.html" in text
-    assert "index.html#correct" in (tmp_path / "literature" / "paper_sfp.html").read_text() and 'id="correct"' in text
+    assert "../" not in (tmp_path / "literature" / "index.html").read_text()
+    monkeypatch.setattr(results, "select", lambda: rows)
+    pages = dict(in_the_site())
+    assert "paper_sfp.html" in str(pages) and all("../index.html" in text for text in pages.values())
+    assert all(name.startswith("literature/") for name in pages) and "../assets/site.css" in pages[LITERATURE]
+    assert (
+        "index.html#correct" in (tmp_path / "literature" / "paper_sfp.html").read_text()
+        and 'id="correct"' in pages[LITERATURE]
+    )
 
 
 def test_the_overview_as_one_page_is_the_same_every_time():
