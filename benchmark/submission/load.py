@@ -28,6 +28,7 @@ def load_class(source: MethodSource) -> type[Any]:
     """
     path = Path(source.path)
     name, root = import_name(path)
+    _forget(name.partition(".")[0], root)
     sys.path[:0] = [str(path.parent), str(root)]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
@@ -43,6 +44,14 @@ def load_class(source: MethodSource) -> type[Any]:
     _check_calls(found)
     _check_made(found)
     return found
+
+
+def _forget(package: str, root: Path) -> None:
+    """Takes out a package of the same name that this process has from another folder, but for an installed one."""
+    places = list(getattr(sys.modules.get(package), "__path__", ()))
+    if places and str(root / package) not in places and not Path(places[0]).is_relative_to(sys.prefix):
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            del sys.modules[name]
 
 
 def _check_calls(found: type[Any]) -> None:

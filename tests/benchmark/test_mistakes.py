@@ -1,7 +1,8 @@
 """The common mistakes of a method's author: each ends in one line on what happened and one on what to do."""
 
+import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -186,7 +187,10 @@ def test_what_only_a_trial_forbids_is_said_by_check(line, words, what_to_do, wri
 
 
 @pytest.mark.parametrize("packaged", [True, False])
-def test_a_relative_import_works_in_a_package_and_is_explained_elsewhere(packaged, written):
+def test_a_relative_import_works_in_a_package_and_is_explained_elsewhere(packaged, written, monkeypatch):
+    another = ModuleType("submitted")
+    another.__path__ = ["/nowhere/submitted"]
+    monkeypatch.setitem(sys.modules, "submitted", another)
     path = written(f"from .helpers import norm\n{criterion('return norm(layer.weight)')}")
     (path.parent / "helpers.py").write_text("def norm(w):\n    return w.flatten(1).norm(dim=1)\n")
     if packaged:
