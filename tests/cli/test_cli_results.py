@@ -178,27 +178,27 @@ def test_the_site_says_how_to_get_the_pages_of_a_version_that_is_not_ranked(comm
 
 
 def overview(command, board, *words):
-    """The first page of a board, and the heads of the releases listed there."""
+    """The first page of a board with that on how to cite it, and the heads of the releases listed there."""
     site = board.parent / "site"
     code, _, err = command("leaderboard", "--records", board / "records", "--output", site, *words)
     assert code == 0, err
-    text = (site / "index.html").read_text()
+    text = (site / "index.html").read_text() + (site / "start.html").read_text()
     return text, re.findall(r"<summary>(\d{4}\.\d+, .*)</summary>", text)
 
 
 def test_the_site_lists_the_releases_and_says_when_it_is_none(command, board, make_records):
     text, listed = overview(command, board)
-    assert "This board is not a release. <code>prunemark-unreleased-" in text
+    assert "This board is not a release. Ranks and adjusted p can change" in text and "prunemark-unreleased-" in text
     assert listed == [] and "release</a>" not in text
     text, listed = overview(command, board, "--release", "2026.1", "--freeze", "--date", "2026-03-31")
-    assert "This board is release 2026.1. <code>prunemark-2026.1-" in text and "Cite release 2026.1" in text
+    assert "This board is release 2026.1. <code>prunemark-2026.1-" in text
     assert listed == ["2026.1, 2026-03-31, 10 records"]
     first = text
     assert "has exactly the records of 2026.1: cite that one" in overview(command, board)[0]
     write_pack(make_records("Yours", YOURS), board / "records")
     text, listed = overview(command, board)
     assert "This board is not a release: it has other records than 2026.1, the newest one." in text
-    assert "This is not a release: ranks" in text and 'Cite a <a href="#releases">release</a>' in text
+    assert 'Cite a <a href="index.html#releases">release</a>' in text
     entry = re.search(r'aria-label="BibTeX of release 2026\.1">(.*?)</pre>', text, re.DOTALL)[1]
     (name,) = re.findall(r"prunemark-2026\.1-\w{12}", entry.splitlines()[0])
     assert f"<code>{name}</code> names exactly its records" in first and "month = {3}" in entry
