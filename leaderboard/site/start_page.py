@@ -17,7 +17,7 @@ SUBMIT = (
 )
 AUDIT = (
     "prunemark audit tests/audit/examples/1-l1reimpl-vs-hrank.yaml",
-    "prunemark audit --template > mine.yaml",
+    "prunemark audit --template > empty.yaml",
 )
 NETWORK = (
     "prunemark tracks new photos --network model.py:build --data photos",

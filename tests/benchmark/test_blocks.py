@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from support.pruning_stage import short_track, stage
 from torch import nn
 from torch.nn import functional as F
 
@@ -35,7 +36,6 @@ from prunemark.benchmark.trial.plan import runs_on
 from prunemark.records.controls import RANDOM_CONTROL
 from prunemark.setups.errors import InputError
 from prunemark.setups.track import Level, Track
-from tests.support.pruning_stage import short_track, stage
 
 SHAPE = ImageShape(1, 8, 8, 10)
 STAGES = ("blocks.0", "blocks.4", "blocks.7")
