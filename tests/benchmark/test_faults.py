@@ -5,6 +5,7 @@ from support import torture
 from support.faults import BETWEEN, DURING
 
 
+@pytest.mark.slow
 def test_a_run_whose_processes_are_all_killed_ends_as_if_nothing_had_been(capsys):
     assert torture.torture(1, 3, ["kill_everything"]) == 0
     assert "1 of 1 faults survived" in capsys.readouterr().out

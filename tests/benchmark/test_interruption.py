@@ -100,7 +100,7 @@ def interrupted(process, number=signal.SIGINT):
     assert errors.splitlines()[-1] == program.WORDS.strip()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_interrupted_while_it_works_it_says_one_line_and_nothing_stays(tmp_path, furnish, number):
     home, temporary = furnish(tmp_path / "home"), tmp_path / "temporary"
     temporary.mkdir()

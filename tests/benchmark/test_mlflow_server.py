@@ -170,7 +170,7 @@ def test_one_that_does_not_come_back_is_said_at_the_end(server, way, mirror, sai
     assert_whole(server, later, records)
 
 
-@pytest.mark.parametrize("flush_seconds", [0.2, 2.0])
+@pytest.mark.parametrize("flush_seconds", [0.2, pytest.param(2.0, marks=pytest.mark.slow)])
 def test_a_slow_server_costs_the_trials_nothing(way, mirror, said, make_record, monkeypatch, flush_seconds, capfd):
     """300 ms a request. What is measured: the time that the driver spends telling, and what is left at the end."""
     trials, epochs = 8, 20
@@ -207,6 +207,7 @@ def test_a_server_that_hangs_holds_up_nobody_for_long(way, mirror, said, make_re
     assert "logging 1 more trials to MLflow, for 3 s at most" in said[0] and "lacks 1 of 1 trials" in said[1]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_started_again(tmp_path, mirror, said, make_record):
     folder, port = tmp_path / "other", free_port()
     folder.mkdir()
