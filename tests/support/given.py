@@ -24,6 +24,7 @@ DATASET, NETWORK, SMALL = "folder:shades@32", "timm:test_resnet", "resnet8"
 PRUNABLE = {
     NETWORK: ["layer1.0.conv1", "layer2.0.conv1", "layer4.0.conv1"],
     SMALL: ["blocks.0.conv1", "blocks.1.conv1"],
+    "torchvision:resnet18": ["layer1.0.conv1", "layer1.1.conv1", "layer2.0.conv1", "layer2.1.conv1"],
 }
 CLASSES = ("dark", "light", "red")
 TRACK = """
