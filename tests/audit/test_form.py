@@ -141,7 +141,7 @@ def test_what_the_page_runs_on_is_what_its_list_says():
 
 
 def test_the_page_brings_every_file_it_loads_and_asks_nobody_else():
-    files = dict(form_files(alone=True))
+    files = dict(form_files())
     page = files["form.html"]
     addresses = re.findall(r'(?:src|href)="([^"#]+)"', page)
     assert {address for address in addresses if not address.startswith(("https://arxiv.org/", "data:,"))} <= set(files)
@@ -153,7 +153,7 @@ def test_the_page_brings_every_file_it_loads_and_asks_nobody_else():
 
 
 def test_every_control_has_a_name_for_a_screen_reader():
-    page = dict(form_files(alone=True))["form.html"]
+    page = dict(form_files())["form.html"]
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
     controls = re.findall(r'<(?:input|select) name="([^"]+)" id="([^"]+)"[^>]*aria-labelledby="([^"]+)"', page)
