@@ -55,6 +55,7 @@ def print_many(audits: list[Audit], console: Console) -> None:
     console.print(table)
     if len(audits) > MOST_LINES:
         console.print(f"... and {len(audits) - MOST_LINES} more; --format json has them all")
+    console.print("setups: from the highest that is known to hold to the highest that can hold")
     counted = Counter(audit.verdict.word for audit in audits)
     console.print(Text(f"{len(audits)} pairs: " + ", ".join(f"{word} {n}" for word, n in counted.most_common())))
 

@@ -250,6 +250,7 @@ def test_the_rest_of_the_command(command, tmp_path):
     assert code == 0 and {line["method"] for line in json.loads(out)} == {"HRank", "HRankPlus"}
     assert "unknown network 'ResNet-5'" in command("--published", "--network", "ResNet-5")[2]
     assert command("--published", "--claim", "R011>R007")[0] == 4
+    assert "S1..S4.2" in (out := command("--published", "--claim", "GReg-2>GReg-1")[1]) and "setups: from" in out
     assert json.loads(command("--schema")[1])["title"] == "prunemark-comparison/1"
     assert "Table 2, S3.1" in command("--explain", "retraining_epochs")[1]
     code, out, _ = command("--template", "--from-row", "R011")
@@ -277,6 +278,7 @@ def test_a_listing_keeps_its_ids_where_there_is_little_room():
 
 
 def test_the_page_of_a_paper_names_no_option_of_the_command():
-    found = pages(results.published()[:12], Places(str))
-    body = next(body for _, name, body in found if name == "HRank")
+    found = {name: body for _, name, body in pages(results.published()[:12], Places(str))}
+    body = found["HRank"]
+    assert "green from S3.2" in found["Network by network"]
     assert "further details" in body and "--format" not in body and "<li>and " not in body
