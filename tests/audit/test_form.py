@@ -50,6 +50,7 @@ def test_every_field_is_one_that_the_reader_knows():
 def test_an_empty_form_is_a_document_that_states_nothing():
     found = shown({})
     assert found["verdict"] == "undecided" and found["exit_code"] == 4
+    assert any("further details" in asked for asked in found["ask"]) and "--format" not in str(found["ask"])
     assert found["document"].count("method") == 2 and "null" not in found["document"]
 
 
