@@ -3,7 +3,8 @@
 A block is a module whose output has the shape of its input, and which gives back its input when all its weights are
 zero: then nothing is added to it. It is found out on weights drawn at random, so it does not depend on what was
 trained. Taken out, it hands on its input. Blocks of one form are a stage, and any number of them may go. Not covered:
-blocks that change the shape, that are called twice, or whose sum goes through an activation that changes the input.
+blocks that change the shape, that are called twice, that share weights with others, or whose sum goes through an
+activation that changes the input. Dropout of the sum goes with a block: nothing is dropped where nothing is added.
 """
 
 from __future__ import annotations
@@ -67,6 +68,18 @@ def _outermost(model: nn.Module, names: list[str]) -> list[str]:
     return [name for name in names if name in found]
 
 
+def _sharing(model: nn.Module) -> set[str]:
+    """Modules with weights that others have too: at zero, those would compute something else."""
+    names: dict[int, list[str]] = {}
+    for path, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(path)
+    return {
+        name
+        for name, module in model.named_modules()
+        if any(not path.startswith(f"{name}.") for each in module.parameters() for path in names[id(each)])
+    }
+
+
 class _Finding:
     """Looks at every module of a network as it runs, once. `forms` has the blocks by name; equal forms cost alike."""
 
@@ -75,8 +88,9 @@ class _Finding:
         self._busy = False
         self._versions: dict[str, int] = {}
         called = set[str]()
+        sharing = _sharing(model)
         for name, module in model.named_modules():
-            if name and is_block(model, name):
+            if name and is_block(model, name) and name not in sharing:
                 self._look_at(name, module, called)
 
     def _look_at(self, name: str, block: nn.Module, called: set[str]) -> None:

@@ -16,6 +16,7 @@ from torch import nn
 from prunemark.benchmark.compression.dependency_graph import (
     DependencyGroup,
     dependency_groups,
+    of_blocks,
 )
 from prunemark.benchmark.compression.drawn import Drawn, restored
 from prunemark.benchmark.compression.silence import norms_over_channels, silence
@@ -40,6 +41,11 @@ def refusal(drawn: Drawn, names: Sequence[str], keeps: Sequence[Keep] = KEEPS) -
     except InputError as problem:
         return str(problem).splitlines()[0].rstrip(".")
     except Exception as problem:  # shapes that do not fit any more, in whatever words torch has for it
+        if of_blocks(drawn.dense, names):
+            return (
+                f"taken out, the network does not run ({type(problem).__name__}): something reads the block's parts, "
+                "or changes in place what it gave"
+            )
         return (
             f"without some of its filters the network does not run ({type(problem).__name__}): on the way its channels "
             "are split, rearranged or counted"
@@ -48,6 +54,9 @@ def refusal(drawn: Drawn, names: Sequence[str], keeps: Sequence[Keep] = KEEPS) -
 
 def _refusal(drawn: Drawn, names: Sequence[str], keeps: Sequence[Keep]) -> str | None:
     groups = drawn.found.groups(names)
+    for path in (path for here in groups for path in here.blocks):
+        if any(part._forward_hooks or part._forward_pre_hooks for part in drawn.dense.get_submodule(path).modules()):
+            return f"{path} has hooks, and what they do would be gone with it"
     for number, (numerator, denominator, random) in enumerate(keeps if names else keeps[:1]):
         generator = torch.Generator().manual_seed(number)
         kept = {here.name: _some(here, numerator, denominator, random, generator) for here in groups}
@@ -64,17 +73,17 @@ def _some(
 ) -> torch.Tensor:
     """Which filters stay: the first so many, or an odd number of any; of units, where they go in steps.
 
-    Odd numbers are drawn for each layer: a network that needs as many in two layers is found out. Of blocks any
-    number stays, or none.
+    Odd numbers are drawn for each layer: a network that needs as many in two layers is found out. Of blocks it is one
+    half, then the other, so that each goes once, and then any number but all.
     """
     filters = here.size
     if here.blocks:
-        count = (
-            int(torch.randint(0, filters + 1, (1,), generator=generator))
-            if drawn
-            else filters * numerator // denominator
-        )
-        return torch.randperm(filters, generator=generator)[:count].sort().values
+        halves, half = torch.randperm(filters, generator=torch.Generator().manual_seed(0)), filters // 2
+        if drawn and 2 * numerator < denominator:
+            half = int(torch.randint(0, filters, (1,), generator=generator))
+        elif drawn:
+            return halves[half:].sort().values
+        return halves[:half].sort().values
     units, step = (filters, 1) if here.steps is None else (here.steps.units, here.steps.step)
     count = max(1, units * numerator // denominator)
     if not drawn:
@@ -100,6 +109,8 @@ def _difference(drawn: Drawn, groups: Sequence[DependencyGroup], kept: Kept, gen
         for now, each in zip(cut, images, strict=True):
             expected = _logits(model, each, shape)
             if not float((now - expected).abs().max()) <= drawn.tolerance * float(expected.abs().max()):
+                if any(here.blocks for here in groups):
+                    return "taken out, the network is another than the dense one whose block adds nothing"
                 return "without some of its filters the network is another than the dense one that does not read them"
     return None
 

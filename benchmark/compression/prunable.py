@@ -65,10 +65,14 @@ def propose_blocks(model: nn.Module, shape: ImageShape) -> tuple[str, ...]:
 
     Raises InputError when there is none.
     """
-    if names := tuple(stages_of(model, shape)):
-        check_prunable(model, names, shape)
-        return names
-    raise InputError("no block of this network can be taken out: none gives back its input when its weights are zero")
+    if names := list(stages_of(model, shape)):
+        if found := _together(Drawn(model, shape, traced=False), names, KEEPS):
+            return tuple(found)
+        check_prunable(model, names, shape)  # says why
+    raise InputError(
+        "no block of this network can be taken out: none gives back its input when its weights are zero, runs once and "
+        "has its weights for itself"
+    )
 
 
 def weight_layers(model: nn.Module, shape: ImageShape, pattern: tuple[int, int] | None = None) -> tuple[str, ...]:

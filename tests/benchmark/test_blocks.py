@@ -104,6 +104,73 @@ def test_silenced_equals_cut_at_the_cost_that_is_said(name: str) -> None:
     assert count(small, shape).macs == cost.macs(dict.fromkeys(stages, 0))
 
 
+def test_blocks_that_share_weights_are_none_and_the_others_are_left() -> None:
+    model = Net("", "", "")
+    model.rows[1][0].conv.weight = model.rows[0][0].conv.weight
+    assert stages_of(model, SHAPE) == {"rows.2.0": ("rows.2.0",)}
+    model.rows[2][0].conv = model.rows[0][0].conv
+    with pytest.raises(InputError, match="runs once and has its weights for itself"):
+        propose_blocks(model, SHAPE)
+
+
+class Reading(Net):
+    """Something but the output is read of the block in the place of a kind, and all the others are plain."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.stem(images)
+        for (block,), kind in zip(self.rows, self.kinds, strict=True):
+            given, x = x, block(x)
+            if kind == "parts":
+                x = x * block.conv.weight.mean()
+            if kind == "class" and not isinstance(block, Block):
+                x = 2 * x
+            if kind == "in place":
+                x = x.mul_(2) + given
+        logits: torch.Tensor = self.head(x.mean((2, 3)))
+        return logits
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("parts", "taken out, the network does not run .AttributeError.: something reads the block's parts"),
+        ("class", "taken out, the network is another than the dense one whose block adds nothing"),
+        ("in place", "taken out, the network is another than the dense one whose block adds nothing"),
+        ("hook", "rows.0.0 has hooks, and what they do would be gone with it"),
+    ],
+)
+def test_a_block_of_which_more_than_the_output_is_read_stays_and_other_stages_go(kind: str, words: str) -> None:
+    alone, model = Reading(kind), Reading(kind, "", "", "")
+    model.rows[2][0], model.rows[3][0] = Scaled(), Scaled()
+    for each in (alone, model):
+        if kind == "hook":
+            each.rows[0][0].conv.register_forward_hook(lambda *_: None)
+        else:
+            each.rows[0][0].kind = ""
+    with pytest.raises(InputError, match=f"block 'rows.0.0' cannot be pruned: {words}"):
+        propose_blocks(alone, SHAPE)
+    assert propose_blocks(model, SHAPE) == ("rows.2.0",)
+
+
+def test_every_block_goes_once_in_what_is_tried() -> None:
+    """One of three has to stay: it is found out, whichever that is."""
+    for needed in range(3):
+        kinds = ["class" if n == needed else "" for n in range(3)]
+        with pytest.raises(InputError, match="whose block adds nothing"):
+            propose_blocks(Reading(*kinds), SHAPE)
+
+
+class Scaled(Block):
+    """With a scale that starts at next to nothing (layer scale)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((8, 1, 1), 1e-6))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.scale * self.conv(F.relu(x))
+
+
 def test_the_blocks_that_stay_are_those_that_compute() -> None:
     """By hand: of three blocks the second goes."""
     model = Net("", "", "").eval()
