@@ -101,7 +101,7 @@ def _run(options: Options, console: Console) -> int:
         return _show(_of_runs(options, own), options, console)
     if not options.files:
         raise InputError(
-            "nothing to audit. Give a comparison document, or --published, --runs, --template or --explain"
+            "nothing to audit. Give a comparison document, or --published, --runs, --form, --template or --explain"
         )
     found = [one for path in options.files for one in _of_file(path, options, own)]
     return _show(found, options, console)

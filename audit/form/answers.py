@@ -13,7 +13,7 @@ from prunemark.audit.document.comparison import loads
 from prunemark.audit.form.document import DEFAULT_METRIC, Written, document, hidden
 from prunemark.audit.form.questions import METRIC
 from prunemark.audit.judgement.audit_claim import audit_claims
-from prunemark.audit.report.answer import answer
+from prunemark.audit.report.answer import CHECKLIST, answer
 from prunemark.audit.report.review import review
 from prunemark.setups.errors import InputError
 
@@ -31,7 +31,8 @@ def judged(text: str) -> list[dict[str, Any]]:
         words = answer(audit)
         found.append({
             "verdict": words.word, "exit_code": words.exit_code, "sentence": words.sentence,
-            "reasons": list(words.reasons), "ask": list(words.ask), "experiment": list(words.experiment),
+            "reasons": list(words.reasons), "ask": [what.removesuffix(CHECKLIST) for what in words.ask],
+            "experiment": list(words.experiment),
             "setups": words.setups, "interval": words.interval, "remarks": list(words.remarks),
             "factors": [{"mark": f.mark, "state": f.state, "name": f.name, "words": f.words} for f in words.factors],
             "review": review(audit),

@@ -26,6 +26,7 @@ from prunemark.setups.values import NOT_REPORTED, State
 MARKS = {"holds": "●", "holds_a_fortiori": "●", "undecidable": "◐", "refuted": "○", "not_applicable": "–"}
 LEGEND = "● equal  ◐ cannot be decided  ○ differs  – does not apply"
 MOST_ASKED = 7
+CHECKLIST = ": see --format checklist"  # left out where there is no command line
 ASKING = "ask the authors"
 """How a step begins that is a question, and no experiment: it stands among the questions."""
 
@@ -161,7 +162,7 @@ def questions(audit: Audit) -> tuple[str, ...]:
         whom = of.get(frozenset(quiet), "")
         found.append(f"{_listing(question, list(by_name))}{f' ({whom})' if whom else ''}")
     if len(found) > MOST_ASKED:
-        found = [*found[: MOST_ASKED - 1], f"and {len(found) - MOST_ASKED + 1} further details: see --format checklist"]
+        found = [*found[: MOST_ASKED - 1], f"and {len(found) - MOST_ASKED + 1} further details{CHECKLIST}"]
     return tuple(found)
 
 

@@ -163,7 +163,10 @@ def _weight(claim: JudgedClaim) -> tuple[bool, bool, int, float]:
 
 def networks_body(found: Literature) -> str:
     """A figure for every dataset and network, and the pairs of which more than S1 is established."""
-    parts = []
+    parts = [paragraph(
+        "A dot is a result as it was published, an orange one of scratch training. A line joins two of which more than "
+        "S1 is known to be equal: green from S3.2 on and for whole pipelines (SX-A), amber for S3.1, grey for less."
+    )]  # fmt: skip
     table_1 = [row for row in found.rows if row.row.get("locator", "").startswith(FIRST + " block")]
     if table_1:
         parts.append(_group("first", FIRST_TITLE, table_1, found.audits))
@@ -175,7 +178,7 @@ def networks_body(found: Literature) -> str:
 def _group(id: str, title: str, rows: Sequence[TableEntry], audits: Sequence[Audit]) -> str:
     ids = {row.id for row in rows}
     its = [audit for audit in audits if audit.claim.winner in ids and audit.claim.loser in ids]
-    words = ", ".join(f"{setup}: {count}" for setup, count in comparable(its).items())
+    words = ", ".join(f"{setup}: {count:,}" for setup, count in comparable(its).items())
     if not words:
         return ""
     return section(id, title, paragraph(f"Highest setup established, pairs: {words}."),

@@ -61,7 +61,8 @@ def listing(label: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> 
         for row in rows
     ]  # fmt: skip
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">\n<table class="plain sortable">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">\n'
+        '<table class="plain sortable cards">'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(lines) + "\n</tbody></table></div>\n"
     )
 

@@ -12,7 +12,7 @@ from prunemark.audit.judgement.verdict import EXIT_CODES, VERDICTS
 from prunemark.audit.literature.papers import Paper, corrections, disagreements
 from prunemark.audit.literature.results import DISCLOSED, as_rows, completeness
 from prunemark.audit.literature.results_csv import TableEntry, cell
-from prunemark.audit.report.answer import Answer, answer
+from prunemark.audit.report.answer import CHECKLIST, Answer, answer
 from prunemark.audit.report.page_parts import Cell, Link, Named, clean, items, listing, paragraph, section
 from prunemark.audit.report.permalinks import correct_address, source_address
 
@@ -102,7 +102,8 @@ def _line(audit: Audit, places: Places) -> list[Cell]:
     half = f" ±{(main.high - main.low) / 2:.2f}" if main else ""
     points = f"{audit.gap.points:+.2f}{half}" if audit.gap.points is not None else ""
     return [
-        Named(anchor, (Link(names, f"#{anchor}"),)), points, found.word, found.sentence, "; ".join(found.ask),
+        Named(anchor, (Link(names, f"#{anchor}"),)), points, found.word, found.sentence,
+        "; ".join(found.ask).removesuffix(CHECKLIST),
         found.experiment[0] if found.experiment else "",
         Link("correct this", correct_address(places.repository, f"{a} against {b}")),
     ]  # fmt: skip
@@ -111,7 +112,9 @@ def _line(audit: Audit, places: Places) -> list[Cell]:
 def _unsaid(paper: Paper, places: Places) -> list[str]:
     (found,) = completeness(paper.rows)
     lines = [(DISCLOSED[name], f"{100 * part:.0f} %") for name, part in found.fields.items()]
-    asked = Counter(question for audit in paper.audits for question in places.tell(audit).ask)
+    asked = Counter(
+        question for audit in paper.audits for question in places.tell(audit).ask if not question.startswith("and ")
+    )
     often = [f"{question}: {count} of {len(paper.audits)} comparisons" for question, count in asked.most_common(5)]
     return [
         listing("Fields disclosed", ("field", "of its results that state it"), lines),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prunemark.audit.judgement.audit_claim import Audit
 from prunemark.audit.judgement.verdict import EXIT_CODES
 from prunemark.audit.report.answer import MARKS, answer
+from prunemark.audit.report.factor_words import listed
 from prunemark.audit.report.layout import lines
 from prunemark.setups.text import shown as clean
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 STYLES = {0: "bold green", 3: "bold red", 4: "bold yellow"}
 MOST_LINES = 200
+NARROWEST = 8  # characters of a column of a listing
 _COLOURS = {MARKS["refuted"]: "red", MARKS["undecidable"]: "yellow"}
 _TITLES = frozenset({
     "Why", "Ask the authors for", "The smallest experiment that settles it", "After that", "Numbers that look odd",
@@ -53,23 +55,36 @@ def print_many(audits: list[Audit], console: Console) -> None:
     console.print(table)
     if len(audits) > MOST_LINES:
         console.print(f"... and {len(audits) - MOST_LINES} more; --format json has them all")
+    console.print("setups: from the highest that is known to hold to the highest that can hold")
     counted = Counter(audit.verdict.word for audit in audits)
     console.print(Text(f"{len(audits)} pairs: " + ", ".join(f"{word} {n}" for word, n in counted.most_common())))
 
 
 def print_listing(rows: list[dict[str, object]], console: Console) -> None:
-    """A line a row; the widest columns are cut."""
+    """A line a row; the widest columns are cut, and the last ones left off where there is no room."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
     shown = [column for column in (rows[0] if rows else ()) if column not in ("kind", "runs")]
+    widths = {
+        column: max(cell_len(text) for text in (column, *(clean(row[column]) for row in rows))) for column in shown
+    }
+    while sum(widths.values()) + len(widths) > console.width and len(widths) > 1:
+        widest = max(widths, key=widths.__getitem__)
+        if widths[widest] > NARROWEST:
+            widths[widest] -= 1
+        else:  # rich would cut every column alike, and the narrow ones, such as the ids, away
+            widths.popitem()
+    left_off = shown[len(widths) :]
+    shown = list(widths)
     table = Table(box=None, padding=(0, 1, 0, 0))
     for column in shown:
-        table.add_column(column, overflow="ellipsis", no_wrap=True)
+        table.add_column(column, overflow="ellipsis", no_wrap=True, width=widths[column])
     for row in rows:
         table.add_row(*(Text(clean(row[column])) for column in shown))
     console.print(table)
-    console.print(f"{len(rows)} lines")
+    console.print(f"{len(rows)} lines" + (f", without {listed(left_off)}: --format json" if left_off else ""))
 
 
 def _name(name: str, method: str) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from prunemark.audit.judgement.contradictions import contradictions
 from prunemark.audit.literature import pairs, recorded_runs, results, results_csv
+from prunemark.audit.report.literature_page import pages
+from prunemark.audit.report.paper_page import Places
 from prunemark.audit.report.scatter_plot import Join, Point, scatter
+from prunemark.audit.report.terminal import print_listing
 from prunemark.records.record import dump
 from prunemark.setups.errors import InputError
 from prunemark.setups.values import NOT_REPORTED, Between, Conflict, known
@@ -245,6 +250,7 @@ def test_the_rest_of_the_command(command, tmp_path):
     assert code == 0 and {line["method"] for line in json.loads(out)} == {"HRank", "HRankPlus"}
     assert "unknown network 'ResNet-5'" in command("--published", "--network", "ResNet-5")[2]
     assert command("--published", "--claim", "R011>R007")[0] == 4
+    assert "S1..S4.2" in (out := command("--published", "--claim", "GReg-2>GReg-1")[1]) and "setups: from" in out
     assert json.loads(command("--schema")[1])["title"] == "prunemark-comparison/1"
     assert "Table 2, S3.1" in command("--explain", "retraining_epochs")[1]
     code, out, _ = command("--template", "--from-row", "R011")
@@ -258,3 +264,21 @@ def test_the_rest_of_the_command(command, tmp_path):
     ):
         code, out, err = command(*words)
         assert (code, out) == (2, "") and message in err
+
+
+def test_a_listing_keeps_its_ids_where_there_is_little_room():
+    """Rich cuts all columns alike, which once left the ids, the dataset and every number off."""
+    rows = results.as_rows(results.select("ResNet-50", "ImageNet", "HRank"))
+    for columns, last in ((40, "paper"), (80, "metric"), (150, "source")):
+        out = io.StringIO()
+        print_listing(rows, Console(file=out, width=columns))
+        head, first, *_ = out.getvalue().splitlines()
+        assert (head.split()[0], head.split()[-1], first.split()[0]) == ("row", last, "R007") and len(head) <= columns
+        assert ("lines, without" in out.getvalue()) == (last != "source")
+
+
+def test_the_page_of_a_paper_names_no_option_of_the_command():
+    found = {name: body for _, name, body in pages(results.published()[:12], Places(str))}
+    body = found["HRank"]
+    assert "green from S3.2" in found["Network by network"]
+    assert "further details" in body and "--format" not in body and "<li>and " not in body

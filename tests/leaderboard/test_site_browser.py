@@ -197,10 +197,13 @@ def test_two_methods_stand_head_to_head_at_an_address_that_stays(visit, site):
     expect(again.locator("#pair")).to_contain_text("Breaks is not ranked here")
 
 
-def test_a_pair_that_nobody_ran_opens_the_nearest_choice(visit):
+def test_a_pair_that_nobody_ran_opens_the_nearest_choice_and_says_so(visit):
     page = visit("compare.html?track=nothing&setup=S9&a=%3Cb%3E&level=")
     page.locator("#pair h2").wait_for()
     assert page.get_by_label("Track").input_value() == "digits-resnet8@1" and "nothing" not in page.url
+    assert "track nothing, setup S9, a <b>" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Setup").select_option("SX-A")
+    page.get_by_role("alert").wait_for(state="detached")
 
 
 def test_records_are_found_by_any_of_their_words(visit):

@@ -102,6 +102,14 @@ def test_a_pair_has_the_difference_on_shared_seeds_its_interval_and_the_p_of_the
     assert len(found["pairs"]) == 6
 
 
+def test_a_pair_is_rounded_as_the_table_prints_it():
+    """Rounded to five digits first, 0.19499... became 0.195 and then 0.20 in the browser, beside a table with 0.19."""
+    rows = [SimpleNamespace(name=name, seeds=(0, 1), scores=scores, drawn=False)
+            for name, scores in (("A", (0.389999999, 0.0)), ("B", (0.0, 0.0)))]  # fmt: skip
+    table = SimpleNamespace(ranked=rows, anchor="B", examples=None, pairs={})
+    assert compare_page._pair(table, 0, 1)[:2] == [0.19, None]
+
+
 def test_the_command_of_a_verdict_asks_for_its_table(make_records):
     (table,) = field(make_records)
     assert compare_page.command_of(table).endswith(f"--track {table.track} --setup {table.setup} --level {table.level}")

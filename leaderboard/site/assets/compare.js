@@ -11,6 +11,7 @@ function prunemarkPairs(where, levels) {
 const index = json(document.getElementById("compare-index"));
 const fields = Object.fromEntries(all("#choice select").map((select) => [select.name, select]));
 const place = document.getElementById("pair");
+let address = Object.fromEntries(new URLSearchParams(location.search)); // empty once it was followed
 
 function offer(name, values, wanted) {
   fields[name].replaceChildren(...values.map((value) => element("option", value, { value })));
@@ -30,7 +31,10 @@ function choose(wanted) {
     const a = offer("a", names, wanted.a);
     const b = offer("b", names.filter((name) => name !== a), wanted.b === a ? wanted.other : wanted.b || found.anchor);
     history.replaceState(null, "", `${location.pathname}?${new URLSearchParams({ track, setup, level, a, b })}`);
-    place.replaceChildren(...pairShown(found, a, b, here.page));
+    const gone = Object.keys(fields).filter((name) => address[name] && address[name] !== fields[name].value);
+    const warning = `The address names ${gone.map((name) => `${name} ${address[name]}`).join(", ")}, which cannot be shown: this is another comparison.`;
+    place.replaceChildren(...(gone.length ? [element("p", warning, { role: "alert" })] : []), ...pairShown(found, a, b, here.page));
+    address = {};
   };
   if (loaded[`${track} ${setup}`]) return show();
   const script = element("script", undefined, { src: here.pairs });
@@ -98,5 +102,5 @@ document.getElementById("choice").addEventListener("change", () => {
   choose({ ...now(), other: before.a });
   before = now();
 });
-choose(Object.fromEntries(new URLSearchParams(location.search)));
+choose(address);
 before = now();
