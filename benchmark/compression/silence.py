@@ -85,18 +85,27 @@ class _OverTheRest(nn.Module):
         shape = getattr(whole, "normalized_shape", None)
         self.channels = int(shape[0]) if shape else int(next(whole.parameters()).numel())
         self.last = type(whole) is nn.LayerNorm
-        self.small = small
+        self.small, self.whole = small, whole
         self.stays = torch.tensor([index for index in range(self.channels) if index not in gone])
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
         """The given channels that stay, normalised, and zeros for the others."""
         places = [axis for axis, size in enumerate(given.shape) if axis and size == self.channels]
-        axis = places[-1] if self.last else places[0]
+        axis = places[-1] if self.last else places[0] if len(places) == 1 else self._axis(given, places)
         stays = self.stays.to(given.device)
         left = given.index_select(axis, stays)
         normalised = self.small(left)
         self._check_no_place(left, normalised, axis)
         return torch.zeros_like(given).index_copy(axis, stays, normalised)
+
+    def _axis(self, given: torch.Tensor, places: list[int]) -> int:
+        """Where several axes are as long as there are channels: the one along which a channel's parameters act."""
+        other = {name: each.detach().clone() for name, each in self.whole.named_parameters()}
+        for each in other.values():
+            each.flatten()[0] += 1
+        changed = torch.func.functional_call(self.whole, other, (given,)) != self.whole(given)
+        acting = (axis for axis in places if not changed.narrow(axis, 1, self.channels - 1).any())
+        return next(acting, places[0])
 
     def _check_no_place(self, left: torch.Tensor, normalised: torch.Tensor, axis: int) -> None:
         """Raises InputError for a norm of a stranger's that treats channels by their place: in another order, its

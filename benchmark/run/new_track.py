@@ -35,7 +35,7 @@ from prunemark.setups.errors import InputError
 from prunemark.setups.own_parts import LIBRARIES, OwnParts, is_own_dataset, is_own_network
 from prunemark.setups.recipe import Augmentation, Recipe
 from prunemark.setups.schedule import LRSchedule, halving
-from prunemark.setups.track import OF_FILTERS, Level, Track
+from prunemark.setups.track import OF_FILTERS, Level, Track, parse_pattern
 
 SECONDS = 60.0
 FOUND = "found.json"
@@ -59,18 +59,24 @@ class NewTrack:
 
 
 def draft(name: str, network: str, dataset: str, granularity: str, pattern: str | None, folder: str) -> Track:
-    """A track of which everything that has to be found out is still a placeholder. Raises nothing."""
+    """A track of which all that has to be found out is still a placeholder. Raises InputError for no pattern."""
     schedule = LRSchedule("step", 3, ((0, 0.1),))
     recipe = Recipe(schedule)
     filters = granularity in OF_FILTERS
     own = OwnParts(folder) if is_own_network(network) or is_own_dataset(dataset) else None
     data, net = _plain(dataset), _plain(network)
+    ratio = _removed(pattern) if pattern else 0.5
     return Track(
         name, 1, f"{data}, {net}, {granularity}s pruned", dataset, TO_BE_COUNTED, network, f"{data} x {net}",
         granularity,  # type: ignore[arg-type]
-        ("unknown",), (Level("50%", 0.5, 1.5 if filters else None),), recipe, recipe, recipe,
+        ("unknown",), (Level(f"{100 * ratio:g}%", ratio, 1.5 if filters else None),), recipe, recipe, recipe,
         "L1-norm" if filters else "Magnitude", 1.0, pattern=pattern, own=own,
     )  # fmt: skip
+
+
+def _removed(pattern: str) -> float:
+    kept, of = parse_pattern(pattern)
+    return 1 - kept / of
 
 
 def _plain(name: str) -> str:
@@ -131,7 +137,7 @@ def _allowed(track: Track, shape: ImageShape, streams: bool) -> dict[str, Any]:
         cost = cost_model(model, replace(track, prunable=names), shape)
         most = cost.dense_macs / cost.macs({name: cost.least * step_of(name, cost.steps) for name in cost.sizes})
         return found | {"levels": [each.as_dict() for each in filter_levels(cost)], "most": most}
-    ratios = [1 - track.n_of_m[0] / track.n_of_m[1]] if track.n_of_m else WEIGHT_RATIOS
+    ratios = [_removed(track.pattern)] if track.pattern else WEIGHT_RATIOS
     return found | {"levels": [Level(f"{100 * ratio:g}%", ratio).as_dict() for ratio in ratios]}
 
 

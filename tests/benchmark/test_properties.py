@@ -225,6 +225,22 @@ def test_norms_of_a_labs_own_run_over_the_channels_that_stay(kind: str) -> None:
     assert small(torch.randn(2, 3, 32, 32)).shape == (2, 7)
 
 
+class AsManyTokens(nn.Module):
+    """Sixteen patches of sixteen channels: the sizes do not say which axis has the channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch, self.norm, self.fc = nn.Conv2d(3, 16, 8, stride=8), nn.RMSNorm(16), nn.Linear(16, 7)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.fc(self.norm(self.patch(images).flatten(2).transpose(1, 2)).mean(1))
+        return logits
+
+
+def test_a_norm_runs_over_channels_where_there_are_as_many_tokens() -> None:
+    check_prunable(AsManyTokens(), ["patch"], TINY)
+
+
 def test_what_only_looks_like_a_norm_is_refused() -> None:
     parts = [nn.Conv2d(3, 8, 3), OwnNorm("first"), nn.Conv2d(8, 8, 3, stride=9), nn.Flatten(), nn.Linear(128, 7)]
     with pytest.raises(InputError, match="the norm OwnNorm treats channels by their place"):

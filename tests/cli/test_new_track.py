@@ -36,11 +36,11 @@ def test_a_track_for_a_folder_of_images_is_written_checked_and_runs(new, prunema
     assert code == 0 and "trials, 0 stored" in out, errors
 
 
-@pytest.mark.parametrize("words", [("--pattern", "2:4"), ()])
+@pytest.mark.parametrize("words", [("--pattern", "1:4"), ()])
 def test_weights_and_patterns(new, words):
     assert new("sparse", "--network", "resnet8", "--data", "digits", "--granularity", "weight", *words)[0] == 0
     track = find_track("sparse.toml")
-    assert [level.name for level in track.levels] == (["50%"] if words else ["80%", "90%", "95%"])
+    assert [level.name for level in track.levels] == (["75%"] if words else ["80%", "90%", "95%"])
     assert track.anchor == "Magnitude" and "stem" not in " ".join(track.prunable) and "fc" not in track.prunable
 
 
