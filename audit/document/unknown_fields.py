@@ -77,7 +77,7 @@ def only_known(node: Node | None, what: str, known: Iterable[str]) -> None:
         if key in allowed:
             continue
         problem = unknown_name(f"field of {what}", key[:60], allowed)
-        if meant := _meant(key, allowed):
+        if meant := _meant(key, allowed) or _place(key, allowed):
             raise InputError(f"{value.where}: unknown field of {what} {as_given(key[:60])}. {meant}")
         hint = ""
         if key.isdigit() and value.kind == "scalar" and not value.text:
@@ -92,6 +92,17 @@ def _meant(key: str, allowed: tuple[str, ...]) -> str:
         return f"Did you mean {spelt!r}?"
     meant = (way for names, way in OTHER_NAMES.items() if plain in names)
     return next((f"Write {how}" for field, how in meant if field in allowed), "")
+
+
+def _place(key: str, allowed: tuple[str, ...]) -> str:
+    """Where a field stands that was written a level too high, also by a name that papers use; else nothing."""
+    for field in (key, *(field for names, (field, _) in OTHER_NAMES.items() if plain_name(key) in names)):
+        parts = [part for part in PARTS if part in allowed and field in INNER_KEYS[part]]
+        if parts:
+            return f"{field} stands in {' or '.join(parts)}, as in {parts[-1]}: {{{field}: ...}}"
+        if field in STAGE_KEYS and "stages" in allowed:
+            return f"{field} stands in a stage, as in stages: [{{stage: retraining, {field}: ...}}]"
+    return ""
 
 
 def check_entry(name: str, node: Node) -> None:

@@ -108,8 +108,8 @@ def _levels(track: Track, train: Images) -> CheckResult:
     if not track.of_filters:
         return CheckResult("levels", "fine", "met to the weight: " + ", ".join(level.name for level in track.levels))
     least = least_filters(build_network(track.network, train.shape, 0), track, train.shape)
-    what = "blocks" if track.granularity == "block" else "filters"
-    reached = ", ".join(f"{name} ({count} {what} or more)" for name, count in least.items())
+    unit = "block" if track.granularity == "block" else "filter"
+    reached = ", ".join(f"{name} ({count} {unit}{'s'[: count != 1]} or more)" for name, count in least.items())
     found = f"met within {100 * track.tolerance:g} %: {reached}"
     if track.granularity == "block":
         return CheckResult("levels", "fine", found)

@@ -59,13 +59,13 @@ def _write(draft: Path, pages: Pages) -> bool:
 def _check_replaceable(folder: Path, marker: str) -> None:
     """Only a folder that this module wrote, which has its marker, or an empty one is replaced."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise InputError(f"{folder} is not a folder. Give one that is new, empty, or an earlier site")
+        raise InputError(f"{folder} is not a folder. Give one that is new, empty, or written by the same command")
     if not folder.is_dir() or _is_ours(folder / MARKER, marker):
         return
     if foreign := min((path.name for path in folder.iterdir()), default=""):
         raise InputError(
-            f"{folder} has other content ({shown(foreign)}), which a site would replace.\n"
-            "Give a folder that is new, empty, or an earlier site"
+            f"{folder} has other content ({shown(foreign)}), which this would replace.\n"
+            "Give a folder that is new, empty, or written by the same command"
         )
 
 

@@ -188,6 +188,8 @@ def test_two_words_for_one_thing_of_a_schedule_are_refused() -> None:
         ("flops: 2.05G", "Write macs_kept_millions"), ("network: {flops: 4.09G}", "Write dense_macs_millions"),
         ("result: {drop: 1.2}", "Write top1_drop_printed"), ("result: {accuracy: 75}", "Write top1"),
         ("result: {std: 0.2}", "Write top1_sd"), ("result: {mAP: 40}", "Did you mean 'map'"),
+        ("top1: 75.2", "as in result: {top1: ...}"), ("accuracy: 75.2", "as in result: {top1: ...}"),
+        ("epochs: 90", "stages: [{stage: retraining, epochs: ...}]"), ("batch_size: 64", "batch_size stands in recipe"),
         ("base: {checkpoint: a.pth}", "Write id"), ("macs_kept_millions: 2.0 GFLOPs", "leave FLOPs out"),
         ("stages: [{stage: pruning, epochs: 20-30}]", "{range: [20, 30]}"),
         ("stages: [{stage: pruning, epochs: at least 20}]", "{min: 20}"),

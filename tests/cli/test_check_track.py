@@ -31,7 +31,7 @@ def test_a_track_that_can_be_run_is_fine(check, tmp_path):
     assert code == 0 and "broken" not in out
     for words in ("1,097 images to train, 200 to validate, 500 to test", "3 layers can be pruned", "met within 1 %"):
         assert words in out
-    assert "90% (1 filters or more)" in out and "will not be ranked" in out
+    assert "90% (1 filter or more)" in out and "will not be ranked" in out
     assert "epochs of the base model take about" in out and "a batch of 128 takes about" in out
     assert not (tmp_path / "home" / "mlflow.db").exists() and not list((tmp_path / "home" / "records").iterdir())
 

@@ -24,6 +24,10 @@ def test_one_sentence_says_what_is_settled_under_both_setups_of_the_first_screen
     said = leaders.settled_in_words([*field(make_records, setup="S4.2"), *field(make_records, setup="S3.2")])
     assert said.startswith("under S4.2, on 1 track, 3 of 3 comparisons with an anchor are settled: 1 better (Mine on ")
     assert "; under S3.2, on 1 track, 3 of 3" in said and said.endswith("1 worse, 1 equivalent.")
+    (table,) = field(make_records, setup="S4.2")
+    longer = [dataclasses.replace(row, more_epochs=9.0) if row.name == "Mine" else row for row in table.ranked]
+    said = leaders.settled_in_words([dataclasses.replace(table, ranked=tuple(longer))])
+    assert "Mine" not in said and "1 better or worse after longer pruning" in said
     (alone,) = field(make_records, setup="S2")
     assert leaders.settled_in_words([alone]).startswith("Of 3 comparisons with an anchor, 3 are decided")
 
