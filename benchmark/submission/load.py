@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import sys
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from prunemark.benchmark.method import PruningMethod
-from prunemark.benchmark.submission.covered import import_name
+from prunemark.benchmark.submission.covered import HARNESS, import_name
 from prunemark.benchmark.submission.locate import MethodSource
 
 NO_INIT = (
     "Leave __init__ out: declare with setting(default, meaning) what users may set, and prepare all else at the "
     "beginning of prune or observe. Or take **settings and call super().__init__(**settings)"
 )
+BASELINES = f"{HARNESS}.baselines"
 CALLS = {"prune": ("model", "context"), "observe": ("model", "context"), "score": ("layer", "context")}
 """What the harness calls of a method, and with what."""
 
@@ -28,8 +30,11 @@ def load_class(source: MethodSource) -> type[Any]:
     """
     path = Path(source.path)
     name, root = import_name(path)
-    _forget(name.partition(".")[0], root)
-    sys.path[:0] = [str(path.parent), str(root)]
+    recorded = name.startswith(f"{BASELINES}.")
+    _set_baselines(path.parent if recorded else None)
+    if not recorded:
+        _forget(name.partition(".")[0], root)
+        sys.path[:0] = [str(path.parent), str(root)]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -44,6 +49,18 @@ def load_class(source: MethodSource) -> type[Any]:
     _check_calls(found)
     _check_made(found)
     return found
+
+
+def _set_baselines(recorded: Path | None) -> None:
+    """What `prunemark.baselines` is here: a recorded source of a shipped method finds the helpers of its day first."""
+    package = importlib.import_module(BASELINES)
+    assert package.__spec__ is not None
+    shipped = list(package.__spec__.submodule_search_locations or ())
+    places = [str(recorded), *shipped] if recorded else shipped
+    if list(package.__path__) != places:
+        package.__path__ = places
+        for name in [name for name in sys.modules if name.startswith(f"{BASELINES}.")]:
+            del sys.modules[name]
 
 
 def _forget(package: str, root: Path) -> None:
