@@ -1,6 +1,7 @@
 """Synthetic records, valid in every field, for tests of whatever reads records."""
 
 import contextlib
+import gc
 import importlib.util
 import os
 import shutil
@@ -49,6 +50,11 @@ def pytest_collection_modifyitems(items):
     """With a file to a worker, one that takes a minute must not be begun last."""
     place = {name: index for index, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
+def pytest_collection_finish():
+    """What was loaded stays to the end: to look for garbage in it, here and in each forked process, costs minutes."""
+    gc.freeze()
 
 
 def _accuracy(percent, examples):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import multiprocessing
 import os
@@ -30,6 +31,7 @@ def work(job: Job, pipe: Connection, scratch: str, images: str | None, device: s
     `images` is the folder that --data names: the server that this process is forked from may be older than it.
     `device` is the one GPU that the job sees. CUDA reads that when it is first used, which is here.
     """
+    gc.freeze()  # what the server loaded stays: looking for garbage in it copies its memory, and takes half a second
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which ends this process
     tempfile.tempdir = scratch
     os.environ.pop(VARIABLE, None)
