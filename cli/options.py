@@ -38,6 +38,15 @@ DataOption = Annotated[
     Path | None, typer.Option("--data", help="folder that holds the images of the track [env: PRUNEMARK_DATA]")
 ]
 
+ExecutionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--execution",
+        help="bf16, tf32, float32, contiguous, compile, reduce-overhead, deterministic, any-order; with commas. Trials "
+        "are then of a track of their own, NAME+bf16 [default: as the track states]",
+    ),
+]
+
 
 def use_data(folder: Path | None) -> None:
     """Makes --data what PRUNEMARK_DATA is, for this process and those that it starts."""

@@ -21,7 +21,7 @@ from prunemark.cli.engines import (
     stop_after,
 )
 from prunemark.cli.isolation import IsolationOption, settled
-from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
+from prunemark.cli.options import DataOption, ExecutionOption, Format, HomeOption, UriOption, console, use_data
 
 UNDECIDED = 4  # the code of a run that spent its budget while a verdict was open
 
@@ -42,6 +42,7 @@ def submit(
     set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    execution: ExecutionOption = None,
     executor: ExecutorOption = "local",
     address: AddressOption = "",
     gpus_per_trial: GpusOption = None,
@@ -79,7 +80,9 @@ def submit(
     seeds = seeds or str(deciding.first_seeds(limits))
     engine = engine_of(executor, address, gpus_per_trial, slurm)
     kept = settled(isolation)
-    request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at, kept, engine.elsewhere)
+    request = requests.read(
+        track, setup, level, seeds, device, pruning_seconds, prune_at, kept, engine.elsewhere, execution
+    )
     request = replace(request, show_output=show_output)
     place = open_home(home_at(home))
     running = executor_for(engine, place.root, workers, device)

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.metering.in_turns import Run
+from prunemark.benchmark.training.execution import compile_network, first_line
 from prunemark.setups.errors import lacking
 
 SPARSE_CAPABILITY = (8, 0)
@@ -35,14 +36,11 @@ def eager(model: nn.Module, images: torch.Tensor) -> Run:
 
 def compiled(model: nn.Module, images: torch.Tensor) -> Run:
     """torch.compile with its default settings; compiling is not timed."""
-    import torch._inductor.config as inductor
-
-    inductor.compile_threads = 1  # no pool of processes for one small network
     try:
-        fast = torch.compile(model, dynamic=False)
+        fast = compile_network(model)
         fast(images)
     except Exception as problem:  # no C++ compiler, or whatever torch cannot compile in a stranger's network
-        why = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        why = first_line(problem)
         raise Unavailable(f"torch.compile cannot take this network here ({why}). On a CPU it needs g++") from None
     return lambda: _done(fast(images))
 
@@ -77,7 +75,7 @@ def _as_onnx(model: nn.Module, images: torch.Tensor) -> bytes:
         assert program is not None
         program.save(into)  # type: ignore[arg-type]
     except Exception as problem:
-        why = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        why = first_line(problem)
         raise Unavailable(f"this network cannot be written as ONNX ({why})") from None
     return into.getvalue()
 

@@ -57,6 +57,7 @@ def submit(
     home: Path | str | None = None,
     workers: int | None = None,
     device: str = "cpu",
+    execution: Sequence[str] | None = None,
     pruning_seconds: float | None = None,
     prune_at: int | None = None,
     isolation: str = "",
@@ -75,6 +76,7 @@ def submit(
     end the run, and the same call goes on from there.
     `levels` are names such as "90%" [all of the track]; `settings` the method's own; `home` the folder of results
     [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core];
+    `execution` are terms of execution, such as ["bf16", "compile"]: trials are then of a track of their own;
     `isolation` of submitted code, "process", "landlock" or "container" [landlock where it is there].
     What has run already is not run again. With `time`, the networks are timed afterwards, for 10 seconds at most.
 
@@ -102,7 +104,8 @@ def submit(
     if seeds is None:
         seeds = deciding.first_seeds(limits)
     words = str(seeds) if isinstance(seeds, int | str) else "".join(f"{seed}," for seed in seeds)
-    request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at, settled(isolation))
+    kept = settled(isolation)
+    request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at, kept, execution=execution)
     place = home_at(Path(home) if home else None)
     spec, written = spec_of(method, place.root / "submitted")
     if written:
