@@ -195,5 +195,6 @@ def in_words(terms: Mapping[str, Any]) -> str:
     stated = terms.get(TERMS)
     if not isinstance(stated, Mapping):
         return ""
-    pairs = [(name, value) for name, value in stated.items() if isinstance(value, str | bool)]
+    named = [*(name for name in FIELDS if name in stated), *(name for name in stated if name not in FIELDS)]
+    pairs = [(name, value) for name in named if isinstance(value := stated[name], str | bool)]
     return shown(", ".join(IN_WORDS.get(pair, f"{pair[0]} {pair[1]}") for pair in pairs), 200)

@@ -156,7 +156,8 @@ for words in {words}:
     arithmetic.use(None, "cuda", execution_of(words))
     print(*map(int, execution.held()))
 """
-HELD = {  # TF32 in products, in convolutions; warned of or refused are other orders; the fastest is tried; memory is filled
+# TF32 in products, in convolutions; other orders are warned of (1) or refused (2); the fastest is tried; memory filled
+HELD = {
     (): "0 1 1 0 0",  # torch's own choice: convolutions may use TF32
     ("float32",): "0 0 1 0 0",
     ("tf32", "any-order"): "1 1 0 1 0",
