@@ -55,7 +55,7 @@ def test_workers_of_this_machine_are_spread_over_its_gpus(tmp_path, monkeypatch)
     assert executor_for(Engine(), tmp_path, None, "cuda") == LocalProcesses(3, devices=("0", "1", "2"))
     assert executor_for(Engine(), tmp_path, 6, "cuda").workers == 6
     assert executor_for(Engine(), tmp_path, 2, "cuda:1").devices == ()
-    with pytest.raises(InputError, match="--workers is at least 1; given 0"):
+    with pytest.raises(InputError, match="--workers is at least 1, or auto where trials share GPUs; given 0"):
         executor_for(Engine(), tmp_path, 0, "cpu")
 
 
