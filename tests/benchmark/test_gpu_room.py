@@ -177,9 +177,7 @@ def test_what_nvidia_smi_says_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("said", ["[N/A], [N/A], [N/A]", "", None])
-def test_memory_that_cannot_be_read_is_refused_with_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, said: str | None
-) -> None:
+def test_memory_that_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyPatch, said: str | None) -> None:
     def run(command: list[str], **_: Any) -> Any:
         if said is None:
             raise FileNotFoundError
@@ -195,8 +193,8 @@ def test_the_option_shares_the_visible_gpus_and_no_cluster(tmp_path: Path, monke
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     found: Any = executor_for(Engine(), tmp_path, "auto", "cuda")
     assert found.devices == found.shared.devices == ("2", "5") and found.shared.folder == tmp_path / "gpu-memory"
-    named: Any = executor_for(Engine(), tmp_path, "auto", "cuda:5")
-    assert named.devices == ("5",)
+    with pytest.raises(InputError, match="goes with --device cuda; CUDA_VISIBLE_DEVICES says which"):
+        executor_for(Engine(), tmp_path, "auto", "cuda:1")
     on_cpu: Any = executor_for(Engine(), tmp_path, "auto", "cpu")
     assert on_cpu.shared is None
     with pytest.raises(InputError, match="on a cluster give --gpus-per-trial"):
