@@ -22,7 +22,17 @@ from prunemark.cli.engines import (
     stop_after,
 )
 from prunemark.cli.isolation import IsolationOption, settled
-from prunemark.cli.options import DataOption, ExecutionOption, Format, HomeOption, UriOption, console, use_data
+from prunemark.cli.options import (
+    DataOption,
+    ExecutionOption,
+    Format,
+    HomeOption,
+    ReadersOption,
+    UriOption,
+    console,
+    use_data,
+    use_readers,
+)
 
 UNDECIDED = 4  # the code of a run that spent its budget while a verdict was open
 
@@ -52,6 +62,7 @@ def submit(
     prune_at: Annotated[int | None, typer.Option(help="epoch of the dense run to prune at (see `setups`)")] = None,
     isolation: IsolationOption = "",
     data: DataOption = None,
+    readers: ReadersOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
     show_output: Annotated[
@@ -75,6 +86,7 @@ def submit(
     from prunemark.records.folders import board_folder
 
     use_data(data)
+    use_readers(readers)
     deciding.check_words(until, seeds, max_seeds, hours)
     stop_at = stop_after(None if until else hours)
     limits = rounds.read_limits(max_seeds, hours) if until else None

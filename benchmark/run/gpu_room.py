@@ -124,9 +124,10 @@ class GpuRoom:
             return None
         track, entrant = trial.track, trial.entrant
         stated = {name: value for name, value in track.as_dict().items() if name not in WORDS}
+        source = entrant.source.code_sha256 if entrant.source else ""
         kind = {
             "gpu": card.name, "call": job.call, "track": stated, "setup": trial.setup.id,
-            "level": trial.level.as_dict(), "method": entrant.name, "source": entrant.source.code_sha256 if entrant.source else "",
+            "level": trial.level.as_dict(), "method": entrant.name, "source": source,
             "settings": dict(entrant.settings),
         }  # fmt: skip
         base = {name: kind[name] for name in ("gpu", "call", "track")}  # a base model is the same for all

@@ -7,8 +7,11 @@ and steps, and products by the network's shapes.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -95,6 +98,7 @@ def _compiled(model: nn.Module, mode: str) -> Forward:
 
     torch._dynamo.reset()  # the bound on what is compiled is one for all networks of a process
     torch._dynamo.config.fail_on_recompile_limit_hit = True  # and one that met it would run uncompiled
+    _keep_what_is_compiled()
     compiled = compile_network(model, mode)
     graphs = mode == "reduce-overhead"
 
@@ -112,6 +116,14 @@ def _compiled(model: nn.Module, mode: str) -> Forward:
             ) from None
 
     return forward
+
+
+def _keep_what_is_compiled() -> None:
+    """In the user's cache: the temporary folder of a job goes with it, and the next trial would compile all anew."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prunemark" / "torchinductor"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def compile_network(model: nn.Module, mode: str = "default") -> Forward:
