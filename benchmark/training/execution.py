@@ -135,8 +135,8 @@ def compile_network(model: nn.Module, mode: str = "default") -> Forward:
 
     inductor.compile_threads = 1  # no pool of processes for one small network
     inductor.fallback_random = True
-    made: Any = torch.compile(model, dynamic=False, **({} if mode == "default" else {"mode": mode}))
-    return made  # type: ignore[no-any-return]
+    how: dict[str, Any] = {} if mode == "default" else {"mode": mode}
+    return torch.compile(model, dynamic=False, **how)
 
 
 def from_compiler(problem: Exception) -> bool:
