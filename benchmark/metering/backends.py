@@ -16,7 +16,6 @@ import torch
 from torch import nn
 
 from prunemark.benchmark.metering.in_turns import Run
-from prunemark.benchmark.training.execution import compile_network, first_line
 from prunemark.setups.errors import lacking
 
 SPARSE_CAPABILITY = (8, 0)
@@ -43,6 +42,24 @@ def compiled(model: nn.Module, images: torch.Tensor) -> Run:
         why = first_line(problem)
         raise Unavailable(f"torch.compile cannot take this network here ({why}). On a CPU it needs g++") from None
     return lambda: _done(fast(images))
+
+
+def compile_network(model: nn.Module, mode: str = "default") -> Callable[[torch.Tensor], torch.Tensor]:
+    """The network compiled, once for each size of batch.
+
+    Layers that draw (dropout) draw as torch does uncompiled, so that a seed means the same.
+    """
+    import torch._inductor.config as inductor
+
+    inductor.compile_threads = 1  # no pool of processes for one small network
+    inductor.fallback_random = True
+    how: dict[str, Any] = {} if mode == "default" else {"mode": mode}
+    return torch.compile(model, dynamic=False, **how)
+
+
+def first_line(problem: Exception) -> str:
+    """What an error says, on one line."""
+    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
 
 
 def onnx_runtime(model: nn.Module, images: torch.Tensor) -> Run:

@@ -12,11 +12,11 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
+from prunemark.benchmark.metering.backends import compile_network, first_line
 from prunemark.setups.errors import InputError
 from prunemark.setups.execution import Execution
 
@@ -126,25 +126,7 @@ def _keep_what_is_compiled() -> None:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
-def compile_network(model: nn.Module, mode: str = "default") -> Forward:
-    """The network compiled, once for each size of batch.
-
-    Layers that draw (dropout) draw as torch does uncompiled, so that a seed means the same.
-    """
-    import torch._inductor.config as inductor
-
-    inductor.compile_threads = 1  # no pool of processes for one small network
-    inductor.fallback_random = True
-    how: dict[str, Any] = {} if mode == "default" else {"mode": mode}
-    return torch.compile(model, dynamic=False, **how)
-
-
 def from_compiler(problem: Exception) -> bool:
     """Whether torch's compiler raised it, and not the network's own code."""
     names = {f"{kind.__module__}.{kind.__name__}" for kind in type(problem).__mro__}
     return any(name.startswith(("torch._dynamo.exc.", "torch._inductor.exc.")) for name in names)
-
-
-def first_line(problem: Exception) -> str:
-    """What an error says, on one line."""
-    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
