@@ -9,7 +9,7 @@ CPU_BUILDS := $(shell sed -nE 's/^(torch|torchvision)==.*/&+cpu/p' constraints.t
 # One torch thread a process, and two processes: more threads are slower on networks this small.
 # The files that take longest are begun first (tests/conftest.py).
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
-ON_A_GPU := tests/benchmark/test_cuda.py tests/benchmark/test_setups_run.py tests/baselines/test_structured_field.py tests/baselines/test_unstructured_trials.py
+ON_A_GPU := tests/benchmark/test_cuda.py tests/benchmark/test_cuda_terms.py tests/benchmark/test_setups_run.py tests/baselines/test_structured_field.py tests/baselines/test_unstructured_trials.py
 
 ifneq ($(filter-out $(TESTED),$(ROOM)),)
 $(error unknown ROOM '$(filter-out $(TESTED),$(ROOM))'. Valid: $(TESTED))

@@ -13,6 +13,7 @@ from prunemark.records.card import Card, card_of, peer_cards, shipped_cards
 from prunemark.records.python_files import unparsed
 from prunemark.records.stated_recipes import recipes_stated
 from prunemark.setups.comparison import HARNESS_SETUPS, chain, find_setup, ids_where
+from prunemark.setups.execution import USUAL_EXECUTION
 from prunemark.setups.harness_factors import HARNESS_FACTORS
 from prunemark.setups.recipe import ALL_IMAGES, Recipe
 from prunemark.setups.track import Track
@@ -67,6 +68,7 @@ def track(name: str) -> dict[str, Any]:
         "retraining": _recipe(found.retraining),
         "longest LR stage": f"{found.lr_stage_cap} epochs (Rule 3)" if found.lr_stage_cap else "no bound",
         "arithmetic": found.arithmetic or "the processor's own",
+        "execution": found.execution.text if found.execution else USUAL_EXECUTION,
         "judged": f"in one look, at {found.planned_seeds} seeds" if found.planned_seeds else "at any number of seeds",
         "anchor": found.anchor,
         "equivalence margin": f"{found.margin_pp:g} percentage points",

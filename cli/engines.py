@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from prunemark.benchmark.run.executor import LocalProcesses
 
 LOCAL, RAY, SLURM = "local", "ray", "slurm"
+AUTO = "auto"
+WorkersOption = Annotated[
+    str | None,
+    typer.Option("--workers", help="processes; auto: as many as fit on the GPUs [default: one per core or GPU]"),
+]
 
 ExecutorOption = Annotated[str, typer.Option("--executor", help="local, ray or slurm: where trials run")]
 AddressOption = Annotated[
@@ -69,12 +74,14 @@ def engine_of(name: str, address: str, gpus: float | None, slurm: list[str] | No
     return Engine(name, address, gpus, tuple(slurm or ()))
 
 
-def executor_for(engine: Engine, home: Path, workers: int | None, device: str) -> Executor:
+def executor_for(engine: Engine, home: Path, workers: str | int | None, device: str) -> Executor:
     """What carries trials out.
 
     Raises InputError, also where the extra or the cluster is not there.
     """
-    check_workers(workers)
+    if workers == AUTO:
+        return sharing(engine, home, device)
+    workers = read_workers(workers)
     if engine.name == RAY:
         from prunemark.benchmark.run.ray_cluster import RayCluster
 
@@ -96,21 +103,47 @@ def stop_after(hours: float | None) -> float | None:
     return None if hours is None else time.monotonic() + hours * 3600
 
 
-def check_workers(workers: int | None) -> None:
-    """Raises InputError for what is no number of them."""
+def sharing(engine: Engine, home: Path, device: str) -> LocalProcesses:
+    """Processes of this machine, on each of its GPUs as many as fit into its memory. Raises InputError elsewhere."""
+    from prunemark.benchmark.run.executor import LocalProcesses, default_workers
+    from prunemark.benchmark.run.gpu_room import FOLDER, GpuRoom
     from prunemark.setups.errors import InputError
 
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers is at least 1; given {workers}")
+    if engine.elsewhere:
+        raise InputError(f"--workers {AUTO} shares the GPUs of this machine; on a cluster give --gpus-per-trial 0.25")
+    if device == "cpu":
+        return local(None, device)
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # the order of nvidia-smi, which reads the memory
+    if not (devices := visible_gpus(device)):
+        raise InputError(f"--workers {AUTO} goes with --device cuda; CUDA_VISIBLE_DEVICES says which GPUs it may take")
+    return LocalProcesses(default_workers("cpu"), devices=devices, shared=GpuRoom(devices, home / FOLDER))
 
 
-def local(workers: int | None, device: str) -> LocalProcesses:
+def read_workers(given: str | int | None) -> int | None:
+    """A number of them. Raises InputError for what is none."""
+    from prunemark.setups.errors import InputError
+
+    if given is None:
+        return None
+    text = str(given)
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) < 1:
+        raise InputError(f"--workers is at least 1, or {AUTO} where trials share GPUs; given {given}")
+    return int(text)
+
+
+def local(workers: str | int | None, device: str) -> LocalProcesses:
     """Processes of this machine, spread over its GPUs; one to a core, or to a GPU, where no number is given."""
-    from prunemark.benchmark.run.executor import LocalProcesses, default_workers, visible_devices
+    from prunemark.benchmark.run.executor import LocalProcesses, default_workers
 
-    check_workers(workers)
-    devices = visible_devices(device, os.environ, _gpus)
-    return LocalProcesses(workers or default_workers(device, devices), devices=devices)
+    devices = visible_gpus(device)
+    return LocalProcesses(read_workers(workers) or default_workers(device, devices), devices=devices)
+
+
+def visible_gpus(device: str) -> tuple[str, ...]:
+    """See `executor.visible_devices`."""
+    from prunemark.benchmark.run.executor import visible_devices
+
+    return visible_devices(device, os.environ, _gpus)
 
 
 def _gpus() -> int:

@@ -38,6 +38,19 @@ DataOption = Annotated[
     Path | None, typer.Option("--data", help="folder that holds the images of the track [env: PRUNEMARK_DATA]")
 ]
 
+ReadersOption = Annotated[
+    int | None,
+    typer.Option("--readers", help="processes that read a trial's images [env: PRUNEMARK_READERS; default: cores - 1]"),
+]
+ExecutionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--execution",
+        help="bf16, tf32, float32, contiguous, compile, reduce-overhead, deterministic, any-order; with commas. Trials "
+        "are then of a track of their own, NAME+bf16 [default: as the track states]",
+    ),
+]
+
 
 def use_data(folder: Path | None) -> None:
     """Makes --data what PRUNEMARK_DATA is, for this process and those that it starts."""
@@ -45,6 +58,15 @@ def use_data(folder: Path | None) -> None:
 
     if folder is not None:
         os.environ[VARIABLE] = str(folder.absolute())
+
+
+def use_readers(count: int | None) -> None:
+    """Makes --readers what PRUNEMARK_READERS is, for this process and those that it starts. Raises InputError."""
+    from prunemark.benchmark.images.sources import READERS, readers
+
+    if count is not None:
+        os.environ[READERS] = str(count)
+    readers()
 
 
 def console(stderr: bool = False) -> Console:

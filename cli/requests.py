@@ -32,6 +32,7 @@ from prunemark.records.source import write_method
 from prunemark.setups.budget import Own, budget_for
 from prunemark.setups.comparison import find_setup
 from prunemark.setups.errors import InputError, WorkFailed
+from prunemark.setups.execution import check_runs_on, read_words, with_execution
 from prunemark.setups.track_files import find_track
 
 MAX_SEEDS = 1000
@@ -49,15 +50,17 @@ def read(
     prune_at: int | None = None,
     isolation: str = "",
     elsewhere: bool = False,
+    execution: Sequence[str] | None = None,
 ) -> Request:
     """Checks the request. Raises InputError with the valid choices; a device that is `elsewhere` may not be here."""
-    found_track, found_setup = find_track(track), find_setup(setup)
+    found_track, found_setup = with_execution(find_track(track), read_words(execution or ())), find_setup(setup)
     if found_setup.tuned:
         raise InputError(f"setup {found_setup.id} is run by `prunemark tune`, which takes the same options")
     chosen = tuple(dict.fromkeys(found_track.level(name) for name in levels)) if levels else found_track.levels
     if pruning_seconds is not None and not 0 < pruning_seconds < math.inf:
         raise InputError(f"--pruning-seconds is a number above 0; given {pruning_seconds:g}")
     check_device(device, here=not elsewhere)
+    check_runs_on(found_track, device)
     for level in chosen:
         budget_for(found_track, found_setup, level, "pruned", Own(prune_at=prune_at))
     return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds, prune_at, isolation)

@@ -14,6 +14,7 @@ from prunemark.cli.engines import (
     ExecutorOption,
     GpusOption,
     SlurmOption,
+    WorkersOption,
     engine_of,
     executor_for,
     local,
@@ -21,7 +22,17 @@ from prunemark.cli.engines import (
     stop_after,
 )
 from prunemark.cli.isolation import IsolationOption, settled
-from prunemark.cli.options import DataOption, Format, HomeOption, UriOption, console, use_data
+from prunemark.cli.options import (
+    DataOption,
+    ExecutionOption,
+    Format,
+    HomeOption,
+    ReadersOption,
+    UriOption,
+    console,
+    use_data,
+    use_readers,
+)
 
 UNDECIDED = 4  # the code of a run that spent its budget while a verdict was open
 
@@ -40,8 +51,9 @@ def submit(
     ] = None,
     level: Annotated[list[str] | None, typer.Option(help="may be repeated [default: all levels of the track]")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
-    workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
+    workers: WorkersOption = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    execution: ExecutionOption = None,
     executor: ExecutorOption = "local",
     address: AddressOption = "",
     gpus_per_trial: GpusOption = None,
@@ -50,6 +62,7 @@ def submit(
     prune_at: Annotated[int | None, typer.Option(help="epoch of the dense run to prune at (see `setups`)")] = None,
     isolation: IsolationOption = "",
     data: DataOption = None,
+    readers: ReadersOption = None,
     home: HomeOption = None,
     tracking_uri: UriOption = None,
     show_output: Annotated[
@@ -73,13 +86,16 @@ def submit(
     from prunemark.records.folders import board_folder
 
     use_data(data)
+    use_readers(readers)
     deciding.check_words(until, seeds, max_seeds, hours)
     stop_at = stop_after(None if until else hours)
     limits = rounds.read_limits(max_seeds, hours) if until else None
     seeds = seeds or str(deciding.first_seeds(limits))
     engine = engine_of(executor, address, gpus_per_trial, slurm)
     kept = settled(isolation)
-    request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at, kept, engine.elsewhere)
+    request = requests.read(
+        track, setup, level, seeds, device, pruning_seconds, prune_at, kept, engine.elsewhere, execution
+    )
     request = replace(request, show_output=show_output)
     place = open_home(home_at(home))
     running = executor_for(engine, place.root, workers, device)

@@ -25,7 +25,7 @@ from prunemark.setups.errors import InputError
 from prunemark.setups.given_base import bases_from
 from prunemark.setups.schedule import from_vector
 from prunemark.setups.track import DENSE_LEVEL, WORDS
-from prunemark.setups.track_files import released_tracks
+from prunemark.setups.track_files import known_track, released_tracks
 
 TEXTS = ("title", "dataset", "network", "anchor", "granularity")
 TEXTS_OR_NOTHING = ("family", "pattern")
@@ -176,13 +176,14 @@ def _positive(value: object) -> bool:
 def on_the_same_terms(records: Sequence[Record]) -> Admission:
     """Admits the records whose track is the one they say."""
     stated = _stated_terms(records)
+    ours = {track for track in stated if known_track(track)}
     found = Admission()
     for record in records:
         track, terms = record.outcome.track, record.outcome.track_terms
-        words = frozenset() if track in released_tracks() else WORDS
+        words = frozenset() if track in ours else WORDS
         alike = terms is stated[track] or terms == stated[track]
         fields = [] if alike else _differing(terms, stated[track], words)
-        known = "the released track" if track in released_tracks() else "the first records of this track"
+        known = "the released track" if track in ours else "the first records of this track"
         why = f"ran on other terms of {track} than {known}: {', '.join(fields)}" if fields else ""
         found.judge(record, why)
     return found
@@ -193,15 +194,17 @@ def _stated_terms(records: Iterable[Record]) -> dict[str, Mapping[str, Any]]:
 
     What that one did not state yet is as the first record that does states it.
     """
-    released = released_tracks()
     found: dict[str, Mapping[str, Any]] = {}
     own: dict[str, list[Record]] = {}
     for record in records:
         track = record.outcome.track
-        if track not in released:
-            own.setdefault(track, []).append(record)
+        if track in own:
+            own[track].append(record)
         elif track not in found:
-            found[track] = json.loads(canonical_json(released[track].as_dict()))
+            if known := known_track(track):
+                found[track] = json.loads(canonical_json(known.as_dict()))
+            else:
+                own[track] = [record]
     for track, them in own.items():
         them.sort(key=lambda r: (r.observed.finished_at, r.record_sha256))
         terms = dict(them[0].outcome.track_terms)

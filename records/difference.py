@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND, Observed
+from prunemark.records.observed import GPU_FLOAT32, INSTRUCTIONS, PROCESSOR_KIND, Observed
 from prunemark.records.outcome import Outcome
 from prunemark.records.record import canonical_json
 
@@ -70,7 +70,7 @@ def other_machine(recorded: Observed, here: Observed) -> str:
     then, now = recorded.versions, here.versions
     pairs = [("processor", recorded.hardware, here.hardware), ("device", recorded.device, here.device)]
     pairs += [(name, then.get(name, "none"), now.get(name, "none")) for name in NUMERIC_PACKAGES]
-    said = [name for name in (PROCESSOR_KIND, INSTRUCTIONS) if name in then and name in now]
+    said = [name for name in (PROCESSOR_KIND, INSTRUCTIONS, GPU_FLOAT32) if name in then and name in now]
     pairs += [(name, then[name], now[name]) for name in said]  # older records do not say, and that explains nothing
     return "; ".join(f"{name}: recorded {old}, here {new}" for name, old, new in pairs if old != new)
 

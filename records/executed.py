@@ -7,6 +7,7 @@ from typing import Any
 from prunemark.records.outcome import MeteredStage, Outcome
 from prunemark.records.record import Record
 from prunemark.setups.comparison import RECIPE
+from prunemark.setups.execution import USUAL_EXECUTION, in_words
 from prunemark.setups.extras import NONE
 from prunemark.setups.pipeline import Base, Details, Executed, Pipeline, Result, Training
 from prunemark.setups.recipe import USUAL
@@ -84,6 +85,7 @@ def _executed(outcome: Outcome) -> Executed:
         if pretraining
         else NOT_REPORTED,
         retraining_flops=float(stage.train_flops) if stage else NOT_REPORTED,
+        execution=in_words(outcome.track_terms) or USUAL_EXECUTION,
     )
 
 

@@ -12,6 +12,8 @@ INSTRUCTIONS = "cpu instructions"
 PROCESSOR_KIND = "cpu kind"
 """Among the versions: what tells apart processors of one name, which rented machines often have. Records before
 2026-11-28 do not say."""
+GPU_FLOAT32 = "gpu float32"
+"""Among the versions: where a GPU computes float32 as TF32. Records before 2026-12 do not say; it was convolutions."""
 
 Layout = Literal["contiguous", "channels_last"]
 

@@ -81,6 +81,7 @@ _IMPOSED = (
     _executed("optimiser", "optimiser of retraining", lambda e: e.optimiser),
     _executed("distillation", "distillation in retraining", lambda e: e.distillation),
     _executed("regulariser", "regulariser in retraining", lambda e: e.regulariser),
+    _executed("execution", "precision, layout, compiler and determinism of training", lambda e: e.execution),
     _executed("steps_per_epoch", "optimiser steps in an epoch of retraining", lambda e: e.steps_per_epoch),
     _executed("samples_per_epoch", "images in an epoch of retraining", lambda e: e.samples_per_epoch),
     _executed("pruning_steps", "optimiser steps of the pruning stage", lambda e: e.pruning_steps, True),

@@ -50,6 +50,7 @@ class Executed:
 
     The first nine are the retraining recipe apart from its LR schedule. `base_training` is the whole training of the
     base model: epochs, LR of each epoch, steps and samples. `retraining_flops` are of the retraining stage.
+    `execution` is precision, layout, compiler and determinism, in words: see `setups/execution.py`.
     """
 
     batch_size: Leaf[int] = NOT_REPORTED
@@ -66,6 +67,7 @@ class Executed:
     pruning_steps: Leaf[int] = NOT_REPORTED
     base_training: Leaf[tuple[int, tuple[float, ...], int, int]] = NOT_REPORTED
     retraining_flops: Leaf[float] = NOT_REPORTED
+    execution: Leaf[str] = NOT_REPORTED
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.execution import Execution
 from prunemark.setups.given_base import GivenBase
 from prunemark.setups.own_parts import OwnParts, arrays_of, function_of, name_of_own
 from prunemark.setups.recipe import Recipe
@@ -104,6 +105,8 @@ class Track:
     tracks whose trials are dear, means one look, when all five seeds are there.
 
     `own` says of which files of its author's the network and the images are; None where both go by a name.
+
+    `execution` states precision, layout, compiler and determinism of training; None leaves all as it always was.
     """
 
     name: str
@@ -133,6 +136,7 @@ class Track:
     judged: str | None = None
     base: tuple[GivenBase, ...] | None = None
     own: OwnParts | None = None
+    execution: Execution | None = None
 
     @property
     def network_id(self) -> str:
@@ -193,6 +197,8 @@ class Track:
         if self.own is not None:
             plain |= {"network": self.network_id, "dataset": self.dataset_id, "own": self.own.as_dict()}
         plain |= {name: getattr(self, name).as_dict() for name in RECIPES}
+        if self.execution is not None:
+            plain["execution"] = self.execution.as_dict()
         if self.base:
             plain["base"] = tuple(given.as_dict() for given in self.base)
             del plain["pretraining"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.execution import check_execution
 from prunemark.setups.given_base import check_bases
 from prunemark.setups.own_parts import LIBRARIES, is_own_dataset, is_own_network
 from prunemark.setups.text import as_given, shown
@@ -53,6 +54,7 @@ def check_track(track: Track) -> None:
         raise InputError(f"arithmetic is {PORTABLE}, or is left out; given {as_given(track.arithmetic)}")
     if track.arithmetic and "AdamW" in [getattr(track, recipe).optimiser for recipe in RECIPES]:
         raise InputError("AdamW takes square roots, which are not portable: train by SGD, or leave arithmetic out")
+    check_execution(track)
     if track.judged not in (None, ANY_TIME):
         parse_planned(as_given(track.judged).strip("'"))
     if track.granularity not in (*OF_FILTERS, "weight"):

@@ -13,6 +13,7 @@ from typing import Any
 
 from prunemark.setups.bounded_files import TOML_BYTES, read_bounded, read_toml
 from prunemark.setups.errors import InputError, unknown_name
+from prunemark.setups.execution import SIGN, execution_from_dict, with_execution
 from prunemark.setups.given_base import NOT_PRETRAINED, bases_from
 from prunemark.setups.own_parts import OwnParts, installed_network, is_own_dataset, is_own_network
 from prunemark.setups.recipe import recipe_from_dict
@@ -27,9 +28,13 @@ ENTRY_POINTS = "prunemark.tracks"
 def find_track(name: str) -> Track:
     """The track `name@version`, the newest version of `name`, or the one that a TOML file states.
 
-    Tracks of installed packages (entry points `prunemark.tracks`) are found after the project's own, which they
-    cannot replace. Raises InputError with the valid names.
+    Behind a name or a file, `+bf16` and the like ask for terms of execution: see `with_execution`. Tracks of installed
+    packages (entry points `prunemark.tracks`) are found after the project's own, which they cannot replace. Raises
+    InputError with the valid names.
     """
+    plain, words = _apart(name)
+    if words:
+        return with_execution(find_track(plain), words)
     released = released_tracks()
     if name.endswith(".toml"):
         track = track_from_file(name)
@@ -47,6 +52,30 @@ def find_track(name: str) -> Track:
     if found := [track for track in installed if name in (track.id, track.name)]:
         return max(found, key=lambda track: track.version)
     raise unknown_name("track", name, {track.name for track in (*released.values(), *installed)})
+
+
+def _apart(name: str) -> tuple[str, list[str]]:
+    """`name+bf16@1` -> `name@1` and its words; of `file.toml+bf16` too."""
+    file, toml, words = name.rpartition(".toml" + SIGN)
+    if toml:
+        return f"{file}.toml", words.split(SIGN)
+    if name.endswith(".toml"):
+        return name, []
+    plain, at, version = name.partition("@")
+    return plain.partition(SIGN)[0] + at + version, plain.split(SIGN)[1:]
+
+
+def known_track(id: str) -> Track | None:
+    """The released track of this id, or one on terms of execution; None for others."""
+    released = released_tracks()
+    plain, words = _apart(id)
+    if plain not in released:
+        return None
+    try:
+        found = with_execution(released[plain], words)
+    except InputError:
+        return None
+    return found if found.id == id else None
 
 
 @cache
@@ -143,6 +172,7 @@ def track_from_dict(data: dict[str, Any], *, released: bool = False, folder: str
         rest["prunable"] = tuple(rest["prunable"])
         if "allocations" in rest:
             rest["allocations"] = tuple(rest["allocations"])
+        rest["execution"] = execution_from_dict(rest.get("execution"))
         if rest.get("prior") is not None:
             rest["prior"] = _prior(rest["prior"], released)
         if isinstance(network := rest.get("network"), str) and not released:

@@ -17,6 +17,8 @@ from prunemark.setups.errors import InputError, unknown_name
 VARIABLE = "PRUNEMARK_DATA"
 CONFINED = "PRUNEMARK_CONFINED"
 """The variable that a worker has which cannot start programs or share memory: see `sandbox/worker.py`."""
+READERS, MOST_READERS = "PRUNEMARK_READERS", 256
+"""How many processes read the image files of a trial, where a user says so. No pixel and no key depends on it."""
 INSTALLED = ("digits", "glyphs")
 CHECKED_BY_TORCHVISION = ("cifar10", "cifar100")  # of FashionMNIST it asks only whether the files are there
 IN_FOLDERS = (
@@ -27,6 +29,16 @@ IMAGE_FOLDER = re.compile(r"folder:([\w.-]+)@([1-9]\d{0,3})(/files)?", re.ASCII)
 """`folder:NAME@SIZE`: any folder of images, brought to SIZE; with `/files`, read as they are needed."""
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 LARGEST_SIDE, MOST_BYTES, A_FEW = 224, 4 * 2**30, 25
+
+
+def readers() -> int | None:
+    """What --readers or PRUNEMARK_READERS says; None where nobody says anything. Raises InputError."""
+    stated = os.environ.get(READERS, "")
+    if not stated:
+        return None
+    if not stated.isascii() or not stated.isdigit() or len(stated) > 3 or int(stated) > MOST_READERS:
+        raise InputError(f"--readers (or {READERS}) is a whole number from 0 to {MOST_READERS}; given {stated}")
+    return int(stated)
 
 
 def data_folder(name: str) -> Path:

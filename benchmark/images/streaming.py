@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from prunemark.benchmark.images.augmentation import crop_box
 from prunemark.benchmark.images.datasets import UnreadableImage, open_image, read_image
-from prunemark.benchmark.images.sources import CONFINED
+from prunemark.benchmark.images.sources import CONFINED, readers
 
 MOST_WORKERS, BATCHES_AHEAD = 16, 2
 
@@ -92,7 +92,8 @@ def _read(reader: _Reader, asked: Sequence[Sequence[tuple[int, int]]], files: Im
         return
     said = ""
     try:
-        yield from DataLoader(reader, batch_sampler=asked, num_workers=workers, pin_memory=False)  # type: ignore[arg-type]
+        pinned = torch.cuda.is_initialized()  # batches go to a GPU, which copies these while it computes
+        yield from DataLoader(reader, batch_sampler=asked, num_workers=workers, pin_memory=pinned)  # type: ignore[arg-type]
     except UnreadableImage as problem:
         last = str(problem).strip().splitlines()[-1]
         said = last.partition(f"{UnreadableImage.__name__}: ")[2] or last
@@ -112,8 +113,8 @@ def _in_threads(reader: _Reader, asked: Sequence[Sequence[tuple[int, int]]]) -> 
 
 
 def default_workers() -> int:
-    """One process for each core but one, 16 at most; on one core the process that asks reads by itself."""
-    return min(len(os.sched_getaffinity(0)) - 1, MOST_WORKERS)
+    """As many as the user says, or one for each core but one, 16 at most; with 0 the process that asks reads itself."""
+    return stated if (stated := readers()) is not None else min(len(os.sched_getaffinity(0)) - 1, MOST_WORKERS)
 
 
 def file_checksums(paths: Sequence[Path]) -> torch.Tensor:

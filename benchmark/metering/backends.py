@@ -35,16 +35,31 @@ def eager(model: nn.Module, images: torch.Tensor) -> Run:
 
 def compiled(model: nn.Module, images: torch.Tensor) -> Run:
     """torch.compile with its default settings; compiling is not timed."""
+    try:
+        fast = compile_network(model)
+        fast(images)
+    except Exception as problem:  # no C++ compiler, or whatever torch cannot compile in a stranger's network
+        why = first_line(problem)
+        raise Unavailable(f"torch.compile cannot take this network here ({why}). On a CPU it needs g++") from None
+    return lambda: _done(fast(images))
+
+
+def compile_network(model: nn.Module, mode: str = "default") -> Callable[[torch.Tensor], torch.Tensor]:
+    """The network compiled, once for each size of batch.
+
+    Layers that draw (dropout) draw as torch does uncompiled, so that a seed means the same.
+    """
     import torch._inductor.config as inductor
 
     inductor.compile_threads = 1  # no pool of processes for one small network
-    try:
-        fast = torch.compile(model, dynamic=False)
-        fast(images)
-    except Exception as problem:  # no C++ compiler, or whatever torch cannot compile in a stranger's network
-        why = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-        raise Unavailable(f"torch.compile cannot take this network here ({why}). On a CPU it needs g++") from None
-    return lambda: _done(fast(images))
+    inductor.fallback_random = True
+    how: dict[str, Any] = {} if mode == "default" else {"mode": mode}
+    return torch.compile(model, dynamic=False, **how)
+
+
+def first_line(problem: Exception) -> str:
+    """What an error says, on one line."""
+    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
 
 
 def onnx_runtime(model: nn.Module, images: torch.Tensor) -> Run:
@@ -77,7 +92,7 @@ def _as_onnx(model: nn.Module, images: torch.Tensor) -> bytes:
         assert program is not None
         program.save(into)  # type: ignore[arg-type]
     except Exception as problem:
-        why = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        why = first_line(problem)
         raise Unavailable(f"this network cannot be written as ONNX ({why})") from None
     return into.getvalue()
 

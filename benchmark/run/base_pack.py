@@ -40,7 +40,7 @@ from prunemark.setups.track import DENSE_LEVEL, Track
 
 FORMAT, ABOUT = "prunemark-base/1", "prunemark-base"
 DENSE = Entrant("Dense", "dense", "reference", None, ())
-TERMS = ("dataset", "classes", "network", "pretraining", "base", "arithmetic")
+TERMS = ("dataset", "classes", "network", "pretraining", "base", "arithmetic", "execution")
 """What of a track a base model rests on."""
 PARTS = ("weights", "momentum")
 

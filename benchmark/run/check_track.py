@@ -138,7 +138,7 @@ def _step(track: Track, train: Images, clock: Callable[[], float]) -> CheckResul
     On a CPU a few images stand for the batch: a step of a large network at 256 images could take all of its memory.
     """
     recipe = track.retraining if track.base else track.pretraining
-    model = placed(build_network(track.network, train.shape, 0), train.device).train()
+    model = placed(build_network(track.network, train.shape, 0), train.device, track.execution).train()
     images = train.first(min(recipe.batch_size, FEW_IMAGES) if train.device.type == "cpu" else recipe.batch_size)
     labels = train.labels[: len(images)]
     taken = [_seconds(model, images, labels, clock) for _ in range(MEASURED_STEPS)]
@@ -163,7 +163,7 @@ def measured_step(track: Track, device: str, store: Store) -> Step:
     folder = prepare_data(trial, stage_keys(trial), store)
     train = load_split(track.dataset, folder, "train", pick_device(device))
     batch_size = track.retraining.batch_size
-    model = placed(build_network(track.network, train.shape, 0), train.device).train()
+    model = placed(build_network(track.network, train.shape, 0), train.device, track.execution).train()
     images = train.first(min(batch_size, FEW_IMAGES) if train.device.type == "cpu" else batch_size)
     labels = train.labels[: len(images)]
     taken = min(_seconds(model, images, labels, time.perf_counter) for _ in range(MEASURED_STEPS))

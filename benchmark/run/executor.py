@@ -22,6 +22,7 @@ from prunemark.benchmark.run import job_process
 from prunemark.benchmark.run.crossing_words import heard
 from prunemark.benchmark.run.drive import Ended, Event, Listen, drive
 from prunemark.benchmark.run.fork_server import fork_server, no_main_module, stop_server
+from prunemark.benchmark.run.gpu_room import LOOK_SECONDS, GpuRoom
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.retries import PAUSES_SECONDS
 from prunemark.benchmark.sandbox.run_folder import run_folder
@@ -37,6 +38,7 @@ class LocalProcesses:
 
     `devices` are the GPUs that they are spread over, as CUDA_VISIBLE_DEVICES names them: a job sees one, and calls it
     `cuda`, so that no key knows which it was. Empty: all see what this process sees. `stop_at`: see `Executor`.
+    With `shared`, so many run on each of these GPUs as fit into its memory.
     """
 
     workers: int
@@ -44,6 +46,7 @@ class LocalProcesses:
     clock: Callable[[], float] = time.monotonic
     devices: tuple[str, ...] = ()
     stop_at: float | None = None
+    shared: GpuRoom | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -53,7 +56,7 @@ class LocalProcesses:
     def run(self, jobs: Sequence[Job], listen: Listen) -> None:
         """See `Executor.run` and `drive`."""
         with run_folder() as scratch:
-            engine = Processes(self.workers, scratch, self.devices)
+            engine = Processes(self.workers, scratch, self.devices, shared=self.shared)
             try:
                 drive(jobs, listen, engine, self.pauses_seconds, self.clock, self.stop_at)
             except KeyboardInterrupt:
@@ -79,29 +82,38 @@ class Processes:
     scratch: Path
     devices: tuple[str, ...] = ()
     images: str | None = field(default_factory=lambda: os.environ.get(VARIABLE))
+    shared: GpuRoom | None = None
+    _waiting: list[Job] = field(default_factory=list)
     _running: list[_Running] = field(default_factory=list)
     _started: list[Job] = field(default_factory=list)
 
     def room(self) -> int:
         """Of `Engine`."""
-        return self.workers - len(self._running)
+        return 0 if self._waiting else self.workers - len(self._running)
 
     def running(self) -> list[str]:
         """Of `Engine`."""
-        return [running.job.id for running in self._running]
+        return [running.job.id for running in self._running] + [job.id for job in self._waiting]
 
     def start(self, jobs: Sequence[Job]) -> list[tuple[Job, WorkFailed]]:
-        """Of `Engine`."""
+        """Of `Engine`. A job for which no GPU has room waits here, and those behind it: none is overtaken for ever."""
+        self._waiting += jobs
         problems = []
-        for job in jobs:
+        while self._waiting:
+            device = self.shared.place(self._waiting[0]) if self.shared else self._least_used()
+            if self.shared and device is None:
+                break
+            job = self._waiting.pop(0)
             try:
                 self.scratch.mkdir(parents=True, exist_ok=True)
                 context = fork_server()
                 with uninterrupted():
-                    self._running.append(_started(context, job, self.scratch, self.images, self._least_used()))
+                    self._running.append(_started(context, job, self.scratch, self.images, device))
             except (OSError, EOFError) as problem:  # no process or no descriptor is left, or the server has died
                 if not self._running:  # its socket may be gone with a folder that somebody has emptied
                     stop_server()
+                if self.shared:
+                    self.shared.ended(job, well=False)
                 problems.append((job, WorkFailed(f"{job.id} could not start: {problem}")))
             else:
                 self._started.append(job)
@@ -118,8 +130,12 @@ class Processes:
         if not self._running:
             time.sleep(at_most or 0.0)
             return []
+        if self.shared and (self.shared.measuring or self._waiting):
+            at_most = LOOK_SECONDS if at_most is None else min(at_most, LOOK_SECONDS)
         ready = wait([r.pipe for r in self._running] + [r.process.sentinel for r in self._running], at_most)
         ended: list[Ended] = []
+        if self.shared:
+            self.shared.note()
         for running in list(self._running):
             gone = running.process.sentinel in ready
             if running.pipe in ready or gone:
@@ -129,6 +145,10 @@ class Processes:
                 running.pipe.close()
                 self._running.remove(running)
                 ended.append((running.job, None if running.finished else running.problem or _died(running)))
+                if self.shared:
+                    self.shared.ended(running.job, running.finished)
+        if self._waiting:  # where another one has ended, or somebody else has freed memory
+            ended.extend(self.start(()))
         return ended
 
     def stop(self) -> None:
@@ -138,6 +158,7 @@ class Processes:
         for running in self._running:
             running.process.join(timeout=KILL_SECONDS)
         self._running.clear()
+        self._waiting.clear()
 
 
 def _started(context: Any, job: Job, scratch: Path, images: str | None, device: str | None) -> _Running:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from prunemark.benchmark.run.gpu_room import FOLDER as GPU_MEMORY
 from prunemark.benchmark.run.home import Home
 from prunemark.benchmark.trial.entry import KINDS, kind_of
 from prunemark.benchmark.trial.store import ASIDE, DRAFT, LOCKS
@@ -17,7 +18,8 @@ from prunemark.setups.given_base import BASES
 KEY = re.compile(r"[0-9a-f]{64}")
 CHECKPOINTS = "checkpoints"
 FOLDERS = {
-    "records": "records", "methods": "sources of methods", "timings": "timings", BASES: "files of given weights",
+    "records": "records", "methods": "sources of methods", "timings": "timings", GPU_MEMORY: "GPU memory of trials",
+    BASES: "files of given weights",
 }  # fmt: skip
 MLFLOW, DRAFTS, DAMAGED, LOCK_FILES = "MLflow", "drafts", "damaged", "locks"
 UNKNOWN, OTHER = "unknown in the store", "other"

@@ -61,14 +61,14 @@ def check_job(
 
 def check_track_job(report: Report, track: Track, device: str, store: Path) -> list[CheckResult]:
     """Whether a track can be run."""
-    arithmetic.use(track.arithmetic, device)
+    arithmetic.use(track.arithmetic, device, track.execution)
     torch.set_num_threads(1)
     return check_track(track, device, _telling(store, report))
 
 
 def step_job(report: Report, track: Track, device: str, store: Path) -> Step:
     """What a step of a track takes here."""
-    arithmetic.use(track.arithmetic, device)
+    arithmetic.use(track.arithmetic, device, track.execution)
     torch.set_num_threads(1)
     return measured_step(track, device, _telling(store, report))
 
@@ -97,27 +97,27 @@ def own_data_job(report: Report, track: Track, store: Path, isolation: str) -> t
 
 def own_network_job(report: Report, track: Track, device: str, store: Path) -> None:
     """Tries a track's own network and its layers, before anything trains. Raises InputError."""
-    arithmetic.use(track.arithmetic, device)
+    arithmetic.use(track.arithmetic, device, track.execution)
     torch.set_num_threads(1)
     try_network(track, device, _telling(store, report))
 
 
 def prepare_job(report: Report, trial: Trial, store: Path) -> None:
     """Reads and splits the trial's dataset."""
-    arithmetic.use(trial.track.arithmetic, trial.device)
+    arithmetic.use(trial.track.arithmetic, trial.device, trial.track.execution)
     prepare_data(trial, stage_keys(trial), _telling(store, report))
 
 
 def pretrain_job(report: Report, trial: Trial, store: Path) -> None:
     """Trains the base model of the trial's seed."""
-    arithmetic.use(trial.track.arithmetic, trial.device)
+    arithmetic.use(trial.track.arithmetic, trial.device, trial.track.execution)
     torch.set_num_threads(1)
     pretrain(trial, stage_keys(trial), _telling(store, report), lambda stage, point: report((stage, point)))
 
 
 def trial_job(report: Report, trial: Trial, store: Path) -> str:
     """Runs a trial; its record as JSON."""
-    arithmetic.use(trial.track.arithmetic, trial.device)
+    arithmetic.use(trial.track.arithmetic, trial.device, trial.track.execution)
     torch.set_num_threads(1)
     return dump(run_trial(trial, _telling(store, report), lambda stage, point: report((stage, point))))
 

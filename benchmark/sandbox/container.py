@@ -89,12 +89,14 @@ def exec_in(
     """
     import torch
 
+    from prunemark.benchmark.training.execution import held
+
     parcel = os.memfd_create("parcel", 0)
     content = io.BytesIO()
     pickler = pickle.Pickler(content)
     pickler.dispatch_table = {Connection: lambda pipe: (Connection, (pipe.fileno(),))}
     loaded = [name for name in sys.modules if name.startswith(LOADED)]
-    pickler.dump((torch.get_num_threads(), confinement.gpu, started, loaded))
+    pickler.dump((torch.get_num_threads(), confinement.gpu, started, loaded, held()))
     pickler.dump((run, arguments))
     with os.fdopen(os.dup(parcel), "wb") as file:
         file.write(content.getbuffer())
@@ -110,12 +112,15 @@ def begin(parcel: int) -> NoReturn:
     """What the new Python in the container does first: the arithmetic of the process that it is for, then its work."""
     import torch
 
+    from prunemark.benchmark.training.execution import hold_again
+
     with os.fdopen(parcel, "rb") as file:
         content = pickle.Unpickler(file)
-        threads, gpu, started, loaded = content.load()
+        threads, gpu, started, loaded, state = content.load()
         torch.set_num_threads(threads)
         portable = all(os.environ.get(name) == value for name, value in arithmetic.VARIABLES.items())
         arithmetic.use(PORTABLE if portable else None, "cuda" if gpu else "cpu")
+        hold_again(state)
         run, arguments = content.load()
     for name in loaded:
         with contextlib.suppress(Exception):  # a module may be one that only another of them can load

@@ -30,6 +30,7 @@ from prunemark.benchmark.sandbox.messages import Tensors, Words, read_decisions,
 from prunemark.benchmark.sandbox.received import NotReadable
 from prunemark.benchmark.sandbox.training import PruningTraining
 from prunemark.benchmark.training.checkpoint import checkpoint_of, part_of
+from prunemark.benchmark.training.execution import in_pruning
 from prunemark.benchmark.training.loop import Hooks, train
 from prunemark.benchmark.training.snapshot import Place, Snapshot
 from prunemark.records.outcome import MeteredStage
@@ -271,7 +272,10 @@ def _step_cpu_seconds(training: PruningTraining) -> float | None:
     for steps in (1, MEASURED_STEPS):  # the first is dearer than the others
         some = replace(data, images=data.images[: steps * batch], labels=data.labels[: steps * batch])
         began, meter = time.process_time(), Meter(0)
-        train(model, some, training.recipe(), seed=0, stream="measured", meter=meter, epochs=range(1))
+        train(
+            model, some, training.recipe(), seed=0, stream="measured", meter=meter, epochs=range(1),
+            execution=in_pruning(training.track.execution),
+        )  # fmt: skip
         seconds = (time.process_time() - began) / max(meter.steps, 1)
         if seconds > LONG_STEP_SECONDS:
             break

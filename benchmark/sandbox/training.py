@@ -17,6 +17,7 @@ from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
 from prunemark.benchmark.method import Decision, Group
 from prunemark.benchmark.networks.registry import build_network
+from prunemark.benchmark.training.execution import in_pruning
 from prunemark.benchmark.training.loop import Hooks, placed, train
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.training.snapshot import Snapshot
@@ -91,15 +92,16 @@ class PruningTraining:
         stream = f"pruning/{data_pass}"
         train(
             model, self.data, self.recipe(schedule), seed=self.seed, stream=stream, meter=self.meter, start=start,
-            hooks=hooks,
+            hooks=hooks, execution=in_pruning(self.track.execution),
         )  # fmt: skip
 
     def earlier(self, epoch: int, meter: Meter) -> nn.Module:
         """The base network as it was after so many epochs of its own training; its beginning is trained anew."""
         shape = self.data.shape
-        model = placed(build_network(self.track.network, shape, derive_seed(self.seed, "base")), self.data.device)
+        model = build_network(self.track.network, shape, derive_seed(self.seed, "base"))
+        model = placed(model, self.data.device, self.track.execution)
         train(
             model, self.data, self.budget.pretraining, seed=self.seed, stream="pretraining", meter=meter,
-            epochs=range(epoch),
+            epochs=range(epoch), execution=in_pruning(self.track.execution),
         )  # fmt: skip
         return model

@@ -16,6 +16,7 @@ import os
 from pathlib import Path
 
 from prunemark.setups.errors import WorkFailed
+from prunemark.setups.execution import Execution
 from prunemark.setups.track import PORTABLE
 
 VARIABLES = {
@@ -27,14 +28,20 @@ NEEDED = {"avx2", "fma"}
 PROCESSORS = Path("/proc/cpuinfo")
 
 
-def use(arithmetic: str | None, device: str = "cpu", processors: Path = PROCESSORS) -> None:
-    """Chooses the arithmetic of this process, which must not have computed anything yet.
+def use(
+    arithmetic: str | None, device: str = "cpu", execution: Execution | None = None, processors: Path = PROCESSORS
+) -> None:
+    """Chooses the arithmetic of this process, which must not have computed anything yet, and its terms of execution.
 
     The libraries choose once, when they first compute: that is made to happen here, before submitted code could change
     the variables. Raises WorkFailed where torch has chosen other instructions already.
     """
     if device != "cpu":
         _in_one_order()
+    if execution is not None:
+        from prunemark.benchmark.training.execution import hold
+
+        hold(execution)
     if arithmetic != PORTABLE or not can_be_portable(processors):
         return
     os.environ.update(VARIABLES)

@@ -17,10 +17,12 @@ from torch.nn import functional as F
 
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.training.execution import Forward, forward_of, memory_format
 from prunemark.benchmark.training.extras import Objective
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.training.snapshot import Momentum, Place, Snapshot, go_on, snapshot_of, take_up
 from prunemark.records.outcome import EpochPoint, finite
+from prunemark.setups.execution import Execution
 from prunemark.setups.recipe import Recipe
 
 EVALUATION_BATCH = 1024
@@ -54,6 +56,7 @@ def train(
     momentum: Momentum | None = None,
     start: Snapshot | None = None,
     hooks: Hooks = Hooks(),
+    execution: Execution | None = None,
 ) -> tuple[tuple[EpochPoint, ...], Momentum]:
     """Trains in place for the given epochs of the recipe (all of them by default).
 
@@ -64,6 +67,7 @@ def train(
     if start is not None:
         momentum = go_on(start, model, meter)
     optimiser = _optimiser(model, recipe, momentum)
+    forward = forward_of(model, execution, data.device)
     points = list(start.points) if start else []
 
     def between(epoch: int, losses: Sequence[torch.Tensor]) -> None:
@@ -84,7 +88,7 @@ def train(
         batches = served(data, recipe, seed, stream, epoch, meter, skip=within.place.step if within else 0)
         with _drawing(derive_seed(seed, stream, "dropout", epoch), data.device):
             losses = take_up(within, data.device)
-            loss = _one_epoch(model, optimiser, batches, recipe, meter, hooks, losses, partial(between, epoch))
+            loss = _one_epoch(model, forward, optimiser, batches, recipe, meter, hooks, losses, partial(between, epoch))
         accuracy = accuracy_percent(correctness(model, validation)) if validation is not None else 0.0
         points.append(EpochPoint(epoch, lr, finite(loss), accuracy))
         if hooks.on_epoch:
@@ -115,9 +119,9 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return -(-examples // batch_size) - (examples % batch_size == 1)
 
 
-def placed(model: nn.Module, device: torch.device) -> nn.Module:
-    """On its device, channels last: the layout in which small convolutions are a sixth faster on a CPU."""
-    return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+def placed(model: nn.Module, device: torch.device, execution: Execution | None = None) -> nn.Module:
+    """On its device, in the layout of its training."""
+    return model.to(device=device, memory_format=memory_format(execution))  # type: ignore[call-overload,no-any-return]
 
 
 @contextlib.contextmanager
@@ -130,6 +134,7 @@ def _drawing(seed: int, device: torch.device) -> Iterator[None]:
 
 def _one_epoch(
     model: nn.Module,
+    forward: Forward,
     optimiser: torch.optim.Optimizer,
     batches: Iterator[tuple[torch.Tensor, torch.Tensor]],
     recipe: Recipe,
@@ -141,7 +146,7 @@ def _one_epoch(
     model.train()
     masked = [(parameter, hooks.masks[name]) for name, parameter in model.named_parameters() if name in hooks.masks]
     for images, labels in batches:
-        logits = model(images)
+        logits = forward(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
         objective = hooks.objective(images, logits, loss) if hooks.objective else loss
         objective = objective + hooks.penalty() if hooks.penalty else objective

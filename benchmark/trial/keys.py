@@ -59,7 +59,7 @@ def data_key(trial: Trial) -> str:
         return own_data_key(track.own.dataset_sha256)
     source = source_of(track.dataset)
     stated = {"dataset": track.dataset} | ({"source": source} if source else {})
-    return key_of("data", stated | {"versions": versions("data")} | _where(trial))
+    return key_of("data", stated | {"versions": versions("data")} | _where(trial, trains=False))
 
 
 def own_data_key(sha256: str) -> str:
@@ -92,9 +92,15 @@ def retrain_key(trial: Trial, keys: Keys, recipe: Recipe) -> str:
     return key_of("retrain", inputs | {"versions": versions("retrain")} | _where(trial))
 
 
-def _where(trial: Trial) -> dict[str, Any]:
-    """By what it is computed: the kind of device, whichever one of its kind it is, and the libraries."""
-    stated = {"arithmetic": trial.track.arithmetic} if trial.track.arithmetic else {}
+def _where(trial: Trial, *, trains: bool = True) -> dict[str, Any]:
+    """By what it is computed: the kind of device, whichever one of its kind it is, and the libraries.
+
+    What trains or uses a network also has the terms of execution, as far as they change numbers on this device.
+    """
+    stated: dict[str, Any] = {"arithmetic": trial.track.arithmetic} if trial.track.arithmetic else {}
+    execution = trial.track.execution
+    if trains and execution and (numbers := execution.numbers(trial.device.partition(":")[0])):
+        stated["execution"] = numbers
     track = _bound(trial.track)
     others = libraries(track.network, track.dataset) | (dict(track.own.packages) if track.own else {})
     return {"device": trial.device.partition(":")[0], "environment": environment() | others} | stated

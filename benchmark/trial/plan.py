@@ -9,6 +9,7 @@ from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError
+from prunemark.setups.execution import check_runs_on
 from prunemark.setups.given_base import check_seeds
 from prunemark.setups.track import DENSE_LEVEL, Level, Track
 
@@ -40,6 +41,7 @@ def make_trials(request: Request, submission: Entrant, controls: Sequence[Entran
     track, setup, limit = request.track, request.setup, request.pruning_seconds_limit
     check_granularity(track, submission.name, submission.granularity)
     check_seeds(track, request.seeds)
+    check_runs_on(track, request.device)
     return tuple(
         Trial(
             track, level, setup, seed, entrant,

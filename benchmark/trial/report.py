@@ -15,7 +15,7 @@ from prunemark.benchmark.sandbox.confinement import isolation_of
 from prunemark.benchmark.trial.environment import package_versions
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.matched_to import RATIOS_OF, MatchedTo
-from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND, Observed, PruningProcess
+from prunemark.records.observed import GPU_FLOAT32, INSTRUCTIONS, PROCESSOR_KIND, Observed, PruningProcess
 from prunemark.records.outcome import (
     Accuracy,
     BaseModel,
@@ -130,10 +130,18 @@ def _observed(
 
 
 def versions(device: str) -> dict[str, str]:
-    """Of everything that numbers may depend on; of a CPU also its kind, and by which instructions torch computes."""
+    """Of everything that numbers may depend on; of a CPU also its kind, and by which instructions torch computes.
+
+    Of a GPU also where float32 is computed as TF32: torch does so in convolutions unless it is told not to.
+    """
     found = {"python": platform.python_version()} | package_versions(VERSIONED)
     if device != "cpu":
-        return found
+        allowed = {
+            "products": torch.backends.cuda.matmul.allow_tf32,
+            "convolutions": torch.backends.cudnn.allow_tf32,
+        }
+        words = " and ".join(name for name, tf32 in allowed.items() if tf32)
+        return found | {GPU_FLOAT32: f"TF32 in {words}" if words else "no TF32"}
     about = _about_processor()
     kind = ", ".join(f"{name} {about[name]}" for name in KIND if name in about)
     return found | {INSTRUCTIONS: torch.backends.cpu.get_cpu_capability()} | ({PROCESSOR_KIND: kind} if kind else {})

@@ -56,7 +56,7 @@ def pretrain(
     if start is not None:
         model.load_state_dict(load_file(start / WEIGHTS))
         momentum, curve, before = load_file(start / MOMENTUM), read_curve(start), read_stage(start)
-    model = placed(model, device)
+    model = placed(model, device, track.execution)
     meter = Meter(cost.count(model, data.shape).macs)
 
     def heard(point: EpochPoint) -> None:
@@ -69,7 +69,7 @@ def pretrain(
         model, data, recipe, seed=trial.seed, stream="pretraining", meter=meter, validation=validation,
         epochs=range(start_epoch, trial.budget.base_epochs), momentum=momentum,
         start=checkpoint.start if checkpoint else None,
-        hooks=Hooks(on_epoch=heard, keep=checkpoint.keep if checkpoint else None),
+        hooks=Hooks(on_epoch=heard, keep=checkpoint.keep if checkpoint else None), execution=track.execution,
     )  # fmt: skip
     check_base(trial, [*curve, *points], model.state_dict())
     save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
@@ -121,7 +121,7 @@ def retrain(
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, data_folder, "train", device)
     validation = load_split(track.dataset, data_folder, "validation", device)
-    model = placed(pruned.model, device)
+    model = placed(pruned.model, device, track.execution)
     meter = Meter(cost.count(model, data.shape).macs)
     masks = {name: mask.to(device) for name, mask in pruned.masks.items()}
     write_json(out / JSV, finite(mean_jsv(model, validation.first(JSV_IMAGES))))
@@ -129,12 +129,13 @@ def retrain(
     if recipe.distillation and base is not None:
         teacher = build_network(track.network, data.shape, 0)
         teacher.load_state_dict(load_file(base / WEIGHTS))
-        teacher, teacher_macs = placed(teacher, device), cost.count(teacher, data.shape).macs
+        teacher, teacher_macs = placed(teacher, device, track.execution), cost.count(teacher, data.shape).macs
     objective = objective_of(recipe, model, teacher, teacher_macs, meter)
     curve, _ = train(
         model, data, recipe, seed=trial.seed, stream="retraining", meter=meter, validation=validation,
         start=checkpoint.start if checkpoint else None,
         hooks=Hooks(objective=objective, on_epoch=listen, masks=masks, keep=checkpoint.keep if checkpoint else None),
+        execution=track.execution,
     )  # fmt: skip
     write_weights(out, tensor_dict(model.state_dict()))
     write_json(out / STAGE, asdict(meter.stage()))

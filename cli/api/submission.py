@@ -55,8 +55,9 @@ def submit(
     levels: Sequence[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     home: Path | str | None = None,
-    workers: int | None = None,
+    workers: int | str | None = None,
     device: str = "cpu",
+    execution: Sequence[str] | None = None,
     pruning_seconds: float | None = None,
     prune_at: int | None = None,
     isolation: str = "",
@@ -74,7 +75,9 @@ def submit(
     open, up to `max_seeds` [60] and `hours` [no limit]; `decided` of the result says how it ended. Without it `hours`
     end the run, and the same call goes on from there.
     `levels` are names such as "90%" [all of the track]; `settings` the method's own; `home` the folder of results
-    [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core];
+    [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes, or "auto" for as many as fit on
+    the GPUs [one per core or GPU];
+    `execution` are terms of execution, such as ["bf16", "compile"]: trials are then of a track of their own;
     `isolation` of submitted code, "process", "landlock" or "container" [landlock where it is there].
     What has run already is not run again. With `time`, the networks are timed afterwards, for 10 seconds at most.
 
@@ -102,13 +105,14 @@ def submit(
     if seeds is None:
         seeds = deciding.first_seeds(limits)
     words = str(seeds) if isinstance(seeds, int | str) else "".join(f"{seed}," for seed in seeds)
-    request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at, settled(isolation))
+    kept = settled(isolation)
+    request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at, kept, execution=execution)
     place = home_at(Path(home) if home else None)
     spec, written = spec_of(method, place.root / "submitted")
     if written:
         console.print(f"{method.__name__} is submitted from this file: {written}", soft_wrap=True)  # type: ignore[union-attr]
     open_home(place)
-    executor = engines.local(workers, device)
+    executor = engines.executor_for(engines.Engine(), place.root, workers, device)
     request = requests.bound(request, place, executor)
     given = {name: str(value) for name, value in (settings or {}).items()}
     submission, trials = requests.plan(spec, given, request, place, executor)

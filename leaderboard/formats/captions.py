@@ -34,6 +34,7 @@ def parts_of(table: Table, *, timed: bool = True) -> list[str]:
             f"{table.track}, level {table.level}, run under {table.setup}; {holds}.",
             f"Not for ranking, because {table.not_for_ranking}: no verdicts, no ranks, not in means over tracks.",
             f"Seeds {seeds}. Anchor {table.anchor}.",
+            *([f"Trained in {table.execution}."] if table.execution else ()),
             *(times.readings(table) if timed else ()),
             *_lanes(table),
             *table.notes,
@@ -111,7 +112,8 @@ def _lanes(table: Table) -> list[str]:
 
 def conditional_on(table: Table) -> str:
     """What the differences, p and ranks of a table hold for, and for nothing else."""
-    return "this test set" + (" and on one base model, which all seeds share" if table.one_base else "")
+    base = " and on one base model, which all seeds share" if table.one_base else ""
+    return f"this test set{base}" + (f" and on training in {table.execution}" if table.execution else "")
 
 
 def _families(table: Table) -> list[str]:

@@ -10,6 +10,7 @@ from prunemark.leaderboard.site.context import SiteContext
 from prunemark.leaderboard.standings import given
 from prunemark.leaderboard.standings.table import Table
 from prunemark.records.identity import method_of
+from prunemark.setups import execution
 
 
 def most_telling(tables: Sequence[Table], levels: Sequence[str]) -> str:
@@ -125,6 +126,7 @@ def terms_view(terms: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("Data", str(terms["dataset"])), ("Network", str(terms["network"])), ("Pruned are", f"{terms['granularity']}s"),
         *(("Base model", words) for words in given.notes(terms)),
+        *([("Execution", words)] if (words := execution.in_words(terms)) else ()),
         ("Levels", ", ".join(levels)), ("Anchor", str(terms["anchor"])), ("Margin", f"{terms['margin_pp']:g} pp"),
         *((stage.capitalize(), f"{recipe['epochs']} epochs, LR {recipe['lr']}") for stage, recipe in recipes),
     ]  # fmt: skip

@@ -20,6 +20,7 @@ from prunemark.leaderboard.standings.rows import Row, examples_of, make_row
 from prunemark.leaderboard.standings.standings import AnchorApart, Correctness, Standings, stand
 from prunemark.records.fresh_seeds import FreshSeeds
 from prunemark.records.record import Record
+from prunemark.setups import execution
 from prunemark.setups.track import ANY_TIME, parse_planned
 
 
@@ -32,7 +33,7 @@ class Table:
     field it is; each is "" (or empty) where there is nothing to say. `variance_prior` is the prior that the
     tests used, `pattern` that of an N:M track. `not_for_ranking` is why the level ranks nothing: all rows are then
     among the `unranked`. It is "" where the level is for ranking. `pairs` has the adjusted p of "the first is better"
-    by ordered pair of ranked rows.
+    by ordered pair of ranked rows. `execution` are the track's terms of execution, where it states any.
     """
 
     track: str
@@ -59,6 +60,7 @@ class Table:
     not_for_ranking: str = ""
     most_seeds: int | None = None
     pairs: Mapping[Pair, float] = field_(default_factory=dict)
+    execution: str = ""
 
     @property
     def evidence(self) -> str:
@@ -134,6 +136,7 @@ def make_table(
         _prior_in_words(prior if planned else None), prior,
         (*given.notes(terms), *_notes(anchor, candidates, seeds, draws or ())), release,
         str(terms.get("pattern") or ""), unfit, given.most_seeds(terms), found.pairs,
+        execution.in_words(terms),
     )  # fmt: skip
 
 

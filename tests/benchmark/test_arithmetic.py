@@ -76,7 +76,7 @@ print(torch.are_deterministic_algorithms_enabled(), "CUBLAS_WORKSPACE_CONFIG" in
 def test_every_job_chooses_by_its_trials_device(
     job: Callable[..., object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    chosen: list[tuple[str | None, str]] = []
+    chosen: list[tuple[object, ...]] = []
     monkeypatch.setattr(arithmetic, "use", lambda *which: chosen.append(which))
     for work in ("prepare_data", "pretrain", "run_trial"):
         monkeypatch.setattr(worker, work, lambda *_: None)
@@ -87,7 +87,7 @@ def test_every_job_chooses_by_its_trials_device(
     budget = budget_for(track, setup, track.levels[0], "dense")
     trial = Trial(track, track.levels[0], setup, 0, dense, budget, "cuda", 60.0)
     job(lambda event: None, trial, tmp_path)
-    assert chosen == [(PORTABLE, "cuda")]
+    assert chosen == [(PORTABLE, "cuda", None)]
 
 
 def test_a_track_that_leaves_it_open_leaves_what_the_user_chose() -> None:

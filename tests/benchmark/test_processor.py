@@ -5,8 +5,9 @@ import platform
 import pytest
 import torch
 
+from prunemark.benchmark.training import execution
 from prunemark.benchmark.trial import report
-from prunemark.records.observed import INSTRUCTIONS, PROCESSOR_KIND
+from prunemark.records.observed import GPU_FLOAT32, INSTRUCTIONS, PROCESSOR_KIND
 
 ZEN_5 = """processor\t: 0
 vendor_id\t: AuthenticAMD
@@ -57,3 +58,13 @@ def test_where_there_is_no_linux_nothing_is_made_up(tmp_path, monkeypatch):
 def test_of_a_gpu_the_processor_says_nothing(processor):
     processor(ZEN_5)
     assert not {PROCESSOR_KIND, INSTRUCTIONS} & set(report.versions("cuda"))
+
+
+def test_where_a_gpu_computes_float32_as_tf32_is_said():
+    before, said = execution.held(), []
+    for products, convolutions in ((False, True), (True, True), (False, False)):  # the first is torch's own choice
+        execution.hold_again((products, convolutions, *before[2:]))
+        said.append(report.versions("cuda")[GPU_FLOAT32])
+    execution.hold_again(before)
+    assert said == ["TF32 in convolutions", "TF32 in products and convolutions", "no TF32"]
+    assert GPU_FLOAT32 not in report.versions("cpu")

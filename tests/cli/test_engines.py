@@ -55,7 +55,7 @@ def test_workers_of_this_machine_are_spread_over_its_gpus(tmp_path, monkeypatch)
     assert executor_for(Engine(), tmp_path, None, "cuda") == LocalProcesses(3, devices=("0", "1", "2"))
     assert executor_for(Engine(), tmp_path, 6, "cuda").workers == 6
     assert executor_for(Engine(), tmp_path, 2, "cuda:1").devices == ()
-    with pytest.raises(InputError, match="--workers is at least 1; given 0"):
+    with pytest.raises(InputError, match="--workers is at least 1, or auto where trials share GPUs; given 0"):
         executor_for(Engine(), tmp_path, 0, "cpu")
 
 
@@ -79,7 +79,7 @@ def test_the_sbatch_script_is_one_and_its_command_is_read():
     words = shlex.split(line.replace("$SLURM_CPUS_PER_TASK", "8").replace("$method", "L1-norm"))
     command = typer.main.get_command(app.app).commands[words[2]]
     read = command.make_context(words[2], words[3:]).params
-    assert (read["method"], read["workers"], read["hours"], read["executor"]) == ("L1-norm", 8, 3.5, "local")
+    assert (read["method"], read["workers"], read["hours"], read["executor"]) == ("L1-norm", "8", 3.5, "local")
 
 
 def test_the_file_of_a_ray_cluster_has_what_ray_asks_for():

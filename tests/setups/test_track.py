@@ -66,7 +66,8 @@ def test_the_plain_form_is_json_and_complete(track: Track) -> None:
     unset |= {"pretraining"} if track.base else set()
     assert set(plain) == set(Track.__dataclass_fields__) - unset
     assert unset <= {
-        "lr_stage_cap", "prior", "pattern", "arithmetic", "judged", "own", "base" if not track.base else "pretraining",
+        "lr_stage_cap", "prior", "pattern", "arithmetic", "judged", "own", "execution",
+        "base" if not track.base else "pretraining",
     }  # fmt: skip
     assert recipe_from_dict(plain["retraining"]) == track.retraining
     assert track.base or recipe_from_dict(plain["pretraining"]) == track.pretraining
