@@ -11,6 +11,7 @@ import typer
 
 from prunemark.cli.engines import (
     AddressOption,
+    DevicesOption,
     ExecutorOption,
     GpusOption,
     SlurmOption,
@@ -42,6 +43,7 @@ def submit(
     set_: Annotated[list[str] | None, typer.Option("--set", help="name=value of one of the method's settings")] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    devices_per_trial: DevicesOption = 1,
     executor: ExecutorOption = "local",
     address: AddressOption = "",
     gpus_per_trial: GpusOption = None,
@@ -77,9 +79,11 @@ def submit(
     stop_at = stop_after(None if until else hours)
     limits = rounds.read_limits(max_seeds, hours) if until else None
     seeds = seeds or str(deciding.first_seeds(limits))
-    engine = engine_of(executor, address, gpus_per_trial, slurm)
+    engine = engine_of(executor, address, gpus_per_trial, slurm, devices_per_trial)
     kept = settled(isolation)
-    request = requests.read(track, setup, level, seeds, device, pruning_seconds, prune_at, kept, engine.elsewhere)
+    request = requests.read(
+        track, setup, level, seeds, device, pruning_seconds, prune_at, kept, engine.elsewhere, engine.devices
+    )
     request = replace(request, show_output=show_output)
     place = open_home(home_at(home))
     running = executor_for(engine, place.root, workers, device)

@@ -177,7 +177,8 @@ def _one_epoch(
                 parameter.mul_(mask)
         if hooks.after_step:
             hooks.after_step(meter.steps)
-        losses.append(forward.processes.mean(loss.detach(), examples))  # read once an epoch: reading each would wait for the device
+        # read once an epoch: reading each would wait for the device
+        losses.append(forward.processes.mean(loss.detach(), examples))
         between(losses)
     return float(torch.stack(losses).mean())
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -113,7 +114,7 @@ def leave() -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Pass:
-    """The forward pass of a step, by the network or by what wraps it, and the loss that its backward pass starts from."""
+    """What computes a step: the network or what wraps it, and the loss that the backward pass starts from."""
 
     model: nn.Module
     processes: Processes = ALONE
@@ -131,7 +132,7 @@ class Pass:
 
 @contextlib.contextmanager
 def training(model: nn.Module, data: Images) -> Iterator[Pass]:
-    """Inside, forward passes in training mode are those of one process among several, where it is that.
+    """Inside, steps are those of one process among several, where it is that.
 
     All processes start from the first one's weights. Raises InputError for a network whose outputs for one example
     depend on the others by more than batch norm.
@@ -142,7 +143,9 @@ def training(model: nn.Module, data: Images) -> Iterator[Pass]:
         return
     check_examples_are_apart(model, data.shape)
     # Parameters that take no part would otherwise end the second step. Buffers are equal everywhere as it is.
-    wrapped = DistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch 2.14 has another word for broadcast_buffers
+        wrapped = DistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=True)
     batch = WholeBatch()
     with batch.statistics():
         yield Pass(wrapped, processes, batch)

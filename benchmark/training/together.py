@@ -121,10 +121,9 @@ def join(rank: int, count: int, device: str, listening: socket.socket) -> None:
     descriptor = listening.detach() if rank == 0 else None
     if rank:
         listening.close()
-    store = dist.TCPStore(
-        HOST, port, count, is_master=rank == 0, timeout=NO_LIMIT, wait_for_workers=False,
-        **({} if descriptor is None else {"master_listen_fd": descriptor}),
-    )  # fmt: skip
+    store = dist.TCPStore(  # type: ignore[attr-defined]
+        HOST, port, count, is_master=rank == 0, timeout=NO_LIMIT, wait_for_workers=False, master_listen_fd=descriptor
+    )
     dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=NO_LIMIT)
 
 

@@ -1,9 +1,9 @@
 """Batch norm over the whole batch of several processes, on any device.
 
-Torch's SyncBatchNorm needs a GPU, and a module of its own in the network's place. Here `batch_norm` itself, the function,
-is another while processes train together, so that every layer that normalises by it is covered, whatever its class, and
-no network is changed. Shares are put together by the pairwise formula of Chan, Golub and LeVeque (1983), which SyncBatchNorm
-uses too; running statistics take the unbiased variance of the whole batch, as for one process.
+Torch's SyncBatchNorm needs a GPU, and replaces modules by its own. Here the function `batch_norm` itself is replaced
+while processes train together: every layer that calls it is covered, whatever its class, and no network is changed.
+The shares are put together by the formula of Chan, Golub and LeVeque (1983), so a batch's statistics do not depend on
+how it was cut but for rounding. Running statistics take the unbiased variance of the whole batch, as in one process.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class WholeBatch:
         ) -> torch.Tensor:  # fmt: skip
             if not training:
                 return before(given, running_mean, running_var, weight, bias, training, momentum, eps)
-            out: torch.Tensor = _WholeBatchNorm.apply(  # type: ignore[no-untyped-call]
+            out: torch.Tensor = _WholeBatchNorm.apply(
                 given, weight, bias, running_mean, running_var, momentum, eps, self.counted
             )
             return out
@@ -131,15 +131,16 @@ def check_examples_are_apart(model: nn.Module, shape: ImageShape) -> None:
     Ghost batches, EvoNorm-B and the like would take the statistics of a share.
     """
     tried = copy.deepcopy(model).train()
-    device = next(model.parameters()).device
+    one = next(model.parameters())
     images = torch.randn(3, shape.channels, shape.height, shape.width, generator=torch.Generator().manual_seed(0))
-    images = images.to(device)
-    found = []
-    with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []), _in_its_place(_by_example):
+    images = images.to(one.device, one.dtype)
+    found: list[torch.Tensor] = []
+    with torch.no_grad(), torch.random.fork_rng([one.device] if one.is_cuda else []), _in_its_place(_by_example):
         for other in (1, 2):
             torch.manual_seed(0)
             found.append(tried(images[[0, other]])[0])
-    if not torch.allclose(*found, rtol=TOLERANCE, atol=TOLERANCE * float(found[0].abs().max()), equal_nan=True):
+    size = TOLERANCE * float(found[0].abs().max())
+    if not torch.allclose(found[0], found[1], rtol=TOLERANCE, atol=size, equal_nan=True):
         raise InputError(
             "this network computes one image's output from the whole batch, by more than batch norm: several processes "
             "would each do so on their share.\nTrain it on one device: leave --devices-per-trial out"

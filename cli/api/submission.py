@@ -57,6 +57,7 @@ def submit(
     home: Path | str | None = None,
     workers: int | None = None,
     device: str = "cpu",
+    devices_per_trial: int = 1,
     pruning_seconds: float | None = None,
     prune_at: int | None = None,
     isolation: str = "",
@@ -75,6 +76,7 @@ def submit(
     end the run, and the same call goes on from there.
     `levels` are names such as "90%" [all of the track]; `settings` the method's own; `home` the folder of results
     [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes [one per core];
+    `devices_per_trial` train one trial together, on shares of its batches;
     `isolation` of submitted code, "process", "landlock" or "container" [landlock where it is there].
     What has run already is not run again. With `time`, the networks are timed afterwards, for 10 seconds at most.
 
@@ -102,13 +104,16 @@ def submit(
     if seeds is None:
         seeds = deciding.first_seeds(limits)
     words = str(seeds) if isinstance(seeds, int | str) else "".join(f"{seed}," for seed in seeds)
-    request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at, settled(isolation))
+    together = engines.Engine(devices=devices_per_trial).devices
+    request = requests.read(
+        track, setup, levels, words, device, pruning_seconds, prune_at, settled(isolation), processes=together
+    )
     place = home_at(Path(home) if home else None)
     spec, written = spec_of(method, place.root / "submitted")
     if written:
         console.print(f"{method.__name__} is submitted from this file: {written}", soft_wrap=True)  # type: ignore[union-attr]
     open_home(place)
-    executor = engines.local(workers, device)
+    executor = engines.local(workers, device, together)
     request = requests.bound(request, place, executor)
     given = {name: str(value) for name, value in (settings or {}).items()}
     submission, trials = requests.plan(spec, given, request, place, executor)
