@@ -20,7 +20,6 @@ from torch import nn
 
 from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.images.data import load_split, pick_device, tensor_dict
-from prunemark.benchmark.images.datasets import UnreadableImage
 from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, Meter
 from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks import cost
@@ -198,7 +197,7 @@ def serve(pipe: Connection, processes: int, trains: Trains, out: Path, checkpoin
             run_together(processes, trains[4], "a method's training", _serve, pipe, trains, out, checkpoints)
         else:
             _serve(pipe, trains, out, checkpoints)
-    except UnreadableImage as problem:
+    except InputError as problem:  # an image that cannot be read, or a network that several processes cannot train
         (out / TROUBLE).write_text(json.dumps([InputError.__name__, str(problem)]))
     except BaseException as problem:
         words = f"{type(problem).__name__}: {problem.args[0] if problem.args else ''}"

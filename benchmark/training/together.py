@@ -70,10 +70,10 @@ def run_together(
             members.append(_Member(rank, process, ear))
         try:
             _watch(members, what, hear)
-        except WorkFailed as problem:
+        except _Trouble as problem:
             log.seek(max(log.seek(0, os.SEEK_END) - LOG_SHOWN, 0))
             said = log.read().decode(errors="replace")
-            raise type(problem)(problem.args[0], "\n".join([*map(str, problem.args[1:]), said])) from None
+            raise WorkFailed(problem.words, f"{problem.trace}\n{said}") from None
         finally:
             for member in members:
                 member.process.kill()
@@ -97,7 +97,7 @@ def _member(at: tuple[Any, ...], work: Callable[..., None], arguments: tuple[Any
         mouth.send(("error", next(kind for kind in OURS if isinstance(problem, kind))(*problem.args)))
     except BaseException as problem:
         words = f"{type(problem).__name__}: {problem}"
-        mouth.send(("trouble", (words, "".join(traceback.format_exception(problem)))))
+        mouth.send(("trouble", (time.monotonic(), words, "".join(traceback.format_exception(problem)))))
     mouth.close()
     os._exit(0)  # no thread of a library, which waits for those that are gone, holds it up
 
@@ -146,11 +146,15 @@ def _watch(members: Sequence[_Member], what: str, hear: Callable[[Any], None] | 
                 until = time.monotonic() + GRACE_SECONDS
     problems = [member.problem for member in members if member.problem is not None]
     if problems:
-        raise next((problem for problem in problems if not isinstance(problem, _Trouble)), problems[0])
+        raise min(problems, key=lambda problem: problem.at if isinstance(problem, _Trouble) else 0.0)
 
 
-class _Trouble(WorkFailed):
-    """What a process raised that may only be that another one is gone."""
+class _Trouble(Exception):
+    """What a process raised, and when: later ones may only be that another process is gone."""
+
+    def __init__(self, at: float, words: str, trace: str) -> None:
+        super().__init__(words)
+        self.at, self.words, self.trace = at, words, trace
 
 
 def _hear(member: _Member, what: str, hear: Callable[[Any], None] | None) -> None:
@@ -164,5 +168,5 @@ def _hear(member: _Member, what: str, hear: Callable[[Any], None] | None) -> Non
             elif kind == "error":
                 member.problem = value
             elif kind == "trouble":
-                words, trace = value
-                member.problem = _Trouble(f"process {member.rank + 1} of {what} ended: {words}", trace)
+                at, words, trace = value
+                member.problem = _Trouble(at, f"process {member.rank + 1} of {what} ended: {words}", trace)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prunemark.benchmark.networks.own_modules import is_kept
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.setups.budget import budget_for
 from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError
 from prunemark.setups.given_base import check_seeds
+from prunemark.setups.own_parts import is_own_network
 from prunemark.setups.track import DENSE_LEVEL, Level, Track
 
 
@@ -59,7 +59,7 @@ def check_processes(track: Track, processes: int) -> None:
     """Raises InputError unless so many processes can train this track together."""
     if processes == 1:
         return
-    if is_kept(track.network):
+    if is_own_network(track.network):
         raise InputError(
             f"track {track.id} has a network of its author's, whose workers have no network: processes that train it "
             "cannot find each other.\nLeave --devices-per-trial out"
