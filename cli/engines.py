@@ -31,6 +31,9 @@ GpusOption = Annotated[
 SlurmOption = Annotated[
     list[str] | None, typer.Option("--slurm", help="name=value of sbatch, may be repeated: partition=gpu, time=240")
 ]
+DevicesOption = Annotated[
+    int, typer.Option("--devices-per-trial", help="GPUs (on the CPU: processes) that train one trial together")
+]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Engine:
     address: str = ""
     gpus: float | None = None
     slurm: tuple[str, ...] = ()
+    devices: int = 1
 
     def __post_init__(self) -> None:
         from prunemark.setups.errors import InputError, unknown_name
@@ -52,6 +56,18 @@ class Engine:
                 raise InputError(f"{option} goes with --executor {owner}; given --executor {self.name}")
         if self.gpus is not None and not self.elsewhere:
             raise InputError("--gpus-per-trial goes with --executor ray or slurm. Here, --workers says how many share")
+        if self.devices < 1:
+            raise InputError(f"--devices-per-trial is at least 1; given {self.devices}")
+        if self.devices > 1 and self.gpus is not None:
+            raise InputError(
+                f"--gpus-per-trial {self.gpus:g} with --devices-per-trial {self.devices}: leave the first out, each "
+                "trial gets a whole GPU for each of its devices"
+            )
+        if self.devices > 1 and int(os.environ.get("WORLD_SIZE") or 1) > 1:
+            raise InputError(
+                f"torchrun has started this command {os.environ['WORLD_SIZE']} times: Prunemark starts the processes "
+                "of a trial itself.\nRun it once, as `prunemark ...`"
+            )
         if wrong := [text for text in self.slurm if not text.partition("=")[2]]:
             raise InputError(f"--slurm takes name=value, as in --slurm partition=gpu; given {wrong[0]!r}")
 
@@ -66,12 +82,12 @@ class Engine:
 
         if device == "cpu" and self.gpus:
             raise InputError(f"--gpus-per-trial {self.gpus:g} with --device cpu: say --device cuda")
-        return float(device != "cpu") if self.gpus is None else self.gpus
+        return float(self.devices * (device != "cpu")) if self.gpus is None else self.gpus
 
 
-def engine_of(name: str, address: str, gpus: float | None, slurm: list[str] | None) -> Engine:
+def engine_of(name: str, address: str, gpus: float | None, slurm: list[str] | None, devices: int = 1) -> Engine:
     """From the options of a command."""
-    return Engine(name, address, gpus, tuple(slurm or ()))
+    return Engine(name, address, gpus, tuple(slurm or ()), devices)
 
 
 def executor_for(engine: Engine, home: Path, workers: str | int | None, device: str) -> Executor:
@@ -85,13 +101,13 @@ def executor_for(engine: Engine, home: Path, workers: str | int | None, device: 
     if engine.name == RAY:
         from prunemark.benchmark.run.ray_cluster import RayCluster
 
-        return RayCluster(home, workers or 0, engine.address, engine.gpus_on(device))
+        return RayCluster(home, workers or 0, engine.address, engine.gpus_on(device), engine.devices)
     if engine.name == SLURM:
         from prunemark.benchmark.run.slurm_tasks import SlurmTasks
 
         options = dict(text.split("=", 1) for text in engine.slurm)
-        return SlurmTasks(home, workers or 0, engine.gpus_on(device), options)
-    return local(workers, device)
+        return SlurmTasks(home, workers or 0, engine.gpus_on(device), options, cores=engine.devices)
+    return local(workers, device, engine.devices)
 
 
 def stop_after(hours: float | None) -> float | None:
@@ -109,6 +125,8 @@ def sharing(engine: Engine, home: Path, device: str) -> LocalProcesses:
     from prunemark.benchmark.run.gpu_room import FOLDER, GpuRoom
     from prunemark.setups.errors import InputError
 
+    if engine.devices > 1:
+        raise InputError(f"--workers {AUTO} shares GPUs; with --devices-per-trial {engine.devices} a trial has its own")
     if engine.elsewhere:
         raise InputError(f"--workers {AUTO} shares the GPUs of this machine; on a cluster give --gpus-per-trial 0.25")
     if device == "cpu":
@@ -131,12 +149,15 @@ def read_workers(given: str | int | None) -> int | None:
     return int(text)
 
 
-def local(workers: str | int | None, device: str) -> LocalProcesses:
-    """Processes of this machine, spread over its GPUs; one to a core, or to a GPU, where no number is given."""
-    from prunemark.benchmark.run.executor import LocalProcesses, default_workers
+def local(workers: str | int | None, device: str, together: int = 1) -> LocalProcesses:
+    """Processes of this machine, spread over its GPUs; one to a core, or to a GPU, where no number is given.
 
-    devices = visible_gpus(device)
-    return LocalProcesses(read_workers(workers) or default_workers(device, devices), devices=devices)
+    So many devices `together` are one trial's. Raises InputError where there are fewer.
+    """
+    from prunemark.benchmark.run.executor import LocalProcesses, default_workers, grouped
+
+    devices = grouped(visible_gpus(device), device, together)
+    return LocalProcesses(read_workers(workers) or default_workers(device, devices, together), devices=devices)
 
 
 def visible_gpus(device: str) -> tuple[str, ...]:

@@ -59,8 +59,20 @@ def print_plan(
         console.print("nothing to do")
         return
     found = estimated(todo, [trial for trial in trials if stored[trial]], home, engine)
-    gpus = engine.gpus_on(todo[0].device) if engine.elsewhere else float(todo[0].device != "cpu")
+    gpus = engine.gpus_on(todo[0].device)
+    if engine.devices > 1:
+        console.print(say_shares(todo[0], engine.devices), soft_wrap=True)
     console.print(say_estimate(found, executor.workers, gpus), soft_wrap=True)
+
+
+def say_shares(trial: Trial, devices: int) -> str:
+    """What several devices do together, and what that leaves as it is."""
+    batch = trial.recipe.batch_size
+    what = "GPUs" if trial.device != "cpu" else "processes"
+    return (
+        f"each trial trains on {devices} {what} together: a batch of {batch} is the recipe's, about {batch // devices} "
+        "images on each; batch norm takes the whole batch, and LRs stay"
+    )
 
 
 def say_work(work: Work) -> str:
@@ -77,10 +89,10 @@ def estimated(todo: Sequence[Trial], done: Sequence[Trial], home: Home, engine: 
     """Judged by what has been timed and stored in this home, and where there is nothing by a step that is run now."""
     track, device = todo[0].track, todo[0].device
     records = [record for trial in done if (record := submit.stored_record(trial, home.store))]
-    seconds, count = timed_epoch(records, track.id, device)
+    seconds, count = timed_epoch(records, track.id, device, engine.devices)
     if not count and any(home.records.glob("*.json")):
         records = list(read_records(home.records, track.id).records)
-        seconds, count = timed_epoch(records, track.id, device)
+        seconds, count = timed_epoch(records, track.id, device, engine.devices)
     sizes = measured_bytes(done, home.store)
     judged = f"{count} trials timed here"
     if not count or not all(sizes):
@@ -88,7 +100,9 @@ def estimated(todo: Sequence[Trial], done: Sequence[Trial], home: Home, engine: 
         sizes = tuple(size or PARAMETER_SETS * step.parameter_bytes for size in sizes)  # type: ignore[assignment]
         if not count:
             kind = " on this machine's CPU" if engine.elsewhere and device != "cpu" else ""
-            seconds, judged = step.epoch_seconds, f"a step measured now{kind}, without reading and augmenting images"
+            kind += f" on one device and shared by {engine.devices}" if engine.devices > 1 else ""
+            seconds = step.epoch_seconds / engine.devices
+            judged = f"a step measured now{kind}, without reading and augmenting images"
     return estimate(todo, home.store, seconds, judged, *sizes)
 
 

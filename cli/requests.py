@@ -22,7 +22,7 @@ from prunemark.benchmark.run.tracking import Tracker
 from prunemark.benchmark.run.work import checkpoints, expected_work
 from prunemark.benchmark.submission.method_files import read_source
 from prunemark.benchmark.trial.keys import resolved_keys
-from prunemark.benchmark.trial.plan import Request, make_trials
+from prunemark.benchmark.trial.plan import Request, check_processes, make_trials
 from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.cli import mirrored
 from prunemark.cli.progress import MlflowWatcher, Progress
@@ -51,6 +51,7 @@ def read(
     isolation: str = "",
     elsewhere: bool = False,
     execution: Sequence[str] | None = None,
+    processes: int = 1,
 ) -> Request:
     """Checks the request. Raises InputError with the valid choices; a device that is `elsewhere` may not be here."""
     found_track, found_setup = with_execution(find_track(track), read_words(execution or ())), find_setup(setup)
@@ -63,7 +64,11 @@ def read(
     check_runs_on(found_track, device)
     for level in chosen:
         budget_for(found_track, found_setup, level, "pruned", Own(prune_at=prune_at))
-    return Request(found_track, found_setup, chosen, read_seeds(seeds), device, pruning_seconds, prune_at, isolation)
+    check_processes(found_track, processes)
+    wanted = read_seeds(seeds)
+    return Request(
+        found_track, found_setup, chosen, wanted, device, pruning_seconds, prune_at, isolation, processes=processes
+    )
 
 
 def check_device(device: str, *, here: bool = True) -> None:

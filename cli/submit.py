@@ -11,6 +11,7 @@ import typer
 
 from prunemark.cli.engines import (
     AddressOption,
+    DevicesOption,
     ExecutorOption,
     GpusOption,
     SlurmOption,
@@ -54,6 +55,7 @@ def submit(
     workers: WorkersOption = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     execution: ExecutionOption = None,
+    devices_per_trial: DevicesOption = 1,
     executor: ExecutorOption = "local",
     address: AddressOption = "",
     gpus_per_trial: GpusOption = None,
@@ -91,10 +93,10 @@ def submit(
     stop_at = stop_after(None if until else hours)
     limits = rounds.read_limits(max_seeds, hours) if until else None
     seeds = seeds or str(deciding.first_seeds(limits))
-    engine = engine_of(executor, address, gpus_per_trial, slurm)
+    engine = engine_of(executor, address, gpus_per_trial, slurm, devices_per_trial)
     kept = settled(isolation)
     request = requests.read(
-        track, setup, level, seeds, device, pruning_seconds, prune_at, kept, engine.elsewhere, execution
+        track, setup, level, seeds, device, pruning_seconds, prune_at, kept, engine.elsewhere, execution, engine.devices
     )
     request = replace(request, show_output=show_output)
     place = open_home(home_at(home))

@@ -151,6 +151,7 @@ def trial_of(
         track.pruning_seconds_limit,
         submission,
         isolation=isolation,
+        processes=record.observed.processes,
     )
 
 

@@ -70,6 +70,7 @@ def other_machine(recorded: Observed, here: Observed) -> str:
     then, now = recorded.versions, here.versions
     pairs = [("processor", recorded.hardware, here.hardware), ("device", recorded.device, here.device)]
     pairs += [(name, then.get(name, "none"), now.get(name, "none")) for name in NUMERIC_PACKAGES]
+    pairs += [("processes", str(recorded.processes), str(here.processes))]
     said = [name for name in (PROCESSOR_KIND, INSTRUCTIONS, GPU_FLOAT32) if name in then and name in now]
     pairs += [(name, then[name], now[name]) for name in said]  # older records do not say, and that explains nothing
     return "; ".join(f"{name}: recorded {old}, here {new}" for name, old, new in pairs if old != new)

@@ -60,10 +60,11 @@ class Observed(RecordPart):
 
     `latency`, `passes` and `dense_passes` are None or empty since trials take no times.
     `peak_memory_bytes` is the most that weights and activations held at once in a pass of the large batch;
-    `model_bytes` the size of the final model's weights on disk.
+    `model_bytes` the size of the final model's weights on disk. `processes` trained together, each on one device and on
+    its share of the recipe's batches, with batch norm over whole batches and the recipe's LR.
     """
 
-    LATER = ("passes", "dense_passes", "peak_memory_bytes", "model_bytes", "pruning_process")
+    LATER = ("passes", "dense_passes", "peak_memory_bytes", "model_bytes", "pruning_process", "processes")
 
     finished_at: str
     pruning_seconds: float
@@ -79,3 +80,4 @@ class Observed(RecordPart):
     peak_memory_bytes: int | None = None
     model_bytes: int | None = None
     pruning_process: PruningProcess | None = None
+    processes: int = 1

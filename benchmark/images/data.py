@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from prunemark.benchmark.images.augmentation import augment
 from prunemark.benchmark.images.datasets import Dataset, Pixels, dataset_of, image_files
 from prunemark.benchmark.images.sources import INSTALLED, data_folder
-from prunemark.benchmark.images.streaming import ImageFiles, file_checksums, images_in_order, images_served
+from prunemark.benchmark.images.streaming import ImageFiles, file_checksums, images_in_order, images_served, whole
 from prunemark.benchmark.networks.registry import ImageShape
 from prunemark.setups.errors import InputError
 
@@ -70,20 +70,24 @@ class Images:
         return (pixels.to(torch.float32) / scale - mean) / sd
 
     def served(
-        self, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator, skip: int = 0
-    ) -> Iterator[Pixels]:
+        self, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator, skip: int = 0,
+        part: Callable[[int], slice] = whole,
+    ) -> Iterator[Pixels]:  # fmt: skip
         """Augmented, normalised batches of the examples with these numbers; draws come from the generator.
 
-        Of the first `skip` only the draws are made.
+        Of the first `skip` only the draws are made. `part` says of a batch of so many examples which are handed out:
+        the draws are those of all of them. Files are read for these only; images in memory are augmented together.
         """
         if self.files is not None:
-            for pixels, chosen in images_served(self.files, batches, kind, generator, skip):
+            for pixels, chosen in images_served(self.files, batches, kind, generator, skip, part):
                 yield self.normalised(pixels.to(self.device, non_blocking=True)), self.labels[chosen]
             return
         for chosen in itertools.islice(batches, skip):
             augment(self.images[chosen], kind, self.black, generator)
         for chosen in batches:
-            yield self.normalised(augment(self.images[chosen], kind, self.black, generator)), self.labels[chosen]
+            here = part(len(chosen))
+            augmented = augment(self.images[chosen], kind, self.black, generator)
+            yield self.normalised(augmented[here]), self.labels[chosen[here]]
 
     def in_order(self, batch_size: int) -> Iterator[torch.Tensor]:
         """All images as they are, normalised, in batches."""
@@ -93,6 +97,13 @@ class Images:
             return
         for pixels in self.images.split(batch_size):
             yield self.normalised(pixels)
+
+    def between(self, begin: int, end: int) -> Images:
+        """The examples with these numbers, in order, without the last: none where both are the same."""
+        files = self.files and replace(
+            self.files, paths=self.files.paths[begin:end], sha256=self.files.sha256[begin:end]
+        )
+        return replace(self, images=self.images[begin:end], labels=self.labels[begin:end], files=files)
 
     def first(self, count: int) -> torch.Tensor:
         """The first images, normalised: (at most count, channels, height, width)."""

@@ -6,7 +6,7 @@ import gc
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from prunemark.benchmark.images.datasets import UnreadableImage, open_image, rea
 from prunemark.benchmark.images.sources import CONFINED, readers
 
 MOST_WORKERS, BATCHES_AHEAD = 16, 2
+TOGETHER = "LOCAL_WORLD_SIZE"
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,27 @@ class ImageFiles:
     workers: int | None = None
 
 
+def whole(examples: int) -> slice:
+    """All of a batch."""
+    return slice(examples)
+
+
 def images_served(
-    files: ImageFiles, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator, skip: int = 0
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    files: ImageFiles, batches: Iterator[torch.Tensor], kind: str, generator: torch.Generator, skip: int = 0,
+    part: Callable[[int], slice] = whole,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:  # fmt: skip
     """Augmented uint8 batches (batch, channels, height, width) and the numbers of their examples.
 
     Each image is augmented by a seed of its own, drawn from the generator in the order of the batches: the number of
-    workers changes nothing. The first `skip` batches are left out, their draws are not. 'resized-crop' is the field's
-    own for ImageNet; of the others only 'none' is covered.
+    workers changes nothing, nor does the `part` of each batch that is handed out. The first `skip` batches are left
+    out, their draws are not. 'resized-crop' is the field's own for ImageNet; of the others only 'none' is covered.
     """
     order = [chosen.cpu() for chosen in batches]
     seeds = torch.randint(0, 2**62, (sum(len(chosen) for chosen in order),), generator=generator).tolist()
     draws = iter(seeds)
-    asked = [[(index, next(draws)) for index in chosen.tolist()] for chosen in order]
-    yield from zip(_read(_Reader(files, kind), asked[skip:], files), order[skip:], strict=True)
+    asked = [[(index, next(draws)) for index in chosen.tolist()][part(len(chosen))] for chosen in order]
+    served = [chosen[part(len(chosen))] for chosen in order[skip:]]
+    yield from zip(_read(_Reader(files, kind), asked[skip:], files), served, strict=True)
 
 
 def images_in_order(files: ImageFiles, batch_size: int) -> Iterator[torch.Tensor]:
@@ -113,8 +121,14 @@ def _in_threads(reader: _Reader, asked: Sequence[Sequence[tuple[int, int]]]) -> 
 
 
 def default_workers() -> int:
-    """As many as the user says, or one for each core but one, 16 at most; with 0 the process that asks reads itself."""
-    return stated if (stated := readers()) is not None else min(len(os.sched_getaffinity(0)) - 1, MOST_WORKERS)
+    """As many as the user says, or one for each core but one, 16 at most; with 0 the process that asks reads itself.
+
+    Processes that train together share the cores: how many there are is in torchrun's variable.
+    """
+    if (stated := readers()) is not None:
+        return stated
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get(TOGETHER, "1"))
+    return max(min(cores - 1, MOST_WORKERS), 0)
 
 
 def file_checksums(paths: Sequence[Path]) -> torch.Tensor:

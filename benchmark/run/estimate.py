@@ -46,8 +46,11 @@ class Estimate:
         return self.work_seconds * gpus / 3600
 
 
-def timed_epoch(records: Iterable[Record], track: str, device: str) -> tuple[float, int]:
-    """Seconds an epoch of retraining took, and of how many trials: of this track and kind of device. 0, 0: none."""
+def timed_epoch(records: Iterable[Record], track: str, device: str, processes: int = 1) -> tuple[float, int]:
+    """Seconds an epoch of retraining took, and of how many trials: of this track, on so many devices of this kind.
+
+    0, 0: none.
+    """
     kind = device.partition(":")[0]
     found = [
         (record.observed.retraining_seconds, stage.epochs)
@@ -56,6 +59,7 @@ def timed_epoch(records: Iterable[Record], track: str, device: str) -> tuple[flo
         and stage.epochs
         and record.outcome.track == track
         and record.observed.device.partition(":")[0] == kind
+        and record.observed.processes == processes
     ]
     epochs = sum(count for _, count in found)
     return (sum(seconds for seconds, _ in found) / epochs, len(found)) if epochs else (0.0, 0)

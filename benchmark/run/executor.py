@@ -36,9 +36,9 @@ KILL_SECONDS = 5.0
 class LocalProcesses:
     """Up to `workers` processes on this machine, one torch thread each.
 
-    `devices` are the GPUs that they are spread over, as CUDA_VISIBLE_DEVICES names them: a job sees one, and calls it
-    `cuda`, so that no key knows which it was. Empty: all see what this process sees. `stop_at`: see `Executor`.
-    With `shared`, so many run on each of these GPUs as fit into its memory.
+    `devices` are the GPUs that they are spread over, as CUDA_VISIBLE_DEVICES names them: a job sees one (several that
+    train together) and calls it `cuda`, so that no key knows which it was. Empty: all see what this process sees.
+    `stop_at`: see `Executor`. With `shared`, so many run on each of these GPUs as fit into its memory.
     """
 
     workers: int
@@ -201,6 +201,21 @@ def visible_devices(device: str, variables: Mapping[str, str], count: Callable[[
     return tuple(name.strip() for name in stated.split(",") if name.strip())
 
 
-def default_workers(device: str, devices: Sequence[str] = ()) -> int:
-    """One process per core on the CPU; one on each GPU, whose memory more of them would have to share."""
-    return len(os.sched_getaffinity(0)) if device == "cpu" else max(len(devices), 1)
+def grouped(devices: Sequence[str], device: str, together: int) -> tuple[str, ...]:
+    """The GPUs, so many in each place, as CUDA_VISIBLE_DEVICES names several. What is left over is not used.
+
+    Raises InputError where they do not make one place, and for one GPU that was named by its number.
+    """
+    if together == 1 or device == "cpu":
+        return tuple(devices)
+    if device != "cuda":
+        raise InputError(f"--devices-per-trial {together} with --device {device}, which is one: say --device cuda")
+    if len(devices) < together:
+        raise InputError(f"--devices-per-trial {together}, but there are {len(devices)} GPUs here")
+    places = range(0, len(devices) - together + 1, together)
+    return tuple(",".join(devices[place : place + together]) for place in places)
+
+
+def default_workers(device: str, devices: Sequence[str] = (), together: int = 1) -> int:
+    """On the CPU one for each core, or so many of them; one on each GPU, whose memory more would have to share."""
+    return max(len(os.sched_getaffinity(0)) // together if device == "cpu" else len(devices), 1)

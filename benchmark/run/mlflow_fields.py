@@ -81,6 +81,7 @@ def parameters(record: Record) -> dict[str, str]:
         "seed": outcome.seed,
         "device": record.observed.device,
     }
+    fixed |= {"devices": record.observed.processes} if record.observed.processes > 1 else {}
     settings = {f"setting.{name}": value for name, value in outcome.method.settings.items()}
     recipe = {f"retraining.{name}": value for name, value in (outcome.retraining_recipe or {}).items()}
     return {name: str(value)[:LONGEST_PARAMETER] for name, value in (fixed | settings | recipe).items()}

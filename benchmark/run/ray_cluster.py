@@ -73,7 +73,7 @@ class _Held:
 
 @dataclass
 class RayCluster:
-    """Up to `workers` slots on a cluster (0: as many as it has room for), each with one core and a part of a GPU.
+    """Up to `workers` slots on a cluster (0: as many as it has room for), each with a part of a GPU, and with `cores`.
 
     `address` is host:port of the head; '' is $RAY_ADDRESS, or the cluster of this machine. See `Executor`.
     """
@@ -82,6 +82,7 @@ class RayCluster:
     workers: int = 0
     address: str = ""
     gpus: float = 0.0
+    cores: int = 1
     pauses_seconds: tuple[float, ...] = PAUSES_SECONDS
     stop_at: float | None = None
     say: Callable[[str], None] = lambda words: print(words, file=sys.stderr)
@@ -102,9 +103,9 @@ class RayCluster:
     def _room_of_cluster(self) -> int:
         ray = _ray()
         has = ray.cluster_resources()
-        room = int(has.get("GPU", 0) / self.gpus) if self.gpus else int(has.get("CPU", 0))
+        room = int(has.get("GPU", 0) / self.gpus) if self.gpus else int(has.get("CPU", 0)) // self.cores
         if room < 1:
-            what = f"{self.gpus:g} GPU" if self.gpus else "a core"
+            what = f"{self.gpus:g} GPU" if self.gpus else f"{self.cores} cores"
             raise InputError(f"the Ray cluster has not {what} for a trial.\nAdd a node, or give --workers to wait")
         return room
 
@@ -117,7 +118,7 @@ class RayCluster:
     def _new_slot(self) -> _Held:
         ray = _ray()
         made: Any = ray.remote(Slot)
-        actor = made.options(num_cpus=1, num_gpus=self.gpus, max_restarts=0).remote()
+        actor = made.options(num_cpus=self.cores, num_gpus=self.gpus, max_restarts=0).remote()
         return _Held(actor, actor.ready.remote(self._common))
 
     def close(self) -> None:

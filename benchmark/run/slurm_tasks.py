@@ -111,6 +111,7 @@ class SlurmTasks:
     stop_at: float | None = None
     poll_seconds: float = 1.0
     silent_seconds: float = SILENT_SECONDS
+    cores: int = 1
 
     def __post_init__(self) -> None:
         need("run", "running trials")
@@ -141,7 +142,7 @@ class SlurmTasks:
         if not isinstance(minutes, int):
             raise InputError(f"--slurm time= is a number of minutes; given {minutes!r}")
         others = {name.replace("_", "-"): v for name, v in options.items() if name not in known}
-        stated = {"job_name": "prunemark", "cpus_per_task": 1, "array_parallelism": self.workers}
+        stated = {"job_name": "prunemark", "cpus_per_task": self.cores, "array_parallelism": self.workers}
         stated |= {"gpus_per_node": int(self.gpus)} if self.gpus else {}
         stated |= {name: v for name, v in options.items() if name in known}
         stated["additional_parameters"] = {"requeue": True} | others

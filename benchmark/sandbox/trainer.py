@@ -20,7 +20,6 @@ from torch import nn
 
 from prunemark.benchmark.compression import surgery
 from prunemark.benchmark.images.data import load_split, pick_device, tensor_dict
-from prunemark.benchmark.images.datasets import UnreadableImage
 from prunemark.benchmark.metering.meter import BudgetExceeded, Grant, Meter
 from prunemark.benchmark.method import Decision
 from prunemark.benchmark.networks import cost
@@ -32,7 +31,9 @@ from prunemark.benchmark.sandbox.training import PruningTraining
 from prunemark.benchmark.training.checkpoint import checkpoint_of, part_of
 from prunemark.benchmark.training.execution import in_pruning
 from prunemark.benchmark.training.loop import Hooks, train
+from prunemark.benchmark.training.processes import here, leave
 from prunemark.benchmark.training.snapshot import Place, Snapshot
+from prunemark.benchmark.training.together import run_together
 from prunemark.records.outcome import MeteredStage
 from prunemark.setups.budget import Budget
 from prunemark.setups.errors import InputError, WorkFailed
@@ -46,6 +47,8 @@ MARGIN_BYTES = 64 << 20
 Reply = tuple[Words, Mapping[str, torch.Tensor]]
 Checkpoints = tuple[Path, str]
 """The root of a store, and the key of the stage."""
+Trains = tuple[Track, Budget, Grant, int, str, Path, Path]
+"""What a trainer trains, by what is granted: seed and device, and the folders in the store of base model and images."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +78,25 @@ class Trainer:
 
     def answer(self, words: Words, tensors: Tensors) -> Reply:
         """What is sent back. Not covered: failures of the machine while it trains, which are raised."""
-        try:
-            carry_out = self._understood(words, tensors)
-        except BudgetExceeded as problem:
-            return {"error": "budget", "words": str(problem)}, {}
-        except surgery.BadDecision as problem:
-            return {"error": "decision", "words": str(problem)}, {}
-        except Exception as problem:  # what else a stranger's request does to the code that reads it
-            words = {"error": "value", "words": f"the harness cannot do what was asked: {str(problem)[:1000]}"}
-            return words, {}
+        carry_out, refusal = self._understood_or_not(words, tensors)
+        if here().total(int(carry_out is not None)) not in (0, here().count):
+            raise WorkFailed("the processes that train together do not agree on what was asked")
+        if carry_out is None:
+            return refusal, {}
         try:
             return carry_out()
         except BudgetExceeded as problem:
             return {"error": "budget", "words": str(problem)}, {}
+
+    def _understood_or_not(self, words: Words, tensors: Tensors) -> tuple[Callable[[], Reply] | None, Words]:
+        try:
+            return self._understood(words, tensors), {}
+        except BudgetExceeded as problem:
+            return None, {"error": "budget", "words": str(problem)}
+        except surgery.BadDecision as problem:
+            return None, {"error": "decision", "words": str(problem)}
+        except Exception as problem:  # what else a stranger's request does to the code that reads it
+            return None, {"error": "value", "words": f"the harness cannot do what was asked: {str(problem)[:1000]}"}
 
     def _understood(self, words: Words, tensors: Tensors) -> Callable[[], Reply]:
         """What was asked, ready to be carried out. Raises whatever a wrong request makes it raise."""
@@ -178,31 +187,22 @@ class Trainer:
         return self.last
 
 
-def serve(
-    pipe: Connection,
-    track: Track,
-    budget: Budget,
-    grant: Grant,
-    seed: int,
-    device: str,
-    base: Path,
-    data: Path,
-    out: Path,
-    checkpoints: Checkpoints | None = None,
-) -> None:
+def serve(pipe: Connection, processes: int, trains: Trains, out: Path, checkpoints: Checkpoints | None = None) -> None:
     """The body of a trainer's process: answers until the other side is gone, then leaves what it carried out.
 
-    `base` and `data` are folders of the store; `out` is one that only the harness sees. With `checkpoints`, those of
-    what it trains go into a store.
+    `out` is a folder that only the harness sees. With `checkpoints`, those of what it trains go into a store. With
+    several `processes`, these answer together: this one only watches.
     """
     try:
-        trainer = _trainer(track, budget, grant, seed, device, base, data)
-        trainer.checkpoints = checkpoints
-        _serve(pipe, trainer, out)
-    except UnreadableImage as problem:
+        if processes > 1:
+            run_together(processes, trains[4], "a method's training", _serve, pipe, trains, out, checkpoints)
+        else:
+            _serve(pipe, trains, out, checkpoints)
+    except InputError as problem:  # an image that cannot be read, or a network that several processes cannot train
         (out / TROUBLE).write_text(json.dumps([InputError.__name__, str(problem)]))
     except BaseException as problem:
-        (out / TROUBLE).write_text(json.dumps([WorkFailed.__name__, f"{type(problem).__name__}: {problem}"]))
+        words = f"{type(problem).__name__}: {problem.args[0] if problem.args else ''}"
+        (out / TROUBLE).write_text(json.dumps([WorkFailed.__name__, words]))
 
 
 def trouble_of(path: Path) -> InputError | WorkFailed:
@@ -213,7 +213,19 @@ def trouble_of(path: Path) -> InputError | WorkFailed:
     return WorkFailed(f"the harness could not train for a method: {words}")
 
 
-def _serve(pipe: Connection, trainer: Trainer, out: Path) -> None:
+def _serve(pipe: Connection, trains: Trains, out: Path, checkpoints: Checkpoints | None) -> None:
+    trainer = replace(_trainer(*trains), checkpoints=checkpoints)
+    if not here().first:
+        while (asked := here().from_first(None)) is not None:
+            trainer.answer(*asked)
+        return
+    _answer(pipe, trainer)
+    here().from_first(None)
+    leave()
+    _leave(trainer, out)
+
+
+def _answer(pipe: Connection, trainer: Trainer) -> None:
     most = message_bytes(trainer.states[0])
     while True:
         try:
@@ -223,12 +235,11 @@ def _serve(pipe: Connection, trainer: Trainer, out: Path) -> None:
         except (EOFError, OSError):
             break
         else:
-            reply = trainer.answer(words, tensors)
+            reply = trainer.answer(*here().from_first((words, tensors)))
             try:
                 send(pipe, *reply)
             except (BrokenPipeError, ConnectionResetError):
                 break
-    _leave(trainer, out)
 
 
 def message_bytes(state: Mapping[str, torch.Tensor]) -> int:

@@ -13,8 +13,8 @@ from prunemark.benchmark.metering.meter import Meter
 from prunemark.setups.extras import Distillation, Regulariser, read_distillation, read_regulariser
 from prunemark.setups.recipe import Recipe
 
-Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""(images, logits (batch, classes), cross entropy) -> what is minimised."""
+Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, int], torch.Tensor]
+"""(images, logits (batch, classes), cross entropy, examples of the whole batch) -> what is minimised."""
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -35,11 +35,11 @@ def objective_of(
         teacher.eval()
     term = _term(regulariser, model) if regulariser else None
 
-    def objective(images: torch.Tensor, logits: torch.Tensor, loss: torch.Tensor) -> torch.Tensor:
+    def objective(images: torch.Tensor, logits: torch.Tensor, loss: torch.Tensor, examples: int) -> torch.Tensor:
         if distilled and teacher is not None:
             with torch.no_grad():
                 told = teacher(images)
-            meter.executed(len(images) * teacher_macs, 0)
+            meter.executed(examples * teacher_macs, 0)
             loss = (1 - distilled.weight) * loss + distilled.weight * distance(logits, told, distilled)
         return loss if term is None else loss + term()
 

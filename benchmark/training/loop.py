@@ -17,8 +17,10 @@ from torch.nn import functional as F
 
 from prunemark.benchmark.images.data import Images
 from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.training import processes
 from prunemark.benchmark.training.execution import Forward, forward_of, memory_format
 from prunemark.benchmark.training.extras import Objective
+from prunemark.benchmark.training.processes import ALONE, Pass, Processes
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.training.snapshot import Momentum, Place, Snapshot, go_on, snapshot_of, take_up
 from prunemark.records.outcome import EpochPoint, finite
@@ -63,44 +65,59 @@ def train(
     Returns one point per epoch (validation accuracy is 0 where no validation split is given) and the
     momentum buffers by parameter name (for AdamW, its averages and steps), with which a later call goes on.
     From a snapshot, the same call goes on with the same bits. Raises BudgetExceeded.
+
+    In each of several processes (`processes.here`), the same call trains the same: with the first one's snapshot,
+    which alone keeps and listens.
     """
+    here = processes.here()
+    start = here.from_first(start)
     if start is not None:
         momentum = go_on(start, model, meter)
     optimiser = _optimiser(model, recipe, momentum)
-    forward = forward_of(model, execution, data.device)
     points = list(start.points) if start else []
 
     def between(epoch: int, losses: Sequence[torch.Tensor]) -> None:
-        if hooks.keep:
+        if hooks.keep and here.first:
             state = partial(_momentum_of, model, optimiser, recipe)
             place = Place(epoch, len(losses))
             hooks.keep(place, partial(snapshot_of, place, model, state, losses, points, meter, data.device))
 
-    for epoch in range(recipe.epochs) if epochs is None else epochs:
-        if start is not None and epoch < start.place.epoch:
-            continue
-        within = start if start and start.place.epoch == epoch and start.place.step else None
-        lr = recipe.lr.vector[epoch]
-        if within is None:
-            meter.begin_epoch(lr)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
-        batches = served(data, recipe, seed, stream, epoch, meter, skip=within.place.step if within else 0)
-        with _drawing(derive_seed(seed, stream, "dropout", epoch), data.device):
-            losses = take_up(within, data.device)
-            loss = _one_epoch(model, forward, optimiser, batches, recipe, meter, hooks, losses, partial(between, epoch))
-        accuracy = accuracy_percent(correctness(model, validation)) if validation is not None else 0.0
-        points.append(EpochPoint(epoch, lr, finite(loss), accuracy))
-        if hooks.on_epoch:
-            hooks.on_epoch(points[-1])
-        between(epoch + 1, [])
+    with processes.training(model, data) as together:
+        forward = forward_of(together.model, execution, data.device)
+        for epoch in range(recipe.epochs) if epochs is None else epochs:
+            if start is not None and epoch < start.place.epoch:
+                continue
+            within = start if start and start.place.epoch == epoch and start.place.step else None
+            lr = recipe.lr.vector[epoch]
+            if within is None:
+                meter.begin_epoch(lr)
+            for group in optimiser.param_groups:
+                group["lr"] = lr
+            batches = _shares(data, recipe, seed, stream, epoch, meter, within.place.step if within else 0, here)
+            with _drawing(derive_seed(seed, stream, "dropout", epoch), data.device):
+                losses = take_up(within, data.device)
+                told = partial(between, epoch)
+                loss = _one_epoch(model, forward, optimiser, batches, recipe, meter, hooks, losses, told, together)
+            accuracy = _accuracy_percent(model, validation, here) if validation is not None else 0.0
+            points.append(EpochPoint(epoch, lr, finite(loss), accuracy))
+            if hooks.on_epoch and here.first:
+                hooks.on_epoch(points[-1])
+            between(epoch + 1, [])
     return tuple(points), _momentum_of(model, optimiser, recipe)
 
 
 def served(
-    data: Images, recipe: Recipe, seed: int, stream: str, epoch: int, meter: Meter, skip: int = 0
+    data: Images, recipe: Recipe, seed: int, stream: str, epoch: int, meter: Meter
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """One epoch of augmented training batches, metered: images (batch, c, h, w), labels (batch,).
+    """One epoch of augmented training batches, metered: images (batch, c, h, w), labels (batch,)."""
+    for images, labels, _ in _shares(data, recipe, seed, stream, epoch, meter, 0, ALONE):
+        yield images, labels
+
+
+def _shares(
+    data: Images, recipe: Recipe, seed: int, stream: str, epoch: int, meter: Meter, skip: int, here: Processes
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
+    """The same, of each batch the share of this process, and how many examples the batch has.
 
     Without the first `skip`, which were served and metered before; their draws are made again.
     """
@@ -108,10 +125,13 @@ def served(
         meter.begin_pass()
     generator = torch.Generator().manual_seed(derive_seed(seed, stream, "epoch", epoch))
     order = torch.randperm(len(data), generator=generator).to(data.labels.device)
-    batches = (chosen for chosen in order.split(recipe.batch_size) if len(chosen) > 1)  # batch norm cannot train on one
-    for images, labels in data.served(batches, recipe.augmentation, generator, skip):
-        meter.serve(len(labels))
-        yield images, labels
+    batches = [chosen for chosen in order.split(recipe.batch_size) if len(chosen) > 1]  # batch norm cannot train on one
+    shares = data.served(iter(batches), recipe.augmentation, generator, skip, here.part)
+    for step, (images, labels) in enumerate(shares, start=skip):
+        examples = len(batches[step])
+        meter.serve(examples)
+        here.draw(seed, stream, epoch, step)
+        yield images, labels, examples
 
 
 def steps_per_epoch(examples: int, batch_size: int) -> int:
@@ -136,30 +156,33 @@ def _one_epoch(
     model: nn.Module,
     forward: Forward,
     optimiser: torch.optim.Optimizer,
-    batches: Iterator[tuple[torch.Tensor, torch.Tensor]],
+    batches: Iterator[tuple[torch.Tensor, torch.Tensor, int]],
     recipe: Recipe,
     meter: Meter,
     hooks: Hooks,
     losses: list[torch.Tensor],
     between: Callable[[Sequence[torch.Tensor]], None],
+    together: Pass,
 ) -> float:
     model.train()
     masked = [(parameter, hooks.masks[name]) for name, parameter in model.named_parameters() if name in hooks.masks]
-    for images, labels in batches:
+    for images, labels, examples in batches:
+        together.begin(examples)
         logits = forward(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-        objective = hooks.objective(images, logits, loss) if hooks.objective else loss
+        objective = hooks.objective(images, logits, loss, examples) if hooks.objective else loss
         objective = objective + hooks.penalty() if hooks.penalty else objective
         optimiser.zero_grad(set_to_none=True)
-        objective.backward()
+        together.loss(objective, examples).backward()
         optimiser.step()
-        meter.trained(len(labels))
+        meter.trained(examples)
         with torch.no_grad():
             for parameter, mask in masked:
                 parameter.mul_(mask)
         if hooks.after_step:
             hooks.after_step(meter.steps)
-        losses.append(loss.detach())  # read once an epoch: reading each would wait for the device
+        # read once an epoch: reading each would wait for the device
+        losses.append(together.processes.mean(loss.detach(), examples))
         between(losses)
     return float(torch.stack(losses).mean())
 
@@ -211,6 +234,14 @@ def predictions(model: nn.Module, data: Images) -> torch.Tensor:
 def correctness(model: nn.Module, data: Images) -> torch.Tensor:
     """Whether each example is classified correctly: bool (examples,), on the CPU."""
     return predictions(model, data) == data.labels.cpu()
+
+
+def _accuracy_percent(model: nn.Module, data: Images, here: Processes) -> float:
+    """The same number in all processes: each evaluates some of the batches, as one process would."""
+    if not here.several:
+        return accuracy_percent(correctness(model, data))
+    mine = here.some_of(data, EVALUATION_BATCH)
+    return 100.0 * here.total(int(correctness(model, mine).sum()) if len(mine) else 0) / len(data)
 
 
 def accuracy_percent(correct: torch.Tensor) -> float:

@@ -19,6 +19,7 @@ from prunemark.benchmark.sandbox.child import ChildFailed, Limits, run_in_child
 from prunemark.benchmark.sandbox.scratch import scratch_folder
 from prunemark.benchmark.training.checkpoint import Checkpoint, checkpoint_of
 from prunemark.benchmark.training.loop import accuracy_percent
+from prunemark.benchmark.training.together import run_together
 from prunemark.benchmark.trial import given_base, stages
 from prunemark.benchmark.trial.keys import SPLITS, Keys, pretrain_key
 from prunemark.benchmark.trial.own_data import images_again
@@ -73,7 +74,7 @@ def pretrain(trial: Trial, keys: Keys, store: Store, listen: StageListener) -> P
             checkpoint = checkpoint_of(store.root, keys.pretrain, store.tell)
             work = (trial, data, start, epoch)
             with store.writing(keys.pretrain) as draft:
-                _pretrain_in_child(*work, draft, checkpoint, lambda point: listen("pretraining", point))
+                _pretrain_apart(*work, draft, checkpoint, lambda point: listen("pretraining", point))
             checkpoint.remove()
     folder = store.path(keys.pretrain)
     stages.check_base(trial, stages.read_curve(folder), load_file(folder / WEIGHTS))
@@ -100,11 +101,14 @@ def _test_percent(keys: Keys, store: Store) -> float:
     return float(json.loads((store.path(keys.evaluate_base) / TEST_ACCURACY).read_text()))
 
 
-def _pretrain_in_child(
+def _pretrain_apart(
     trial: Trial, data: Path, start: Path | None, epoch: int, out: Path, checkpoint: Checkpoint,
     hear: Callable[[EpochPoint], None],
 ) -> None:  # fmt: skip
     work = (stages.pretrain, trial, data, start, epoch, out, checkpoint)
+    if trial.processes > 1:
+        run_together(trial.processes, trial.device, f"the base model of seed {trial.seed}", *work, hear=hear)
+        return
     with scratch_folder() as scratch:
         try:
             run_in_child(*work, scratch=scratch, limits=UNLIMITED, hear=hear)

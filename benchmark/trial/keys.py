@@ -1,7 +1,8 @@
 """The keys of a trial's stages: a hash of everything that determines their results. Reads JSON, never torch.
 
 A key follows numbers, not text. It holds the version of its stage (`versions`), the track's terms, recipes, settings,
-seed and level, the code of a method (`records/code.py`), the libraries and the kind of device. It holds no words (a
+seed and level, the code of a method (`records/code.py`), the libraries, the kind of device and, of more than one, how
+many processes trained it. It holds no words (a
 title, a docstring), no names of files, not which of several GPUs, and no limit in seconds: what ran out of time is not
 stored.
 """
@@ -83,13 +84,18 @@ def pretrain_key(trial: Trial, until: int | None = None) -> str:
         "data": data_key(trial), "network": trial.track.network_id, "recipe": recipe | {"lr": lr}, "seed": trial.seed,
         "versions": versions("network", "pretrain"),
     }  # fmt: skip
-    return key_of("pretrain", inputs | _where(trial))
+    return key_of("pretrain", inputs | _where(trial) | _by(trial))
 
 
 def retrain_key(trial: Trial, keys: Keys, recipe: Recipe) -> str:
     """The key of a retrained model: what was retrained, and how."""
     inputs = {"start": keys.prune, "data": keys.data, "recipe": recipe.as_dict(), "seed": trial.seed}
-    return key_of("retrain", inputs | {"versions": versions("retrain")} | _where(trial))
+    return key_of("retrain", inputs | {"versions": versions("retrain")} | _where(trial) | _by(trial))
+
+
+def _by(trial: Trial) -> dict[str, int]:
+    """By how many processes it is trained: with shares of a batch, sums end in other bits."""
+    return {"processes": trial.processes} if trial.processes > 1 else {}
 
 
 def _where(trial: Trial, *, trains: bool = True) -> dict[str, Any]:
@@ -141,7 +147,8 @@ def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
             "given": given.counts if given else None,
             "versions": versions("network", "prune") if scratch else versions("prune"),
         }
-        | where,
+        | where
+        | _by(trial),
     )
     measured = {"model": pretrain, "data": data, "versions": versions("evaluate")}
     evaluate_base = "" if scratch else key_of("evaluate-base", measured | where)
@@ -161,7 +168,8 @@ def stage_keys(trial: Trial, given: Given | None = None) -> Keys:
             "method": identity,
             "versions": versions("retrain", "evaluate"),
         }
-        | where,
+        | where
+        | _by(trial),
     )
     return Keys(data, pretrain, prune, evaluate_base, evaluate)
 

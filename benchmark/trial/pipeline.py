@@ -22,7 +22,8 @@ from prunemark.benchmark.networks.registry import ImageShape, build_network
 from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.sandbox.child import ChildFailed
 from prunemark.benchmark.submission.as_run import files_sha256
-from prunemark.benchmark.training.checkpoint import checkpoint_of, remove_those_of
+from prunemark.benchmark.training.checkpoint import Checkpoint, checkpoint_of, remove_those_of
+from prunemark.benchmark.training.together import run_together
 from prunemark.benchmark.trial import stages
 from prunemark.benchmark.trial.base_model import StageListener, measured, prepare_data, pretrain
 from prunemark.benchmark.trial.diagnostics import diagnose
@@ -54,7 +55,7 @@ from prunemark.benchmark.trial.report import Finished, Provenance, failed_record
 from prunemark.benchmark.trial.store import Store
 from prunemark.benchmark.trial.trial import Trial
 from prunemark.records.observed import PruningProcess
-from prunemark.records.outcome import MACHINE_STATUSES, MeteredStage, Tried
+from prunemark.records.outcome import MACHINE_STATUSES, EpochPoint, MeteredStage, Tried
 from prunemark.records.record import Record, dump
 from prunemark.setups.errors import InputError, WorkFailed
 from prunemark.setups.recipe import Recipe
@@ -248,18 +249,23 @@ def _retrained(run: Run, pruned: Pruned, recipe: Recipe) -> Path:
         if not store.read(key, WEIGHTS, STAGE, stages.CURVE, stages.JSV):
             checkpoint = checkpoint_of(store.root, key, store.tell)
             with store.writing(key) as draft:
-                stages.retrain(
-                    trial,
-                    recipe,
-                    pruned,
-                    run.data,
-                    draft,
-                    checkpoint,
-                    lambda point: run.listen("retraining", point),
-                    store.path(run.keys.pretrain),
-                )
+                _retrain(run, recipe, pruned, draft, checkpoint)
             checkpoint.remove()
     return store.path(key)
+
+
+def _retrain(run: Run, recipe: Recipe, pruned: Pruned, out: Path, checkpoint: Checkpoint) -> None:
+    """In this process; or in several, which this one only watches."""
+    trial, base = run.trial, run.store.path(run.keys.pretrain)
+
+    def hear(point: EpochPoint) -> None:
+        run.listen("retraining", point)
+
+    work = (trial, recipe, pruned, run.data, base, out, checkpoint)
+    if trial.processes > 1:
+        run_together(trial.processes, trial.device, f"retraining {trial.label}", stages.retrain, *work, hear=hear)
+    else:
+        stages.retrain(*work, hear)
 
 
 def _dense_network(run: Run) -> nn.Module:

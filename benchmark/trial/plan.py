@@ -11,6 +11,7 @@ from prunemark.setups.comparison import ComparisonSetup
 from prunemark.setups.errors import InputError
 from prunemark.setups.execution import check_runs_on
 from prunemark.setups.given_base import check_seeds
+from prunemark.setups.own_parts import is_own_network
 from prunemark.setups.track import DENSE_LEVEL, Level, Track
 
 
@@ -19,7 +20,7 @@ class Request:
     """What a user asked for, checked: a setup on a track, at these levels, on these seeds.
 
     `pruning_seconds_limit` is that of the track where it is None; `prune_at` the epoch of the dense run at which the
-    submission prunes, where the setup leaves that open. `isolation` and `show_output` are as in `Trial`.
+    submission prunes, where the setup leaves that open. The others are as in `Trial`.
     """
 
     track: Track
@@ -31,6 +32,7 @@ class Request:
     prune_at: int | None = None
     isolation: str = ""
     show_output: bool = False
+    processes: int = 1
 
 
 def make_trials(request: Request, submission: Entrant, controls: Sequence[Entrant] = ()) -> tuple[Trial, ...]:
@@ -47,12 +49,34 @@ def make_trials(request: Request, submission: Entrant, controls: Sequence[Entran
             track, level, setup, seed, entrant,
             budget_for(track, setup, level, entrant.kind, entrant.own), request.device,
             track.pruning_seconds_limit if limit is None else limit, submission if entrant.shares_ratios else None,
-            isolation=request.isolation, show_output=request.show_output,
+            isolation=request.isolation, show_output=request.show_output, processes=request.processes,
         )
         for seed in request.seeds
         for entrant in (submission, *controls)
         for level in ([DENSE_LEVEL] if entrant.kind == "dense" else request.levels)
     )  # fmt: skip
+
+
+def check_processes(track: Track, processes: int) -> None:
+    """Raises InputError unless so many processes can train this track together."""
+    if processes == 1:
+        return
+    if is_own_network(track.network):
+        raise InputError(
+            f"track {track.id} has a network of its author's, whose workers have no network: processes that train it "
+            "cannot find each other.\nLeave --devices-per-trial out"
+        )
+    if track.execution and track.execution.compiles:
+        raise InputError(
+            f"track {track.id} is compiled (its terms of execution), and processes that train together are not: their "
+            "batch norm talks between them.\nLeave compile or --devices-per-trial out"
+        )
+    least = min(recipe.batch_size for recipe in (track.pretraining, track.pruning, track.retraining))
+    if processes > least:
+        raise InputError(
+            f"--devices-per-trial {processes}, but track {track.id} trains in batches of {least}: the batch is shared "
+            f"by the devices, so at most {least}"
+        )
 
 
 def check_granularity(track: Track, name: str, granularity: str) -> None:

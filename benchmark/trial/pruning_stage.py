@@ -258,9 +258,8 @@ def _trainer(
     """
     forking = multiprocessing.get_context("fork")
     ours, theirs = forking.Pipe(duplex=True)
-    process = forking.Process(
-        target=_serve, args=(ours, theirs, trial, grant, base, data, out, checkpoints, os.getpid())
-    )
+    work = (ours, theirs, trial, grant, base, data, out, checkpoints, os.getpid())
+    process = forking.Process(target=_serve, args=work)
     process.start()
     ours.close()
     went_well = False
@@ -287,7 +286,8 @@ def _serve(
 ) -> None:  # fmt: skip
     die_with_parent(parent)
     theirs.close()
-    trainer.serve(ours, trial.track, trial.budget, grant, trial.seed, trial.device, base, data, out, checkpoints)
+    trains = (trial.track, trial.budget, grant, trial.seed, trial.device, base, data)
+    trainer.serve(ours, trial.processes, trains, out, checkpoints)
 
 
 def _end(process: BaseProcess, seconds: float) -> bool:

@@ -126,6 +126,7 @@ def _observed(
         peak_memory_bytes=peak_memory_bytes,
         model_bytes=model_bytes,
         pruning_process=of.process,
+        processes=trial.processes,
     )
 
 

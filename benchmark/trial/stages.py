@@ -20,6 +20,7 @@ from prunemark.benchmark.networks.weights import weights_sha256
 from prunemark.benchmark.training.checkpoint import Checkpoint
 from prunemark.benchmark.training.extras import objective_of
 from prunemark.benchmark.training.loop import Hooks, accuracy_percent, placed, predictions, train
+from prunemark.benchmark.training.processes import here
 from prunemark.benchmark.training.seeds import derive_seed
 from prunemark.benchmark.trial.diagnostics import JSV_IMAGES, mean_jsv
 from prunemark.benchmark.trial.packing import WEIGHTS, write_weights
@@ -46,7 +47,9 @@ def pretrain(
     """Trains the dense network of this seed up to the epoch at which the base model is taken.
 
     From random weights, or on from a stored checkpoint of the same run (`start`, at `start_epoch`), with the same
-    bits as without a stop. Shared by all methods. Raises Diverged when it gets weights that are not numbers.
+    bits as without a stop. Shared by all methods. Of several processes, the first one writes.
+
+    Raises Diverged when it gets weights that are not numbers.
     """
     track, device, recipe = trial.track, pick_device(trial.device), trial.budget.pretraining
     data = load_split(track.dataset, data_folder, "train", device)
@@ -71,6 +74,8 @@ def pretrain(
         start=checkpoint.start if checkpoint else None,
         hooks=Hooks(on_epoch=heard, keep=checkpoint.keep if checkpoint else None), execution=track.execution,
     )  # fmt: skip
+    if not here().first:
+        return
     check_base(trial, [*curve, *points], model.state_dict())
     save_file(tensor_dict(model.state_dict()), out / WEIGHTS)
     save_file(tensor_dict(momentum), out / MOMENTUM)
@@ -109,14 +114,15 @@ def retrain(
     recipe: Recipe,
     pruned: Pruned,
     data_folder: Path,
+    base: Path | None,
     out: Path,
     checkpoint: Checkpoint | None = None,
     listen: EpochListener | None = None,
-    base: Path | None = None,
 ) -> None:
     """Trains the pruned model by the recipe. Seed s gives every method the same data order.
 
-    `base` is the folder of the base model, which a recipe with distillation learns from.
+    `base` is the folder of the base model, which a recipe with distillation learns from. Of several processes, the
+    first one writes.
     """
     track, device = trial.track, pick_device(trial.device)
     data = load_split(track.dataset, data_folder, "train", device)
@@ -124,7 +130,8 @@ def retrain(
     model = placed(pruned.model, device, track.execution)
     meter = Meter(cost.count(model, data.shape).macs)
     masks = {name: mask.to(device) for name, mask in pruned.masks.items()}
-    write_json(out / JSV, finite(mean_jsv(model, validation.first(JSV_IMAGES))))
+    if here().first:
+        write_json(out / JSV, finite(mean_jsv(model, validation.first(JSV_IMAGES))))
     teacher, teacher_macs = None, 0
     if recipe.distillation and base is not None:
         teacher = build_network(track.network, data.shape, 0)
@@ -137,6 +144,8 @@ def retrain(
         hooks=Hooks(objective=objective, on_epoch=listen, masks=masks, keep=checkpoint.keep if checkpoint else None),
         execution=track.execution,
     )  # fmt: skip
+    if not here().first:
+        return
     write_weights(out, tensor_dict(model.state_dict()))
     write_json(out / STAGE, asdict(meter.stage()))
     write_json(out / CURVE, [asdict(point) for point in curve])

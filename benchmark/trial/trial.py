@@ -40,6 +40,8 @@ class Trial:
 
     With `show_output`, what the method prints is told of a trial that goes well, too.
 
+    `processes` train it together, one on each device, on shares of the recipe's batches (`training/processes.py`).
+
     `tuning` lists the retraining recipes that are all tried; the one with the best validation accuracy counts.
     """
 
@@ -55,6 +57,7 @@ class Trial:
     tuning: tuple[Recipe, ...] = ()
     isolation: str = ""
     show_output: bool = False
+    processes: int = 1
 
     @property
     def label(self) -> str:

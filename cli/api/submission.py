@@ -58,6 +58,7 @@ def submit(
     workers: int | str | None = None,
     device: str = "cpu",
     execution: Sequence[str] | None = None,
+    devices_per_trial: int = 1,
     pruning_seconds: float | None = None,
     prune_at: int | None = None,
     isolation: str = "",
@@ -77,6 +78,7 @@ def submit(
     `levels` are names such as "90%" [all of the track]; `settings` the method's own; `home` the folder of results
     [$PRUNEMARK_HOME, or ./prunemark-home]; `workers` processes, or "auto" for as many as fit on
     the GPUs [one per core or GPU];
+    `devices_per_trial` train one trial together, on shares of its batches;
     `execution` are terms of execution, such as ["bf16", "compile"]: trials are then of a track of their own;
     `isolation` of submitted code, "process", "landlock" or "container" [landlock where it is there].
     What has run already is not run again. With `time`, the networks are timed afterwards, for 10 seconds at most.
@@ -106,13 +108,17 @@ def submit(
         seeds = deciding.first_seeds(limits)
     words = str(seeds) if isinstance(seeds, int | str) else "".join(f"{seed}," for seed in seeds)
     kept = settled(isolation)
-    request = requests.read(track, setup, levels, words, device, pruning_seconds, prune_at, kept, execution=execution)
+    engine = engines.Engine(devices=devices_per_trial)
+    request = requests.read(
+        track, setup, levels, words, device, pruning_seconds, prune_at, kept,
+        execution=execution, processes=engine.devices,
+    )  # fmt: skip
     place = home_at(Path(home) if home else None)
     spec, written = spec_of(method, place.root / "submitted")
     if written:
         console.print(f"{method.__name__} is submitted from this file: {written}", soft_wrap=True)  # type: ignore[union-attr]
     open_home(place)
-    executor = engines.executor_for(engines.Engine(), place.root, workers, device)
+    executor = engines.executor_for(engine, place.root, workers, device)
     request = requests.bound(request, place, executor)
     given = {name: str(value) for name, value in (settings or {}).items()}
     submission, trials = requests.plan(spec, given, request, place, executor)

@@ -43,6 +43,7 @@ def reproduce(record: Record, methods: Mapping[str, MethodFiles]) -> Command:
     if setup.own_pruning_epoch and outcome.base and method.kind == "pruned" and method.role != "anchor":
         words += ["--prune-at", str(outcome.base.pretraining.epochs)]
     words += [] if record.observed.device.startswith("cpu") else ["--device", "cuda"]
+    words += ["--devices-per-trial", str(record.observed.processes)] if record.observed.processes > 1 else []
     return Command(" ".join(map(shlex.quote, words)), note)
 
 

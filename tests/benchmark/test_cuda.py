@@ -47,6 +47,33 @@ train(model, data, Recipe(lr=parse_schedule("1e-2", 2), augmentation="crop-flip"
 print(weights_sha256(model.state_dict()))
 """
 
+TRAIN_TOGETHER = """
+import pathlib, tempfile, torch
+from prunemark.benchmark.images.data import Images
+from prunemark.benchmark.metering.meter import Meter
+from prunemark.benchmark.networks.registry import ImageShape, build_network
+from prunemark.benchmark.training import arithmetic
+from prunemark.benchmark.training.loop import placed, train
+from prunemark.benchmark.training.processes import here
+from prunemark.benchmark.training.together import run_together
+from prunemark.setups.recipe import Recipe
+from prunemark.setups.schedule import parse_schedule
+arithmetic.use(None, "cuda")
+def work(path):
+    pixels = torch.randint(0, 256, (500, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    data = Images(pixels, torch.arange(500) % 10, 10, 0.0, (0.5,) * 3, (0.25,) * 3).to(torch.device("cuda"))
+    model = placed(build_network("resnet20", ImageShape(3, 32, 32, 10), 0), torch.device("cuda"))
+    recipe = Recipe(lr=parse_schedule("1e-3", 1), augmentation="crop-flip")
+    train(model, data, recipe, seed=0, stream="x", meter=Meter(0), validation=data)
+    if here().first:
+        torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, path)
+with tempfile.TemporaryDirectory() as folder:
+    for count in (1, 2):
+        run_together(count, "cuda", "a test", work, pathlib.Path(folder) / str(count))
+    one, two = (torch.load(pathlib.Path(folder) / str(count)) for count in (1, 2))
+print(max(float((one[name] - two[name]).abs().max()) for name in one))
+"""
+
 
 def trial(name, device, setup="S3.2"):
     _, source = locate(name)
@@ -81,6 +108,15 @@ def test_training_gives_the_same_bits_twice(network):
         for _ in range(2)
     ]
     assert hashes[0].stdout == hashes[1].stdout != ""
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="torch sees fewer than two GPUs")
+def test_two_gpus_that_train_together_give_what_one_gives():
+    import subprocess
+
+    command = [sys.executable, "-W", "ignore", "-c", TRAIN_TOGETHER]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert float(said) < 1e-3, said
 
 
 def test_gpu_and_cpu_spend_the_same_budget(tmp_path):

@@ -72,7 +72,7 @@ def test_regularisers_by_hand():
     ):  # fmt: skip
         recipe = replace(TRACK.retraining, regulariser=str(read_regulariser(text)))
         objective = objective_of(recipe, model, None, 0, Meter(0))
-        assert float(objective(None, None, torch.tensor(1.0)).detach()) == pytest.approx(1 + value, rel=1e-5), text
+        assert float(objective(None, None, torch.tensor(1.0), 0).detach()) == pytest.approx(1 + value, rel=1e-5), text
     assert len(parameters_of(model, "all")) == 4 and len(parameters_of(model, "weights")) == 1
 
 
@@ -82,7 +82,7 @@ def test_the_teacher_is_metered_and_not_trained():
     recipe, meter = replace(TRACK.retraining, distillation="temperature=4,weight=0.5"), Meter(1000)
     images = torch.randn(6, 1, 8, 8)
     logits = model(images)
-    loss = objective_of(recipe, model, teacher.train(), 700, meter)(images, logits, torch.tensor(2.0))
+    loss = objective_of(recipe, model, teacher.train(), 700, meter)(images, logits, torch.tensor(2.0), len(images))
     loss.backward()
     expected = 0.5 * 2.0 + 0.5 * float(distance(logits.detach(), teacher(images).detach(), Distillation(4.0, 0.5)))
     assert float(loss.detach()) == pytest.approx(expected, rel=1e-4)

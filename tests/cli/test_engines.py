@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from prunemark.benchmark.run.executor import LocalProcesses
+from prunemark.benchmark.run.executor import LocalProcesses, default_workers
 from prunemark.cli import app, engines
 from prunemark.cli.engines import Engine, executor_for, planner, stop_after
 from prunemark.setups import errors
@@ -25,6 +25,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"
         ({"slurm": ("partition=gpu",)}, "--slurm goes with --executor slurm; given --executor local"),
         ({"gpus": 0.5}, "--gpus-per-trial goes with --executor ray or slurm"),
         ({"name": "slurm", "slurm": ("partition",)}, "--slurm takes name=value"),
+        ({"devices": 0}, "--devices-per-trial is at least 1; given 0"),
+        ({"name": "ray", "devices": 2, "gpus": 0.5}, "--gpus-per-trial 0.5 with --devices-per-trial 2"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(given, words):
@@ -57,6 +59,24 @@ def test_workers_of_this_machine_are_spread_over_its_gpus(tmp_path, monkeypatch)
     assert executor_for(Engine(), tmp_path, 2, "cuda:1").devices == ()
     with pytest.raises(InputError, match="--workers is at least 1, or auto where trials share GPUs; given 0"):
         executor_for(Engine(), tmp_path, 0, "cpu")
+
+
+def test_several_gpus_of_one_trial_are_given_together(tmp_path, monkeypatch):
+    """As many trials at once as there are such groups; torchrun's own start is refused, Prunemark starts processes."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(engines, "_gpus", lambda: 5)
+    two = Engine(devices=2)
+    assert executor_for(two, tmp_path, None, "cuda") == LocalProcesses(2, devices=("0,1", "2,3"))
+    assert two.gpus_on("cuda") == 2 and two.gpus_on("cpu") == 0
+    assert default_workers("cpu", (), 1) >= 1 == default_workers("cpu", (), 10_000)
+    with pytest.raises(InputError, match="--devices-per-trial 6, but there are 5 GPUs here"):
+        executor_for(Engine(devices=6), tmp_path, None, "cuda")
+    with pytest.raises(InputError, match="--device cuda:1, which is one: say --device cuda"):
+        executor_for(two, tmp_path, None, "cuda:1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert Engine().devices == 1
+    with pytest.raises(InputError, match="torchrun has started this command 2 times"):
+        Engine(devices=2)
 
 
 def test_only_slurm_has_somebody_else_look_at_a_method():
