@@ -16,6 +16,8 @@ EXTRAS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "ray": ("ray",),
     "slurm": ("submitit",),
+    "s3": ("s3fs",),
+    "gs": ("gcsfs",),
 }
 MOST_SHOWN = 4000  # characters of the valid names
 

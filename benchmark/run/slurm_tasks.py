@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from prunemark.benchmark.run.drive import Ended, Event, Listen, drive
+from prunemark.benchmark.run.drive import Ended, Event, Hold, Listen, drive
 from prunemark.benchmark.run.elsewhere import HEARTBEAT_SECONDS, Common, Word, carry_out, in_common, lost
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.retries import PAUSES_SECONDS
@@ -109,6 +109,7 @@ class SlurmTasks:
     cluster: str = "slurm"
     pauses_seconds: tuple[float, ...] = PAUSES_SECONDS
     stop_at: float | None = None
+    hold: Hold | None = None
     poll_seconds: float = 1.0
     silent_seconds: float = SILENT_SECONDS
 
@@ -127,7 +128,7 @@ class SlurmTasks:
     def run(self, jobs: Sequence[Job], listen: Listen) -> None:
         """See `Executor.run` and `drive`."""
         engine = _Tasks(self, self._submitter(), in_common(self.home))
-        drive(jobs, listen, engine, self.pauses_seconds, stop_at=self.stop_at)
+        drive(jobs, listen, engine, self.pauses_seconds, stop_at=self.stop_at, hold=self.hold)
 
     def _submitter(self) -> Any:
         submitit = _submitit()
