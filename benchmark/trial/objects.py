@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import re
 import shutil
 import tarfile
@@ -68,7 +69,8 @@ def objects_at(address: str) -> Objects:
     need(EXTRAS[kind], f"a home at {kind}://")
     from fsspec.core import url_to_fs
 
-    file_system, root = url_to_fs(address, use_listings_cache=False)
+    logging.getLogger("gcsfs").setLevel(logging.ERROR)  # it warns of each bucket that it cannot look up
+    file_system, root = url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
     made = Objects(file_system, root, address)
     try:
         made.look()
