@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import logging
 import re
 import shutil
@@ -67,10 +68,9 @@ def objects_at(address: str) -> Objects:
     """The object store of this address. Raises InputError where its package is not installed or it cannot be read."""
     kind = address.partition(":")[0]
     need(EXTRAS[kind], f"a home at {kind}://")
-    from fsspec.core import url_to_fs
-
     logging.getLogger("gcsfs").setLevel(logging.ERROR)  # it warns of each bucket that it cannot look up
-    file_system, root = url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
+    fsspec: Any = importlib.import_module("fsspec.core")  # it comes with the package that was looked for
+    file_system, root = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
     made = Objects(file_system, root, address)
     try:
         made.look()
