@@ -147,6 +147,11 @@ class Objects:
             store.tell(f"{problem}. What is there is made again here")
             return False
 
+    def fetch_all(self, store: Store) -> None:
+        """Puts every result into the store that it lacks."""
+        for key in sorted(key for key in self._known if "/" not in key and not store.path(key).exists()):
+            self.fetch(key, store)
+
     def give(self, key: str, folder: Path) -> bool:
         """Sends a whole result; False where there was one already. Raises Away."""
         with tempfile.TemporaryDirectory(prefix="prunemark-") as scratch:

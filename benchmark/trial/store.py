@@ -49,6 +49,10 @@ class Others(Protocol):
         """Puts a result into the store; whether it is there now."""
         ...
 
+    def fetch_all(self, store: Store) -> None:
+        """Puts everything into the store."""
+        ...
+
     def forget(self, key: str) -> None:
         """Takes a result away."""
         ...

@@ -122,10 +122,15 @@ def here(arguments):
     """What a page shows of a cluster, on this machine: the options are read, and have to go with that executor."""
     given, kept, rest = {name: [] for name in OF_CLUSTERS}, [], iter(arguments)
     for word in rest:
-        given[word].append(next(rest)) if word in given else kept.append("lab" if address_in(word) else word)
+        given[word].append(next(rest)) if word in given else kept.append(lab(word) if kept[-1:] == ["--home"] else word)
     executor, address, gpus = ("".join(given[name]) for name in OF_CLUSTERS[:3])
     engine_of(executor or "local", address, float(gpus) if gpus else None, given["--slurm"])
     return kept
+
+
+def lab(home):
+    """A folder in place of an object store, which is not here."""
+    return "lab" if address_in(home) else home
 
 
 def run_make(arguments, patch):
