@@ -26,8 +26,6 @@ from typing import Any
 
 from prunemark.benchmark.trial.entry import MANIFEST, damage_of, kind_of
 from prunemark.benchmark.trial.store import Store
-from prunemark.records.record import LONGEST_RECORD, load_exactly
-from prunemark.records.source import read_method
 from prunemark.records.writer import write_atomically
 from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, RuleBroken, WorkFailed, need
@@ -269,6 +267,9 @@ def _is_small(name: str) -> bool:
 
 
 def _wrong_with(name: Path, content: bytes) -> str:
+    from prunemark.records.record import LONGEST_RECORD, load_exactly  # with numpy, which looking at a home needs not
+    from prunemark.records.source import read_method
+
     with tempfile.TemporaryDirectory(prefix="prunemark-") as scratch:
         path = Path(scratch) / name.name
         path.write_bytes(content)
