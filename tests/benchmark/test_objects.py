@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import os
 import tarfile
 from pathlib import Path
 
@@ -199,7 +198,7 @@ def test_a_package_that_is_missing_is_named_with_what_installs_it(kind, monkeypa
 
 def test_a_secret_key_is_in_no_error(objects, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-s3cret-key")
-    monkeypatch.setattr(type(objects.fs), "find", lambda *_: os.stat("very-s3cret-key"))
+    monkeypatch.setattr(type(objects.fs), "find", lambda *_: Path("very-s3cret-key").stat())
     with pytest.raises(Away) as problem:
         dataclasses.replace(objects).look()
     assert "very-s3cret-key" not in str(problem.value) and "***" in str(problem.value)
