@@ -21,9 +21,8 @@ def script():
 
 def serve(*words, path=None):
     own = {"PATH": str(path)} if path else None
-    done = subprocess.run(
-        [sys.executable, TEAM / "serve.py", *map(str, words)], capture_output=True, text=True, env=own
-    )
+    script = [sys.executable, TEAM / "serve.py", *map(str, words)]
+    done = subprocess.run(script, capture_output=True, text=True, env=own, check=False)
     return done.returncode, done.stdout, done.stderr.strip()
 
 
