@@ -44,9 +44,10 @@ test: $(READY)
 torture: $(READY)
 	.venv/bin/python tests/support/torture.py --faults $(or $(FAULTS),100)
 
-# With Ray, which only the tests of a cluster need.
+# With Ray, S3 on loopback and a driver of PostgreSQL, which only the tests of clusters and teams need.
 test-slow: $(READY)
-	.venv/bin/python -c 'import ray' 2>/dev/null || .venv/bin/python -m pip install -q -c constraints.txt -e '.[ray]'
+	.venv/bin/python -c 'import flask_wtf, moto, psycopg, ray, s3fs' 2>/dev/null || \
+	  .venv/bin/python -m pip install -q -c constraints.txt -e '.[slow]'
 	$(PYTEST) -m slow $(ROOM:%=tests/%)
 
 # Trials of these files run on the GPU: a process for each, several at once.
@@ -103,7 +104,7 @@ $(READY): pyproject.toml constraints.txt
 constraints:
 	$(PYTHON) -m venv --clear build/resolve
 	build/resolve/bin/pip install -q --upgrade pip
-	build/resolve/bin/pip install -q --dry-run --ignore-installed --report build/resolve/report.json -e '.[dev,ray]'
+	build/resolve/bin/pip install -q --dry-run --ignore-installed --report build/resolve/report.json -e '.[dev,slow]'
 	@build/resolve/bin/python -c "$$PIN" < build/resolve/report.json > build/resolve/constraints.txt
 	mv build/resolve/constraints.txt constraints.txt
 

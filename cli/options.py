@@ -27,7 +27,9 @@ def _known_format(format: str) -> str:
 Format = Annotated[str, typer.Option("--format", help="table, json or csv", callback=_known_format)]
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="folder of results [env: PRUNEMARK_HOME; default: ./prunemark-home]"),
+    typer.Option(
+        "--home", help="folder of results, or s3:// or gs:// [env: PRUNEMARK_HOME; default: ./prunemark-home]"
+    ),
 ]
 UriOption = Annotated[
     str | None,

@@ -16,6 +16,8 @@ EXTRAS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "ray": ("ray",),
     "slurm": ("submitit",),
+    "s3": ("fsspec", "s3fs"),
+    "gs": ("fsspec", "gcsfs"),
 }
 MOST_SHOWN = 4000  # characters of the valid names
 

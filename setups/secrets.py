@@ -1,7 +1,8 @@
 """Texts without credentials: what a user gave to reach a server is never printed, logged or recorded.
 
 Covered are the user and password of an address, parameters of an address that are called password, token, secret or
-key, and the values of the variables that MLflow reads. Not covered: a secret that an error repeats in another spelling.
+key, and the values of the variables that MLflow and S3 read. Not covered: a secret that an error repeats in another
+spelling.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import re
 from urllib.parse import unquote
 
-VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 HIDDEN = "***"
 SHORTEST = 3
 """Letters of a secret that are looked for outside of addresses: a shorter one would be found in any word."""

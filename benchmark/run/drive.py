@@ -30,6 +30,7 @@ class Event:
 
 
 Listen = Callable[[Event], None]
+Hold = Callable[[Job], float]
 Ended = tuple[Job, Exception | None]
 """A job that has ended, and why it did not end well."""
 
@@ -38,10 +39,12 @@ class Executor(Protocol):
     """What carries jobs out. `run` returns when every job is done, has failed, or cannot start because of one that has.
 
     `workers` is how many run at once. At `stop_at`, a time of `time.monotonic`, `run` ends what runs and returns.
+    `hold` says how many seconds a job has to wait that could start: another machine is at it.
     """
 
     workers: int
     stop_at: float | None
+    hold: Hold | None
 
     def run(self, jobs: Sequence[Job], listen: Listen) -> None:
         """Runs the jobs; `listen` hears of each in the caller's thread."""
@@ -79,6 +82,7 @@ class _Plan:
     waiting: list[Job]
     listen: Listen
     retries: Retries
+    hold: Hold | None = None
     done: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
 
@@ -118,7 +122,10 @@ class _Plan:
                 break
             if not job.needs <= self.done:
                 continue
-            if (pause := self.retries.wait_seconds(job.id, now)) > 0:
+            pause = self.retries.wait_seconds(job.id, now)
+            if pause <= 0 and self.hold:
+                pause = self.hold(job)
+            if pause > 0:
                 pauses.append(pause)
                 continue
             self.waiting.remove(job)
@@ -128,14 +135,14 @@ class _Plan:
 
 def drive(
     jobs: Sequence[Job], listen: Listen, engine: Engine, pauses_seconds: tuple[float, ...],
-    clock: Callable[[], float] = time.monotonic, stop_at: float | None = None,
+    clock: Callable[[], float] = time.monotonic, stop_at: float | None = None, hold: Hold | None = None,
 ) -> None:  # fmt: skip
     """See `Executor.run`. A job that the machine ended is tried again: see `retries`.
 
     However it ends, by an interrupt too, nothing of it runs any more. Raises InputError of a job, and WorkFailed when
     no job can be done any more.
     """
-    plan = _Plan(list(jobs), listen, Retries(pauses_seconds))
+    plan = _Plan(list(jobs), listen, Retries(pauses_seconds), hold)
     try:
         while plan.waiting or engine.running():
             if stop_at is not None and clock() >= stop_at:

@@ -20,7 +20,7 @@ from typing import Any
 from prunemark.benchmark.images.sources import VARIABLE
 from prunemark.benchmark.run import job_process
 from prunemark.benchmark.run.crossing_words import heard
-from prunemark.benchmark.run.drive import Ended, Event, Listen, drive
+from prunemark.benchmark.run.drive import Ended, Event, Hold, Listen, drive
 from prunemark.benchmark.run.fork_server import fork_server, no_main_module, stop_server
 from prunemark.benchmark.run.gpu_room import LOOK_SECONDS, GpuRoom
 from prunemark.benchmark.run.jobs import Job
@@ -47,6 +47,7 @@ class LocalProcesses:
     devices: tuple[str, ...] = ()
     stop_at: float | None = None
     shared: GpuRoom | None = None
+    hold: Hold | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -58,7 +59,7 @@ class LocalProcesses:
         with run_folder() as scratch:
             engine = Processes(self.workers, scratch, self.devices, shared=self.shared)
             try:
-                drive(jobs, listen, engine, self.pauses_seconds, self.clock, self.stop_at)
+                drive(jobs, listen, engine, self.pauses_seconds, self.clock, self.stop_at, self.hold)
             except KeyboardInterrupt:
                 stop_server()
                 raise

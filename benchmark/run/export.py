@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def _mean_and_sd(outcome: Outcome) -> tuple[list[float], list[float]]:
 def find_weights(record: Record, store: Store) -> Weights:
     """The final model's weights in the store, by the content hash on the record. Raises InputError."""
     outcome = record.outcome
-    for folder in _candidates(record, store):
+    for folder in chain(_candidates(record, store), _fetched(record, store)):
         with contextlib.suppress(DoesNotFit, OSError, SafetensorError, ValueError):  # of a damaged entry
             state = read_weights(folder)
             if weights_sha256(state) == outcome.weights_sha256:
@@ -152,6 +153,13 @@ def find_weights(record: Record, store: Store) -> Weights:
         f"the store {store.root} does not have the weights of this record ({str(outcome.weights_sha256)[:12]}...).\n"
         "Give the --home in which the trial ran; where they were removed, run it in another one"
     )
+
+
+def _fetched(record: Record, store: Store) -> Iterator[Path]:
+    """The same, when all that other machines have made is here too."""
+    if store.others:
+        store.others.fetch_all(store)
+        yield from _candidates(record, store)
 
 
 def _candidates(record: Record, store: Store) -> Iterator[Path]:

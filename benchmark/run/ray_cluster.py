@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prunemark.benchmark.run.drive import Ended, Event, Listen, drive
+from prunemark.benchmark.run.drive import Ended, Event, Hold, Listen, drive
 from prunemark.benchmark.run.elsewhere import Common, Word, carry_out, check_common, in_common, lost
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.retries import PAUSES_SECONDS
@@ -85,6 +85,7 @@ class RayCluster:
     cores: int = 1
     pauses_seconds: tuple[float, ...] = PAUSES_SECONDS
     stop_at: float | None = None
+    hold: Hold | None = None
     say: Callable[[str], None] = lambda words: print(words, file=sys.stderr)
     _slots: list[_Held] = field(default_factory=list)
     _common: Common | None = None
@@ -113,7 +114,7 @@ class RayCluster:
         """See `Executor.run` and `drive`."""
         self._common = self._common or in_common(self.home)
         engine = _Slots(self._slots, self._new_slot, self.workers, len(jobs), self.say)
-        drive(jobs, listen, engine, self.pauses_seconds, stop_at=self.stop_at)
+        drive(jobs, listen, engine, self.pauses_seconds, stop_at=self.stop_at, hold=self.hold)
 
     def _new_slot(self) -> _Held:
         ray = _ray()

@@ -12,6 +12,7 @@ import importlib
 import os
 import pickle
 import shutil
+import signal
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from prunemark.benchmark.run.drive import Ended, Event, Listen, drive
+from prunemark.benchmark.run.drive import Ended, Event, Hold, Listen, drive
 from prunemark.benchmark.run.elsewhere import HEARTBEAT_SECONDS, Common, Word, carry_out, in_common, lost
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.retries import PAUSES_SECONDS
@@ -29,6 +30,8 @@ from prunemark.setups.errors import InputError, WorkFailed, need
 FOLDER, WORDS = "slurm", "words"
 MOST_AT_ONCE, MOST_TIMEOUTS = 100, 1000
 TIME_MINUTES = 240
+LEAVE_SECONDS = 120.0
+"""How long a task waits that was told to end: SLURM kills what is left after KillWait (30 s) or a grace time."""
 SILENT_SECONDS = 12 * HEARTBEAT_SECONDS
 QUEUED = ("PENDING", "CONFIGURING", "REQUEUE", "SUSPENDED", "RESIZING", "STAGE", "RESV", "SPECIAL")
 """How the states begin of a task that will run, or run again."""
@@ -45,12 +48,23 @@ class Task:
 
     def __call__(self) -> None:
         """Carries the job out. Nothing is returned: what there is to say is in the file."""
+        _cut_to_whole_words(Path(self.words))
+        told = list[int]()
+        before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+        try:
+            self._carry_out(told)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _carry_out(self, told: Sequence[int]) -> None:
         from prunemark.benchmark.run.executor import Processes
         from prunemark.benchmark.sandbox.run_folder import run_folder
 
-        _cut_to_whole_words(Path(self.words))
         with run_folder() as scratch:
             for word in carry_out(self.job, self.common, Processes(1, scratch, images=self.common.images)):
+                if word[0] == "error" and told:  # SLURM ends all of a task that it puts back into the queue: no failure
+                    say(Path(self.words), ("requeued", None))
+                    time.sleep(LEAVE_SECONDS)
                 say(Path(self.words), word)
 
     def checkpoint(self) -> Any:
@@ -109,6 +123,7 @@ class SlurmTasks:
     cluster: str = "slurm"
     pauses_seconds: tuple[float, ...] = PAUSES_SECONDS
     stop_at: float | None = None
+    hold: Hold | None = None
     poll_seconds: float = 1.0
     silent_seconds: float = SILENT_SECONDS
     cores: int = 1
@@ -128,7 +143,7 @@ class SlurmTasks:
     def run(self, jobs: Sequence[Job], listen: Listen) -> None:
         """See `Executor.run` and `drive`."""
         engine = _Tasks(self, self._submitter(), in_common(self.home))
-        drive(jobs, listen, engine, self.pauses_seconds, stop_at=self.stop_at)
+        drive(jobs, listen, engine, self.pauses_seconds, stop_at=self.stop_at, hold=self.hold)
 
     def _submitter(self) -> Any:
         submitit = _submitit()

@@ -15,6 +15,7 @@ from prunemark.benchmark.run.jobs import WORKER, Job, confined_for, make_jobs
 from prunemark.benchmark.run.own_parts import bound
 from prunemark.benchmark.run.quiet import trials_running
 from prunemark.benchmark.run.renamed import remember
+from prunemark.benchmark.run.sharing import sharing
 from prunemark.benchmark.submission.locate import locate
 from prunemark.benchmark.submission.names import check_name
 from prunemark.benchmark.trial.keys import DECISION, PREDICTIONS, read_record, resolved_keys
@@ -109,7 +110,12 @@ def execute(
     todo = [trial for trial in trials if trial not in stored or lost_its_decision(trial, stored[trial], home.store)]
     jobs, trial_of = make_jobs(todo, home.store)
 
+    def say(words: str) -> None:
+        for watcher in watching:
+            watcher.said(words)
+
     def listen(event: Event) -> None:
+        hear(event)
         trial = trial_of[event.job.id]
         is_trial = event.job.call.endswith(":trial_job")
         if event.kind == "started" and is_trial:
@@ -117,18 +123,20 @@ def execute(
                 watcher.started(trial)
         elif event.kind == "report":
             stage, what = event.value
-            for watcher in watching:
-                watcher.said(what) if stage == "said" else watcher.epoch(trial, stage, what)
+            for watcher in watching if stage != "said" else ():
+                watcher.epoch(trial, stage, what)
+            if stage == "said":
+                say(what)
         elif event.kind == "done" and is_trial:
-            keep(trial, load(event.value))
+            others = stored_record(trial, home.store) if home.address else None
+            keep(trial, others or load(event.value))
         elif event.kind == "again":
-            for watcher in watching:
-                watcher.said(str(event.value))
+            say(str(event.value))
         elif event.kind == "failed":
             lost.append(str(event.value))
 
     remember(trials, home.store)
-    with trials_running(home.root):
+    with trials_running(home.root), sharing(home, executor, trial_of, say) as hear:
         executor.run(jobs, listen)
     if lost:
         missing = len(trials) - len(records)

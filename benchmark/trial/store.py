@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 from uuid import uuid4
 
 from prunemark.benchmark.trial import locks
@@ -42,16 +42,37 @@ def _nobody(_words: str) -> None:
     """Who is told where nobody listens."""
 
 
+class Others(Protocol):
+    """Where results of other machines lie: see `objects.py`."""
+
+    def fetch(self, key: str, store: Store) -> bool:
+        """Puts a result into the store; whether it is there now."""
+        ...
+
+    def fetch_all(self, store: Store) -> None:
+        """Puts everything into the store."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """Takes a result away."""
+        ...
+
+    def refuse(self, key: str) -> None:
+        """Takes a result out of the way that is whole and wrong."""
+        ...
+
+
 @dataclass(frozen=True)
 class Store:
     """All stage results under one folder, shared by every process and every run that uses it.
 
-    `tell` hears, in one line, of an entry that was set aside. Reading raises WorkFailed where a file cannot be read
-    for a reason that is not its own.
+    `tell` hears, in one line, of an entry that was set aside. What is not here is looked for with the `others`.
+    Reading raises WorkFailed where a file cannot be read for a reason that is not its own.
     """
 
     root: Path
     tell: Callable[[str], None] = field(default=_nobody, compare=False)
+    others: Others | None = field(default=None, compare=False)
 
     def path(self, key: str) -> Path:
         """Where the entry of this key lies, or will lie. What is there is only known from `read`."""
@@ -70,6 +91,10 @@ class Store:
 
     def _verified(self, key: str, damage: Callable[[Path], str]) -> Path | None:
         folder = self.path(key)
+        whole = self._whole(folder, damage)
+        return whole or (self._whole(folder, damage) if self.others and self.others.fetch(key, self) else None)
+
+    def _whole(self, folder: Path, damage: Callable[[Path], str]) -> Path | None:
         if not os.path.lexists(folder):
             return None
         return folder if not damage(folder) else self._set_aside(folder, damage)
@@ -83,6 +108,8 @@ class Store:
         """Sets aside an entry that is whole by itself and no longer fits what it refers to."""
         if os.path.lexists(folder := self.path(key)):
             self.tell(self._rename_aside(folder, why))
+            if self.others:
+                self.others.refuse(key)
 
     def _set_aside(self, folder: Path, damage: Callable[[Path], str]) -> Path | None:
         """One process at a time, and each looks again: what another has just made anew is not taken for damaged."""
@@ -109,6 +136,8 @@ class Store:
         with self.lock(key), storage_errors(self.root):
             if os.path.lexists(folder := self.path(key)):
                 shutil.rmtree(folder)
+        if self.others:
+            self.others.forget(key)
 
     @contextlib.contextmanager
     def writing(self, key: str) -> Iterator[Path]:

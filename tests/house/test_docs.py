@@ -30,6 +30,7 @@ from support.pages import FENCE, PAGES, ROOT, blocks, commands_of, label
 
 from prunemark.audit.judgement.verdict import EXIT_CODES, VERDICTS
 from prunemark.benchmark.run import doctor
+from prunemark.benchmark.trial.objects import address_in
 from prunemark.cli import app
 from prunemark.cli.engines import engine_of
 from prunemark.leaderboard.formats import labels
@@ -121,10 +122,15 @@ def here(arguments):
     """What a page shows of a cluster, on this machine: the options are read, and have to go with that executor."""
     given, kept, rest = {name: [] for name in OF_CLUSTERS}, [], iter(arguments)
     for word in rest:
-        given[word].append(next(rest)) if word in given else kept.append(word)
+        given[word].append(next(rest)) if word in given else kept.append(lab(word) if kept[-1:] == ["--home"] else word)
     executor, address, gpus = ("".join(given[name]) for name in OF_CLUSTERS[:3])
     engine_of(executor or "local", address, float(gpus) if gpus else None, given["--slurm"])
     return kept
+
+
+def lab(home):
+    """A folder in place of an object store, which is not here."""
+    return "lab" if address_in(home) else home
 
 
 def run_make(arguments, patch):
@@ -136,7 +142,10 @@ def run_make(arguments, patch):
 def run_python(arguments, patch):
     """A script, with the shortened tracks of this process, in a home that no other page looks into."""
     patch.setenv("PRUNEMARK_HOME", "home-of-scripts")
-    (name,) = arguments[1:]
+    name, *more = arguments[1:]
+    if more:  # a server, which would not end: its options are read; tests/benchmark/test_team_server.py starts it
+        runpy.run_path(name)["arguments"](more)
+        return 0
     runpy.run_path(name, run_name="__main__")
     return 0
 

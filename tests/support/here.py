@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from prunemark.benchmark.run.drive import Event
+from prunemark.benchmark.run.drive import Event, Hold
 from prunemark.benchmark.run.jobs import Job
 from prunemark.benchmark.run.worker import prepare_job, pretrain_job, trial_job
 from prunemark.benchmark.submission.locate import locate
@@ -40,10 +40,17 @@ def run(trial: Trial, store: Store) -> Record:
 
 
 class Here:
-    """Runs jobs in this process, one after the other."""
+    """Runs jobs in this process, one after the other. `began` are those that had something to do or to look at."""
+
+    hold: Hold | None = None
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
 
     def run(self, jobs: Sequence[Job], listen: Callable[[Event], None]) -> None:
         for job in jobs:
+            assert self.hold is None or self.hold(job) == 0.0
+            self.began.append(job.id)
             call = CALLS[job.call.partition(":")[2]]
             result = call(lambda said, job=job: listen(Event(job, "report", said)), *job.arguments)  # type: ignore[operator]
             listen(Event(job, "done", result))
