@@ -82,12 +82,11 @@ def test_keys_say_how_many_processes_trained_and_the_images_are_shared():
 
 def test_a_killed_process_ends_all_and_the_trial_goes_on_when_it_is_run_again(tmp_path):
     store, mine = Store(tmp_path), trial("Scores", 2)
-    seen = []
+    before, seen = set(started_by(os.getpid())), []
 
     def kill_one(stage, point):
-        seen[:] = [
-            pid for pid in started_by(os.getpid()) if b"resource" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
+        new = [pid for pid in started_by(os.getpid()) if pid not in before]
+        seen[:] = [pid for pid in new if b"resource" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
         os.kill(seen[-1], signal.SIGKILL)
 
     with pytest.raises(WorkFailed, match=r"process \d of 2 of the base model of seed 0 was killed by signal 9"):
