@@ -47,13 +47,14 @@ def load_board(records: Path | None, home: Home, uri: str | None, track: str | N
 
     Of a home the records count and nothing else: a mirror that is damaged, locked or away never costs a board.
     """
-    from prunemark.leaderboard.standings.release import read_frozen
+    from prunemark.leaderboard.standings.frozen_records import read_frozen, records_of
     from prunemark.records import load
     from prunemark.records.invalidations import read_invalidations
 
     entries = read_invalidations(records or home.records)[0]
     if records and frozen:
-        for entry in (entry for entry in entries if entry.record_sha256 in frozen.records):
+        counted = records_of(frozen, records) if entries else frozenset()
+        for entry in (entry for entry in entries if entry.record_sha256 in counted):
             words = f"counts in release {frozen.id}; invalidated since: {entry.reason}"
             print(shown(f"note: record {entry.record_sha256[:12]} {words}"), file=sys.stderr)
         return read_frozen(frozen, records, track)
@@ -110,7 +111,7 @@ def ranked(loaded: Loaded, records: Path | None, only: Only, frozen: Release | N
         releases.check_field(found, frozen, only.track, only.setup)
         if only.levels:
             found = make_board(loaded, track=only.track, setup=only.setup, levels=only.levels, release=id)
-        found = replace(found, records=len(frozen.records))  # also where those of other tracks were not read
+        found = replace(found, records=frozen.size)  # also where those of other tracks were not read
     return timed(found, records) if records else found
 
 

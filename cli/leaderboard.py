@@ -26,7 +26,7 @@ def leaderboard(
     format: Annotated[str, typer.Option(help="table, markdown, csv, json, latex or bibtex")] = "table",
     output: Annotated[Path | None, typer.Option(help="also write the site into this folder")] = None,
     literature: Annotated[bool, typer.Option("--literature", help="the site has the published literature too")] = False,
-    board: Annotated[Path | None, typer.Option(help="also write the Markdown tables to this file")] = None,
+    board: Annotated[Path | None, typer.Option(help="also write an overview to this file")] = None,
     release: Annotated[str | None, typer.Option(help="exactly the records of this release, such as 2026.1")] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="make --release of the records that count now")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="what to run next instead: what decides most an hour")] = False,
@@ -41,7 +41,7 @@ def leaderboard(
     from prunemark.cli import boards
     from prunemark.cli.form import form_files
     from prunemark.cli.literature import in_the_site
-    from prunemark.leaderboard.formats import citation, tables
+    from prunemark.leaderboard.formats import citation, markdown, overview, tables
     from prunemark.leaderboard.site import urls
     from prunemark.leaderboard.standings.release import FOLDER, find_release
     from prunemark.records.folders import records_folder
@@ -52,7 +52,7 @@ def leaderboard(
     if shown and format not in ("table", "latex"):
         raise InputError(f"--columns is for --format table and latex; csv and json have every column. Given {format!r}")
     if board:
-        check_ours(board, tables.TITLE, "--board")
+        check_ours(board, markdown.TITLE, "--board")
     records = records_folder(records) if records else None
     if plan:
         _print_plan(records, home_at(home), tracking_uri, only, format)
@@ -72,10 +72,10 @@ def leaderboard(
         gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
         found = boards.ranked(loaded, records, only, frozen)
         found = found if records else boards.timed(found, home_at(home).records)
-    name = (frozen, citation.digest_of(found.contents))
+    name = (frozen, found.contents.digest)
     entry, identifier = citation.bibtex(*name, found.contents.as_of), citation.identifier(*name)
     if board:
-        write_atomically(board, tables.render(found, "markdown", identifier=identifier))
+        write_atomically(board, overview.as_overview(found, identifier))
     if output and loaded:
         added = {urls.FORM, urls.LITERATURE} if literature else {urls.FORM}
         further = chain(form_files(added), in_the_site() if literature else ())
@@ -110,6 +110,7 @@ def _freeze(records: Path, id: str | None, date: str | None, only: Only) -> None
     from datetime import UTC, datetime
 
     from prunemark.leaderboard.standings import release as releases
+    from prunemark.leaderboard.standings.frozen_records import packs_held
     from prunemark.records.load import read_records
 
     if id is None or only != EVERYTHING:
@@ -121,11 +122,9 @@ def _freeze(records: Path, id: str | None, date: str | None, only: Only) -> None
         raise RuleBroken(f"{wrong[0].name} {wrong[0].why}, so that no release can follow it")
     loaded = read_records(records)
     today = datetime.now(UTC).date().isoformat()
-    made = releases.freeze(loaded, id, date or today, known)
+    made = releases.freeze(loaded, id, date or today, known, packs_held(records))
     path = releases.write_release(made, folder)
-    console(stderr=True).print(
-        f"{path}: frozen, {len(made.records)} records, {len(made.fields)} tables", soft_wrap=True
-    )
+    console(stderr=True).print(f"{path}: frozen, {made.size} records, {len(made.fields)} tables", soft_wrap=True)
 
 
 def _of_a_board(records: Path | None) -> Path:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape
 
+from prunemark.leaderboard.formats.found import STRICT, leading
 from prunemark.leaderboard.formats.plain_columns import COLUMNS
 from prunemark.leaderboard.formats.tables import render
 from prunemark.leaderboard.site.context import SiteContext, stated_links
-from prunemark.leaderboard.site.leaders import STRICT, leading
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.text import shown

@@ -56,7 +56,7 @@ def release_view(release: Release, changed: str) -> dict[str, str]:
     return {
         "id": release.id,
         "date": release.date,
-        "records": f"{len(release.records):,}",
+        "records": f"{release.size:,}",
         "changed": changed,
         "citation": bibtex(release, release.digest),
     }
