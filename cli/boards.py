@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -30,6 +31,8 @@ class Only(NamedTuple):
 
 
 EVERYTHING = Only()
+OFFICIAL = "PRUNEMARK_BOARD"
+"""The environment variable with the address of the official board's site."""
 ENDLESS = 100_000
 """Characters of a line in a pipe: nothing is wrapped there."""
 
@@ -72,6 +75,48 @@ def load_board(records: Path | None, home: Home, uri: str | None, track: str | N
     texts, lost = read_runs(uri, home, track)
     loaded = load.read_texts(texts, invalid, track)
     return replace(loaded, refused=(*loaded.refused, *lost))
+
+
+def records_at(given: str | None, official: bool) -> Path | None:
+    """The folder of the records that are asked for; those of a published board are fetched first. None of a home's.
+
+    Raises InputError for both, and as `published.fetch` does.
+    """
+    from prunemark.records.folders import records_folder
+    from prunemark.records.published import is_address
+
+    if given and official:
+        raise InputError("--official is one board and --records another. Give one of them")
+    if official or (given and is_address(given)):
+        return read_published(given or official_address())
+    return records_folder(Path(given)) if given else None
+
+
+def official_address() -> str:
+    """Where the official board is published: what the environment, or else the package, states.
+
+    Raises InputError where neither states it.
+    """
+    from importlib.metadata import metadata
+
+    stated = dict(each.split(", ", 1) for each in metadata("prunemark").get_all("Project-URL") or [])
+    address = os.environ.get(OFFICIAL) or stated.get("Homepage")
+    if not address:
+        raise InputError(
+            f"this build does not state where the official board is published.\nSet {OFFICIAL}, or give --records the "
+            "address of a site, as in --records https://example.org/board/"
+        )
+    return address
+
+
+def read_published(address: str) -> Path:
+    """The records of a published board, fetched into the user's cache as far as they are not there yet."""
+    from prunemark.records.published import cache_folder, fetch
+
+    folder = cache_folder(address)
+    identifier, fetched = fetch(address, folder)
+    print(f"{identifier}, from {shown(address)}: {fetched} files fetched", file=sys.stderr)
+    return folder / "records"
 
 
 def tables_only(records: Path) -> Board:
@@ -131,6 +176,8 @@ def write_site(
     from prunemark.leaderboard.site.build import build_site
     from prunemark.leaderboard.standings.release import FOLDER, read_releases
     from prunemark.records.admission import Refused
+    from prunemark.records.board_terms import is_board
+    from prunemark.records.published import files_of
     from prunemark.records.source import examine_methods
 
     releases = read_releases(records.absolute().parent / FOLDER)[0] if records else []
@@ -139,6 +186,7 @@ def write_site(
     build_site(
         replace(board, refused=refused), loaded, folder,
         methods=methods, citation=citation, identifier=identifier, releases=releases, further=further,
+        published=files_of(records.parent) if records and is_board(records) else None,
     )  # fmt: skip
 
 

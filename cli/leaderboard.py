@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def leaderboard(
-    records: Annotated[Path | None, typer.Option(help="a folder of records, instead of those in --home")] = None,
+    records: Annotated[str | None, typer.Option(help="a folder of records, or the address of a board's site")] = None,
+    official: Annotated[bool, typer.Option("--official", help="the official board [env: PRUNEMARK_BOARD]")] = False,
     track: Annotated[str | None, typer.Option(help="only this track")] = None,
     setup: Annotated[str | None, typer.Option(help="only this setup")] = None,
     level: Annotated[list[str] | None, typer.Option(help="only this level; may be given several times")] = None,
@@ -39,12 +39,9 @@ def leaderboard(
     """Regenerate the leaderboard: only what the evidence can separate."""
     from prunemark.benchmark.run.home import home_at
     from prunemark.cli import boards
-    from prunemark.cli.form import form_files
-    from prunemark.cli.literature import in_the_site
+    from prunemark.cli.literature import further_pages
     from prunemark.leaderboard.formats import citation, markdown, overview, tables
-    from prunemark.leaderboard.site import urls
     from prunemark.leaderboard.standings.release import FOLDER, find_release
-    from prunemark.records.folders import records_folder
     from prunemark.records.writer import check_ours, write_atomically
 
     only = boards.only(track, setup, level)
@@ -53,33 +50,31 @@ def leaderboard(
         raise InputError(f"--columns is for --format table and latex; csv and json have every column. Given {format!r}")
     if board:
         check_ours(board, markdown.TITLE, "--board")
-    records = records_folder(records) if records else None
+    of = boards.records_at(records, official)
     if plan:
-        _print_plan(records, home_at(home), tracking_uri, only, format)
+        _print_plan(of, home_at(home), tracking_uri, only, format)
         return
     if freeze:
-        _freeze(_of_a_board(records), release, date, only)
-    frozen = find_release(release, _of_a_board(records).parent / FOLDER) if release else None
+        _freeze(_of_a_board(of), release, date, only)
+    frozen = find_release(release, _of_a_board(of).parent / FOLDER) if release else None
     if frozen and format == "bibtex" and not (output or board):
         sys.stdout.write(citation.bibtex(frozen, ""))
         return
     loaded = None
-    if records and only == EVERYTHING and not (frozen or output):
-        found = boards.tables_only(records)
+    if of and only == EVERYTHING and not (frozen or output):
+        found = boards.tables_only(of)
     else:
         of_track = None if frozen and output else only.track  # a site has pages of every record of a release
-        loaded = boards.load_board(records, home_at(home), tracking_uri, of_track, frozen)
+        loaded = boards.load_board(of, home_at(home), tracking_uri, of_track, frozen)
         gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
-        found = boards.ranked(loaded, records, only, frozen)
-        found = found if records else boards.timed(found, home_at(home).records)
+        found = boards.ranked(loaded, of, only, frozen)
+        found = found if of else boards.timed(found, home_at(home).records)
     name = (frozen, found.contents.digest)
     entry, identifier = citation.bibtex(*name, found.contents.as_of), citation.identifier(*name)
     if board:
         write_atomically(board, overview.as_overview(found, identifier))
     if output and loaded:
-        added = {urls.FORM, urls.LITERATURE} if literature else {urls.FORM}
-        further = chain(form_files(added), in_the_site() if literature else ())
-        boards.write_site(found, loaded, output, records, entry, identifier, further)
+        boards.write_site(found, loaded, output, of, entry, identifier, further_pages(literature))
     if format == "table":
         boards.print_tables(found, wide=wide, columns=shown)
     else:

@@ -23,8 +23,10 @@ from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.parallel import WORTH_A_PROCESS, cores
 from prunemark.leaderboard.standings.release import Release
 from prunemark.records.load import Loaded
+from prunemark.records.published import FOLDER, INDEX, index_of
 from prunemark.records.source import MethodFiles
 
+PARTS = ("assets", "vendor")
 MARKER_TEXT = "`prunemark leaderboard` wrote this folder and replaces it as a whole. Do not keep your files in it.\n"
 
 
@@ -38,22 +40,27 @@ def build_site(
     identifier: str = "",
     releases: Sequence[Release] = (),
     further: Iterable[tuple[str, str]] = (),
+    published: Mapping[str, Path] | None = None,
 ) -> None:
     """Writes the site into `folder`, which appears whole or stays as it was.
 
     `methods` are the sources to show, by hash; `citation` is a BibTeX entry and `identifier` the name of this state of
     the board; `releases` are all that there are, from first to last; `further` are the files of the form of the audit
-    and of the literature, if the site has them. Raises InputError when the folder has other content, WorkFailed when
+    and of the literature, if the site has them; `published` are the board's own files, by name in its folder, which are
+    put into the folder `board` with their index. Raises InputError when the folder has other content, WorkFailed when
     the disk refuses.
     """
     added = dict(further)
     context = site_context(board, loaded, methods or {}, citation, identifier, releases)
     context = replace(context, added=frozenset(added))
     pages, apart = chain(files(context), added.items()), all_record_files(context)
+    copies = {f"{FOLDER}/{name}": path for name, path in (published or {}).items()}
+    if published:
+        pages = chain(pages, [(f"{FOLDER}/{INDEX}", index_of(published, identifier))])
     if len(context.records) < WORTH_A_PROCESS or cores() < 2:
-        write_folder(chain(pages, apart), folder, MARKER_TEXT, ("assets", "vendor"))
+        write_folder(chain(pages, apart), folder, MARKER_TEXT, PARTS, None, copies)
     else:  # the records are half of the work, and nothing else needs what is written of them
-        write_folder(pages, folder, MARKER_TEXT, ("assets", "vendor"), apart)
+        write_folder(pages, folder, MARKER_TEXT, PARTS, apart, copies)
 
 
 def files(context: SiteContext) -> Iterator[tuple[str, str]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 from prunemark.leaderboard.standings.parallel import in_processes
 from prunemark.setups.bounded_files import read_bounded
@@ -22,12 +23,19 @@ MARKER = "written-by-prunemark.txt"
 Pages = Iterable[tuple[str, str]]
 
 
-def write_folder(pages: Pages, folder: Path, marker: str, parts: Sequence[str], apart: Pages | None = None) -> None:
-    """Writes files and folders of this room into `folder`, which appears whole or stays as it was.
+def write_folder(
+    pages: Pages,
+    folder: Path,
+    marker: str,
+    parts: Sequence[str],
+    apart: Pages | None = None,
+    copies: Mapping[str, Path] = MappingProxyType({}),
+) -> None:
+    """Writes files, folders of this room and `copies` of files into `folder`, which appears whole or stays as it was.
 
-    Pages `apart` are written by a process of their own, at the same time. Only a folder that is new, empty or carries
-    this `marker` is replaced. Raises InputError for another one, WorkFailed
-    when the disk refuses.
+    Pages `apart` are written by a process of their own, at the same time. `copies` are by their names there. Only a
+    folder that is new, empty or carries this `marker` is replaced. Raises InputError for another one, WorkFailed when
+    the disk refuses.
     """
     _check_replaceable(folder, marker)
     try:
@@ -39,6 +47,9 @@ def write_folder(pages: Pages, folder: Path, marker: str, parts: Sequence[str], 
                 work[1]()
             for part in parts:
                 shutil.copytree(HERE / part, draft / part, copy_function=shutil.copyfile)
+            for name, source in copies.items():
+                (draft / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, draft / name)
             draft.chmod(0o755)
             _replace(folder, draft)
         finally:

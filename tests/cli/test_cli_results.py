@@ -211,7 +211,7 @@ def test_the_site_and_the_tables_are_written(command, board, tmp_path):
     words = ["leaderboard", "--records", board / "records", "--output", tmp_path / "site"]
     code, _, err = command(*words, "--board", tmp_path / "BOARD.md")
     assert code == 0, err
-    assert "| digits-resnet8@1 | 90% | S3.2 | Mine | 1 | 0 | 0 | 0 |" in (tmp_path / "BOARD.md").read_text()
+    assert "| digits-resnet8@1 | 90% | S3.2 | L2-norm | 1 | 0 | 0 | 0 |" in (tmp_path / "BOARD.md").read_text()
     assert len((tmp_path / "BOARD.md").read_bytes()) < len((tmp_path / "site" / "board.md").read_bytes())
     assert command(*words[:3], "--board", tmp_path / "BOARD.md")[0] == 0  # one of ours is replaced
     assert "prunemark-unreleased-" in (tmp_path / "site" / "index.html").read_text()
