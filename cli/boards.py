@@ -186,7 +186,7 @@ def write_site(
     build_site(
         replace(board, refused=refused), loaded, folder,
         methods=methods, citation=citation, identifier=identifier, releases=releases, further=further,
-        published=files_of(records.parent) if records and is_board(records) else None,
+        published=files_of(records.parent) if records and is_board(records) else None, packs=records,
     )  # fmt: skip
 
 

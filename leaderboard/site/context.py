@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from prunemark.leaderboard.formats.citation import standing
 from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.same_runs import same_runs
 from prunemark.leaderboard.site.style import Style, assign
 from prunemark.leaderboard.site.urls import (
     COMPARE,
@@ -56,6 +58,7 @@ class SiteContext:
 
     `standing` says in a sentence which release the board is, if any; `releases` are those up to it, first to last;
     `added` names files that lie next to the pages: the form of the audit, and the literature.
+    `packs` is the folder of the records, where they lie in packs.
     """
 
     board: Board
@@ -68,6 +71,7 @@ class SiteContext:
     standing: str
     releases: Sequence[Release]
     added: Set[str] = frozenset()
+    packs: Path | None = None
 
     @cached_property
     def by_track(self) -> dict[str, dict[str, list[Table]]]:
@@ -90,6 +94,13 @@ class SiteContext:
         for sha256, record in sorted(self.records.items()):
             found[record.outcome.track][sha256] = record
         return found
+
+    @cached_property
+    def same_runs(self) -> dict[str, list[str]]:
+        """The setups of each track that are the very same runs, such as "S1 = S2"."""
+        return {
+            track: same_runs(self.by_track[track], found.values()) for track, found in self.records_by_track.items()
+        }
 
     @cached_property
     def records_by_method(self) -> dict[str, dict[str, Record]]:

@@ -28,23 +28,24 @@ def write_folder(
     folder: Path,
     marker: str,
     parts: Sequence[str],
-    apart: Pages | None = None,
+    apart: Sequence[Pages] = (),
     copies: Mapping[str, Path] = MappingProxyType({}),
 ) -> None:
     """Writes files, folders of this room and `copies` of files into `folder`, which appears whole or stays as it was.
 
-    Pages `apart` are written by a process of their own, at the same time. `copies` are by their names there. Only a
-    folder that is new, empty or carries this `marker` is replaced. Raises InputError for another one, WorkFailed when
-    the disk refuses.
+    Pages `apart` are written by a process each, at the same time. `copies` are by their names there. Only a folder that
+    is new, empty or carries this `marker` is replaced. Raises InputError for another one, WorkFailed when the disk
+    refuses.
     """
     _check_replaceable(folder, marker)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         try:
-            work = [partial(_write, draft, each) for each in (chain(pages, [(MARKER, marker)]), apart) if each]
-            if None in in_processes(work):
-                work[1]()
+            work = [partial(_write, draft, each) for each in (chain(pages, [(MARKER, marker)]), *apart)]
+            for again, done in zip(work, in_processes(work), strict=True):
+                if done is None:
+                    again()
             for part in parts:
                 shutil.copytree(HERE / part, draft / part, copy_function=shutil.copyfile)
             for name, source in copies.items():
