@@ -168,12 +168,16 @@ def write_site(
     citation: str = "",
     identifier: str = "",
     further: Iterable[tuple[str, str]] = (),
+    documents: bool = False,
 ) -> None:
     """The site of a board, with the sources and releases beside its records. Broken sources are left out by name.
 
     `further` are the files of the form of the audit and of the literature, for a site that has them.
+    `documents` says that the documents will lie in its folder `docs`.
     """
     from prunemark.leaderboard.site.build import build_site
+    from prunemark.leaderboard.site.reproduction_pages import FOLDER as FOLDER_OF_TABLES
+    from prunemark.leaderboard.site.reproduction_pages import read_reproductions
     from prunemark.leaderboard.standings.release import FOLDER, read_releases
     from prunemark.records.admission import Refused
     from prunemark.records.board_terms import is_board
@@ -187,6 +191,7 @@ def write_site(
         replace(board, refused=refused), loaded, folder,
         methods=methods, citation=citation, identifier=identifier, releases=releases, further=further,
         published=files_of(records.parent) if records and is_board(records) else None, packs=records,
+        reproductions=read_reproductions(records.parent / FOLDER_OF_TABLES) if records else {}, documents=documents,
     )  # fmt: skip
 
 

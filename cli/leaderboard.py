@@ -26,6 +26,7 @@ def leaderboard(
     format: Annotated[str, typer.Option(help="table, markdown, csv, json, latex or bibtex")] = "table",
     output: Annotated[Path | None, typer.Option(help="also write the site into this folder")] = None,
     literature: Annotated[bool, typer.Option("--literature", help="the site has the published literature too")] = False,
+    documents: Annotated[bool, typer.Option("--documents", help="the site links docs/ (`make docs`)")] = False,
     board: Annotated[Path | None, typer.Option(help="also write an overview to this file")] = None,
     release: Annotated[str | None, typer.Option(help="exactly the records of this release, such as 2026.1")] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="make --release of the records that count now")] = False,
@@ -74,7 +75,9 @@ def leaderboard(
     if board:
         write_atomically(board, overview.as_overview(found, identifier))
     if output and loaded:
-        boards.write_site(found, loaded, output, of, entry, identifier, further_pages(literature))
+        boards.write_site(
+            found, loaded, output, of, entry, identifier, further_pages(of, literature, documents), documents
+        )
     if format == "table":
         boards.print_tables(found, wide=wide, columns=shown)
     else:

@@ -43,12 +43,15 @@ def write_literature(rows: Sequence[TableEntry], folder: Path, repository: str |
     write_folder(literature_files(rows, repository, in_site=False), folder, MARKER_TEXT, PARTS)
 
 
-def further_pages(literature: bool) -> Iterator[tuple[str, str]]:
+def further_pages(records: Path | None, literature: bool, documents: bool) -> Iterator[tuple[str, str]]:
     """What a site of a board has besides its own pages: the form of the audit, and the literature if it is wanted."""
     from prunemark.cli.form import form_files
     from prunemark.leaderboard.site import urls
+    from prunemark.leaderboard.site.reproduction_pages import FOLDER
 
-    yield from form_files({urls.FORM, urls.LITERATURE} if literature else {urls.FORM})
+    added = {urls.FORM: True, urls.LITERATURE: literature, urls.DOCUMENTS: documents}
+    added[urls.REPRODUCTIONS] = bool(records and any((records.parent / FOLDER).glob("*.xz")))
+    yield from form_files({name for name, there in added.items() if there})
     yield from in_the_site() if literature else ()
 
 

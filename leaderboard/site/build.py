@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from prunemark.leaderboard.site import left_out, urls
@@ -19,11 +20,13 @@ from prunemark.leaderboard.site.meaning_page import meaning_page
 from prunemark.leaderboard.site.method_pages import method_page, methods_page, rows_by_method
 from prunemark.leaderboard.site.overview_page import overview_page
 from prunemark.leaderboard.site.record_pages import records_index_page, records_page, shard_name, texts_of, write_shards
+from prunemark.leaderboard.site.reproduction_pages import Found, reproduction_files
 from prunemark.leaderboard.site.start_page import start_page
 from prunemark.leaderboard.site.track_page import track_page
 from prunemark.leaderboard.standings.board import Board
 from prunemark.leaderboard.standings.parallel import WORTH_A_PROCESS, cores
 from prunemark.leaderboard.standings.release import Release
+from prunemark.leaderboard.standings.reproduction import Reproduction
 from prunemark.records.load import Loaded
 from prunemark.records.published import FOLDER, INDEX, index_of
 from prunemark.records.source import MethodFiles
@@ -44,41 +47,46 @@ def build_site(
     further: Iterable[tuple[str, str]] = (),
     published: Mapping[str, Path] | None = None,
     packs: Path | None = None,
+    reproductions: Mapping[str, Reproduction] = MappingProxyType({}),
+    documents: bool = False,
 ) -> None:
     """Writes the site into `folder`, which appears whole or stays as it was.
 
     `methods` are the sources to show, by hash; `citation` is a BibTeX entry and `identifier` the name of this state of
     the board; `releases` are all that there are, from first to last; `further` are the files of the form of the audit
     and of the literature, if the site has them; `published` are the board's own files, by name in its folder, which are
-    put into the folder `board` with their index; `packs` is the folder with the packs of the records. Raises InputError
-    when the folder has other content, WorkFailed when the disk refuses.
+    put into the folder `board` with their index; `packs` is the folder with the packs of the records; `reproductions`
+    are the paper's tables that were run; `documents` says that the documents will lie in `docs`. Raises InputError when
+    the folder has other content, WorkFailed when the disk refuses.
     """
     added = dict(further)
     context = site_context(board, loaded, methods or {}, citation, identifier, releases)
-    context = replace(context, added=frozenset(added), packs=packs)
+    linked = {*added, *([urls.REPRODUCTIONS] if reproductions else []), *([urls.DOCUMENTS] if documents else [])}
+    context = replace(context, added=frozenset(linked), packs=packs)
     if published:
         added[f"{FOLDER}/{INDEX}"] = index_of(published, identifier)
     copies = {f"{FOLDER}/{name}": path for name, path in (published or {}).items()}
-    first, *apart = shares(context, cores() if len(context.records) >= WORTH_A_PROCESS else 1)
+    first, *apart = shares(context, reproductions, cores() if len(context.records) >= WORTH_A_PROCESS else 1)
     write_folder(chain(first, added.items()), folder, MARKER_TEXT, PARTS, apart, copies)
 
 
 Work = Callable[[], Iterable[tuple[str, str]]]
 
 
-def shares(context: SiteContext, count: int) -> list[Iterator[tuple[str, str]]]:
+def shares(context: SiteContext, reproductions: Found, count: int) -> list[Iterator[tuple[str, str]]]:
     """Every file that is written, by name, in so many shares that take about as long to make."""
     context.same_runs  # noqa: B018  # here, and not in each process anew
     parts: list[tuple[int, list[Work]]] = [(0, []) for _ in range(count)]
-    for cost, work in sorted(units(context), key=lambda unit: -unit[0]):
+    for cost, work in sorted(units(context, reproductions), key=lambda unit: -unit[0]):
         index = min(range(count), key=lambda each: parts[each][0])
         parts[index] = (parts[index][0] + cost, [*parts[index][1], work])
     return [chain.from_iterable(work() for work in part) for _, part in parts]
 
 
-def units(context: SiteContext) -> Iterator[tuple[int, Work]]:
+def units(context: SiteContext, reproductions: Found) -> Iterator[tuple[int, Work]]:
     """The site in pieces of work, each with what it costs: about so many records written out."""
     yield 100, partial(single_pages, context)
+    yield 100, partial(reproduction_files, context, reproductions)
     for name, rows in rows_by_method(context).items():
         yield 2 * len(rows), partial(_one, context.urls.method(name), method_page, context, name, rows)
     for track, setups in context.by_track.items():

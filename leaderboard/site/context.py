@@ -15,12 +15,14 @@ from prunemark.leaderboard.site.same_runs import same_runs
 from prunemark.leaderboard.site.style import Style, assign
 from prunemark.leaderboard.site.urls import (
     COMPARE,
+    DOCUMENTS,
     FORM,
     INDEX,
     LITERATURE,
     MEANING,
     METHODS,
     RECORDS,
+    REPRODUCTIONS,
     START,
     Urls,
     make_urls,
@@ -48,7 +50,10 @@ HEADER = (
     (AUDIT, "Audit a paper"),
 )
 """The links at the head of every page: (address, text). Those of `stated_links` follow."""
-STATED = {"repository": "Repository", "documentation": "Documents"}
+DOCS = "Documents"
+FURTHER = ((REPRODUCTIONS, "Reproductions"), (LITERATURE, "Literature"), (DOCUMENTS, DOCS))
+"""Those of what not every site has."""
+STATED = {"repository": "Repository", "documentation": DOCS}
 """Names of addresses in `pyproject.toml`, in small letters, and the texts of their links."""
 
 
@@ -131,8 +136,8 @@ def page(context: SiteContext, template: str, here: str, **values: Any) -> str:
 def header_links(added: Set[str]) -> list[tuple[str, str]]:
     """The links at the head of every page: (address, text). `added` names what a site has besides its own pages."""
     links = [(FORM if FORM in added and address == AUDIT else address, text) for address, text in HEADER]
-    links += [(LITERATURE, "Literature")] if LITERATURE in added else []
-    return [*links, *stated_links()]
+    links += [(address, text) for address, text in FURTHER if address in added]
+    return [*links, *((address, text) for address, text in stated_links() if DOCUMENTS not in added or text != DOCS)]
 
 
 @cache
