@@ -60,7 +60,7 @@ lint: $(READY)
 	.venv/bin/pyright
 
 leaderboard: $(READY)
-	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --literature --documents \
+	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --literature --documents --parquet \
 	  --board leaderboard/BOARD.md
 	.venv/bin/python docs/site/build.py build/site/docs
 

@@ -167,7 +167,7 @@ def write_site(
     records: Path | None,
     citation: str = "",
     identifier: str = "",
-    further: Iterable[tuple[str, str]] = (),
+    further: Iterable[tuple[str, str | bytes]] = (),
     documents: bool = False,
 ) -> None:
     """The site of a board, with the sources and releases beside its records. Broken sources are left out by name.

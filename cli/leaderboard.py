@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunemark.cli.boards import EVERYTHING, Only
-from prunemark.cli.options import HomeOption, console
+from prunemark.cli.options import HomeOption, ParquetOption, console
 from prunemark.setups.errors import InputError, RuleBroken, unknown_name
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def leaderboard(
     output: Annotated[Path | None, typer.Option(help="also write the site into this folder")] = None,
     literature: Annotated[bool, typer.Option("--literature", help="the site has the published literature too")] = False,
     documents: Annotated[bool, typer.Option("--documents", help="the site links docs/ (`make docs`)")] = False,
+    parquet: ParquetOption = False,
     board: Annotated[Path | None, typer.Option(help="also write an overview to this file")] = None,
     release: Annotated[str | None, typer.Option(help="exactly the records of this release, such as 2026.1")] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="make --release of the records that count now")] = False,
@@ -41,7 +42,9 @@ def leaderboard(
     from prunemark.benchmark.run.home import home_at
     from prunemark.cli import boards
     from prunemark.cli.literature import further_pages
+    from prunemark.cli.parquet import as_parquet
     from prunemark.leaderboard.formats import citation, markdown, overview, tables
+    from prunemark.leaderboard.site.urls import PARQUET
     from prunemark.leaderboard.standings.release import FOLDER, find_release
     from prunemark.records.writer import check_ours, write_atomically
 
@@ -75,9 +78,9 @@ def leaderboard(
     if board:
         write_atomically(board, overview.as_overview(found, identifier))
     if output and loaded:
-        boards.write_site(
-            found, loaded, output, of, entry, identifier, further_pages(of, literature, documents), documents
-        )
+        further: list[tuple[str, str | bytes]] = [*further_pages(of, literature, documents)]
+        further += [(PARQUET, as_parquet(found, identifier))] if parquet else []
+        boards.write_site(found, loaded, output, of, entry, identifier, further, documents)
     if format == "table":
         boards.print_tables(found, wide=wide, columns=shown)
     else:

@@ -54,7 +54,8 @@ class Record(RecordPart):
 
 def _fields(part: object) -> dict[str, Any]:
     """The fields of a part, for the encoder: `dataclasses.asdict` would copy everything first, five times as slow."""
-    names, values, later = _shape(type(part))
+    kind: Any = type(part)
+    names, values, later = _shape(kind)
     whole = dict(zip(names, values(part), strict=True))
     for name, default in later:
         if whole[name] == default:

@@ -16,6 +16,7 @@ EXTRAS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "ray": ("ray",),
     "slurm": ("submitit",),
+    "parquet": ("pyarrow",),
 }
 MOST_SHOWN = 4000  # characters of the valid names
 

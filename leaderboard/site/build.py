@@ -44,7 +44,7 @@ def build_site(
     citation: str = "",
     identifier: str = "",
     releases: Sequence[Release] = (),
-    further: Iterable[tuple[str, str]] = (),
+    further: Iterable[tuple[str, str | bytes]] = (),
     published: Mapping[str, Path] | None = None,
     packs: Path | None = None,
     reproductions: Mapping[str, Reproduction] = MappingProxyType({}),
@@ -56,8 +56,8 @@ def build_site(
     the board; `releases` are all that there are, from first to last; `further` are the files of the form of the audit
     and of the literature, if the site has them; `published` are the board's own files, by name in its folder, which are
     put into the folder `board` with their index; `packs` is the folder with the packs of the records; `reproductions`
-    are the paper's tables that were run; `documents` says that the documents will lie in `docs`. Raises InputError when
-    the folder has other content, WorkFailed when the disk refuses.
+    are the paper's tables that were run; `documents` says that the documents will lie in `docs`. Raises InputError
+    when the folder has other content, WorkFailed when the disk refuses.
     """
     added = dict(further)
     context = site_context(board, loaded, methods or {}, citation, identifier, releases)
@@ -70,10 +70,10 @@ def build_site(
     write_folder(chain(first, added.items()), folder, MARKER_TEXT, PARTS, apart, copies)
 
 
-Work = Callable[[], Iterable[tuple[str, str]]]
+Work = Callable[[], Iterable[tuple[str, str | bytes]]]
 
 
-def shares(context: SiteContext, reproductions: Found, count: int) -> list[Iterator[tuple[str, str]]]:
+def shares(context: SiteContext, reproductions: Found, count: int) -> list[Iterator[tuple[str, str | bytes]]]:
     """Every file that is written, by name, in so many shares that take about as long to make."""
     context.same_runs  # noqa: B018  # here, and not in each process anew
     parts: list[tuple[int, list[Work]]] = [(0, []) for _ in range(count)]
@@ -93,10 +93,10 @@ def units(context: SiteContext, reproductions: Found) -> Iterator[tuple[int, Wor
         yield 1, partial(_one, context.urls.entrance(track), entrance_page, context, track)
         yield len(context.records_by_track[track]), partial(record_files, context, track)
         for setup, tables in setups.items():
-            rows = sum(len(table.ranked) + len(table.unranked) for table in tables)
-            yield 9 * rows, partial(_one, context.urls.track(track, setup), track_page, context, track, setup)
-            yield 3 * rows, partial(_one, context.urls.pairs(track, setup), pairs_script, context, track, setup)
-            yield 2 * rows, partial(table_files, context, tables)
+            size = sum(len(table.ranked) + len(table.unranked) for table in tables)
+            yield 9 * size, partial(_one, context.urls.track(track, setup), track_page, context, track, setup)
+            yield 3 * size, partial(_one, context.urls.pairs(track, setup), pairs_script, context, track, setup)
+            yield 2 * size, partial(table_files, context, tables)
     for name, form in BOARD.items():
         yield sum(len(table.ranked) for table in context.board.tables), partial(board_files, context, name, form)
 

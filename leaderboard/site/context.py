@@ -21,6 +21,7 @@ from prunemark.leaderboard.site.urls import (
     LITERATURE,
     MEANING,
     METHODS,
+    PARQUET,
     RECORDS,
     REPRODUCTIONS,
     START,
@@ -129,6 +130,7 @@ def page(context: SiteContext, template: str, here: str, **values: Any) -> str:
         header=header_links(context.added),
         identifier=context.identifier,
         count=context.board.records,
+        parquet=PARQUET in context.added,
         **values,
     )
 

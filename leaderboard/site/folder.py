@@ -20,7 +20,7 @@ MARKER = "written-by-prunemark.txt"
 """The file that says who wrote a folder."""
 
 
-Pages = Iterable[tuple[str, str]]
+Pages = Iterable[tuple[str, str | bytes]]
 
 
 def write_folder(
@@ -64,7 +64,7 @@ def write_folder(
 def _write(draft: Path, pages: Pages) -> bool:
     for name, text in pages:
         (draft / name).parent.mkdir(parents=True, exist_ok=True)
-        (draft / name).write_text(text, encoding="utf-8", newline="\n")
+        (draft / name).write_bytes(text.encode() if isinstance(text, str) else text)
     return True
 
 

@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 INDEX, METHODS, RECORDS, MEANING = "index.html", "methods.html", "records.html", "meaning.html"
 COMPARE, START = "compare.html", "start.html"
 FORM, LITERATURE, DOCUMENTS = "form.html", "literature/index.html", "docs/index.html"
-REPRODUCTIONS = "reproductions.html"
-"""The form of the audit, the published literature, the documents and the reproduced tables, where the site has them."""
+REPRODUCTIONS, PARQUET = "reproductions.html", "board.parquet"
+"""The form of the audit, the published literature, the documents, the reproduced tables and the
+board as Parquet, where the site has them."""
 LONGEST = 60
 SHA_SHOWN = 12
 """So many characters of a hash name a record in links and lists. A link with more of them, or all, works too."""
