@@ -1,6 +1,8 @@
 # Everything a person or CI runs. `make demo` is the place to start.
 
 PYTHON ?= python3
+# The board that `make leaderboard` builds: this repository's own, or one that lies elsewhere.
+BOARD ?= leaderboard/board
 READY := .venv/.installed
 ROOMS := setups records benchmark baselines leaderboard contributions audit cli
 TESTED := $(ROOMS) house
@@ -60,7 +62,7 @@ lint: $(READY)
 	.venv/bin/pyright
 
 leaderboard: $(READY)
-	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --literature --documents --parquet \
+	.venv/bin/prunemark leaderboard --records $(BOARD)/records --output build/site --literature --documents --parquet \
 	  --board leaderboard/BOARD.md
 	.venv/bin/python docs/site/build.py build/site/docs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -43,6 +43,28 @@ def only(track: str | None, setup: str | None, levels: list[str] | None = None) 
     from prunemark.setups.track_files import find_track
 
     return Only(find_track(track).id if track else None, find_setup(setup).id if setup else None, levels or None)
+
+
+def load_version(load: Callable[[str | None], Loaded], only: Only, named: str | None) -> tuple[Loaded, Only]:
+    """The records that `load` gives of a track, and what is asked for; of a track that is named without its version the
+    newest version that has records, which is said where it is not the newest that there is.
+    """
+    from prunemark.records.admission import track_name
+
+    loaded = load(only.track)
+    if (
+        only.track is None
+        or named is None
+        or "@" in named
+        or any(r.outcome.track == only.track for r in loaded.records)
+    ):
+        return loaded, only
+    versions = [id for id in loaded.other_versions if track_name(id) == track_name(only.track)]
+    if not versions:
+        return loaded, only
+    found = max(versions, key=lambda id: int(id.rpartition("@")[2]))
+    print(shown(f"note: there are no records of {only.track}; shown is {found}"), file=sys.stderr)
+    return load(found), only._replace(track=found)
 
 
 def load_board(records: Path | None, home: Home, uri: str | None, track: str | None, frozen: Release | None) -> Loaded:

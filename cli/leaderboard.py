@@ -68,8 +68,14 @@ def leaderboard(
     if of and only == EVERYTHING and not (frozen or output):
         found = boards.tables_only(of)
     else:
-        of_track = None if frozen and output else only.track  # a site has pages of every record of a release
-        loaded = boards.load_board(of, home_at(home), tracking_uri, of_track, frozen)
+        loaded, only = boards.load_version(
+            # a site has pages of every record of a release
+            lambda of_track: boards.load_board(
+                of, home_at(home), tracking_uri, None if frozen and output else of_track, frozen
+            ),
+            only,
+            track,
+        )
         gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
         found = boards.ranked(loaded, of, only, frozen)
         found = found if of else boards.timed(found, home_at(home).records)

@@ -8,6 +8,7 @@ import shlex
 
 import pytest
 
+import prunemark
 from prunemark.benchmark.submission.locate import locate
 from prunemark.records.pack import write_pack
 from prunemark.records.record import dump
@@ -240,3 +241,17 @@ def test_one_level_of_a_track_is_the_same_table_alone(command, make_records, tmp
     for words in (asked, asked[:3]):
         code, _, err = command(*words, "--level", "90%", "--level", "91%")
         assert code == 2 and "unknown level of these records '91%'. Did you mean '90%'?\nValid: 50%, 90%" in err
+
+
+def test_a_track_without_its_version_is_the_newest_that_has_records(command, board, make_records, tmp_path):
+    """cifar10-jpeg-small-weights has a version 3 here, and the board has records of version 2."""
+    old = "cifar10-jpeg-small-weights@2"
+    records = [*make_records("Magnitude", ANCHOR, role="anchor", track=old), *make_records("Mine", MINE, track=old)]
+    write_pack(records, tmp_path / "other" / "records")
+    words = ["leaderboard", "--records", tmp_path / "other" / "records", "--track"]
+    code, out, err = command(*words, old.partition("@")[0], "--format", "csv")
+    assert code == 0 and "there are no records of cifar10-jpeg-small-weights@3; shown is cifar10" in err, err
+    assert out == command(*words, old, "--format", "csv")[1] and f",{old}," in out
+    assert set(prunemark.leaderboard(tmp_path / "other", track="cifar10-jpeg-small-weights")["track"]) == {old}
+    code, _, err = command(*words, "cifar10-jpeg-small-weights@3")
+    assert code == 2 and "no records of cifar10-jpeg-small-weights@3" in err and f"there are of {old}" in err
