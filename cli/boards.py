@@ -133,8 +133,10 @@ def official_address() -> str:
 
 def read_published(address: str) -> Path:
     """The records of a published board, fetched into the user's cache as far as they are not there yet."""
-    from prunemark.records.published import cache_folder, fetch
+    from prunemark.records.published import cache_folder, fetch, is_address
 
+    if not is_address(address) and Path(address).is_dir():
+        address = Path(address).absolute().as_uri()
     folder = cache_folder(address)
     identifier, fetched = fetch(address, folder)
     print(f"{identifier}, from {shown(address)}: {fetched} files fetched", file=sys.stderr)

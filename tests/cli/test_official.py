@@ -80,6 +80,12 @@ def test_a_site_in_a_folder_is_read_too_and_what_it_dropped_is_dropped(prunemark
     assert code == 0 and again == first and "1 files fetched" in err and not stale.exists()
 
 
+def test_the_official_board_can_be_a_folder(prunemark, site, monkeypatch):
+    monkeypatch.setenv("PRUNEMARK_BOARD", str(site))
+    code, out, err = prunemark("leaderboard", "--official")
+    assert code == 0 and "Mine" in out and f"from {site.as_uri()}" in err, err
+
+
 def spoiled(change):
     def edit(site):
         path = site / "board" / "index.json"
