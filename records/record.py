@@ -70,7 +70,7 @@ def _shape(kind: type) -> tuple[tuple[str, ...], Callable[[object], Iterable[Any
         raise TypeError(f"{kind.__name__} is not JSON")
     fields = kind.__dataclass_fields__
     names = tuple(fields)
-    values = operator.attrgetter(*names) if len(names) > 1 else lambda part: (getattr(part, names[0]),)
+    values = operator.attrgetter(*names) if len(names) > 1 else lambda part: [getattr(part, name) for name in names]
     return names, values, tuple((name, fields[name].default) for name in getattr(kind, "LATER", ()))
 
 
