@@ -1,6 +1,8 @@
 # Everything a person or CI runs. `make demo` is the place to start.
 
 PYTHON ?= python3
+# The board that `make leaderboard` builds: this repository's own, or one that lies elsewhere.
+BOARD ?= leaderboard/board
 READY := .venv/.installed
 ROOMS := setups records benchmark baselines leaderboard contributions audit cli
 TESTED := $(ROOMS) house
@@ -25,8 +27,8 @@ help:
 	@echo 'make torture      kill, fill, flip and cut at random moments, and compare the records (FAULTS=100)'
 	@echo 'make test-gpu     run every method and cheat on a GPU, and compare it with the CPU'
 	@echo 'make lint         ruff, mypy --strict and pyright'
-	@echo 'make leaderboard  rebuild leaderboard/BOARD.md and the site in build/site from the records'
-	@echo 'make docs         build the documents in build/site/docs, after `make leaderboard`; every link is followed'
+	@echo 'make leaderboard  rebuild leaderboard/BOARD.md and the site in build/site, with its documents'
+	@echo 'make docs         build the documents in build/site/docs only; every link is followed'
 	@echo 'make bench        measure what training, trials and a growing board cost on this machine (10 minutes)'
 	@echo 'make constraints  pin the newest versions that work together in constraints.txt'
 	@echo 'make clean        remove what make built, the environment in .venv too (records are kept)'
@@ -61,8 +63,9 @@ lint: $(READY)
 	.venv/bin/pyright
 
 leaderboard: $(READY)
-	.venv/bin/prunemark leaderboard --records leaderboard/board/records --output build/site --literature \
+	.venv/bin/prunemark leaderboard --records $(BOARD)/records --output build/site --literature --documents --parquet \
 	  --board leaderboard/BOARD.md
+	.venv/bin/python docs/site/build.py build/site/docs
 
 docs: $(READY)
 	.venv/bin/python docs/site/build.py build/site/docs

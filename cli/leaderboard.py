@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prunemark.cli.boards import EVERYTHING, Only
-from prunemark.cli.options import HomeOption, console
+from prunemark.cli.options import HomeOption, ParquetOption, console
 from prunemark.setups.errors import InputError, RuleBroken, unknown_name
 
 if TYPE_CHECKING:
@@ -19,14 +18,17 @@ if TYPE_CHECKING:
 
 
 def leaderboard(
-    records: Annotated[Path | None, typer.Option(help="a folder of records, instead of those in --home")] = None,
+    records: Annotated[str | None, typer.Option(help="a folder of records, or the address of a board's site")] = None,
+    official: Annotated[bool, typer.Option("--official", help="the official board [env: PRUNEMARK_BOARD]")] = False,
     track: Annotated[str | None, typer.Option(help="only this track")] = None,
     setup: Annotated[str | None, typer.Option(help="only this setup")] = None,
     level: Annotated[list[str] | None, typer.Option(help="only this level; may be given several times")] = None,
     format: Annotated[str, typer.Option(help="table, markdown, csv, json, latex or bibtex")] = "table",
     output: Annotated[Path | None, typer.Option(help="also write the site into this folder")] = None,
     literature: Annotated[bool, typer.Option("--literature", help="the site has the published literature too")] = False,
-    board: Annotated[Path | None, typer.Option(help="also write the Markdown tables to this file")] = None,
+    documents: Annotated[bool, typer.Option("--documents", help="the site links docs/ (`make docs`)")] = False,
+    parquet: ParquetOption = False,
+    board: Annotated[Path | None, typer.Option(help="also write an overview to this file")] = None,
     release: Annotated[str | None, typer.Option(help="exactly the records of this release, such as 2026.1")] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="make --release of the records that count now")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="what to run next instead: what decides most an hour")] = False,
@@ -39,12 +41,11 @@ def leaderboard(
     """Regenerate the leaderboard: only what the evidence can separate."""
     from prunemark.benchmark.run.home import home_at
     from prunemark.cli import boards
-    from prunemark.cli.form import form_files
-    from prunemark.cli.literature import in_the_site
-    from prunemark.leaderboard.formats import citation, tables
-    from prunemark.leaderboard.site import urls
+    from prunemark.cli.literature import further_pages
+    from prunemark.cli.parquet import as_parquet
+    from prunemark.leaderboard.formats import citation, markdown, overview, tables
+    from prunemark.leaderboard.site.urls import PARQUET
     from prunemark.leaderboard.standings.release import FOLDER, find_release
-    from prunemark.records.folders import records_folder
     from prunemark.records.writer import check_ours, write_atomically
 
     only = boards.only(track, setup, level)
@@ -52,34 +53,40 @@ def leaderboard(
     if shown and format not in ("table", "latex"):
         raise InputError(f"--columns is for --format table and latex; csv and json have every column. Given {format!r}")
     if board:
-        check_ours(board, tables.TITLE, "--board")
-    records = records_folder(records) if records else None
+        check_ours(board, markdown.TITLE, "--board")
+    of = boards.records_at(records, official)
     if plan:
-        _print_plan(records, home_at(home), tracking_uri, only, format)
+        _print_plan(of, home_at(home), tracking_uri, only, format)
         return
     if freeze:
-        _freeze(_of_a_board(records), release, date, only)
-    frozen = find_release(release, _of_a_board(records).parent / FOLDER) if release else None
+        _freeze(_of_a_board(of), release, date, only)
+    frozen = find_release(release, _of_a_board(of).parent / FOLDER) if release else None
     if frozen and format == "bibtex" and not (output or board):
         sys.stdout.write(citation.bibtex(frozen, ""))
         return
     loaded = None
-    if records and only == EVERYTHING and not (frozen or output):
-        found = boards.tables_only(records)
+    if of and only == EVERYTHING and not (frozen or output):
+        found = boards.tables_only(of)
     else:
-        of_track = None if frozen and output else only.track  # a site has pages of every record of a release
-        loaded = boards.load_board(records, home_at(home), tracking_uri, of_track, frozen)
+        loaded, only = boards.load_version(
+            # a site has pages of every record of a release
+            lambda of_track: boards.load_board(
+                of, home_at(home), tracking_uri, None if frozen and output else of_track, frozen
+            ),
+            only,
+            track,
+        )
         gc.freeze()  # what was read stays to the end: looking for garbage in it takes longer than making the tables
-        found = boards.ranked(loaded, records, only, frozen)
-        found = found if records else boards.timed(found, home_at(home).records)
-    name = (frozen, citation.digest_of(found.contents))
+        found = boards.ranked(loaded, of, only, frozen)
+        found = found if of else boards.timed(found, home_at(home).records)
+    name = (frozen, found.contents.digest)
     entry, identifier = citation.bibtex(*name, found.contents.as_of), citation.identifier(*name)
     if board:
-        write_atomically(board, tables.render(found, "markdown", identifier=identifier))
+        write_atomically(board, overview.as_overview(found, identifier))
     if output and loaded:
-        added = {urls.FORM, urls.LITERATURE} if literature else {urls.FORM}
-        further = chain(form_files(added), in_the_site() if literature else ())
-        boards.write_site(found, loaded, output, records, entry, identifier, further)
+        further: list[tuple[str, str | bytes]] = [*further_pages(of, literature, documents)]
+        further += [(PARQUET, as_parquet(found, identifier))] if parquet else []
+        boards.write_site(found, loaded, output, of, entry, identifier, further, documents)
     if format == "table":
         boards.print_tables(found, wide=wide, columns=shown)
     else:
@@ -110,6 +117,7 @@ def _freeze(records: Path, id: str | None, date: str | None, only: Only) -> None
     from datetime import UTC, datetime
 
     from prunemark.leaderboard.standings import release as releases
+    from prunemark.leaderboard.standings.frozen_records import packs_held
     from prunemark.records.load import read_records
 
     if id is None or only != EVERYTHING:
@@ -121,11 +129,9 @@ def _freeze(records: Path, id: str | None, date: str | None, only: Only) -> None
         raise RuleBroken(f"{wrong[0].name} {wrong[0].why}, so that no release can follow it")
     loaded = read_records(records)
     today = datetime.now(UTC).date().isoformat()
-    made = releases.freeze(loaded, id, date or today, known)
+    made = releases.freeze(loaded, id, date or today, known, packs_held(records))
     path = releases.write_release(made, folder)
-    console(stderr=True).print(
-        f"{path}: frozen, {len(made.records)} records, {len(made.fields)} tables", soft_wrap=True
-    )
+    console(stderr=True).print(f"{path}: frozen, {made.size} records, {len(made.fields)} tables", soft_wrap=True)
 
 
 def _of_a_board(records: Path | None) -> Path:

@@ -43,6 +43,18 @@ def write_literature(rows: Sequence[TableEntry], folder: Path, repository: str |
     write_folder(literature_files(rows, repository, in_site=False), folder, MARKER_TEXT, PARTS)
 
 
+def further_pages(records: Path | None, literature: bool, documents: bool) -> Iterator[tuple[str, str]]:
+    """What a site of a board has besides its own pages: the form of the audit, and the literature if it is wanted."""
+    from prunemark.cli.form import form_files
+    from prunemark.leaderboard.site import urls
+    from prunemark.leaderboard.site.reproduction_pages import FOLDER
+
+    added = {urls.FORM: True, urls.LITERATURE: literature, urls.DOCUMENTS: documents}
+    added[urls.REPRODUCTIONS] = bool(records and any((records.parent / FOLDER).glob("*.xz")))
+    yield from form_files({name for name, there in added.items() if there})
+    yield from in_the_site() if literature else ()
+
+
 def in_the_site() -> Iterator[tuple[str, str]]:
     """(name, text) of every page as a part of the leaderboard's site, corrected in the repository that is stated."""
     from prunemark.audit.literature.results import select

@@ -25,6 +25,20 @@ def _known_format(format: str) -> str:
 
 
 Format = Annotated[str, typer.Option("--format", help="table, json or csv", callback=_known_format)]
+
+
+def _needs_pyarrow(wanted: bool) -> bool:
+    """Before anything is computed."""
+    from prunemark.setups.errors import need
+
+    if wanted:
+        need("parquet", "--parquet")
+    return wanted
+
+
+ParquetOption = Annotated[
+    bool, typer.Option("--parquet", help="the site has board.parquet too", callback=_needs_pyarrow)
+]
 HomeOption = Annotated[
     Path | None,
     typer.Option(

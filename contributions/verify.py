@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from prunemark.leaderboard.standings import release as releases
+from prunemark.leaderboard.standings.frozen_records import records_of
 from prunemark.records.board_terms import read_terms
 from prunemark.records.decision import Decided, add_decisions, disagreement
 from prunemark.records.fresh_seeds import read_draws
@@ -199,10 +200,11 @@ def _releases(folder: Path, records: Mapping[str, Record], examined: Examined) -
     for path in sorted(folder.glob("*.json")):
         try:
             release = releases.read_release(path)
+            wanted = records_of(release, folder.parent / "records")
         except (InputError, RuleBroken) as problem:
             examined.refuse(path.name, problem)
             continue
-        missing = [sha256 for sha256 in release.records if sha256 not in records]
+        missing = sorted(wanted - records.keys())
         if missing:
             examined.refuse(path.name, f"rests on {len(missing)} records that are not sound here: {missing[0]}", True)
         elif release.previous not in (None, *names):

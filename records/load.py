@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,11 @@ class Contents:
     counting: tuple[str, ...] = ()
     as_of: str = ""
     draws: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the hashes of the records that count, in order, and over the draws of a board that has some."""
+        return hashlib.sha256("".join(f"{each}\n" for each in (*self.counting, *self.draws)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ EXTRAS = {
     "slurm": ("submitit",),
     "s3": ("fsspec", "s3fs"),
     "gs": ("fsspec", "gcsfs"),
+    "parquet": ("pyarrow",),
 }
 MOST_SHOWN = 4000  # characters of the valid names
 

@@ -45,6 +45,8 @@ def shown_lines(text: object, longest: int = MOST_OF_A_TEXT) -> str:
 
 
 def _visible(text: str, kept: str) -> str:
+    if all(letter in kept or _is_plain(letter) for letter in set(text)):
+        return text
     letters, marks = [], 0
     for letter in text:
         marks = marks + 1 if unicodedata.combining(letter) else 0
@@ -55,6 +57,10 @@ def _visible(text: str, kept: str) -> str:
         else:
             letters.append(letter if is_seen(letter) and marks <= MOST_MARKS else "?")
     return "".join(letters)
+
+
+def _is_plain(letter: str) -> bool:
+    return letter == " " or (is_seen(letter) and not letter.isspace() and not unicodedata.combining(letter))
 
 
 def is_seen(letter: str) -> bool:

@@ -95,9 +95,11 @@ def index_body(found: Literature, places: Places | None) -> str:
 def _summary(found: Literature) -> str:
     discovered = [claim.audit.verdict.word for claim in found.claims if claim.discovered]
     supported = sum(EXIT_CODES[word] == 0 for word in discovered)
+    unlike = sum(audit.verdict.word == "not-comparable" for audit in found.audits)
     return (
         f"{len(found.rows):,} published results of {len(found.papers)} papers, of {len(found.runs):,} distinct runs: a "
-        f"run that several tables list counts once. {len(found.audits):,} pairs of runs can be compared. Of the "
+        f"run that several tables list counts once. {len(found.audits) - unlike:,} pairs of runs can be compared"
+        f"{f'; the audit of {unlike:,} more found that they cannot' if unlike else ''}. Of the "
         f"{len(found.claims):,} of different methods that S1 makes comparable and whose noise is known, the literature "
         f"supports {supported} as an effect of pruning at a false discovery rate of {FALSE_DISCOVERY_RATE:.0%} "
         f"(Benjamini-Hochberg over these pairs of runs), and {discovered.count('attributable-presumed')} more if all "

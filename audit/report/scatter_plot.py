@@ -11,8 +11,11 @@ from prunemark.setups.comparison import S3_1, S3_2, SETUPS
 
 Scale = Callable[[float], float]
 Tick = tuple[float, str]
+Box = tuple[float, float, float, float]
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 860, 460, 60, 50, 20, 20
+LETTER = 6.6
+"""How wide a letter of a name is about, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,28 @@ def scatter(points: Sequence[Point], joins: Sequence[Join]) -> str:
         fill = "#b35900" if point.control else "#0b5cad"
         parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{fill}"><title>{escape(point.words)}</title></circle>')
     if len(points) <= 30:
-        parts += [
-            f'<text x="{place[p.id][0] + 6}" y="{place[p.id][1] - 5}">{escape(p.words.split(",")[0][:28])}</text>'
-            for p in points
-        ]
+        parts += _labels([(*place[point.id], point.words.split(",")[0][:28]) for point in points])
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _labels(points: Sequence[tuple[float, float, str]]) -> list[str]:
+    """The names of points at (x, y), each where it covers no point and no other name; where there is no room, none."""
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y, _ in points]
+    parts = []
+    for x, y, text in points:
+        wide = LETTER * len(text)
+        for left, low in ((x + 6, y - 5), (x - 6 - wide, y - 5), (x + 6, y + 13), (x - 6 - wide, y + 13)):
+            box = (left, low - 10, left + wide, low + 3)
+            inside = left >= LEFT and box[2] <= WIDTH and box[1] >= 0 and box[3] <= HEIGHT - BOTTOM
+            if inside and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                parts.append(f'<text x="{left:.1f}" y="{low:.1f}">{escape(text)}</text>')
+                break
+    return parts
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _scales(points: Sequence[Point]) -> tuple[Scale, Scale, tuple[list[Tick], list[Tick]]]:

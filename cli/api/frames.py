@@ -51,7 +51,8 @@ def leaderboard(place: Path | str | None = None, track: str | None = None, setup
 
     only = boards.only(track, setup)
     folder = _records(place)
-    return boards.frame(boards.ranked(read_records(folder, only.track), folder, only, None))
+    loaded, only = boards.load_version(lambda version: read_records(folder, version), only, track)
+    return boards.frame(boards.ranked(loaded, folder, only, None))
 
 
 def _records(place: Path | str | None) -> Path:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from prunemark.leaderboard.standings.release import Release
 from prunemark.records.load import Contents
 
 RULES = "Comparison setups of arXiv:2301.05219"
-
-
-def digest_of(contents: Contents) -> str:
-    """The digest of a board that is not released: SHA-256 over the hashes of the records that count, in order.
-
-    On a board that has drawn fresh seeds, over these draws too.
-    """
-    return hashlib.sha256("".join(f"{each}\n" for each in (*contents.counting, *contents.draws)).encode()).hexdigest()
 
 
 def standing(release: str | None, contents: Contents, releases: Sequence[Release]) -> str:
@@ -29,8 +20,10 @@ def standing(release: str | None, contents: Contents, releases: Sequence[Release
     if not releases:
         return "This board is not a release."
     newest = releases[-1]
-    same = list(contents.counting) == sorted(newest.records)
-    if same and len(contents.draws) == (newest.draws or 0):
+    drawn = contents.draws[: newest.draws or 0]
+    then = newest.contents or Contents(tuple(sorted(newest.records)), draws=drawn).digest
+    same = Contents(contents.counting, draws=drawn).digest == then
+    if same and contents.draws == drawn:
         return f"This board was not built from a release, but has exactly the records of {newest.id}: cite that one."
     what = "fresh seeds" if same else "records"
     return f"This board is not a release: it has other {what} than {newest.id}, the newest one."

@@ -1,4 +1,4 @@
-"""What a board has found, in one sentence that is computed from its tables."""
+"""What a board has found: who leads, how much is decided, and one sentence of it that is computed from its tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.comparison import chain
 
 DECIDED = ("better", "worse", "equivalent")
+STRICT = ("S4.2", "S3.2")
+"""The setups that first screens speak of: the strictest, and the least that the founding paper recommends."""
 
 
 def found_in_words(tables: Sequence[Table]) -> str:
@@ -39,6 +41,17 @@ def counts_of(tables: Iterable[Table]) -> Counter[str]:
                 shown = row.verdict.word in DECIDED
                 found["longer" if shown and row.more_epochs else row.verdict.word] += 1
     return found
+
+
+def leading(tables: Sequence[Table]) -> Table:
+    """Of the levels of one track and setup that at which most is settled, the hardest of several."""
+    return max(reversed(tables), key=lambda table: (len(table.ranked) > 0, decided([table])))
+
+
+def decided(tables: Iterable[Table]) -> int:
+    """How many comparisons are decided, longer pruning apart."""
+    counts = counts_of(tables)
+    return sum(counts[word] for word in DECIDED)
 
 
 def _by_setup(tables: Sequence[Table]) -> str:

@@ -1,9 +1,14 @@
-"""What all Markdown texts share: a table, and a difference with its interval."""
+"""What all Markdown texts share: the head of a board, a table, text that is safe there, a difference."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
+
+from prunemark.setups.text import MOST_OF_A_TEXT, shown
+
+TITLE = "# Leaderboard\n\nGenerated from"
+HEADING = TITLE + " {records:,} records by `prunemark leaderboard`; never edited by hand.\n"
 
 
 class Difference(Protocol):
@@ -26,3 +31,11 @@ def interval(difference: Difference) -> str:
     """+0.42 [-0.10, +0.94], in points."""
     low, high = difference.interval_pp
     return f"{difference.difference_pp:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def pipe(text: str) -> str:
+    """Text that Markdown takes as it is, on one line."""
+    text = shown(text, MOST_OF_A_TEXT)
+    for character in "\\`*_|<>[]":
+        text = text.replace(character, f"\\{character}")
+    return text

@@ -29,17 +29,21 @@ def reproduction_markdown(table: Reproduction) -> str:
          f"{f.p_equivalence:.3g}"]
         for f in table.findings
     ]  # fmt: skip
-    remarks = [_about_trainability(table), table.grid.note, _quoted(table)]
     return (
         f"# {table.grid.title}\n\nTest accuracy in percent on {table.track}, mean ± sd over seeds "
         f"{', '.join(map(str, table.seeds))}; in brackets the paper's ({table.grid.paper_setting}). "
         f"Rows are in the paper's epochs, scaled to the track.\n\n{markdown_table(head, lines)}\n"
-        + "".join(f"{line}.\n\n" for line in (*filter(None, remarks), *table.verified))
+        + "".join(f"{line}.\n\n" for line in remarks(table))
         + f"## Findings\n\n{table.summary}.\n\n{MEANING.format(margin=table.margin_pp)}.\n\n"
         + markdown_table(
             ["row", "against", "ratio", "paper pp", "difference pp [95 % CI]", "verdict", "p", "p equivalent"], findings
         )
     )
+
+
+def remarks(table: Reproduction) -> list[str]:
+    """What has to be known to read the table, and which setups hold in it: sentences without their full stops."""
+    return [*filter(None, (_about_trainability(table), table.grid.note, _quoted(table))), *table.verified]
 
 
 def _about_trainability(table: Reproduction) -> str:

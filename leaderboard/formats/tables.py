@@ -10,16 +10,14 @@ from collections.abc import Callable, Sequence
 from prunemark.leaderboard.formats import captions, labels
 from prunemark.leaderboard.formats.found import found_in_words
 from prunemark.leaderboard.formats.latex import latex
-from prunemark.leaderboard.formats.markdown import markdown_table
+from prunemark.leaderboard.formats.markdown import HEADING, markdown_table, pipe
 from prunemark.leaderboard.formats.plain import plain_overall_rows, plain_rows
 from prunemark.leaderboard.formats.refusals import LeftOut, in_brief
 from prunemark.leaderboard.standings.board import Board
 from prunemark.setups.errors import unknown_name
-from prunemark.setups.text import MOST_OF_A_TEXT, escaped_json, shown, shown_cell
+from prunemark.setups.text import escaped_json, shown, shown_cell
 
 SCHEMA = "prunemark-board/1"
-TITLE = "# Leaderboard\n\nGenerated from"
-HEADING = TITLE + " {records:,} records by `prunemark leaderboard`; never edited by hand.\n"
 
 
 def render(board: Board, format: str, *, identifier: str = "", columns: Sequence[str] = ()) -> str:
@@ -73,24 +71,24 @@ def as_markdown(board: Board, identifier: str = "") -> str:
     if identifier:
         parts.append(f"Identifier: `{identifier}`\n")
     if found := found_in_words(board.tables):
-        parts.append(f"{_pipe(found)}\n")
+        parts.append(f"{pipe(found)}\n")
     for table in board.tables:
-        parts.append(f"## {_pipe(table.track)}, {_pipe(table.level)}, {table.setup}\n")
+        parts.append(f"## {pipe(table.track)}, {pipe(table.level)}, {table.setup}\n")
         body = [labels.line(row, table) for row in table.ranked]
         if body:
             parts.append(markdown_table(list(labels.columns(table).values()), [_markdown_cells(line) for line in body]))
         if table.unranked:
-            cells = [[_pipe(cell) for cell in labels.unranked_line(row, table).values()] for row in table.unranked]
+            cells = [[pipe(cell) for cell in labels.unranked_line(row, table).values()] for row in table.unranked]
             parts.append(markdown_table(labels.unranked_head(table), cells))
-        parts.append(f"{_pipe(captions.caption(table))}\n")
+        parts.append(f"{pipe(captions.caption(table))}\n")
         parts += _markdown_list(labels.flag_lines((*table.ranked, *table.unranked)))
     if board.overall:
         parts.append("## Over tracks\n")
     for overall in board.overall:
         if overall.rows:
-            cells = [[_pipe(cell) for cell in labels.overall_line(row, overall)] for row in overall.rows]
-            parts.append(markdown_table([_pipe(name) for name in labels.overall_head(overall)], cells))
-        parts.append(f"{_pipe(captions.overall_caption(overall))}\n")
+            cells = [[pipe(cell) for cell in labels.overall_line(row, overall)] for row in overall.rows]
+            parts.append(markdown_table([pipe(name) for name in labels.overall_head(overall)], cells))
+        parts.append(f"{pipe(captions.overall_caption(overall))}\n")
         parts += _markdown_list(labels.flag_lines(overall.rows))
     left_out = [labels.other_version(*each) for each in board.other_versions.items()]
     left_out += [_left_out(left) for left in in_brief(board.refused)]
@@ -103,24 +101,16 @@ def as_markdown(board: Board, identifier: str = "") -> str:
 def _left_out(left: LeftOut) -> str:
     many = f"{left.count}, " if left.count > 1 else ""
     names = (shown(name).replace("`", "'") for name in left.names)
-    return f"{many}{', '.join(f'`{name}`' for name in names)}{left.words}: {_pipe(left.why)}"
+    return f"{many}{', '.join(f'`{name}`' for name in names)}{left.words}: {pipe(left.why)}"
 
 
 def _markdown_list(lines: list[str]) -> list[str]:
-    return ["\n".join(f"- {_pipe(line)}" for line in lines) + "\n"] if lines else []
+    return ["\n".join(f"- {pipe(line)}" for line in lines) + "\n"] if lines else []
 
 
 def _markdown_cells(line: labels.Line) -> list[str]:
-    cells = [_pipe(cell) for cell in line.cells.values()]
+    cells = [pipe(cell) for cell in line.cells.values()]
     return [f"**{cells[0]}**", *cells[1:]] if line.top else cells
-
-
-def _pipe(text: str) -> str:
-    """Text that Markdown takes as it is, on one line."""
-    text = shown(text, MOST_OF_A_TEXT)
-    for character in "\\`*_|<>[]":
-        text = text.replace(character, f"\\{character}")
-    return text
 
 
 FORMATS: dict[str, Callable[[Board, str], str]] = {

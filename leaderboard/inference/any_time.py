@@ -53,21 +53,21 @@ class Path:
 
 
 def path_of(differences_pp: Sequence[float] | Floats, *, quantum_percent: float) -> Path:
-    """The path of per-seed differences in points, shape (seeds,), in the order of their seeds.
+    """The path of per-seed differences in points, shape (seeds,) or (paths, seeds), in the order of their seeds.
 
     Raises ValueError for no seeds, values that are not finite, or a quantum that is not positive.
     """
     positive(quantum_percent, "the quantum of accuracy in percent")
     d = np.asarray(differences_pp, dtype=np.float64)
-    if d.ndim != 1 or len(d) == 0 or not np.isfinite(d).all():
+    if d.ndim not in (1, 2) or d.shape[-1] == 0 or not np.isfinite(d).all():
         raise ValueError("an e-process needs one finite difference a seed, shape (seeds,)")
-    counts = np.arange(1, len(d) + 1)
-    shifted = d - d[0]  # sums of squares around a number near the mean lose no digits
-    mean = np.cumsum(shifted) / counts
-    squares = np.maximum(np.cumsum(shifted**2) - counts * mean**2, 0.0)
+    counts = np.arange(1, d.shape[-1] + 1)
+    shifted = d - d[..., :1]  # sums of squares around a number near the mean lose no digits
+    mean = np.cumsum(shifted, axis=-1) / counts
+    squares = np.maximum(np.cumsum(shifted**2, axis=-1) - counts * mean**2, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.where(counts > 1, squares / (counts - 1), np.inf)
-    return Path(mean + d[0], np.sqrt(np.maximum(variance, quantum_percent**2 / 6)))
+    return Path(mean + d[..., :1], np.sqrt(np.maximum(variance, quantum_percent**2 / 6)))
 
 
 def log_e(path: Path, null_pp: float = 0.0) -> Floats:
@@ -82,9 +82,23 @@ def log_e_below(path: Path, null_pp: float) -> Floats:
     As `log_e`, with the half of the prior that lies below: twice the two-sided e-value, times the posterior
     probability of a negative effect, which follows Student's t on n degrees of freedom.
     """
+    return _log_e_below(*_seeds_and_ratio(path, null_pp))
+
+
+def reaches_below(path: Path, null_pp: float, log_level: float) -> NDArray[np.bool_]:
+    """Whether `log_e_below` is at this level, after each seed; the same as computing all of it, and sooner.
+
+    It is at most the two-sided e-value twice over, which costs much less than Student's t.
+    """
+    n, ratio = _seeds_and_ratio(path, null_pp)
+    reached = log_e(path, null_pp) + math.log(2) >= log_level - 1e-9
+    reached[reached] = _log_e_below(np.broadcast_to(n, ratio.shape)[reached], ratio[reached]) >= log_level
+    return reached
+
+
+def _log_e_below(n: Floats, ratio: Floats) -> Floats:
     from scipy.special import stdtr
 
-    n, ratio = _seeds_and_ratio(path, null_pp)
     halves = []
     for g in PRECISIONS:
         standardised = ratio * n / np.sqrt(n + g) / np.sqrt(1 + ratio**2 * g / (n + g))
@@ -111,9 +125,24 @@ def interval(path: Path, alpha: float = 0.05) -> tuple[float, float]:
     It covers the true mean at every number of seeds at once with confidence 1 - alpha. Infinite where so few seeds
     reject no mean at all. Raises ValueError for an alpha outside (0, 1).
     """
+    return _interval(path.seeds, float(path.mean[-1]), float(path.sd[-1]), alpha)
+
+
+def interval_of(differences_pp: Sequence[float], *, quantum_percent: float, alpha: float = 0.05) -> tuple[float, float]:
+    """`interval(path_of(...))` to the last bit, without arrays: for many comparisons of few seeds."""
+    first, mean, total, squares = differences_pp[0], 0.0, 0.0, 0.0
+    for count, each in enumerate(differences_pp, 1):
+        shifted = each - first
+        total, squares = total + shifted, squares + shifted * shifted
+        mean = total / count
+    n = len(differences_pp)
+    variance = max(squares - n * (mean * mean), 0.0) / (n - 1) if n > 1 else math.inf
+    return _interval(n, mean + first, math.sqrt(max(variance, quantum_percent**2 / 6)), alpha)
+
+
+def _interval(n: int, mean: float, sd: float, alpha: float) -> tuple[float, float]:
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
-    n, mean, sd = path.seeds, float(path.mean[-1]), float(path.sd[-1])
     half = sd * half_width(n, alpha) if n > 1 else math.inf
     return mean - half, mean + half
 

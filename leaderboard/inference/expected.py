@@ -13,11 +13,12 @@ import math
 
 import numpy as np
 
-from prunemark.leaderboard.inference.any_time import LEAST_SEEDS, Floats, Path, log_e, log_e_equivalent
+from prunemark.leaderboard.inference.any_time import LEAST_SEEDS, Floats, Path, log_e, reaches_below
 from prunemark.leaderboard.inference.statistics import positive
 
 MOST = 400
 """Further seeds beyond which nobody waits: larger expectations are cut here."""
+LOOKED_AT = (12, 60, MOST)
 VALUES = 7
 
 
@@ -45,12 +46,27 @@ def _further(path: Path, means_pp: Floats, margin_pp: float, log_different: floa
 
     Around a mean beyond the margin there is never evidence of equivalence: each e-value against it is at most 1.
     """
-    count = path.seeds + MOST
+    found = [MOST] * len(means_pp)
+    open_ones = list(range(len(means_pp)))
+    for most in LOOKED_AT:  # most are decided soon, and nothing beyond that has to be computed
+        if open_ones:
+            first = _first_decided(path, means_pp[open_ones], margin_pp, log_different, log_equivalent, most)
+            for index, further in zip(open_ones, first, strict=True):
+                found[index] = further or MOST
+            open_ones = [index for index, further in zip(open_ones, first, strict=True) if not further]
+    return found
+
+
+def _first_decided(
+    path: Path, means_pp: Floats, margin_pp: float, log_different: float, log_equivalent: float, most: int
+) -> list[int]:
+    """The first of `most` further seeds at which each of the paths is decided; 0 where none is."""
+    count = path.seeds + most
     steady = Path(np.repeat(means_pp[:, None], count, axis=1), np.full((len(means_pp), count), float(path.sd[-1])))
     decided = log_e(steady) >= log_different
     inside = np.abs(means_pp) < margin_pp if log_equivalent > 0 else np.full(len(means_pp), True)
     if inside.any():
-        equal = log_e_equivalent(Path(steady.mean[inside], steady.sd[inside]), margin_pp)
-        decided[inside] |= equal >= log_equivalent
+        nearer = Path(np.abs(steady.mean[inside]), steady.sd[inside])  # the margin that is nearer is the harder one
+        decided[inside] |= np.logical_or.accumulate(reaches_below(nearer, margin_pp, log_equivalent), axis=-1)
     later = decided[:, path.seeds :]
-    return [int(row.argmax()) + 1 if row.any() else MOST for row in later]
+    return [int(row.argmax()) + 1 if row.any() else 0 for row in later]

@@ -104,9 +104,9 @@ def _logs(of_pairs: Mapping[Pair, tuple[Floats, Floats]], quantum_percent: float
             alike.append((a, b))
     for seeds, pairs in by_seeds.items():
         if seeds >= LEAST_SEEDS:
-            paths = [path_of(of_pairs[pair][1] - of_pairs[pair][0], quantum_percent=quantum_percent) for pair in pairs]
-            mean, sd = np.stack([path.mean for path in paths]), np.stack([path.sd for path in paths])
-            better, worse = (log_e_below(Path(m, sd), 0.0).max(axis=-1).tolist() for m in (mean, -mean))
+            differences = np.stack([of_pairs[pair][1] - of_pairs[pair][0] for pair in pairs])
+            path = path_of(differences, quantum_percent=quantum_percent)
+            better, worse = (log_e_below(Path(m, path.sd), 0.0).max(axis=-1).tolist() for m in (path.mean, -path.mean))
             for (a, b), first, second in zip(pairs, better, worse, strict=True):
                 found[a, b], found[b, a] = first, second
     return list(found.values())

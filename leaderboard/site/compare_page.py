@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from prunemark.leaderboard.formats import labels
-from prunemark.leaderboard.inference.any_time import interval, path_of
+from prunemark.leaderboard.inference.any_time import interval_of
 from prunemark.leaderboard.inference.multiplicity import interval_in_words, seeds_in_words
 from prunemark.leaderboard.inference.statistics import paired_t
 from prunemark.leaderboard.site import urls
@@ -101,7 +101,7 @@ def _interval(table: Table, a: list[float], b: list[float], differences: list[fl
         return -math.inf, math.inf
     quantum = 100.0 / table.examples
     if table.planned is None:
-        return interval(path_of(differences, quantum_percent=quantum))
+        return interval_of(differences, quantum_percent=quantum)
     return paired_t(a, b, quantum_percent=quantum, prior=table.variance_prior).interval_pp
 
 

@@ -6,19 +6,24 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from prunemark.leaderboard.formats.citation import standing
 from prunemark.leaderboard.site.rendering import render
+from prunemark.leaderboard.site.same_runs import same_runs
 from prunemark.leaderboard.site.style import Style, assign
 from prunemark.leaderboard.site.urls import (
     COMPARE,
+    DOCUMENTS,
     FORM,
     INDEX,
     LITERATURE,
     MEANING,
     METHODS,
+    PARQUET,
     RECORDS,
+    REPRODUCTIONS,
     START,
     Urls,
     make_urls,
@@ -46,7 +51,10 @@ HEADER = (
     (AUDIT, "Audit a paper"),
 )
 """The links at the head of every page: (address, text). Those of `stated_links` follow."""
-STATED = {"repository": "Repository", "documentation": "Documents"}
+DOCS = "Documents"
+FURTHER = ((REPRODUCTIONS, "Reproductions"), (LITERATURE, "Literature"), (DOCUMENTS, DOCS))
+"""Those of what not every site has."""
+STATED = {"repository": "Repository", "documentation": DOCS}
 """Names of addresses in `pyproject.toml`, in small letters, and the texts of their links."""
 
 
@@ -56,6 +64,7 @@ class SiteContext:
 
     `standing` says in a sentence which release the board is, if any; `releases` are those up to it, first to last;
     `added` names files that lie next to the pages: the form of the audit, and the literature.
+    `packs` is the folder of the records, where they lie in packs.
     """
 
     board: Board
@@ -68,6 +77,7 @@ class SiteContext:
     standing: str
     releases: Sequence[Release]
     added: Set[str] = frozenset()
+    packs: Path | None = None
 
     @cached_property
     def by_track(self) -> dict[str, dict[str, list[Table]]]:
@@ -92,6 +102,13 @@ class SiteContext:
         return found
 
     @cached_property
+    def same_runs(self) -> dict[str, list[str]]:
+        """The setups of each track that are the very same runs, such as "S1 = S2"."""
+        return {
+            track: same_runs(self.by_track[track], found.values()) for track, found in self.records_by_track.items()
+        }
+
+    @cached_property
     def records_by_method(self) -> dict[str, dict[str, Record]]:
         """All records of each method by hash, methods by name."""
         found: dict[str, dict[str, Record]] = {}
@@ -113,6 +130,7 @@ def page(context: SiteContext, template: str, here: str, **values: Any) -> str:
         header=header_links(context.added),
         identifier=context.identifier,
         count=context.board.records,
+        parquet=PARQUET in context.added,
         **values,
     )
 
@@ -120,8 +138,8 @@ def page(context: SiteContext, template: str, here: str, **values: Any) -> str:
 def header_links(added: Set[str]) -> list[tuple[str, str]]:
     """The links at the head of every page: (address, text). `added` names what a site has besides its own pages."""
     links = [(FORM if FORM in added and address == AUDIT else address, text) for address, text in HEADER]
-    links += [(LITERATURE, "Literature")] if LITERATURE in added else []
-    return [*links, *stated_links()]
+    links += [(address, text) for address, text in FURTHER if address in added]
+    return [*links, *((address, text) for address, text in stated_links() if DOCUMENTS not in added or text != DOCS)]
 
 
 @cache

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape
 
+from prunemark.leaderboard.formats.found import STRICT, leading
 from prunemark.leaderboard.formats.plain_columns import COLUMNS
 from prunemark.leaderboard.formats.tables import render
 from prunemark.leaderboard.site.context import SiteContext, stated_links
-from prunemark.leaderboard.site.leaders import STRICT, leading
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
 from prunemark.setups.text import shown
@@ -26,18 +26,25 @@ LETTER_PIXELS = 6.6
 """How wide a letter of a badge is about; the text is fitted to its place."""
 
 
-def download_files(context: SiteContext) -> Iterator[tuple[str, str]]:
-    """The whole board and each of its tables, metadata and badges, by name."""
-    for name, form in BOARD.items():
-        text = render(context.board, form, identifier=context.identifier)
-        yield name, text
-        if name == CSV:
-            yield CROISSANT, croissant(context, text)
-    for table in context.board.tables:
+def board_files(context: SiteContext, name: str, form: str) -> Iterator[tuple[str, str]]:
+    """The whole board in one form, by name; the CSV with its metadata."""
+    text = render(context.board, form, identifier=context.identifier)
+    yield name, text
+    if name == CSV:
+        yield CROISSANT, croissant(context, text)
+
+
+def table_files(context: SiteContext, tables: Iterable[Table]) -> Iterator[tuple[str, str]]:
+    """Tables by themselves, by name."""
+    for table in tables:
         alone = replace(context.board, tables=(table,), overall=(), refused=(), invalid={}, other_versions={})
         for form in ("csv", "json"):
             address = context.urls.table(table.track, table.setup, table.level, form)
             yield address, render(alone, form, identifier=context.identifier)
+
+
+def badges(context: SiteContext) -> Iterator[tuple[str, str]]:
+    """A badge for every method and track, by name."""
     for track in context.by_track:
         if (spoken_of := badge_table(context, track)) is not None:
             for row in spoken_of.ranked:

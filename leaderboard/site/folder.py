@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 from prunemark.leaderboard.standings.parallel import in_processes
 from prunemark.setups.bounded_files import read_bounded
@@ -19,26 +20,37 @@ MARKER = "written-by-prunemark.txt"
 """The file that says who wrote a folder."""
 
 
-Pages = Iterable[tuple[str, str]]
+Pages = Iterable[tuple[str, str | bytes]]
 
 
-def write_folder(pages: Pages, folder: Path, marker: str, parts: Sequence[str], apart: Pages | None = None) -> None:
-    """Writes files and folders of this room into `folder`, which appears whole or stays as it was.
+def write_folder(
+    pages: Pages,
+    folder: Path,
+    marker: str,
+    parts: Sequence[str],
+    apart: Sequence[Pages] = (),
+    copies: Mapping[str, Path] = MappingProxyType({}),
+) -> None:
+    """Writes files, folders of this room and `copies` of files into `folder`, which appears whole or stays as it was.
 
-    Pages `apart` are written by a process of their own, at the same time. Only a folder that is new, empty or carries
-    this `marker` is replaced. Raises InputError for another one, WorkFailed
-    when the disk refuses.
+    Pages `apart` are written by a process each, at the same time. `copies` are by their names there. Only a folder that
+    is new, empty or carries this `marker` is replaced. Raises InputError for another one, WorkFailed when the disk
+    refuses.
     """
     _check_replaceable(folder, marker)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
         try:
-            work = [partial(_write, draft, each) for each in (chain(pages, [(MARKER, marker)]), apart) if each]
-            if None in in_processes(work):
-                work[1]()
+            work = [partial(_write, draft, each) for each in (chain(pages, [(MARKER, marker)]), *apart)]
+            for again, done in zip(work, in_processes(work), strict=True):
+                if done is None:
+                    again()
             for part in parts:
                 shutil.copytree(HERE / part, draft / part, copy_function=shutil.copyfile)
+            for name, source in copies.items():
+                (draft / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, draft / name)
             draft.chmod(0o755)
             _replace(folder, draft)
         finally:
@@ -52,7 +64,7 @@ def write_folder(pages: Pages, folder: Path, marker: str, parts: Sequence[str], 
 def _write(draft: Path, pages: Pages) -> bool:
     for name, text in pages:
         (draft / name).parent.mkdir(parents=True, exist_ok=True)
-        (draft / name).write_text(text, encoding="utf-8", newline="\n")
+        (draft / name).write_bytes(text.encode() if isinstance(text, str) else text)
     return True
 
 

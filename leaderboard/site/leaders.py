@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prunemark.leaderboard.formats import labels
-from prunemark.leaderboard.formats.found import DECIDED, counts_of, found_in_words
+from prunemark.leaderboard.formats.found import DECIDED, STRICT, counts_of, decided, found_in_words, leading
 from prunemark.leaderboard.site import charts, urls
 from prunemark.leaderboard.site.context import SiteContext
 from prunemark.leaderboard.site.style import legend
@@ -14,8 +14,6 @@ from prunemark.leaderboard.site.track_facts import some_of
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
 
-STRICT = ("S4.2", "S3.2")
-"""The setups that the first screen speaks of: the strictest, and the least that the founding paper recommends."""
 MOST_LEADERS = 7
 
 
@@ -52,19 +50,9 @@ def first_shown(context: SiteContext) -> tuple[str, str]:
     for setup in STRICT:
         there = [track for track, by_setup in context.by_track.items() if setup in by_setup]
         if there:
-            return max(there, key=lambda track: _decided(context.by_track[track][setup])), setup
+            return max(there, key=lambda track: decided(context.by_track[track][setup])), setup
     track = next(iter(context.by_track))
     return track, context.urls.opening[track]
-
-
-def _decided(tables: Sequence[Table]) -> int:
-    counts = counts_of(tables)
-    return sum(counts[word] for word in DECIDED)
-
-
-def leading(tables: Sequence[Table]) -> Table:
-    """Of the levels of one track and setup that at which most is settled, the hardest of several."""
-    return max(reversed(tables), key=lambda table: (len(table.ranked) > 0, _decided([table])))
 
 
 def panel_view(context: SiteContext, track: str, setup: str) -> dict[str, Any]:

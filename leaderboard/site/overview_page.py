@@ -11,7 +11,7 @@ from prunemark.leaderboard.site.context import FIRST_SHOWN, SiteContext, page
 from prunemark.leaderboard.site.leaders import first_shown, panel_view, settled_in_words
 from prunemark.leaderboard.site.release_changes import changes
 from prunemark.leaderboard.site.slope_chart import slopes
-from prunemark.leaderboard.site.track_facts import not_for_ranking, not_run, same_runs, tally, tally_words
+from prunemark.leaderboard.site.track_facts import not_for_ranking, not_run, tally, tally_words
 from prunemark.leaderboard.standings.overall import Overall, OverallRow
 from prunemark.leaderboard.standings.release import Release
 from prunemark.leaderboard.standings.table import Table
@@ -56,7 +56,7 @@ def release_view(release: Release, changed: str) -> dict[str, str]:
     return {
         "id": release.id,
         "date": release.date,
-        "records": f"{len(release.records):,}",
+        "records": f"{release.size:,}",
         "changed": changed,
         "citation": bibtex(release, release.digest),
     }
@@ -69,7 +69,7 @@ def track_view(context: SiteContext, track: str) -> dict[str, Any]:
         "track": track,
         "page": context.urls.track(track),
         "title": next(iter(by_setup.values()))[0].title,
-        "same": same_runs(context, track),
+        "same": context.same_runs[track],
         "unfit": not_for_ranking([table for tables in by_setup.values() for table in tables]),
         "not_run": not_run([table for tables in by_setup.values() for table in tables]),
         "cells": [cell_view(context, by_setup.get(setup)) for setup in context.setups],

@@ -6,24 +6,32 @@ records, and is loaded when one of them is opened.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from prunemark.leaderboard.site import left_out, urls
 from prunemark.leaderboard.site.command import reproduce
 from prunemark.leaderboard.site.context import SiteContext, page
+from prunemark.records.pack import PACKED, read_pack
 from prunemark.records.record import Record, canonical_json, dump
 from prunemark.records.source import MethodFiles
+from prunemark.setups.errors import InputError, RuleBroken
 
 SHARD_CHARACTERS = 250_000
 Shards = list[list[str]]
 """The hashes in each shard, in order."""
 
 
-def write_shards(records: Mapping[str, Record], methods: Mapping[str, MethodFiles]) -> Iterator[tuple[list[str], str]]:
+def write_shards(
+    records: Mapping[str, Record], methods: Mapping[str, MethodFiles], texts: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[list[str], str]]:
     """Shards of at most about 250,000 characters (or one record): the hashes in each, and its text.
 
-    Each entry is `"<sha256>":{"command":...,"note":...,"record":<the record's own canonical JSON>}`.
+    `texts` are those of records that need not be written out again. Each entry is
+    `"<sha256>":{"command":...,"note":...,"record":<the record's own canonical JSON>}`.
     """
     hashes: list[str] = []
     entries: list[str] = []
@@ -31,7 +39,7 @@ def write_shards(records: Mapping[str, Record], methods: Mapping[str, MethodFile
     for sha256, record in records.items():
         command = reproduce(record, methods)
         told = canonical_json({"command": command.line, "note": command.note})
-        entry = f'"{sha256}":{told[:-1]},"record":{dump(record)}}}'
+        entry = f'"{sha256}":{told[:-1]},"record":{texts.get(sha256) or dump(record)}}}'
         if entries and size + len(entry) > SHARD_CHARACTERS:
             yield hashes, _shard(entries)
             hashes, entries, size = [], [], 0
@@ -40,6 +48,18 @@ def write_shards(records: Mapping[str, Record], methods: Mapping[str, MethodFile
         size += len(entry)
     if entries:
         yield hashes, _shard(entries)
+
+
+def texts_of(packs: Path | None, track: str) -> dict[str, str]:
+    """The records of a track as they stand in its packs, by hash: slicing them is faster than writing them out again.
+
+    They were verified when they were read, or else are not among those that are shown.
+    """
+    found: dict[str, str] = {}
+    for path in sorted((packs / track).glob(f"*{PACKED}")) if packs else ():
+        with contextlib.suppress(InputError, RuleBroken):
+            found |= {line.sha256: line.text.decode() for line in read_pack(path)}
+    return found
 
 
 def _shard(entries: list[str]) -> str:

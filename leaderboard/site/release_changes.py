@@ -13,7 +13,8 @@ from prunemark.leaderboard.standings.release import FrozenTable, Release, frozen
 def changes(board: Board, releases: Sequence[Release]) -> dict[str, str]:
     """By release what it has that the one before did not, in words; "" is this board against the newest release.
 
-    `releases` are from first to last. Verdicts are no part of a release: they follow from its records.
+    `releases` are from first to last. Verdicts are compared where both hold them: the first two forms of a
+    release do not.
     """
     found = {after.id: _rules(before, after) + _changed(before.fields, after.fields)
              for before, after in pairwise(releases)}  # fmt: skip
@@ -42,8 +43,21 @@ def _changed(before: Sequence[FrozenTable], after: Sequence[FrozenTable]) -> str
         _counted(len(went), "competitor", "fewer", went, ":"),
         _counted(more, "table", "with more seeds"),
         _counted(ranked, "table", "that ranks others"),
+        _turned(both),
     ]
     return ", ".join(filter(None, parts)) or "the same field"
+
+
+def _turned(both: Sequence[tuple[FrozenTable, FrozenTable]]) -> str:
+    """The methods that got another verdict, each with its table."""
+    found = []
+    for then, now in both:
+        words = {(each.name, str(each.settings)): each.verdict for each in then.entrants}
+        for each in now.entrants:
+            was = words.get((each.name, str(each.settings)))
+            if was and each.verdict and was != each.verdict:
+                found.append(f"{each.name} from {was} to {each.verdict} on {now.track}, {now.setup}, {now.level}")
+    return _counted(len(found), "verdict", "changed", found, ":")
 
 
 def _counted(count: int, what: str, how: str, names: Sequence[str] | set[str] = (), word: str = "") -> str:

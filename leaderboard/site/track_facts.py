@@ -9,7 +9,6 @@ from prunemark.leaderboard.site import charts, setup_effect
 from prunemark.leaderboard.site.context import SiteContext
 from prunemark.leaderboard.standings import given
 from prunemark.leaderboard.standings.table import Table
-from prunemark.records.identity import method_of
 from prunemark.setups import execution
 
 
@@ -38,40 +37,6 @@ def setup_effect_view(context: SiteContext, table: Table) -> dict[str, list[str]
         return {"told": [f"Run under {tables[0].setup} only, so far: no other setup to compare with."], "recipes": []}
     nothing = "No verdict against the anchor turns from or into better or worse between the setups at this level."
     return {"told": [nothing], "recipes": []}
-
-
-Runs = dict[tuple[str, str], dict[int, tuple[str, str | None]]]
-"""By level and method, what every seed came to: its status and the hash of its final weights."""
-
-
-def same_runs(context: SiteContext, track: str) -> list[str]:
-    """The setups of a track that are the very same runs for everything run there, such as "S1 = S2".
-
-    That is decided by the hashes of the final weights, whatever each setup then ranks, on the seeds that ran under
-    both: one that went on to more seeds is no other experiment.
-    """
-    runs: dict[str, Runs] = {setup: {} for setup in context.by_track[track]}
-    for record in context.records_by_track[track].values():
-        o = record.outcome
-        of_one = runs[o.setup].setdefault((o.level, method_of(record)), {})
-        of_one[o.seed] = (o.status, o.weights_sha256)
-    groups: list[list[str]] = []
-    for setup, found in runs.items():
-        like = next((group for group in groups if all(_alike(found, runs[other]) for other in group)), None)
-        if like is None:
-            groups.append([setup])
-        else:
-            like.append(setup)
-    return [" = ".join(setups) for setups in groups if len(setups) > 1]
-
-
-def _alike(these: Runs, those: Runs) -> bool:
-    """Whether the same methods came to the same on all seeds that both have, and on some."""
-    if these.keys() != those.keys():
-        return False
-    both = [(mine[seed], those[who][seed]) for who, mine in these.items() for seed in mine.keys() & those[who].keys()]
-    alone = any(not mine.keys() & those[who].keys() for who, mine in these.items())
-    return bool(both) and not alone and all(one == other for one, other in both)
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -17,7 +17,6 @@ from prunemark.leaderboard.site.style import legend
 from prunemark.leaderboard.site.track_facts import (
     most_telling,
     not_run,
-    same_runs,
     setup_effect_view,
     some_of,
     terms_view,
@@ -46,7 +45,7 @@ def track_page(context: SiteContext, track: str, setup: str) -> str:
         overview=urls.INDEX,
         setups=list(by_setup),
         panel=panel_view(context, track, setup),
-        same=same_runs(context, track),
+        same=context.same_runs[track],
         not_run=not_run([table for tables in by_setup.values() for table in tables]),
         terms=terms_view(next(iter(context.records_by_track[track].values())).outcome.track_terms),
         records_page=records_page,

@@ -14,8 +14,10 @@ from urllib.parse import urlencode
 
 INDEX, METHODS, RECORDS, MEANING = "index.html", "methods.html", "records.html", "meaning.html"
 COMPARE, START = "compare.html", "start.html"
-FORM, LITERATURE = "form.html", "literature/index.html"
-"""The form of the audit and the index of the published literature, where the site has them."""
+FORM, LITERATURE, DOCUMENTS = "form.html", "literature/index.html", "docs/index.html"
+REPRODUCTIONS, PARQUET = "reproductions.html", "board.parquet"
+"""The form of the audit, the published literature, the documents, the reproduced tables and the
+board as Parquet, where the site has them."""
 LONGEST = 60
 SHA_SHOWN = 12
 """So many characters of a hash name a record in links and lists. A link with more of them, or all, works too."""

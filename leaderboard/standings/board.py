@@ -9,7 +9,7 @@ from functools import cache
 from prunemark.leaderboard.standings.levels import levels_not_for_ranking
 from prunemark.leaderboard.standings.overall import Overall, make_overall
 from prunemark.leaderboard.standings.table import Table, make_table
-from prunemark.records.admission import Refused, of_other_levels
+from prunemark.records.admission import Refused, of_other_levels, track_name
 from prunemark.records.fresh_seeds import needs_fresh_seeds
 from prunemark.records.load import Contents, Loaded
 from prunemark.records.record import Record
@@ -82,14 +82,17 @@ def make_board(
         first = loaded.refused[0]
         raise InputError(f"none of {len(loaded.refused)} records can be used. The first, {first.name}, {first.why}")
     if not tables:
-        raise InputError(f"no records of {' '.join(filter(None, (track, setup, *(levels or ()))))} to rank here")
+        others = [id for id in loaded.other_versions if track and track_name(id) == track_name(track)]
+        there_are = f"; there are of {', '.join(others)}" if others else ""
+        wanted = " ".join(filter(None, (track, setup, *(levels or ()))))
+        raise InputError(f"no records of {wanted} to rank here{there_are}")
     overall = make_overall(tables) if track is None and levels is None else ()
     names = {table.track.rpartition("@")[0] for table in tables}
-    others = {id: count for id, count in loaded.other_versions.items() if not track or id.rpartition("@")[0] in names}
+    versions = {id: count for id, count in loaded.other_versions.items() if not track or id.rpartition("@")[0] in names}
     strays = of_other_levels(chosen)
     refused = tuple(sorted((*loaded.refused, *strays), key=lambda each: each.name)) if strays else loaded.refused
     count = len(loaded.records) - len(strays)
-    return Board(tuple(tables), overall, refused, count, loaded.invalid, release, others, loaded.contents)
+    return Board(tuple(tables), overall, refused, count, loaded.invalid, release, versions, loaded.contents)
 
 
 def _levels(records: Sequence[Record]) -> list[str]:

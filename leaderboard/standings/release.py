@@ -1,7 +1,8 @@
 """Releases: a field of methods, frozen. Holm's correction and ranks depend on who else is there; this says who was.
 
-`releases/<id>.json` names every record that counted, and the field of every table. It is written once. A board that
-is built from a release rests on exactly these records, whatever was added since.
+`releases/<id>.json` names the packs whose records counted, and the field of every table with its verdicts. It is
+written once. A board that is built from a release rests on exactly these records, whatever was added since. Releases
+of the first two schemas name every record by itself, 67 bytes a record, and no verdict.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,14 +20,15 @@ from prunemark.leaderboard.standings.board import Board, make_board
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
 from prunemark.records.admission import Refused
-from prunemark.records.fresh_seeds import read_draws
-from prunemark.records.load import Loaded, names_elsewhere, read_sound
+from prunemark.records.load import Loaded
 from prunemark.records.record import canonical_json
 from prunemark.records.writer import write_once
 from prunemark.setups.bounded_files import read_bounded
 from prunemark.setups.errors import InputError, RuleBroken
 
-SCHEMA, FIRST_SCHEMA = "prunemark-release/2", "prunemark-release/1"
+SCHEMA = "prunemark-release/3"
+FIRST_SCHEMA, SECOND_SCHEMA = "prunemark-release/1", "prunemark-release/2"
+SINCE_THIRD = ("packs", "without", "count", "contents")
 RULES, FIRST_RULES = "any-time", "two-looks"
 """How tables are judged: in releases of the first schema by looks at 5 and 10 seeds, not computed any more."""
 FOLDER = "releases"
@@ -45,13 +47,17 @@ class Strict:
 
 @dataclass(frozen=True)
 class FrozenRow(Strict):
-    """One method of a table, with the number of seeds it was shown with and the hash of its source."""
+    """One method of a table, with the number of seeds it was shown with and the hash of its source.
+
+    `verdict` is the word of its comparison with the anchor, "" where there was none; None in the first two schemas.
+    """
 
     name: str
     ranked: bool
     seeds: int
     settings: dict[str, bool | int | float | str]
     source_sha256: str
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,13 @@ class FrozenTable(Strict):
 
 @dataclass(frozen=True)
 class Release(Strict):
-    """A frozen board. `records` are the hashes of all records that count, `tracks` the hash of each track's terms.
+    """A frozen board. What counts are the records of `packs`, by name, but for those `without`, and `records`.
 
-    `date` is ISO, `previous` the id of the release before, `rules` by what its tables are judged, `digest` the SHA-256
-    of everything else. `draws` is how many draws of fresh seeds the board had; None where all seeds counted.
+    These are hashes; `records` lie in no pack. `count` is how many records count in all, and `contents` their digest.
+    Releases of the first two schemas list all in `records` and have none of the others. `tracks` has the hash of each
+    track's terms, `date` is ISO, `previous` the id of the release before, `rules` by what its tables are judged,
+    `digest` the SHA-256 of everything else. `draws` is how many draws of fresh seeds the board had; None where all
+    seeds counted.
     """
 
     schema: str
@@ -85,6 +94,15 @@ class Release(Strict):
     digest: str
     rules: str = FIRST_RULES
     draws: int | None = None
+    packs: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    count: int | None = None
+    contents: str | None = None
+
+    @property
+    def size(self) -> int:
+        """How many records count."""
+        return len(self.records) if self.count is None else self.count
 
 
 def check_id(id: str) -> str:
@@ -94,12 +112,19 @@ def check_id(id: str) -> str:
     return id
 
 
-def freeze(loaded: Loaded, id: str, date: str, known: Sequence[Release] = ()) -> Release:
+def freeze(
+    loaded: Loaded,
+    id: str,
+    date: str,
+    known: Sequence[Release] = (),
+    packs: Mapping[str, Collection[str]] | None = None,
+) -> Release:
     """The release of everything that counts now, `known` being the releases that there are, from first to last.
 
-    Its field is that of the counting records alone, as it is when a board is built from the release: what was
-    invalidated before plays no part in it. Raises InputError for an id that is not like 2026.1 or does not come after
-    the last one, or a date that is not ISO.
+    `packs` has the hashes of the records in each pack, by its name: what lies in none is listed by itself. The field is
+    that of the counting records alone, as it is when a board is built from the release: what was invalidated before
+    plays no part in it. Raises InputError for an id that is not like 2026.1 or does not come after the last one, or a
+    date that is not ISO.
     """
     previous = known[-1].id if known else None
     if previous and _order(check_id(id)) <= _order(previous):
@@ -111,10 +136,14 @@ def freeze(loaded: Loaded, id: str, date: str, known: Sequence[Release] = ()) ->
     terms: dict[str, Mapping[str, Any]] = {}
     for record in counting:  # of records that state more or less of their track, those that state most
         terms[record.outcome.track] = max(terms.get(record.outcome.track, {}), record.outcome.track_terms, key=len)
+    names = {record.record_sha256 for record in counting}
+    of_packs = {name: hashes for name, hashes in (packs or {}).items() if not names.isdisjoint(hashes)}
+    packed = {sha256 for hashes in of_packs.values() for sha256 in hashes}
     found = Release(
-        SCHEMA, id, date, previous, tuple(record.record_sha256 for record in counting),
+        SCHEMA, id, date, previous, tuple(sorted(names - packed)),
         {track: _sha256(terms[track]) for track in sorted(terms)}, frozen_tables(board), "", RULES,
         None if loaded.draws is None else len(loaded.draws),
+        tuple(sorted(of_packs)), tuple(sorted(packed - names)), len(names), loaded.contents.digest,
     )  # fmt: skip
     return _with_digest(found)
 
@@ -133,7 +162,8 @@ def _frozen_table(table: Table) -> FrozenTable:
 
 
 def _frozen_row(row: Row, ranked: bool) -> FrozenRow:
-    return FrozenRow(row.name, ranked, len(row.seeds), dict(row.settings), row.source_sha256)
+    word = row.verdict.word if row.verdict else ""
+    return FrozenRow(row.name, ranked, len(row.seeds), dict(row.settings), row.source_sha256, word)
 
 
 def _sha256(data: object) -> str:
@@ -144,6 +174,11 @@ def _plain(release: Release) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(canonical_json(release))
     if release.schema == FIRST_SCHEMA:
         del plain["rules"]  # it did not state them
+    for name in () if release.schema == SCHEMA else SINCE_THIRD:
+        del plain[name]
+    for entrant in (each for field in plain["fields"] for each in field["entrants"]):
+        if entrant["verdict"] is None:
+            del entrant["verdict"]
     if release.draws is None:
         del plain["draws"]
     return plain
@@ -174,7 +209,7 @@ def read_release(path: Path) -> Release:
         canonical = f"{canonical_json(_plain(release))}\n".encode()
     except (InputError, ValueError, RecursionError):
         raise InputError(f"{path.name} is not a release that this version reads ({SCHEMA})") from None
-    if release.schema not in (SCHEMA, FIRST_SCHEMA) or (release.schema == FIRST_SCHEMA) != (
+    if release.schema not in (SCHEMA, SECOND_SCHEMA, FIRST_SCHEMA) or (release.schema == FIRST_SCHEMA) != (
         release.rules == FIRST_RULES
     ):
         raise InputError(f"{path.name} has schema {release.schema[:60]!r}; this version reads {SCHEMA!r}")
@@ -216,24 +251,6 @@ def find_release(id: str, folder: Path) -> Release:
     return read_release(path)
 
 
-def read_frozen(release: Release, folder: Path, track: str | None = None) -> Loaded:
-    """Exactly the records of a release, from a `records` folder. Nothing that was added since plays a part.
-
-    With `track`, the id of one, those of that track: the others only have to be there, which is much faster. Raises
-    RuleBroken when one of them is missing, or has changed.
-    """
-    wanted = set(release.records)
-    sound = [record for record in read_sound(folder, [], track) if record.record_sha256 in wanted]
-    there = {record.record_sha256 for record in sound} | (names_elsewhere(folder, track) if track else set())
-    records = tuple(record for record in sound if track in (None, record.outcome.track))
-    if missing := sorted(wanted - there):
-        names = ", ".join(name[:12] for name in missing[:3]) + (", ..." if len(missing) > 3 else "")
-        raise RuleBroken(
-            f"release {release.id} rests on {len(missing)} records that are missing or were changed: {names}"
-        )
-    return Loaded(records, draws=None if release.draws is None else read_draws(folder)[0][: release.draws])
-
-
 def check_field(board: Board, release: Release, track: str | None = None, setup: str | None = None) -> None:
     """Raises RuleBroken when the records of a release give another field than was frozen.
 
@@ -246,7 +263,8 @@ def check_field(board: Board, release: Release, track: str | None = None, setup:
             f"any time.\nIts tables, as they were released, are in {AS_RELEASED}/{release.id}.md"
         )
     fields = [then for then in release.fields if track in (None, then.track) and setup in (None, then.setup)]
-    for now, then in zip(frozen_tables(board), fields, strict=False):
+    found = frozen_tables(board) if release.schema == SCHEMA else map(_without_verdicts, frozen_tables(board))
+    for now, then in zip(found, fields, strict=False):
         if now != then:
             raise RuleBroken(
                 f"release {release.id}: {then.track}, {then.setup}, {then.level} has another field than was frozen.\n"
@@ -254,6 +272,10 @@ def check_field(board: Board, release: Release, track: str | None = None, setup:
             )
     if len(board.tables) != len(fields):
         raise RuleBroken(f"release {release.id} froze {len(fields)} tables; now there are {len(board.tables)}")
+
+
+def _without_verdicts(table: FrozenTable) -> FrozenTable:
+    return replace(table, entrants=tuple(replace(each, verdict=None) for each in table.entrants))
 
 
 def before(id: str | None, releases: Sequence[Release]) -> list[Release]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,19 @@ def test_a_plot_joins_and_escapes():
     drawn = scatter(points, [Join("a", "b", "S3.2"), Join("a", "gone", "S2")])
     assert drawn.count("<line") == 1 and "&lt;b&gt;" in drawn and "<b>" not in drawn and "b &amp; c" in drawn
     assert scatter(points[:1], []) == ""
+
+
+def test_names_of_points_cover_neither_each_other_nor_a_point():
+    near = [(2.0 + i % 3, 76.0) for i in range(23)]
+    points = [Point(str(i), *at, f"a method {i}, 2.0x") for i, at in enumerate([*near, (30.0, 70.0)])]
+    figure = scatter(points, [])
+    dots = [(float(x), float(y)) for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', figure)]
+    names = [(float(x), float(y), len(t)) for x, y, t in re.findall(r'x="([\d.]+)" y="([\d.]+)">(a m[^<]+)<', figure)]
+    boxes = [(x, y - 10, x + 6.6 * letters, y + 3) for x, y, letters in names]
+    assert 5 <= len(boxes) < len(points) == figure.count("<title>")
+    for one, other in combinations(boxes, 2):
+        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+    assert not any(a < x < c and b < y < d for a, b, c, d in boxes for x, y in dots)
 
 
 def save(folder, records):

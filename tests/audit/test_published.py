@@ -7,6 +7,7 @@ import re
 import time
 from collections import Counter
 from importlib.resources import files
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,7 @@ from prunemark.audit.literature import papers, results
 from prunemark.audit.literature.pairs import all_pairs, claimed, pairings
 from prunemark.audit.literature.runs import distinct
 from prunemark.audit.report import permalinks
-from prunemark.audit.report.literature_page import report
+from prunemark.audit.report.literature_page import _summary, report
 from prunemark.cli.literature import in_the_site, write_literature
 from prunemark.leaderboard.site.urls import LITERATURE
 from prunemark.setups.errors import InputError
@@ -206,8 +207,20 @@ def test_the_overview_as_one_page_is_the_same_every_time():
     rows = results.select("ResNet-50", "ImageNet", "greg")
     page = report(rows)
     assert page == report(rows)
-    for part in ("Table 1 of arXiv:2301.05219", "Claim by claim", "<svg", "Benjamini-Hochberg", "distinct runs"):
+    for part in (
+        "Table 1 of arXiv:2301.05219",
+        "Claim by claim",
+        "<svg",
+        "Benjamini-Hochberg",
+        "distinct runs",
+    ):
         assert part in page
+
+
+def test_pairs_that_an_audit_finds_not_comparable_are_not_counted_as_compared():
+    audits = [SimpleNamespace(verdict=SimpleNamespace(word=w)) for w in ("not-comparable", "undecided", "undecided")]
+    found = SimpleNamespace(rows=[], papers=[], runs=[], claims=[], audits=audits)
+    assert "2 pairs of runs can be compared; the audit of 1 more found that they cannot. Of" in _summary(found)
 
 
 def test_names_of_strangers_are_escaped_on_the_pages():

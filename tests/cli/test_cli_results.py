@@ -8,6 +8,7 @@ import shlex
 
 import pytest
 
+import prunemark
 from prunemark.benchmark.submission.locate import locate
 from prunemark.records.pack import write_pack
 from prunemark.records.record import dump
@@ -84,10 +85,10 @@ def test_a_release_is_frozen_once_and_stays_as_it_is(command, board, make_record
     assert "of release 2026.1" in one_track and "from 10 records" in one_track
     next(path for path in (board / "records").rglob("*.xz")).unlink()
     next(path for path in (board / "records").rglob("*.xz")).unlink()
-    assert command(*words)[0] == 2  # there are no records at all
+    assert command(*words)[0] == 3  # its packs are gone
     write_pack(make_records("Yours", YOURS), board / "records")
     code, _, err = command(*words)
-    assert code == 3 and "rests on 10 records that are missing or were changed" in err
+    assert code == 3 and "rests on 1 packs that are missing or were changed" in err
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,9 @@ def test_the_site_and_the_tables_are_written(command, board, tmp_path):
     words = ["leaderboard", "--records", board / "records", "--output", tmp_path / "site"]
     code, _, err = command(*words, "--board", tmp_path / "BOARD.md")
     assert code == 0, err
-    assert (tmp_path / "BOARD.md").read_text() == (tmp_path / "site" / "board.md").read_text()
+    assert "| digits-resnet8@1 | 90% | S3.2 | L2-norm | 1 | 0 | 0 | 0 |" in (tmp_path / "BOARD.md").read_text()
+    assert len((tmp_path / "BOARD.md").read_bytes()) < len((tmp_path / "site" / "board.md").read_bytes())
+    assert command(*words[:3], "--board", tmp_path / "BOARD.md")[0] == 0  # one of ours is replaced
     assert "prunemark-unreleased-" in (tmp_path / "site" / "index.html").read_text()
     assert {"index.html", "board.md", "board.csv", "board.json", "board.tex"} <= {
         path.name for path in (tmp_path / "site").iterdir()
@@ -238,3 +241,17 @@ def test_one_level_of_a_track_is_the_same_table_alone(command, make_records, tmp
     for words in (asked, asked[:3]):
         code, _, err = command(*words, "--level", "90%", "--level", "91%")
         assert code == 2 and "unknown level of these records '91%'. Did you mean '90%'?\nValid: 50%, 90%" in err
+
+
+def test_a_track_without_its_version_is_the_newest_that_has_records(command, board, make_records, tmp_path):
+    """cifar10-jpeg-small-weights has a version 3 here, and the board has records of version 2."""
+    old = "cifar10-jpeg-small-weights@2"
+    records = [*make_records("Magnitude", ANCHOR, role="anchor", track=old), *make_records("Mine", MINE, track=old)]
+    write_pack(records, tmp_path / "other" / "records")
+    words = ["leaderboard", "--records", tmp_path / "other" / "records", "--track"]
+    code, out, err = command(*words, old.partition("@")[0], "--format", "csv")
+    assert code == 0 and "there are no records of cifar10-jpeg-small-weights@3; shown is cifar10" in err, err
+    assert out == command(*words, old, "--format", "csv")[1] and f",{old}," in out
+    assert set(prunemark.leaderboard(tmp_path / "other", track="cifar10-jpeg-small-weights")["track"]) == {old}
+    code, _, err = command(*words, "cifar10-jpeg-small-weights@3")
+    assert code == 2 and "no records of cifar10-jpeg-small-weights@3" in err and f"there are of {old}" in err

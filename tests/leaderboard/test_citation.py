@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from prunemark.leaderboard.formats.citation import bibtex, digest_of, identifier, standing
+from prunemark.leaderboard.formats.citation import bibtex, identifier, standing
 from prunemark.leaderboard.standings.release import freeze
 from prunemark.records.load import Loaded
 
@@ -32,13 +32,13 @@ def test_a_release_is_cited_by_its_id_and_digest(make_records):
 def test_a_board_that_is_no_release_is_named_by_its_records(make_records):
     records = make_records("L1-norm", [94.0, 95.0, 96.0], finished="2026-02-03T04:05:06")
     one, other = Loaded(tuple(records)), Loaded(tuple(records[:2]))
-    assert digest_of(one.contents) == digest_of(Loaded(tuple(reversed(records))).contents) != digest_of(other.contents)
+    assert one.contents.digest == Loaded(tuple(reversed(records))).contents.digest != other.contents.digest
     withdrawn = Loaded(tuple(records), (), {records[2].record_sha256: "wrong data"})
-    assert digest_of(withdrawn.contents) == digest_of(other.contents)
-    assert identifier(None, digest_of(one.contents)) == f"prunemark-unreleased-{digest_of(one.contents)[:12]}"
-    entry = bibtex(None, digest_of(one.contents), one.contents.as_of)
+    assert withdrawn.contents.digest == other.contents.digest
+    assert identifier(None, one.contents.digest) == f"prunemark-unreleased-{one.contents.digest[:12]}"
+    entry = bibtex(None, one.contents.digest, one.contents.as_of)
     assert "  year = {2026},\n  month = {2},\n" in entry and "version" not in entry and "not released" in entry
-    assert "year" not in bibtex(None, digest_of(Loaded(()).contents), Loaded(()).contents.as_of)
+    assert "year" not in bibtex(None, Loaded(()).contents.digest, Loaded(()).contents.as_of)
 
 
 def test_what_a_board_is_among_its_releases_is_said(make_records):

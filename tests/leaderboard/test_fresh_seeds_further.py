@@ -10,6 +10,7 @@ from prunemark.leaderboard.formats import citation
 from prunemark.leaderboard.inference.ranks import rank_intervals
 from prunemark.leaderboard.standings import release as releases
 from prunemark.leaderboard.standings.board import make_board
+from prunemark.leaderboard.standings.frozen_records import read_frozen
 from prunemark.leaderboard.standings.plan import make_plan
 from prunemark.records.fresh_seeds import add_draw
 from prunemark.records.load import Loaded
@@ -86,7 +87,7 @@ def test_a_release_keeps_the_draws_that_it_had(confirmed, tmp_path):
     releases.write_release(made, tmp_path / "releases")
     add_draw(tmp_path / "records", draw(1_234, source=source, at="2026-04-01T00:00:00.000000+00:00"))
     frozen = releases.find_release("2026.1", tmp_path / "releases")
-    found = make_board(releases.read_frozen(frozen, tmp_path / "records"), release="2026.1")
+    found = make_board(read_frozen(frozen, tmp_path / "records"), release="2026.1")
     releases.check_field(found, frozen)
     assert row(found.tables[0], "SeedMasks").flags == ("confirmed on 5 fresh seeds",)
     assert releases.freeze(Loaded(tuple(records)), "2026.1", "2026-03-01").draws is None
@@ -97,8 +98,8 @@ def test_a_board_is_cited_with_its_draws(confirmed):
     records = tuple(r for group in confirmed for r in group)
     later = draw(1_234, at="2026-04-01T00:00:00.000000+00:00")
     none, one, two = (Loaded(records, draws=draws).contents for draws in (None, (draw(*FRESH),), (draw(*FRESH), later)))
-    assert len({citation.digest_of(each) for each in (none, one, two)}) == 3
-    assert citation.digest_of(Loaded(records, draws=()).contents) == citation.digest_of(none)
+    assert len({each.digest for each in (none, one, two)}) == 3
+    assert Loaded(records, draws=()).contents.digest == none.digest
     made = releases.freeze(Loaded(records, draws=(draw(*FRESH),)), "2026.1", "2026-03-01")
     assert "has exactly the records of 2026.1" in citation.standing(None, one, [made])
     said = "This board is not a release: it has other fresh seeds than 2026.1, the newest one."

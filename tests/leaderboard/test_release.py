@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from prunemark.leaderboard.formats.tables import render
 from prunemark.leaderboard.standings import release as releases
 from prunemark.leaderboard.standings.board import make_board
+from prunemark.leaderboard.standings.frozen_records import packs_held, read_frozen
 from prunemark.leaderboard.standings.release import (
     before,
     check_field,
     find_release,
     freeze,
-    read_frozen,
     read_release,
     read_releases,
     write_release,
@@ -42,18 +42,19 @@ def board(tmp_path, make_records):
 
 
 def frozen(board, id="2026.1", known=()):
-    return freeze(read_records(board / "records"), id, "2026-03-31", known)
+    return freeze(read_records(board / "records"), id, "2026-03-31", known, packs_held(board / "records"))
 
 
 def test_a_release_says_what_was_compared(board):
     found = frozen(board)
-    assert len(found.records) == 10 and list(found.records) == sorted(found.records)
+    (pack,) = (board / "records").rglob("*.xz")
+    assert (found.size, found.packs, found.records, found.without) == (10, (pack.name.split(".")[0],), (), ())
     assert list(found.tracks) == ["digits-resnet8@1"] and len(found.tracks["digits-resnet8@1"]) == 64
     (field,) = found.fields
     assert (field.track, field.setup, field.level, field.anchor) == ("digits-resnet8@1", "S3.2", "90%", "L1-norm")
     assert (field.anchor_family, field.rank_family) == (1, 2)  # one test against the anchor, and both of its directions
-    assert [(e.name, e.ranked, e.seeds, e.settings) for e in field.entrants] == [
-        ("L1-norm", True, 5, {}), ("Mine", True, 5, {"p": 2.0})
+    assert [(e.name, e.ranked, e.seeds, e.settings, e.verdict) for e in field.entrants] == [
+        ("L1-norm", True, 5, {}, ""), ("Mine", True, 5, {"p": 2.0}, "better")
     ]  # fmt: skip
 
 
@@ -95,14 +96,18 @@ def test_a_release_is_written_once(board):
 
 
 def test_records_that_are_missing_are_named(board):
-    release = frozen(board)
-    kept = [r for r in read_records(board / "records").records if r.record_sha256 != release.records[0]]
+    loaded = read_records(board / "records")
+    of_packs, listed = frozen(board), freeze(loaded, "2026.1", "2026-03-31")  # as where no pack holds them
+    first, kept = loaded.records[0], loaded.records[1:]
+    assert listed.records == tuple(r.record_sha256 for r in loaded.records)
     (pack,) = (board / "records").rglob("*.xz")
     pack.unlink()
     write_pack(kept, board / "records")
     with pytest.raises(RuleBroken, match=r"release 2026.1 rests on 1 records that are missing or were changed") as why:
-        read_frozen(release, board / "records")
-    assert release.records[0][:12] in str(why.value)
+        read_frozen(listed, board / "records")
+    assert first.record_sha256[:12] in str(why.value)
+    with pytest.raises(RuleBroken, match="2026.1 rests on 1 packs that are missing or were changed: the pack"):
+        read_frozen(of_packs, board / "records")
 
 
 def test_of_one_track_only_its_records_are_read_and_the_others_have_to_be_there(board, make_records, monkeypatch):
@@ -115,14 +120,14 @@ def test_of_one_track_only_its_records_are_read_and_the_others_have_to_be_there(
     monkeypatch.setattr(load, "load", lambda text, *where: parsed.append(found := honest(text, *where)) or found)
     of_one = read_frozen(release, board / "records", "digits-resnet8@1")
     assert {r.outcome.track for r in (*of_one.records, *parsed)} == {"digits-resnet8@1"}
-    assert len(of_one.records) == 10 == len(release.records) - len(theirs)
+    assert len(of_one.records) == 10 == release.size - len(theirs)
     table = make_board(of_one, track="digits-resnet8@1", release="2026.1")
     assert table.tables == tuple(t for t in whole_of(release, board).tables if t.track == "digits-resnet8@1")
     check_field(table, release, "digits-resnet8@1")
     with pytest.raises(RuleBroken, match="another field than was frozen"):
         check_field(table, release, "digits-mlp7@1")
     next((board / "records" / "digits-mlp7@1").iterdir()).unlink()
-    with pytest.raises(RuleBroken, match="rests on 10 records that are missing"):
+    with pytest.raises(RuleBroken, match="rests on 1 packs that are missing"):
         read_frozen(release, board / "records", "digits-resnet8@1")
 
 
@@ -163,16 +168,52 @@ def test_releases_follow_each_other(board):
 def test_a_release_states_its_rules_and_one_that_states_none_is_not_judged_again(board, make_records):
     """Until 0.2.0 tables were judged at two looks: the verdicts of those releases stay as they were released."""
     now = frozen(board)
-    assert (now.schema, now.rules) == ("prunemark-release/2", "any-time")
+    assert (now.schema, now.rules) == ("prunemark-release/3", "any-time")
     path = write_release(now, board / "releases")
     assert json.loads(path.read_text())["rules"] == "any-time"
     check_field(make_board(read_frozen(now, board / "records"), release="2026.1"), now)
-    then = releases._with_digest(dataclasses.replace(now, schema="prunemark-release/1", rules="two-looks"))
+    then = as_it_was(now, board, schema="prunemark-release/1", rules="two-looks")
     path.unlink()
     path = write_release(then, board / "releases")
     assert "rules" not in json.loads(path.read_text()) and read_release(path) == then
     with pytest.raises(InputError, match=r"2026.1 was judged at two looks.*\n.*2026.1.md"):
         check_field(make_board(read_frozen(then, board / "records"), release="2026.1"), then)
+
+
+def as_it_was(release, board, **changes):
+    """The same release in the form of an earlier schema: every record listed, no verdicts."""
+    fields = tuple(
+        dataclasses.replace(f, entrants=tuple(dataclasses.replace(e, verdict=None) for e in f.entrants))
+        for f in release.fields
+    )
+    names = tuple(sorted(r.record_sha256 for r in read_frozen(release, board / "records").records))
+    of_third = dict(packs=(), without=(), count=None, contents=None)
+    return releases._with_digest(dataclasses.replace(release, records=names, fields=fields, **of_third, **changes))
+
+
+def test_a_release_of_the_second_schema_is_built_again_without_verdicts(board):
+    then = as_it_was(frozen(board), board, schema="prunemark-release/2")
+    path = write_release(then, board / "releases")
+    assert "verdict" not in path.read_text() and "packs" not in path.read_text() and read_release(path) == then
+    check_field(make_board(read_frozen(then, board / "records"), release="2026.1"), then)
+
+
+def test_what_does_not_count_in_a_pack_is_named_and_what_lies_in_no_pack_too(board, make_records, tmp_path):
+    loaded = read_records(board / "records")
+    name = loaded.records[0].record_sha256
+    loose = make_records("Yours", YOURS)
+    found = freeze(
+        Loaded((*loaded.records, *loose), (), {name: "wrong data"}), "2026.1", "2026-03-31", (),
+        packs_held(board / "records"),
+    )  # fmt: skip
+    assert (found.without, found.size) == ((name,), 14)
+    assert found.records == tuple(sorted(r.record_sha256 for r in loose))
+    write_pack(loose, board / "records")
+    again = {r.record_sha256 for r in read_frozen(found, board / "records").records}
+    assert again == {r.record_sha256 for r in (*loaded.records, *loose)} - {name}
+    wrong = dataclasses.replace(found, without=())
+    with pytest.raises(RuleBroken, match="its packs hold other records than counted"):
+        read_frozen(wrong, board / "records")
 
 
 def test_every_release_by_other_rules_has_its_tables_as_they_were_released():
@@ -204,7 +245,7 @@ def test_a_release_of_a_newer_schema_and_one_under_another_name_are_refused(boar
     other.write_bytes(path.read_bytes())
     with pytest.raises(RuleBroken, match="2026.2.json is not as it was frozen"):
         read_release(other)
-    other.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "prunemark-release/3"}))
-    with pytest.raises(InputError, match="has schema 'prunemark-release/3'"):
+    other.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "prunemark-release/4"}))
+    with pytest.raises(InputError, match="has schema 'prunemark-release/4'"):
         read_release(other)
     assert path.parent.name == releases.FOLDER

@@ -4,15 +4,21 @@ import csv
 import hashlib
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 from support.site_context import ANCHOR, NASTY, tables
 
+from prunemark.cli.parquet import as_parquet
 from prunemark.leaderboard.formats.plain import plain_overall_row, plain_rows
 from prunemark.leaderboard.formats.plain_columns import COLUMNS
-from prunemark.leaderboard.site import downloads
+from prunemark.leaderboard.site import downloads, urls
+from prunemark.leaderboard.site.build import build_site
+from prunemark.leaderboard.standings.board import make_board
+from prunemark.records.load import Loaded
+from prunemark.setups import errors
 
 
 def test_every_column_is_documented_and_nothing_else_is(make_records):
@@ -57,6 +63,26 @@ def test_the_metadata_name_the_file_its_hash_and_every_column(site):
     assert said["conformsTo"] == "http://mlcommons.org/croissant/1.0" and said["license"] and said["citeAs"]
     columns = [field["source"]["extract"]["column"] for field in said["recordSet"][0]["field"]]
     assert columns == content.decode().partition("\n")[0].split(",")
+
+
+def test_parquet_has_the_rows_and_types_of_the_json(tmp_path, make_records):
+    pq = pytest.importorskip("pyarrow.parquet")
+    loaded = Loaded((*make_records("L1-norm", ANCHOR, role="anchor"), *make_records("Mine", ANCHOR)))
+    board = make_board(loaded)
+    build_site(board, loaded, tmp_path / "site", further=[(urls.PARQUET, as_parquet(board, "x"))])
+    found = pq.read_table(tmp_path / "site" / "board.parquet")
+    rows = json.loads((tmp_path / "site" / "board.json").read_text())["rows"]
+    assert found.schema.metadata[b"prunemark"] == b"x" and found.column_names == list(COLUMNS)
+    for read, row in zip(found.to_pylist(), rows, strict=True):
+        lists = {name: json.dumps(value) for name, value in row.items() if isinstance(value, list)}
+        assert read == dict.fromkeys(COLUMNS) | row | lists
+    assert 'href="board.parquet"' in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_a_light_install_is_told_what_parquet_needs(prunemark, monkeypatch):
+    monkeypatch.setitem(errors.EXTRAS, "parquet", ("no_such_package",))
+    code, _, err = prunemark("leaderboard", "--parquet", "--output", "site")
+    assert code == 2 and "pip install 'prunemark[parquet]'" in err and not Path("site").exists()
 
 
 def test_a_badge_says_the_verdict_and_holds_whatever_a_stranger_calls_himself(site):

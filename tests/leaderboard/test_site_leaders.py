@@ -1,6 +1,7 @@
 """The first screen: one computed sentence, who leads, and the ways to other tracks; why, in words; what changed."""
 
 import dataclasses
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -169,3 +170,22 @@ def test_releases_are_compared_by_tables_competitors_and_seeds(make_records):
         "": "The same field.",
     }
     assert "" not in release_changes.changes(SimpleNamespace(release="2026.2", tables=large), releases)
+
+
+def test_releases_are_compared_by_their_verdicts_where_both_hold_them(make_records):
+    def field(scores):
+        return frozen_tables(
+            SimpleNamespace(tables=tables(make_records("L1-norm", ANCHOR), make_records("Mine", scores)))
+        )
+
+    def said(before, after):
+        both = [SimpleNamespace(id=id, fields=f, rules="any-time") for id, f in (("1", before), ("2", after))]
+        return release_changes.changes(SimpleNamespace(release="2"), both)["2"]
+
+    then, now = field([94.2, 95.1, 93.5, 95.0, 94.3]), field(BETTER)
+    word = next(each.verdict for each in then[0].entrants if each.name == "Mine")
+    assert word != "better"
+    where = f"{then[0].track}, {then[0].setup}, {then[0].level}"
+    assert said(then, now) == f"1 verdict changed: Mine from {word} to better on {where}."
+    silent = tuple(replace(t, entrants=tuple(replace(e, verdict=None) for e in t.entrants)) for t in then)
+    assert said(silent, now) == "The same field."

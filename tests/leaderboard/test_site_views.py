@@ -11,7 +11,7 @@ from support.site_context import ENTRANCE, LEVELS, SETUPS, STANDINGS, build, rea
 from prunemark.leaderboard.site import overview_page, style, track_page
 from prunemark.leaderboard.site.method_pages import linked, stated_paper
 from prunemark.leaderboard.site.record_pages import superseded
-from prunemark.leaderboard.site.track_facts import same_runs
+from prunemark.leaderboard.site.same_runs import same_runs
 from prunemark.leaderboard.site.urls import make_urls
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.admission import Refused
@@ -37,8 +37,7 @@ def test_setups_with_the_same_weights_everywhere_are_the_same_runs(site, make_re
     elsewhere = [with_weights(make_record("Mine", 3), "SX-A", "e")]
     records = {r.record_sha256: r for r in (*same, *other, *more, *longer, *elsewhere)}
     setups = dict.fromkeys(("S1", "S2", "S3.1", "S3.2", "S4.2", "SX-A"))
-    context = SimpleNamespace(by_track={"t@1": setups}, records_by_track={"t@1": records})
-    assert same_runs(context, "t@1") == ["S1 = S2 = S3.1"]
+    assert same_runs(setups, records.values()) == ["S1 = S2 = S3.1"]
     assert "In all:" not in (site / "index.html").read_text()
 
 

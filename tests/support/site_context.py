@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from prunemark.leaderboard.site.build import build_site
+from prunemark.leaderboard.site.reproduction_pages import read_reproductions
 from prunemark.leaderboard.standings.board import make_board
 from prunemark.records.admission import Refused
 from prunemark.records.load import Loaded, read_records
@@ -32,6 +33,8 @@ KINDS = (
     MEANING,
     "start.html",
     "compare.html",
+    "reproductions.html",
+    "reproduction_table4.html",
 )
 """One page of each kind."""
 
@@ -102,11 +105,29 @@ def loaded():
     return Loaded(tuple(real + nasty + failed + broken), refused, withdrawn, {"<b>old</b>@1": 1234})
 
 
+@functools.cache
+def reproduced():
+    """Two of the paper's tables, from their committed records."""
+    committed = ROOT / "leaderboard" / "board" / "reproductions"
+    with tempfile.TemporaryDirectory() as name:
+        for id in ("m2", "table4"):
+            (Path(name) / f"{id}.jsonl.xz").symlink_to(committed / f"{id}.jsonl.xz")
+        return read_reproductions(Path(name))
+
+
 def build(folder, found=None):
-    """The site of these records, with one published source."""
+    """The site of these records, with one published source and two reproduced tables."""
     found = found or loaded()
     methods = {L1_SOURCE.source_sha256: L1_SOURCE}
-    build_site(make_board(found), found, folder, methods=methods, citation=CITATION, identifier=IDENTIFIER)
+    build_site(
+        make_board(found),
+        found,
+        folder,
+        methods=methods,
+        citation=CITATION,
+        identifier=IDENTIFIER,
+        reproductions=reproduced(),
+    )
     return folder
 
 
