@@ -77,7 +77,7 @@ class Watch(TorchFunctionMode):
         if out._backward_hooks is None:
             # what register_hook does, without what it takes to remove the hook again: half its time
             out._backward_hooks = OrderedDict({"watch": lambda _: executed(0, gradients)})
-            node._register_hook_dict(out)  # type: ignore[attr-defined]
+            node._register_hook_dict(out)
         else:
             out.register_hook(lambda _: executed(0, gradients))
 
@@ -181,7 +181,7 @@ def has_any_global_hook() -> bool:
 
 def _convolution(out: torch.Tensor, args: Any, kwargs: Any) -> int:
     weight = args[1] if len(args) > 1 else kwargs["weight"]
-    return out.numel() * (weight.numel() // weight.shape[0])
+    return int(out.numel() * (weight.numel() // weight.shape[0]))
 
 
 def _transposed(out: torch.Tensor, args: Any, kwargs: Any) -> int:
@@ -208,7 +208,7 @@ def _added_batches(out: torch.Tensor, args: Any, kwargs: Any) -> int:
 
 def _bilinear(out: torch.Tensor, args: Any, kwargs: Any) -> int:
     weight = args[2] if len(args) > 2 else kwargs["weight"]
-    return out.numel() * (weight.numel() // weight.shape[0])
+    return int(out.numel() * (weight.numel() // weight.shape[0]))
 
 
 def _einsum(out: torch.Tensor, args: Any, kwargs: Any) -> int:
