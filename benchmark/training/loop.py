@@ -139,13 +139,15 @@ def _one_epoch(
     between: Callable[[Sequence[torch.Tensor]], None],
 ) -> float:
     model.train()
+    parameters = list(model.parameters())
     masked = [(parameter, hooks.masks[name]) for name, parameter in model.named_parameters() if name in hooks.masks]
     for images, labels in batches:
         logits = model(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
         objective = hooks.objective(images, logits, loss) if hooks.objective else loss
         objective = objective + hooks.penalty() if hooks.penalty else objective
-        optimiser.zero_grad(set_to_none=True)
+        for parameter in parameters:
+            parameter.grad = None
         objective.backward()
         optimiser.step()
         meter.trained(len(labels))
@@ -171,6 +173,7 @@ def _optimiser(model: nn.Module, recipe: Recipe, momentum: Momentum | None) -> t
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
             weight_decay=recipe.weight_decay,
+            foreach=True,  # the same bits, in a third less time on a CPU; fused steps round differently
         )
     for name, parameter in model.named_parameters():
         for part, where in _parts(name, recipe):
