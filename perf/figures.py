@@ -50,12 +50,12 @@ def in_turns(a: Callable[[], float], b: Callable[[], float], repeats: int) -> tu
 def ratio(
     what: str, a: Callable[[], float], b: Callable[[], float], repeats: int, at_least: float | None = None
 ) -> Figure:
-    """How many times as fast `a` is as `b`: least against least, for what else a machine does only adds.
+    """How many times as fast `a` is as `b`: the median over pairs, each taken at about one time, with its quartiles.
 
-    The quartiles are those of the pairs, each taken at about one time. A first turn of each warms up.
+    A first turn of each warms up.
     """
     a(), b()
     mine, other = in_turns(a, b, repeats)
     pairs = [theirs / ours for ours, theirs in zip(mine, other, strict=True)]
-    low, _, high = statistics.quantiles(pairs, n=4)
-    return Figure(what, min(other) / min(mine), "x", low, high, repeats, at_least)
+    low, middle, high = statistics.quantiles(pairs, n=4)
+    return Figure(what, middle, "x", low, high, repeats, at_least)

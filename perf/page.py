@@ -10,8 +10,9 @@ from rows import ROWS
 HEAD = """# Performance
 
 Written by `make bench` from `perf/results.json`: do not edit it. Each ratio compares two ways of doing the same work,
-in turns in one run. A ratio of 1 means equally fast; above 1, Prunemark is faster. It is the least time of one against
-the least time of the other, because what else a machine does only adds. In brackets are the quartiles of the pairs.
+in turns in one run. A ratio of 1 means equally fast; above 1, Prunemark is faster. It is the median over pairs that
+were taken one after the other; in brackets are the quartiles. On a busy machine ratios hold better than seconds, and
+the load (processes that wish to run) stands under each table.
 
 Measure your own machine with `make bench`, or one row with `python perf/bench.py --only throughput`. A run that was
 stopped goes on where it was.

@@ -1,4 +1,4 @@
-"""Parts of torch that the watch does not look into: what they compute is counted all the same, and nothing hides there."""
+"""Parts of torch that the watch does not look into: what they compute is counted, and nothing hides there."""
 
 import pytest
 import torch

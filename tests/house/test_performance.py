@@ -54,11 +54,13 @@ def test_a_figure_that_is_too_low_or_too_high_is_said_to_be(perf):
     assert "load when it began: 1.5" in page and "- a processor\n" in page
 
 
-def test_pairs_are_taken_in_turns_and_the_least_counts(perf):
+def test_pairs_are_taken_in_turns_and_the_one_in_the_middle_counts(perf):
     order, took = [], {"a": iter([9.0, 2.0, 1.0, 4.0]), "b": iter([9.0, 2.0, 3.0, 8.0])}
 
     def taking(name):
         return lambda: order.append(name) or next(took[name])
 
     figure = perf("figures").ratio("x", taking("a"), taking("b"), 3)
-    assert order[2:] == ["b", "a", "a", "b", "b", "a"] and figure.value == 2.0
+    assert (
+        order[2:] == ["b", "a", "a", "b", "b", "a"] and figure.value == 2.0 and (figure.low, figure.high) == (1.0, 3.0)
+    )
