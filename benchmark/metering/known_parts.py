@@ -26,7 +26,7 @@ _enabled, _pop, _push = (
     torch._C._is_torch_function_mode_enabled, torch._C._pop_torch_function_stack,
     torch._C._push_on_torch_function_stack,
 )  # fmt: skip
-NUMBERS = frozenset((float, int, bool, str, type(None), tuple, torch.Tensor))
+NUMBERS = frozenset((float, int, bool, str, type(None), tuple, list, torch.Tensor))
 
 
 class Noting(Protocol):
@@ -101,8 +101,9 @@ def _one_product(layer: Any, watch: Noting) -> Callable[..., Any]:
 
 def _is_plain(optimiser: Optimizer, *args: Any, **kwargs: Any) -> bool:
     """Whether a call runs torch's code only: no closure, and no LR that brings code of its own."""
-    numbers = {type(value) for group in optimiser.param_groups for name, value in group.items() if name != "params"}
-    return type(optimiser) in OPTIMISERS and not any(args) and not kwargs.get("closure") and numbers <= NUMBERS
+    if type(optimiser) not in OPTIMISERS or any(args) or kwargs.get("closure"):
+        return False
+    return all(NUMBERS.issuperset(map(type, group.values())) for group in optimiser.param_groups)
 
 
 def _is_norm(layer: nn.Module, *_given: Any) -> bool:

@@ -48,12 +48,12 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs the function and counts it."""
+        if func not in _WATCHED:  # nearly all of them: these lines are what the watch costs
+            return func(*args, **kwargs) if kwargs else func(*args)
         if func in _COMPOSED and not self._pauses:
             return self._measured(func, args, kwargs or {})
         out = func(*args, **kwargs) if kwargs else func(*args)
-        if func not in _COUNTED:  # nearly all of them: these lines are what the watch costs
-            return out
-        count = None if self._pauses else _COUNTED[func]
+        count = None if self._pauses else _COUNTED.get(func)
         if count is not None and isinstance(out, torch.Tensor):
             with torch._C.DisableTorchFunction():
                 self.note(out, int(count(out, args, kwargs or {})))
@@ -253,3 +253,4 @@ _COMPOSED = frozenset((
     F.scaled_dot_product_attention, F.multi_head_attention_forward, torch.tensordot, torch.linalg.multi_dot,
     torch.chain_matmul,
 ))  # fmt: skip
+_WATCHED = _COMPOSED | _COUNTED.keys()
