@@ -152,8 +152,8 @@ def _command(home: Path) -> list[str]:
 def _run(home: Path, stop_after: float | None = None) -> float:
     """Wall seconds of the command; killed with all its processes after so long."""
     began = time.perf_counter()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(_command(home), start_new_session=True, **quiet) as process:
+    to = subprocess.DEVNULL
+    with subprocess.Popen(_command(home), start_new_session=True, stdout=to, stderr=to) as process:
         try:
             process.wait(stop_after)
         except subprocess.TimeoutExpired:

@@ -76,7 +76,7 @@ class Watch(TorchFunctionMode):
         executed, gradients = self._meter.executed, BACKWARD_PER_FORWARD * macs
         if out._backward_hooks is None:
             # what register_hook does, without what it takes to remove the hook again: half its time
-            out._backward_hooks = OrderedDict({"watch": lambda _: executed(0, gradients)})
+            out._backward_hooks = OrderedDict({"watch": lambda _: executed(0, gradients)})  # pyright: ignore[reportAttributeAccessIssue]
             node._register_hook_dict(out)
         else:
             out.register_hook(lambda _: executed(0, gradients))
