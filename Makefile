@@ -29,7 +29,7 @@ help:
 	@echo 'make lint         ruff, mypy --strict and pyright'
 	@echo 'make leaderboard  rebuild leaderboard/BOARD.md and the site in build/site, with its documents'
 	@echo 'make docs         build the documents in build/site/docs only; every link is followed'
-	@echo 'make bench        measure what training, trials and a growing board cost on this machine (10 minutes)'
+	@echo 'make bench        measure what everything costs on this machine, and write docs/performance.md (half an hour)'
 	@echo 'make constraints  pin the newest versions that work together in constraints.txt'
 	@echo 'make clean        remove what make built, the environment in .venv too (records are kept)'
 	@echo
@@ -71,10 +71,7 @@ docs: $(READY)
 	.venv/bin/python docs/site/build.py build/site/docs
 
 bench: $(READY)
-	.venv/bin/python perf/throughput.py
-	.venv/bin/python perf/scale.py
-	.venv/bin/python perf/pairs.py
-	.venv/bin/python perf/solver.py
+	.venv/bin/python perf/bench.py
 
 # An install that was cut short goes on here. Pip takes a package that was only half unpacked for installed:
 # the loop makes it forget those. An environment half deleted, or made by another Python, is made anew.

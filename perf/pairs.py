@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import time
 
+from figures import Figure
+
 from prunemark.audit.literature import pairs, results
 
 
-def main() -> None:
-    """Prints one line."""
+def cost() -> tuple[list[Figure], list[str]]:
+    """Judging, in units of reading."""
     began = time.process_time()
     rows = results.published()
     read = time.process_time() - began
     began = time.process_time()
     count = sum(1 for _ in pairs.all_pairs(rows))
     judged = time.process_time() - began
-    print(
-        f"{count:,} pairs of {len(rows)} rows judged: {judged:.1f} s, {judged / read:.0f} times what reading them takes"
-    )
-
-
-if __name__ == "__main__":
-    main()
+    found = [
+        Figure("all pairs, against reading the results", judged / read, "times as long"),
+        Figure("all pairs", judged, "s"),
+        Figure("a pair", 1000 * judged / count, "ms"),
+    ]
+    return found, [f"{count:,} pairs of {len(rows):,} results."]

@@ -17,6 +17,8 @@ from statistics import median
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from figures import Figure
+
 from prunemark.leaderboard.inference.any_time import e_holm, log_e, log_e_equivalent, path_of
 from prunemark.leaderboard.inference.multiplicity import holm
 from prunemark.leaderboard.inference.power import needed_seeds
@@ -26,6 +28,7 @@ from prunemark.records.load import read_records
 from prunemark.records.record import Record
 from prunemark.setups.track_files import find_track
 
+SETUP, RECORDS = "S4.2", Path(__file__).parents[1] / "leaderboard" / "board" / "records"
 ALPHA, FIELD = 0.05, 18  # the size of field for which the cost of one point is stated
 
 
@@ -115,18 +118,35 @@ def line(found: Resolution) -> str:
     )
 
 
+def rates() -> tuple[list[Figure], list[str]]:
+    """Of the committed records of two tracks, all seeds."""
+    found, processors, records = [], set(), read_records(RECORDS).records
+    for track in ("glyphs-resnet8", "digits-resnet8"):
+        wanted = (find_track(track).id, SETUP)
+        read = [r for r in records if (r.outcome.track, r.outcome.setup) == wanted]
+        processors |= {r.observed.hardware for r in read}
+        for level in find_track(track).levels:
+            got = resolution(read, level.name, None)
+            what = f"{track}, {level.name}: {got.decided} of {got.comparisons} decided"
+            found.append(Figure(what, got.decided_an_hour, "a core-hour"))
+    return found, [f"Under {SETUP}, against the anchor. Trials ran on {', '.join(sorted(processors))}."]
+
+
 def main() -> None:
     """Prints a line for each level of the tracks asked for, and the processors that the records name."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=Path, default=Path("leaderboard/board/records"))
+    parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--track", action="append", required=True, help="name@version; may be repeated")
-    parser.add_argument("--setup", default="S4.2")
+    parser.add_argument("--setup", default=SETUP)
     parser.add_argument("--seeds", type=int, help="only the first so many")
     given = parser.parse_args()
     for track in given.track:
         wanted = (find_track(track).id, given.setup)
-        read = read_records(given.records, track).records
-        records = [r for r in read if (r.outcome.track, r.outcome.setup) == wanted]
+        records = [
+            r
+            for r in read_records(given.records, track if "@" in track else None).records
+            if (r.outcome.track, r.outcome.setup) == wanted
+        ]
         for level in (level.name for level in find_track(track).levels):
             try:
                 print(line(resolution(records, level, given.seeds)))

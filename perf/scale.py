@@ -1,4 +1,4 @@
-"""What a growing board costs, measured in one run: `make bench`.
+"""What a growing board costs, measured in one run. With its own options: `python perf/scale.py`.
 
 Made-up records of growing numbers, from their packs to the tables and to the whole site, each in a process of its
 own with its start-up, as a user waits for it. Printed are seconds, and milliseconds of the processor's time a record:
@@ -19,6 +19,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from figures import Figure
 from synthetic import write_board
 
 SIZES = (1_000, 10_000, 100_000)
@@ -55,6 +56,27 @@ def line(what: str, count: int, cost: Cost, before: tuple[int, Cost] | None) -> 
         f"{count:>8,} records to {what}: {cost.wall_seconds:6.1f} s; processor {cost.processor_seconds:.1f} s, "
         f"{each:.2f} ms a record{growth}; {cost.memory_mib:,.0f} MiB"
     )
+
+
+def costs() -> tuple[list[Figure], list[str]]:
+    """Tables at three sizes, and the site at two."""
+    found: list[Figure] = []
+    for count in SIZES:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            write_board(folder, count)
+            words = ["leaderboard", "--records", str(folder / "records"), "--format", "csv"]
+            forms = {"tables": words}
+            if count < SIZES[-1]:
+                forms["the site"] = [*words, "--output", str(folder / "site")]
+            for what, given in forms.items():
+                cost = measure(given)
+                found += [
+                    Figure(f"{count:,} records to {what}", cost.processor_seconds, "s of the processor"),
+                    Figure(f"{count:,} records to {what}, each", 1000 * cost.processor_seconds / count, "ms"),
+                    Figure(f"{count:,} records to {what}, memory", cost.memory_mib, "MiB"),
+                ]
+    return found, []
 
 
 def main() -> None:

@@ -5,12 +5,10 @@ Both are this process's processor time. Their ratio is what can be compared betw
 
 from __future__ import annotations
 
-import os
 import time
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import torch
+from figures import Figure
 
 from prunemark.benchmark.compression.budget_solver import choose_filters
 from prunemark.benchmark.compression.surgery import cost_model
@@ -20,26 +18,21 @@ from prunemark.setups.track_files import find_track
 SPEEDUP, TOLERANCE = 2.31, 0.01
 
 
-def main() -> None:
-    """Prints a line for each allocation."""
-    shape = ImageShape(3, 224, 224, 1000)
+def cost() -> tuple[list[Figure], list[str]]:
+    """For each allocation."""
+    torch.set_num_threads(1)
+    shape, found = ImageShape(3, 224, 224, 1000), []
     track = find_track("imagenet-resnet50")
     began = time.process_time()
     model = build_network(track.network, shape, 0)
     build = time.process_time() - began
     for allocation in ("uniform", "global"):
         began = time.process_time()
-        cost = cost_model(model, track, shape)
-        counted = time.process_time() - began
+        costs = cost_model(model, track, shape)
         generator = torch.Generator().manual_seed(0)
-        scores = {name: torch.rand(size, generator=generator, dtype=torch.float64) for name, size in cost.sizes.items()}
-        choose_filters(scores, cost, SPEEDUP, TOLERANCE, allocation)
+        scores = {n: torch.rand(size, generator=generator, dtype=torch.float64) for n, size in costs.sizes.items()}
+        choose_filters(scores, costs, SPEEDUP, TOLERANCE, allocation)
         took = time.process_time() - began
-        print(
-            f"ResNet-50 to {SPEEDUP:g}x, {allocation}: {took:.1f} s, {counted:.1f} of them to count its costs; "
-            f"{took / build:.1f} times what building the network takes"
-        )
-
-
-if __name__ == "__main__":
-    main()
+        found.append(Figure(f"{allocation}, against building the network", took / build, "times as long"))
+        found.append(Figure(f"{allocation}", took, "s"))
+    return found, [f"To a speed-up of {SPEEDUP:g} within {100 * TOLERANCE:g} %."]

@@ -1,26 +1,16 @@
-"""Ratios that the documentation claims, measured in one run: `make bench`.
-
-Each ratio compares two ways of doing the same work, in turns on one thread, and takes the median of the pairs.
-"""
+"""What training costs in the harness, against loops as one would write them by hand, in turns on one thread."""
 
 from __future__ import annotations
 
-import argparse
-import os
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
-
-import dataclasses
 import functools
-import statistics
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import figures
 import torch
+from figures import Figure
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -36,7 +26,9 @@ from prunemark.benchmark.training.loop import train
 from prunemark.setups.track_files import find_track
 
 TRACK = find_track("digits-resnet8")
-EPOCHS = 3
+EPOCHS, REPEATS = 1, 30
+OF = f"Network and recipe of {TRACK.id}, retrained at 90 %, one thread, processor time."
+Work = Callable[[Images, nn.Module], None]
 
 
 def harness(data: Images, model: nn.Module) -> None:
@@ -135,81 +127,46 @@ def _sgd(model: nn.Module) -> torch.optim.SGD:
 
 
 def seconds(work: Callable[[Images, nn.Module], None], data: Images) -> float:
-    """The wall time of one call, on a network as it is retrained at 90 %, in the layout the harness uses."""
+    """Processor time of one call, on a network as it is retrained at 90 %, in the layout that the harness uses."""
     model = build_network(TRACK.network, data.shape, 0)
     counts = uniform_counts(cost_model(model, TRACK, data.shape).sizes, TRACK.level("90%").ratio)
     model = cut(model, first_filters(model, counts, data.shape), data.shape)
     model = model.to(memory_format=torch.channels_last)
-    begin = time.perf_counter()
-    work(data, model)
-    return time.perf_counter() - begin
+    return figures.seconds(lambda: work(data, model))
 
 
-def ratio(
-    a: Callable[[Images, nn.Module], None], b: Callable[[Images, nn.Module], None], data: Images, pairs: int
-) -> str:
-    """How many times as fast `a` is as `b`: the median over pairs, with the smallest and the largest."""
-    found = [seconds(b, data) / seconds(a, data) for _ in range(pairs)]
-    return f"{statistics.median(found):.2f} (of {pairs} pairs, {min(found):.2f} to {max(found):.2f})"
-
-
-def overhead(pairs: int) -> str:
-    """Seconds of a whole trial that are neither training nor evaluation, in the steady state."""
-    from prunemark.benchmark.run.executor import LocalProcesses
-    from prunemark.benchmark.run.jobs import Job
-    from prunemark.benchmark.submission.locate import locate
-    from prunemark.benchmark.trial.plan import Request, make_trials
-    from prunemark.benchmark.trial.trial import Entrant
-    from prunemark.records.record import load
-    from prunemark.setups.comparison import SETUPS
-
-    name, source = locate("L1-norm")
-    method = Entrant(name, "pruned", "submission", source, (("allocation", "uniform"),))
-    short = dataclasses.replace(TRACK, pretraining=dataclasses.replace(TRACK.retraining))
-    trials = make_trials(Request(short, SETUPS["S3.2"], short.levels[:1], range(pairs + 1)), method)
-    began: dict[str, float] = {}
-    spent: list[float] = []
-
-    def listen(event: object) -> None:
-        if event.kind == "started":
-            began[event.job.id] = time.perf_counter()
-        elif event.kind == "done" and event.job.call.endswith("trial_job"):
-            observed = load(event.value).observed
-            wall = time.perf_counter() - began[event.job.id]
-            spent.append(wall - observed.retraining_seconds - observed.evaluation_seconds)
-
-    with tempfile.TemporaryDirectory() as store:
-        for trial in trials:
-            base = Job(f"base {trial.seed}", "prunemark.benchmark.run.worker:pretrain_job", (trial, Path(store)))
-            run = Job(
-                f"trial {trial.seed}",
-                "prunemark.benchmark.run.worker:trial_job",
-                (trial, Path(store)),
-                frozenset({base.id}),
-            )
-            LocalProcesses(1).run([base, run], listen)
-    return f"{statistics.median(spent[1:]):.2f} s (pruning stage and its process included; first trial left out)"
-
-
-def main() -> None:
-    """Prints one line a claim."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=7)
-    pairs = parser.parse_args().pairs
+def digits() -> Images:
+    """The training split, on one thread."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         prepare(TRACK.dataset, Path(folder))
-        data = load_split(TRACK.dataset, Path(folder), "train", torch.device("cpu"))
-    print(f"torch {torch.__version__}, Python {sys.version.split()[0]}, one thread, {EPOCHS} epochs of {TRACK.id}")
-    seconds(harness, data), seconds(bare_loop, data)
-    print("harness / bare loop, throughput:      ", ratio(harness, bare_loop, data, pairs))
-    pictures = functools.partial(loader_loop, as_pictures(data))
-    print("harness / DataLoader of PIL images:   ", ratio(harness, pictures, data, pairs))
-    print("harness / DataLoader of tensors:      ", ratio(harness, tensor_loader_loop, data, pairs))
-    print("context.train / harness unwatched:    ", ratio(context_train, harness, data, pairs))
-    print("own loop watched / bare loop:         ", ratio(watched_loop, bare_loop, data, pairs))
-    print("overhead of a trial:                  ", overhead(min(pairs, 5)))
+        return load_split(TRACK.dataset, Path(folder), "train", torch.device("cpu"))
 
 
-if __name__ == "__main__":
-    main()
+def _ratio(what: str, a: Work, b: Work, at_least: float | None = None, repeats: int = REPEATS) -> Figure:
+    data = digits()
+    return figures.ratio(what, lambda: seconds(a, data), lambda: seconds(b, data), repeats, at_least)
+
+
+def of_the_loop() -> tuple[list[Figure], list[str]]:
+    """The harness's own loop."""
+    found = [
+        _ratio("the loop of a trial, against a loop by hand", harness, bare_loop, 0.95),
+        _ratio("`context.train`, against the loop of a trial", context_train, harness),
+    ]
+    return found, [OF]
+
+
+def of_an_own_loop() -> tuple[list[Figure], list[str]]:
+    """A submission that trains with an optimiser of its own."""
+    return [_ratio("own loop, metered against not metered", watched_loop, bare_loop, 0.95)], [OF]
+
+
+def of_a_loader() -> tuple[list[Figure], list[str]]:
+    """The tutorials' way."""
+    pictures = functools.partial(loader_loop, as_pictures(digits()))
+    found = [
+        _ratio("against a DataLoader of PIL images", harness, pictures, 3.0, REPEATS // 3),
+        _ratio("against a DataLoader of tensors, normalised before", harness, tensor_loader_loop, None, REPEATS // 3),
+    ]
+    return found, [OF]

@@ -169,7 +169,10 @@ def as_rgb(image: Any) -> Any:
     """An image of PIL's in RGB. Raises ValueError for more than 8 bits a channel: Pillow would cut them off."""
     if image.mode[:1] in ("I", "F"):
         raise ValueError(f"it has more than 8 bits a channel (mode {image.mode}). Convert it to 8 bits first")
-    return image.convert("RGB")
+    if image.mode != "RGB":
+        return image.convert("RGB")
+    image.load()  # conversion would copy it
+    return image
 
 
 def _reduced(test_images: int | None) -> Callable[[Path], dict[str, Pixels]]:

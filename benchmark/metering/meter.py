@@ -6,7 +6,9 @@ A stage that the harness trains itself is counted as it goes (`Meter`); submitte
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from prunemark.records.outcome import MeteredStage
 
@@ -120,17 +122,24 @@ class Meter:
         """Notes products that submitted code made. Raises BudgetExceeded when they cost more than was granted."""
         self.forward_macs += forward_macs
         self.backward_macs += backward_macs
+        if self.forward_macs + self.backward_macs > self._granted_macs:
+            self._refuse_macs()
+
+    @cached_property
+    def _granted_macs(self) -> float:
+        """Reckoned once: each product and each gradient asks."""
         if self.grant is None:
-            return
+            return math.inf
         one_pass = (1 + BACKWARD_PER_FORWARD) * self.grant.samples * self.macs_per_sample
-        granted = SLACK * (self.grant.epochs + self.grant.scoring_epochs) * one_pass
-        used = self.forward_macs + self.backward_macs
-        if used > granted:
-            allowed = f"{self.grant.epochs} pruning epochs and {self.grant.scoring_epochs} passes for scores"
-            self.refuse(
-                f"the training FLOPs of {allowed} were granted, {FLOPS_PER_MAC * granted:.4g}; "
-                f"the method used {FLOPS_PER_MAC * used:.4g}"
-            )
+        return SLACK * (self.grant.epochs + self.grant.scoring_epochs) * one_pass
+
+    def _refuse_macs(self) -> None:
+        assert self.grant is not None
+        allowed = f"{self.grant.epochs} pruning epochs and {self.grant.scoring_epochs} passes for scores"
+        self.refuse(
+            f"the training FLOPs of {allowed} were granted, {FLOPS_PER_MAC * self._granted_macs:.4g}; "
+            f"the method used {FLOPS_PER_MAC * (self.forward_macs + self.backward_macs):.4g}"
+        )
 
     def backward_run(self, seen: bool, batch: int) -> None:
         """Notes a run of autograd; one in which no product was seen may hide one (a compiled network, say).

@@ -10,6 +10,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from torch.overrides import TorchFunctionMode
 
+from prunemark.benchmark.metering.known_parts import known_parts
 from prunemark.benchmark.metering.meter import BACKWARD_PER_FORWARD, Meter
 from prunemark.benchmark.networks.cost import Products
 
@@ -46,15 +48,15 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs the function and counts it."""
+        if func not in _WATCHED:  # nearly all of them: these lines are what the watch costs
+            return func(*args, **kwargs) if kwargs else func(*args)
         if func in _COMPOSED and not self._pauses:
             return self._measured(func, args, kwargs or {})
         out = func(*args, **kwargs) if kwargs else func(*args)
-        if func not in _COUNTED:  # nearly all of them: these lines are what the watch costs
-            return out
-        count = None if self._pauses else _COUNTED[func]
+        count = None if self._pauses else _COUNTED.get(func)
         if count is not None and isinstance(out, torch.Tensor):
             with torch._C.DisableTorchFunction():
-                self._note(out, int(count(out, args, kwargs or {})))
+                self.note(out, int(count(out, args, kwargs or {})))
         return out
 
     def _measured(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -63,13 +65,21 @@ class Watch(TorchFunctionMode):
             out = func(*args, **kwargs)
         result = out[0] if isinstance(out, tuple) else out
         with torch._C.DisableTorchFunction():
-            self._note(result, products.macs)
+            self.note(result, products.macs)
         return out
 
-    def _note(self, out: torch.Tensor, macs: int) -> None:
+    def note(self, out: torch.Tensor, macs: int) -> None:
+        """A product was made; it has gradients once they are asked for."""
         self._meter.executed(macs, 0)
-        if out.requires_grad and torch.is_grad_enabled():
-            out.register_hook(lambda _: self._meter.executed(0, BACKWARD_PER_FORWARD * macs))
+        if (node := out.grad_fn) is None:
+            return
+        executed, gradients = self._meter.executed, BACKWARD_PER_FORWARD * macs
+        if out._backward_hooks is None:
+            # what register_hook does, without what it takes to remove the hook again: half its time
+            out._backward_hooks = OrderedDict({"watch": lambda _: executed(0, gradients)})  # pyright: ignore[reportAttributeAccessIssue]
+            node._register_hook_dict(out)
+        else:
+            out.register_hook(lambda _: executed(0, gradients))
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
@@ -150,7 +160,7 @@ def watching(meter: Meter, batch_size: int) -> Iterator[Watch]:
     try:
         for engine in engines:
             engine._engine_run_backward = watch.around(run, batch_size)
-        with watch, _every_thread(watch):
+        with known_parts(watch), watch, _every_thread(watch):
             yield watch
     finally:
         for engine in engines:
@@ -171,7 +181,7 @@ def has_any_global_hook() -> bool:
 
 def _convolution(out: torch.Tensor, args: Any, kwargs: Any) -> int:
     weight = args[1] if len(args) > 1 else kwargs["weight"]
-    return int(out.numel() * weight[0].numel())
+    return int(out.numel() * (weight.numel() // weight.shape[0]))
 
 
 def _transposed(out: torch.Tensor, args: Any, kwargs: Any) -> int:
@@ -198,7 +208,7 @@ def _added_batches(out: torch.Tensor, args: Any, kwargs: Any) -> int:
 
 def _bilinear(out: torch.Tensor, args: Any, kwargs: Any) -> int:
     weight = args[2] if len(args) > 2 else kwargs["weight"]
-    return int(out.numel() * weight[0].numel())
+    return int(out.numel() * (weight.numel() // weight.shape[0]))
 
 
 def _einsum(out: torch.Tensor, args: Any, kwargs: Any) -> int:
@@ -243,3 +253,4 @@ _COMPOSED = frozenset((
     F.scaled_dot_product_attention, F.multi_head_attention_forward, torch.tensordot, torch.linalg.multi_dot,
     torch.chain_matmul,
 ))  # fmt: skip
+_WATCHED = _COMPOSED | _COUNTED.keys()

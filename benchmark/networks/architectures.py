@@ -42,8 +42,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(batch, channels_in, height, width) -> (batch, channels_out, height/stride, width/stride)."""
-        inner = F.relu(self.bn1(self.conv1(images)))
-        out: torch.Tensor = F.relu(self.bn2(self.conv2(inner)) + self.shortcut(images))
+        inner = torch.relu(self.bn1(self.conv1(images)))
+        out: torch.Tensor = torch.relu(self.bn2(self.conv2(inner)) + self.shortcut(images))
         return out
 
 
@@ -67,7 +67,7 @@ class ResNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(batch, channels, height, width) -> logits (batch, classes)."""
-        features = self.blocks(F.relu(self.stem_bn(self.stem(images))))
+        features = self.blocks(torch.relu(self.stem_bn(self.stem(images))))
         logits: torch.Tensor = self.classifier(F.adaptive_avg_pool2d(features, 1).flatten(1))
         return logits
 
@@ -112,8 +112,8 @@ class WideBlock(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(batch, channels_in, height, width) -> (batch, channels_out, height/stride, width/stride)."""
-        active = F.relu(self.bn1(images))
-        inner = self.conv2(F.relu(self.bn2(self.conv1(active))))
+        active = torch.relu(self.bn1(images))
+        inner = self.conv2(torch.relu(self.bn2(self.conv1(active))))
         out: torch.Tensor = inner + (images if self.shortcut is None else self.shortcut(active))
         return out
 
@@ -135,7 +135,7 @@ class WideResNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(batch, channels, height, width) -> logits (batch, classes)."""
-        features = F.relu(self.bn(self.blocks(self.stem(images))))
+        features = torch.relu(self.bn(self.blocks(self.stem(images))))
         logits: torch.Tensor = self.classifier(F.adaptive_avg_pool2d(features, 1).flatten(1))
         return logits
 
@@ -207,6 +207,6 @@ class MLP(nn.Module):
         """(batch, channels, height, width) -> logits (batch, classes)."""
         hidden = images.flatten(1)
         for layer in self.layers[:-1]:
-            hidden = F.relu(layer(hidden))
+            hidden = torch.relu(layer(hidden))
         logits: torch.Tensor = self.layers[-1](hidden)
         return logits

@@ -165,6 +165,7 @@ def _one_epoch(
     together: Pass,
 ) -> float:
     model.train()
+    parameters = list(model.parameters())
     masked = [(parameter, hooks.masks[name]) for name, parameter in model.named_parameters() if name in hooks.masks]
     for images, labels, examples in batches:
         together.begin(examples)
@@ -172,7 +173,8 @@ def _one_epoch(
         loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
         objective = hooks.objective(images, logits, loss, examples) if hooks.objective else loss
         objective = objective + hooks.penalty() if hooks.penalty else objective
-        optimiser.zero_grad(set_to_none=True)
+        for parameter in parameters:
+            parameter.grad = None
         together.loss(objective, examples).backward()
         optimiser.step()
         meter.trained(examples)
@@ -199,6 +201,7 @@ def _optimiser(model: nn.Module, recipe: Recipe, momentum: Momentum | None) -> t
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
             weight_decay=recipe.weight_decay,
+            foreach=True,  # the same bits, in a third less time on a CPU; fused steps round differently
         )
     for name, parameter in model.named_parameters():
         for part, where in _parts(name, recipe):
