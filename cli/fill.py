@@ -41,6 +41,9 @@ def fill(
     method: Annotated[
         list[str] | None, typer.Option(help="path/to/file.py:Class of a method whose source is not recorded")
     ] = None,
+    contribute: Annotated[
+        Path | None, typer.Option(help="also add what --home has of it to this board's folder")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="processes [default: one per core]")] = None,
     executor: ExecutorOption = "local",
     address: AddressOption = "",
@@ -57,7 +60,8 @@ def fill(
     """
     from prunemark.benchmark.run.home import home_at, open_home
     from prunemark.cli import boards, plans, recorded, requests
-    from prunemark.records.folders import records_folder
+    from prunemark.contributions import contribute as giving
+    from prunemark.records.folders import board_folder, records_folder
 
     use_data(data)
     kept = settled(isolation)
@@ -77,6 +81,8 @@ def fill(
         began = time.monotonic()
         rounds = Rounds(partial(found.plan, only), run, say, time.monotonic, running.workers, limits, began)
         plan = rounds.to_the_end()
+        if contribute:
+            giving.contribute(found.trials_of_home(running), place.store, board_folder(contribute), say)
     for why in found.left_out.values():
         say(why)
     if any(place.records.iterdir()):

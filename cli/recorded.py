@@ -27,6 +27,7 @@ from prunemark.leaderboard.standings.plan import Plan, Prospect, make_plan
 from prunemark.leaderboard.standings.rows import Row
 from prunemark.leaderboard.standings.table import Table
 from prunemark.records.card import known_methods
+from prunemark.records.identity import method_of
 from prunemark.records.load import read_together
 from prunemark.records.record import Record
 from prunemark.records.source import read_methods
@@ -113,17 +114,26 @@ class Recorded:
 
     def _trials(self, row: Row, seed: int, executor: Executor) -> Iterator[Trial]:
         """The trial of a row on another seed, after that of the submission whose layer ratios it takes."""
-        sha256 = row.records[-1]
-        if sha256 not in self._templates:
-            folder = self.scratch / sha256[:16]
-            everything = list(self._by_hash.values())
-            self._templates[sha256] = trial_of(
-                self._by_hash[sha256], everything, self.code, folder, self.home, executor, self.isolation
-            )
-        trial = replace(self._templates[sha256], seed=seed)
+        trial = self._trial(self._by_hash[row.records[-1]], seed, executor)
         if trial.submission:
             yield trial.of(trial.submission)
         yield trial
+
+    def trials_of_home(self, executor: Executor) -> tuple[Trial, ...]:
+        """What the home has records of, as trials, after `plan`: what a board can be given."""
+        own = {path.stem for path in self.home.records.iterdir()}
+        records = [record for sha256, record in self._by_hash.items() if sha256 in own]
+        return tuple(self._trial(record, record.outcome.seed, executor) for record in records)
+
+    def _trial(self, record: Record, seed: int, executor: Executor) -> Trial:
+        """The trial of the record's method, setup and level on this seed."""
+        o = record.outcome
+        of = repr((o.track, o.setup, o.level, method_of(record)))
+        if of not in self._templates:
+            folder = self.scratch / record.record_sha256[:16]
+            everything = list(self._by_hash.values())
+            self._templates[of] = trial_of(record, everything, self.code, folder, self.home, executor, self.isolation)
+        return replace(self._templates[of], seed=seed)
 
     def _check_bases(self, made: Sequence[Record]) -> None:
         if record := on_other_bases(list(self._by_hash.values()), made):

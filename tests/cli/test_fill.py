@@ -41,8 +41,11 @@ def test_a_home_is_filled_from_recorded_sources_and_goes_on_later(quick_prunemar
         "L1-norm": {0, 1, 2}, "GeometricMedian": {0, 1, 2}, "Random": {0, 1, 2}, "Scratch": {0, 1}, "Dense": {0, 1},
     }  # fmt: skip
     assert quick_prunemark("leaderboard", "--home", home, "--format", "json")[1].count('"GeometricMedian"')
-    again = quick_prunemark(*words)
+    again = quick_prunemark(*words, "--contribute", tmp_path / "board")
     assert again[0] == code and "running" not in again[2]
+    given, made = (read_records(place / "records").records for place in (tmp_path / "board", home))
+    assert {r.record_sha256 for r in given} == {r.record_sha256 for r in made}, "with all that ran before, too"
+    assert (tmp_path / "board" / "decisions").is_dir() and len(list((tmp_path / "board" / "methods").iterdir())) == 3
 
 
 def test_a_method_without_its_source_is_left_out_by_name(quick_prunemark, home, make_records, tmp_path):
