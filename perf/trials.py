@@ -124,7 +124,7 @@ def against_scripts() -> tuple[list[Figure], list[str]]:
 OF_TRIALS = (
     "Both retrain the same network at 90 % for {epochs} epochs, from a base model and data that are there already. The "
     "first figure is due to imports, which a command pays once and a script pays each time; the start of the command "
-    "is not in it. A trial is isolated, metered, checkpointed and recorded as well, which the last figure shows."
+    "is not in it. What a script takes beyond these imports still holds the start of Python and other imports."
 )
 
 
