@@ -14,11 +14,13 @@ import dataclasses
 import datetime
 import importlib
 import json
+import multiprocessing
 import os
 import platform
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -56,10 +58,11 @@ def _version(name: str) -> str:
 
 def measured(row: Row) -> dict[str, Any]:
     """One row's result, as JSON has it."""
-    module, _, function = row.measure.partition(":")
     load, began = os.getloadavg()[0], time.perf_counter()
     try:
-        found, notes = getattr(importlib.import_module(module), function)()
+        # a process of its own: what an earlier row loaded would count as memory of all that this one starts
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+            found, notes = fresh.submit(_call, row.measure).result()
     except NotMeasured as why:
         return {"not_measured": str(why)}
     return {
@@ -70,6 +73,11 @@ def measured(row: Row) -> dict[str, Any]:
             for figure in found
         ],
     }  # fmt: skip
+
+
+def _call(measure: str) -> Any:
+    module, _, function = measure.partition(":")
+    return getattr(importlib.import_module(module), function)()
 
 
 def is_known(result: Mapping[str, Any]) -> bool:

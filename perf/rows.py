@@ -28,7 +28,7 @@ ROWS = {
         "A submission's own training loop, metered, against the same loop without a meter",
         "throughput:of_an_own_loop",
         "With the number of layers in a step, not with their size: each product and its gradient cost two calls of "
-        "Python. The digits network is the worst case of the shipped ones.",
+        "Python. Larger layers make it smaller.",
     ),
     "loader": Row(
         "Training from memory, against a DataLoader",
