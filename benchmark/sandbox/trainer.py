@@ -216,7 +216,8 @@ def trouble_of(path: Path) -> InputError | WorkFailed:
 def _serve(pipe: Connection, trains: Trains, out: Path, checkpoints: Checkpoints | None) -> None:
     trainer = replace(_trainer(*trains), checkpoints=checkpoints)
     if not here().first:
-        while (asked := here().from_first(None)) is not None:
+        nothing: Any = None
+        while (asked := here().from_first(nothing)) is not None:
             trainer.answer(*asked)
         return
     _answer(pipe, trainer)
@@ -257,10 +258,8 @@ def _trainer(track: Track, budget: Budget, grant: Grant, seed: int, device: str,
 
 
 def _leave(trainer: Trainer, out: Path) -> None:
-    seconds = None
-    if trainer.result is None:
-        seconds = _step_cpu_seconds(trainer.training)
-    else:
+    seconds = _step_cpu_seconds(trainer.training) if trainer.result is None else None
+    if trainer.result is not None:
         save_file(trainer.result, out / WEIGHTS)
     said = {"stage": asdict(trainer.training.meter.stage()), "step_cpu_seconds": seconds}
     (out / CARRIED).write_text(json.dumps(said))
@@ -282,11 +281,9 @@ def _step_cpu_seconds(training: PruningTraining) -> float | None:
     batch, seconds = training.track.pruning.batch_size, 0.0
     for steps in (1, MEASURED_STEPS):  # the first is dearer than the others
         some = replace(data, images=data.images[: steps * batch], labels=data.labels[: steps * batch])
-        began, meter = time.process_time(), Meter(0)
-        train(
-            model, some, training.recipe(), seed=0, stream="measured", meter=meter, epochs=range(1),
-            execution=in_pruning(training.track.execution),
-        )  # fmt: skip
+        began, meter, terms = time.process_time(), Meter(0), in_pruning(training.track.execution)
+        recipe = training.recipe()
+        train(model, some, recipe, seed=0, stream="measured", meter=meter, epochs=range(1), execution=terms)
         seconds = (time.process_time() - began) / max(meter.steps, 1)
         if seconds > LONG_STEP_SECONDS:
             break

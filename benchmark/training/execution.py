@@ -43,11 +43,11 @@ def hold(execution: Execution | None) -> None:
 def held() -> Held:
     """What holds for this process, for one that is started anew in its place."""
     return (
-        torch.backends.cuda.matmul.allow_tf32,
-        torch.backends.cudnn.allow_tf32,
+        bool(torch.backends.cuda.matmul.allow_tf32),
+        bool(torch.backends.cudnn.allow_tf32),
         torch.get_deterministic_debug_mode(),
         torch.backends.cudnn.benchmark,
-        torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
+        bool(torch.utils.deterministic.fill_uninitialized_memory),  # type: ignore[attr-defined]
     )
 
 

@@ -12,6 +12,7 @@ from prunemark.benchmark.trial.trial import Entrant, Trial
 from prunemark.records.matched_to import MatchedTo
 from prunemark.setups.budget import OWN_NOTHING, Own, budget_for
 from prunemark.setups.comparison import SETUPS
+from prunemark.setups.execution import Execution
 from prunemark.setups.given_base import GivenBase
 from prunemark.setups.own_parts import OwnParts
 from prunemark.setups.recipe import OwnRecipe, Recipe
@@ -154,6 +155,7 @@ OTHER_TRACK = {
     "scoring_epochs_limit": 3, "lr_stage_cap": 3, "allocations": ("uniform",), "prior": SeedPrior(1.0, "a source"),
     "pattern": "2:4", "arithmetic": "portable", "judged": "planned: 5",
     "own": OwnParts("", "a" * 64, (("timm", "1.0"),), "b" * 64, (1, 8, 8), (0.5,), (0.2,)),
+    "execution": Execution(precision="bf16"),
     "base": (GivenBase("file:net.pth", "ab" * 32, 90.0, "a test"),),
 }  # fmt: skip
 
@@ -203,7 +205,7 @@ def test_every_term_of_a_track_is_in_the_keys(monkeypatch, source, field):
     monkeypatch.setattr(keys, "source_of", lambda _: "")
     found = changed(trial_of(source), trial_of(source, replace(TRACK, **{field: OTHER_TRACK[field]})))
     least = {"evaluate"} | ({"prune", "retrain"} if field in FELT_BY_PRUNING else set())
-    least |= {"pretrain", "prune", "retrain", "evaluate_base"} if field in ("network", "base") else set()
+    least |= {"pretrain", "prune", "retrain", "evaluate_base"} if field in ("network", "base", "execution") else set()
     assert found == (set(STAGES) | {"retrain"} if field in FELT_BY_ALL else least)
 
 

@@ -82,7 +82,7 @@ def test_time_is_judged_by_trials_of_the_track_on_that_kind_of_device():
         stage = SimpleNamespace(epochs=epochs) if epochs else None
         return SimpleNamespace(
             outcome=SimpleNamespace(track=track, retraining=stage),
-            observed=SimpleNamespace(device=device, retraining_seconds=seconds),
+            observed=SimpleNamespace(device=device, retraining_seconds=seconds, processes=1),
         )
 
     records = [record("a@1", "cuda:1", 10.0, 20), record("a@1", "cuda", 20.0, 10), record("a@1", "cpu", 999.0, 1),

@@ -83,7 +83,8 @@ def test_a_module_of_a_light_room_loads_without_the_packages_of_run(path):
 
 
 def test_run_has_what_training_imports_and_nothing_else():
-    assert imports(*RUN) - DECLARED == OPTIONAL["run"]
+    read = {"scikit-learn"}  # its file of the digits, without importing it
+    assert (imports(*RUN) | read) - DECLARED == OPTIONAL["run"]
     assert OPTIONAL["run"] & DECLARED == set()
 
 
@@ -100,7 +101,9 @@ def test_what_tests_and_tools_import_is_declared():
         "mine",
         "tools",
         "reference",
-    }  # what a test writes; what attacks share
+        "simplejpeg",
+    }  # what a test writes; what attacks share; what `make bench` measures only where it is there
+    ours |= {path.stem for path in sources("perf")}
     known = DECLARED | {name for names in OPTIONAL.values() for name in names}
     assert {name.replace("_", "-") for name in imports("tests", "perf", "examples", "docs/site") - ours} <= known
 
