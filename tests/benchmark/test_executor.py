@@ -81,7 +81,7 @@ def test_a_killed_job_is_run_once_more(tmp_path):
 
 def test_a_job_that_is_always_killed_is_lost_and_so_is_what_needs_it():
     """Another job was done meanwhile, so the machine can do work: the run goes on without the one."""
-    events = run([job("a", "dies_always"), job("b", "double", 1, needs=["a"]), job("c", "double", 1)], pauses=(0.5,))
+    events = run([job("a", "dies_always"), job("b", "double", 1, needs=["a"]), job("c", "double", 1)], pauses=(2.0,))
     assert kinds(events, "a") == ["started", "again", "started", "failed"]
     assert kinds(events, "b") == ["unreachable"] and kinds(events, "c")[-1] == "done"
     words = next(event.value for event in events if event.job.id == "a" and event.kind == "failed")

@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import importlib.util
 import os
 import signal
 import socket
@@ -178,9 +179,8 @@ class TakesDigits(Attempts):
     """Rule: no test data. Won: scikit-learn's digits, the test images among them."""
 
     def attempts(self, where):
-        import sklearn
-
-        folder = Path(sklearn.__file__).parent / "datasets" / "data"
+        (package,) = importlib.util.find_spec("sklearn").submodule_search_locations
+        folder = Path(package) / "datasets" / "data"
         yield lambda: (folder / "digits.csv.gz").read_bytes()
         yield lambda: os.open(folder / "digits.csv.gz", os.O_RDONLY)
 
